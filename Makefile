@@ -1,0 +1,49 @@
+# All that a fresh machine with only Python 3.11 or newer needs. `make help` lists the targets.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+RELEASES := build/releases
+
+.PHONY: help setup demo build test check format bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/cybilgraph: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(BIN)/cybilgraph ## make the virtual environment, with the pinned packages
+
+build: setup ## build the graph from data/records into build/releases
+	@$(BIN)/cybilgraph build data/records --into $(RELEASES)
+
+demo: build ## build the graph, ask it one question, serve it until stopped
+	@$(BIN)/cybilgraph query example-projects-per-country --from $(RELEASES)
+	@$(BIN)/cybilgraph serve $(RELEASES) --host $(HOST) --port $(PORT)
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## put the source into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## run the benchmarks: ours and the peers' on the same work
+	@for program in tests/bench/*.py; do $(BIN)/python $$program || exit 1; done
+
+lock: ## pin the packages of pyproject.toml again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml --output-file requirements.txt
+
+clean: ## remove all that was made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,51 @@
+"""A linked-data knowledge graph of cyber capacity-building projects.
+
+>>> from cybilgraph import read, to_graph, check
+>>> [record] = read("data/records/belize-G0020.txt")
+>>> record.code.text
+'G0020'
+>>> len(to_graph(record)) > 50
+True
+>>> check("data/records/belize-G0020.txt").conforms
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import rdflib
+
+    from cybilgraph.pipeline import check, read
+    from cybilgraph.record import Record
+
+__all__ = ["check", "read", "to_graph"]
+__version__ = version("cybilgraph")
+
+
+def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
+    """The triples of one or several records, as an rdflib graph with our prefixes bound."""
+    import rdflib
+
+    from cybilgraph.describe import describe
+    from cybilgraph.record import Record
+    from cybilgraph.vocab import PREFIXES
+
+    graph = rdflib.Graph(bind_namespaces="none")
+    for prefix, namespace in PREFIXES.items():
+        graph.bind(prefix, namespace)
+    for record in [records] if isinstance(records, Record) else records:
+        graph.parse(data="\n".join(describe(record)), format="ntriples")
+    return graph
+
+
+def __getattr__(name: str) -> object:
+    # Imported when asked for: `cybilgraph --help` must not wait for the engines.
+    if name in __all__:
+        from cybilgraph import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(name)

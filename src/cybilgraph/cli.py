@@ -1,0 +1,311 @@
+"""The command line: parse arguments, call one function, print, set the exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cybilgraph import __version__
+from cybilgraph.errors import CybilgraphError, QuerySyntaxError
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+
+if TYPE_CHECKING:
+    from cybilgraph.engine import Answer, Engine
+
+#: check: no violation; violations; the work could not be done.
+CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
+
+_RDF = [fmt.name for fmt in GRAPH_FORMATS]
+_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+
+
+class _Failure(click.ClickException):
+    """An error of ours as click shows it."""
+
+    exit_code = FAILED
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"cybilgraph: {self.format_message()}", err=True, file=file)
+
+
+class _Command(click.Command):
+    """A command whose help keeps the line breaks of its examples, and that turns our errors
+    into messages.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CybilgraphError as error:
+            where = (
+                f" (line {error.line}, column {error.column})"
+                if isinstance(error, QuerySyntaxError) and error.line
+                else ""
+            )
+            hint = f"\n  {error.hint}" if error.hint else ""
+            raise _Failure(f"{error.what}{where}{hint}") from error
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, package_name="cybilgraph")
+def main() -> None:
+    r"""A linked-data knowledge graph of cyber capacity-building projects.
+
+    \b
+    A SOURCE is a file, a folder (read with all that it holds) or - for standard input.
+    Each command explains itself: cybilgraph build --help
+    """
+
+
+@main.command()
+@_SOURCES
+@click.option(
+    "-f", "--format", "name", type=click.Choice(_RDF), default="turtle", show_default=True, help="RDF format."
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
+    r"""Turn records into RDF.
+
+    \b
+    Example:
+      cybilgraph convert data/records/belize-G0020.txt -f turtle
+    """
+    from cybilgraph import pipeline
+
+    with _output(output) as out, _progress("Converting") as progress:
+        report = pipeline.convert(sources, BY_NAME[name], out, progress)
+    if report.findings:
+        _report(report, "text", Console(stderr=True, highlight=False))
+    sys.exit(FAILED if report.unread else CONFORMS)
+
+
+@main.command()
+@_SOURCES
+@click.option("-f", "--format", "name", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--engine", type=click.Choice(["fast", "pyshacl"]), default="fast", show_default=True, help="SHACL engine."
+)
+def check(sources: tuple[str, ...], name: str, engine: str) -> None:
+    r"""Tell what is wrong or missing in records, and where.
+
+    \b
+    Exit code: 0 no violation (warnings are allowed), 1 violations, 2 nothing could be read.
+
+    Example:
+      cybilgraph check data/records
+
+    """
+    from cybilgraph import pipeline
+
+    with _progress("Checking") as progress:
+        report = pipeline.check(*sources, engine=engine, progress=progress)
+    _report(report, name, Console(highlight=False))
+    sys.exit(FAILED if not report.records else CONFORMS if report.conforms else VIOLATIONS)
+
+
+@main.command()
+@_SOURCES
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of releases.")
+@click.option("--strict", is_flag=True, help="Make no release if any rule is broken.")
+def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
+    r"""Build a release: the graph, its store, its report. Readers see it when it is whole.
+
+    \b
+    Example:
+      cybilgraph build data/records --into build/releases
+    """
+    from cybilgraph import pipeline
+    from cybilgraph.validation.outputs import summary
+
+    with _progress("Building") as progress:
+        release, report = pipeline.build(sources, into, strict=strict, progress=progress)
+    console = Console(highlight=False)
+    counts = release.manifest["counts"]
+    console.print(
+        f"Release {release.number:04d} in {into}: {counts['projects']:,} projects, {counts['quads']:,} statements",
+        soft_wrap=True,
+    )
+    console.print(f"Checked {summary(report)}", soft_wrap=True)
+    if report.findings:
+        console.print(f"The findings, one by one: cybilgraph check {' '.join(sources)}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen at.")
+def serve(folder: Path, host: str, port: int) -> None:
+    r"""Serve the current release of DIR: pages, data and a SPARQL endpoint, until stopped.
+
+    \b
+    Example:
+      cybilgraph serve build/releases --port 8000
+      curl 'http://127.0.0.1:8000/sparql' --data-urlencode 'query=ASK { ?s ?p ?o }'
+    """
+    from cybilgraph.web import server
+
+    server.serve(folder, host, port, announce=lambda text: click.echo(text))
+
+
+@main.command()
+@click.argument("query", metavar="FILE|NAME|TEXT")
+@click.option(
+    "--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or address of an endpoint."
+)
+@click.option(
+    "-f", "--format", "name", type=click.Choice(["table", *BY_NAME]), default=None, help="Default: a table, or Turtle."
+)
+@click.option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
+def query(query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None) -> None:
+    r"""Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
+
+    \b
+    Examples:
+      cybilgraph query example-projects-in-country --param country=BZ --from build/releases
+      cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
+    """
+    from cybilgraph import queries
+
+    text = _query_text(query, parameters)
+    queries.guard(text)
+    engine = _engine(place)
+    try:
+        answer = engine.answer(text, _formats(name), timeout)
+    finally:
+        engine.close()
+    if name in (None, "table") and answer.format.name == "json":
+        _table(answer)
+    else:
+        sys.stdout.buffer.write(answer.content)
+
+
+@main.command("queries")
+def list_queries() -> None:
+    r"""List the queries that can be asked by name.
+
+    \b
+    Example:
+      cybilgraph queries
+    """
+    from cybilgraph.queries import examples
+
+    for example in examples():
+        parameters = " ".join(f"--param {parameter.name}=…" for parameter in example.parameters)
+        click.echo(f"{example.name}  {parameters}".rstrip())
+        click.echo(f"    {example.title}")
+
+
+def _query_text(query: str, parameters: tuple[str, ...]) -> str:
+    from cybilgraph import queries
+
+    values: dict[str, list[str]] = {}
+    for parameter in parameters:
+        key, equals, value = parameter.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
+        values.setdefault(key, []).append(value)
+    if len(query) < 1000 and "\n" not in query and Path(query).is_file():
+        try:
+            found = queries.parse(Path(query).stem, Path(query).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise _Failure(f"{query}: not a text in UTF-8\n  A query is a text file, usually named *.rq.") from error
+    elif re.fullmatch(r"[\w-]+", query):
+        found = queries.load(query)
+    elif query.endswith(".rq"):
+        raise _Failure(f"{query}: no such file\n  cybilgraph queries lists the queries that can be asked by name.")
+    else:
+        found = queries.parse("the query", query)
+    return found.bind(values) if values else found.text
+
+
+def _engine(place: str) -> Engine:
+    if re.match(r"https?://", place):
+        from cybilgraph.engine.remote import RemoteEngine
+
+        return RemoteEngine(place)
+    from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+    from cybilgraph.release import Releases
+
+    return EmbeddedEngine(Releases(Path(place)).current().store, Limits(workers=1))
+
+
+def _formats(name: str | None) -> tuple[Format, ...]:
+    if name is None:
+        return (BY_NAME["json"], BY_NAME["turtle"])
+    return (BY_NAME["json" if name == "table" else name],)
+
+
+def _table(answer: Answer) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    result = json.loads(answer.content)
+    if "boolean" in result:
+        click.echo("yes" if result["boolean"] else "no")
+        return
+    columns, rows = result["head"]["vars"], result["results"]["bindings"]
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        # Text and not str: square brackets in a value are no markup.
+        table.add_row(*(Text(row[column]["value"]) if column in row else "" for column in columns))
+    # In a pipe nothing is cut or folded: the reader there has no width.
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=100_000)
+    console.print(table)
+    Console(stderr=True, highlight=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears only when it is complete."""
+    if path is None or path == "-":
+        yield sys.stdout.buffer
+        return
+    aside = Path(f"{path}.part")
+    try:
+        with aside.open("wb") as file:
+            yield file
+        aside.replace(path)
+    except OSError as error:
+        raise _Failure(
+            f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; nothing in a pipe."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _report(report: Any, name: str, console: Console) -> None:
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    OUTPUTS[name](report, console)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""Record and reference data → triples, as lines of canonical N-Triples; and the way back, from
+a statement to the place in the source that it comes from.
+"""
+
+from cybilgraph.describe.places import Located, locate
+from cybilgraph.describe.records import describe, project_iri
+from cybilgraph.describe.things import describe_reference
+
+__all__ = ["Located", "describe", "describe_reference", "locate", "project_iri"]

@@ -1,0 +1,69 @@
+"""A statement about a record → where the record's source prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cybilgraph.describe.records import ITEMS, project_iri
+from cybilgraph.record import FIELDS, Contact, Date, Field, Named, Participation, Place, Record, Scope, Text, WebLink
+from cybilgraph.vocab import thing
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a record prints what a statement says: the field's label, the place, the words."""
+
+    label: str
+    place: Place | None
+    text: str = ""
+
+
+def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
+    """Where in a record's source the statement (focus, path, value) comes from.
+
+    ``focus`` and ``path`` are IRIs; ``value`` an IRI, or the text of a literal. Falls back
+    to the field's heading, then to the title.
+    """
+    for row, printed, iris in _printed(record):
+        if focus in iris or (row.term == path and value in iris):
+            return Located(_label(record, row), printed.place, printed.text)
+    for row in FIELDS:
+        if row.term and row.term == path:
+            for _, printed, _ in (found for found in _printed(record) if found[0] is row):
+                return Located(_label(record, row), printed.place, printed.text)
+            if blank := record.blank(row.name):
+                return Located(blank.label, blank.place)
+            if row.name in record.labels:
+                return Located(*record.labels[row.name])
+    title = record.title or Text("")
+    return Located("", title.place, title.text)
+
+
+def _label(record: Record, row: Field) -> str:
+    return record.labels[row.name][0] if row.name in record.labels else ""
+
+
+def _printed(record: Record) -> Iterator[tuple[Field, Text, set[str]]]:
+    """Each value of a record: its field, its printed form, and the IRIs that stand for it."""
+    project = project_iri(record)
+    for row in FIELDS:
+        for number, value in enumerate(record.values(row.name), start=1):
+            match value:
+                case Participation(actor=actor, role=role):
+                    node = f"{project}/participation/{actor.key}/{role}"
+                    yield row, actor.printed, {node, thing("actor", actor.key)}
+                case Scope(concept=concept):
+                    node = f"{project}/scope/{row.name}/{concept.key}"
+                    yield row, concept.printed, {node, thing(row.name, concept.key)}
+                case Named(printed=printed):
+                    yield row, printed, {thing(row.name, value.key)}
+                case Date(printed=printed):
+                    yield row, printed, set()
+                case Contact(name=name):
+                    yield row, Text(name or value.email, value.place), {f"{project}/contact/{number}"}
+                case WebLink(text=text):
+                    yield row, Text(text, value.place), {f"{project}/link/{number}"}
+                case Text():
+                    parts = {f"{project}/{ITEMS[row.name][1]}/{number}"} if row.name in ITEMS else set()
+                    yield row, value, parts

@@ -1,0 +1,189 @@
+"""A record → the triples of its project, of the project's parts, and of the record itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cybilgraph.describe.triples import Triples
+from cybilgraph.ntriples import is_iri
+from cybilgraph.record import (
+    BY_NAME,
+    FIELDS,
+    Contact,
+    Date,
+    Evidence,
+    Field,
+    Kind,
+    Named,
+    Participation,
+    Record,
+    Scope,
+    Text,
+    WebLink,
+)
+from cybilgraph.vocab import CYB, DCTERMS, FOAF, OA, PROV, RDF, RDFS, SCHEMA, SKOS, SPDX, VCARD, XSD, thing
+from cybilgraph.vocab import record as record_iri
+
+_DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
+#: Separates the paragraphs of a text that is one literal.
+PARAGRAPH = "\n\n"
+
+
+def project_iri(record: Record) -> str:
+    """IRI of the project that a record describes."""
+    return thing("project", record.key)
+
+
+def describe(record: Record) -> list[str]:
+    """All triples of one record: the project, its parts and the record itself, sorted."""
+    triples = Triples(record.language)
+    project = project_iri(record)
+    triples.link(project, RDF.type, CYB.Project)
+    for row in FIELDS:
+        writer = _WRITERS.get(row.kind)
+        if writer:
+            for number, value in enumerate(record.values(row.name), start=1):
+                writer(triples, project, row, number, value)
+        if row.kind is Kind.PROSE and (paragraphs := record.values(row.name)):
+            triples.text(project, row.term, PARAGRAPH.join(paragraph.text for paragraph in paragraphs))
+    _describe_record(triples, project, record)
+    return triples.lines()
+
+
+def _value(triples: Triples, project: str, row: Field, _number: int, value: Text) -> None:
+    if row.name in ("code", "slug"):
+        triples.plain(project, row.term, value.text)
+    else:
+        triples.text(project, row.term, value.text)
+
+
+def _choice(triples: Triples, project: str, row: Field, _number: int, value: Named) -> None:
+    triples.link(project, row.term, thing(row.name, value.key))
+    if not value.known:
+        _unknown(triples, value)
+
+
+def _date(triples: Triples, project: str, row: Field, _number: int, value: Date) -> None:
+    if value.value:
+        triples.plain(project, row.term, value.value, _DATATYPES[len(value.value)])
+    triples.plain(project, f"{row.term}AsPrinted", value.printed.text)
+
+
+#: field of a list → the class of its nodes and the last part of their address
+ITEMS = {
+    "outcomes": (CYB.Outcome, "outcome"),
+    "outputs": (CYB.Output, "output"),
+    "activities": (CYB.Activity, "activity"),
+}
+
+
+def _item(triples: Triples, project: str, row: Field, number: int, value: Text) -> None:
+    kind, segment = ITEMS[row.name]
+    node = f"{project}/{segment}/{number}"
+    triples.link(project, row.term, node)
+    triples.link(node, RDF.type, kind)
+    triples.text(node, DCTERMS.description, value.text)
+    if value.under:
+        triples.text(node, CYB.subheading, value.under)
+
+
+def _participation(triples: Triples, project: str, row: Field, _number: int, value: Participation) -> None:
+    _participate(triples, project, value)
+    triples.link(project, row.term, thing("actor", value.actor.key))
+
+
+def _participate(triples: Triples, project: str, value: Participation) -> None:
+    node = f"{project}/participation/{value.actor.key}/{value.role}"
+    triples.link(project, CYB.participation, node)
+    triples.link(node, RDF.type, CYB.Participation)
+    triples.link(node, CYB.actor, thing("actor", value.actor.key))
+    triples.link(node, CYB.role, thing("role", value.role))
+    _how_known(triples, node, value.basis, value.actor, value.evidence)
+
+
+def _scope(triples: Triples, project: str, row: Field, _number: int, value: Scope) -> None:
+    target = thing(row.name, value.concept.key)
+    node = f"{project}/scope/{row.name}/{value.concept.key}"
+    triples.link(project, row.term, target)
+    triples.link(project, CYB.scope, node)
+    triples.link(node, RDF.type, CYB.Scope)
+    triples.link(node, CYB.concept, target)
+    _how_known(triples, node, value.basis, value.concept, value.evidence)
+
+
+def _how_known(triples: Triples, node: str, basis: str, named: Named, evidence: tuple[Evidence, ...]) -> None:
+    triples.link(node, CYB.basis, thing("basis", basis))
+    if not evidence:
+        triples.plain(node, CYB.nameAsPrinted, named.printed.text)
+    for number, words in enumerate(evidence, start=1):
+        quote = f"{node}/evidence/{number}"
+        triples.link(node, CYB.evidence, quote)
+        triples.link(quote, RDF.type, OA.TextQuoteSelector)
+        triples.text(quote, OA.exact, words.quote)
+        triples.link(quote, CYB.section, BY_NAME[words.section].term)
+        if words.place:
+            triples.plain(quote, CYB.line, str(words.place.line), XSD.integer)
+    if not named.known:
+        _unknown(triples, named)
+
+
+def _unknown(triples: Triples, named: Named) -> None:
+    """A name that the reference data do not know becomes a thing of its own."""
+    iri = thing(named.kind, named.key)
+    if named.kind == "actor":
+        triples.link(iri, RDF.type, CYB.Actor)
+    triples.text(iri, SKOS.prefLabel, named.printed.text)
+
+
+def _contact(triples: Triples, project: str, row: Field, number: int, value: Contact) -> None:
+    node = f"{project}/contact/{number}"
+    triples.link(project, row.term, node)
+    triples.link(node, RDF.type, VCARD.Kind)
+    if value.name:
+        triples.plain(node, VCARD.fn, value.name)
+    if value.email and is_iri(address := f"mailto:{value.email}"):
+        triples.link(node, VCARD.hasEmail, address)
+
+
+def _link(triples: Triples, project: str, row: Field, number: int, value: WebLink) -> None:
+    node = f"{project}/link/{number}"
+    triples.link(project, row.term, node)
+    triples.link(node, RDF.type, CYB.WebLink)
+    triples.text(node, DCTERMS.title, value.text)
+    if is_iri(value.url):
+        triples.link(node, SCHEMA.url, value.url)
+
+
+_WRITERS: dict[Kind, Callable[..., None]] = {
+    Kind.VALUE: _value,
+    Kind.CHOICE: _choice,
+    Kind.DATE: _date,
+    Kind.ITEMS: _item,
+    Kind.ACTORS: _participation,
+    Kind.SCOPES: _scope,
+    Kind.CONTACTS: _contact,
+    Kind.LINKS: _link,
+}
+
+
+def _describe_record(triples: Triples, project: str, record: Record) -> None:
+    node = record_iri(record.key)
+    triples.link(node, RDF.type, CYB.Record)
+    triples.link(node, FOAF.primaryTopic, project)
+    # A role that the text does not tell has no property of its own on the project.
+    for value in record.participations:
+        if value.role not in BY_NAME:
+            _participate(triples, project, value)
+    for blank in record.left_blank:
+        triples.link(node, CYB.leftBlank, BY_NAME[blank.name].term)
+    if record.rights:
+        triples.text(node, DCTERMS.rights, record.rights.text)
+    source = f"{node}/source"
+    triples.link(node, PROV.wasDerivedFrom, source)
+    triples.link(source, RDF.type, PROV.Entity)
+    triples.plain(source, RDFS.label, record.source.name)
+    checksum = f"{source}/checksum"
+    triples.link(source, SPDX.checksum, checksum)
+    triples.link(checksum, RDF.type, SPDX.Checksum)
+    triples.link(checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256)
+    triples.plain(checksum, SPDX.checksumValue, record.source.sha256)

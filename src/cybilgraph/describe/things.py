@@ -1,0 +1,113 @@
+"""Reference data → triples: countries, regions, groups, themes, actors and the small lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cybilgraph.describe.triples import Triples
+from cybilgraph.reference import Entry, Reference
+from cybilgraph.vocab import CYB, FOAF, ORG, OWL, RDF, SKOS, scheme, thing
+
+_SCHEMES = {
+    "theme": "Themes and topics",
+    "status": "Project status",
+    "role": "Roles of actors in projects",
+    "actor-type": "Types of actor",
+    "basis": "How a link is known",
+}
+_CLASSES = {
+    "country": CYB.Country,
+    "region": CYB.Region,
+    "group": CYB.Group,
+    "theme": CYB.Theme,
+    "actor": CYB.Actor,
+}
+
+
+def describe_reference(reference: Reference) -> list[str]:
+    """All triples of the reference things, sorted."""
+    triples = Triples()
+    for kind, title in _SCHEMES.items():
+        triples.link(scheme(kind), RDF.type, SKOS.ConceptScheme)
+        triples.text(scheme(kind), SKOS.prefLabel, title)
+    for entry in reference:
+        iri = thing(entry.kind, entry.key)
+        triples.text(iri, SKOS.prefLabel, entry.name)
+        for alias in entry.aliases:
+            triples.text(iri, SKOS.altLabel, alias)
+        if entry.kind in _CLASSES:
+            triples.link(iri, RDF.type, _CLASSES[entry.kind])
+        if entry.kind in _SCHEMES:
+            triples.link(iri, RDF.type, SKOS.Concept)
+            triples.link(iri, SKOS.inScheme, scheme(entry.kind))
+        if writer := _WRITERS.get(entry.kind):
+            writer(triples, iri, entry)
+    return triples.lines()
+
+
+def _country(triples: Triples, iri: str, entry: Entry) -> None:
+    row = entry.row
+    triples.plain(iri, SKOS.notation, entry.key)
+    triples.plain(iri, CYB.alpha3, row["alpha3"])
+    if row["numeric"]:
+        triples.plain(iri, CYB.m49, row["numeric"])
+    triples.link(iri, SKOS.broader, thing("region", row["region"]))
+    for language in ("es", "fr"):
+        triples.text(iri, SKOS.prefLabel, row[f"name_{language}"], language)
+
+
+def _region(triples: Triples, iri: str, entry: Entry) -> None:
+    triples.plain(iri, CYB.m49, entry.key)
+    if entry.row["parent"]:
+        triples.link(iri, SKOS.broader, thing("region", entry.row["parent"]))
+
+
+def _group(triples: Triples, iri: str, entry: Entry) -> None:
+    triples.link(iri, RDF.type, SKOS.Collection)
+    for member in entry.cell("members"):
+        triples.link(iri, SKOS.member, thing("country", member))
+    _homepage(triples, iri, entry)
+
+
+def _theme(triples: Triples, iri: str, entry: Entry) -> None:
+    if entry.row["parent"]:
+        triples.link(iri, SKOS.broader, thing("theme", entry.row["parent"]))
+    else:
+        triples.link(iri, SKOS.topConceptOf, scheme("theme"))
+    for dimension in entry.cell("close_match"):
+        triples.link(iri, SKOS.closeMatch, thing("cmm", dimension.removeprefix("cmm-")))
+
+
+def _actor(triples: Triples, iri: str, entry: Entry) -> None:
+    row = entry.row
+    triples.link(iri, ORG.classification, thing("actor-type", row["type"]))
+    if row["parent"]:
+        triples.link(iri, ORG.subOrganizationOf, thing("actor", row["parent"]))
+    if row["country"]:
+        triples.link(iri, CYB.country, thing("country", row["country"]))
+    _homepage(triples, iri, entry)
+    for same in entry.cell("same_as"):
+        triples.link(iri, OWL.sameAs, same)
+
+
+def _iati_code(triples: Triples, iri: str, entry: Entry) -> None:
+    if entry.row["iati"]:
+        triples.plain(iri, SKOS.notation, entry.row["iati"])
+
+
+def _homepage(triples: Triples, iri: str, entry: Entry) -> None:
+    if entry.row["homepage"]:
+        triples.link(iri, FOAF.homepage, entry.row["homepage"])
+
+
+#: kind → what is said of such a thing beside its names
+_WRITERS: dict[str, Callable[[Triples, str, Entry], None]] = {
+    "country": _country,
+    "region": _region,
+    "group": _group,
+    "theme": _theme,
+    "actor": _actor,
+    "status": _iati_code,
+    "role": _iati_code,
+    "actor-type": _iati_code,
+}

@@ -1,0 +1,84 @@
+"""What the product cannot do, as exceptions that say what, where and what to do next.
+
+    CybilgraphError
+    ├── SourceError            a source cannot be read as records
+    ├── ReferenceDataError     a file under data/reference contradicts itself
+    ├── ReleaseError           a release cannot be made, opened or switched to
+    ├── ServeError             the server cannot listen where it should
+    └── QueryError             a query is not answered
+        ├── QuerySyntaxError   not SPARQL; carries line and column where known
+        ├── QueryRefused       SPARQL that this service never runs (updates, SERVICE …)
+        ├── FormatMismatch     none of the formats asked for can hold the answer
+        ├── QueryTimeout       stopped at its deadline
+        ├── AnswerTooLarge     stopped at the limit on an answer's size
+        └── EngineUnavailable  no worker free, or the remote endpoint does not answer
+
+Bad *data* is never an exception: it is a ``Finding`` (see findings.py), so that one bad
+record does not stop its neighbours.
+"""
+
+from __future__ import annotations
+
+
+class CybilgraphError(Exception):
+    """Base of all errors that the product raises on purpose.
+
+    ``what`` says what failed and where, ``hint`` what to do next.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  {self.hint}" if self.hint else self.what
+
+
+class SourceError(CybilgraphError):
+    """A source cannot be read as records."""
+
+
+class ReferenceDataError(CybilgraphError):
+    """A file of data/reference contradicts itself or another."""
+
+
+class ReleaseError(CybilgraphError):
+    """A release cannot be made, opened or switched to."""
+
+
+class ServeError(CybilgraphError):
+    """The server cannot listen where it should."""
+
+
+class QueryError(CybilgraphError):
+    """A query is not answered."""
+
+
+class QuerySyntaxError(QueryError):
+    """The text is not SPARQL. ``line`` and ``column`` count from 1; 0 where unknown."""
+
+    def __init__(self, what: str, hint: str = "", line: int = 0, column: int = 0) -> None:
+        super().__init__(what, hint)
+        self.line = line
+        self.column = column
+
+
+class QueryRefused(QueryError):
+    """SPARQL that this service never runs."""
+
+
+class FormatMismatch(QueryError):
+    """None of the formats asked for can hold what the query returns."""
+
+
+class QueryTimeout(QueryError):
+    """The query ran into its deadline and was stopped."""
+
+
+class AnswerTooLarge(QueryError):
+    """The answer grew over the limit and the query was stopped."""
+
+
+class EngineUnavailable(QueryError):
+    """No worker is free, or the remote endpoint does not answer."""

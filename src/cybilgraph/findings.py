@@ -1,0 +1,74 @@
+"""What was found wrong or missing in records: plain values, shared by all stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is; the three levels of SHACL (section 2.1.4)."""
+
+    VIOLATION = "violation"
+    WARNING = "warning"
+    INFO = "info"
+
+
+#: Worst first: the order in which reports list findings.
+SEVERITIES = tuple(Severity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a curator should know.
+
+    ``rule`` is the IRI of the shape or reader rule that found it. ``line`` and ``column``
+    count from 1 in ``file``; 0 means that no place is known. ``label`` is the field's label
+    as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them.
+    """
+
+    severity: Severity
+    rule: str
+    message: str
+    file: str
+    record: str = ""
+    label: str = ""
+    line: int = 0
+    column: int = 0
+    text: str = ""
+    suggestion: str = ""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, int, str, str]:
+        """File, then place, then severity: the order of a report."""
+        rank = SEVERITIES.index(self.severity)
+        return (self.file, self.line, self.column, rank, self.rule, self.text)
+
+
+@dataclass(slots=True)
+class Report:
+    """All findings of one run, with what was looked at."""
+
+    sources: int = 0
+    records: int = 0
+    unread: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Add findings; order does not matter, ``sort`` puts them right."""
+        self.findings.extend(findings)
+
+    def sort(self) -> Report:
+        """Order the findings by file, place and severity, so that equal input reads equal."""
+        self.findings.sort(key=lambda finding: finding.sort_key)
+        return self
+
+    def count(self, severity: Severity) -> int:
+        """How many findings are of this severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    @property
+    def conforms(self) -> bool:
+        """No violation; warnings and information are allowed."""
+        return not self.count(Severity.VIOLATION)

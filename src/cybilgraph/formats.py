@@ -1,0 +1,72 @@
+"""The one table of formats: name, media type, file suffix and the engine's own name for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a format can carry."""
+
+    GRAPH = "graph"  # triples: CONSTRUCT, DESCRIBE, dumps, pages' data twins
+    DATASET = "dataset"  # quads as well
+    RESULTS = "results"  # solutions of SELECT, the boolean of ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One serialisation. ``media_types[0]`` is the one we send; the others are accepted.
+
+    ``also`` are the words that clients use for it in ``format=``: "json" asks for the JSON of
+    whatever the query returns, a table or a graph.
+    """
+
+    name: str
+    kind: Kind
+    media_types: tuple[str, ...]
+    suffix: str
+    title: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def media_type(self) -> str:
+        """The registered media type, without parameters."""
+        return self.media_types[0]
+
+    @property
+    def content_type(self) -> str:
+        """The media type as sent, with the character set where the type is text."""
+        return f"{self.media_type}; charset=utf-8" if self.media_type.startswith("text/") else self.media_type
+
+    @property
+    def carries_graph(self) -> bool:
+        """True for formats that can hold triples."""
+        return self.kind is not Kind.RESULTS
+
+
+#: In order of preference: the first of a kind is the default.
+FORMATS = (
+    Format("turtle", Kind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", ("n3",)),
+    Format("ntriples", Kind.GRAPH, ("application/n-triples", "text/plain"), "nt", "N-Triples"),
+    Format("jsonld", Kind.DATASET, ("application/ld+json",), "jsonld", "JSON-LD", ("json", "json-ld")),
+    Format("rdfxml", Kind.GRAPH, ("application/rdf+xml",), "rdf", "RDF/XML", ("xml", "rdf", "rdf+xml")),
+    Format("nquads", Kind.DATASET, ("application/n-quads", "text/x-nquads"), "nq", "N-Quads"),
+    Format("trig", Kind.DATASET, ("application/trig", "application/x-trig"), "trig", "TriG"),
+    Format("json", Kind.RESULTS, ("application/sparql-results+json", "application/json"), "srj", "JSON"),
+    Format("xml", Kind.RESULTS, ("application/sparql-results+xml", "application/xml", "text/xml"), "srx", "XML"),
+    Format("csv", Kind.RESULTS, ("text/csv",), "csv", "CSV"),
+    Format("tsv", Kind.RESULTS, ("text/tab-separated-values",), "tsv", "TSV"),
+)
+
+BY_NAME = {fmt.name: fmt for fmt in FORMATS}
+GRAPH_FORMATS = tuple(fmt for fmt in FORMATS if fmt.carries_graph)
+RESULT_FORMATS = tuple(fmt for fmt in FORMATS if not fmt.carries_graph)
+
+
+def called(name: str) -> tuple[Format, ...]:
+    """The formats that a client may mean by a word in ``format=``: our name, a media type, or a
+    name that SPARQL clients use. Empty where the word is unknown.
+    """
+    name = name.strip().lower()
+    return tuple(fmt for fmt in FORMATS if name == fmt.name or name in fmt.media_types or name in fmt.also)

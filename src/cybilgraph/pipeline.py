@@ -1,0 +1,202 @@
+"""The whole line: sources → records → triples → report, and on to a release.
+
+``check`` is the same line as ``build``, cut before the release; ``convert`` is cut before
+validation. The command line, the web form and CI all call these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from cybilgraph.assemble import Assembly
+from cybilgraph.describe import describe, describe_reference, locate, project_iri
+from cybilgraph.engine.store import ontology_lines, serialise
+from cybilgraph.errors import ReleaseError, SourceError
+from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.formats import Format
+from cybilgraph.mentions import derive
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.record import Record
+from cybilgraph.reference import reference
+from cybilgraph.release import Release, Releases
+from cybilgraph.resources import ONTOLOGY
+from cybilgraph.validation import Result, validate
+from cybilgraph.vocab import record as record_iri
+from cybilgraph.vocab import rule
+
+#: Records that are validated together: many enough to make the start of an engine cheap, few
+#: enough that memory does not grow with their number.
+BATCH = 500
+
+Place = str | Path
+Progress = Callable[[int, int], None]
+
+
+def read(*places: Place) -> Iterator[Record]:
+    """The records at these places (files, folders, or "-"), with what their prose says.
+
+    Raises SourceError at the first input that cannot be read.
+    """
+    for given in find_inputs(places):
+        for record in read_input(given):
+            yield derive(record)
+
+
+def check(*places: Place, engine: str = "fast", progress: Progress | None = None) -> Report:
+    """Read and validate; everything that is wrong or missing is in the report.
+
+    Raises SourceError only where a place does not exist.
+    """
+    report = Report()
+    for _ in _validated(_records(places, report, progress), report, engine):
+        pass
+    return report.sort()
+
+
+def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
+    """Write the triples of the records at these places, and nothing else.
+
+    The report has what the reader found, and each input that could not be read.
+    """
+    report = Report()
+    with Assembly() as assembly:
+        for record in _records(places, report, progress):
+            assembly.add(record.key, describe(record))
+        serialise(assembly.quads(), fmt, output)
+    return report.sort()
+
+
+def build(
+    places: Iterable[Place],
+    into: Path,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Release, Report]:
+    """Make a release of the records at these places, and make it the current one.
+
+    A record that cannot be read, or that breaks a rule, is reported; the others go on. With
+    ``strict``, any violation stops the release. Raises SourceError where a place does not
+    exist, ReleaseError where the release cannot be made; the earlier release stays.
+    """
+    report = Report()
+    names = reference()
+    with Releases(into).new() as draft, Assembly() as assembly:
+        for record, lines in _validated(_records(places, report, progress), report):
+            if assembly.add(record.key, lines) > 1:
+                report.extend([_superseded(record)])
+        report.sort()
+        if not report.records:
+            raise ReleaseError(
+                f"No record could be read from {report.sources} sources",
+                _first_reasons(report) or "Give a folder of records.",
+            )
+        if strict and not report.conforms:
+            raise ReleaseError(
+                f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
+                _first_reasons(report),
+            )
+        others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
+        release = draft.finish(assembly.quads(others), report, projects=assembly.projects)
+    return release, report
+
+
+def _records(places: Iterable[Place], report: Report, progress: Progress | None) -> Iterator[Record]:
+    """The records, one by one; an input that cannot be read is in the report."""
+    inputs = list(find_inputs(places))
+    for number, given in enumerate(inputs, start=1):
+        report.sources += 1
+        try:
+            for record in read_input(given):
+                report.records += 1
+                report.extend(replace(finding, record=record.key) for finding in record.findings)
+                yield derive(record)
+        except SourceError as error:
+            report.unread += 1
+            report.extend([_unreadable(given, error)])
+        if progress:
+            progress(number, len(inputs))
+
+
+def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
+    """Records with their triples; what breaks the shapes goes into the report."""
+    others = "\n".join(describe_reference(reference()))
+    for batch in _batches(records):
+        described = [(record, describe(record)) for record in batch]
+        text = "\n".join([*(line for _, lines in described for line in lines), others])
+        by_iri = {iri: record for record in batch for iri in (project_iri(record), record_iri(record.key))}
+        report.extend(_finding(result, by_iri) for result in validate(text, engine))
+        yield from described
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Lists of records of different projects: two captures of one project are two records,
+    and would look like one with two titles if they were validated together.
+    """
+    batch: dict[str, Record] = {}
+    for record in records:
+        if len(batch) == BATCH or record.key in batch:
+            yield list(batch.values())
+            batch = {}
+        batch[record.key] = record
+    if batch:
+        yield list(batch.values())
+
+
+def _finding(result: Result, by_iri: dict[str, Record]) -> Finding:
+    record = next((by_iri[iri] for iri in _ancestors(result.focus) if iri in by_iri), None)
+    severity = Severity(result.severity)
+    if record is None:  # a fault of the reference data, not of a record
+        return Finding(
+            severity=severity, rule=result.rule, message=result.message, file="data/reference", text=result.focus
+        )
+    located = locate(record, result.focus, result.path, result.value)
+    return Finding(
+        severity=severity,
+        rule=result.rule,
+        message=result.message,
+        file=record.source.name,
+        record=record.key,
+        label=located.label,
+        line=located.place.line if located.place else 0,
+        column=located.place.column if located.place else 0,
+        text=located.text,
+    )
+
+
+def _ancestors(iri: str) -> Iterator[str]:
+    """An IRI, and those that it lies below."""
+    while iri:
+        yield iri
+        iri = iri.rpartition("/")[0]
+
+
+def _unreadable(given: Input, error: SourceError) -> Finding:
+    return Finding(
+        severity=Severity.VIOLATION,
+        rule=rule("unreadable"),
+        message=error.what.removeprefix(f"{given.name}: "),
+        file=given.name,
+        suggestion=error.hint,
+    )
+
+
+def _superseded(record: Record) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        rule=rule("superseded"),
+        message="An earlier capture of this project is kept in a named graph; this one is the present.",
+        file=record.source.name,
+        record=record.key,
+        line=record.title.place.line if record.title and record.title.place else 0,
+    )
+
+
+def _first_reasons(report: Report, most: int = 3) -> str:
+    violations = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
+    lines = [f"{finding.file}:{finding.line}: {finding.message}" for finding in violations[:most]]
+    if len(violations) > most:
+        lines.append(f"… and {len(violations) - most} more: run cybilgraph check.")
+    return "\n  ".join(lines)

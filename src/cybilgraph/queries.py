@@ -1,0 +1,214 @@
+"""SPARQL text: the named queries of queries/, their parameters, and what is never run.
+
+The text is scanned into tokens, not parsed: enough to tell a keyword from the same word in a
+comment, a string or an IRI. Grammar: SPARQL 1.1 Query, section 19.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
+from cybilgraph.ntriples import iri, is_iri, literal
+from cybilgraph.reference import FILES, Reference, reference
+from cybilgraph.resources import QUERIES
+from cybilgraph.vocab import PREFIXES, XSD, thing
+
+#: Longer than any sensible query; deep nesting overflows the engine's stack.
+MAX_BYTES = 100_000
+MAX_DEPTH = 100
+MAX_TOKENS = 20_000
+
+_TOKEN = re.compile(
+    r"""(?P<comment>\#[^\n\r]*)
+      | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+      | (?P<string>\"\"\"(?:(?:"|"")?(?:[^"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
+                 | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
+      | (?P<variable>[?$]\w+)
+      | (?P<language>@[a-zA-Z][\w-]*)
+      | (?P<name>(?:[^\W\d_][\w.\-·]*)?:(?:[\w:%\\.·\-][^\s<>"'{}()\[\];,^`|/*+?!=&#]*)?)
+      | (?P<word>[^\W\d]\w*)
+      | (?P<open>[({\[]) | (?P<close>[)}\]])
+      | (?P<space>\s+)
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
+_UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
+_HEADER = re.compile(r"#\s*(?P<key>title|description|param)\b\s*(?P<rest>[^\n]*)")
+_BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
+_PARAM = re.compile(r"(?P<name>\w+)\s+(?P<type>[\w-]+)\s*:\s*(?P<description>.+)")
+
+
+class Token(NamedTuple):
+    """A piece of SPARQL text: its kind (a group of the pattern above), its text, its place."""
+
+    kind: str
+    text: str
+    start: int
+
+
+def tokens(query: str) -> Iterator[Token]:
+    """The tokens of a query, comments and spaces left out."""
+    for match in _TOKEN.finditer(query):
+        if match.lastgroup not in ("comment", "space"):
+            yield Token(match.lastgroup or "other", match[0], match.start())
+
+
+def guard(query: str) -> None:
+    """Refuse what this service never runs, before any engine sees it.
+
+    Raises QuerySyntaxError (empty, too long, too deep), QueryRefused (updates, SERVICE).
+    """
+    if len(query.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
+    # Escapes like \\u0053 are resolved before SPARQL is read (section 19.2): SERVICE may hide in one.
+    text = _ESCAPE.sub(lambda match: chr(min(int(match[1] or match[2], 16), 0x10FFFF)), query)
+    depth = 0
+    form = ""
+    for count, token in enumerate(tokens(text), start=1):
+        word = token.text.upper() if token.kind == "word" else ""
+        if token.kind == "open":
+            depth += 1
+        elif token.kind == "close":
+            depth -= 1
+        elif word == "SERVICE":
+            raise QueryRefused(
+                "SERVICE is not allowed: this endpoint sends no requests to others",
+                "Ask both endpoints from your program, and join the answers there.",
+            )
+        elif not form and word in _UPDATES:
+            raise QueryRefused(
+                "Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE."
+            )
+        elif not form and word in _FORMS:
+            form = word
+        if depth > MAX_DEPTH or count > MAX_TOKENS:
+            raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
+    if not form:
+        raise QuerySyntaxError(
+            "This is no query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",
+            "Example: SELECT ?title WHERE { ?project dcterms:title ?title } LIMIT 10",
+        )
+
+
+def undeclared_prefixes(query: str) -> list[str]:
+    """Those of our prefixes that a query uses and does not declare, in order of their names."""
+    return sorted(_undeclared(query) & PREFIXES.keys())
+
+
+def unknown_prefixes(query: str) -> list[str]:
+    """The prefixes that a query uses, that it does not declare, and that are not ours."""
+    return sorted(_undeclared(query) - PREFIXES.keys() - {"_"})
+
+
+def _undeclared(query: str) -> set[str]:
+    used: set[str] = set()
+    declared: set[str] = set()
+    last = ""
+    for token in tokens(query):
+        if token.kind == "name":
+            prefix = token.text.partition(":")[0]
+            (declared if last == "PREFIX" else used).add(prefix)
+        last = token.text.upper()
+    return used - declared
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A named query: its text, and what its header says."""
+
+    name: str
+    title: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    text: str
+
+    def bind(self, values: Mapping[str, Sequence[str]], names: Reference | None = None) -> str:
+        """The text with values in place of the parameters' defaults.
+
+        Values become RDF terms first, and only a term's own serialisation enters the text:
+        a value can never become SPARQL. Raises QueryError where a value or a name is not known.
+        """
+        names = names or reference()
+        known = {parameter.name: parameter for parameter in self.parameters}
+        terms = {}
+        for name, given in values.items():
+            if name not in known:
+                have = ", ".join(known) or "none"
+                raise QueryError(f"{self.name} has no parameter {name!r}", f"Its parameters: {have}.")
+            terms[name] = " ".join(_term(known[name], value, names) for value in given)
+        # One pass over the text, so that no value is looked into for the block of another.
+        return _BLOCK.sub(
+            lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0], self.text
+        )
+
+
+def load(name: str, folder: Path = QUERIES) -> Query:
+    """A named query. Raises QueryError where there is none, naming those that there are."""
+    path = folder / f"{name}.rq"
+    if not re.fullmatch(r"[a-z0-9-]+", name) or not path.is_file():
+        have = "\n  ".join(query.name for query in examples(folder))
+        raise QueryError(f"There is no query {name!r}", f"These are known:\n  {have}")
+    return parse(name, path.read_text(encoding="utf-8"))
+
+
+def examples(folder: Path = QUERIES) -> list[Query]:
+    """All queries that are shown to users, by name."""
+    return [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("example-*.rq"))]
+
+
+def parse(name: str, text: str) -> Query:
+    """A query with its header comments read. Raises QueryError where a param line is malformed."""
+    header = {"title": name, "description": ""}
+    parameters = []
+    key = ""
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        if match := _HEADER.match(line):
+            key, rest = match["key"], match["rest"].lstrip(": ").strip()
+            if key == "param":
+                param = _PARAM.fullmatch(rest)
+                if not param:
+                    raise QueryError(f"{name}: cannot read {line!r}", "Write: # param NAME TYPE: description")
+                parameters.append(Parameter(**param.groupdict()))
+            else:
+                header[key] = rest
+        elif key in header:
+            header[key] += f" {line.lstrip('# ')}"
+    return Query(name, header["title"], header["description"].strip(), tuple(parameters), text)
+
+
+def _term(parameter: Parameter, value: str, names: Reference) -> str:
+    match parameter.type:
+        case "year":
+            if not re.fullmatch(r"\d{4}", value):
+                raise QueryError(f"{parameter.name}: {value!r} is no year", "Write four digits: 2018.")
+            return literal(str(int(value)), datatype=XSD.integer)
+        case "text":
+            return literal(value)
+        case "iri" if is_iri(value):
+            return iri(value)
+        case kind if kind in FILES:
+            entry = names.find(kind, value)
+            if entry is None:
+                near = names.near(kind, value)
+                hint = f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."
+                raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
+            return iri(thing(kind, entry.key))
+    raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")

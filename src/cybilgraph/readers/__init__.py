@@ -1,0 +1,37 @@
+"""File → Record: one module per family of formats, one table from suffix to reader.
+
+A reader is a function from an ``Input`` to records. It raises ``SourceError`` where the file
+holds no record at all; whatever is odd inside a record becomes a finding of that record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cybilgraph.errors import SourceError
+from cybilgraph.readers.inputs import Input, find_inputs
+from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.record import Record
+
+__all__ = ["READERS", "Input", "find_inputs", "read_input"]
+
+Reader = Callable[[Input], Iterator[Record]]
+
+#: To add a format: a module with a reader, and its suffixes here.
+READERS: dict[str, Reader] = {
+    ".txt": read_page_text,
+    ".text": read_page_text,
+    "": read_page_text,
+}
+
+
+def read_input(given: Input) -> Iterator[Record]:
+    """The records of one input.
+
+    Raises SourceError where its format is unknown or where it holds no record.
+    """
+    reader = READERS.get(given.suffix)
+    if reader is None:
+        known = ", ".join(suffix for suffix in READERS if suffix)
+        raise SourceError(f"{given.name}: no reader for files of the kind {given.suffix!r}", f"Known kinds: {known}.")
+    yield from reader(given)

@@ -1,0 +1,126 @@
+"""Reads the text of a saved project page, one page a file.
+
+The page is a run of lines. A line that is a label of the table of fields (record.FIELDS)
+opens its section; ``label: value`` is a section on one line; what stands before the first
+section is the head of the page: title, code, status, dates, and in older pages a contact
+name with no heading. The rights statement ends the page, wherever it begins.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.sections import BULLET, Section, Sections
+from cybilgraph.record import BY_NAME, FIELDS, Kind, Place, Record, Text
+from cybilgraph.vocab import rule
+
+RIGHTS = "The Cybil project repository is being continuously updated"
+
+_LABELS = {label: row for row in FIELDS for label in row.labels}
+#: "Label: value": the label is at most a few words, so that prose with a colon is prose.
+_LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+_LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
+_SPACE = re.compile(r"[ \t\u00a0\u2000-\u200b\u202f\u3000\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+#: A text may hold a stray control character or two; a picture or an archive holds many.
+_STRAY = 2
+
+
+def read_page_text(given: Input) -> Iterator[Record]:
+    """The one record of a page's text.
+
+    Raises SourceError where the file is empty or is no text.
+    """
+    findings: list[Finding] = []
+    lines = list(_lines(_decode(given, findings)))
+    if not lines:
+        raise SourceError(f"{given.name}: the file is empty", "Save the page's text again.")
+    lines, rights = _cut_rights(lines)
+    values = Sections(given, findings)
+    for section in _sections(lines):
+        values.take(section)
+    yield values.record(rights)
+
+
+def _decode(given: Input, findings: list[Finding]) -> str:
+    """Bytes → text: UTF-8, UTF-16 with its mark, else Windows' Western code page."""
+    content = given.content
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            text = content.decode("cp1252", errors="replace")
+            finding = Finding(
+                severity=Severity.WARNING,
+                rule=rule("encoding"),
+                message="The file is not UTF-8; it was read as Windows-1252.",
+                file=given.name,
+                line=content.count(b"\n", 0, error.start) + 1,
+                suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
+            )
+            findings.append(finding)
+    if len(_CONTROL.findall(text, 0, 4096)) > _STRAY:
+        raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save the page as text.")
+    return text
+
+
+def _lines(text: str) -> Iterator[Text]:
+    """The lines that are not blank, with entities resolved and spaces made plain."""
+    for number, raw in enumerate(_LINE_END.split(text), start=1):
+        line = _SPACE.sub(" ", html.unescape(_CONTROL.sub("", raw))).strip()
+        if line:
+            yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+
+
+def _cut_rights(lines: list[Text]) -> tuple[list[Text], Text | None]:
+    """The lines before the rights statement, and the statement with all that follows it."""
+    for index, line in enumerate(lines):
+        at = line.text.find(RIGHTS)
+        if at >= 0:
+            assert line.place
+            statement = " ".join([line.text[at:], *(later.text for later in lines[index + 1 :])])
+            before = line.text[:at].strip()
+            kept = lines[:index] + ([Text(before, line.place)] if before else [])
+            return kept, Text(statement, Place(line.place.line, line.place.column + at))
+    return lines, None
+
+
+def _sections(lines: list[Text]) -> list[Section]:
+    """Lines → sections, the head of the page being taken last: what it means depends on what
+    the page labels.
+    """
+    head = current = Section(BY_NAME["title"], "", Place(1))
+    sections = []
+    for line in lines:
+        opened = _open(line)
+        if opened is None:
+            current.lines.append(line)
+            continue
+        sections.append(opened)
+        in_head = opened.row.kind is Kind.LAYOUT or (
+            opened.row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE) and opened.lines
+        )
+        # After "Project" and after "Status: Finished" the head goes on: those take no lines.
+        current = head if in_head else opened
+    return [*sections, head]
+
+
+def _open(line: Text) -> Section | None:
+    """The section that this line opens, or None where it is no label."""
+    assert line.place
+    label = line.text.rstrip(": ")
+    if (row := _LABELS.get(label.casefold())) and not BULLET.match(line.text):
+        return Section(row, label, line.place)
+    match = _LABELLED.fullmatch(line.text)
+    row = _LABELS.get(match["label"].casefold()) if match else None
+    if match is None or row is None or row.kind is Kind.LAYOUT:
+        return None
+    value = Text(match["value"], Place(line.place.line, line.place.column + match.start("value")))
+    return Section(row, match["label"], line.place, [value])

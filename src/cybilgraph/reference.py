@@ -1,0 +1,218 @@
+"""Names, codes and aliases of countries, regions, groups, actors and themes → their keys.
+
+The names live in data/reference/*.csv, one file a kind, one row a thing; nothing of them is
+written in Python. A name is looked up without regard to case, accents' composition, spaces,
+hyphens or a leading "the".
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+from ahocorasick_rs import AhoCorasick, MatchKind
+from rapidfuzz import fuzz, process
+from slugify import slugify
+
+from cybilgraph.errors import ReferenceDataError
+from cybilgraph.resources import REFERENCE
+
+#: kind of thing → its file and the column that holds its key
+FILES = {
+    "country": ("countries.csv", "alpha2"),
+    "region": ("regions.csv", "code"),
+    "group": ("groups.csv", "id"),
+    "theme": ("themes.csv", "id"),
+    "actor": ("actors.csv", "id"),
+    "status": ("statuses.csv", "id"),
+    "role": ("roles.csv", "id"),
+    "actor-type": ("actor-types.csv", "id"),
+    "basis": ("bases.csv", "id"),
+}
+#: The kinds that are looked for in prose.
+MENTIONED = ("actor", "country", "region", "group", "theme")
+#: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
+#: and "Niger" never finds Nigeria (90.9).
+NEAR = 93
+
+_SPACES = re.compile(r"[\s\-‐‑–—_]+")
+_ARTICLE = re.compile(r"^the ")
+
+
+def fold(name: str) -> str:
+    """The form in which names are compared."""
+    name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
+    return _ARTICLE.sub("", _SPACES.sub(" ", name).strip(" .,;:*"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One reference thing: a row of a file."""
+
+    kind: str
+    key: str
+    name: str
+    aliases: tuple[str, ...]
+    row: Mapping[str, str] = field(compare=False, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The preferred name, then the aliases."""
+        return (self.name, *self.aliases)
+
+    def cell(self, column: str) -> tuple[str, ...]:
+        """The values of a cell; several are separated by ``;``."""
+        return tuple(part for part in self.row.get(column, "").split(";") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A known name in a text: ``text[start:end]`` names every one of ``entries``."""
+
+    start: int
+    end: int
+    entries: tuple[Entry, ...]
+
+    def of(self, kind: str) -> Entry | None:
+        """The entry of this kind, if the name has one."""
+        return next((entry for entry in self.entries if entry.kind == kind), None)
+
+
+class Reference:
+    """All reference things, by key and by name. Immutable once read."""
+
+    def __init__(self, folder: Path = REFERENCE) -> None:
+        """Read the files. Raises ReferenceDataError where a row or a name stands twice."""
+        self.entries: dict[str, dict[str, Entry]] = {
+            kind: _read(folder / file, kind, column) for kind, (file, column) in FILES.items()
+        }
+        self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry, kind by kind, in the order of the files."""
+        for entries in self.entries.values():
+            yield from entries.values()
+
+    def get(self, kind: str, key: str) -> Entry | None:
+        """The entry of this kind and key."""
+        return self.entries[kind].get(key)
+
+    def find(self, kind: str, name: str) -> Entry | None:
+        """The entry that is called so: by name, alias or key."""
+        return self._names[kind].get(fold(name))
+
+    def near(self, kind: str, name: str) -> Entry | None:
+        """The entry whose name is almost this one, for a spelling mistake; None if unsure."""
+        best = process.extractOne(fold(name), self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=NEAR)
+        return self._names[kind][best[0]] if best else None
+
+    def mentions(self, text: str) -> list[Mention]:
+        """Known names in a text, longest first at each place, not overlapping.
+
+        An abbreviation counts only in its own capitals ("RIA", never "ria"), any other
+        name with a capital or digit somewhere, themes in any case.
+        """
+        matcher, owners = self._matcher
+        folded = _fold_in_place(text)
+        found = []
+        for index, start, end in matcher.find_matches_as_indexes(folded):
+            entries = tuple(entry for entry, name in owners[index] if _looks_like(text[start:end], name, entry.kind))
+            if entries:
+                found.append(Mention(start, end, entries))
+        return found
+
+    @cached_property
+    def _matcher(self) -> tuple[_Words, list[list[tuple[Entry, str]]]]:
+        owners: dict[str, list[tuple[Entry, str]]] = {}
+        for kind in MENTIONED:
+            for entry in self.entries[kind].values():
+                for name in entry.names:
+                    owners.setdefault(_fold_in_place(name), []).append((entry, name))
+        # A delimiter on each side makes the matcher find whole words only.
+        return _Words(list(owners)), list(owners.values())
+
+
+class _Words:
+    """A multi-pattern matcher that finds whole words: the longest name at each place."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._matcher = AhoCorasick(names, matchkind=MatchKind.Standard)
+        self._lengths = [len(name) for name in names]
+
+    def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
+        whole = [
+            (start, -end, index)
+            for index, start, end in self._matcher.find_matches_as_indexes(text, overlapping=True)
+            if not _joins(text, start) and not _joins(text, end)
+        ]
+        whole.sort()
+        found, last = [], 0
+        for start, minus_end, index in whole:
+            if start >= last:
+                last = -minus_end
+                found.append((index, start, last))
+        return found
+
+
+def _joins(text: str, at: int) -> bool:
+    """True where a word runs on over this boundary."""
+    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+
+
+def _fold_in_place(text: str) -> str:
+    """Lower case and plain hyphens, quotes and spaces; every character keeps its index."""
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text.translate(_PLAIN))
+
+
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " "})
+
+
+def _looks_like(printed: str, name: str, kind: str) -> bool:
+    if name.isupper() or sum(char.isupper() for char in name) > len(name) / 2:
+        return printed == name.translate(_PLAIN) or printed == name
+    return kind == "theme" or printed[0].isupper() or printed[0].isdigit() or not name[0].isupper()
+
+
+@cache
+def reference() -> Reference:
+    """The reference data of the product, read once."""
+    return Reference()
+
+
+def slug(name: str) -> str:
+    """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
+    return slugify(name, max_length=200, word_boundary=True)
+
+
+def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            key = row.get(key_column) or ""
+            if not key or not row.get("name") or None in row.values():
+                raise ReferenceDataError(
+                    f"{path.name}, line {number}: a row needs {key_column} and name, and all columns"
+                )
+            if key in entries:
+                raise ReferenceDataError(f"{path.name}, line {number}: {key} stands twice")
+            aliases = tuple(alias for alias in (row.get("aliases") or "").split(";") if alias)
+            entries[key] = Entry(kind, key, row["name"], aliases, row)
+    return entries
+
+
+def _index(kind: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    names: dict[str, Entry] = {}
+    for entry in entries.values():
+        for name in (*entry.names, entry.key):
+            other = names.setdefault(fold(name), entry)
+            if other is not entry and name != entry.key:
+                raise ReferenceDataError(
+                    f"{FILES[kind][0]}: {name!r} names both {other.key} and {entry.key}",
+                    "Give the name to one of them only.",
+                )
+    return names

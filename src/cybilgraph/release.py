@@ -1,0 +1,200 @@
+"""Quads → a release: a folder that is whole or absent, and never changes afterwards.
+
+    DIR/
+    ├── current          the number of the release that is served
+    ├── 0001/
+    │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
+    │   ├── store/       the same graph, indexed for queries
+    │   ├── report.json  what was found wrong or missing
+    │   └── manifest.json  counts, versions, and the SHA-256 of every other file
+    └── 0002/ …
+
+A release is built in a hidden folder beside the others, flushed to disk, renamed, and only
+then named in ``current``; each of these steps either happens or does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cybilgraph import __version__
+from cybilgraph.engine.store import write_store
+from cybilgraph.errors import ReleaseError
+from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.resources import ONTOLOGY, shape_files
+
+_BUILDING = ".building-"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One finished release."""
+
+    number: int
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def store(self) -> Path:
+        """The folder of the store, to be opened for reading only."""
+        return self.folder / "store"
+
+    def verify(self) -> None:
+        """Compare every file with the manifest. Raises ReleaseError at the first difference."""
+        for name, digest in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file():
+                raise ReleaseError(
+                    f"Release {self.number:04d} lacks {name}", "Build it again, or serve another release."
+                )
+            if _sha256(path) != digest:
+                raise ReleaseError(
+                    f"Release {self.number:04d} is damaged: {name} is not what was built",
+                    "Build it again, or serve another release.",
+                )
+
+
+class Draft:
+    """A release in the making."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder = folder
+        self.number = number
+        self.manifest: dict[str, Any] | None = None
+
+    def finish(self, quads: Iterable[str], report: Report, projects: int) -> Release:
+        """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
+        graph = self._folder / "graph.nq"
+        with graph.open("wb") as file:
+            for line in quads:
+                file.write(f"{line}\n".encode())
+        count = write_store(graph, self._folder / "store")
+        _write_json(self._folder / "report.json", asdict(report))
+        self.manifest = {
+            "release": self.number,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "software": __version__,
+            "counts": {
+                "sources": report.sources,
+                "records": report.records,
+                "projects": projects,
+                "quads": count,
+                "unread": report.unread,
+                "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
+            },
+            "ontology": _sha256(ONTOLOGY),
+            "shapes": {path.name: _sha256(path) for path in shape_files()},
+            "files": {
+                path.relative_to(self._folder).as_posix(): _sha256(path)
+                for path in sorted(self._folder.rglob("*"))
+                if path.is_file() and path.name not in ("LOCK", "LOG")
+            },
+        }
+        _write_json(self._folder / "manifest.json", self.manifest)
+        return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
+
+
+class Releases:
+    """The releases in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all releases, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit() and path.is_dir())
+
+    def current(self) -> Release:
+        """The release that is to be served. Raises ReleaseError where there is none."""
+        try:
+            number = int((self.folder / "current").read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise ReleaseError(
+                f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
+            ) from error
+        return self.get(number)
+
+    def get(self, number: int) -> Release:
+        """One release by number. Raises ReleaseError where it is not there or not whole."""
+        folder = self.folder / f"{number:04d}"
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            manifest["files"]["graph.nq"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ReleaseError(
+                f"{folder} is not a whole release", f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
+            ) from error
+        return Release(number, folder, manifest)
+
+    @contextmanager
+    def new(self) -> Iterator[Draft]:
+        """A block that makes the next release; if it fails anywhere, nothing has changed.
+
+        Raises ReleaseError where another build runs, or where the disk refuses.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".lock", timeout=0):
+                for left in self.folder.glob(f"{_BUILDING}*"):  # of a build that was killed
+                    shutil.rmtree(left)
+                aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+                try:
+                    draft = Draft(aside, max(self.numbers, default=0) + 1)
+                    yield draft
+                    if draft.manifest is not None:
+                        self._publish(aside, draft.number)
+                finally:
+                    shutil.rmtree(aside, ignore_errors=True)
+        except Timeout as error:
+            raise ReleaseError(f"Another build into {self.folder} is running", "Wait until it has ended.") from error
+        except OSError as error:
+            raise ReleaseError(
+                f"The release cannot be written: {error.strerror or error}",
+                f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
+            ) from error
+
+    def _publish(self, aside: Path, number: int) -> None:
+        aside.chmod(0o755)
+        for path in aside.rglob("*"):
+            _sync(path)
+        _sync(aside)
+        aside.rename(self.folder / f"{number:04d}")
+        _sync(self.folder)
+        pointer = self.folder / ".current"
+        pointer.write_text(f"{number}\n", encoding="ascii")
+        _sync(pointer)
+        pointer.replace(self.folder / "current")
+        _sync(self.folder)
+
+
+def _sync(path: Path) -> None:
+    """Make the disk hold what was written, before a later step relies on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")

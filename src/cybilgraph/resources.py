@@ -1,0 +1,20 @@
+"""Finds the data folders: in a checkout beside src/, in an installed wheel inside the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_BUNDLED = _PACKAGE / "_data"  # where pyproject.toml puts the folders in a wheel
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1]
+
+ONTOLOGY = ROOT / "ontology" / "cybilgraph.ttl"
+QUERIES = ROOT / "queries"
+REFERENCE = ROOT / "data" / "reference"
+RECORDS = ROOT / "data" / "records"
+
+
+def shape_files() -> Iterator[Path]:
+    """The shapes, in a fixed order: one file for each kind of promise."""
+    yield from sorted((ROOT / "shapes").glob("*.ttl"))

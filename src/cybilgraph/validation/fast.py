@@ -1,0 +1,36 @@
+"""SHACL by the Rust package ``shacl``."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import shacl
+
+from cybilgraph.validation.results import Result, shapes_text
+
+_FIRST_IRI = re.compile(r"<([^>]*)>")
+
+
+@cache
+def _shapes() -> shacl.Shapes:
+    return shacl.Shapes.from_turtle(shapes_text())
+
+
+def validate(ntriples: str) -> list[Result]:
+    """The results of our shapes over these triples, in the engine's order."""
+    return [
+        Result(
+            focus=_plain(result.focus_node),
+            rule=_plain(result.source_shape or ""),
+            path=first[1] if (first := _FIRST_IRI.search(result.path or "")) else "",
+            value=result.value_plain or "",
+            severity=result.severity.lower(),
+            message=result.message or "",
+        )
+        for result in _shapes().validate_text(ntriples, format="ntriples").results
+    ]
+
+
+def _plain(term: str) -> str:
+    return term[1:-1] if term.startswith("<") else term

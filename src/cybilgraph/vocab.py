@@ -1,0 +1,129 @@
+"""The only home of IRIs and prefixes: our own terms, those we reuse, and how ours are minted.
+
+The names are a contract with data partners: change none that a release has carried.
+Every own term has its label, definition and example in ontology/cybilgraph.ttl; a test
+holds that this table and that file name the same terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+#: All our IRIs begin with this. A constant, not configuration: a server at any address
+#: answers for the path below it.
+BASE = "https://w3id.org/cybilgraph/"
+
+
+class Vocabulary:
+    """A namespace of known terms: ``CYB.aim`` is its IRI, ``CYB.aime`` is an error.
+
+    rdflib's ClosedNamespace does the same, at the price of importing rdflib in every
+    command; this module is imported by all of them.
+    """
+
+    def __init__(self, iri: str, terms: Iterable[str]) -> None:
+        self.iri = iri
+        self.terms = frozenset(terms)
+
+    def __getattr__(self, term: str) -> str:
+        if term in self.terms:
+            return f"{self.iri}{term}"
+        raise AttributeError(f"no term {term!r} in {self.iri}")
+
+
+CYB = Vocabulary(
+    f"{BASE}ontology#",
+    (
+        # classes
+        *("Project", "Actor", "Country", "Region", "Group", "Theme", "Outcome", "Output", "Activity"),
+        *("Participation", "Scope", "WebLink", "Record"),
+        # of a project
+        *("slug", "aim", "context", "status", "start", "end", "startAsPrinted", "endAsPrinted"),
+        *("country", "region", "group", "theme", "funder", "implementer", "partner", "beneficiary"),
+        *("outcome", "output", "activity", "subheading", "link", "contact", "follows"),
+        # of the nodes that say how we know a link
+        *("participation", "actor", "role", "scope", "concept", "nameAsPrinted"),
+        *("basis", "evidence", "line", "section"),
+        # of a record, and of reference things
+        *("leftBlank", "alpha3", "m49"),
+    ),
+)
+RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type",))
+RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
+XSD = Vocabulary("http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "integer"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "versionInfo"))
+DCTERMS = Vocabulary(
+    "http://purl.org/dc/terms/",
+    ("identifier", "title", "abstract", "description", "isPartOf", "relation", "source", "rights"),
+)
+SKOS = Vocabulary(
+    "http://www.w3.org/2004/02/skos/core#",
+    (
+        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "definition"),
+        *("inScheme", "topConceptOf", "broader", "closeMatch", "member"),
+    ),
+)
+FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("primaryTopic", "homepage"))
+ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
+OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
+PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom"))
+SPDX = Vocabulary(
+    "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
+)
+VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail"))
+SCHEMA = Vocabulary("https://schema.org/", ("url",))
+SH = Vocabulary("http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info"))
+
+#: Prefixes that every query may use without declaring them, and that Turtle is written with.
+PREFIXES: dict[str, str] = {
+    "cyb": CYB.iri,
+    "dcterms": DCTERMS.iri,
+    "foaf": FOAF.iri,
+    # one for each kind of our own things: country:BZ, actor:oas-cicte, role:funder
+    **{
+        kind: f"{BASE}id/{kind}/"
+        for kind in ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
+    },
+    "record": f"{BASE}record/",
+    "oa": OA.iri,
+    "org": ORG.iri,
+    "owl": OWL.iri,
+    "prov": PROV.iri,
+    "rdf": RDF.iri,
+    "rdfs": RDFS.iri,
+    "schema": SCHEMA.iri,
+    "sh": SH.iri,
+    "skos": SKOS.iri,
+    "spdx": SPDX.iri,
+    "vcard": VCARD.iri,
+    "xsd": XSD.iri,
+}
+
+#: Where the rules of the shapes and of the readers live: a finding's ``rule`` starts with this.
+RULES = f"{BASE}shapes#"
+
+
+def thing(kind: str, key: str) -> str:
+    """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
+    return f"{BASE}id/{kind}/{quote(key, safe='')}"
+
+
+def scheme(kind: str) -> str:
+    """IRI of the concept scheme whose concepts are ``thing(kind, …)``."""
+    return f"{BASE}id/{kind}"
+
+
+def record(key: str) -> str:
+    """IRI of the record that describes the project of this key."""
+    return f"{BASE}record/{quote(key, safe='')}"
+
+
+def version_graph(key: str, number: int) -> str:
+    """IRI of the named graph that holds an earlier capture of a record, counted from 1."""
+    return f"{BASE}graph/{quote(key, safe='')}/{number}"
+
+
+def rule(name: str) -> str:
+    """IRI of a reader's rule, beside the shapes' own."""
+    return f"{RULES}{name}"

@@ -1,0 +1,42 @@
+"""The web application: one blueprint a section, made by ``create_app``. It never writes to the graph."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from cybilgraph.engine import Engine
+from cybilgraph.release import Release
+from cybilgraph.web import pages, problems, sparql
+
+#: A request's body may be this large; a query longer than queries.MAX_BYTES is refused anyway.
+MAX_BODY = 1_000_000
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(engine: Engine, release: Release) -> Flask:
+    """The application over one engine and the release that it answers from."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+    app.url_map.strict_slashes = False
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["cybilgraph"] = engine
+    app.context_processor(lambda: {"release": release.manifest})
+    app.register_blueprint(sparql.blueprint)
+    app.register_blueprint(pages.blueprint)
+    problems.register(app)
+    app.after_request(_headers)
+    return app
+
+
+def _headers(response: Response) -> Response:
+    """Anybody's page may read; nothing of ours may run a script or be framed."""
+    response.headers.setdefault("Access-Control-Allow-Origin", "*")
+    response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.vary.add("Accept")
+    return response

@@ -1,0 +1,82 @@
+"""Errors as answers: problem details (RFC 9457) for programs, a page for people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, Response, json, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from cybilgraph.errors import (
+    AnswerTooLarge,
+    CybilgraphError,
+    EngineUnavailable,
+    FormatMismatch,
+    QueryRefused,
+    QuerySyntaxError,
+    QueryTimeout,
+)
+
+#: The first class that an error is of decides.
+STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
+    (QueryRefused, HTTPStatus.FORBIDDEN),
+    (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
+    (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CybilgraphError, HTTPStatus.BAD_REQUEST),
+)
+
+
+def register(app: Flask) -> None:
+    """Answer our errors and those of HTTP in one form."""
+    app.register_error_handler(CybilgraphError, _ours)
+    app.register_error_handler(HTTPException, _http)
+
+
+def _ours(error: Exception) -> Response:
+    assert isinstance(error, CybilgraphError)
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    extra: dict[str, object] = {}
+    if isinstance(error, QuerySyntaxError) and error.line:
+        extra = {"line": error.line, "column": error.column, "excerpt": _excerpt(error)}
+    response = _problem(status, error.what, error.hint, extra)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _http(error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.code or 500)
+    response = _problem(status, error.description or status.description, "", {})
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After", "Location"):
+            response.headers[name] = value
+    return response
+
+
+def _excerpt(error: QuerySyntaxError) -> str:
+    """The line of the query that the error is in, with a caret under the place."""
+    lines = (request.values.get("query") or request.get_data(as_text=True)).splitlines()
+    if error.line > len(lines):
+        return ""
+    return f"{lines[error.line - 1]}\n{' ' * (error.column - 1)}^"
+
+
+def _problem(status: HTTPStatus, detail: str, hint: str, extra: dict[str, object]) -> Response:
+    problem = {
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        **({"hint": hint} if hint else {}),
+        **extra,
+    }
+    best = request.accept_mimetypes.best_match(["application/problem+json", "text/html"], "application/problem+json")
+    if best == "text/html" and request.values.get("format") in (None, "html"):
+        response = make_response(render_template("problem.html", problem=problem))
+    else:
+        response = Response(json.dumps(problem), mimetype="application/problem+json")
+    response.status_code = status
+    return response

@@ -1,0 +1,61 @@
+"""Serves a release over HTTP until stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.errors import ServeError
+from cybilgraph.release import Release, Releases
+from cybilgraph.web import create_app
+
+#: Requests that are handled at once; each query still waits for a query worker.
+THREADS = 16
+
+
+def serve(folder: Path, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve the current release of a folder.
+
+    Raises ReleaseError where it is not there or damaged, ServeError where the address is taken.
+    """
+    release = Releases(folder).current()
+    release.verify()
+    _probe(host, port)
+    announce(f"Serving release {release.number:04d} at http://{host}:{port}/ (stop with Ctrl-C)")
+    Granian(
+        target=str(folder),
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backpressure=THREADS * 8,
+        log_level=LogLevels.error,
+        respawn_failed_workers=True,
+    ).serve(target_loader=_load)
+
+
+def _probe(host: str, port: int) -> None:
+    """Raise ServeError where nobody can listen at this address; the server itself would not say why."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServeError(
+                f"Cannot listen at {host}:{port}: {error.strerror}", "Choose another port with --port."
+            ) from error
+
+
+def _load(folder: str) -> Flask:
+    """Called in the server's own process: the application, with its query workers."""
+    release: Release = Releases(Path(folder)).current()
+    return create_app(EmbeddedEngine(release.store), release)

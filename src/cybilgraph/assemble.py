@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from cybilgraph.vocab import SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
-from cybilgraph.vocab import thing, version_graph
 
 #: Lines wait in memory up to this many bytes, then on disk.
 _IN_MEMORY = 16_000_000
@@ -62,10 +62,25 @@ class Assembly:
                 graph = version_graph(key, number)
                 for line in self._lines(capture):
                     yield f"{line[:-1]}<{graph}> ."
-        yield from sorted(self._shared.union(others))
+        yield from sorted({*_one_name_each(self._shared), *others})
         self._spool.seek(0, 2)
 
     def _lines(self, capture: tuple[int, int]) -> list[str]:
         start, size = capture
         self._spool.seek(start)
         return self._spool.read(size).decode().split("\n")[:-1]
+
+
+def _one_name_each(lines: Iterable[str]) -> Iterator[str]:
+    """Lines in which a thing has one preferred name in a language, the first; where records
+    print the name of an unknown thing in several ways, the others are alternative names (SKOS, S14).
+    """
+    named = set()
+    for line in sorted(lines):
+        subject, predicate, rest = line.split(" ", 2)
+        if predicate == f"<{SKOS.prefLabel}>":
+            name = (subject, rest.rpartition("@")[2])
+            if name in named:
+                predicate = f"<{SKOS.altLabel}>"
+            named.add(name)
+        yield f"{subject} {predicate} {rest}"

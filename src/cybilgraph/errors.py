@@ -8,6 +8,7 @@
     └── QueryError             a query is not answered
         ├── QuerySyntaxError   not SPARQL; carries line and column where known
         ├── QueryRefused       SPARQL that this service never runs (updates, SERVICE …)
+        ├── UnknownQuery       there is no query of this name
         ├── FormatMismatch     none of the formats asked for can hold the answer
         ├── QueryTimeout       stopped at its deadline
         ├── AnswerTooLarge     stopped at the limit on an answer's size
@@ -66,6 +67,10 @@ class QuerySyntaxError(QueryError):
 
 class QueryRefused(QueryError):
     """SPARQL that this service never runs."""
+
+
+class UnknownQuery(QueryError):
+    """There is no query of this name."""
 
 
 class FormatMismatch(QueryError):

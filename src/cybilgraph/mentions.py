@@ -77,6 +77,11 @@ class _Sentence:
         """The sentence as evidence."""
         return Evidence(self.section, self.text, self.place)
 
+    @property
+    def listed(self) -> bool:
+        """True for an item of a list that is a place and nothing else."""
+        return bool(_LISTED.fullmatch(self.marked))
+
     def within(self, start: int, end: int) -> Iterator[Mention]:
         """The mentions whose mark lies in this part of the marked sentence."""
         for mention, at in zip(self.mentions, self.marks, strict=True):
@@ -95,7 +100,7 @@ def derive(record: Record, names: Reference | None = None) -> Record:
 
     A country is added from a sentence only where neither a heading nor the title names one,
     for prose compares, remembers and introduces people; a country that is an item of a list
-    is always added.
+    is always added, and then those of sentences are not.
     """
     names = names or reference()
     sentences = list(_sentences(record, names))
@@ -145,20 +150,25 @@ def _acting(mention: Mention, names: Reference) -> Entry | None:
 def _scopes(record: Record, sentences: list[_Sentence]) -> Iterator[Scope]:
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
     found: dict[tuple[str, str], dict[_Sentence, Entry]] = {}
+
+    def note(entry: Entry, sentence: _Sentence) -> None:
+        found.setdefault((entry.kind, entry.key), {})[sentence] = entry
+
+    told = [sentence for sentence in sentences if sentence.section in _PLACE_SECTIONS]
     for sentence in sentences:
         if sentence.section == "title":
             for entry in (entry for mention in sentence.mentions for entry in mention.entries):
                 if entry.kind in (*_PLACES, "theme"):
-                    found.setdefault((entry.kind, entry.key), {})[sentence] = entry
+                    note(entry, sentence)
+    for sentence in told:
+        if sentence.listed:
+            for entry in _places(sentence):
+                note(entry, sentence)
     placed = any(kind == "country" for kind, _ in (*stated, *found))
-    for sentence in sentences:
-        if sentence.section not in _PLACE_SECTIONS:
-            continue
-        listed = bool(_LISTED.fullmatch(sentence.marked))
-        for entry in _places(sentence, listed):
-            what = (entry.kind, entry.key)
-            if listed or what in found or not (placed and entry.kind == "country"):
-                found.setdefault(what, {})[sentence] = entry
+    for sentence in told:
+        for entry in () if sentence.listed else _places(sentence):
+            if (entry.kind, entry.key) in found or not (placed and entry.kind == "country"):
+                note(entry, sentence)
     for (kind, key), said in found.items():
         if (kind, key) not in stated | _NEVER:
             first, entry = next(iter(said.items()))
@@ -166,11 +176,11 @@ def _scopes(record: Record, sentences: list[_Sentence]) -> Iterator[Scope]:
             yield Scope(named, Basis.DERIVED, tuple(sentence.evidence() for sentence in said))
 
 
-def _places(sentence: _Sentence, listed: bool) -> Iterator[Entry]:
+def _places(sentence: _Sentence) -> Iterator[Entry]:
     if PLACE not in sentence.marked or sentence.marked.endswith(f"{PLACE}:"):  # "In Africa:" sorts a list
         return
-    elsewhere = [] if listed else list(sentence.spans("elsewhere"))
-    spans = [(0, len(sentence.marked))] if listed else sentence.spans("place")
+    elsewhere = [] if sentence.listed else list(sentence.spans("elsewhere"))
+    spans = [(0, len(sentence.marked))] if sentence.listed else sentence.spans("place")
     for start, end in spans:
         for mention, at in zip(sentence.mentions, sentence.marks, strict=True):
             if start <= at < end and not any(low <= at < high for low, high in elsewhere) and not mention.of("actor"):

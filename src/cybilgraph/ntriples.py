@@ -17,13 +17,23 @@ _ESCAPES = {
     ord('"'): '\\"',
     ord("\\"): "\\\\",
 }
-_UNSAFE_IRI = re.compile(r"[\x00-\x20<>\"{}|^`\\]")
+# An IRI by RFC 3987, section 2.2, without addresses in brackets (IPv6) and private characters.
+# Characters that change the direction of writing are not allowed (section 4.1).
+_UCS = "\u00a0-\u200d\u2010-\u2029\u202f-\ud7ff\uf900-\ufdcf\ufdf0-\uffef" + "".join(
+    f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14)
+)
+_CHAR = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;={_UCS}]|%[0-9A-Fa-f]{{2}})"
+_PATH = rf"(?:{_CHAR}|[:@/])*"
+_IRI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_CHAR}|:)*@)?{_CHAR}*(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})"
+    rf"(?:\?(?:{_CHAR}|[:@/?])*)?(?:\#(?:{_CHAR}|[:@/?])*)?"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def is_iri(text: str) -> bool:
-    """True where a text can stand between brackets: absolute, with no character that RFC 3987 forbids."""
-    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text)) and not _UNSAFE_IRI.search(text)
+    """True where a text can stand between brackets: one that cannot would spoil the whole graph."""
+    return _IRI.fullmatch(text) is not None
 
 
 def iri(address: str) -> str:

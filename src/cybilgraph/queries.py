@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
+from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.reference import FILES, Reference, reference
+from cybilgraph.reference import FILES, SUGGESTED, Reference, reference
 from cybilgraph.resources import QUERIES
 from cybilgraph.vocab import PREFIXES, XSD, thing
 
@@ -30,6 +30,7 @@ _TOKEN = re.compile(
                  | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
       | (?P<variable>[?$]\w+)
       | (?P<language>@[a-zA-Z][\w-]*)
+      | (?P<blank>_:[\w.\-]+)
       | (?P<name>(?:[^\W\d_][\w.\-·]*)?:(?:[\w:%\\.·\-][^\s<>"'{}()\[\];,^`|/*+?!=&#]*)?)
       | (?P<word>[^\W\d]\w*)
       | (?P<open>[({\[]) | (?P<close>[)}\]])
@@ -40,7 +41,7 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
-_HEADER = re.compile(r"#\s*(?P<key>title|description|param)\b\s*(?P<rest>[^\n]*)")
+_HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
 _PARAM = re.compile(r"(?P<name>\w+)\s+(?P<type>[\w-]+)\s*:\s*(?P<description>.+)")
 
@@ -104,7 +105,7 @@ def undeclared_prefixes(query: str) -> list[str]:
 
 def unknown_prefixes(query: str) -> list[str]:
     """The prefixes that a query uses, that it does not declare, and that are not ours."""
-    return sorted(_undeclared(query) - PREFIXES.keys() - {"_"})
+    return sorted(_undeclared(query) - PREFIXES.keys())
 
 
 def _undeclared(query: str) -> set[str]:
@@ -159,11 +160,11 @@ class Query:
 
 
 def load(name: str, folder: Path = QUERIES) -> Query:
-    """A named query. Raises QueryError where there is none, naming those that there are."""
+    """A named query. Raises UnknownQuery where there is none, naming those that there are."""
     path = folder / f"{name}.rq"
     if not re.fullmatch(r"[a-z0-9-]+", name) or not path.is_file():
         have = "\n  ".join(query.name for query in examples(folder))
-        raise QueryError(f"There is no query {name!r}", f"These are known:\n  {have}")
+        raise UnknownQuery(f"There is no query {name!r}", f"These are known:\n  {have}")
     return parse(name, path.read_text(encoding="utf-8"))
 
 
@@ -181,7 +182,7 @@ def parse(name: str, text: str) -> Query:
         if not line.startswith("#"):
             break
         if match := _HEADER.match(line):
-            key, rest = match["key"], match["rest"].lstrip(": ").strip()
+            key, rest = match["key"] or match["param"], match["rest"].strip()
             if key == "param":
                 param = _PARAM.fullmatch(rest)
                 if not param:
@@ -207,7 +208,7 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
         case kind if kind in FILES:
             entry = names.find(kind, value)
             if entry is None:
-                near = names.near(kind, value)
+                near = names.near(kind, value, SUGGESTED)
                 hint = f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing(kind, entry.key))

@@ -39,6 +39,8 @@ MENTIONED = ("actor", "country", "region", "group", "theme")
 #: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
 #: and "Niger" never finds Nigeria (90.9).
 NEAR = 93
+#: A name this alike is worth asking "did you mean?", and no more.
+SUGGESTED = 75
 
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
@@ -106,9 +108,9 @@ class Reference:
         """The entry that is called so: by name, alias or key."""
         return self._names[kind].get(fold(name))
 
-    def near(self, kind: str, name: str) -> Entry | None:
-        """The entry whose name is almost this one, for a spelling mistake; None if unsure."""
-        best = process.extractOne(fold(name), self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=NEAR)
+    def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
+        """The entry whose name is most like this one; None where none is so much alike."""
+        best = process.extractOne(fold(name), self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
 
     def mentions(self, text: str) -> list[Mention]:

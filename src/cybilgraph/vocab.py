@@ -46,7 +46,7 @@ CYB = Vocabulary(
         *("participation", "actor", "role", "scope", "concept", "nameAsPrinted"),
         *("basis", "evidence", "line", "section"),
         # of a record, and of reference things
-        *("leftBlank", "alpha3", "m49"),
+        *("leftBlank", "seat", "alpha3", "m49"),
     ),
 )
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type",))

@@ -84,7 +84,7 @@ def _actor(triples: Triples, iri: str, entry: Entry) -> None:
     if row["parent"]:
         triples.link(iri, ORG.subOrganizationOf, thing("actor", row["parent"]))
     if row["country"]:
-        triples.link(iri, CYB.country, thing("country", row["country"]))
+        triples.link(iri, CYB.seat, thing("country", row["country"]))
     _homepage(triples, iri, entry)
     for same in entry.cell("same_as"):
         triples.link(iri, OWL.sameAs, same)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Limits:
 
     timeout: float = 30.0
     answer: int = 256_000_000
-    memory: int = 4_000_000_000
+    memory: int = 2_000_000_000
     workers: int = 2
 
 
@@ -97,7 +98,8 @@ class _Worker:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        self._input.close()
+        with suppress(OSError):  # a request that the process no longer read
+            self._input.close()
         self._output.close()
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
 import sys
-from pathlib import Path
+from contextlib import suppress
 from typing import IO, Any
 
 import pyoxigraph as ox
@@ -70,15 +71,27 @@ def serve(store: ox.Store, requests: IO[bytes], answers: IO[bytes], limit: int) 
         answers.flush()
 
 
+def _close_the_door() -> None:
+    """Take from this process the ability to open any file or socket: whatever a query says,
+    nothing is fetched. Numbers that are free below the limit are filled, since it is a limit on
+    numbers and not on how many are open.
+    """
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    highest = max(int(name) for name in os.listdir("/dev/fd"))  # noqa: PTH208
+    limit = max(highest + 1, lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    with suppress(OSError):
+        while True:
+            os.dup(0)
+
+
 def main(folder: str, memory: int, limit: int) -> None:
     """Open the store, give up what a query must never have, and serve."""
     store = ox.Store.read_only(folder)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    # No new file or socket can be opened from here on: whatever a query says, nothing is
-    # fetched. The highest number in use is the limit, since the store may have gaps below.
-    in_use = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else 64
-    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use, in_use))
+    _close_the_door()
     sys.stdout.buffer.write(b"ready\n")
     sys.stdout.buffer.flush()
     serve(store, sys.stdin.buffer, sys.stdout.buffer, limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import rdflib
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -46,7 +47,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix."""
     path, chosen = _suffix(path)
     formats = chosen or wanted(GRAPH_FORMATS, html=True)
-    iri = f"{BASE}{room}/{path}"
+    iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}"), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})

@@ -15,12 +15,14 @@ from cybilgraph.errors import (
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
+    UnknownQuery,
 )
 
 #: The first class that an error is of decides.
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
     (QueryRefused, HTTPStatus.FORBIDDEN),
+    (UnknownQuery, HTTPStatus.NOT_FOUND),
     (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),

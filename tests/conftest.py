@@ -1,0 +1,91 @@
+"""Fixtures: the real parts, started once: a release, its engine, a server in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.release import Release
+
+ROOT = Path(__file__).parents[1]
+RECORDS = ROOT / "data" / "records"
+SEED = RECORDS / "belize-G0020.txt"
+SAMPLES = ROOT / "tests" / "samples"
+CYBILGRAPH = [sys.executable, "-m", "cybilgraph.cli"]
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one release of all records."""
+    folder = tmp_path_factory.mktemp("releases")
+    pipeline.build([RECORDS], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def release(releases: Path) -> Release:
+    return pipeline.Releases(releases).current()
+
+
+@pytest.fixture(scope="session")
+def engine(release: Release) -> Iterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(release.store, Limits(timeout=20))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def server(releases: Path) -> Iterator[str]:
+    """The address of ``cybilgraph serve`` over the release of all records."""
+    with running_server(releases) as url:
+        yield url
+
+
+class running_server:  # noqa: N801
+    """A server in a process of its own, on a free port, until the block ends."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        command = [*CYBILGRAPH, "serve", str(folder), "--port", str(port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self) -> str:
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(f"{self.url}/", timeout=5) as answer:
+                    assert answer.status == 200
+            except OSError:
+                assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
+                time.sleep(0.05)
+            else:
+                return self.url
+        raise AssertionError("the server did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+def run(
+    *arguments: object, given: bytes | None = None, cwd: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line as a user would, and never let a traceback pass."""
+    command = [*CYBILGRAPH, *map(str, arguments)]
+    result = subprocess.run(command, input=given, capture_output=True, cwd=cwd, env=os.environ | env, timeout=100)
+    assert b"Traceback" not in result.stderr, result.stderr.decode()
+    return result

@@ -1,0 +1,168 @@
+"""The engine over a release: right answers, and nothing that a query does can hurt the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.errors import (
+    AnswerTooLarge,
+    EngineUnavailable,
+    FormatMismatch,
+    QueryError,
+    QuerySyntaxError,
+    QueryTimeout,
+)
+from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.release import Release
+
+SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
+TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"
+
+
+@pytest.mark.parametrize("name", ["json", "xml", "csv", "tsv"])
+def test_results_in_each_format(engine: EmbeddedEngine, name: str) -> None:
+    answer = engine.answer(TITLE, (BY_NAME[name],))
+    assert answer.format.name == name
+    assert b"Support to Belize National Cyber Security Strategy" in answer.content
+
+
+@pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
+def test_graphs_in_each_format(engine: EmbeddedEngine, name: str) -> None:
+    answer = engine.answer(
+        "CONSTRUCT { project:G0020 dcterms:title ?t } { project:G0020 dcterms:title ?t }", (BY_NAME[name],)
+    )
+    assert answer.format.name == name
+    assert b"Support to Belize" in answer.content
+
+
+def test_the_first_format_that_fits_is_taken(engine: EmbeddedEngine) -> None:
+    both = (BY_NAME["turtle"], BY_NAME["csv"])
+    assert engine.answer("ASK { ?s ?p ?o }", both).content == b"true"
+    assert engine.answer("DESCRIBE project:G0020", both).format.name == "turtle"
+    with pytest.raises(FormatMismatch):
+        engine.answer("DESCRIBE project:G0020", RESULT_FORMATS)
+
+
+def test_history_is_in_named_graphs_and_the_present_is_simple(engine: EmbeddedEngine) -> None:
+    csv = (BY_NAME["csv"],)
+    assert engine.answer("ASK { project:G0020 dcterms:title ?a, ?b FILTER(?a != ?b) }", csv).content == b"false"
+    graphs = engine.answer("SELECT DISTINCT ?g { GRAPH ?g { ?p a cyb:Project } }", csv).content.decode().split()
+    assert graphs == ["g", "https://w3id.org/cybilgraph/graph/G0020/1"]
+
+
+def test_a_syntax_error_has_its_place_and_a_hint(engine: EmbeddedEngine) -> None:
+    with pytest.raises(QuerySyntaxError) as error:
+        engine.answer("SELECT ?s\nWHERE { ?s ex:p ?o }", RESULT_FORMATS)
+    assert error.value.line == 2
+    assert "ex:" in error.value.hint
+
+
+def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(timeout=1, workers=1))
+    started = time.monotonic()
+    with pytest.raises(QueryTimeout, match="1 seconds"):
+        engine.answer(SLOW, RESULT_FORMATS)
+    assert time.monotonic() - started < 2
+    assert engine.answer("ASK {}", RESULT_FORMATS).content
+    with pytest.raises(QueryTimeout, match=r"0\.2 seconds"):
+        engine.answer(SLOW, RESULT_FORMATS, timeout=0.2)
+    engine.close()
+
+
+def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(timeout=2, workers=1))
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
+        time.sleep(0.3)
+        with pytest.raises(EngineUnavailable):
+            engine.answer("ASK {}", RESULT_FORMATS, timeout=0.5)
+        assert isinstance(slow.exception(), QueryTimeout)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "SELECT * { " + "{" * 50_000 + "}" * 50_000 + " }",
+        "SELECT (" + "+".join(["1"] * 50_000) + " AS ?x) {}",
+        "SELECT * { ?s " + "(" * 30_000 + "a" + ")*" * 30_000 + " ?o }",
+        "SELECT (?x AS ?y) { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
+        + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(31))
+        + " BIND(STRLEN(?x31) AS ?x) }",
+    ],
+    ids=["braces", "sum", "path", "concat"],
+)
+def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
+    with pytest.raises(QueryError):
+        engine.answer(bomb, RESULT_FORMATS, timeout=15)
+    assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
+
+
+def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(answer=10_000, workers=1))
+    with pytest.raises(AnswerTooLarge, match="10,000 bytes"):
+        engine.answer("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
+    assert engine.answer(TITLE, RESULT_FORMATS).content
+    engine.close()
+
+
+def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine.answer("ASK {}", RESULT_FORMATS)
+    [worker] = engine._all
+    os.kill(worker._process.pid, signal.SIGKILL)
+    with pytest.raises(QueryError):
+        engine.answer("ASK {}", RESULT_FORMATS)
+    assert engine.answer("ASK {}", RESULT_FORMATS).content
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * {{ SERVICE <http://127.0.0.1:{port}/> {{ ?s ?p ?o }} }}",
+        "SELECT * FROM <http://127.0.0.1:{port}/> {{ ?s ?p ?o }}",
+    ],
+)
+def test_nothing_is_fetched_even_past_the_guard(engine: EmbeddedEngine, query: str) -> None:
+    """The worker itself can open no connection: the guard is not the only lock."""
+    reached = threading.Event()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(1.5)
+
+        def accept() -> None:
+            with contextlib.suppress(TimeoutError):
+                listener.accept()[0].close()
+                reached.set()
+
+        watcher = threading.Thread(target=accept)
+        watcher.start()
+        with contextlib.suppress(QueryError):
+            engine.answer(query.format(port=listener.getsockname()[1]), RESULT_FORMATS, timeout=5)
+        watcher.join()
+    assert not reached.is_set()
+
+
+def test_many_threads_get_their_own_answers(engine: EmbeddedEngine) -> None:
+    def ask(number: int) -> bytes:
+        return engine.answer(f"SELECT ({number} AS ?n) {{}}", (BY_NAME["csv"],)).content
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, range(300))) == [f"n\r\n{number}\r\n".encode() for number in range(300)]
+
+
+def test_every_format_is_known_to_the_engine(engine: EmbeddedEngine) -> None:
+    for fmt in FORMATS:
+        query = "CONSTRUCT WHERE { project:G0020 dcterms:title ?t }" if fmt.carries_graph else TITLE
+        assert engine.answer(query, (fmt,)).format is fmt

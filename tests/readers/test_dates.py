@@ -1,0 +1,52 @@
+"""Dates: as precise as printed, never more."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cybilgraph.readers.dates import read_date, read_range
+from cybilgraph.record import Place, Text
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("Apr 2018", "2018-04"),
+        ("April 2018", "2018-04"),
+        ("Sept. 2019", "2019-09"),
+        ("2018", "2018"),
+        ("2018-04", "2018-04"),
+        ("2018-04-30", "2018-04-30"),
+        ("30 April 2018", "2018-04-30"),
+        ("1st May 2018", "2018-05-01"),
+        ("April 30, 2018", "2018-04-30"),
+        ("30th May", ""),
+    ],
+)
+def test_reads(printed: str, value: str) -> None:
+    date = read_date(Text(printed))
+    assert date
+    assert date.value == value
+    assert date.printed.text == printed
+
+
+@pytest.mark.parametrize("printed", ["", "soon", "31 February 2018", "2018-13", "FY21/22", "66 months", "Apr 18"])
+def test_what_is_no_date_is_none(printed: str) -> None:
+    assert read_date(Text(printed)) is None
+
+
+def test_a_range_keeps_the_places_of_both_ends() -> None:
+    dates = read_range(Text("1 January 2014 – 31 December 2020.", Place(7, 3)))
+    assert dates
+    assert [date.value for date in dates] == ["2014-01-01", "2020-12-31"]
+    assert [date.printed.place for date in dates] == [Place(7, 3), Place(7, 20)]
+    assert read_range(Text("30th May – 2nd June"))
+    assert read_range(Text("long-term")) is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_date_or_none(text: str) -> None:
+    date = read_date(Text(text))
+    assert date is None or len(date.value) in (0, 4, 7, 10)

@@ -1,0 +1,218 @@
+"""Page text: the seed in full, the layouts, the noise, and any bytes at all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cybilgraph.describe import describe
+from cybilgraph.errors import SourceError
+from cybilgraph.mentions import derive
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.record import BY_NAME, FIELDS, Kind, Place, Record
+from tests.conftest import RECORDS, SEED
+
+
+def read(text: str | bytes, name: str = "page.txt") -> Record:
+    given = text if isinstance(text, bytes) else text.encode()
+    [record] = read_input(Input(name, given=given))
+    return record
+
+
+@pytest.fixture(scope="module")
+def seed() -> Record:
+    [record] = read_input(next(find_inputs([SEED])))
+    return record
+
+
+def test_the_seed_field_by_field(seed: Record) -> None:
+    assert seed.title
+    assert seed.title.text == "Support to Belize National Cyber Security Strategy"
+    assert seed.title.place == Place(3, 1)
+    assert seed.code
+    assert (seed.code.text, seed.code.place) == ("G0020", Place(9, 13))
+    assert seed.slug
+    assert seed.slug.text == "support-to-belize-national-cyber-security-strategy"
+    assert seed.status
+    assert (seed.status.key, seed.status.printed.text) == ("finished", "Finished")
+    assert seed.start
+    assert (seed.start.value, seed.start.printed.text, seed.start.printed.place) == (
+        "2018-04",
+        "Apr 2018",
+        Place(13, 7),
+    )
+    assert seed.end
+    assert seed.end.value == "2020-03"
+    assert [(blank.name, blank.label, blank.place) for blank in seed.left_blank] == [
+        ("funder", "Funders", Place(17, 1)),
+        ("country", "Countries", Place(19, 1)),
+    ]
+    [contact] = seed.contacts
+    assert (contact.name, contact.email.partition("@")[2]) == ("Daniela Schnidrig", "gp-digital.org")
+    for name, count in {
+        "summary": 1,
+        "aim": 1,
+        "context": 1,
+        "outcomes": 1,
+        "outputs": 1,
+        "activities": 4,
+        "links": 1,
+    }.items():
+        assert len(seed.values(name)) == count, name
+    assert seed.activities[0].text.startswith("The establishment of a multi-stakeholder NCS task force")
+    assert seed.activities[0].place == Place(51, 5)
+    assert seed.rights
+    assert seed.rights.text.startswith("The Cybil project repository")
+    assert seed.rights.text.endswith("in these pages.")
+    assert not seed.findings
+
+
+def test_the_rights_statement_is_in_no_section(seed: Record) -> None:
+    for row in FIELDS:
+        for value in seed.values(row.name):
+            assert "continuously updated" not in repr(value), row.name
+
+
+def test_no_word_of_the_seed_is_lost(seed: Record) -> None:
+    """Every word of the page is in the record, or is one of the labels."""
+    printed = SEED.read_text(encoding="utf-8").replace("•", " ").split()
+    labels = {word.casefold() for row in FIELDS for label in row.labels for word in label.split()}
+    kept = set(repr(seed).replace("\\xa0", " ").replace("'", " ").replace('"', " ").split())
+    kept_text = " ".join(kept)
+    for word in printed:
+        bare = word.strip(":'\"")
+        assert bare in kept_text or bare.casefold() in labels, word
+
+
+def test_the_table_of_fields_is_the_record() -> None:
+    for row in FIELDS:
+        if row.kind in (Kind.ACTORS, Kind.SCOPES, Kind.LAYOUT):
+            continue
+        assert row.name in Record.__dataclass_fields__
+    labels = [label for row in FIELDS for label in row.labels]
+    assert len(labels) == len(set(labels)), "a label opens two fields"
+    assert all(label == label.casefold() for label in labels)
+
+
+def test_an_older_page_with_contact_and_text_below_the_code() -> None:
+    record = read(
+        "A project\n\nGFCE Code: GI-07\n\nStatus: Ongoing\n\nFrom: Mar 2016\n\nJane Doe\n\nIt helps many countries.\n"
+    )
+    assert record.code
+    assert record.code.text == "GI-07"
+    assert [contact.name for contact in record.contacts] == ["Jane Doe"]
+    assert [part.text for part in record.description] == ["It helps many countries."]
+    assert record.end is None
+    assert not record.left_blank
+
+
+def test_states_stated_blank_absent_are_never_confused() -> None:
+    record = read("A project\n\nFunders\n\nCountries\n\nBelize\n\nSummary\n\nText.\n")
+    assert record.blank("funder")
+    assert record.values("country")
+    assert not record.blank("country")
+    assert not record.blank("theme")
+    assert not record.values("theme")
+
+
+def test_stated_lists() -> None:
+    record = read(
+        "A project\n\nFunders\n\nEuropean Union (EU)\n\nA new fund\n\nCountries\n\nIn Africa:\n\n  • Kenya (priority);\n"
+        "  • Congo-Brazzaville\n\nASEAN\n\nThemes & Topics\n\nCybercrime\n\nSummary\n\nText.\n"
+    )
+    assert [(link.actor.key, link.actor.known) for link in record.participations] == [
+        ("eu", True),
+        ("a-new-fund", False),
+    ]
+    assert [(link.concept.kind, link.concept.key) for link in record.scopes] == [
+        ("country", "KE"),
+        ("country", "CG"),
+        ("group", "asean"),
+        ("theme", "cybercrime"),
+    ]
+
+
+def test_a_misspelt_country_is_taken_and_reported() -> None:
+    record = read("A project\n\nCountries\n\nKyrgystan\n\nSummary\n\nText.\n")
+    assert record.scopes[0].concept.key == "KG"
+    [finding] = record.findings
+    assert (finding.line, finding.text) == (5, "Kyrgystan")
+    assert "Kyrgyzstan" in finding.message
+
+
+def test_a_date_that_cannot_be_read_is_reported_at_its_line() -> None:
+    record = read("A project\nFrom: spring\nSummary\nText.")
+    assert record.start is None
+    [finding] = record.findings
+    assert (finding.line, finding.column, finding.label, finding.text) == (2, 7, "From", "spring")
+
+
+def test_a_capture_that_begins_in_the_middle() -> None:
+    record = read("Summary\n\nIt helps Belize.\n")
+    assert record.title is None
+    assert record.key.startswith("untitled-")
+    assert [part.text for part in record.summary] == ["It helps Belize."]
+
+
+def test_a_subheading_goes_with_its_items() -> None:
+    record = read("A project\nActivities\nIn FY21/22:\n• One;\n• Two\nThree.\n")
+    assert [(item.text, item.under) for item in record.activities] == [
+        ("One", "In FY21/22"),
+        ("Two", "In FY21/22"),
+        ("Three.", ""),
+    ]
+
+
+def test_noise() -> None:
+    record = read("\ufeffA\u00a0project &amp; more  \r\nSummary\u00a0\r\n\u00a0\r\n  “Never closed \r\n")
+    assert record.title
+    assert record.title.text == "A project & more"
+    assert [part.text for part in record.summary] == ["“Never closed"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings(encoding: str) -> None:
+    record = read("Côte d’Ivoire – a project\n\nSummary\n\nText.\n".encode(encoding))
+    assert record.title
+    assert record.title.text == "Côte d’Ivoire – a project"
+    assert bool(record.findings) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize(
+    "given", [b"", b" \n\n", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01", b"PK\x03\x04\x00\x00"]
+)
+def test_what_holds_no_record_is_a_clear_error(given: bytes) -> None:
+    with pytest.raises(SourceError, match=r"page\.txt: "):
+        read(given)
+
+
+@given(st.one_of(st.binary(max_size=500), st.text(max_size=500).map(lambda text: text.encode(errors="surrogatepass"))))
+def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
+    try:
+        [record] = read_input(Input("page.txt", given=content))
+    except SourceError as error:
+        assert error.hint
+    else:
+        assert describe(derive(record))
+
+
+_LINES = st.sampled_from([label.title() for row in FIELDS for label in row.labels]) | st.text(max_size=30)
+
+
+@given(st.lists(_LINES, min_size=1, max_size=12))
+def test_any_order_of_labels_ends_in_a_record(lines: list[str]) -> None:
+    try:
+        [record] = read_input(Input("page.txt", given="\n".join(lines).encode(errors="replace")))
+    except SourceError:
+        return
+    for name in BY_NAME:
+        assert not (record.blank(name) and record.values(name)), name
+    assert describe(derive(record))
+
+
+def test_every_record_of_the_data_is_read() -> None:
+    inputs = list(find_inputs([RECORDS]))
+    assert len(inputs) == 15
+    assert [found.name for found in inputs] == sorted(found.name for found in inputs)
+    assert all(len(list(read_input(found))) == 1 for found in inputs)

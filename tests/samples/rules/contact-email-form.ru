@@ -1,0 +1,1 @@
+DELETE { ?s vcard:hasEmail ?o } INSERT { ?s vcard:hasEmail <mailto:nobody> } WHERE { ?s vcard:hasEmail ?o }

@@ -1,0 +1,1 @@
+DELETE WHERE { ?s vcard:fn ?n ; vcard:hasEmail ?m }

@@ -1,0 +1,1 @@
+DELETE { ?s dcterms:description ?o } INSERT { ?s dcterms:description " "@en } WHERE { ?s dcterms:description ?o }

@@ -1,0 +1,1 @@
+DELETE WHERE { project:G0001 dcterms:title ?o }

@@ -1,0 +1,198 @@
+"""The command line as people use it: messages, exit codes, pipes, and files that are not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import rdflib
+
+from cybilgraph import pipeline
+from cybilgraph.cli import main
+from tests.conftest import CYBILGRAPH, RECORDS, SEED, run, running_server
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_help_has_an_example(command: str) -> None:
+    text = run(command, "--help").stdout.decode()
+    assert "Example" in text
+    assert f"cybilgraph {command}" in text
+
+
+@pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
+def test_convert_gives_rdf_that_parses(name: str, tmp_path: Path) -> None:
+    result = run("convert", SEED, "-f", name, "-o", tmp_path / "out")
+    assert result.returncode == 0
+    assert result.stdout == b""
+    parser = {"jsonld": "json-ld", "rdfxml": "xml", "ntriples": "nt"}.get(name, name)
+    dataset = rdflib.Dataset(default_union=True)
+    dataset.parse(tmp_path / "out", format=parser)
+    assert len(dataset) == len(run("convert", SEED, "-f", "ntriples").stdout.splitlines())
+
+
+def test_convert_reads_standard_input() -> None:
+    given = SEED.read_bytes()
+    piped = run("convert", "-", "-f", "ntriples", given=given).stdout
+    assert b"id/project/G0020>" in piped
+    assert piped.replace(b"<stdin>", b"belize-G0020.txt") == run("convert", SEED, "-f", "ntriples").stdout
+
+
+def test_convert_to_a_place_that_cannot_be_written() -> None:
+    result = run("convert", SEED, "-o", "/nowhere/out.ttl")
+    assert result.returncode == 2
+    assert b"/nowhere/out.ttl: cannot be written" in result.stderr
+
+
+def test_check_the_seed() -> None:
+    result = run("check", SEED)
+    assert result.returncode == 0
+    text = result.stdout.decode()
+    assert "17:1" in text
+    assert "No funder is stated" in text
+    assert "1 record from 1 source: 0 violations, 1 warning" in text
+
+
+def test_check_a_wrong_date_names_the_line(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
+    result = run("check", bad)
+    assert result.returncode == 1
+    assert "15:5" in result.stdout.decode()
+    report = json.loads(run("check", bad, "-f", "json").stdout)
+    assert report["conforms"] is False
+    assert report["counts"] == {"violation": 1, "warning": 1, "info": 0}
+    assert [finding["line"] for finding in report["findings"]] == [15, 17]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "photo.jpg",
+            b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50,
+            "no reader for files of the kind '.jpg'",
+        ),
+        ("photo.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50, "no text"),
+        ("empty.txt", b"", "the file is empty"),
+        ("blank.txt", b"\n \n\t\n", "the file is empty"),
+        ("big.txt", b"x" * 6_000_000, "larger than"),
+    ],
+)
+def test_check_what_is_no_record(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    result = run("check", path)
+    assert result.returncode == 2
+    assert says in result.stdout.decode()
+    result = run("convert", path)
+    assert result.returncode == 2
+    assert says in result.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("check", "/nowhere"), "no such file or folder"),
+        (("build", "/nowhere", "--into", "x"), "no such file or folder"),
+        (("serve", "/nowhere"), "holds no release"),
+        (("query", "ASK {}", "--from", "/nowhere"), "holds no release"),
+        (("query", "ASK {}", "--from", "http://127.0.0.1:9/sparql"), "does not answer"),
+        (("query", "example-nothing", "--from", "x"), "There is no query"),
+        (("query", "nothing.rq", "--from", "x"), "no such file"),
+        (("query", "DELETE WHERE { ?s ?p ?o }", "--from", "x"), "read-only"),
+        (("query", "example-projects-in-country", "--param", "BZ", "--from", "x"), "not NAME=VALUE"),
+        (("query", "example-projects-in-country", "--param", "country=Belise", "--from", "x"), "Did you mean Belize"),
+        (("query", str(RECORDS), "--from", "x"), "no SELECT, ASK"),
+        ((), "Commands:"),
+    ],
+)
+def test_wrong_use_is_told_plainly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert says in (result.stderr + result.stdout).decode()
+
+
+def test_build_says_what_it_built_and_query_answers(tmp_path: Path) -> None:
+    built = run("build", RECORDS, "--into", tmp_path)
+    assert built.returncode == 0
+    assert "Release 0001" in built.stdout.decode()
+    assert "14 projects" in built.stdout.decode()
+    assert "15 records from 15 sources: 0 violations" in built.stdout.decode()
+    assert built.stderr == b"", "no progress bar in a pipe"
+    table = run("query", "example-projects-in-country", "--param", "country=Guyana", "--from", tmp_path)
+    assert "Cyber4Dev" in table.stdout.decode()
+    assert table.stderr.decode().strip() == "1 row"
+    assert run("query", "ASK { ?s ?p ?o }", "--from", tmp_path).stdout == b"yes\n"
+    own = tmp_path / "own.rq"
+    own.write_text("# title: Own\nSELECT ('[bold]x[/bold]' AS ?x) {}", encoding="utf-8")
+    assert b"[bold]x[/bold]" in run("query", own, "--from", tmp_path).stdout
+    assert run("query", "DESCRIBE project:G0020", "--from", tmp_path, "-f", "turtle").stdout.startswith(b"@prefix")
+    wrong = run("query", "SELECT ?s WHERE { ?s ex:p ?o }", "--from", tmp_path)
+    assert wrong.returncode == 2
+    assert "line 1" in wrong.stderr.decode()
+    assert "ex:" in wrong.stderr.decode()
+
+
+def test_build_strict(tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text("A project\nFrom: 2020\nTo: 2019\n", encoding="utf-8")
+    result = run("build", tmp_path / "page.txt", "--into", tmp_path / "into", "--strict")
+    assert result.returncode == 2
+    assert "page.txt:3" in result.stderr.decode()
+    assert not (tmp_path / "into" / "current").exists()
+
+
+def test_list_of_queries() -> None:
+    text = run("queries").stdout.decode()
+    assert "example-projects-in-country  --param country=…" in text
+
+
+def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
+    lead, follow = pty.openpty()
+    process = subprocess.Popen(
+        [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)],
+        stdout=follow,
+        stderr=follow,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(follow)
+    shown = b""
+    try:
+        while chunk := os.read(lead, 65536):
+            shown += chunk
+    except OSError:  # the other side of a terminal closes so
+        pass
+    os.close(lead)
+    assert process.wait() == 0
+    assert b"Building" in shown
+    assert b"15/15" in shown
+
+
+def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
+    releases = tmp_path / "releases"
+    pipeline.build([SEED], releases)
+    server = running_server(releases)
+    with server as url:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
+            pass
+        second = run("serve", releases, "--port", url.rpartition(":")[2])
+        assert second.returncode == 2
+        assert b"Address already in use" in second.stderr
+        children = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True
+        ).stdout.split()
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=20) == 0
+        assert server.process.stdout
+        assert f"Serving release 0001 at {url}/" in server.process.stdout.read()
+    assert children
+    deadline = time.monotonic() + 10
+    while subprocess.run(["pgrep", "-f", f"engine.worker {releases}"], capture_output=True).stdout:
+        assert time.monotonic() < deadline, "query workers outlive their server"
+        time.sleep(0.1)

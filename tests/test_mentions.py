@@ -1,0 +1,136 @@
+"""What prose says: each phrase by its own example, and the traps."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from cybilgraph.mentions import ACTOR, PLACE, derive, phrases
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.record import Basis, Record
+from cybilgraph.resources import REFERENCE
+from tests.conftest import SEED
+
+with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as _file:
+    PHRASES = list(csv.DictReader(_file))
+ACTORS = ("INTERPOL", "UNODC", "ENISA", "OSCE")
+PLACES = ("Kenya", "Fiji", "Peru")
+
+
+def about(title: str, *summary: str) -> Record:
+    text = "\n\n".join([title, "Summary", *summary])
+    [record] = read_input(Input("page.txt", given=text.encode()))
+    return derive(record)
+
+
+def roles(record: Record) -> set[tuple[str, str]]:
+    return {(link.actor.key, link.role) for link in record.participations}
+
+
+def places(record: Record) -> set[str]:
+    return {link.concept.key for link in record.scopes if link.concept.kind != "theme"}
+
+
+@pytest.mark.parametrize("row", PHRASES, ids=lambda row: row["example"])
+def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
+    text = row["example"]
+    named = []
+    for mark, names in ((ACTOR, ACTORS), (PLACE, PLACES)):
+        for name in names:
+            if mark in text:
+                text = text.replace(mark, name, 1)
+                named.append(name)
+    record = about("A project", text)
+    if row["says"] == "elsewhere":
+        assert not places(record)
+    elif row["says"] == "place":
+        assert len(places(record)) == len(named)
+    else:
+        assert roles(record) == {(name.lower(), row["says"]) for name in named}
+
+
+def test_every_phrase_has_an_example_of_its_own() -> None:
+    assert len({row["example"] for row in PHRASES}) == len(PHRASES) == len(phrases())
+
+
+def test_the_seed() -> None:
+    [record] = read_input(next(find_inputs([SEED])))
+    record = derive(record)
+    assert roles(record) == {("oas-cicte", "implementer"), ("gpd", "implementer")}
+    assert places(record) == {"BZ"}, "the Ambassador of Belize to the USA brings no country"
+    lines = SEED.read_text(encoding="utf-8").splitlines()
+    for link in (*record.participations, *record.scopes):
+        assert link.basis is Basis.DERIVED
+        for evidence in link.evidence:
+            assert evidence.place
+            line = lines[evidence.place.line - 1].replace("\u00a0", " ")
+            assert line[evidence.place.column - 1 :].startswith(evidence.quote)
+    quotes = {link.actor.key: link.evidence[0].quote for link in record.participations}
+    assert quotes["oas-cicte"].startswith("OAS/CICTE provided the Government of Belize")
+    assert quotes["gpd"].startswith("GPD supported the process by developing")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "It is funded by the European Union and implemented by INTERPOL.",
+            {("eu", "funder"), ("interpol", "implementer")},
+        ),
+        (
+            "It is delivered by Torchlight in partnership with FIRST.",
+            {("torchlight", "implementer"), ("first", "partner")},
+        ),
+        ("It is funded by Australia.", {("government-of-australia", "funder")}),
+        ("UNODC and ENISA were invited to speak.", set()),
+        (
+            "A joint project of the European Union and the Council of Europe.",
+            {("eu", "unspecified"), ("coe", "unspecified")},
+        ),
+        ("The first project was led by example.", set()),
+    ],
+)
+def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("A project", text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("CMM Review - Samoa", "It was compared with work in Tonga.", {"WS"}),
+        ("A project", "It supports Kenya and Fiji with experts from Estonia.", {"KE", "FJ"}),
+        ("A project", "It helps ASEAN member states.", set()),
+        ("A project for ASEAN", "It helps them all.", {"asean"}),
+        ("A project", "The UK Home Office ran it in Sierra Leone.", {"SL"}),
+        ("A project", "Nigeria's police took part.", {"NG"}),
+        ("A project in Niger", "x", {"NE"}),
+        ("A project in Guinea-Bissau", "x", {"GW"}),
+    ],
+)
+def test_places(title: str, text: str, expected: set[str]) -> None:
+    assert places(about(title, text)) >= expected
+    if expected:
+        assert {key for key in places(about(title, text)) if len(key) == 2} == {
+            key for key in expected if len(key) == 2
+        }
+
+
+def test_listed_places_are_places() -> None:
+    record = about("A project", "In Africa:", "• Kenya (priority)", "• Congo-Brazzaville;", "Estonia advises.")
+    assert places(record) == {"KE", "CG"}
+
+
+def test_what_is_stated_is_not_doubled() -> None:
+    text = "A project\n\nFunders\n\nEuropean Union\n\nCountries\n\nKenya\n\nSummary\n\nFunded by the European Union in Kenya.\n"
+    [record] = read_input(Input("page.txt", given=text.encode()))
+    record = derive(record)
+    assert [(link.actor.key, link.basis) for link in record.participations] == [("eu", Basis.STATED)]
+    assert [(link.concept.key, link.basis) for link in record.scopes] == [("KE", Basis.STATED)]
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 300_000, "Kenya and " * 30_000, "(" * 100_000, "in " * 100_000 + "Kenya", "UNODC, " * 30_000]
+)
+def test_a_text_without_full_stops_takes_no_long_time(text: str) -> None:
+    about("A project", text)  # pytest's timeout holds this

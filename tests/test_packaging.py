@@ -1,0 +1,79 @@
+"""What is shipped: whole, pinned, and naming no machine."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cybilgraph
+from cybilgraph.readers.page_text import RIGHTS
+from tests.conftest import ROOT
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked)
+    script = (
+        "import cybilgraph, pathlib, sys; from cybilgraph import resources, queries\n"
+        "assert str(pathlib.Path(cybilgraph.__file__)).startswith(sys.argv[1]), cybilgraph.__file__\n"
+        "assert len(queries.examples()) >= 15 and len(list(resources.shape_files())) == 3\n"
+        "assert cybilgraph.check(resources.RECORDS).conforms\n"
+        "from flask import Flask; from cybilgraph.web import create_app\n"
+    )
+    command = [sys.executable, "-c", script, str(unpacked)]
+    subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(unpacked), "PATH": ""})
+
+
+def test_every_requirement_is_pinned_with_hashes_and_no_host() -> None:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "index-url" not in text
+    requirements = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(requirements) > 20
+    assert all(re.match(r"[a-z0-9_.-]+==\S+", requirement) for requirement in requirements)
+    assert text.count("--hash=sha256:") >= len(requirements)
+
+
+def test_no_file_names_a_registry_or_this_machine() -> None:
+    hosts = re.compile(
+        "|".join((r"pypi\.o" + "rg", r"pythonhosted\.o" + "rg", r"registry\.npmjs", r"deb\.debian\.o" + "rg"))
+    )
+    here = (f"{ROOT.parent}/", f"{Path.home()}/")
+    for path in tracked():
+        text = path.read_bytes().decode(errors="replace")
+        assert not hosts.search(text), path
+        assert not any(place in text for place in here), path
+
+
+def test_no_personal_data_beyond_the_seed() -> None:
+    """E-mail addresses stand only in the seed, in examples, and in samples made up."""
+    address = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+    for path in tracked():
+        if path.suffix == ".png":
+            continue
+        for found in address.findall(path.read_bytes().decode(errors="replace")):
+            allowed = path.name == "belize-G0020.txt" or found.endswith(("example.org", "y.z", "email.protected"))
+            assert allowed, (path, found)
+
+
+def test_the_rights_statement_stands_in_the_seed() -> None:
+    assert RIGHTS in (ROOT / "data" / "records" / "belize-G0020.txt").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_python_interface_is_true(monkeypatch: object) -> None:
+    assert doctest.testmod(cybilgraph).failed == 0

@@ -1,0 +1,102 @@
+"""check, convert and build are one line, cut at different places."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+import cybilgraph
+from cybilgraph import pipeline
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Severity
+from cybilgraph.formats import BY_NAME
+from cybilgraph.vocab import RULES
+from tests.conftest import RECORDS, SEED
+
+
+def test_the_seed_conforms_and_lacks_a_funder() -> None:
+    report = cybilgraph.check(SEED)
+    assert report.conforms
+    [finding] = report.findings
+    assert finding.severity is Severity.WARNING
+    assert (finding.rule, finding.file, finding.record) == (f"{RULES}has-funder", "belize-G0020.txt", "G0020")
+    assert (finding.label, finding.line, finding.column) == ("Funders", 17, 1)
+
+
+def test_an_end_before_the_start_names_the_line(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
+    report = cybilgraph.check(bad)
+    assert not report.conforms
+    [finding] = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
+    assert (finding.line, finding.column, finding.label, finding.text) == (15, 5, "To", "Mar 2017")
+    assert "2018-04" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("given", "rule", "line"),
+    [
+        ("A project\nStatus: Sleeping\nSummary\nText.", "status-list", 2),
+        ("A project\nCybil code: X1\nSummary\nText.", "code", 2),
+        ("A project\nCountries\nKenya\nAtlantis\nSummary\nText.", "country-type", 4),
+        ("A project\nThemes & Topics\nGardening\nSummary\nText.", "theme-type", 3),
+        ("A project\nImplementors\nUnheard Of Ltd\nSummary\nText.", "known-actor", 3),
+        ("Summary\nText.", "title", 0),
+        ("Summary\nText.", "identity", 0),
+        ("A project\nFrom: spring\nSummary\nText.", "date-form", 2),
+        ("A project\nContact\nJo <jo@nowhere>\nSummary\nText.", None, 0),
+    ],
+)
+def test_findings_point_at_their_line(tmp_path: Path, given: str, rule: str | None, line: int) -> None:
+    page = tmp_path / "page.txt"
+    page.write_text(given, encoding="utf-8")
+    report = pipeline.check(page)
+    hits = [finding for finding in report.findings if rule and finding.rule == f"{RULES}{rule}"]
+    assert [finding.line for finding in hits] == ([line] if rule else [])
+
+
+def test_both_engines_find_the_same(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("A\nStatus: x\nFrom: 2020\nTo: 2019\nCountries\nAtlantis\n", encoding="utf-8")
+    for places in ([RECORDS], [tmp_path]):
+        assert pipeline.check(*places).findings == pipeline.check(*places, engine="pyshacl").findings
+
+
+def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = pipeline.check(RECORDS)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+    assert pipeline.check(RECORDS).findings == whole.findings
+
+
+def test_two_captures_of_one_project_are_not_one_record_with_two_titles() -> None:
+    report = pipeline.check(RECORDS)
+    assert not [finding for finding in report.findings if finding.rule.endswith("#one-title")]
+    assert {finding.file for finding in report.findings if finding.record == "G0020"} == {
+        "belize-G0020.txt",
+        "belize-G0020-older.txt",
+    }
+
+
+@pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
+def test_convert_gives_the_same_bytes_twice(name: str) -> None:
+    outputs = []
+    for _ in range(2):
+        output = io.BytesIO()
+        pipeline.convert([RECORDS], BY_NAME[name], output)
+        outputs.append(output.getvalue())
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) > 10_000
+
+
+def test_a_place_that_is_not_there_is_an_error_before_any_work() -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        cybilgraph.check(SEED, "/nowhere")
+    with pytest.raises(AttributeError):
+        _ = cybilgraph.nothing  # type: ignore[attr-defined]
+
+
+def test_progress_reaches_the_end() -> None:
+    steps: list[tuple[int, int]] = []
+    pipeline.check(RECORDS, progress=lambda done, total: steps.append((done, total)))
+    assert steps == [(number, 15) for number in range(1, 16)]

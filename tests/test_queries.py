@@ -1,0 +1,164 @@
+"""SPARQL text: the guard, the parameters, and every example against its expected rows.
+
+The expected rows stand in tests/samples/queries. After a change of records or queries, write
+them again with `cybilgraph query NAME --from build/releases -f csv`, and read them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cybilgraph import queries
+from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
+from cybilgraph.formats import BY_NAME
+from cybilgraph.vocab import BASE, PREFIXES
+from tests.conftest import ROOT, SAMPLES
+
+EXAMPLES = queries.examples()
+IDS = [query.name for query in EXAMPLES]
+
+
+@pytest.mark.parametrize("query", EXAMPLES, ids=IDS)
+def test_an_example_gives_its_expected_rows(query: queries.Query, engine: EmbeddedEngine) -> None:
+    [expected] = (SAMPLES / "queries").glob(f"{query.name}.*")
+    content = engine.answer(query.text, (BY_NAME[expected.suffix[1:]],)).content.decode().replace("\r\n", "\n")
+    if expected.suffix == ".ntriples":
+        content = "".join(sorted(content.splitlines(keepends=True)))
+    assert content == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("query", EXAMPLES, ids=IDS)
+def test_an_example_is_explained_and_its_parameters_have_one_place(query: queries.Query) -> None:
+    assert query.title != query.name
+    assert len(query.description) > 40
+    assert not queries.undeclared_prefixes(query.text), "it must run on any endpoint"
+    for parameter in query.parameters:
+        assert parameter.description
+        assert len([block for block in queries._BLOCK.finditer(query.text) if block[2] == parameter.name]) == 1
+    queries.guard(query.text)
+
+
+def test_there_are_enough_examples_and_no_stray_expectation() -> None:
+    assert len(EXAMPLES) >= 15
+    assert {path.stem for path in (SAMPLES / "queries").iterdir()} == set(IDS)
+
+
+def test_every_file_keeps_the_contract_of_its_name() -> None:
+    for path in (ROOT / "queries").iterdir():
+        assert path.suffix == ".rq"
+        assert path.stem.partition("-")[0] in ("example", "page", "check")
+        assert queries.load(path.stem).title
+
+
+def test_phases_of_a_programme_with_links() -> None:
+    """No record of data/ is linked to another yet; this one is."""
+    store = ox.Store()
+    store.update(
+        'INSERT DATA { project:a a cyb:Project ; dcterms:title "Phase 1"@en ; cyb:start "2018"^^xsd:gYear .'
+        ' project:b a cyb:Project ; dcterms:title "Phase 2"@en ; cyb:follows project:a . }',
+        prefixes=PREFIXES,
+    )
+    rows = list(store.query(queries.load("example-phases-of-a-programme").text))
+    assert len(rows) == 1
+    assert "Phase 1" in str(rows[0])
+    assert "Phase 2" in str(rows[0])
+
+
+def test_bind_by_code_name_and_several() -> None:
+    query = queries.load("example-projects-in-country")
+    assert f"VALUES ?country {{ <{BASE}id/country/BZ> }}" in query.bind({"country": ["belize"]})
+    assert f"{{ <{BASE}id/country/BZ> <{BASE}id/country/GY> }}" in query.bind({"country": ["BZ", "Guyana"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("example-projects-in-country", {"country": ["Atlantis"]}, "no country is called"),
+        ("example-projects-in-country", {"country": ["Belise"]}, "Did you mean Belize"),
+        ("example-projects-in-country", {"town": ["x"]}, "no parameter 'town'"),
+        ("example-active-projects-per-year", {"from": ["18"]}, "is no year"),
+        ("example-nothing", {}, "There is no query"),
+        ("../secrets", {}, "There is no query"),
+    ],
+)
+def test_what_cannot_be_bound_is_a_clear_error(name: str, values: dict[str, list[str]], says: str) -> None:
+    with pytest.raises(QueryError) as error:
+        queries.load(name).bind(values)
+    assert says in str(error.value)
+
+
+@given(st.text(max_size=40))
+def test_a_value_never_becomes_sparql(value: str) -> None:
+    query = queries.parse("q", '# param words text: words\nSELECT ?words WHERE { VALUES ?words { "x" } }')
+    text = query.bind({"words": [value]})
+    [row] = ox.Store().query(text)  # type: ignore[misc]
+    assert row["words"].value == value  # type: ignore[union-attr, index]
+
+
+def test_a_malformed_header_is_an_error() -> None:
+    with pytest.raises(QueryError, match="cannot read"):
+        queries.parse("q", "# param country\nSELECT * {}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * { ?s ?p ?o }",
+        "# INSERT\nPREFIX x: <http://SERVICE> ASK { ?service x:service 'SERVICE <x>' }",
+        'SELECT ?insert { ?insert a "LOAD" ; <SERVICE> """a "SERVICE" b""" }',
+        "BASE <http://x/> DESCRIBE <y>",
+        "CONSTRUCT WHERE { ?s ex:service ?o }",
+        "SELECT (COUNT(*) AS ?n) { ?s ?p ?o FILTER(?a<3&&?b>4) }",
+    ],
+)
+def test_the_guard_lets_queries_through(query: str) -> None:
+    queries.guard(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * { SERVICE <http://x> { ?s ?p ?o } }",
+        "select*{service<http://x>{}}",
+        "SELECT * { SeRvIcE SILENT ?x { } }",
+        "SELECT * { \\u0053ERVICE <http://x> {} }",
+        "SELECT * { \\U00000053ERVICE <http://x> {} }",
+        "SELECT * { #\nSERVICE <http://x> {} }",
+        "SELECT * { 'a' \"b\" SERVICE <http://x> {} }",
+        "SELECT * { FILTER(?a<?b)SERVICE<http://x>{} }",
+        "INSERT DATA { <a> <b> <c> }",
+        "PREFIX x: <y> DELETE WHERE { ?s ?p ?o }",
+        "LOAD <http://x>",
+        "CLEAR ALL",
+        "WITH <g> DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }",
+    ],
+)
+def test_the_guard_refuses(query: str) -> None:
+    with pytest.raises(QueryRefused) as error:
+        queries.guard(query)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    "query", ["", "  # nothing", "hello", "SELECT " + "(" * 200, "SELECT " + "a " * 30_000, "SELECT " + "x" * 200_000]
+)
+def test_the_guard_finds_no_query(query: str) -> None:
+    with pytest.raises(QuerySyntaxError):
+        queries.guard(query)
+
+
+def test_prefixes() -> None:
+    query = 'PREFIX cyb: <x> SELECT * { ?s cyb:a country:BZ ; dcterms:title "skos:x" ; ex:y _:b }'
+    assert queries.undeclared_prefixes(query) == ["country", "dcterms"]
+    assert queries.unknown_prefixes(query) == ["ex"]
+
+
+def test_a_query_folder_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "example-mine.rq").write_text("# title: Mine\nASK {}", encoding="utf-8")
+    assert [query.title for query in queries.examples(tmp_path)] == ["Mine"]

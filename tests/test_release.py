@@ -1,0 +1,130 @@
+"""A release is whole or absent, whatever happens to the build."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from cybilgraph import pipeline
+from cybilgraph.errors import ReleaseError
+from cybilgraph.release import Release, Releases
+from tests.conftest import CYBILGRAPH, RECORDS, SEED, run
+
+
+def test_what_a_release_holds(release: Release) -> None:
+    assert {path.name for path in release.folder.iterdir()} == {"graph.nq", "store", "report.json", "manifest.json"}
+    counts = release.manifest["counts"]
+    assert (counts["sources"], counts["records"], counts["projects"], counts["unread"]) == (15, 15, 14, 0)
+    assert counts["quads"] == len((release.folder / "graph.nq").read_text(encoding="utf-8").splitlines())
+    report = json.loads((release.folder / "report.json").read_text(encoding="utf-8"))
+    assert len(report["findings"]) == sum(counts["findings"].values())
+    release.verify()
+
+
+def test_equal_input_gives_equal_bytes(releases: Path, tmp_path: Path) -> None:
+    again, _ = pipeline.build([RECORDS], tmp_path)
+    first = Releases(releases).current()
+    for name in ("graph.nq", "report.json"):
+        assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
+
+
+def test_releases_are_numbered_and_the_last_is_current(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        release, _ = pipeline.build([SEED], tmp_path)
+        assert release.number == number
+        assert Releases(tmp_path).current().number == number
+    assert Releases(tmp_path).numbers == [1, 2, 3]
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == [
+        "0001",
+        "0002",
+        "0003",
+        "current",
+    ]
+
+
+def test_a_bad_record_does_not_stop_its_neighbours(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "a.txt").write_bytes(b"")
+    (sources / "b.txt").write_bytes(SEED.read_bytes())
+    (sources / "c.txt").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01")
+    (sources / "d.txt").write_text("A project\nFrom: May 2020\nTo: May 2019\nSummary\nText.", encoding="utf-8")
+    release, report = pipeline.build([sources], tmp_path / "into")
+    assert release.manifest["counts"]["projects"] == 2
+    assert report.unread == 2
+    assert {finding.file for finding in report.findings if finding.severity == "violation"} == {
+        "a.txt",
+        "c.txt",
+        "d.txt",
+    }
+    with pytest.raises(ReleaseError, match="strict"):
+        pipeline.build([sources], tmp_path / "into", strict=True)
+    assert Releases(tmp_path / "into").current().number == 1
+
+
+def test_nothing_to_build_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ReleaseError, match="No record"):
+        pipeline.build([tmp_path / "empty"], tmp_path / "into")
+    with pytest.raises(ReleaseError, match="holds no release"):
+        Releases(tmp_path / "into").current()
+
+
+def test_two_builds_at_once_the_second_is_refused(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(ReleaseError, match="Another build"):
+        pipeline.build([SEED], tmp_path)
+
+
+def test_a_damaged_release_is_refused(tmp_path: Path) -> None:
+    release, _ = pipeline.build([SEED], tmp_path)
+    graph = release.folder / "graph.nq"
+    graph.write_bytes(graph.read_bytes().replace(b"Belize", b"Belise", 1))
+    with pytest.raises(ReleaseError, match=r"damaged: graph\.nq"):
+        release.verify()
+    result = run("serve", tmp_path)
+    assert result.returncode == 2
+    assert b"damaged" in result.stderr
+    (release.folder / "manifest.json").unlink()
+    with pytest.raises(ReleaseError, match="not a whole release"):
+        Releases(tmp_path).current()
+
+
+def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.build([SEED], tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cybilgraph.release.write_store", full)
+    with pytest.raises(ReleaseError, match="No space left on device"):
+        pipeline.build([SEED], tmp_path)
+    assert Releases(tmp_path).current().number == 1
+    assert not list(tmp_path.glob(".building-*"))
+
+
+def test_a_build_killed_at_any_moment_leaves_the_earlier_release(tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path)
+    command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = time.monotonic() - started
+    random.seed(20)
+    for _ in range(12):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(random.uniform(whole * 0.3, whole * 1.05))
+        process.kill()
+        process.wait()
+        current = Releases(tmp_path).current()
+        current.verify()
+        assert current.number == max(Releases(tmp_path).numbers) or current.number + 1 == max(
+            Releases(tmp_path).numbers
+        )
+    release, _ = pipeline.build([SEED], tmp_path)
+    assert Releases(tmp_path).current().number == release.number
+    assert not list(tmp_path.glob(".building-*"))

@@ -1,0 +1,35 @@
+"""Pages in a real browser: they are styled, fetch nothing from elsewhere, and report no error."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+# Without these, a browser calls home at every start.
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
+)
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
+)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/id/project/G0020", "/id/country/BZ", "/queries/example-who-funds-whom", "/sparql?query=ASK%7B%7D"]
+)
+def test_a_page_is_shown_without_an_error(server: str, path: str, tmp_path: Path) -> None:
+    assert CHROMIUM
+    picture = tmp_path / "page.png"
+    command = [
+        *(CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1000,800"),
+        *("--enable-logging=stderr", "--log-level=0", f"--screenshot={picture}", f"{server}{path}"),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert picture.stat().st_size > 10_000, "an unstyled or empty page is smaller"
+    assert "CONSOLE" not in result.stderr, result.stderr

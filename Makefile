@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test check format bench lock clean
+.PHONY: help setup demo build test check format bench lock picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,7 +24,9 @@ build: setup ## build the graph from data/records into build/releases
 	@$(BIN)/cybilgraph build data/records --into $(RELEASES)
 
 demo: build ## build the graph, ask it one question, serve it until stopped
-	@$(BIN)/cybilgraph query example-projects-per-country --from $(RELEASES)
+	@echo
+	@$(BIN)/cybilgraph query example-projects-in-country --param country=Belize --from $(RELEASES)
+	@echo
 	@$(BIN)/cybilgraph serve $(RELEASES) --host $(HOST) --port $(PORT)
 
 test: setup ## run all tests
@@ -44,6 +46,12 @@ bench: setup ## run the benchmarks: ours and the peers' on the same work
 
 lock: ## pin the packages of pyproject.toml again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml --output-file requirements.txt
+
+picture: build ## take README.png anew (needs chromium)
+	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; sleep 3; \
+	chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update \
+	  --disable-sync --hide-scrollbars --user-data-dir=build/chromium --window-size=1000,640 --screenshot=README.png \
+	  http://127.0.0.1:8765/id/project/G0020 2> /dev/null; kill $$server
 
 clean: ## remove all that was made
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cybilgraph import __version__
 from cybilgraph.errors import CybilgraphError, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.vocab import short
 
 if TYPE_CHECKING:
     from cybilgraph.engine import Answer, Engine
@@ -88,7 +89,7 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     with _output(output) as out, _progress("Converting") as progress:
         report = pipeline.convert(sources, BY_NAME[name], out, progress)
     if report.findings:
-        _report(report, "text", Console(stderr=True, highlight=False))
+        _report(report, "text", Console(stderr=True, highlight=False, markup=False))
     sys.exit(FAILED if report.unread else CONFORMS)
 
 
@@ -112,7 +113,7 @@ def check(sources: tuple[str, ...], name: str, engine: str) -> None:
 
     with _progress("Checking") as progress:
         report = pipeline.check(*sources, engine=engine, progress=progress)
-    _report(report, name, Console(highlight=False))
+    _report(report, name, Console(highlight=False, markup=False))
     sys.exit(FAILED if not report.records else CONFORMS if report.conforms else VIOLATIONS)
 
 
@@ -128,19 +129,21 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
       cybilgraph build data/records --into build/releases
     """
     from cybilgraph import pipeline
-    from cybilgraph.validation.outputs import summary
+    from cybilgraph.validation.outputs import summary, tally
 
     with _progress("Building") as progress:
         release, report = pipeline.build(sources, into, strict=strict, progress=progress)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
     console.print(
         f"Release {release.number:04d} in {into}: {counts['projects']:,} projects, {counts['quads']:,} statements",
         soft_wrap=True,
     )
     console.print(f"Checked {summary(report)}", soft_wrap=True)
+    for line in tally(report):
+        console.print(line, soft_wrap=True)
     if report.findings:
-        console.print(f"The findings, one by one: cybilgraph check {' '.join(sources)}", soft_wrap=True)
+        console.print(f"Each of them, with its line: cybilgraph check {' '.join(sources)}", soft_wrap=True)
 
 
 @main.command()
@@ -265,11 +268,19 @@ def _table(answer: Answer) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         # Text and not str: square brackets in a value are no markup.
-        table.add_row(*(Text(row[column]["value"]) if column in row else "" for column in columns))
+        table.add_row(*(Text(_shown(row[column])) if column in row else "" for column in columns))
     # In a pipe nothing is cut or folded: the reader there has no width.
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=100_000)
+    console = (
+        Console(highlight=False, markup=False)
+        if sys.stdout.isatty()
+        else Console(highlight=False, markup=False, width=100_000)
+    )
     console.print(table)
-    Console(stderr=True, highlight=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+    Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+
+
+def _shown(term: dict[str, str]) -> str:
+    return short(term["value"]) if term["type"] == "uri" else term["value"]
 
 
 @contextmanager

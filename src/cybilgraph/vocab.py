@@ -124,6 +124,14 @@ def version_graph(key: str, number: int) -> str:
     return f"{BASE}graph/{quote(key, safe='')}/{number}"
 
 
+def short(iri: str) -> str:
+    """An IRI by its prefix, for people to read: cyb:aim. Unchanged where no prefix fits."""
+    for prefix, namespace in PREFIXES.items():
+        if iri.startswith(namespace) and len(iri) > len(namespace):
+            return f"{prefix}:{iri.removeprefix(namespace)}"
+    return iri
+
+
 def rule(name: str) -> str:
     """IRI of a reader's rule, beside the shapes' own."""
     return f"{RULES}{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import groupby
@@ -53,6 +54,17 @@ def summary(report: Report) -> str:
     found = ", ".join(_counted(report.count(severity), severity.value) for severity in SEVERITIES[:2])
     unread = f", {_counted(report.unread, 'source')} unread" if report.unread else ""
     return f"{_counted(report.records, 'record')} from {_counted(report.sources, 'source')}{unread}: {found}"
+
+
+def tally(report: Report) -> list[str]:
+    """A line for each rule that found something: how often, and what it says; the worst first."""
+    found = Counter((SEVERITIES.index(finding.severity), finding.rule, finding.message) for finding in report.findings)
+    rules: dict[tuple[int, str], tuple[int, str]] = {}
+    for (severity, rule, message), number in found.items():
+        before, first = rules.get((severity, rule), (0, message))
+        rules[severity, rule] = (before + number, min(first, message))
+    ordered = sorted(rules.items(), key=lambda item: (item[0][0], -item[1][0], item[0][1]))
+    return [f"{number:>5,} × {message} [{rule.removeprefix(RULES)}]" for (_, rule), (number, message) in ordered]
 
 
 def _counted(number: int, noun: str) -> str:

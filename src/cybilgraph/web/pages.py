@@ -15,7 +15,7 @@ from cybilgraph import queries
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
 from cybilgraph.record import FIELDS, Kind
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PREFIXES, PROV, RDFS, SCHEMA, SPDX, VCARD
+from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
 from cybilgraph.web.negotiate import wanted
 from cybilgraph.web.sparql import engine, run, send
 
@@ -89,14 +89,6 @@ def path_of(iri: str) -> str:
     if iri.startswith(BASE):
         return request.script_root + "/" + iri.removeprefix(BASE)
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
-
-
-def short(iri: str) -> str:
-    """An IRI by its prefix: cyb:aim."""
-    for prefix, namespace in PREFIXES.items():
-        if iri.startswith(namespace) and len(iri) > len(namespace):
-            return f"{prefix}:{iri.removeprefix(namespace)}"
-    return iri
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,9 @@ class running_server:  # noqa: N801
 
     def __enter__(self) -> str:
         command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
         for _ in range(200):
             try:
                 with urllib.request.urlopen(f"{self.url}/", timeout=5) as answer:

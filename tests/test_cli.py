@@ -134,6 +134,8 @@ def test_build_says_what_it_built_and_query_answers(tmp_path: Path) -> None:
     own.write_text("# title: Own\nSELECT ('[bold]x[/bold]' AS ?x) {}", encoding="utf-8")
     assert b"[bold]x[/bold]" in run("query", own, "--from", tmp_path).stdout
     assert run("query", "DESCRIBE project:G0020", "--from", tmp_path, "-f", "turtle").stdout.startswith(b"@prefix")
+    long = f"ASK {{ ?s ?p '{'x' * 3000}' }}"
+    assert run("query", long, "--from", tmp_path).stdout == b"no\n"
     wrong = run("query", "SELECT ?s WHERE { ?s ex:p ?o }", "--from", tmp_path)
     assert wrong.returncode == 2
     assert "line 1" in wrong.stderr.decode()
@@ -187,10 +189,12 @@ def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
         children = subprocess.run(
             ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True
         ).stdout.split()
-        server.process.send_signal(signal.SIGINT)
+        os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C does
         assert server.process.wait(timeout=20) == 0
         assert server.process.stdout
-        assert f"Serving release 0001 at {url}/" in server.process.stdout.read()
+        shown = server.process.stdout.read()
+        assert f"Serving release 0001 at {url}/" in shown
+        assert "Traceback" not in shown
     assert children
     deadline = time.monotonic() + 10
     while subprocess.run(["pgrep", "-f", f"engine.worker {releases}"], capture_output=True).stdout:

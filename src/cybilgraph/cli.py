@@ -223,7 +223,7 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
         if not equals:
             raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
         values.setdefault(key, []).append(value)
-    if len(query) < 1000 and "\n" not in query and Path(query).is_file():
+    if _is_file(query):
         try:
             found = queries.parse(Path(query).stem, Path(query).read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
@@ -235,6 +235,13 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
     else:
         found = queries.parse("the query", query)
     return found.bind(values) if values else found.text
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte: a query
+        return False
 
 
 def _engine(place: str) -> Engine:

@@ -161,8 +161,8 @@ class Query:
 
 def load(name: str, folder: Path = QUERIES) -> Query:
     """A named query. Raises UnknownQuery where there is none, naming those that there are."""
-    path = folder / f"{name}.rq"
-    if not re.fullmatch(r"[a-z0-9-]+", name) or not path.is_file():
+    path = next((path for path in folder.glob("*.rq") if path.stem == name), None)
+    if path is None:
         have = "\n  ".join(query.name for query in examples(folder))
         raise UnknownQuery(f"There is no query {name!r}", f"These are known:\n  {have}")
     return parse(name, path.read_text(encoding="utf-8"))

@@ -168,7 +168,11 @@ def _joins(text: str, at: int) -> bool:
 
 def _fold_in_place(text: str) -> str:
     """Lower case and plain hyphens, quotes and spaces; every character keeps its index."""
-    return "".join(low if len(low := char.lower()) == 1 else char for char in text.translate(_PLAIN))
+    plain = text.translate(_PLAIN)
+    low = plain.lower()
+    if len(low) == len(plain):
+        return low
+    return "".join(one if len(one := char.lower()) == 1 else char for char in plain)  # "İ" grows
 
 
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " "})

@@ -25,10 +25,9 @@ class Vocabulary:
     def __init__(self, iri: str, terms: Iterable[str]) -> None:
         self.iri = iri
         self.terms = frozenset(terms)
+        self.__dict__.update({term: f"{iri}{term}" for term in self.terms})
 
-    def __getattr__(self, term: str) -> str:
-        if term in self.terms:
-            return f"{self.iri}{term}"
+    def __getattr__(self, term: str) -> str:  # reached for unknown terms only
         raise AttributeError(f"no term {term!r} in {self.iri}")
 
 

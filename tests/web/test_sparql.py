@@ -123,6 +123,8 @@ def test_post(server: str, content_type: str, body: str, status: int) -> None:
         ("GET", f"/sparql?query={quote(SELECT)}&timeout=5", 200),
         ("GET", "/nothing", 404),
         ("GET", "/queries/example-nothing", 404),
+        ("GET", "/queries/" + "a" * 500, 404),
+        ("GET", "/queries/..%2Fsecrets", 404),
         ("GET", "/queries/example-who-funds-whom", 200),
     ],
 )

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 from typing import IO, Any
@@ -88,13 +89,17 @@ def _close_the_door() -> None:
 
 def main(folder: str, memory: int, limit: int) -> None:
     """Open the store, give up what a query must never have, and serve."""
+    # Ctrl-C reaches the whole group of processes; it is the parent that ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = ox.Store.read_only(folder)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     _close_the_door()
-    sys.stdout.buffer.write(b"ready\n")
-    sys.stdout.buffer.flush()
-    serve(store, sys.stdin.buffer, sys.stdout.buffer, limit)
+    with suppress(BrokenPipeError):  # the parent has gone
+        sys.stdout.buffer.write(b"ready\n")
+        sys.stdout.buffer.flush()
+        serve(store, sys.stdin.buffer, sys.stdout.buffer, limit)
+    os._exit(0)  # no farewell over a broken pipe
 
 
 if __name__ == "__main__":

@@ -133,6 +133,21 @@ def test_stated_lists() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Algeria, Jordan and Morocco", ["DZ", "JO", "MA"]),
+        ("Trinidad and Tobago", ["TT"]),
+        ("Antigua & Barbuda; Belize", ["AG", "BZ"]),
+        ("Kenya and Atlantis", ["kenya-and-atlantis"]),
+    ],
+)
+def test_several_values_on_one_line(line: str, keys: list[str]) -> None:
+    record = read(f"A project\nCountries\n{line}\nSummary\nText.")
+    assert [link.concept.key for link in record.scopes] == keys
+    assert record.scopes[-1].concept.printed.place == Place(3, 1 + line.find(record.scopes[-1].concept.printed.text))
+
+
 def test_a_misspelt_country_is_taken_and_reported() -> None:
     record = read("A project\n\nCountries\n\nKyrgystan\n\nSummary\n\nText.\n")
     assert record.scopes[0].concept.key == "KG"
@@ -162,6 +177,12 @@ def test_a_subheading_goes_with_its_items() -> None:
         ("Two", "In FY21/22"),
         ("Three.", ""),
     ]
+
+
+def test_an_unknown_label_ends_a_list_of_names() -> None:
+    record = read("A project\nCountries:\nIn Africa:\nMali\nWho came along:\nA friend of ours\nSummary\nText.")
+    assert [link.concept.key for link in record.scopes] == ["ML"]
+    assert [part.text for part in record.description] == ["A friend of ours"]
 
 
 def test_noise() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.sections import BULLET, Section, Sections
+from cybilgraph.readers.sections import BULLET, SORTING, Section, Sections
 from cybilgraph.record import BY_NAME, FIELDS, Kind, Place, Record, Text
 from cybilgraph.vocab import rule
 
@@ -99,7 +99,7 @@ def _sections(lines: list[Text]) -> list[Section]:
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections = []
     for line in lines:
-        opened = _open(line)
+        opened = _open(line) or _unknown_label(line, current)
         if opened is None:
             current.lines.append(line)
             continue
@@ -110,6 +110,15 @@ def _sections(lines: list[Text]) -> list[Section]:
         # After "Project" and after "Status: Finished" the head goes on: those take no lines.
         current = head if in_head else opened
     return [*sections, head]
+
+
+def _unknown_label(line: Text, current: Section) -> Section | None:
+    """A label that no field has ends a list of names: what stands below it is no name."""
+    assert line.place
+    label = line.text.rstrip(": ")
+    if current.row.kind in (Kind.ACTORS, Kind.SCOPES) and line.text.endswith(":") and not SORTING.fullmatch(line.text):
+        return Section(BY_NAME["description"], label, line.place)
+    return None
 
 
 def _open(line: Text) -> Section | None:

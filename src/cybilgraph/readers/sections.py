@@ -7,7 +7,7 @@ printed and the lines below it; ``Sections`` reads each by the kind of its field
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ _URL = re.compile(r"https?://[^\s<>\"“”]+[^\s<>\"“”.,;:)]")
 _BRACKETS = re.compile(r"\s*\([^)]*\)")
 _PRIORITY = re.compile(r"\s*\((?:priority|priority country)\)$", re.IGNORECASE)
 #: "In Africa:" sorts the list below it and is no value of it.
-_SORTING = re.compile(r"in (?:the )?[^:]{2,40}:", re.IGNORECASE)
+SORTING = re.compile(r"in (?:the )?[^:]{2,40}:", re.IGNORECASE)
 #: A sub-heading is short.
 _SUBHEADING_MOST = 60
 
@@ -171,13 +171,12 @@ class Sections:
             self._extend(section.row.name, [Text(item.text, item.place, under)])
 
     def _actors(self, section: Section) -> None:
-        for item in _listed(section.lines):
-            self._extend(
-                "participations", [Participation(self._resolve("actor", item), section.row.name, Basis.STATED)]
-            )
+        for item in _listed(section.lines, ("actor",)):
+            actor = self._resolve("actor", item)
+            self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
-        for item in _listed(section.lines):
+        for item in _listed(section.lines, _kinds(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item), Basis.STATED)])
 
     def _contacts(self, section: Section) -> None:
@@ -202,8 +201,7 @@ class Sections:
 
     def _resolve_scope(self, kind: str, printed: Text) -> Named:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
-        kinds = (kind,) if kind == "theme" else (kind, "country", "region", "group")
-        for other in kinds:
+        for other in _kinds(kind):
             if entry := reference().find(other, printed.text):
                 return Named(other, entry.key, printed)
         return self._resolve(kind, printed)
@@ -256,10 +254,43 @@ _TAKE: dict[Kind, Callable[[Sections, Section], None]] = {
 }
 
 
-def _listed(lines: list[Text]) -> list[Text]:
-    """The values of a list: no bullets, no lines that only sort it, no remark of priority."""
-    items = [_without_bullet(line) for line in lines if not _SORTING.fullmatch(line.text)]
-    return [Text(_PRIORITY.sub("", item.text), item.place) for item in items]
+def _kinds(kind: str) -> tuple[str, ...]:
+    """The kinds of thing that a value under this heading may be, the likeliest first."""
+    return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
+
+
+def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
+    """The values of a list: no bullets, no lines that only sort it, no remark of priority.
+
+    Several values on one line are told apart where each of them is a known name, so that
+    "Foreign, Commonwealth and Development Office" stays whole.
+    """
+    for line in lines:
+        if SORTING.fullmatch(line.text):
+            continue
+        item = _without_bullet(line)
+        item = Text(_PRIORITY.sub("", item.text), item.place)
+        if _known(item.text, kinds):
+            yield item
+            continue
+        for part in _parts(item, r"\s*;\s*"):
+            names = list(_parts(part, r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+&\s+"))
+            several = len(names) > 1 and all(_known(name.text, kinds) for name in names)
+            yield from names if several and not _known(part.text, kinds) else [part]
+
+
+def _known(name: str, kinds: tuple[str, ...]) -> bool:
+    return any(reference().find(kind, name) for kind in kinds)
+
+
+def _parts(text: Text, separator: str) -> Iterator[Text]:
+    start = 0
+    for match in (*re.finditer(separator, text.text), None):
+        end = match.start() if match else len(text.text)
+        if part := text.text[start:end].strip(" ."):
+            place = text.place and Place(text.place.line, text.place.column + start)
+            yield Text(part, place)
+        start = match.end() if match else end
 
 
 def _without_bullet(line: Text) -> Text:

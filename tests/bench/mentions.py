@@ -1,0 +1,76 @@
+"""How well the readers and mentions find what a careful curator finds, on the labelled texts.
+
+Prints precision and recall for each kind, and with --misses each difference.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from cybilgraph import read
+from cybilgraph.record import Record
+
+FOLDER = Path(__file__).parents[1] / "samples" / "labelled"
+KINDS = ("actor", "actor and role", "country", "region", "group", "theme", "date", "outline")
+
+
+def found(record: Record) -> Iterator[tuple[str, object]]:
+    """What was read, as pairs of kind and value."""
+    for link in record.participations:
+        yield "actor", link.actor.key
+        yield "actor and role", (link.actor.key, link.role)
+    for scope in record.scopes:
+        yield scope.concept.kind, scope.concept.key
+    for name in ("start", "end"):
+        if (date := getattr(record, name)) and date.value:
+            yield "date", (name, date.value)
+    for name in ("outcomes", "outputs", "activities"):
+        yield "outline", (name, len(getattr(record, name)))
+    yield "outline", ("code", record.code.text if record.code else None)
+    yield "outline", ("title", record.title.text if record.title else None)
+    yield "outline", ("status", record.status.key if record.status else None)
+    yield "outline", ("left blank", tuple(sorted(blank.label for blank in record.left_blank)))
+
+
+def labelled(truth: dict[str, list[str]]) -> Iterator[tuple[str, object]]:
+    """What a curator found, in the same form."""
+    for key, role in truth["actors"]:
+        yield "actor", key
+        yield "actor and role", (key, role)
+    for kind, field in (("country", "countries"), ("region", "regions"), ("group", "groups"), ("theme", "themes")):
+        yield from ((kind, key) for key in truth[field])
+    yield from (("date", (name, truth[name])) for name in ("start", "end") if truth[name])
+    yield from (("outline", (name, truth[name])) for name in ("outcomes", "outputs", "activities"))
+    yield from (("outline", (name, truth[name])) for name in ("code", "title", "status"))
+    yield "outline", ("left blank", tuple(sorted(truth["left_blank"])))
+
+
+def main(show_misses: bool) -> None:
+    """Compare text by text, and print the figures."""
+    right: dict[str, int] = defaultdict(int)
+    wrong: dict[str, int] = defaultdict(int)
+    missed: dict[str, int] = defaultdict(int)
+    paths = sorted(FOLDER.glob("*.txt"))
+    for path in paths:
+        [record] = read(path)
+        ours = set(found(record))
+        truth = set(labelled(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))))
+        for kind, value in ours | truth:
+            counts = right if (kind, value) in ours & truth else wrong if (kind, value) in ours else missed
+            counts[kind] += 1
+            if show_misses and counts is not right:
+                print(f"{path.stem[:28]:28} {'+' if counts is wrong else '-'} {kind:15} {value}")
+    print(f"{len(paths)} labelled texts")
+    print(f"{'kind':16} {'precision':>9} {'recall':>7}   right wrong missed")
+    for kind in KINDS:
+        given, due = right[kind] + wrong[kind], right[kind] + missed[kind]
+        precision, recall = right[kind] / (given or 1), right[kind] / (due or 1)
+        print(f"{kind:16} {precision:9.3f} {recall:7.3f}   {right[kind]:5} {wrong[kind]:5} {missed[kind]:6}")
+
+
+if __name__ == "__main__":
+    main("--misses" in sys.argv)

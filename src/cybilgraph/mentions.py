@@ -37,11 +37,18 @@ _SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s+[A-Z“\"]|\s*$)[^.!?]*)*[.!?]*[�
 _LONGEST = 1500
 
 # A country that stands where an actor is expected acts by its government.
-_ONE_ACTOR = rf"(?:the |its |their )?[{ACTOR}{PLACE}](?:['’]s?)?(?: \([^)]{{0,80}}\))?"
+_ONE_ACTOR = (
+    rf"(?:the |its |their )?(?:(?:partner|donor) )?(?:government of (?:the )?)?"
+    rf"[{ACTOR}{PLACE}](?:['’]s? government)?(?: \([^)]{{0,80}}\))?"
+)
+_ONE_BODY = rf"(?:the |its )?{ACTOR}(?: \([^)]{{0,80}}\))?"
 _ONE_PLACE = rf"(?:the )?{PLACE}"
+_AND = r"(?:, (?:and |as well as )?| and | & | as well as |,? together with | jointly with )"
+#: What stands between braces in a phrase.
 _PARTS = {
-    "actors": rf"(?P<found>{_ONE_ACTOR}(?:(?:, (?:and |as well as )?| and | & | as well as ){_ONE_ACTOR})*)",
-    "more": rf"(?P<more>{_ONE_ACTOR}(?:(?:, (?:and )?| and | & ){_ONE_ACTOR})*)",
+    "actors": rf"(?P<found>{_ONE_ACTOR}(?:{_AND}{_ONE_ACTOR})*)",
+    "bodies": rf"(?P<found>{_ONE_BODY}(?:{_AND}{_ONE_BODY})*)",
+    "more": rf"(?P<more>{_ONE_ACTOR}(?:{_AND}{_ONE_ACTOR})*)",
     "places": rf"{_ONE_PLACE}(?:(?:, (?:and )?| and | & ){_ONE_PLACE})*",
     "adverb": r"(?:\w+ly |also |both )?",
 }
@@ -104,47 +111,53 @@ def derive(record: Record, names: Reference | None = None) -> Record:
     """
     names = names or reference()
     sentences = list(_sentences(record, names))
-    return replace(
-        record,
-        participations=record.participations + tuple(_participations(record, sentences, names)),
-        scopes=record.scopes + tuple(_scopes(record, sentences)),
-    )
+    placed = replace(record, scopes=record.scopes + tuple(_scopes(record, sentences)))
+    return replace(placed, participations=record.participations + tuple(_participations(placed, sentences, names)))
 
 
 def _participations(record: Record, sentences: Iterable[_Sentence], names: Reference) -> Iterator[Participation]:
     stated = {link.actor.key for link in record.participations}
+    helped = {link.concept.key for link in record.scopes if link.concept.kind == "country"}
     found: dict[str, dict[str, dict[_Sentence, Entry]]] = {}
     for sentence in sentences:
         for role, mention in _roles(sentence):
-            if (actor := _acting(mention, names)) and actor.key not in stated:
+            if (actor := _acting(mention, role, helped, names)) and actor.key not in stated:
                 found.setdefault(actor.key, {}).setdefault(role, {})[sentence] = actor
     for key, roles in found.items():
         best = min(roles, key=_TELLING.index)
         for role in sorted({best, *(roles.keys() & {"funder", "implementer"})}):
             said = roles[role]
             first, actor = next(iter(said.items()))
-            named = Named("actor", key, Text(actor.name, first.place))
+            known = names.get("actor", key) is not None
+            named = Named("actor", key, Text(actor.name, first.place), known)
             yield Participation(named, role, Basis.DERIVED, tuple(sentence.evidence() for sentence in said))
 
 
 def _roles(sentence: _Sentence) -> Iterator[tuple[str, Mention]]:
+    """Roles that phrases give to mentions. A phrase inside another ("provided by" in "funding
+    was provided by") says nothing of its own: the stronger stand first in the file."""
     if ACTOR not in sentence.marked and PLACE not in sentence.marked:
         return
+    taken: list[tuple[int, int]] = []
     for role, pattern in phrases():
         if role in _TELLING:
             for match in pattern.finditer(sentence.marked):
-                for group in pattern.groupindex:
-                    yield from ((role, mention) for mention in sentence.within(*match.span(group)))
+                start, end = match.span()
+                if not any(low <= start and end <= high for low, high in taken):
+                    taken.append((start, end))
+                    for group in pattern.groupindex:
+                        yield from ((role, mention) for mention in sentence.within(*match.span(group)))
 
 
-def _acting(mention: Mention, names: Reference) -> Entry | None:
-    """The actor that is named, or the government of the country that is."""
+def _acting(mention: Mention, role: str, helped: set[str], names: Reference) -> Entry | None:
+    """The actor that is named, or the government of the country that is: a country that the
+    project helps pays or delivers at most, and is not its own supporter."""
     if actor := mention.of("actor"):
         return actor
-    if country := mention.of("country"):
-        of = f"{country.name}", f"the {country.name}"
-        return next((entry for name in of if (entry := names.find("actor", f"Government of {name}"))), None)
-    return None
+    country = mention.of("country")
+    if country is None or (country.key in helped and role not in ("funder", "implementer")):
+        return None
+    return names.government(country)
 
 
 def _scopes(record: Record, sentences: list[_Sentence]) -> Iterator[Scope]:

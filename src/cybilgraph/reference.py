@@ -113,6 +113,12 @@ class Reference:
         best = process.extractOne(fold(name), self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
 
+    def government(self, country: Entry) -> Entry:
+        """The actor that a country acts by; made up where the list of actors does not have it."""
+        names = (f"Government of {country.name}", f"Government of the {country.name}")
+        found = next((entry for name in names if (entry := self.find("actor", name))), None)
+        return found or Entry("actor", slug(names[0]), names[0], (), {})
+
     def mentions(self, text: str) -> list[Mention]:
         """Known names in a text, longest first at each place, not overlapping.
 

@@ -30,7 +30,7 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import reference, slug
+from cybilgraph.reference import Entry, reference, slug
 from cybilgraph.vocab import rule
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s))\s*")
@@ -209,7 +209,7 @@ class Sections:
     def _resolve(self, kind: str, printed: Text) -> Named:
         """The reference thing of this name; if there is none, a thing of its own."""
         names = reference()
-        entry = names.find(kind, printed.text) or names.find(kind, _BRACKETS.sub("", printed.text))
+        entry = _find(kind, printed.text)
         if entry is None and (entry := names.near(kind, printed.text)):
             self._find(
                 Severity.INFO,
@@ -220,7 +220,7 @@ class Sections:
             )
         if entry is None:
             return Named(kind, slug(printed.text) or "unnamed", printed, known=False)
-        return Named(kind, entry.key, printed)
+        return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
     def _find(
         self, severity: Severity, name: str, printed: Text, message: str, suggestion: str, label: str = ""
@@ -280,7 +280,23 @@ def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
 
 
 def _known(name: str, kinds: tuple[str, ...]) -> bool:
-    return any(reference().find(kind, name) for kind in kinds)
+    return any(_find(kind, name) for kind in kinds)
+
+
+def _find(kind: str, name: str) -> Entry | None:
+    """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
+    an abbreviation behind it, and the government of a country that stands for it."""
+    names = reference()
+    bare = _BRACKETS.sub("", name)
+    if entry := names.find(kind, name) or names.find(kind, bare):
+        return entry
+    if kind == "actor":
+        owner, _, owned = bare.replace("’", "'").partition("'s ")
+        if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
+            return entry
+        if country := names.find("country", bare):
+            return names.government(country)
+    return None
 
 
 def _parts(text: Text, separator: str) -> Iterator[Text]:

@@ -135,7 +135,8 @@ def _participations(record: Record, sentences: Iterable[_Sentence], names: Refer
 
 def _roles(sentence: _Sentence) -> Iterator[tuple[str, Mention]]:
     """Roles that phrases give to mentions. A phrase inside another ("provided by" in "funding
-    was provided by") says nothing of its own: the stronger stand first in the file."""
+    was provided by") says nothing of its own: the stronger stand first in the file.
+    """
     if ACTOR not in sentence.marked and PLACE not in sentence.marked:
         return
     taken: list[tuple[int, int]] = []
@@ -151,7 +152,8 @@ def _roles(sentence: _Sentence) -> Iterator[tuple[str, Mention]]:
 
 def _acting(mention: Mention, role: str, helped: set[str], names: Reference) -> Entry | None:
     """The actor that is named, or the government of the country that is: a country that the
-    project helps pays or delivers at most, and is not its own supporter."""
+    project helps pays or delivers at most, and is not its own supporter.
+    """
     if actor := mention.of("actor"):
         return actor
     country = mention.of("country")

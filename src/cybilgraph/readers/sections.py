@@ -285,7 +285,8 @@ def _known(name: str, kinds: tuple[str, ...]) -> bool:
 
 def _find(kind: str, name: str) -> Entry | None:
     """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
-    an abbreviation behind it, and the government of a country that stands for it."""
+    an abbreviation behind it, and the government of a country that stands for it.
+    """
     names = reference()
     bare = _BRACKETS.sub("", name)
     if entry := names.find(kind, name) or names.find(kind, bare):

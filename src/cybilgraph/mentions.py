@@ -23,6 +23,7 @@ from cybilgraph.reference import Entry, Mention, Reference, reference
 from cybilgraph.resources import REFERENCE
 
 ACTOR, PLACE = "◆", "◇"
+_UNMARKED = str.maketrans({ACTOR: "*", PLACE: "*"})  # a text that has the marks itself
 UNSPECIFIED = "unspecified"
 #: The most telling first: a record takes the first that is said of an actor, and both of the
 #: first two if both are said.
@@ -230,6 +231,7 @@ def _mark(section: str, text: str, place: Place | None, names: Reference) -> _Se
     marks: list[int] = []
     pieces: list[str] = []
     length = last = 0
+    text = text.translate(_UNMARKED)
     for mention in names.mentions(text):
         mark = ACTOR if mention.of("actor") else PLACE if any(map(mention.of, _PLACES)) else ""
         mentions.append(mention)

@@ -28,7 +28,7 @@ _IRI = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_CHAR}|:)*@)?{_CHAR}*(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})"
     rf"(?:\?(?:{_CHAR}|[:@/?])*)?(?:\#(?:{_CHAR}|[:@/?])*)?"
 )
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
 def is_iri(text: str) -> bool:
@@ -43,7 +43,7 @@ def iri(address: str) -> str:
 
 def literal(text: str, language: str = "", datatype: str = "") -> str:
     """A literal as a term: plain, or in a language, or of a datatype."""
-    quoted = f'"{_SURROGATE.sub("�", text).translate(_ESCAPES)}"'
+    quoted = f'"{_NO_CHARACTER.sub("�", text).translate(_ESCAPES)}"'
     if language:
         return f"{quoted}@{language.lower()}"
     return f"{quoted}^^<{datatype}>" if datatype else quoted

@@ -23,22 +23,35 @@ MAX_BYTES = 100_000
 MAX_DEPTH = 100
 MAX_TOKENS = 20_000
 
+# PN_CHARS_U, PN_CHARS, PN_LOCAL and the others as the grammar has them: where a token ends here
+# and in the engine must be the same place.
+_U = (
+    "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f"
+    "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+_C = rf"{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040\-"
+_PLX = r"(?:%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%])"
+_PREFIX = rf"(?:[{_U}](?:[{_C}.]*[{_C}])?)?"
+_LOCAL = rf"(?:(?:[{_U}:0-9]|{_PLX})(?:(?:[{_C}:.]|{_PLX})*(?:[{_C}:]|{_PLX}))?)?"
 _TOKEN = re.compile(
-    r"""(?P<comment>\#[^\n\r]*)
-      | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+    rf"""(?P<comment>\#[^\n\r]*)
+      | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
       | (?P<string>\"\"\"(?:(?:"|"")?(?:[^"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
                  | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
-      | (?P<variable>[?$]\w+)
-      | (?P<language>@[a-zA-Z][\w-]*)
-      | (?P<blank>_:[\w.\-]+)
-      | (?P<name>(?:[^\W\d_][\w.\-·]*)?:(?:[\w:%\\.·\-][^\s<>"'{}()\[\];,^`|/*+?!=&#]*)?)
-      | (?P<word>[^\W\d]\w*)
-      | (?P<open>[({\[]) | (?P<close>[)}\]])
+      | (?P<variable>[?$][{_U}0-9][{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*)
+      | (?P<language>@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*)
+      | (?P<blank>_:[{_U}0-9](?:[{_C}.]*[{_C}])?)
+      | (?P<name>{_PREFIX}:{_LOCAL})
+      | (?P<word>[{_U}][{_U}0-9]*)
+      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+      | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
       | (?P<space>\s+)
       | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+#: "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
+_HIDDEN = re.compile(r"\).*service", re.IGNORECASE | re.DOTALL)
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
@@ -68,17 +81,29 @@ def guard(query: str) -> None:
     """
     if len(query.encode(errors="surrogatepass")) > MAX_BYTES:
         raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
-    # Escapes like \\u0053 are resolved before SPARQL is read (section 19.2): SERVICE may hide in one.
-    text = _ESCAPE.sub(lambda match: chr(min(int(match[1] or match[2], 16), 0x10FFFF)), query)
+    # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
+    # only: a keyword must not hide from either reading.
+    readings = {query, _ESCAPE.sub(_letter, query)}
+    for reading in readings:
+        _guard(reading)
+
+
+def _letter(match: re.Match[str]) -> str:
+    char = chr(min(int(match[1] or match[2], 16), 0x10FFFF))
+    return char if char.isalnum() else match[0]
+
+
+def _guard(query: str) -> None:
     depth = 0
     form = ""
-    for count, token in enumerate(tokens(text), start=1):
+    for count, token in enumerate(tokens(query), start=1):
         word = token.text.upper() if token.kind == "word" else ""
         if token.kind == "open":
             depth += 1
         elif token.kind == "close":
             depth -= 1
-        elif word == "SERVICE":
+        # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
+        elif "SERVICE" in word or (token.kind == "iri" and _HIDDEN.search(token.text)):
             raise QueryRefused(
                 "SERVICE is not allowed: this endpoint sends no requests to others",
                 "Ask both endpoints from your program, and join the answers there.",
@@ -203,7 +228,9 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
             return literal(str(int(value)), datatype=XSD.integer)
         case "text":
             return literal(value)
-        case "iri" if is_iri(value):
+        case "iri":
+            if not is_iri(value):
+                raise QueryError(f"{parameter.name}: {value!r} is no IRI")
             return iri(value)
         case kind if kind in FILES:
             entry = names.find(kind, value)

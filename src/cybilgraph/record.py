@@ -11,6 +11,7 @@ printed with nothing under it: ``left_blank``), absent (neither). A link found i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +19,9 @@ from typing import Any
 
 from cybilgraph.findings import Finding
 from cybilgraph.vocab import CYB, DCTERMS
+
+#: What can stand in a project's IRI as its code.
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
 class Kind(StrEnum):
@@ -260,9 +264,10 @@ class Record:
     @property
     def key(self) -> str:
         """What the project's IRI ends in: its code, else its slug, else a stand-in made from
-        the source's checksum, so that a page without either still has an identity.
+        the source's checksum, so that a page without either still has an identity. A code that
+        has other characters than a code can have does not name the project.
         """
-        if self.code:
+        if self.code and _KEY.fullmatch(self.code.text):
             return self.code.text
         if self.slug:
             return self.slug.text

@@ -41,6 +41,8 @@ MENTIONED = ("actor", "country", "region", "group", "theme")
 NEAR = 93
 #: A name this alike is worth asking "did you mean?", and no more.
 SUGGESTED = 75
+#: Names shorter or longer than this are near to none.
+_SHORTEST, _LONGEST = 4, 120
 
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
@@ -110,7 +112,10 @@ class Reference:
 
     def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
         """The entry whose name is most like this one; None where none is so much alike."""
-        best = process.extractOne(fold(name), self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=least)
+        folded = fold(name)
+        if not _SHORTEST <= len(folded) <= _LONGEST:
+            return None
+        best = process.extractOne(folded, self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
 
     def government(self, country: Entry) -> Entry:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.resources import ONTOLOGY, shape_files
 
 _BUILDING = ".building-"
+_NUMBER = re.compile(r"[0-9]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ class Releases:
         """The numbers of all releases, oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit() and path.is_dir())
+        return sorted(
+            int(path.name) for path in self.folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()
+        )
 
     def current(self) -> Release:
         """The release that is to be served. Raises ReleaseError where there is none."""
@@ -134,12 +138,18 @@ class Releases:
         folder = self.folder / f"{number:04d}"
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            manifest["files"]["graph.nq"]
-        except (OSError, ValueError, KeyError) as error:
-            raise ReleaseError(
-                f"{folder} is not a whole release", f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
-            ) from error
+            whole = {"graph.nq", "report.json"} <= manifest["files"].keys() and int(manifest["counts"]["quads"]) >= 0
+            inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
+            sound = whole and inside and bool(manifest["created"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._not_whole(folder) from error
+        if not sound:
+            raise self._not_whole(folder)
         return Release(number, folder, manifest)
+
+    def _not_whole(self, folder: Path) -> ReleaseError:
+        there = ", ".join(map(str, self.numbers)) or "none"
+        return ReleaseError(f"{folder} is not a whole release", f"There are: {there}.")
 
     @contextmanager
     def new(self) -> Iterator[Draft]:

@@ -31,6 +31,8 @@ from cybilgraph.queries import unknown_prefixes
 _POSITION = re.compile(r"error at (?P<line>\d+):(?P<column>\d+): (?P<message>.*)", re.DOTALL)
 #: A worker has this many seconds to start and open the store.
 _START = 30.0
+#: A request waits this many seconds for a worker before it is told that all are busy.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,24 @@ class _Worker:
         assert self._process.stdout
         self._input = self._process.stdin
         self._output = self._process.stdout
-        self._buffer = b""
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        self._buffer = bytearray()
         self._ready = False
 
     def ask(self, query: str, formats: list[str], deadline: float) -> tuple[dict[str, Any], bytes]:
-        """Head and content of the answer. Raises TimeoutError at the deadline, _Died before it."""
+        """Head and content of the answer.
+
+        Raises TimeoutError at the deadline, EngineUnavailable where the worker could not even
+        open its store, _Died where it ended in the middle.
+        """
         if not self._ready:
-            self._line(time.monotonic() + _START)
+            try:
+                self._line(time.monotonic() + _START)
+            except (_Died, TimeoutError) as error:
+                raise EngineUnavailable(
+                    "The store of the release cannot be opened", "Build the release again, or serve another."
+                ) from error
             self._ready = True
         try:
             self._input.write(json.dumps({"query": query, "formats": formats}).encode() + b"\n")
@@ -74,20 +87,23 @@ class _Worker:
         except OSError as error:
             raise _Died from error
         head: dict[str, Any] = json.loads(self._line(deadline))
-        while len(self._buffer) < head["size"]:
+        size = head["size"]
+        while len(self._buffer) < size:
             self._more(deadline)
-        content, self._buffer = self._buffer[: head["size"]], self._buffer[head["size"] :]
+        content = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return head, content
 
     def _line(self, deadline: float) -> bytes:
-        while b"\n" not in self._buffer:
+        while (end := self._buffer.find(b"\n")) < 0:
             self._more(deadline)
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         return line
 
     def _more(self, deadline: float) -> None:
-        readable, _, _ = select.select([self._output], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable:
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._poll.poll(left * 1000):
             raise TimeoutError
         data = os.read(self._output.fileno(), 1 << 20)
         if not data:
@@ -132,7 +148,7 @@ class EmbeddedEngine:
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         deadline = time.monotonic() + seconds
         try:
-            worker = self._idle.get(timeout=seconds)
+            worker = self._idle.get(timeout=min(seconds, _PATIENCE))
         except queue.Empty:
             raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
         sound = False

@@ -2,8 +2,8 @@
 
 Run as ``python -m cybilgraph.engine.worker STORE MEMORY_BYTES ANSWER_BYTES``. A request on
 standard input, and an answer on standard output, are each a line of JSON; an answer's line
-is followed by as many bytes as its ``size`` says. The parent kills the process at a deadline
-or when its client has gone: that is the only way to stop a query of this engine.
+is followed by as many bytes as its ``size`` says. The parent kills the process at a deadline:
+that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import pyoxigraph as ox
 
+from cybilgraph.engine.orphan import leave_with_parent
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS
 from cybilgraph.vocab import PREFIXES
 
@@ -91,6 +92,7 @@ def main(folder: str, memory: int, limit: int) -> None:
     """Open the store, give up what a query must never have, and serve."""
     # Ctrl-C reaches the whole group of processes; it is the parent that ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_with_parent()
     store = ox.Store.read_only(folder)
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 
 from cybilgraph.record import Date, Place, Text
 
@@ -30,23 +31,22 @@ _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_YEAR = r"(?P<year>(?:19|20)\d\d)"
-_DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
+_DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         rf"{_DAY} {_MONTH},? {_YEAR}",  # 30 April 2018, 1st May 2018
         rf"{_MONTH} {_DAY},? {_YEAR}",  # April 30, 2018
         rf"{_MONTH},? {_YEAR}",  # Apr 2018
-        rf"{_YEAR}-(?P<month>[01]\d)-(?P<day>[0-3]\d)",  # 2018-04-30
-        rf"{_YEAR}-(?P<month>[01]\d)",
+        rf"{_YEAR}-(?P<month>[01][0-9])-(?P<day>[0-3][0-9])",  # 2018-04-30
+        rf"{_YEAR}-(?P<month>[01][0-9])",
         _YEAR,
     )
 )
 #: A day and a month with no year: a date for the eye, but no point in time.
 _YEARLESS = re.compile(rf"{_DAY} {_MONTH}", re.IGNORECASE)
-_RANGE = re.compile(r"\s*[–—-]\s*|\s+(?:to|until)\s+", re.IGNORECASE)
-_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_RANGE = re.compile(r" ?[–—-] ?| (?:to|until) ", re.IGNORECASE)
 
 
 def read_date(printed: Text) -> Date | None:
@@ -87,7 +87,7 @@ def _iso(match: re.Match[str]) -> str:
             return ""
         value += f"-{number:02d}"
         if day := parts.get("day"):
-            if not 1 <= int(day) <= _DAYS[number - 1]:
+            if not 1 <= int(day) <= monthrange(int(value[:4]), number)[1]:
                 return ""
             value += f"-{int(day):02d}"
     return value

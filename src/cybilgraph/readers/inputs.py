@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
-MAX_BYTES = 5_000_000
+MAX_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,15 @@ def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
             for file in sorted(path.rglob("*")):
                 below = file.relative_to(path)
                 if file.is_file() and not any(part.startswith(".") for part in below.parts):
-                    yield Input(below.as_posix(), file)
+                    yield Input(_printable(below.as_posix()), file)
         elif path.exists():
-            yield Input(path.name, path)
+            yield Input(_printable(path.name), path)
         else:
             raise SourceError(
                 f"{place}: no such file or folder", "Check the path; a folder is read with all that it holds."
             )
+
+
+def _printable(name: str) -> str:
+    """A file's name as text, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")

@@ -25,7 +25,8 @@ _LABELS = {label: row for row in FIELDS for label in row.labels}
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
 _LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
-_SPACE = re.compile(r"[ \t\u00a0\u2000-\u200b\u202f\u3000\ufeff]+")
+_SPACE = re.compile(r"[\s\u200b\ufeff]+")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 #: A text may hold a stray control character or two; a picture or an archive holds many.
 _STRAY = 2
@@ -74,9 +75,14 @@ def _decode(given: Input, findings: list[Finding]) -> str:
 def _lines(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
     for number, raw in enumerate(_LINE_END.split(text), start=1):
-        line = _SPACE.sub(" ", html.unescape(_CONTROL.sub("", raw))).strip()
+        line = _SPACE.sub(" ", _resolved(_CONTROL.sub("", raw))).strip()
         if line:
             yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+
+
+def _resolved(text: str) -> str:
+    """The text with its entities resolved: those that end, and are of a sensible length."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
 
 
 def _cut_rights(lines: list[Text]) -> tuple[list[Text], Text | None]:

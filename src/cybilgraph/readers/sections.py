@@ -34,12 +34,13 @@ from cybilgraph.reference import Entry, reference, slug
 from cybilgraph.vocab import rule
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s))\s*")
-_EMAIL = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+")
+# Each part has a most: no line, however long and strange, may take long to look through.
+_EMAIL = re.compile(r"(?<![^\s<>(:])[^\s@<>():]{1,64}@[^\s@<>()]{1,255}")
 _HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
 _PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
 _URL = re.compile(r"https?://[^\s<>\"“”]+[^\s<>\"“”.,;:)]")
-_BRACKETS = re.compile(r"\s*\([^)]*\)")
-_PRIORITY = re.compile(r"\s*\((?:priority|priority country)\)$", re.IGNORECASE)
+_BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
+_PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?[^:]{2,40}:", re.IGNORECASE)
 #: A sub-heading is short.

@@ -15,14 +15,17 @@ _POLICY = (
 )
 
 
-def create_app(engine: Engine, release: Release) -> Flask:
-    """The application over one engine and the release that it answers from."""
+def create_app(engine: Engine, release: Release, pages_engine: Engine | None = None) -> Flask:
+    """The application over one engine and the release that it answers from.
+
+    Visitors' own queries go to ``engine``; those of our pages to ``pages_engine``, if given.
+    """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["cybilgraph"] = engine
+    app.extensions["cybilgraph"] = {"queries": engine, "pages": pages_engine or engine}
     app.context_processor(lambda: {"release": release.manifest})
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)

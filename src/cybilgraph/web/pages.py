@@ -51,7 +51,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}"), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})
-    answer = engine().answer(text, formats or _NTRIPLES)
+    answer = engine("pages").answer(text, formats or _NTRIPLES)
     if formats:
         if not _has_statements(iri):
             raise NotFound(f"There is no {iri} in this release")
@@ -70,7 +70,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
 def _has_statements(iri: str) -> bool:
     query = f"ASK {{ <{iri}> ?p ?o }}"
     queries.guard(query)
-    return b"true" in engine().answer(query, FORMATS).content
+    return b"true" in engine("pages").answer(query, FORMATS).content
 
 
 def _suffix(path: str) -> tuple[str, tuple[Format, ...]]:

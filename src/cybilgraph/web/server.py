@@ -11,13 +11,14 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.orphan import leave_with_parent
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Release, Releases
 from cybilgraph.web import create_app
 
 #: Requests that are handled at once; each query still waits for a query worker.
-THREADS = 16
+THREADS = 64
 
 
 def serve(folder: Path, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -58,4 +59,7 @@ def _probe(host: str, port: int) -> None:
 def _load(folder: str) -> Flask:
     """Called in the server's own process: the application, with its query workers."""
     release: Release = Releases(Path(folder)).current()
-    return create_app(EmbeddedEngine(release.store), release)
+    leave_with_parent()
+    # Pages have a worker of their own, so that heavy queries cannot keep them waiting.
+    pages = EmbeddedEngine(release.store, Limits(timeout=10, workers=1))
+    return create_app(EmbeddedEngine(release.store), release, pages)

@@ -24,16 +24,16 @@ _ROWS_SHOWN = 500
 _JSON, _CSV = (next(fmt for fmt in RESULT_FORMATS if fmt.name == name) for name in ("json", "csv"))
 
 
-def engine() -> Engine:
-    """The engine of the running application."""
-    found: Engine = current_app.extensions["cybilgraph"]
+def engine(use: str) -> Engine:
+    """The engine of the running application for visitors' "queries", or for our "pages"."""
+    found: Engine = current_app.extensions["cybilgraph"][use]
     return found
 
 
 def ask(query: str, formats: tuple[Format, ...]) -> Answer:
     """Guard a query, and answer it. Raises QueryError."""
     queries.guard(query)
-    return engine().answer(query, formats, timeout=_timeout())
+    return engine("queries").answer(query, formats, timeout=_timeout())
 
 
 def send(answer: Answer) -> Response:
@@ -73,6 +73,8 @@ def _query() -> str | None:
             raise QuerySyntaxError("The query is not UTF-8", "Send the body as UTF-8.") from error
     if request.method == "POST" and request.mimetype != FORM:
         raise UnsupportedMediaType(f"A query is sent as {FORM} or {DIRECT}, not as {request.mimetype or 'nothing'}")
+    if graphs := [name for name in ("default-graph-uri", "named-graph-uri") if name in request.values]:
+        raise QuerySyntaxError(f"{graphs[0]} is not supported", "Choose graphs in the query, by FROM and FROM NAMED.")
     given = (request.form if request.method == "POST" else request.args).getlist("query")
     if len(given) > 1:
         raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
@@ -122,4 +124,4 @@ def rows(answer: Answer) -> list[dict[str, str]]:
 def run(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
     text = queries.load(name).bind({key: [value] for key, value in values.items()})
-    return rows(engine().answer(text, (_CSV,)))
+    return rows(engine("pages").answer(text, (_CSV,)))

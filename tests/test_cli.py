@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,11 +19,13 @@ from cybilgraph import pipeline
 from cybilgraph.cli import main
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, run, running_server
 
+needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="no pgrep on this machine (Debian: procps)")
+
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_help_has_an_example(command: str) -> None:
     text = run(command, "--help").stdout.decode()
-    assert "Example" in text
+    assert "Example:\n" in text or "Examples:\n" in text
     assert f"cybilgraph {command}" in text
 
 
@@ -48,6 +51,32 @@ def test_convert_to_a_place_that_cannot_be_written() -> None:
     result = run("convert", SEED, "-o", "/nowhere/out.ttl")
     assert result.returncode == 2
     assert b"/nowhere/out.ttl: cannot be written" in result.stderr
+
+
+def test_convert_never_harms_what_it_is_pointed_at(tmp_path: Path) -> None:
+    page = tmp_path / "page.txt"
+    page.write_bytes(SEED.read_bytes())
+    refused = run("convert", page, "-o", page)
+    assert refused.returncode == 2
+    assert page.read_bytes() == SEED.read_bytes()
+    good, link = tmp_path / "good.ttl", tmp_path / "link.ttl"
+    good.write_text("good", encoding="utf-8")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    assert run("convert", tmp_path / "empty.txt", "-o", good).returncode == 2
+    assert good.read_text(encoding="utf-8") == "good"
+    link.symlink_to(good)
+    assert run("convert", page, "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert "cyb:Project" in good.read_text(encoding="utf-8")
+    assert run("convert", page, "-o", "/dev/null").returncode == 0
+    assert not Path("/dev/null").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.txt", "good.ttl", "link.ttl", "page.txt"]
+
+
+def test_standard_input_has_a_limit() -> None:
+    result = run("check", "-", given=SEED.read_bytes() + b"\nx" * 400_000)
+    assert result.returncode == 2
+    assert b"larger than" in result.stdout
 
 
 def test_check_the_seed() -> None:
@@ -150,6 +179,21 @@ def test_build_strict(tmp_path: Path) -> None:
     assert not (tmp_path / "into" / "current").exists()
 
 
+@needs_pgrep
+def test_nobody_is_left_when_the_server_is_killed(tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path)
+    server = running_server(tmp_path)
+    server.__enter__()
+    server.process.kill()
+    server.process.wait()
+    assert server.process.stdout
+    server.process.stdout.close()
+    deadline = time.monotonic() + 10
+    while subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True).stdout:
+        assert time.monotonic() < deadline, "processes outlive their server"
+        time.sleep(0.1)
+
+
 def test_list_of_queries() -> None:
     text = run("queries").stdout.decode()
     assert "example-projects-in-country  --param country=…" in text
@@ -176,6 +220,7 @@ def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
     assert b"15/15" in shown
 
 
+@needs_pgrep
 def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
     releases = tmp_path / "releases"
     pipeline.build([SEED], releases)

@@ -96,6 +96,15 @@ def test_a_place_that_is_not_there_is_an_error_before_any_work() -> None:
         _ = cybilgraph.nothing  # type: ignore[attr-defined]
 
 
+def test_two_pages_of_one_title_are_pointed_out(tmp_path: Path) -> None:
+    for name, place in (("a.txt", "Kenya"), ("b.txt", "Ghana")):
+        (tmp_path / name).write_text(f"CMM Review\nSummary\nIn {place}.", encoding="utf-8")
+    [finding] = [found for found in pipeline.check(tmp_path).findings if found.rule.endswith("second-capture")]
+    assert finding.file == "b.txt"
+    assert "a.txt" in finding.message
+    assert "same title" in finding.message
+
+
 def test_progress_reaches_the_end() -> None:
     steps: list[tuple[int, int]] = []
     pipeline.check(RECORDS, progress=lambda done, total: steps.append((done, total)))

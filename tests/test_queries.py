@@ -115,6 +115,13 @@ def test_a_malformed_header_is_an_error() -> None:
         "BASE <http://x/> DESCRIBE <y>",
         "CONSTRUCT WHERE { ?s ex:service ?o }",
         "SELECT (COUNT(*) AS ?n) { ?s ?p ?o FILTER(?a<3&&?b>4) }",
+        'SELECT * { BIND("\\u0022 service \\u0022" AS ?x) }',
+        "SELECT ?a·service { BIND(1 AS ?a·service) }",
+        "SELECT ?a\u0301service { BIND(1 AS ?a\u0301service) }",
+        "PREFIX e: <urn:> SELECT * { VALUES ?x { " + "e:a\\( " * 120 + "} }",
+        "SELECT * { VALUES ?x { " + "1000 " * 6000 + "} }",
+        "PREFIX e: <urn:e#> SELECT * { ?a e:service\\-b ?c ; e:a.b ?d ; e:%20service ?e }",
+        "SELECT * { ?s ?p 'x'@en-service }\r\n",
     ],
 )
 def test_the_guard_lets_queries_through(query: str) -> None:
@@ -132,6 +139,13 @@ def test_the_guard_lets_queries_through(query: str) -> None:
         "SELECT * { #\nSERVICE <http://x> {} }",
         "SELECT * { 'a' \"b\" SERVICE <http://x> {} }",
         "SELECT * { FILTER(?a<?b)SERVICE<http://x>{} }",
+        "SELECT * { FILTER(1<2)SERVICE#>\n<http://x>{?s ?p ?o} }",
+        "PREFIX ex: <http://e/> SELECT * { OPTIONAL{?a ex:a\\#b ?o} SERVICE <http://x> {?x ?y ?z}\n }",
+        "PREFIX ex: <http://e/> SELECT * { OPTIONAL{?a ex:a\\'b ?o} SERVICE <http://x> {} BIND('' AS ?q) }",
+        'SELECT * { BIND("\\u0022" AS ?x) SERVICE <http://x> {?s ?p ?o} BIND("" AS ?y) }',
+        "PREFIX ex: <http://e/> SELECT * { ?s ?p ex:.SERVICE <http://x> {} }",
+        "SELECT * { ?s ?p trueSERVICE <http://x> {} }",
+        "SELECT * { ?s ?p 1e5SERVICE <http://x> {} }",
         "INSERT DATA { <a> <b> <c> }",
         "PREFIX x: <y> DELETE WHERE { ?s ?p ?o }",
         "LOAD <http://x>",
@@ -157,6 +171,8 @@ def test_prefixes() -> None:
     query = 'PREFIX cyb: <x> SELECT * { ?s cyb:a country:BZ ; dcterms:title "skos:x" ; ex:y _:b }'
     assert queries.undeclared_prefixes(query) == ["country", "dcterms"]
     assert queries.unknown_prefixes(query) == ["ex"]
+    assert queries.unknown_prefixes("SELECT * { ?a <http://e/\\u0053> ?b }") == []
+    assert queries.unknown_prefixes("PREFIX e: <x:> SELECT * { ?a e:a\\#b ?c . ?c foo:bar ?d }") == ["foo"]
 
 
 def test_a_query_folder_of_ones_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ def trimmed(text: str) -> str:
 
 @pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])
 def test_a_command_prints_what_the_readme_says(command: str, output: str, releases: Path, server: str) -> None:
+    if command.startswith("curl") and shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
     command = command.replace("build/releases", str(releases)).replace("http://127.0.0.1:8000", server)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
@@ -57,6 +60,8 @@ def test_make_demo_prints_what_the_readme_says(tmp_path: Path) -> None:
     process.wait(timeout=20)
     process.stdout.close()
     shown = shown.replace(str(tmp_path / "releases"), "build/releases").replace(address, "http://127.0.0.1:8000")
+    # The number of statements changes with every line of the ontology.
+    shown, expected = (re.sub(r"[\d,]+ statements", "N statements", text) for text in (shown, expected))
     assert trimmed(shown) == trimmed(expected)
 
 

@@ -95,6 +95,26 @@ def test_a_damaged_release_is_refused(tmp_path: Path) -> None:
         Releases(tmp_path).current()
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"files": []}',
+        '{"files": {"../../etc/passwd": ""}}',
+        '{"files": {"graph.nq": "", "report.json": ""}}',
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, manifest: str) -> None:
+    release, _ = pipeline.build([SEED], tmp_path)
+    (release.folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    (tmp_path / "²").mkdir()
+    with pytest.raises(ReleaseError, match="not a whole release"):
+        Releases(tmp_path).current()
+
+
 def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline.build([SEED], tmp_path)
 

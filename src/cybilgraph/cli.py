@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 from rich.console import Console
@@ -63,7 +65,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, package_name="cybilgraph")
 def main() -> None:
-    r"""A linked-data knowledge graph of cyber capacity-building projects.
+    """A linked-data knowledge graph of cyber capacity-building projects.
 
     \b
     A SOURCE is a file, a folder (read with all that it holds) or - for standard input.
@@ -78,7 +80,7 @@ def main() -> None:
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
 def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
-    r"""Turn records into RDF.
+    """Turn records into RDF.
 
     \b
     Example:
@@ -86,8 +88,13 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     """
     from cybilgraph import pipeline
 
+    if output and any(Path(output).resolve() == Path(source).resolve() for source in sources):
+        raise _Failure(f"{output}: this is a source\n  Write to another file.")
     with _output(output) as out, _progress("Converting") as progress:
         report = pipeline.convert(sources, BY_NAME[name], out, progress)
+        if not report.records:
+            _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+            raise _Failure("No record could be read; nothing was written\n  Give a file or folder of saved pages.")
     if report.findings:
         _report(report, "text", Console(stderr=True, highlight=False, markup=False))
     sys.exit(FAILED if report.unread else CONFORMS)
@@ -100,14 +107,13 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     "--engine", type=click.Choice(["fast", "pyshacl"]), default="fast", show_default=True, help="SHACL engine."
 )
 def check(sources: tuple[str, ...], name: str, engine: str) -> None:
-    r"""Tell what is wrong or missing in records, and where.
+    """Tell what is wrong or missing in records, and where.
 
-    \b
     Exit code: 0 no violation (warnings are allowed), 1 violations, 2 nothing could be read.
 
+    \b
     Example:
       cybilgraph check data/records
-
     """
     from cybilgraph import pipeline
 
@@ -122,7 +128,9 @@ def check(sources: tuple[str, ...], name: str, engine: str) -> None:
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of releases.")
 @click.option("--strict", is_flag=True, help="Make no release if any rule is broken.")
 def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
-    r"""Build a release: the graph, its store, its report. Readers see it when it is whole.
+    """Build a release: the graph, its store, its report; it is made current when it is whole.
+
+    A server that runs goes on with the release that it started with, until it is started again.
 
     \b
     Example:
@@ -151,7 +159,7 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen at.")
 def serve(folder: Path, host: str, port: int) -> None:
-    r"""Serve the current release of DIR: pages, data and a SPARQL endpoint, until stopped.
+    """Serve the current release of DIR: pages, data and a SPARQL endpoint, until stopped.
 
     \b
     Example:
@@ -176,7 +184,7 @@ def serve(folder: Path, host: str, port: int) -> None:
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
 def query(query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None) -> None:
-    r"""Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
+    """Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
 
     \b
     Examples:
@@ -200,7 +208,7 @@ def query(query: str, place: str, name: str | None, parameters: tuple[str, ...],
 
 @main.command("queries")
 def list_queries() -> None:
-    r"""List the queries that can be asked by name.
+    """List the queries that can be asked by name.
 
     \b
     Example:
@@ -292,21 +300,35 @@ def _shown(term: dict[str, str]) -> str:
 
 @contextmanager
 def _output(path: str | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears only when it is complete."""
+    """Standard output, or a file that appears only when the block has ended well."""
     if path is None or path == "-":
         yield sys.stdout.buffer
         return
-    aside = Path(f"{path}.part")
+    target = Path(path).resolve()
     try:
-        with aside.open("wb") as file:
-            yield file
-        aside.replace(path)
+        if target.exists() and not target.is_file():  # a device or a pipe is written, not replaced
+            with target.open("wb") as file:
+                yield file
+            return
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            aside = Path(file.name)
+            try:
+                yield cast("BinaryIO", file)
+                file.flush()
+                aside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+                aside.replace(target)
+            finally:
+                aside.unlink(missing_ok=True)
     except OSError as error:
         raise _Failure(
             f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

@@ -33,7 +33,9 @@ _PLACES = ("country", "region", "group")
 _PLACE_SECTIONS = ("summary", "aim", "description", "context", "activities")
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s+[A-Z“\"]|\s*$)[^.!?]*)*[.!?]*[”\"’)]*")
+_SENTENCE = re.compile(
+    r"[^.!?]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No))\.|[.!?](?!\s+[A-Z“\"]|\s*$))[^.!?]*)*[.!?]*[”\"’)]*"
+)
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
 _LONGEST = 1500
 
@@ -59,7 +61,7 @@ _LISTED = re.compile(rf"[•*–-]? ?{_ONE_PLACE}(?: \([^)]*\))?[;,.]?", re.IGNO
 
 @cache
 def phrases() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """What a phrase says (a role, "place" or "elsewhere"), and its pattern, in the order of the file."""
+    """What a phrase says (a role, "place", "elsewhere" or "aside"), and its pattern, in the order of the file."""
     with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as file:
         return tuple((row["says"], _compile(row["phrase"])) for row in csv.DictReader(file))
 
@@ -94,6 +96,13 @@ class _Sentence:
         """The mentions whose mark lies in this part of the marked sentence."""
         for mention, at in zip(self.mentions, self.marks, strict=True):
             if start <= at < end:
+                yield mention
+
+    def somewhere(self) -> Iterator[Mention]:
+        """The mentions but those that a phrase puts elsewhere ("experts from ◇")."""
+        elsewhere = list(self.spans("elsewhere"))
+        for mention, at in zip(self.mentions, self.marks, strict=True):
+            if not any(start <= at < end for start, end in elsewhere):
                 yield mention
 
     def spans(self, says: str) -> Iterator[tuple[int, int]]:
@@ -140,6 +149,8 @@ def _roles(sentence: _Sentence) -> Iterator[tuple[str, Mention]]:
     """
     if ACTOR not in sentence.marked and PLACE not in sentence.marked:
         return
+    if any(sentence.spans("aside")):  # it tells of what is not, or of another project
+        return
     taken: list[tuple[int, int]] = []
     for role, pattern in phrases():
         if role in _TELLING:
@@ -173,9 +184,10 @@ def _scopes(record: Record, sentences: list[_Sentence]) -> Iterator[Scope]:
     told = [sentence for sentence in sentences if sentence.section in _PLACE_SECTIONS]
     for sentence in sentences:
         if sentence.section == "title":
-            for entry in (entry for mention in sentence.mentions for entry in mention.entries):
-                if entry.kind in (*_PLACES, "theme"):
-                    note(entry, sentence)
+            for mention in sentence.somewhere():
+                for entry in mention.entries:
+                    if entry.kind in (*_PLACES, "theme"):
+                        note(entry, sentence)
     for sentence in told:
         if sentence.listed:
             for entry in _places(sentence):

@@ -85,12 +85,11 @@ def build(
     names = reference()
     with Releases(into).new() as draft, Assembly() as assembly:
         for record, lines in _validated(_records(places, report, progress), report):
-            if assembly.add(record.key, lines) > 1:
-                report.extend([_superseded(record)])
+            assembly.add(record.key, lines)
         report.sort()
         if not report.records:
             raise ReleaseError(
-                f"No record could be read from {report.sources} sources",
+                "No record could be read",
                 _first_reasons(report) or "Give a folder of records.",
             )
         if strict and not report.conforms:
@@ -106,12 +105,16 @@ def build(
 def _records(places: Iterable[Place], report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
     inputs = list(find_inputs(places))
+    seen: dict[str, str] = {}
     for number, given in enumerate(inputs, start=1):
         report.sources += 1
         try:
             for record in read_input(given):
                 report.records += 1
                 report.extend(replace(finding, record=record.key) for finding in record.findings)
+                if record.key in seen:
+                    report.extend([_second_capture(record, seen[record.key])])
+                seen[record.key] = record.source.name
                 yield derive(record)
         except SourceError as error:
             report.unread += 1
@@ -183,20 +186,25 @@ def _unreadable(given: Input, error: SourceError) -> Finding:
     )
 
 
-def _superseded(record: Record) -> Finding:
+def _second_capture(record: Record, first: str) -> Finding:
+    by = "code" if record.code and record.key == record.code.text else "title"
     return Finding(
-        severity=Severity.INFO,
-        rule=rule("superseded"),
-        message="An earlier capture of this project is kept in a named graph; this one is the present.",
+        severity=Severity.WARNING,
+        rule=rule("second-capture"),
+        message=f"{first} describes a project of the same {by}: this page is the present, that one its history.",
         file=record.source.name,
         record=record.key,
         line=record.title.place.line if record.title and record.title.place else 0,
+        suggestion="If they are two projects, give each its code; if one, name the files in order of time.",
     )
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:
     violations = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
-    lines = [f"{finding.file}:{finding.line}: {finding.message}" for finding in violations[:most]]
+    lines = [
+        f"{finding.file}{f':{finding.line}' if finding.line else ''}: {finding.message}"
+        for finding in violations[:most]
+    ]
     if len(violations) > most:
         lines.append(f"… and {len(violations) - most} more: run cybilgraph check.")
     return "\n  ".join(lines)

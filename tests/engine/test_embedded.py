@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: Embedded
     with pytest.raises(QueryError):
         engine.answer(bomb, RESULT_FORMATS, timeout=15)
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
+
+
+def test_the_deadline_holds_while_an_answer_flows(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(timeout=3, workers=1))
+    started = time.monotonic()
+    with contextlib.suppress(QueryTimeout):
+        engine.answer("SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 300000", RESULT_FORMATS)
+    assert time.monotonic() - started < 4
+    engine.close()
+
+
+def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path / "nothing", Limits(workers=1))
+    with pytest.raises(EngineUnavailable, match="cannot be opened"):
+        engine.answer("ASK {}", RESULT_FORMATS)
+    engine.close()
 
 
 def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Release) -> None:

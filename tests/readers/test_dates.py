@@ -32,7 +32,9 @@ def test_reads(printed: str, value: str) -> None:
     assert date.printed.text == printed
 
 
-@pytest.mark.parametrize("printed", ["", "soon", "31 February 2018", "2018-13", "FY21/22", "66 months", "Apr 18"])
+@pytest.mark.parametrize(
+    "printed", ["", "soon", "31 February 2018", "2018-13", "FY21/22", "66 months", "Apr 18", "29 February 2019", "20١٨"]
+)
 def test_what_is_no_date_is_none(printed: str) -> None:
     assert read_date(Text(printed)) is None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_BYTES
@@ -45,6 +47,29 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(50 * MAX_BYTES)
     with pytest.raises(SourceError, match="larger than"):
         list(read_input(next(find_inputs([path]))))
+
+
+def test_odd_things_in_a_folder_are_reported_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    (tmp_path / "Makefile").write_text("all:", encoding="utf-8")
+    for name, says in (("pipe.txt", "no regular file"), ("loop.txt", "cannot be read"), ("Makefile", "no reader")):
+        [given] = [found for found in find_inputs([tmp_path]) if found.name == name]
+        with pytest.raises(SourceError, match=says):
+            list(read_input(given))
+
+
+@pytest.mark.parametrize(("raw", "name"), [(b"bad\xff.txt", "bad\\xff.txt"), (b"a\nb.txt", "a\\nb.txt")])
+def test_any_name_of_a_file_is_one_line_of_text(tmp_path: Path, raw: bytes, name: str) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), raw), "w") as file:  # noqa: PTH118, PTH123
+        file.write("A project")
+    assert [given.name for given in find_inputs([tmp_path])] == [name]
+    assert pipeline.build([tmp_path], tmp_path / "into")[0].manifest["counts"]["projects"] == 1
+
+
+def test_an_empty_name_is_no_folder() -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        list(find_inputs([""]))
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

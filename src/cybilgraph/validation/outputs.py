@@ -20,7 +20,7 @@ _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity
 def as_text(report: Report, console: Console) -> None:
     """For the terminal: file by file, each finding with its place, message and rule."""
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
-        console.print(Text(file, style="bold"))
+        console.print(Text(file, style="bold"), soft_wrap=True)
         for finding in findings:
             place = f"{finding.line}:{finding.column}" if finding.line else "-"
             line = Text(f"  {place:>6}  ")

@@ -36,6 +36,7 @@ def home() -> str:
 
 
 @blueprint.get("/ontology")
+@blueprint.get("/ontology.ttl")
 def ontology() -> BaseResponse:
     """The ontology, as the file that it is written in."""
     return Response(ONTOLOGY.read_bytes(), content_type="text/turtle; charset=utf-8")
@@ -45,7 +46,7 @@ def ontology() -> BaseResponse:
 @blueprint.get("/record/<path:path>", defaults={"room": "record"})
 def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix."""
-    path, chosen = _suffix(path)
+    path, chosen = _suffix(path.rstrip("/"))
     formats = chosen or wanted(GRAPH_FORMATS, html=True)
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:

@@ -10,6 +10,7 @@ from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers.page_text import RIGHTS
 from cybilgraph.record import BY_NAME, FIELDS, Kind, Place, Record
 from tests.conftest import RECORDS, SEED
 
@@ -183,6 +184,20 @@ def test_an_unknown_label_ends_a_list_of_names() -> None:
     record = read("A project\nCountries:\nIn Africa:\nMali\nWho came along:\nA friend of ours\nSummary\nText.")
     assert [link.concept.key for link in record.scopes] == ["ML"]
     assert [part.text for part in record.description] == ["A friend of ours"]
+
+
+def test_a_value_on_the_line_of_its_label_does_not_end_the_section() -> None:
+    record = read("A project\nSummary\nIt helps.\nDonor: European Union\nIt goes on.\nStatus: Ongoing\nAnd on.")
+    assert [part.text for part in record.summary] == ["It helps.", "It goes on.", "And on."]
+    assert [link.actor.key for link in record.participations] == ["eu"]
+    assert record.status
+
+
+def test_a_section_after_the_rights_statement_is_read() -> None:
+    record = read(f"A project\nAims\n{RIGHTS}, and so on.\nSecond sentence.\nOutcomes\nA law.")
+    assert record.rights
+    assert record.rights.text.endswith("Second sentence.")
+    assert [item.text for item in record.outcomes] == ["A law."]
 
 
 def test_noise() -> None:

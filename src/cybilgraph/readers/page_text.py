@@ -28,6 +28,9 @@ _LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+#: "Status: Finished", "Donor: EU": the value is on the line of the label, and the section that
+#: the line stands in goes on below it.
+_ONE_LINE = (Kind.VALUE, Kind.CHOICE, Kind.DATE, Kind.ACTORS, Kind.SCOPES)
 #: A text may hold a stray control character or two; a picture or an archive holds many.
 _STRAY = 2
 
@@ -86,14 +89,17 @@ def _resolved(text: str) -> str:
 
 
 def _cut_rights(lines: list[Text]) -> tuple[list[Text], Text | None]:
-    """The lines before the rights statement, and the statement with all that follows it."""
+    """The lines without the rights statement, and the statement: all from its first words to
+    the end, or to a label that opens another section.
+    """
     for index, line in enumerate(lines):
         at = line.text.find(RIGHTS)
         if at >= 0:
             assert line.place
-            statement = " ".join([line.text[at:], *(later.text for later in lines[index + 1 :])])
+            end = next((end for end in range(index + 1, len(lines)) if _open(lines[end])), len(lines))
+            statement = " ".join([line.text[at:], *(later.text for later in lines[index + 1 : end])])
             before = line.text[:at].strip()
-            kept = lines[:index] + ([Text(before, line.place)] if before else [])
+            kept = [*lines[:index], *([Text(before, line.place)] if before else []), *lines[end:]]
             return kept, Text(statement, Place(line.place.line, line.place.column + at))
     return lines, None
 
@@ -110,11 +116,10 @@ def _sections(lines: list[Text]) -> list[Section]:
             current.lines.append(line)
             continue
         sections.append(opened)
-        in_head = opened.row.kind is Kind.LAYOUT or (
-            opened.row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE) and opened.lines
-        )
-        # After "Project" and after "Status: Finished" the head goes on: those take no lines.
-        current = head if in_head else opened
+        if opened.row.kind is Kind.LAYOUT:  # "About": the head goes on
+            current = head
+        elif not (opened.lines and opened.row.kind in _ONE_LINE):
+            current = opened
     return [*sections, head]
 
 

@@ -91,6 +91,11 @@ def test_the_seed() -> None:
             {("eu", "unspecified"), ("coe", "unspecified")},
         ),
         ("The first project was led by example.", set()),
+        ("It was not funded by the World Bank.", set()),
+        ("Unlike the project run by INTERPOL, this one is led by UNODC.", set()),
+        ("The European Union provided EUR 5 million.", {("eu", "funder")}),
+        ("Financial support comes from the World Bank.", {("world-bank", "funder")}),
+        ("ITU and FIRST will train national CSIRTs.", {("itu", "implementer"), ("first", "implementer")}),
     ],
 )
 def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
@@ -106,6 +111,11 @@ def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
         ("A project for ASEAN", "It helps them all.", {"asean"}),
         ("A project", "The UK Home Office ran it in Sierra Leone.", {"SL"}),
         ("A project", "Nigeria's police took part.", {"NG"}),
+        ("A project", "Fiji was not part of it.", set()),
+        ("A project", "The Netherlands pays, and Kenya's police take part.", {"KE"}),
+        ("A project", "UK experts taught officers in Kenya.", {"KE"}),
+        ("Support from Estonia to Ukraine", "x", {"UA"}),
+        ("A project", "It works in St. Lucia and Sao Tome and Principe.", {"LC", "ST"}),
         ("A project in Niger", "x", {"NE"}),
         ("A project in Guinea-Bissau", "x", {"GW"}),
     ],

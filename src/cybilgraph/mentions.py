@@ -205,13 +205,20 @@ def _scopes(record: Record, sentences: list[_Sentence]) -> Iterator[Scope]:
 
 
 def _places(sentence: _Sentence) -> Iterator[Entry]:
+    """The places that a sentence says the project is for or in."""
     if PLACE not in sentence.marked or sentence.marked.endswith(f"{PLACE}:"):  # "In Africa:" sorts a list
         return
-    elsewhere = [] if sentence.listed else list(sentence.spans("elsewhere"))
-    spans = [(0, len(sentence.marked))] if sentence.listed else sentence.spans("place")
+    spans, mentions = [(0, len(sentence.marked))], list(zip(sentence.mentions, sentence.marks, strict=True))
+    if not sentence.listed:
+        if any(sentence.spans("aside")):
+            return
+        spans = list(sentence.spans("place"))
+        acting = {mention.start for role, mention in _roles(sentence) if role != UNSPECIFIED}
+        somewhere = {mention.start for mention in sentence.somewhere()} - acting
+        mentions = [(mention, at) for mention, at in mentions if mention.start in somewhere]
     for start, end in spans:
-        for mention, at in zip(sentence.mentions, sentence.marks, strict=True):
-            if start <= at < end and not any(low <= at < high for low, high in elsewhere) and not mention.of("actor"):
+        for mention, at in mentions:
+            if start <= at < end and not mention.of("actor"):
                 yield from (entry for kind in _PLACES if (entry := mention.of(kind)))
 
 

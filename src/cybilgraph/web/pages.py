@@ -203,7 +203,7 @@ def _links(view: _Resource, property_: str, target: str) -> list[_Link]:
 
 def _grouped(links: list[_Link]) -> list[tuple[str, list[_Link]]]:
     groups: dict[str, list[_Link]] = {}
-    for link in links:
+    for link in sorted(links, key=lambda link: link.name.casefold()):
         groups.setdefault(link.role, []).append(link)
     order = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
     return sorted(groups.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))

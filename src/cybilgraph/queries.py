@@ -74,6 +74,11 @@ def tokens(query: str) -> Iterator[Token]:
             yield Token(match.lastgroup or "other", match[0], match.start())
 
 
+def without_comments(query: str) -> str:
+    """The query with its comments taken out; every line keeps its number."""
+    return _TOKEN.sub(lambda match: "" if match.lastgroup == "comment" else match[0], query)
+
+
 def guard(query: str) -> None:
     """Refuse what this service never runs, before any engine sees it.
 

@@ -16,6 +16,10 @@ import pytest
 import rdflib
 from SPARQLWrapper import CSV, JSON, JSONLD, N3, RDFXML, TSV, TURTLE, XML, SPARQLWrapper
 
+from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.engine.remote import RemoteEngine
+from cybilgraph.formats import BY_NAME
+from cybilgraph.queries import examples, load
 from tests.conftest import run
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
@@ -182,6 +186,14 @@ def test_sparqlwrapper_construct(server: str, form: str, parser: str) -> None:
     )
     client.setReturnFormat(form)
     assert len(rdflib.Graph().parse(data=client.query().response.read(), format=parser)) == 1
+
+
+@pytest.mark.parametrize("name", [query.name for query in examples()])
+def test_every_example_is_answered_through_a_url(server: str, engine: EmbeddedEngine, name: str) -> None:
+    text = load(name).text
+    remote = RemoteEngine(f"{server}/sparql").answer(text, (BY_NAME["csv"], BY_NAME["ntriples"]))
+    local = engine.answer(text, (remote.format,))
+    assert sorted(remote.content.splitlines()) == sorted(local.content.splitlines())
 
 
 def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, releases: str) -> None:

@@ -10,7 +10,7 @@ from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 from cybilgraph.engine import Answer
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.formats import FORMATS, Format
-from cybilgraph.queries import undeclared_prefixes
+from cybilgraph.queries import undeclared_prefixes, without_comments
 from cybilgraph.vocab import PREFIXES
 
 #: A query longer than this goes in the body of a POST, since some servers cut long addresses.
@@ -26,7 +26,8 @@ class RemoteEngine:
     def answer(self, query: str, formats: tuple[Format, ...], timeout: float | None = None) -> Answer:
         """Answer a query; see Engine.answer. Raises QueryError and its kinds."""
         wrapper = SPARQLWrapper(self._url)
-        wrapper.setQuery(with_prefixes(query))
+        # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
+        wrapper.setQuery(with_prefixes(without_comments(query)))
         wrapper.setMethod("POST" if len(query) > _LONG else "GET")
         # SPARQLWrapper's own formats cannot name two at once; a header can.
         wrapper.setOnlyConneg(True)

@@ -146,7 +146,6 @@ class Reference:
             for entry in self.entries[kind].values():
                 for name in entry.names:
                     owners.setdefault(_fold_in_place(name), []).append((entry, name))
-        # A delimiter on each side makes the matcher find whole words only.
         return _Words(list(owners)), list(owners.values())
 
 

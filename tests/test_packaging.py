@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import cybilgraph
-from cybilgraph.readers.page_text import RIGHTS
+from cybilgraph.readers.layout import RIGHTS
 from tests.conftest import ROOT
 
 

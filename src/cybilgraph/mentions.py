@@ -226,8 +226,7 @@ def _sentences(record: Record, names: Reference) -> Iterator[_Sentence]:
     title = [("title", record.title)] if record.title else []
     for section, paragraph in (*title, *record.narrative()):
         for start, text in _split(paragraph.text):
-            place = paragraph.place and Place(paragraph.place.line, paragraph.place.column + start)
-            yield _mark(section, text, place, names)
+            yield _mark(section, text, paragraph.at(start), names)
 
 
 def _split(text: str) -> Iterator[tuple[int, str]]:

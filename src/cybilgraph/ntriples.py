@@ -47,3 +47,8 @@ def literal(text: str, language: str = "", datatype: str = "") -> str:
     if language:
         return f"{quoted}@{language.lower()}"
     return f"{quoted}^^<{datatype}>" if datatype else quoted
+
+
+def decimal(value: float) -> str:
+    """A number in the canonical form of xsd:decimal, to two places: 0.9, 1 (XSD 1.1 part 2, 3.3.3)."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")

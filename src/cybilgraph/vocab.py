@@ -36,25 +36,29 @@ CYB = Vocabulary(
     (
         # classes
         *("Project", "Actor", "Country", "Region", "Group", "Theme", "Outcome", "Output", "Activity"),
-        *("Participation", "Scope", "WebLink", "Record"),
+        *("Participation", "Scope", "Dating", "Relation", "WebLink", "Record"),
         # of a project
-        *("slug", "aim", "context", "status", "start", "end", "startAsPrinted", "endAsPrinted"),
+        *("slug", "iatiIdentifier", "aim", "context", "status", "start", "end", "duration"),
+        *("startAsPrinted", "endAsPrinted", "durationAsPrinted"),
         *("country", "region", "group", "theme", "funder", "implementer", "partner", "beneficiary"),
         *("outcome", "output", "activity", "subheading", "link", "contact", "follows"),
         # of the nodes that say how we know a link
-        *("participation", "actor", "role", "scope", "concept", "nameAsPrinted"),
-        *("basis", "evidence", "line", "section"),
+        *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
+        *("nameAsPrinted", "basis", "evidence", "confidence", "line", "section"),
         # of a record, and of reference things
         *("leftBlank", "seat", "alpha3", "m49"),
     ),
 )
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type",))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
-XSD = Vocabulary("http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "integer"))
+XSD = Vocabulary("http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "duration", "integer", "decimal"))
 OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
-    ("identifier", "title", "abstract", "description", "isPartOf", "relation", "source", "rights"),
+    (
+        *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy"),
+        *("source", "rights", "language", "modified"),
+    ),
 )
 SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
@@ -70,7 +74,7 @@ PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom"))
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )
-VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail"))
+VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
 SCHEMA = Vocabulary("https://schema.org/", ("url",))
 SH = Vocabulary("http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info"))
 

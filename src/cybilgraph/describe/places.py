@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, project_iri
-from cybilgraph.record import FIELDS, Contact, Date, Field, Named, Participation, Place, Record, Scope, Text, WebLink
+from cybilgraph.record import (
+    FIELDS,
+    Contact,
+    Date,
+    Field,
+    Named,
+    Participation,
+    Place,
+    Record,
+    Relation,
+    Scope,
+    Text,
+    WebLink,
+)
 from cybilgraph.vocab import thing
 
 
@@ -56,10 +69,13 @@ def _printed(record: Record) -> Iterator[tuple[Field, Text, set[str]]]:
                 case Scope(concept=concept):
                     node = f"{project}/scope/{row.name}/{concept.key}"
                     yield row, concept.printed, {node, thing(row.name, concept.key)}
+                case Relation(project=other):
+                    node = f"{project}/relation/{row.name}/{other.key}"
+                    yield row, other.printed, {node, thing("project", other.key)}
                 case Named(printed=printed):
                     yield row, printed, {thing(row.name, value.key)}
                 case Date(printed=printed):
-                    yield row, printed, set()
+                    yield row, printed, {f"{project}/dating/{row.name}"}
                 case Contact(name=name):
                     yield row, Text(name or value.email, value.place), {f"{project}/contact/{number}"}
                 case WebLink(text=text):

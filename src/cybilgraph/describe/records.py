@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
-from cybilgraph.ntriples import is_iri
+from cybilgraph.ntriples import decimal, is_iri
 from cybilgraph.record import (
     BY_NAME,
     FIELDS,
+    Basis,
     Contact,
     Date,
     Evidence,
@@ -17,6 +18,7 @@ from cybilgraph.record import (
     Named,
     Participation,
     Record,
+    Relation,
     Scope,
     Text,
     WebLink,
@@ -36,7 +38,7 @@ def project_iri(record: Record) -> str:
 
 def describe(record: Record) -> list[str]:
     """All triples of one record: the project, its parts and the record itself, sorted."""
-    triples = Triples(record.language)
+    triples = Triples(record.language.text)
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
     for row in FIELDS:
@@ -51,7 +53,7 @@ def describe(record: Record) -> list[str]:
 
 
 def _value(triples: Triples, project: str, row: Field, _number: int, value: Text) -> None:
-    if row.name in ("code", "slug"):
+    if row.name in ("code", "slug", "iati"):
         triples.plain(project, row.term, value.text)
     else:
         triples.text(project, row.term, value.text)
@@ -65,8 +67,16 @@ def _choice(triples: Triples, project: str, row: Field, _number: int, value: Nam
 
 def _date(triples: Triples, project: str, row: Field, _number: int, value: Date) -> None:
     if value.value:
-        triples.plain(project, row.term, value.value, _DATATYPES[len(value.value)])
+        datatype = XSD.duration if value.value.startswith("P") else _DATATYPES[len(value.value)]
+        triples.plain(project, row.term, value.value, datatype)
     triples.plain(project, f"{row.term}AsPrinted", value.printed.text)
+    if value.evidence:
+        node = f"{project}/dating/{row.name}"
+        triples.link(project, CYB.dating, node)
+        triples.link(node, RDF.type, CYB.Dating)
+        triples.link(node, CYB.property, row.term)
+        triples.link(node, CYB.basis, thing("basis", Basis.DERIVED))
+        _evidence(triples, node, value.evidence)
 
 
 #: field of a list → the class of its nodes and the last part of their address
@@ -115,16 +125,21 @@ def _how_known(triples: Triples, node: str, basis: str, named: Named, evidence: 
     triples.link(node, CYB.basis, thing("basis", basis))
     if not evidence:
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
+    _evidence(triples, node, evidence)
+    if not named.known:
+        _unknown(triples, named)
+
+
+def _evidence(triples: Triples, node: str, evidence: tuple[Evidence, ...]) -> None:
     for number, words in enumerate(evidence, start=1):
         quote = f"{node}/evidence/{number}"
         triples.link(node, CYB.evidence, quote)
         triples.link(quote, RDF.type, OA.TextQuoteSelector)
         triples.text(quote, OA.exact, words.quote)
         triples.link(quote, CYB.section, BY_NAME[words.section].term)
+        triples.plain(quote, CYB.confidence, decimal(words.confidence), XSD.decimal)
         if words.place:
             triples.plain(quote, CYB.line, str(words.place.line), XSD.integer)
-    if not named.known:
-        _unknown(triples, named)
 
 
 def _unknown(triples: Triples, named: Named) -> None:
@@ -135,12 +150,25 @@ def _unknown(triples: Triples, named: Named) -> None:
     triples.text(iri, SKOS.prefLabel, named.printed.text)
 
 
+def _relation(triples: Triples, project: str, row: Field, _number: int, value: Relation) -> None:
+    target = thing("project", value.project.key)
+    node = f"{project}/relation/{row.name}/{value.project.key}"
+    triples.link(project, row.term, target)
+    triples.link(project, CYB.relation, node)
+    triples.link(node, RDF.type, CYB.Relation)
+    triples.link(node, CYB.property, row.term)
+    triples.link(node, CYB.project, target)
+    _how_known(triples, node, value.basis, value.project, value.evidence)
+
+
 def _contact(triples: Triples, project: str, row: Field, number: int, value: Contact) -> None:
     node = f"{project}/contact/{number}"
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, VCARD.Kind)
     if value.name:
         triples.plain(node, VCARD.fn, value.name)
+    if value.note:
+        triples.plain(node, VCARD.note, value.note)
     if value.email and is_iri(address := f"mailto:{value.email}"):
         triples.link(node, VCARD.hasEmail, address)
 
@@ -163,6 +191,7 @@ _WRITERS: dict[Kind, Callable[..., None]] = {
     Kind.SCOPES: _scope,
     Kind.CONTACTS: _contact,
     Kind.LINKS: _link,
+    Kind.PROJECTS: _relation,
 }
 
 
@@ -178,6 +207,11 @@ def _describe_record(triples: Triples, project: str, record: Record) -> None:
         triples.link(node, CYB.leftBlank, BY_NAME[blank.name].term)
     if record.rights:
         triples.text(node, DCTERMS.rights, record.rights.text)
+    triples.plain(node, DCTERMS.language, record.language.text)
+    if record.updated:
+        triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
+    if record.address and is_iri(record.address.text):
+        triples.link(node, DCTERMS.source, record.address.text)
     source = f"{node}/source"
     triples.link(node, PROV.wasDerivedFrom, source)
     triples.link(source, RDF.type, PROV.Entity)

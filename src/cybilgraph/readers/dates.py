@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cybilgraph.record import Date, Place, Text
 
 _MONTHS = {
-    name[:3]: number
+    name: number
+    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)  # noqa: SIM905
+}
+_NUMBERS = {
+    name: number
     for number, name in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
+        "one two three four five six seven eight nine ten eleven twelve".split(),  # noqa: SIM905
         start=1,
     )
 }
+_UNITS = {"year": "Y", "month": "M", "week": "W", "day": "D"}
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
@@ -36,41 +30,125 @@ _DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"{_DAY} {_MONTH},? {_YEAR}",  # 30 April 2018, 1st May 2018
-        rf"{_MONTH} {_DAY},? {_YEAR}",  # April 30, 2018
+        rf"(?:[a-z]+day,? )?{_DAY} (?:of )?{_MONTH},? {_YEAR}",  # 30 April 2018, 1st of May 2018
+        rf"(?:[a-z]+day,? )?{_MONTH} {_DAY},? {_YEAR}",  # April 30, 2018
         rf"{_MONTH},? {_YEAR}",  # Apr 2018
-        rf"{_YEAR}-(?P<month>[01][0-9])-(?P<day>[0-3][0-9])",  # 2018-04-30
+        rf"{_YEAR}[-/](?P<month>[01][0-9])[-/](?P<day>[0-3][0-9])(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?",  # 2018-04-30
         rf"{_YEAR}-(?P<month>[01][0-9])",
-        _YEAR,
+        rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
+        rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}",  # 30/04/2018
+        rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
+        # A part of a year that is no month leaves the year: "early 2018", "Q2 2018", "spring of 2018".
+        rf"(?:(?:early|mid|late|the (?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
+        rf"|Q[1-4]|(?:the )?(?:first|second) half of)[ -])?{_YEAR}",
     )
 )
-#: A day and a month with no year: a date for the eye, but no point in time.
-_YEARLESS = re.compile(rf"{_DAY} {_MONTH}", re.IGNORECASE)
-_RANGE = re.compile(r" ?[–—-] ?| (?:to|until) ", re.IGNORECASE)
+#: A day and a month with no year, or a month alone: a date for the eye, but no point in time.
+_YEARLESS = re.compile(rf"(?:{_DAY} (?:of )?)?{_MONTH}(?: [0-3]?[0-9](?:st|nd|rd|th))?", re.IGNORECASE)
+#: A project that goes on has no end yet.
+_OPEN = re.compile(
+    r"present|today|now|ongoing|on-going|tbc|tbd|to be (?:confirmed|determined)|open(?:-ended)?", re.IGNORECASE
+)
+_SEPARATOR = re.compile(r"(?: ?[–—-] ?| (?:to|until|till|and|through) (?:the )?)", re.IGNORECASE)
+_LEAD = re.compile(r"(?:from|between|since|during|in) (?:the )?", re.IGNORECASE)
+#: FY21/22, FY 2021-22, FYs19/20 and 20/21, 2013-14, 2013/14: a year that begins in one and ends in the next.
+_PAIR = r"(?:(?:19|20)?[0-9]{2})[/–-](?:(?:19|20)?[0-9]{2})"
+_FISCAL = re.compile(
+    rf"(?:FYs?|(?:fiscal|financial|school|academic) years?) ?(?P<first>{_PAIR}|(?:19|20)?[0-9]{{2}}(?![0-9/]))"
+    rf"(?:(?:, (?:and )?| and | to | ?[–-] ?|, )(?:FY)?(?P<last>{_PAIR}))*"
+    rf"|(?P<bare>(?:19|20)[0-9]{{2}}[/–-][0-9]{{2}})(?![0-9-])",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(
+    rf"(?:(?:approximately|about|around|ca\.?) )?(?P<number>[0-9]{{1,3}}|an?|{'|'.join(_NUMBERS)})"
+    rf"(?: \([0-9]{{1,3}}\))?[ -](?P<unit>{'|'.join(_UNITS)})s?(?: project)?"
+    r"|(?P<iso>P(?=[0-9])(?:[0-9]{1,3}[YMD])+)",
+    re.IGNORECASE,
+)
+_DATED = (
+    rf"(?:{_DAY} (?:of )?{_MONTH},? {_YEAR}|{_MONTH} {_DAY},? {_YEAR}|{_MONTH},? {_YEAR}"
+    rf"|{_YEAR}-[01][0-9]-[0-3][0-9]|{_YEAR})"
+)
+_PARTLY = rf"(?:{_DATED}|{_DAY} {_MONTH}|{_MONTH}(?: {_DAY}(?![0-9]))?|{_DAY})"
+_IN_PROSE = re.compile(
+    re.sub(
+        r"[?]P<[a-z]+>",  # groups of one name may stand but once in a pattern
+        "?:",
+        rf"(?<![\w/])(?:{_FISCAL.pattern}"
+        rf"|{_PARTLY}(?: ?[–—-] ?| (?:to|until|till|and|through) (?:the )?){_PARTLY}(?![\w/])"
+        rf"|{_DATED}(?![\w/]))",
+    ),
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A time that a sentence names: ``text[at:stop]``. One date has no end."""
+
+    at: int
+    stop: int
+    start: Date
+    end: Date | None = None
 
 
 def read_date(printed: Text) -> Date | None:
     """The date that this text is, or None where it is no date.
 
-    ``Apr 2018`` gives ``2018-04``; a day without a year gives a Date with an empty value.
+    ``Apr 2018`` gives ``2018-04``; a day without a year gives a Date with an empty value. Of
+    ``03/04/2018`` only the year is certain.
     """
     text = printed.text.strip(" .;")
     for form in _FORMS:
         if match := form.fullmatch(text):
-            value = _iso(match)
-            return Date(value, printed) if value else None
-    return Date("", printed) if _YEARLESS.fullmatch(text) else None
+            if (value := _iso(match)) or not _ambiguous(match):
+                return Date(value, printed) if value else None
+            return Date(match["year"], printed)
+    return Date("", printed) if _YEARLESS.fullmatch(text) or _OPEN.fullmatch(text) else None
 
 
 def read_range(printed: Text) -> tuple[Date, Date] | None:
-    """The two dates of ``1 January 2014 – 31 December 2020``; None where the text is no range."""
-    parts = _RANGE.split(printed.text.strip(" .;"))
-    if len(parts) != 2:
+    """The two dates of ``1 January 2014 – 31 December 2020``, of ``March–June 2020`` or of
+    ``FY21/22``; None where the text is no range.
+    """
+    text = printed.text.strip(" .;()")
+    offset = printed.text.find(text)
+    if lead := _LEAD.match(text):
+        text, offset = text[lead.end() :], offset + lead.end()
+    if match := _FISCAL.fullmatch(text):
+        return _years(match, printed)
+    for separator in _SEPARATOR.finditer(text):
+        left, right = text[: separator.start()], text[separator.end() :]
+        end = read_date(Text(right, shifted(printed.place, offset + separator.end())))
+        start = end and _start(Text(left, shifted(printed.place, offset)), end)
+        if start and end:
+            return start, end
+    return None
+
+
+def read_duration(printed: Text) -> Date | None:
+    """The length of time that this text is: ``66 months`` gives ``P66M``; None where it is none."""
+    match = _DURATION.fullmatch(printed.text.strip(" .;"))
+    if match is None:
         return None
-    offset = printed.text.find(parts[1], len(parts[0]))
-    start = read_date(Text(parts[0], printed.place))
-    end = read_date(Text(parts[1], shifted(printed.place, offset)))
-    return (start, end) if start and end else None
+    if match["iso"]:
+        value = match["iso"].upper()
+        return Date(value, printed) if re.fullmatch(r"P([0-9]+Y)?([0-9]+M)?([0-9]+D)?", value) else None
+    word = match["number"].lower()
+    number = int(word) if word.isdigit() else _NUMBERS.get(word, 1)
+    unit = _UNITS[match["unit"].lower()]
+    return Date(f"P{number * 7}D" if unit == "W" else f"P{number}{unit}", printed)
+
+
+def find_periods(sentence: Text) -> Iterator[Period]:
+    """The dates and ranges of dates that stand in a sentence."""
+    for match in _IN_PROSE.finditer(sentence.text):
+        words = Text(match[0], shifted(sentence.place, match.start()))
+        if both := read_range(words):
+            if any(date.value for date in both):
+                yield Period(*match.span(), *both)
+        elif (date := read_date(words)) and date.value:
+            yield Period(*match.span(), date)
 
 
 def shifted(place: Place | None, offset: int) -> Place | None:
@@ -78,9 +156,41 @@ def shifted(place: Place | None, offset: int) -> Place | None:
     return place and Place(place.line, place.column + offset)
 
 
+def _start(printed: Text, end: Date) -> Date | None:
+    """The first date of a range; what it lacks, it has from the last: ``1–5 March 2020``."""
+    if (date := read_date(printed)) and date.value:
+        return date
+    words = printed.text.strip()
+    year = end.value[:4]
+    if year and (date or re.fullmatch(_DAY, words)):
+        month = "" if date else re.sub(rf"^{_DAY} ?|[ ,]+{year}$", "", end.printed.text.strip(" .;"))
+        full = read_date(Text(" ".join(part for part in (words, month, year) if part)))
+        if full and full.value and full.value <= end.value:
+            return Date(full.value, printed)
+    return date
+
+
+def _years(match: re.Match[str], printed: Text) -> tuple[Date, Date] | None:
+    pairs = [part for part in (match["first"] or match["bare"], match["last"]) if part]
+    first, last = re.split(r"[/–-]", pairs[0]), re.split(r"[/–-]", pairs[-1])
+    start = int(first[0]) if len(first[0]) == 4 else 2000 + int(first[0])
+    end = int(last[-1]) if len(last[-1]) == 4 else start // 100 * 100 + int(last[-1])
+    if not start <= end <= start + 30:
+        return None
+    return Date(str(start), printed), Date(str(end), printed)
+
+
+def _ambiguous(match: re.Match[str]) -> bool:
+    """True for ``03/04/2018``: the third of April or the fourth of March."""
+    parts = match.groupdict()
+    return bool(parts.get("by")) and 1 <= int(parts["day"]) <= 12 and 1 <= int(parts["month"]) <= 12
+
+
 def _iso(match: re.Match[str]) -> str:
     parts = match.groupdict()
     value: str = parts["year"]
+    if _ambiguous(match) and parts["day"] != parts["month"]:
+        return ""
     if month := parts.get("month"):
         number = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
         if not 1 <= number <= 12:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.readers.dates import read_date, read_range
+from cybilgraph.readers.dates import read_date, read_duration, read_range
 from cybilgraph.readers.inputs import Input
 from cybilgraph.record import (
     BY_NAME,
@@ -26,6 +26,7 @@ from cybilgraph.record import (
     Participation,
     Place,
     Record,
+    Relation,
     Scope,
     Text,
     WebLink,
@@ -33,18 +34,32 @@ from cybilgraph.record import (
 from cybilgraph.reference import Entry, reference, slug
 from cybilgraph.vocab import rule
 
-BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s))\s*")
+BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 # Each part has a most: no line, however long and strange, may take long to look through.
-_EMAIL = re.compile(r"(?<![^\s<>(:])[^\s@<>():]{1,64}@[^\s@<>()]{1,255}")
+_EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
 _HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
 _PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
-_URL = re.compile(r"https?://[^\s<>\"“”]+[^\s<>\"“”.,;:)]")
+#: What stands below a name and is none: a post, a telephone number.
+_NOTE = re.compile(
+    r"(?:.*\b(?:manager|officer|director|head of|coordinator|co-ordinator|adviser|advisor|specialist|analyst|lead|phone"
+    r"|tel|mobile|fax)\b.*|[+(]?[\d ()/.-]{6,25})",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
+#: A project's code: G0020, GI-07.
+CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
+_CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
+#: The address of a project's page (Cybil Portal): its last part is the slug.
+_PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?[^:]{2,40}:", re.IGNORECASE)
-#: A sub-heading is short.
-_SUBHEADING_MOST = 60
+#: The footnote to "Kosovo*" is no item of the list above it.
+_FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
+#: A sub-heading is short, and so is a name.
+_SUBHEADING_MOST, _NAME_MOST = 60, 120
 
 
 @dataclass(slots=True)
@@ -75,22 +90,22 @@ class Sections:
         if section.label:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
-            (Sections._head if not section.label else _TAKE[row.kind])(self, section)
+            (_TAKE[row.kind] if section.label or row.name != "title" else Sections._head)(self, section)
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
 
-    def record(self, rights: Text | None) -> Record:
+    def record(self) -> Record:
         """The finished record."""
         values = self._values
+        if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
+            values["slug"] = Text(page[1], address.place)
         if (title := values.get("title")) and "slug" not in values:
             values["slug"] = Text(slug(title.text), title.place)
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        record = Record(
-            source=self._given.source, rights=rights, labels=self._labels, findings=tuple(self._findings), **given
-        )
+        record = Record(source=self._given.source, labels=self._labels, findings=tuple(self._findings), **given)
         # A heading that stands blank in one place and filled in another is not blank.
         blank = tuple(entry for entry in self._blank if not record.values(entry.name))
         return replace(record, left_blank=blank)
@@ -106,6 +121,8 @@ class Sections:
         for line in rest:
             if dates := read_range(line):
                 self._set_dates(dates)
+            elif "status" not in self._values and (status := reference().find("status", line.text)):
+                self._values["status"] = Named("status", status.key, line)
             elif not body and self._is_contact(line):
                 self._contacts(Section(BY_NAME["contacts"], "", section.place, [line]))
             else:
@@ -137,9 +154,15 @@ class Sections:
 
     def _date(self, section: Section) -> None:
         printed, *rest = section.lines
-        if date := read_date(printed):
-            self._values.setdefault(section.row.name, date)
+        name = section.row.name
+        if name == "duration":
+            self._duration(printed)
+        elif date := read_date(printed):
+            self._values.setdefault(name, date)
+        elif dates := read_range(printed):
+            self._set_dates(dates)
         else:
+            self._values.setdefault(name, Date("", printed))
             self._find(
                 Severity.VIOLATION,
                 "date-form",
@@ -150,10 +173,13 @@ class Sections:
             )
         self._extend("description", rest)
 
+    def _duration(self, printed: Text) -> None:
+        if dates := read_range(printed):
+            self._set_dates(dates)
+        self._values.setdefault("duration", read_duration(printed) or Date("", printed))
+
     def _prose(self, section: Section) -> None:
         self._extend(section.row.name, section.lines)
-        if section.label.casefold().startswith("duration") and (dates := read_range(section.lines[0])):
-            self._set_dates(dates)
 
     def _items(self, section: Section) -> None:
         """A paragraph or list item each; a short line that ends in a colon and has a list below
@@ -166,39 +192,106 @@ class Sections:
             if short and not bulleted and BULLET.match(following.text):
                 under = line.text.rstrip(": ")
                 continue
+            if _FOOTNOTE.match(line.text):
+                self._extend("description", [line])
+                continue
             if not bulleted:
                 under = ""
             item = _without_bullet(line)
-            self._extend(section.row.name, [Text(item.text, item.place, under)])
+            self._extend(section.row.name, [replace(item, under=under)])
 
     def _actors(self, section: Section) -> None:
-        for item in _listed(section.lines, ("actor",)):
+        for item in self._names(section, ("actor",)):
             actor = self._resolve("actor", item)
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
-        for item in _listed(section.lines, _kinds(section.row.name)):
+        for item in self._names(section, _kinds(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item), Basis.STATED)])
 
+    def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
+        """The names of a list. What is too long to be a name is a sentence, and told as one."""
+        for item in _listed(section.lines, kinds):
+            if len(item.text) <= _NAME_MOST or _known(item.text, kinds):
+                yield item
+                continue
+            self._extend("description", [item])
+            self._find(
+                Severity.INFO,
+                "not-a-name",
+                item,
+                f"This is too long to be a name under {section.label!r}; it was read as a sentence.",
+                "Give one name a line, or several with ; between them.",
+                section.label,
+            )
+
+    def _projects(self, section: Section) -> None:
+        """Other projects: by code, by title, or by the address of their page."""
+        for line in section.lines:
+            for item in _parts(_without_bullet(line), r" ?; ?"):
+                bare = item.text.strip("“”\"' ")
+                bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
+                page = _PAGE.fullmatch(bare)
+                key = bare if CODE.fullmatch(bare) else page[1] if page else slug(bare)
+                project = Named("project", key or "unnamed", item)
+                self._extend("relations", [Relation(section.row.name, project, Basis.STATED)])
+
+    def _of_record(self, section: Section) -> None:
+        """What tells of the record itself; what cannot be read so is told of."""
+        value, name = section.lines[0], section.row.name
+        if name == "updated":
+            date = read_date(value)
+            value = Text(date.value if date and len(date.value) == 10 else "", value.place)
+        elif name == "language":
+            value = Text(value.text.lower() if _LANGUAGE.fullmatch(value.text) else "", value.place)
+        elif name == "address":
+            value = value if _URL.fullmatch(value.text) else Text("", value.place)
+        if value.text:
+            self._values.setdefault(name, value)
+        else:
+            self._find(
+                Severity.WARNING,
+                "record-value",
+                section.lines[0],
+                f"This is no value of {section.label!r}, and was left out.",
+                section.row.about,
+                section.label,
+            )
+
     def _contacts(self, section: Section) -> None:
-        """A name, an address, or both; the address belongs to the name above it."""
+        """A name, an address, or both; an address belongs to the name before it."""
         contacts: list[Contact] = self._values.setdefault("contacts", [])
         for line in section.lines:
-            email = _EMAIL.search(line.text)
-            bare = _HIDDEN_EMAIL.sub("", line.text.replace(email[0], "") if email else line.text)
-            name = bare.strip(" ,;:<>()")
-            if name:
-                contacts.append(Contact(name, email[0] if email else "", line.place))
-            elif email and contacts and not contacts[-1].email:
-                contacts[-1] = Contact(contacts[-1].name, email[0], contacts[-1].place)
-            elif email:
-                contacts.append(Contact("", email[0], line.place))
+            for part in re.split(r" ?; ?", line.text):
+                self._contact(_HIDDEN_EMAIL.sub("", part), line.place, contacts)
+
+    def _contact(self, text: str, place: Place | None, contacts: list[Contact]) -> None:
+        """One part of a line may hold several names and addresses: Ann ann@example.org, Ben ben@example.org."""
+        start = 0
+        for email in (*_EMAIL.finditer(text), None):
+            name = text[start : email.start() if email else None]
+            name = re.sub(r"(?i)(?:^|[\s,(])(?:e-?mail|contact|name)s?(?: address)? ?:", " ", name)
+            name = " ".join(name.split()).strip(" ,;:<>()|/–-")
+            start = email.end() if email else len(text)
+            if not name and not email:
+                continue
+            last = contacts[-1] if contacts else None
+            address = email[0].rstrip(".") if email else ""
+            if last and (not name or _NOTE.fullmatch(name)) and not (address and last.email):
+                note = ", ".join(part for part in (last.note, name) if part)
+                contacts[-1] = replace(last, email=last.email or address, note=note)
+            else:
+                contacts.append(Contact(name, address, "", place))
 
     def _links(self, section: Section) -> None:
+        """A link a line: its text, its address, or "Text <address>"."""
         for line in section.lines:
             item = _without_bullet(line)
             address = _URL.search(item.text)
-            self._extend("links", [WebLink(item.text, address[0] if address else "", item.place)])
+            text = item.text
+            if address and text.endswith(f"<{address[0]}>"):
+                text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
+            self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
     def _resolve_scope(self, kind: str, printed: Text) -> Named:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
@@ -252,6 +345,8 @@ _TAKE: dict[Kind, Callable[[Sections, Section], None]] = {
     Kind.SCOPES: Sections._scopes,
     Kind.CONTACTS: Sections._contacts,
     Kind.LINKS: Sections._links,
+    Kind.PROJECTS: Sections._projects,
+    Kind.RECORD: Sections._of_record,
 }
 
 
@@ -270,7 +365,7 @@ def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
         if SORTING.fullmatch(line.text):
             continue
         item = _without_bullet(line)
-        item = Text(_PRIORITY.sub("", item.text), item.place)
+        item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
         if _known(item.text, kinds):
             yield item
             continue
@@ -304,16 +399,13 @@ def _find(kind: str, name: str) -> Entry | None:
 def _parts(text: Text, separator: str) -> Iterator[Text]:
     start = 0
     for match in (*re.finditer(separator, text.text), None):
-        end = match.start() if match else len(text.text)
-        if part := text.text[start:end].strip(" ."):
-            place = text.place and Place(text.place.line, text.place.column + start)
-            yield Text(part, place)
-        start = match.end() if match else end
+        part = text.part(start, match.start() if match else None)
+        if bare := part.text.rstrip(" ."):
+            yield replace(part, text=bare)
+        start = match.end() if match else 0
 
 
 def _without_bullet(line: Text) -> Text:
     match = BULLET.match(line.text)
-    if not match:
-        return Text(line.text.rstrip(" ;"), line.place)
-    place = line.place and Place(line.place.line, line.place.column + match.end())
-    return Text(line.text[match.end() :].rstrip(" ;"), place)
+    item = line.part(match.end()) if match else line
+    return replace(item, text=item.text.rstrip(" ;"))

@@ -1,0 +1,159 @@
+"""Lines of a page → its sections: what the text and the HTML of a page have in common.
+
+A line that is a label of the table of fields (record.FIELDS) opens its section; ``label:
+value`` is a section on one line; what stands before the first section is the head of the
+page: title, code, status, dates, and in older pages a contact name with no heading. Where
+the headings were lost, the blank lines that they left tell the sections. The rights
+statement ends the page, wherever it begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+from cybilgraph.readers.sections import BULLET, CODE, SORTING, Section, Sections
+from cybilgraph.record import BY_LABEL, BY_NAME, Kind, Place, Record, Text
+
+RIGHTS = "The Cybil project repository is being continuously updated"
+
+#: "Label: value": the label is at most a few words, so that prose with a colon is prose.
+_LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+_CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.pattern})", re.IGNORECASE)
+#: "Status: Finished", "Donor: EU": the value is on the line of the label, and the section that
+#: the line stands in goes on below it.
+_ONE_LINE = (Kind.VALUE, Kind.CHOICE, Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS, Kind.RECORD)
+#: The order of the sections on a page, for pages whose headings were lost.
+_LOST = ("summary", "aim", "context", "outcomes", "outputs", "activities", "links")
+_ENDED = re.compile(r"[.!?:;”\"’)\]]$")
+
+
+def read_page(lines: list[Text], values: Sections) -> Record:
+    """The record of a page's lines (none of them blank, each with its place)."""
+    lines, rights = _cut_rights(list(_unwrapped(lines)))
+    for section in _sections(lines):
+        values.take(section)
+    if rights:
+        values.take(rights)
+    return values.record()
+
+
+def _unwrapped(lines: list[Text]) -> Iterator[Text]:
+    """Lines that an editor has wrapped, put together: the line breaks off in the middle of a
+    sentence, and the next goes on with a small letter.
+    """
+    whole: Text | None = None
+    for line in lines:
+        if whole is not None and _goes_on(whole, line):
+            assert line.place
+            start = len(whole.text) + 1
+            whole = replace(whole, text=f"{whole.text} {line.text}", breaks=(*whole.breaks, (start, line.place)))
+            continue
+        if whole is not None:
+            yield whole
+        whole = line
+    if whole is not None:
+        yield whole
+
+
+def _goes_on(line: Text, following: Text) -> bool:
+    last = line.breaks[-1][1] if line.breaks else line.place
+    if last is None or following.place is None or following.place.line != last.line + 1:
+        return False
+    return (
+        following.text[0].islower()
+        and not _ENDED.search(line.text)
+        and not BULLET.match(following.text)
+        and _open(line) is None
+        and _open(following) is None
+    )
+
+
+def _cut_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
+    """The lines without the rights statement, and the statement: all from its first words to
+    the end, or to a label that opens another section.
+    """
+    for index, line in enumerate(lines):
+        at = line.text.find(RIGHTS)
+        if at >= 0:
+            end = next((end for end in range(index + 1, len(lines)) if _open(lines[end])), len(lines))
+            words = line.part(at)
+            statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
+            before = line.part(0, at)
+            assert words.place
+            section = Section(BY_NAME["rights"], "", words.place, [replace(words, text=statement)])
+            return [*lines[:index], *([before] if before.text else []), *lines[end:]], section
+    return lines, None
+
+
+def _sections(lines: list[Text]) -> list[Section]:
+    """Lines → sections, the head of the page being taken last: what it means depends on what
+    the page labels.
+    """
+    head = current = Section(BY_NAME["title"], "", Place(1))
+    sections = []
+    for line in lines:
+        opened = _open(line) or _unknown_label(line, current)
+        if opened is None:
+            current.lines.append(line)
+            continue
+        sections.append(opened)
+        if opened.row.kind is Kind.LAYOUT:  # "About": the head goes on
+            current = head
+        elif not (opened.lines and opened.row.kind in _ONE_LINE):
+            current = opened
+    if not any(section.row.kind in (Kind.PROSE, Kind.ITEMS) for section in sections):
+        sections += _lost_headings(head, lines)
+    return [*sections, head]
+
+
+def _lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
+    """The sections of a page whose headings were lost: each left its own empty line between
+    the blank lines around it, so that the run of blank lines tells how many were passed.
+    """
+    runs = [0, *(_blank_lines(before, after) for before, after in pairwise(lines))]
+    lost = {id(line): (run - 1) // 2 for line, run in zip(lines, runs, strict=True) if run > 1}
+    if Counter(runs).most_common(1)[0][0] == 0 or sum(id(line) in lost for line in head.lines) < 2:
+        return
+    at, section = -1, head
+    kept: list[Text] = []
+    for line in head.lines:
+        if at + 1 < len(_LOST) and (passed := lost.get(id(line), 0)):
+            at = min(at + passed, len(_LOST) - 1)
+            assert line.place
+            section = Section(BY_NAME[_LOST[at]], "", line.place)
+            yield section
+        (kept if section is head else section.lines).append(line)
+    head.lines[:] = kept
+
+
+def _blank_lines(before: Text, after: Text) -> int:
+    assert before.place
+    assert after.place
+    last = before.breaks[-1][1] if before.breaks else before.place
+    return after.place.line - last.line - 1
+
+
+def _unknown_label(line: Text, current: Section) -> Section | None:
+    """A label that no field has ends a list of names: what stands below it is no name."""
+    assert line.place
+    label = line.text.rstrip(": ")
+    if current.row.kind in (Kind.ACTORS, Kind.SCOPES) and line.text.endswith(":") and not SORTING.fullmatch(line.text):
+        return Section(BY_NAME["description"], label, line.place)
+    return None
+
+
+def _open(line: Text) -> Section | None:
+    """The section that this line opens, or None where it is no label."""
+    assert line.place
+    label = line.text.rstrip(": ")
+    if (row := BY_LABEL.get(label.casefold())) and not BULLET.match(line.text):
+        return Section(row, label, line.place)
+    match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
+    row = BY_LABEL.get(match["label"].casefold()) if match else None
+    if match is None or row is None or row.kind is Kind.LAYOUT:
+        return None
+    return Section(row, match["label"], line.place, [line.part(match.start("value"))])

@@ -17,7 +17,7 @@ FLOORS = (
     ("record", "resources"),
     ("reference",),
     ("readers", "mentions", "queries"),
-    ("describe", "validation", "engine"),
+    ("describe", "templates", "validation", "engine"),
     ("assemble", "release"),
     ("pipeline",),
     ("web",),
@@ -28,9 +28,11 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 HOMES = {
     "ahocorasick_rs": {"reference"},
     "click": {"cli"},
+    "defusedxml": {"readers"},
     "filelock": {"release"},
     "flask": {"web"},
     "granian": {"web"},
+    "openpyxl": {"readers", "templates"},
     "pyoxigraph": {"engine"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},
@@ -40,6 +42,7 @@ HOMES = {
     "slugify": {"reference"},
     "SPARQLWrapper": {"engine"},
     "werkzeug": {"web"},
+    "yaml": {"readers", "templates"},
 }
 
 

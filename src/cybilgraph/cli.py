@@ -206,6 +206,35 @@ def query(query: str, place: str, name: str | None, parameters: tuple[str, ...],
         sys.stdout.buffer.write(answer.content)
 
 
+@main.command()
+@click.argument("form", type=click.Choice(["csv", "xlsx", "json", "yaml", "schema"]))
+@click.argument("sources", nargs=-1, metavar="[SOURCE…]")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
+    """Write a form to fill in: with an example, or with the records of the sources.
+
+    What is filled in can be read as it is: cybilgraph check projects.xlsx. "schema" is the
+    JSON Schema of the forms in JSON and YAML.
+
+    \b
+    Examples:
+      cybilgraph template xlsx -o projects.xlsx
+      cybilgraph template yaml data/records/belize-G0020.txt
+    """
+    from cybilgraph import pipeline
+
+    if form == "xlsx" and output is None and sys.stdout.isatty():
+        raise _Failure("A workbook is no text for a terminal\n  Name a file: -o projects.xlsx")
+    with _output(output) as out, _progress("Reading") as progress:
+        report = pipeline.fill(sources, form, out, progress)
+        if sources and not report.records:
+            _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+            raise _Failure("No record could be read; nothing was written\n  Give files or folders of records.")
+    if report.findings:
+        _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+    sys.exit(FAILED if report.unread else CONFORMS)
+
+
 @main.command("queries")
 def list_queries() -> None:
     """List the queries that can be asked by name.

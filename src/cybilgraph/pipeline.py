@@ -23,6 +23,7 @@ from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
+from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Result, validate
 from cybilgraph.vocab import record as record_iri
 from cybilgraph.vocab import rule
@@ -66,6 +67,17 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
         for record in _records(places, report, progress):
             assembly.add(record.key, describe(record))
         serialise(assembly.quads(), fmt, output)
+    return report.sort()
+
+
+def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progress | None = None) -> Report:
+    """Write a form (templates.WRITERS) with the records at these places, or with an example.
+
+    The report has what the reader found, and each input that could not be read.
+    """
+    report = Report()
+    records = list(_records(places, report, progress))
+    output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
 

@@ -455,10 +455,14 @@ class LeftBlank:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a record was read from: a name that is no path of a machine, and a checksum."""
+    """What a record was read from: a name that is no path of a machine, and a checksum.
+
+    ``line`` is where the record begins in a file that holds several, else 0.
+    """
 
     name: str
     sha256: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -512,7 +516,8 @@ class Record:
             return self.code.text
         if self.slug:
             return self.slug.text
-        return f"untitled-{self.source.sha256[:12]}"
+        line = f"-{self.source.line}" if self.source.line else ""
+        return f"untitled-{self.source.sha256[:12]}{line}"
 
     def narrative(self) -> Iterator[tuple[str, Text]]:
         """Section name and paragraph, for each paragraph that tells of the project."""

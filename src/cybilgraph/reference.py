@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -203,6 +203,12 @@ def reference() -> Reference:
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     return slugify(name, max_length=200, word_boundary=True)
+
+
+def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:
+    """That one of the names which is most like this one; empty where none is so much alike."""
+    best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=least)
+    return best[0] if best else ""
 
 
 def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
+from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.readers.tables import read_csv, read_xlsx
 from cybilgraph.record import Record
 
 __all__ = ["READERS", "Input", "find_inputs", "read_input"]
@@ -22,6 +24,14 @@ READERS: dict[str, Reader] = {
     ".txt": read_page_text,
     ".text": read_page_text,
     "": read_page_text,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".xlsx": read_xlsx,
+    ".json": read_json,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from cybilgraph.errors import SourceError
 from cybilgraph.record import Source
@@ -17,6 +19,8 @@ from cybilgraph.record import Source
 MAX_BYTES = 500_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
+
+OpenFile: TypeAlias = io.BufferedReader | io.BytesIO
 
 
 @dataclass(frozen=True)
@@ -41,22 +45,32 @@ class Input:
 
     @cached_property
     def content(self) -> bytes:
-        """All bytes. Raises SourceError where they cannot be had or are over the limit."""
-        content = self._read() if self.given is None else self.given
-        if len(content) > MAX_BYTES:
-            raise SourceError(
-                f"{self.name}: larger than {MAX_BYTES:,} bytes",
-                "A project page is a few kilobytes: give one file for each project.",
-            )
-        return content
+        """All bytes of a page. Raises SourceError where they cannot be had or are over the limit."""
+        with self.open(MAX_BYTES, "A project page is a few kilobytes: give one file for each project.") as file:
+            return file.read()
 
-    def _read(self) -> bytes:
+    def open(self, most: int, hint: str = "Split it into several files.") -> OpenFile:
+        """The file, to be read from its start; the caller closes it.
+
+        Raises SourceError where it cannot be had, or holds more than ``most`` bytes.
+        """
+        file: OpenFile
+        if self.given is not None:
+            size, file = len(self.given), io.BytesIO(self.given)
+        else:
+            size, file = self._opened()
+        if size > most:
+            file.close()
+            raise SourceError(f"{self.name}: larger than {most:,} bytes", hint)
+        return file
+
+    def _opened(self) -> tuple[int, OpenFile]:
         assert self.path is not None
         if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
             raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            file = self.path.open("rb")
+            return os.fstat(file.fileno()).st_size, file
         except OSError as error:
             raise SourceError(
                 f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
@@ -65,7 +79,10 @@ class Input:
     @cached_property
     def source(self) -> Source:
         """What a record remembers of its file."""
-        return Source(self.name, hashlib.sha256(self.content).hexdigest())
+        if "content" in self.__dict__:
+            return Source(self.name, hashlib.sha256(self.content).hexdigest())
+        with self.open(sys.maxsize) as file:
+            return Source(self.name, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:

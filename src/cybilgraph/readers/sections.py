@@ -75,8 +75,10 @@ class Section:
 class Sections:
     """Collects the values of one record, section by section."""
 
-    def __init__(self, given: Input, findings: list[Finding]) -> None:
+    def __init__(self, given: Input, findings: list[Finding], line: int = 0) -> None:
+        """``line`` is where the record begins, in a file that holds several."""
         self._given = given
+        self._line = line
         self._findings = findings
         self._values: dict[str, Any] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
@@ -105,7 +107,8 @@ class Sections:
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        record = Record(source=self._given.source, labels=self._labels, findings=tuple(self._findings), **given)
+        source = replace(self._given.source, line=self._line)
+        record = Record(source=source, labels=self._labels, findings=tuple(self._findings), **given)
         # A heading that stands blank in one place and filled in another is not blank.
         blank = tuple(entry for entry in self._blank if not record.values(entry.name))
         return replace(record, left_blank=blank)
@@ -269,7 +272,8 @@ class Sections:
         """One part of a line may hold several names and addresses: Ann ann@example.org, Ben ben@example.org."""
         start = 0
         for email in (*_EMAIL.finditer(text), None):
-            name = text[start : email.start() if email else None]
+            name = text[start : email.start() if email else None].strip(" ,>")
+            noted = name.startswith("(") and name.endswith(")")
             name = re.sub(r"(?i)(?:^|[\s,(])(?:e-?mail|contact|name)s?(?: address)? ?:", " ", name)
             name = " ".join(name.split()).strip(" ,;:<>()|/–-")
             start = email.end() if email else len(text)
@@ -277,7 +281,7 @@ class Sections:
                 continue
             last = contacts[-1] if contacts else None
             address = email[0].rstrip(".") if email else ""
-            if last and (not name or _NOTE.fullmatch(name)) and not (address and last.email):
+            if last and (not name or noted or _NOTE.fullmatch(name)) and not (address and last.email):
                 note = ", ".join(part for part in (last.note, name) if part)
                 contacts[-1] = replace(last, email=last.email or address, note=note)
             else:

@@ -1,0 +1,89 @@
+"""Named cells → Record: what tables (CSV, XLSX) and documents (JSON, YAML) have in common.
+
+A column or key is called by a field's ``column``, or by any label that pages print for it, in
+any case. What no field is called is no mistake of the data: it goes to the description, and
+the finding says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.sections import BULLET, Section, Sections
+from cybilgraph.readers.text import lines_of
+from cybilgraph.record import BY_LABEL, BY_NAME, Field, Kind, Place, Record, Text
+from cybilgraph.reference import SUGGESTED, alike
+from cybilgraph.vocab import rule
+
+#: Stands in a cell whose page prints the heading and nothing under it. An empty cell says
+#: nothing, since every row of a table has every column.
+LEFT_BLANK = "(left blank)"
+#: The code of the example that a template holds: it is no record.
+EXAMPLE = "G0000"
+_ONE_LINE = (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+
+
+@dataclass(slots=True)
+class Cell:
+    """One value with the name of its column or key. ``lines`` are its values, one each."""
+
+    name: str
+    place: Place
+    lines: list[Text] = field(default_factory=list)
+    blank: bool = False
+
+
+def field_called(name: str) -> Field | None:
+    """The field of this column, key or label; None where there is none."""
+    row = BY_LABEL.get(" ".join(name.replace("_", " ").split()).rstrip(":").casefold())
+    return None if row is None or row.kind is Kind.LAYOUT else row
+
+
+def unknown_name(given: Input, name: str, place: Place) -> Finding:
+    """Says that no field has this name, and which may have been meant."""
+    near = alike(name, [row.column for row in BY_NAME.values() if row.column], SUGGESTED)
+    return Finding(
+        severity=Severity.WARNING,
+        rule=rule("unknown-column"),
+        message=f"No field is called {name!r}: what stands there was added to the description.",
+        file=given.name,
+        label=name,
+        line=place.line,
+        column=place.column,
+        suggestion=f"Did you mean {near}?" if near else "See the columns: cybilgraph template csv",
+    )
+
+
+def read_cell(name: str, text: str, place: Place) -> Cell:
+    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them."""
+    if text.strip().casefold() == LEFT_BLANK:
+        return Cell(name, place, blank=True)
+    row = field_called(name)
+    lines = [Text(line.text, place) for line in lines_of(text)]
+    if row is None or row.kind is Kind.PROSE:
+        return Cell(name, place, lines)
+    if row.kind in _ONE_LINE:
+        lines = [Text(" ".join(line.text for line in lines), place)] if lines else []
+    elif len(lines) == 1 and not BULLET.match(lines[0].text):
+        lines = [Text(part.strip(), place) for part in lines[0].text.split(";") if part.strip()]
+    return Cell(name, place, lines)
+
+
+def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
+    """The record of named cells; None where they are empty, or are the example of a template."""
+    values = Sections(given, findings, cells[0].place.line if cells else 0)
+    filled = False
+    for cell in cells:
+        row = field_called(cell.name)
+        if row is not None and row.name == "code" and cell.lines and cell.lines[0].text == EXAMPLE:
+            return None
+        if row is None and cell.lines:
+            row = BY_NAME["description"]
+            first, *rest = cell.lines
+            cell.lines = [Text(f"{cell.name}: {first.text}", first.place), *rest]
+        if row is not None and (cell.lines or cell.blank):
+            filled = filled or bool(cell.lines)
+            values.take(Section(row, cell.name, cell.place, cell.lines))
+    return values.record() if filled else None

@@ -1,0 +1,261 @@
+"""Reads documents: JSON (RFC 8259), JSON Lines and YAML 1.2, one project or a list of them.
+
+The keys are those of ``cybilgraph template schema``. Values are read as they are written: in
+YAML, ``NO`` is Norway and ``2018-10`` is a month.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]
+from typing import Any
+
+import yaml
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding
+from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.text import clean, decode
+from cybilgraph.record import Kind, Place, Record, Text
+
+MAX_DOCUMENT = 100_000_000
+_HINT = "See what fits: cybilgraph template json (or yaml, schema)"
+#: Keys of a document that holds a list of records.
+_LISTS = ("projects", "records")
+#: No document is nested deeper: a record has lists of small objects, and no more.
+_DEEPEST = 20
+
+
+def read_json(given: Input) -> Iterator[Record]:
+    """The records of a JSON document: one object, a list of them, or one a line.
+
+    Raises SourceError where the text is no JSON, or holds no object.
+    """
+    findings: list[Finding] = []
+    text = decode(given, _content(given), findings)
+    try:
+        value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise _no_json(given, error) from error
+    if text[end:].strip():
+        yield from _json_lines(given, text, findings)
+        return
+    yield from _records(given, _documents(given, value), findings)
+
+
+def read_yaml(given: Input) -> Iterator[Record]:
+    """The records of a YAML file: a mapping, a list of them, or one a document.
+
+    Raises SourceError where the text is no YAML, has aliases or holds no mapping.
+    """
+    findings: list[Finding] = []
+    text = decode(given, _content(given), findings)
+    try:
+        _check_events(given, text)
+        nodes = list(yaml.compose_all(text, yaml.CSafeLoader))
+        values = [_of_node(node) for node in nodes if node is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise SourceError(f"{given.name}{where}: this is no YAML: {error.problem}", _HINT) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SourceError(f"{given.name}: this is no YAML: {str(error)[:200] or 'nested too deep'}", _HINT) from error
+    yield from _records(given, (record for value in values for record in _documents(given, value)), findings)
+
+
+def _content(given: Input) -> bytes:
+    with given.open(MAX_DOCUMENT) as file:
+        return file.read()
+
+
+def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
+    """One object a line; a line that is none is told of, and its neighbours are read."""
+    bad: list[SourceError] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = _Decoder(partial(_on_line, number)).decode(line)
+            for record in _records(given, _documents(given, value), findings):
+                findings = []
+                yield record
+        except (json.JSONDecodeError, RecursionError) as error:
+            bad.append(_no_json(given, error, number))
+        except SourceError as error:
+            bad.append(SourceError(error.what.replace(given.name, f"{given.name}:{number}", 1), error.hint))
+    if bad:
+        more = f" (and {len(bad) - 1} more lines)" if len(bad) > 1 else ""
+        raise SourceError(f"{bad[0].what}{more}", bad[0].hint)
+
+
+def _on_line(number: int, offset: int) -> Place:
+    return Place(number, offset + 1)
+
+
+def _no_json(given: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
+    if isinstance(error, json.JSONDecodeError):
+        where = f"{line + error.lineno - 1}:{error.colno}"
+        return SourceError(f"{given.name}:{where}: this is no JSON: {error.msg}", _HINT)
+    return SourceError(f"{given.name}: this is no JSON that can be read: it is nested too deep", _HINT)
+
+
+# ---- values with their places --------------------------------------------------------------
+
+
+class _Str(str):
+    """A text that knows where it stands."""
+
+    __slots__ = ("place",)
+    place: Place
+
+    def __new__(cls, value: str, place: Place) -> _Str:
+        text = super().__new__(cls, value)
+        text.place = place
+        return text
+
+
+def _places(text: str) -> Callable[[int], Place]:
+    """A function from an offset in the text to its place."""
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def place(offset: int) -> Place:
+        line = bisect_right(starts, offset)
+        return Place(line, offset - starts[line - 1] + 1)
+
+    return place
+
+
+class _Decoder(json.JSONDecoder):
+    """A JSON decoder whose texts know their place. The scanner that is written in Python asks
+    ``parse_string`` for each of them; the one in C has a function of its own.
+    """
+
+    def __init__(self, place: Callable[[int], Place]) -> None:
+        super().__init__(parse_float=str, parse_int=str, parse_constant=str)
+
+        def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
+            value, after = scanstring(text, end, strict)
+            return _Str(value, place(end - 1)), after
+
+        self.parse_string = parse_string
+        self.scan_once = py_make_scanner(self)
+
+
+def _check_events(given: Input, text: str) -> None:
+    """Refuse what a record never has and an attacker likes: aliases, and nesting without end."""
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SourceError(
+                f"{given.name}:{_line(event)}: aliases (*{event.anchor}) are not read", "Write the value out."
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise SourceError(f"{given.name}:{_line(event)}: nested too deep", _HINT)
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _of_node(node: yaml.Node) -> Any:
+    """The value of a YAML node, every scalar being the text that is written."""
+    if isinstance(node, yaml.MappingNode):
+        return {_of_node(key): _of_node(value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    if isinstance(node, yaml.SequenceNode):
+        return [_of_node(item) for item in node.value]
+    assert isinstance(node, yaml.ScalarNode)
+    if node.style is None and node.value in ("", "~", "null"):
+        return None
+    return _Str(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
+
+
+# ---- values → cells → records --------------------------------------------------------------
+
+
+def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
+    """The records in a value: an object, a list of them, or an object that holds such a list."""
+    if isinstance(value, dict) and not any(field_called(key) for key in value):
+        value = next((value[name] for name in _LISTS if name in value), value)
+    for record in value if isinstance(value, list) else [value]:
+        if not isinstance(record, dict):
+            raise SourceError(f"{given.name}: holds {str(record)[:60]!r} where a project is looked for", _HINT)
+        yield record
+
+
+def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
+    found = 0
+    for document in documents:
+        places = (key.place for key in _texts(document))
+        start = next(places, Place(1))
+        cells = [_cell(name, value, start) for name, value in document.items()]
+        odd = [
+            unknown_name(given, cell.name, cell.place)
+            for cell in cells
+            if field_called(cell.name) is None and not cell.name.startswith("$")
+        ]
+        cells = [cell for cell in cells if not cell.name.startswith("$")]
+        if record := read_cells(given, cells, findings + odd):
+            findings = []
+            found += 1
+            yield record
+    if not found:
+        raise SourceError(f"{given.name}: holds no project", _HINT)
+
+
+def _texts(value: Any) -> Iterator[_Str]:
+    if isinstance(value, _Str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _cell(name: str, value: Any, start: Place) -> Cell:
+    """The cell of a key; a value that is there and empty was left blank."""
+    place = next((text.place for text in _texts(value)), start)
+    row = field_called(name)
+    if value in (None, "", [], {}):
+        return Cell(name, place, blank=True)
+    if isinstance(value, str) and (row is None or row.kind in (Kind.PROSE, Kind.ITEMS)):
+        lines = [Text(line, place) for part in value.splitlines() if (line := clean(part))]
+        return Cell(name, place, lines)
+    if isinstance(value, str):
+        return read_cell(name, value, place)
+    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place)])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _lines(item: Any, place: Place) -> Iterator[Text]:
+    """The lines of one value of a list: a text, a contact, a link, or items below a sub-heading."""
+    place = next((text.place for text in _texts(item)), place)
+    if not isinstance(item, dict):
+        shown = str(item).lower() if isinstance(item, bool) else item if isinstance(item, str) else json.dumps(item)
+        if line := clean(shown):
+            yield Text(line, place)
+    elif item.keys() == {"under", "items"}:
+        yield Text(f"{clean(str(item['under']))}:", place)
+        for inner in _listed(item["items"]):
+            yield from (Text(f"• {line.text}", line.place) for line in _lines(inner, place))
+    elif item.keys() <= {"name", "email", "note"}:
+        parts = (str(item.get("name") or ""), f"<{item['email']}>" if item.get("email") else "")
+        yield Text(clean(" ".join(part for part in parts if part)), place)
+        if item.get("note"):
+            yield Text(f"({clean(str(item['note']))})", place)
+    elif item.keys() <= {"text", "url"}:
+        url = f"<{item['url']}>" if item.get("url") else ""
+        yield Text(clean(f"{item.get('text') or ''} {url}"), place)
+    else:
+        yield Text(clean(json.dumps(item, ensure_ascii=False)), place)

@@ -1,0 +1,313 @@
+"""Reads tables, one project a row: CSV (RFC 4180, any usual separator) and XLSX (ECMA-376).
+
+A row is read and given on before the next, so that memory does not grow with the table.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from defusedxml.common import DefusedXmlException
+from openpyxl.utils.exceptions import InvalidFileException
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
+from cybilgraph.readers.inputs import Input, OpenFile
+from cybilgraph.readers.text import clean
+from cybilgraph.record import Place, Record
+from cybilgraph.vocab import rule
+
+#: A table of a million projects is smaller.
+MAX_TABLE = 2_000_000_000
+#: A workbook is an archive: what it unpacks to is what counts.
+MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
+#: openpyxl has no error of its own for a workbook that is damaged.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, InvalidFileException, ParseError, DefusedXmlException),
+    *(KeyError, ValueError, OSError, TypeError, AttributeError, IndexError, EOFError, NotImplementedError),
+)
+#: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
+FORMULA = ("=", "+", "-", "@")
+_SEPARATORS = ",;\t|"
+_MOST_COLUMNS = 200
+_TEMPLATE = "Get one that fits with: cybilgraph template csv"
+
+#: A row: where it begins, its cells, and what was odd about it.
+Row = tuple[Place, list[str], list[Finding]]
+
+
+def read_csv(given: Input) -> Iterator[Record]:
+    """The records of a table in CSV.
+
+    Raises SourceError where there is no row with names of columns, or no record below it.
+    """
+    findings: list[Finding] = []
+    with given.open(MAX_TABLE) as file:
+        text = io.TextIOWrapper(file, _encoding(file, given, findings), errors="replace", newline="")
+        yield from _records(given, _csv_rows(given, _Lines(text)), findings)
+
+
+def read_xlsx(given: Input) -> Iterator[Record]:
+    """The records of the first sheet of a workbook that has named columns.
+
+    Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet.
+    """
+    with given.open(MAX_WORKBOOK) as file:
+        try:
+            _check_archive(given, file)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            yield from _records(given, _sheet_rows(book), [])
+        except _DAMAGED as error:
+            raise SourceError(
+                f"{given.name}: this is no workbook that can be read ({type(error).__name__}: {error})"[:300],
+                "Open it in a spreadsheet program and save it again as .xlsx, or as .csv.",
+            ) from error
+
+
+def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
+    header: list[str] | None = None
+    found = 0
+    for place, cells, odd in rows:
+        if not any(cell.strip() for cell in cells):
+            findings += odd
+            continue
+        findings += odd
+        if header is None:
+            header = _header(given, place, cells)
+            named = enumerate(header, start=1)
+            findings += [
+                unknown_name(given, name, Place(place.line, column))
+                for column, name in named
+                if name and field_called(name) is None
+            ]
+        elif record := read_cells(given, _cells(given, header, place, cells, findings), findings):
+            findings = []
+            found += 1
+            yield record
+    if header is None:
+        raise SourceError(f"{given.name}: the table is empty", _TEMPLATE)
+    if not found:
+        raise SourceError(f"{given.name}: there is no project below the names of the columns", "Add a row a project.")
+
+
+def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
+    names = [clean(cell) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    known = {row.name for name in names if (row := field_called(name))}
+    if not known & {"title", "code"}:
+        raise SourceError(
+            f"{given.name}:{place.line}: the first row names no column that is called title or code: "
+            + ", ".join(names[:8])[:120],
+            _TEMPLATE,
+        )
+    if len(names) > _MOST_COLUMNS:
+        raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
+    return names
+
+
+def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd: list[Finding]) -> list[Cell]:
+    """The cells of a row; what stands beyond the last column is kept, and told of."""
+    if any(cell.strip() for cell in cells[len(header) :]):
+        odd.append(
+            Finding(
+                severity=Severity.WARNING,
+                rule=rule("long-row"),
+                message=f"The row has {len(cells)} cells, and the table {len(header)} columns: the rest was added "
+                "to the description.",
+                file=given.name,
+                line=place.line,
+                column=len(header) + 1,
+                suggestion='Put a value that holds the separator between quotation marks: "one, two".',
+            )
+        )
+    names = [*header, *("" for _ in cells[len(header) :])]
+    return [
+        read_cell(name or "More", text, Place(place.line, column))
+        for column, (name, text) in enumerate(zip(names, cells, strict=False), start=1)
+        if text
+    ]
+
+
+# ---- CSV -----------------------------------------------------------------------------------
+
+
+def _encoding(file: OpenFile, given: Input, findings: list[Finding]) -> str:
+    """The encoding of a text that is too long to be decoded at once; the file is at its start again."""
+    start = file.read(4)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        file.seek(0)
+        return "utf-16"
+    if start == b"PK\x03\x04" or b"\x00" in start:
+        raise SourceError(f"{given.name}: this is no text", "Save the table as CSV.")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    file.seek(0)
+    lines = 1
+    try:
+        while chunk := file.read(1 << 20):
+            decoder.decode(chunk)
+            lines += chunk.count(b"\n")
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        findings.append(
+            Finding(
+                severity=Severity.WARNING,
+                rule=rule("encoding"),
+                message="The file is not UTF-8; it was read as Windows-1252.",
+                file=given.name,
+                line=lines + error.object.count(b"\n", 0, error.start),
+                suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
+            )
+        )
+        return "cp1252"
+    finally:
+        file.seek(0)
+    return "utf-8-sig"
+
+
+class _Lines:
+    """Lines of a text that can be given back: a row that cannot be read to its end is read
+    again from its second line. A line that is longer than a cell may be is cut.
+    """
+
+    _LONGEST = 2_000_000
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self._again: list[str] = []
+        self.taken: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._text.readline(self._LONGEST)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        line = line.replace("\x00", "")
+        self.taken.append(line)
+        return line
+
+    def give_back(self, keep_first: bool = True) -> str:
+        """Give back the lines taken: all, or all but the first, which is returned."""
+        first = self.taken[0]
+        back = self.taken[keep_first:]
+        self._again += reversed(back)
+        self.number -= len(back)
+        self.taken = []
+        return first
+
+
+def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
+    separator, width = "", 0
+    while (first := next(lines, None)) is not None:
+        separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))
+        lines.give_back(keep_first=False)
+        begin = lines.number + 1
+        try:
+            cells = next(csv.reader(lines, delimiter=separator, strict=True), [])
+            odd: list[Finding] = []
+        except csv.Error as error:
+            cells, odd = _mended(given, begin, lines, separator, width, error)
+        lines.taken = []
+        width = width or len(cells)
+        yield Place(begin), [_unguarded(cell) for cell in cells], odd
+
+
+def _mended(
+    given: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
+) -> tuple[list[str], list[Finding]]:
+    """A row whose quotation marks do not fit. Where rows follow, it is read to the end of its
+    first line, so that they are not lost in it; where the file breaks off in it, to the end.
+    """
+    ended = "unexpected end of data" in str(error)
+    rows = sum(len(_lenient(line, separator)) == width for line in lines.taken[1:])
+    if ended and rows * 2 < len(lines.taken[1:]) + 1:
+        cells = next(csv.reader(lines.taken, delimiter=separator), [])
+        message, suggestion = "The file breaks off in the middle of this row.", "Save or send the file again."
+    else:
+        cells = _lenient(lines.give_back(), separator)
+        message = f"The quotation marks of this row do not fit ({error}); it was read to the end of its line."
+        suggestion = 'Write a quotation mark inside a cell twice: "the ""new"" law".'
+    finding = Finding(
+        severity=Severity.VIOLATION,
+        rule=rule("quotation-marks"),
+        message=message,
+        file=given.name,
+        line=number,
+        suggestion=suggestion,
+    )
+    return cells, [finding]
+
+
+def _lenient(line: str, separator: str) -> list[str]:
+    """The cells of one line, whatever its quotation marks."""
+    try:
+        return next(csv.reader([line[:100_000]], delimiter=separator), [])
+    except csv.Error:
+        return line[:100_000].split(separator)
+
+
+def _unguarded(cell: str) -> str:
+    """A cell without the mark that keeps spreadsheet programs from taking it for a formula."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
+
+
+def _known_columns(line: str, separator: str) -> int:
+    return sum(field_called(name) is not None for name in next(csv.reader([line], delimiter=separator), []))
+
+
+# ---- XLSX ----------------------------------------------------------------------------------
+
+
+def _check_archive(given: Input, file: OpenFile) -> None:
+    """What each part unpacks to is told by the archive's directory, and no more is ever unpacked."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > MAX_UNPACKED:
+            raise SourceError(f"{given.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
+
+
+def _sheet_rows(book: Any) -> Iterator[Row]:
+    """The rows of the sheet whose first row that is not empty names known columns; of the first
+    sheet where none does.
+    """
+    sheets = book.worksheets
+    for sheet in sorted(sheets, key=lambda sheet: not _names_columns(sheet)):
+        for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS + 1), start=1):
+            yield Place(number), [_shown(cell) for cell in row], []
+        return
+
+
+def _names_columns(sheet: Any) -> bool:
+    for row in sheet.iter_rows(max_row=20, max_col=_MOST_COLUMNS):
+        if any(cell.value is not None for cell in row):
+            return {"title", "code"} & {row.name for cell in row if (row := field_called(str(cell.value)))} != set()
+    return False
+
+
+def _shown(cell: Any) -> str:
+    """A cell as a person sees it: a day that is shown as a month is a month."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime | datetime.date):
+        shown = cell.number_format.casefold().replace("\\", "")
+        if "d" not in shown and "m" in shown:
+            return f"{value:%Y-%m}"
+        return f"{value:%Y-%m-%d}" if "d" in shown else f"{value:%Y}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

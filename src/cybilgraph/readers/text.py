@@ -1,0 +1,63 @@
+"""Bytes → text → lines, as clean as a record holds them: what all text formats have in common."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers.inputs import Input
+from cybilgraph.record import Place, Text
+from cybilgraph.vocab import rule
+
+_LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
+_SPACE = re.compile(r"[\s\u200b\ufeff]+")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+#: A text may hold a stray control character or two; a picture or an archive holds many.
+_STRAY = 2
+
+
+def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
+    """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Western code page.
+
+    Raises SourceError where it is no text at all.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            text = content.decode("cp1252", errors="replace")
+            finding = Finding(
+                severity=Severity.WARNING,
+                rule=rule("encoding"),
+                message="The file is not UTF-8; it was read as Windows-1252.",
+                file=given.name,
+                line=content.count(b"\n", 0, error.start) + 1,
+                suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
+            )
+            findings.append(finding)
+    if len(_CONTROL.findall(text, 0, 4096)) > _STRAY:
+        raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
+    return text
+
+
+def lines_of(text: str) -> Iterator[Text]:
+    """The lines that are not blank, with entities resolved and spaces made plain."""
+    for number, raw in enumerate(_LINE_END.split(text), start=1):
+        if line := clean(raw):
+            yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+
+
+def clean(raw: str) -> str:
+    """A line without control characters, its entities resolved, its spaces plain and single."""
+    return _SPACE.sub(" ", _resolved(_CONTROL.sub("", raw))).strip()
+
+
+def _resolved(text: str) -> str:
+    """The text with its entities resolved: those that end, and are of a sensible length."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text

@@ -1,0 +1,297 @@
+"""The forms that curators and partners fill in, from the table of fields: empty, or filled with
+records. What is written here, the readers read: the same record comes back.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import openpyxl
+import yaml
+from openpyxl.comments import Comment
+from openpyxl.styles import Font
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
+from cybilgraph.readers.sections import BULLET
+from cybilgraph.readers.tables import FORMULA
+from cybilgraph.record import (
+    FIELDS,
+    Basis,
+    Contact,
+    Date,
+    Field,
+    Kind,
+    Named,
+    Participation,
+    Record,
+    Relation,
+    Scope,
+    Source,
+    Text,
+    WebLink,
+)
+from cybilgraph.reference import reference
+from cybilgraph.vocab import BASE
+
+COLUMNS = tuple(row for row in FIELDS if row.column)
+SCHEMA = f"{BASE}schema/records.json"
+
+
+def write_csv(records: Iterable[Record]) -> bytes:
+    """A table of records, a row each; the names of the columns alone if there are none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([row.column for row in COLUMNS])
+    for record in records:
+        writer.writerow([_harmless(cell) for cell in _cells(record)])
+    return text.getvalue().encode("utf-8-sig")  # with its mark, or spreadsheet programs take it for Windows-1252
+
+
+def write_xlsx(records: Iterable[Record]) -> bytes:
+    """A workbook of records: a sheet with a row each, and one that explains the columns."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "projects"
+    sheet.freeze_panes = "B2"
+    for number, row in enumerate(COLUMNS, start=1):
+        cell = sheet.cell(1, number, row.column)
+        cell.font = Font(bold=True)
+        cell.comment = Comment(row.about, "cybilgraph")
+        sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (Kind.PROSE, Kind.ITEMS) else 20
+        if row.kind is Kind.CHOICE:
+            names = ",".join(entry.name for entry in reference().entries[row.name].values())
+            choice = DataValidation(type="list", formula1=f'"{names}"', allow_blank=True, showErrorMessage=False)
+            choice.add(f"{cell.column_letter}2:{cell.column_letter}10000")
+            sheet.add_data_validation(choice)
+    for line, record in enumerate(records, start=2):
+        for number, text in enumerate(_cells(record), start=1):
+            if text:
+                filled = sheet.cell(line, number)
+                filled.value = text
+                filled.data_type = "s"  # a text that begins with = is a text
+                filled.number_format = "@"
+    about = book.create_sheet("columns")
+    for row in COLUMNS:
+        about.append([row.column, row.about, "several: one a line, or ; between them" if row.several else "one"])
+    output = io.BytesIO()
+    book.save(output)
+    return output.getvalue()
+
+
+def write_json(records: Iterable[Record]) -> bytes:
+    """A JSON document of records, with the address of its schema."""
+    document = {"$schema": SCHEMA, "projects": [_document(record) for record in records]}
+    return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def write_yaml(records: Iterable[Record]) -> bytes:
+    """A YAML file of records, its keys explained on top."""
+    width = max(len(row.column) for row in COLUMNS)
+    lines = [f"# {row.column:{width}}  {row.about}\n" for row in COLUMNS]
+    body = yaml.dump(
+        {"projects": [_document(record) for record in records]},
+        Dumper=_Quoting,
+        allow_unicode=True,
+        sort_keys=False,
+        width=100,
+    )
+    return ("# Projects for cybilgraph. Leave out what is not known.\n#\n" + "".join(lines) + "\n" + body).encode()
+
+
+def write_schema(_records: Iterable[Record]) -> bytes:
+    """The JSON Schema (2020-12) of the documents in JSON and YAML."""
+    properties = {row.column: {"description": row.about, **_SCHEMAS.get(row.kind, _NAMES)} for row in COLUMNS}
+    project = {
+        "type": "object",
+        "properties": properties,
+        "anyOf": [{"required": ["title"]}, {"required": ["code"]}],
+        "additionalProperties": False,
+    }
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA,
+        "title": "Projects for cybilgraph",
+        "type": "object",
+        "properties": {
+            "$schema": {"type": "string"},
+            "projects": {"type": "array", "items": {"$ref": "#/$defs/project"}},
+        },
+        "required": ["projects"],
+        "additionalProperties": False,
+        "$defs": {"project": project},
+    }
+    return (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+#: To add a form: a function from records to bytes, and its name here.
+WRITERS: dict[str, Callable[[Iterable[Record]], bytes]] = {
+    "csv": write_csv,
+    "xlsx": write_xlsx,
+    "json": write_json,
+    "yaml": write_yaml,
+    "schema": write_schema,
+}
+
+
+def example() -> Record:
+    """A record that shows what belongs where. Its code tells the readers to pass over it."""
+
+    def texts(*lines: str) -> tuple[Text, ...]:
+        return tuple(Text(line) for line in lines)
+
+    def named(kind: str, name: str) -> Named:
+        entry = reference().find(kind, name)
+        assert entry is not None
+        return Named(kind, entry.key, Text(name))
+
+    return Record(
+        source=Source("example", ""),
+        code=Text(EXAMPLE),
+        title=Text("An example: write your project over it, or delete it"),
+        status=named("status", "Finished"),
+        start=Date("2018-04", Text("Apr 2018")),
+        end=Date("2020-03", Text("Mar 2020")),
+        participations=(
+            Participation(named("actor", "Global Partners Digital"), "implementer", Basis.STATED),
+            Participation(named("actor", "OAS/CICTE"), "implementer", Basis.STATED),
+        ),
+        scopes=(Scope(named("country", "Belize"), Basis.STATED), Scope(named("theme", "Cybercrime"), Basis.STATED)),
+        contacts=(Contact("A Name", "name@example.org"),),
+        summary=texts("What the project is, in a few sentences."),
+        aim=texts("What it wants to reach."),
+        outcomes=texts("What changed.", "What else changed."),
+        links=(WebLink("Read more", "https://example.org/"),),
+    )
+
+
+# ---- a record's values as text --------------------------------------------------------------
+
+
+def _cells(record: Record) -> Iterator[str]:
+    for row in COLUMNS:
+        values = _values(record, row)
+        if record.blank(row.name) and not values:
+            yield LEFT_BLANK
+        elif row.kind in (Kind.ITEMS, Kind.LINKS) and len(values) == 1 and isinstance(values[0], str):
+            yield f"• {values[0]}"  # a lone line is parted at its semicolons, a list item is not
+        else:
+            yield "\n".join(line for value in values for line in _lines(row, value))
+
+
+def _document(record: Record) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for row in COLUMNS:
+        values = _values(record, row)
+        if values:
+            document[row.column] = list(values) if row.several else values[0]
+        elif record.blank(row.name):
+            document[row.column] = [] if row.several else ""
+    return document
+
+
+def _values(record: Record, row: Field) -> Sequence[Any]:
+    """The values that the record states; what was derived will be derived again."""
+    if row.kind is Kind.ITEMS:
+        return list(_items(record.values(row.name)))
+    return [shown for value in record.values(row.name) if (shown := _shown(value)) is not None]
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case Participation(actor=Named(printed=printed), basis=Basis.STATED):
+            return printed.text
+        case Scope(concept=Named(printed=printed), basis=Basis.STATED):
+            return printed.text
+        case Relation(project=Named(printed=printed), basis=Basis.STATED):
+            return printed.text
+        case Named(printed=printed) | Date(printed=printed, evidence=()):
+            return printed.text
+        case Contact():
+            parts = {"name": value.name, "email": value.email, "note": value.note}
+            return {key: part for key, part in parts.items() if part}
+        case WebLink():
+            return {"text": value.text, "url": value.url} if value.url and value.url not in value.text else value.text
+        case Text():
+            return value.text
+    return None
+
+
+def _items(texts: Iterable[Text]) -> Iterator[Any]:
+    """Items, those below one sub-heading together."""
+    group: dict[str, Any] | None = None
+    for text in texts:
+        if not text.under:
+            group = None
+            yield text.text
+        elif group and group["under"] == text.under:
+            group["items"].append(text.text)
+        else:
+            group = {"under": text.under, "items": [text.text]}
+            yield group
+
+
+def _lines(row: Field, value: Any) -> Iterator[str]:
+    match value:
+        case {"under": under, "items": items}:
+            yield f"{under}:"
+            yield from (f"• {item}" for item in items)
+        case {"text": text, "url": url}:
+            yield f"{text} <{url}>"
+        case dict():
+            email = f"<{value['email']}>" if "email" in value else ""
+            note = f"({value['note']})" if "note" in value else ""
+            yield " ".join(part for part in (value.get("name", ""), email, note) if part)
+        case _:
+            yield f"• {value}" if row.kind in (Kind.ITEMS, Kind.LINKS) and BULLET.match(value) else value
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+class _Quoting(yaml.SafeDumper):
+    """Writes every text in a way that no YAML reader takes for anything else (NO, 2018-10)."""
+
+
+_Quoting.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if len(text) > 100 else None),
+)
+
+_TEXT = {"type": ["string", "null"]}
+_NAMES = {"type": ["array", "string", "null"], "items": {"type": "string"}}
+
+
+def _objects(*keys: str) -> dict[str, Any]:
+    item = {"type": "object", "properties": {key: {"type": "string"} for key in keys}, "additionalProperties": False}
+    return {"type": ["array", "string", "null"], "items": {"anyOf": [{"type": "string"}, item]}}
+
+
+_SCHEMAS: dict[Kind, dict[str, Any]] = {
+    Kind.VALUE: _TEXT,
+    Kind.RECORD: _TEXT,
+    Kind.DATE: {"type": ["string", "integer", "null"]},
+    Kind.CHOICE: {**_TEXT, "examples": ["Planned", "Ongoing", "Finished", "Cancelled", "Suspended"]},
+    Kind.CONTACTS: _objects("name", "email", "note"),
+    Kind.LINKS: _objects("text", "url"),
+    Kind.ITEMS: {
+        "type": ["array", "string", "null"],
+        "items": {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {"under": {"type": "string"}, "items": _NAMES},
+                    "required": ["under", "items"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    },
+}

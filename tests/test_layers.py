@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
     ("record", "resources"),
-    ("reference",),
+    ("reference", "dates"),
     ("readers", "mentions", "queries"),
     ("describe", "templates", "validation", "engine"),
     ("assemble", "release"),
@@ -26,7 +26,7 @@ FLOORS = (
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 #: Each third-party package has one home.
 HOMES = {
-    "ahocorasick_rs": {"reference"},
+    "ahocorasick_rs": {"reference", "mentions"},
     "click": {"cli"},
     "defusedxml": {"readers"},
     "filelock": {"release"},

@@ -114,7 +114,7 @@ FIELDS = (
         CYB.duration,
         "duration",
         "How long it runs, such as 18 months or P18M.",
-        ("duration of the project", "project duration", "period", "project period", "dates", "timeframe", "time frame"),
+        ("duration of the project", "project duration", "period", "project period", "date", "dates", "timeframe"),
     ),
     Field(
         "funder",
@@ -300,6 +300,31 @@ BY_LABEL = {
     for row in FIELDS
     for label in (*((row.column, row.column.replace("_", " ")) if row.column else ()), *row.labels)
 }
+#: Words that tell what a label means that no field has: "Funding agency", "Delivery partner". In
+#: this order, since a funding partner pays and a delivery partner delivers.
+STEMS = tuple(
+    (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
+    for name, stems in (
+        ("country", "countr"),
+        ("duration", "financial year|fiscal year"),
+        ("funder", "fund|donor|financ|sponsor|paid"),
+        ("implementer", "implement|deliver|execut|carried out|led by|run by"),
+        ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
+        ("beneficiary", "benefici|recipient"),
+        ("region", "region"),
+        ("theme", "theme|topic|thematic"),
+        ("contacts", "contact"),
+        ("aim", "aim|objective|goal|purpose"),
+        ("outcomes", "outcome|result|impact|achievement"),
+        ("outputs", "output|deliverable|product"),
+        ("activities", "activit"),
+        ("context", "context|background|rationale"),
+        ("duration", "duration|period|timeframe|time frame|timeline"),
+        ("links", "link|website|read more|further reading"),
+        ("status", "status|state of"),
+        ("summary", "summary|short description|introduction|abstract"),
+    )
+)
 #: Roles that have a field of their own, the others being told by the participation alone.
 _ORDER = {row.name: number for number, row in enumerate(FIELDS)}
 #: The sections that tell of the project in sentences, in the order of a page.

@@ -11,7 +11,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -36,6 +36,8 @@ FILES = {
 }
 #: The kinds that are looked for in prose.
 MENTIONED = ("actor", "country", "region", "group", "theme")
+#: What is of a country ("Kenyan"): such an entry has the country's key.
+DEMONYM = "demonym"
 #: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
 #: and "Niger" never finds Nigeria (90.9).
 NEAR = 93
@@ -44,6 +46,10 @@ SUGGESTED = 75
 #: Names shorter or longer than this are near to none.
 _SHORTEST, _LONGEST = 4, 120
 
+#: Countries that are called with an article.
+_WITH_ARTICLE = re.compile(
+    r"Republic|Kingdom|Emirates|States|Federation|^(?:Gambia|Bahamas|Philippines|Netherlands|Maldives|Comoros)$"
+)
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 
@@ -120,9 +126,10 @@ class Reference:
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""
-        names = (f"Government of {country.name}", f"Government of the {country.name}")
+        names = [f"Government of {country.name}", f"Government of the {country.name}"]
         found = next((entry for name in names if (entry := self.find("actor", name))), None)
-        return found or Entry("actor", slug(names[0]), names[0], (), {})
+        name = names[bool(_WITH_ARTICLE.search(country.name))]
+        return found or Entry("actor", slug(name), name, (), {})
 
     def mentions(self, text: str) -> list[Mention]:
         """Known names in a text, longest first at each place, not overlapping.
@@ -131,7 +138,7 @@ class Reference:
         name with a capital or digit somewhere, themes in any case.
         """
         matcher, owners = self._matcher
-        folded = _fold_in_place(text)
+        folded = fold_in_place(text)
         found = []
         for index, start, end in matcher.find_matches_as_indexes(folded):
             entries = tuple(entry for entry, name in owners[index] if _looks_like(text[start:end], name, entry.kind))
@@ -145,7 +152,11 @@ class Reference:
         for kind in MENTIONED:
             for entry in self.entries[kind].values():
                 for name in entry.names:
-                    owners.setdefault(_fold_in_place(name), []).append((entry, name))
+                    owners.setdefault(fold_in_place(name), []).append((entry, name))
+        for entry in self.entries["country"].values():
+            demonym = replace(entry, kind=DEMONYM)
+            for name in entry.cell("demonyms"):
+                owners.setdefault(fold_in_place(name), []).append((demonym, name))
         return _Words(list(owners)), list(owners.values())
 
 
@@ -176,7 +187,7 @@ def _joins(text: str, at: int) -> bool:
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
-def _fold_in_place(text: str) -> str:
+def fold_in_place(text: str) -> str:
     """Lower case and plain hyphens, quotes and spaces; every character keeps its index."""
     plain = text.translate(_PLAIN)
     low = plain.lower()

@@ -16,18 +16,27 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cybilgraph.readers.sections import BULLET, CODE, SORTING, Section, Sections
-from cybilgraph.record import BY_LABEL, BY_NAME, Kind, Place, Record, Text
+from cybilgraph.record import BY_LABEL, BY_NAME, STEMS, Field, Kind, Place, Record, Text
 
 RIGHTS = "The Cybil project repository is being continuously updated"
 
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+#: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
+_OWN_CODE = re.compile(
+    rf"\bthis (?:page|project|record)\b[^.]{{0,40}}\b(?:Cybil|GFCE) code:? (?P<code>{CODE.pattern})\b", re.IGNORECASE
+)
 _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.pattern})", re.IGNORECASE)
 #: "Status: Finished", "Donor: EU": the value is on the line of the label, and the section that
 #: the line stands in goes on below it.
 _ONE_LINE = (Kind.VALUE, Kind.CHOICE, Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS, Kind.RECORD)
 #: The order of the sections on a page, for pages whose headings were lost.
 _LOST = ("summary", "aim", "context", "outcomes", "outputs", "activities", "links")
+#: "The partners are:" and "These results were:" are sentences and no labels.
+_SENTENCE = re.compile(
+    r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
+    r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
+)
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 
@@ -38,6 +47,10 @@ def read_page(lines: list[Text], values: Sections) -> Record:
         values.take(section)
     if rights:
         values.take(rights)
+    for line in lines:
+        if own := _OWN_CODE.search(line.text):
+            assert line.place
+            values.take(Section(BY_NAME["code"], "", line.place, [line.part(*own.span("code"))]))
     return values.record()
 
 
@@ -94,9 +107,10 @@ def _sections(lines: list[Text]) -> list[Section]:
     the page labels.
     """
     head = current = Section(BY_NAME["title"], "", Place(1))
-    sections = []
+    sections: list[Section] = []
     for line in lines:
-        opened = _open(line) or _unknown_label(line, current)
+        titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
+        opened = _open(line, guess=bool(titled)) or _unknown_label(line, current)
         if opened is None:
             current.lines.append(line)
             continue
@@ -146,14 +160,27 @@ def _unknown_label(line: Text, current: Section) -> Section | None:
     return None
 
 
-def _open(line: Text) -> Section | None:
-    """The section that this line opens, or None where it is no label."""
+def _open(line: Text, guess: bool = True) -> Section | None:
+    """The section that this line opens, or None where it is no label. With ``guess``, a label
+    that is in no list is taken by what its words tell.
+    """
     assert line.place
     label = line.text.rstrip(": ")
-    if (row := BY_LABEL.get(label.casefold())) and not BULLET.match(line.text):
+    row = BY_LABEL.get(label.casefold()) or (_meant(label) if guess and line.text.endswith(":") else None)
+    if row and not BULLET.match(line.text):
         return Section(row, label, line.place)
     match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
     row = BY_LABEL.get(match["label"].casefold()) if match else None
+    if match and row is None and guess:
+        row = _meant(match["label"])
     if match is None or row is None or row.kind is Kind.LAYOUT:
         return None
     return Section(row, match["label"], line.place, [line.part(match.start("value"))])
+
+
+def _meant(label: str) -> Field | None:
+    """The field of a label that is in no list, by what its words tell."""
+    folded = label.casefold()
+    if folded.count(" ") > 3 or _SENTENCE.search(folded):
+        return None
+    return next((row for stem, row in STEMS if stem.search(folded)), None)

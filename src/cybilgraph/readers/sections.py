@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cybilgraph.dates import read_date, read_duration, read_range
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.readers.dates import read_date, read_duration, read_range
 from cybilgraph.readers.inputs import Input
 from cybilgraph.record import (
     BY_NAME,
@@ -55,7 +55,13 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: "In Africa:" sorts the list below it and is no value of it.
-SORTING = re.compile(r"in (?:the )?[^:]{2,40}:", re.IGNORECASE)
+SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
+#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
+_NO_NAME = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|will|been)\b|(?:\S+ ){9}|^(?:voluntary contributions?|n/?a|none|tb[acd]|various"
+    r"|unknown|not (?:known|applicable|available)|to be (?:confirmed|determined|announced)|-+)\.?$",
+    re.IGNORECASE,
+)
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
@@ -211,11 +217,21 @@ class Sections:
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, _kinds(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item), Basis.STATED)])
+        for item in self._sorting(section):
+            for kind in ("region", "group"):
+                if entry := reference().find(kind, item.text):
+                    self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
+
+    def _sorting(self, section: Section) -> Iterator[Text]:
+        """The regions that sort a list: "In Africa:"."""
+        for line in section.lines:
+            if match := SORTING.fullmatch(line.text):
+                yield line.part(*match.span("name"))
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
         for item in _listed(section.lines, kinds):
-            if len(item.text) <= _NAME_MOST or _known(item.text, kinds):
+            if _known(item.text, kinds) or not (len(item.text) > _NAME_MOST or _NO_NAME.search(item.text)):
                 yield item
                 continue
             self._extend("description", [item])
@@ -223,7 +239,7 @@ class Sections:
                 Severity.INFO,
                 "not-a-name",
                 item,
-                f"This is too long to be a name under {section.label!r}; it was read as a sentence.",
+                f"This is no name under {section.label!r}; it was read as a sentence.",
                 "Give one name a line, or several with ; between them.",
                 section.label,
             )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cybilgraph.readers.dates import read_date, read_range
+from cybilgraph.dates import read_date, read_range
 from cybilgraph.record import Place, Text
 
 

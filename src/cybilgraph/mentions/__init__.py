@@ -1,0 +1,40 @@
+"""Finds what a record tells only in prose: actors and roles, places, dates, other projects.
+
+Real pages often print "Funders" with nothing under it, and say who paid in a sentence. What
+is found here is *derived*: it carries the sentence that it was found in, so that a curator
+can confirm it. What the page states under its headings is never changed or doubled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cybilgraph.mentions.actors import find_participations
+from cybilgraph.mentions.places import find_scopes
+from cybilgraph.mentions.projects import find_relations
+from cybilgraph.mentions.sentences import sentences
+from cybilgraph.mentions.times import find_dates
+from cybilgraph.record import Record
+from cybilgraph.reference import Reference, reference
+
+__all__ = ["derive"]
+
+
+def derive(record: Record, names: Reference | None = None) -> Record:
+    """The record with what its prose says added, each derived; and with findings where a name
+    was nearly that of a known thing, or is of an actor that no list knows.
+    """
+    names = names or reference()
+    told = list(sentences(record, names))
+    record = replace(record, scopes=record.scopes + tuple(find_scopes(record, told, names)))
+    participations, findings = find_participations(record, told, names)
+    dates = find_dates(record, told)
+    return replace(
+        record,
+        start=record.start or dates.get("start"),
+        end=record.end or dates.get("end"),
+        duration=record.duration or dates.get("duration"),
+        participations=record.participations + participations,
+        relations=record.relations + tuple(find_relations(record, told)),
+        findings=record.findings + findings,
+    )

@@ -1,0 +1,95 @@
+"""Who takes part, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.mentions.phrases import ROLES, Phrase, said, says
+from cybilgraph.mentions.sentences import BODY, DEMONYM, NAME, PLACE, Name, Sentence
+from cybilgraph.record import Basis, Named, Participation, Record, Text
+from cybilgraph.reference import Entry, Reference
+from cybilgraph.vocab import rule
+
+#: Sections that tell what changed or where to read more: who acts there may be anyone.
+_SILENT = ("links",)
+#: What the government of a country may be in a project that helps the country.
+_OF_HELPED = ("funder", "beneficiary")
+
+
+def find_participations(
+    record: Record, told: Iterable[Sentence], names: Reference
+) -> tuple[tuple[Participation, ...], tuple[Finding, ...]]:
+    """Participations that sentences tell and headings do not; and what a curator should know of them."""
+    stated = {link.actor.key for link in record.participations}
+    helped = {link.concept.key for link in record.scopes if link.concept.kind == "country"}
+    found: dict[str, dict[str, dict[Sentence, tuple[Entry, float, Name]]]] = {}
+    for sentence in told:
+        for phrase, name in roles(sentence):
+            actor = _acting(name, phrase.says, helped, names)
+            if actor and actor.key not in stated:
+                found.setdefault(actor.key, {}).setdefault(phrase.says, {}).setdefault(
+                    sentence, (actor, phrase.confidence, name)
+                )
+    links, findings = [], []
+    for key, by_role in found.items():
+        known = names.get("actor", key) is not None
+        first, (actor, _, name) = next(iter(next(iter(by_role.values())).items()))
+        if finding := _finding(record, first, name, actor, known):
+            findings.append(finding)
+        for role in _kept(by_role):
+            quotes = by_role[role]
+            printed = Text(actor.name, next(iter(quotes)).text.place)
+            evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence, _) in quotes.items())
+            links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
+    return tuple(links), tuple(findings)
+
+
+def roles(sentence: Sentence) -> Iterator[tuple[Phrase, Name]]:
+    """Roles that phrases give to names; none in a sentence that tells of what is not, or of
+    another project.
+    """
+    if sentence.names and sentence.section not in _SILENT and not says(sentence, "aside"):
+        yield from said(sentence, *ROLES)
+
+
+def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list[str]:
+    """The most telling role of an actor, and both of the first two if both are said."""
+    best = min(by_role, key=ROLES.index)
+    return sorted({best, *(by_role.keys() & set(ROLES[:2]))})
+
+
+def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry | None:
+    """The actor that is named, or the government of the country that is: a country that the
+    project helps pays for it at most, and is not its own supporter.
+    """
+    if actor := name.of("actor"):
+        return actor
+    if name.mark not in (PLACE, DEMONYM):
+        return None
+    country = name.of("country") or name.of("demonym")
+    if country is None or (country.key in helped and role not in _OF_HELPED):
+        return None
+    return names.government(country)
+
+
+def _finding(record: Record, sentence: Sentence, name: Name, actor: Entry, known: bool) -> Finding | None:
+    if name.near:
+        what, message = "near-name", f"{name.near} was taken for {actor.name}."
+        suggestion = f"Write {actor.name}, or add this spelling to the aliases in data/reference."
+    elif not known and name.mark in (BODY, NAME):
+        what, message = "unknown-actor", f"No list of actors has {actor.name}: it became an actor of its own."
+        suggestion = "Add it, or add the name to the aliases of the actor that is meant: data/reference/actors.csv."
+    else:
+        return None
+    place = sentence.text.place
+    return Finding(
+        severity=Severity.INFO,
+        rule=rule(what),
+        message=message,
+        file=record.source.name,
+        line=place.line if place else 0,
+        column=place.column if place else 0,
+        text=sentence.text.text,
+        suggestion=suggestion,
+    )

@@ -1,0 +1,250 @@
+"""The phrases of data/reference/phrases.csv, over sentences whose names are marked.
+
+A row says what a phrase tells of the names in it, and how often a careful reader agrees:
+``confidence`` is the share, on labelled texts, of links found by it that are right.
+
+A phrase begins with words, or with names; so that it is tried only where one of its words, or
+a mark of its kind, stands in the sentence: all words of all phrases are looked for at once.
+``^`` says that it begins the sentence, or the main clause of it; ``before`` is a pattern for
+what must stand in front of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from ahocorasick_rs import AhoCorasick
+
+from cybilgraph.errors import ReferenceDataError
+from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, NAME, PLACE, PROJECT, Name, Sentence
+from cybilgraph.resources import REFERENCE
+
+_ABBREVIATED = r"(?: \([^)]{0,80}\))?"
+# A country that stands where an actor is expected acts by its government.
+_ACTOR = (
+    r"(?:(?:the |its |their |an? )?(?:(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?|"
+    r"a team|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm))"
+    r" (?:of|from|at|within) )?(?:the |its |their )?(?:(?:partner|donor|local|national|regional|implementing) )?"
+    rf"(?:(?:the )?governments? of (?:the )?)?(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
+    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED})"
+)
+_BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
+_PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
+_AND = (
+    r"(?:,? and (?:(?:its|their|the) (?:\w+ )?partners?,? )?| & |,? as well as "
+    r"|,? together with |,? jointly with |,? along with |,? through (?:its |the |their )?)"
+)
+
+
+def _list(one: str) -> str:
+    """One, or several with a last "and": in "Paid by A, B wrote …" B is not one of them; at the
+    end of a sentence or bracket a list may do without it.
+    """
+    return rf"{one}(?:(?:, {one}){{0,14}}{_AND}{one}(?:{_AND}{one})?|(?:, {one}){{1,14}}(?=[.;)]|$))?"
+
+
+#: What stands between braces in a phrase.
+_PARTS = {
+    "actors": rf"(?P<found>{_list(_ACTOR)})",
+    "bodies": rf"(?P<found>{_list(_BODY)})",
+    "helped": rf"(?P<found>{_list(_BODY)})",
+    "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
+    "named": rf"(?P<found>{_list(_BODY.replace(BODY, BODY + NAME))})",
+    "more": rf"(?P<more>{_list(_ACTOR)})",
+    "places": rf"(?P<found>{_list(_PLACE)})",
+    "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
+    "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
+    "adverb": r"(?:\w+ly |also |both |in turn )?",
+    "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
+}
+ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
+RELATIONS = ("part_of", "follows", "related")
+
+
+#: Which marks a part may begin with.
+_MARKS = {
+    "actors": ACTOR + BODY + NAME + PLACE + DEMONYM,
+    "bodies": ACTOR + BODY,
+    "named": ACTOR + BODY + NAME,
+    "helped": ACTOR + BODY,
+    "places": PLACE,
+    "demonyms": DEMONYM,
+    "project": PROJECT,
+}
+#: What may stand in front of the main clause: "In 2018 the", "Funded by A; ".
+_LEAD = re.compile(
+    rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
+    rf"|(?:in|from|since|between|during|after|on|at|through|under|as|jointly) [^,;{ACTOR}{BODY}]{{1,60}} )?"
+    r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
+)
+#: How far back it is looked for what must stand in front.
+_BEFORE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One row: what it says, how sure that is, and the pattern, tried where it may begin."""
+
+    number: int
+    says: str
+    confidence: float
+    pattern: re.Pattern[str]
+    before: re.Pattern[str] | None
+    leads: bool
+    marks: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase found in a sentence, and the names that it tells of."""
+
+    phrase: Phrase
+    start: int
+    end: int
+    names: tuple[Name, ...]
+
+
+@cache
+def phrases() -> tuple[Phrase, ...]:
+    """All phrases in the order of the file: the stronger first.
+
+    Raises ReferenceDataError where one begins with neither words nor names.
+    """
+    with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
+
+
+def _phrase(number: int, row: dict[str, str]) -> Phrase:
+    text = row["phrase"].removeprefix("^")
+    part = re.match(r"{(\w+)}", text)
+    marks = _MARKS.get(part[1], "") if part else ""
+    words = frozenset() if marks else frozenset(_first_words(text.replace("{governments}", "government")))
+    if not marks and not all(len(word) > 1 for word in words):
+        raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} begins with neither words nor names")
+    for name, pattern in _PARTS.items():
+        text = text.replace(f"{{{name}}}", pattern)
+    first, found, rest = text.partition("(?P<found>")
+    text = first + found + rest.replace("(?P<found>", "(?:")  # what a phrase tells of stands first
+    before = re.compile(row["before"]) if row["before"] else None
+    leads = row["phrase"].startswith("^")
+    return Phrase(number, row["says"], float(row["confidence"]), re.compile(text), before, leads, marks, words)
+
+
+def _first_words(pattern: str) -> Iterator[str]:
+    """The words that a pattern may begin with: those of each alternative of its first group."""
+    if pattern.startswith("(?:"):
+        group, rest = _group(pattern)
+        for alternative in _alternatives(group):
+            yield from _first_words(alternative)
+        if rest[:1] in ("?", "*"):
+            yield from _first_words(rest[1:])
+        return
+    literal = re.match(r"[a-z' -]*", pattern)
+    word = literal[0] if literal else ""
+    yield word[:-1] if pattern[len(word) : len(word) + 1] in ("?", "*") else word
+
+
+def _group(pattern: str) -> tuple[str, str]:
+    depth = 0
+    for at, char in enumerate(pattern):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return pattern[3:at], pattern[at + 1 :]
+    raise ReferenceDataError(f"phrases.csv: a bracket is not closed in {pattern[:60]!r}")
+
+
+def _alternatives(group: str) -> Iterator[str]:
+    depth = start = 0
+    for at, char in enumerate(group):
+        depth += (char == "(") - (char == ")")
+        if char == "|" and depth == 0:
+            yield group[start:at]
+            start = at + 1
+    yield group[start:]
+
+
+@cache
+def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[Phrase]]]:
+    """All first words of all phrases, the phrases of each; and the phrases of each first mark."""
+    by_word: dict[str, list[Phrase]] = defaultdict(list)
+    by_mark: dict[str, list[Phrase]] = defaultdict(list)
+    for phrase in phrases():
+        for word in phrase.words:
+            by_word[word].append(phrase)
+        for mark in phrase.marks:
+            by_mark[mark].append(phrase)
+    return AhoCorasick(list(by_word)), list(by_word.values()), by_mark
+
+
+def hits(sentence: Sentence) -> tuple[Hit, ...]:
+    """Every phrase that stands in a sentence, the stronger first."""
+    marked = sentence.marked
+    matcher, by_word, by_mark = _matcher()
+    tried: set[tuple[int, int]] = set()
+    found: list[Hit] = []
+    for index, start, _ in matcher.find_matches_as_indexes(marked, overlapping=True):
+        if not start or not marked[start - 1].isalnum():
+            for phrase in by_word[index]:
+                _try(sentence, phrase, start, tried, found)
+    leads: dict[int, bool] = {}
+    for name in sentence.names:
+        for phrase in by_mark.get(name.mark, ()):
+            if phrase.leads:
+                if name.at not in leads:
+                    leads[name.at] = name.at <= 240 and _LEAD.fullmatch(marked, 0, name.at) is not None
+                if not leads[name.at]:
+                    continue
+            _try(sentence, phrase, name.at, tried, found)
+    return tuple(sorted(found, key=lambda hit: (hit.phrase.number, hit.start)))
+
+
+def _try(sentence: Sentence, phrase: Phrase, start: int, tried: set[tuple[int, int]], found: list[Hit]) -> None:
+    if phrase.leads and not phrase.marks and start:
+        return
+    match = phrase.pattern.match(sentence.marked, start)
+    if match is None or (phrase.number, start) in tried:
+        return
+    tried.add((phrase.number, start))
+    if phrase.before and not phrase.before.search(sentence.marked[max(0, start - _BEFORE) : start]):
+        return
+    names = tuple(name for group in phrase.pattern.groupindex for name in sentence.within(*match.span(group)))
+    found.append(Hit(phrase, start, match.end(), names))
+
+
+def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
+    """What phrases of these kinds say of the names of a sentence. A phrase inside another
+    ("provided by" in "funding was provided by") says nothing of its own.
+    """
+    taken: list[Hit] = []
+    for hit in found_in(sentence):
+        if hit.phrase.says in kinds and not any(_holds(other, hit) for other in taken):
+            taken.append(hit)
+            yield from ((hit.phrase, name) for name in hit.names)
+
+
+def _holds(outer: Hit, inner: Hit) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end and set(outer.names).issuperset(inner.names)
+
+
+def found_in(sentence: Sentence) -> tuple[Hit, ...]:
+    """The hits of a sentence, looked for once."""
+    if sentence.hits is None:
+        sentence.hits = hits(sentence) if sentence.names else ()
+    found: tuple[Hit, ...] = sentence.hits
+    return found
+
+
+def says(sentence: Sentence, kind: str) -> bool:
+    """True where a phrase of this kind stands in the sentence."""
+    return any(hit.phrase.says == kind for hit in found_in(sentence))
+
+
+def spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:
+    """Where phrases of a kind stand in the marked sentence."""
+    return [(hit.start, hit.end) for hit in found_in(sentence) if hit.phrase.says == kind]

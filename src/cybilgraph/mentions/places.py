@@ -1,0 +1,102 @@
+"""Where the project helps; and the themes that its title names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cybilgraph.mentions.actors import roles
+from cybilgraph.mentions.phrases import said, says, spans
+from cybilgraph.mentions.sentences import DEMONYM, PLACE, PLACES, Name, Sentence
+from cybilgraph.record import Basis, Named, Record, Scope, Text
+from cybilgraph.reference import Entry, Reference
+
+#: Sections whose places are those of the project, not those of its results or its links.
+_SECTIONS = ("summary", "aim", "description", "context", "activities")
+#: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
+_NEVER = {("region", "001"), ("region", "053")}
+#: How sure a place is that stands in the title, or alone as an item of a list.
+_IN_TITLE, _LISTED = 0.95, 0.95
+#: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
+_PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
+_ITEM = re.compile(rf"[•*–-]? ?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
+_LANGUAGE = re.compile(r"\bin \Z")
+
+_Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
+
+
+def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Iterator[Scope]:
+    """Places and themes that the prose tells, and headings do not.
+
+    A country is added from a sentence only where neither a heading nor the title names one,
+    for prose compares, remembers and introduces people; a country that is an item of a list
+    is always added, and then those of sentences are not.
+    """
+    stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
+    found: _Found = {}
+    for sentence in told:
+        if sentence.section == "title":
+            for entry in (*_in_title(sentence, names), *sentence.themes):
+                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_TITLE)
+        elif sentence.section in _SECTIONS and _ITEM.fullmatch(sentence.marked):
+            for name in sentence.names:
+                _note(found, sentence, name, _LISTED, names)
+    placed = any(kind == "country" for kind, _ in (*stated, *found))
+    for sentence in told:
+        if sentence.section in _SECTIONS and not _ITEM.fullmatch(sentence.marked):
+            for name, confidence in _places(sentence):
+                _note(found, sentence, name, confidence, names, others_than_country=placed)
+    for (kind, key), quotes in found.items():
+        if (kind, key) not in stated | _NEVER:
+            first, (entry, _) = next(iter(quotes.items()))
+            evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
+            yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
+
+
+def _note(
+    found: _Found,
+    sentence: Sentence,
+    name: Name,
+    confidence: float,
+    names: Reference,
+    others_than_country: bool = False,
+) -> None:
+    for entry in _entries(name, names):
+        key = (entry.kind, entry.key)
+        if key in found or not (others_than_country and entry.kind == "country"):
+            found.setdefault(key, {}).setdefault(sentence, (entry, confidence))
+
+
+def _entries(name: Name, names: Reference) -> Iterator[Entry]:
+    """The places that a name is, or the country that it is of, or is at home in."""
+    for entry in (name.home,) if name.of("actor") else name.entries:
+        if entry is not None and entry.kind == "demonym":
+            entry = names.get("country", entry.key)
+        if entry is not None and entry.kind in PLACES:
+            yield entry
+
+
+def _in_title(sentence: Sentence, names: Reference) -> Iterator[Entry]:
+    elsewhere = [(0, len(sentence.marked))] if says(sentence, "compare") else spans(sentence, "elsewhere")
+    for name in sentence.names:
+        if any(start <= name.at < end for start, end in elsewhere):
+            continue
+        if name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at]):
+            continue
+        yield from _entries(name, names)
+
+
+def _places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
+    """The names that a sentence says the project is for or in."""
+    if not sentence.names or says(sentence, "aside") or says(sentence, "compare"):
+        return
+    elsewhere = spans(sentence, "elsewhere")
+    acting: dict[int, str] = {}
+    for phrase, name in roles(sentence):
+        acting.setdefault(name.at, phrase.says)
+    for phrase, name in said(sentence, "place"):
+        if name.at not in acting and not any(start <= name.at < end for start, end in elsewhere):
+            yield name, phrase.confidence
+    for name in sentence.names:
+        if name.home and acting.get(name.at, "") in ("beneficiary", "partner", "unspecified"):
+            yield name, 0.85

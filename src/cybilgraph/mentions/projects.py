@@ -1,0 +1,28 @@
+"""Other projects that the prose names by their code or their title in quotation marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cybilgraph.mentions.phrases import RELATIONS, said
+from cybilgraph.mentions.sentences import PROJECT, Sentence
+from cybilgraph.record import Basis, Evidence, Named, Record, Relation, Text
+
+
+def find_relations(record: Record, told: list[Sentence]) -> Iterator[Relation]:
+    """What the project is part of, follows, or is related to."""
+    stated = {link.project.key for link in record.relations} | {record.key, record.slug and record.slug.text}
+    found: dict[str, dict[str, list[tuple[Evidence, str]]]] = {}
+    for sentence in told:
+        if PROJECT in sentence.marked:
+            for phrase, name in said(sentence, *RELATIONS):
+                project = name.entries[0]
+                if project.key not in stated:
+                    quote = (sentence.evidence(phrase.confidence), project.name)
+                    found.setdefault(project.key, {}).setdefault(phrase.says, []).append(quote)
+    for key, by_kind in found.items():
+        kind = min(by_kind, key=RELATIONS.index)
+        quotes = by_kind[kind]
+        printed = Text(quotes[0][1], quotes[0][0].place)
+        evidence = tuple(dict.fromkeys(quote for quote, _ in quotes))
+        yield Relation(kind, Named("project", key, printed), Basis.DERIVED, evidence)

@@ -1,0 +1,350 @@
+"""Paragraphs → sentences whose names are marked, so that a phrase never has to know a name.
+
+◆ stands for an actor of the reference data, ◈ for an organisation that they do not know, ◎ for
+another capitalised name, ◇ for a country, region or group, ◬ for what is of a country
+("Kenyan"), ◫ for a project. "The Ministry of Health of Fiji" is one mark, and remembers that it is at home in
+Fiji; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from cybilgraph.record import Evidence, Record, Text
+from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.resources import REFERENCE
+
+ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
+MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
+PLACES = ("country", "region", "group")
+_UNMARKED = str.maketrans(dict.fromkeys(MARKS, "*"))  # a text that has the marks itself
+_SENTENCE = re.compile(
+    r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
+    r"[.!?;]*[”\"’)]*"
+)
+#: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
+_LONGEST = 1500
+
+_WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
+_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|y|et|against|&)"
+_ACTS = re.compile(r" (?:(?:has|have|will) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b")
+_NAMES = re.compile(rf"{_WORD}(?:,? (?:{_LINK} ){{0,3}}{_WORD}){{0,11}}")
+#: A project by its code, or by its title in quotation marks where the text says that it is one.
+_PROJECTS = re.compile(
+    r"(?:(?:GFCE|Cybil) )?(?:(?:project )?code |project )?\b(?P<code>G(?:\d{4}|I-\d{2,3}))\b"
+    r"|(?:project|programme|program|initiative|action|phase)s?,? (?:called |named |titled |entitled )?"
+    r"[“\"‘](?P<title>[^“”\"‘’]{8,150})[”\"’]"
+    r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
+    re.IGNORECASE,
+)
+_APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for (?:the )?")
+_BRACKET = r"(?: \([^)]{0,60}\))?"
+#: "With funding from A, B and C trained …": the comma ends what stands before the subject.
+_FRONTED = re.compile(
+    rf"^(?P<front>(?:thanks to|with|using|through|under|in (?:close )?(?:partnership|cooperation|collaboration) with"
+    rf"|(?:jointly )?\w+ed by|on behalf of|together with)\b[^.;]{{0,120}}?[{MARKS}]),"
+    rf"(?= (?:the )?[{ACTOR}{BODY}]{_BRACKET}(?:, (?:the )?[{ACTOR}{BODY}]{_BRACKET}){{0,6}}"
+    rf"(?:,? and (?:the )?[{ACTOR}{BODY}]{_BRACKET})?"
+    r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
+    re.IGNORECASE,
+)
+_BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
+_OWNED = re.compile(r"['’]s? ")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in a sentence: its mark and where that stands in the marked sentence, the thing, and
+    where the thing is at home. ``near`` is the spelling of a name that was only nearly right.
+    """
+
+    mark: str
+    at: int
+    entries: tuple[Entry, ...]
+    home: Entry | None = None
+    near: str = ""
+
+    def of(self, kind: str) -> Entry | None:
+        """The entry of this kind, if the name has one."""
+        return next((entry for entry in self.entries if entry.kind == kind), None)
+
+
+@dataclass(slots=True, eq=False)
+class Sentence:
+    """A sentence of a section, and the same with its names marked, in small letters and with
+    plain quotation marks. ``hits`` are the phrases in it, once they were looked for.
+    """
+
+    section: str
+    text: Text
+    marked: str
+    names: tuple[Name, ...]
+    themes: tuple[Entry, ...]
+    hits: Any = None
+
+    def evidence(self, confidence: float) -> Evidence:
+        """The sentence as evidence."""
+        return Evidence(self.section, self.text.text, self.text.place, confidence)
+
+    def within(self, start: int, end: int) -> Iterator[Name]:
+        """The names whose mark lies in this part of the marked sentence."""
+        return (name for name in self.names if start <= name.at < end)
+
+
+def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
+    """The sentences of a record: its title, then its narrative sections."""
+    title = [("title", record.title)] if record.title else []
+    for section, paragraph in (*title, *record.narrative()):
+        known = names.mentions(paragraph.text)
+        for start, end in _split(paragraph.text):
+            yield _mark(section, paragraph.part(start, end), start, known, names)
+
+
+def _split(text: str) -> Iterator[tuple[int, int]]:
+    """Where sentences, and parts of them between semicolons, begin and end."""
+    for match in _SENTENCE.finditer(text):
+        start, end = match.span()
+        while start < end:
+            stop = end if end - start <= _LONGEST else text.rfind(" ", start, start + _LONGEST) + 1 or start + _LONGEST
+            piece = text[start:stop]
+            if piece.strip():
+                yield start + len(piece) - len(piece.lstrip()), stop
+            start = stop
+
+
+@dataclass(slots=True)
+class _Span:
+    start: int
+    end: int
+    mark: str
+    entries: tuple[Entry, ...]
+    home: Entry | None = None
+    near: str = ""
+
+
+def _mark(section: str, text: Text, offset: int, known: list[Mention], names: Reference) -> Sentence:
+    words = text.text.translate(_UNMARKED)
+    spans = [
+        _Span(mention.start - offset, mention.end - offset, mark, mention.entries)
+        for mention in known
+        if mention.start - offset >= 0 and mention.end - offset <= len(words) and (mark := _mark_of(mention))
+    ]
+    themes = tuple(
+        entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
+    )
+    if section != "title":  # every word of a title may begin with a capital
+        spans = _with_unknown(words, spans, names)
+    spans = _with_projects(words, _joined(words, spans, names))
+    pieces: list[str] = []
+    marked: list[Name] = []
+    length = last = 0
+    for span in spans:
+        before = words[last : span.start]
+        pieces += before, span.mark
+        length += len(before)
+        marked.append(Name(span.mark, length, span.entries, span.home, span.near))
+        length += 1
+        last = span.end
+    pieces.append(words[last:])
+    return Sentence(section, text, _FRONTED.sub(r"\g<front>;", fold_in_place("".join(pieces))), tuple(marked), themes)
+
+
+def _mark_of(mention: Mention) -> str:
+    if mention.of("actor"):
+        return ACTOR
+    if mention.of("demonym"):
+        return DEMONYM
+    return PLACE if any(map(mention.of, PLACES)) else ""
+
+
+# ---- organisations that no list knows --------------------------------------------------------
+
+
+@cache
+def _vocabulary() -> dict[str, frozenset[str]]:
+    """The words of data/reference/organisation-words.csv, by what they tell."""
+    with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        tells: frozenset(row["word"] for row in rows if row["tells"] == tells)
+        for tells in ("body", "thing", "common", "no")
+    }
+
+
+def _with_unknown(words: str, spans: list[_Span], names: Reference) -> list[_Span]:
+    """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
+    for match in _NAMES.finditer(words):
+        for start, end in _parts(words, *match.span(), spans):
+            inside = [span for span in spans if span.start < end and start < span.end]
+            if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
+                continue
+            if any(span.start <= start and end <= span.end for span in inside):
+                continue
+            mark = _kind(words[start:end], "" if start else words[end:])
+            if mark == BODY or (mark == NAME and not inside):
+                spans = [span for span in spans if span not in inside]
+                spans.append(_unknown(words, start, end, mark, inside, names))
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _is_less(span: _Span, start: int, end: int) -> bool:
+    """True for a short name inside a longer one: "Oxford" in "Oxford Brookes University"."""
+    return start <= span.start and span.end <= end and (span.end - span.start) * 2 < end - start
+
+
+def _parts(words: str, start: int, end: int, spans: list[_Span]) -> Iterator[tuple[int, int]]:
+    """A run of capitalised words parted where each side is a name of its own, without the words
+    that only begin a sentence.
+    """
+    vocabulary = _vocabulary()
+    cuts = [start]
+    for match in _APART.finditer(words, start, end):
+        left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
+        if _are_apart(match[0], left, right) or any(
+            known.mark == ACTOR and match.end() <= known.start < end for known in spans
+        ):
+            yield from _trimmed(words, cuts[-1], match.start(), vocabulary)
+            cuts.append(match.end())
+    yield from _trimmed(words, cuts[-1], end, vocabulary)
+
+
+def _are_apart(between: str, left: str, right: str) -> bool:
+    """True where two names stand beside each other; not in "Ministry of Trade, Industry and
+    Commerce", nor in "Information and Communication Authority".
+    """
+    if not _has_body(left):
+        return not (between.strip() in ("and", "&", "et", "y") and " " not in left and _has_body(right))
+    ministry = left.split(" ", 1)[0] in ("Ministry", "Department", "Office") and not _has_body(right)
+    return not ministry and (_has_body(right) or between.startswith((",", "'", "’")))
+
+
+def _has_body(text: str) -> bool:
+    return any(_is_body(word) for word in text.split())
+
+
+def _is_body(word: str) -> bool:
+    bare = word.strip(",.").removesuffix("'s").removesuffix("’s")
+    return bare in _vocabulary()["body"] or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
+
+
+def _trimmed(words: str, start: int, end: int, vocabulary: dict[str, frozenset[str]]) -> Iterator[tuple[int, int]]:
+    while start < end and (first := words[start:end].split(" ", 1)[0]) and first.strip(",") in vocabulary["no"]:
+        start += len(first) + 1
+        while start < end and re.match(rf"{_LINK} ", words[start:end]):
+            start += words[start:end].index(" ") + 1
+    while start < end and (tail := re.search(rf",? {_LINK}\Z", words[start:end])):
+        end = start + tail.start()
+    while end > start and words[end - 1] in ".,’'/":
+        end -= 1
+    if words[start:end].endswith(("'s", "’s")):
+        end -= 2
+    if end > start:
+        yield start, end
+
+
+def _kind(name: str, after: str) -> str:
+    """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
+    what follows a name that begins the sentence, where any word has a capital.
+    """
+    vocabulary = _vocabulary()
+    head = re.split(r" (?:of|for|on|against|de|des|du|et|y) ", name)[0].split()
+    if _has_body(" ".join(head)) and head[-1] not in vocabulary["thing"]:
+        return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
+    tokens = [token.strip(",") for token in name.split()]
+    if any(token in vocabulary[tells] for token in tokens for tells in ("thing", "common", "no")):
+        return ""
+    if len(name) < 3 or any(map(str.isdigit, name)):
+        return ""
+    if after and len(tokens) == 1 and not name.isupper() and not _ACTS.match(after):
+        return ""
+    return NAME
+
+
+def _unknown(words: str, start: int, end: int, mark: str, inside: list[_Span], names: Reference) -> _Span:
+    """A name of no list, or of one that is spelt nearly so; a country at its end or before it is
+    where it is at home.
+    """
+    name = words[start:end]
+    home = next(
+        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _at_home(words, span, start, end)),
+        None,
+    )
+    if home and (found := names.find("actor", f"{name} of {home.name}")):
+        return _Span(start, end, ACTOR, (found,), home)
+    if found := _near(name, mark, names):
+        kind = PLACE if found.kind in PLACES else ACTOR
+        return _Span(start, end, kind, (found,), home, near=name)
+    return _Span(start, end, mark, (Entry("actor", slug(name), name, (), {}),), home)
+
+
+def _at_home(words: str, span: _Span, start: int, end: int) -> bool:
+    return (span.mark == DEMONYM and span.start == start) or (
+        span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _near(name: str, mark: str, names: Reference) -> Entry | None:
+    if mark == BODY:
+        return names.near("actor", name) if len(name) > 12 else None
+    return names.near("country", name) if len(name) > 5 and " " not in name else None
+
+
+def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]:
+    """Names that belong together made one: "the CERT of Fiji", "Fiji's CERT", "the Fijian CERT";
+    of "the Centre of the University" the Centre; of "the Centre (CfC)" what stands before the bracket.
+    """
+    joined: list[_Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        between = words[last.end : span.start] if last else ""
+        acts = span.mark in (ACTOR, BODY)
+        if last is None:
+            joined.append(span)
+        elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
+            continue
+        elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
+            last.end = span.end
+        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and between in (" of ", " of the "):
+            last.home, last.end = last.home or _country(span), span.end
+        elif (
+            last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
+        ):
+            name = words[last.start : span.end]
+            last.entries = (Entry("actor", slug(name), name, (), {}),)
+            last.home, last.end = _country(span), span.end
+        elif last.mark in (PLACE, DEMONYM) and acts and (_OWNED.fullmatch(between) or between == " "):
+            joined[-1] = _owned(last, span, names)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _owned(owner: _Span, span: _Span, names: Reference) -> _Span:
+    """The name with its owner: "Fiji's Ministry of Health" may be known as that of Fiji."""
+    home = span.home or _country(owner)
+    country = home and names.get("country", home.key)
+    known = country and span.mark == BODY and names.find("actor", f"{span.entries[0].name} of {country.name}")
+    mark, entries = (ACTOR, (known,)) if known else (span.mark, span.entries)
+    return _Span(owner.start, span.end, mark, entries, home, span.near)
+
+
+def _country(span: _Span) -> Entry | None:
+    return span.entries[0] if span.mark in (PLACE, DEMONYM) else None
+
+
+def _with_projects(words: str, spans: list[_Span]) -> list[_Span]:
+    """The spans with those of other projects; names inside a project's title name no actor here."""
+    for match in _PROJECTS.finditer(words) if "G" in words or "“" in words or '"' in words or "‘" in words else ():
+        title = match["title"] or match["named"]
+        key = match["code"].upper() if match["code"] else slug(title)
+        name = match["code"] or title
+        start, end = match.span(next(group for group in ("code", "title", "named") if match[group]))
+        spans = [span for span in spans if span.end <= start or end <= span.start]
+        spans.append(_Span(start, end, PROJECT, (Entry("project", key, name, (), {}),)))
+    return sorted(spans, key=lambda span: span.start)

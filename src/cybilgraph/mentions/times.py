@@ -1,0 +1,87 @@
+"""When the project began and ended, and how long it runs, where only a sentence tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cybilgraph.dates import Period, find_periods, read_duration
+from cybilgraph.mentions.actors import roles
+from cybilgraph.mentions.phrases import ROLES, says
+from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.record import Date, Record, Text
+
+_SECTIONS = ("title", "summary", "description", "aim")
+#: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.
+_ALONE, _LED, _YEAR = 0.95, 0.9, 0.8
+_BOTH = {"start", "end"}
+_LEADS = re.compile(
+    r"(?:\b(?:from|between|during|over|ran|runs|running|lasted|lasts|for|period|duration|dates?|implemented|in|of|covers)"
+    r"(?: of the project)?(?: the)?(?: (?:period|years?|fiscal years?))?(?: from| of)?[:,]? ?|[(\[] ?|^|, )\Z",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(
+    r"\b(?:since|start(?:s|ed|ing)?|began|begins|beginning|launched|kicked off|initiated|commenced)"
+    r"(?: [a-z]+){0,2}? ?(?:in|on|at)? ?\Z",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(
+    r"\b(?:until|till|end(?:s|ed|ing)?|clos(?:es|ed)|conclud(?:es|ed)|finish(?:es|ed)|complet(?:ed|es)|through)"
+    r"(?: [a-z]+){0,2}? ?(?:in|on|by|at)? ?\Z",
+    re.IGNORECASE,
+)
+_YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
+_DURATION = re.compile(
+    r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
+    r"(?P<length>(?:[0-9]{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[ -](?:year|month|week)s?)\b",
+    re.IGNORECASE,
+)
+
+
+def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
+    """The dates among start, end and duration that the record does not state."""
+    found: dict[str, Date] = {}
+    stated = record.start or record.end
+    for sentence in told:
+        if sentence.section not in _SECTIONS or says(sentence, "aside"):
+            continue
+        if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
+            length = read_duration(sentence.text.part(*match.span("length")))
+            if length:
+                found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
+        if stated is None:
+            for period in find_periods(sentence.text):
+                _take(found, sentence, period)
+    return found
+
+
+def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
+    text = sentence.text.text
+    before, after = text[: period.at], text[period.stop :]
+    if period.end is not None:
+        if not found.keys() & _BOTH and _LEADS.search(before):
+            alone = len(text) - (period.stop - period.at) < 4
+            _note(found, sentence, _ALONE if alone else _LED, start=period.start, end=period.end)
+    elif _BEGINS.search(before):
+        _note(found, sentence, _LED, start=period.start)
+    elif _ENDS.search(before):
+        _note(found, sentence, _LED, end=period.start)
+    elif _YEAR_FIRST.search(before) and _stands_alone(before, after) and not found.keys() & _BOTH and _acts(sentence):
+        _note(found, sentence, _YEAR, start=period.start, end=period.start)
+
+
+def _stands_alone(before: str, after: str) -> bool:
+    """True for "In 2018 …" and "… in 2018."; not for "the law of 2018 that"."""
+    return len(before) < 8 or after[:1] in (",", ".", "")
+
+
+def _acts(sentence: Sentence) -> bool:
+    """True where the sentence tells what the project did, and not the history before it."""
+    return any(phrase.says in ROLES[:2] for phrase, _ in roles(sentence))
+
+
+def _note(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:
+    for name, date in dates.items():
+        if date.value:
+            printed = Text(date.printed.text, date.printed.place)
+            found.setdefault(name, replace(date, printed=printed, evidence=(sentence.evidence(confidence),)))

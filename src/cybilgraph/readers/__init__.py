@@ -1,7 +1,8 @@
 """File → Record: one module per family of formats, one table from suffix to reader.
 
 A reader is a function from an ``Input`` to records. It raises ``SourceError`` where the file
-holds no record at all; whatever is odd inside a record becomes a finding of that record.
+holds no record at all, or is damaged behind the records that it has given; whatever is odd
+inside a record becomes a finding of that record.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
+from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.record import Record
@@ -22,6 +24,8 @@ READERS: dict[str, Reader] = {
     ".txt": read_page_text,
     ".text": read_page_text,
     "": read_page_text,
+    ".xml": read_iati,
+    ".iati": read_iati,
 }
 
 

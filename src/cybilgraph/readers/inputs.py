@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +19,7 @@ from cybilgraph.record import Source
 MAX_BYTES = 500_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
+Stream = io.BufferedReader | io.BytesIO
 
 
 @dataclass(frozen=True)
@@ -41,31 +44,43 @@ class Input:
 
     @cached_property
     def content(self) -> bytes:
-        """All bytes. Raises SourceError where they cannot be had or are over the limit."""
-        content = self._read() if self.given is None else self.given
-        if len(content) > MAX_BYTES:
-            raise SourceError(
-                f"{self.name}: larger than {MAX_BYTES:,} bytes",
-                "A project page is a few kilobytes: give one file for each project.",
-            )
-        return content
+        """All bytes of a page. Raises SourceError where they cannot be had or are over its limit."""
+        with self.open(MAX_BYTES, "A project page is a few kilobytes: give one file for each project.") as stream:
+            return stream.read()
 
-    def _read(self) -> bytes:
-        assert self.path is not None
-        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
-            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
+    @contextmanager
+    def open(self, limit: int, hint: str = "Give it in several smaller files.") -> Iterator[Stream]:
+        """The bytes as a stream that can be rewound, for a format whose files are too large to hold.
+
+        Raises SourceError where they cannot be had or are more than ``limit``: then ``hint``
+        says what to do. Also turns what fails while the stream is read into SourceError.
+        """
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            with self._stream() as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(0)
+                if size > limit:
+                    raise SourceError(f"{self.name}: larger than {limit:,} bytes", hint)
+                yield stream
         except OSError as error:
             raise SourceError(
                 f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
             ) from error
 
+    def _stream(self) -> Stream:
+        if self.path is None:
+            return io.BytesIO(self.given or b"")
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
+        return self.path.open("rb")
+
     @cached_property
     def source(self) -> Source:
-        """What a record remembers of its file."""
-        return Source(self.name, hashlib.sha256(self.content).hexdigest())
+        """What a record remembers of its file. Raises SourceError where it cannot be read."""
+        if "content" in self.__dict__:  # of what was read, whatever the file has become since
+            return Source(self.name, hashlib.sha256(self.content).hexdigest())
+        with self.open(sys.maxsize) as stream:
+            return Source(self.name, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:

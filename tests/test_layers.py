@@ -33,6 +33,7 @@ HOMES = {
     "flask": {"web"},
     "granian": {"web"},
     "openpyxl": {"readers", "templates"},
+    "lxml": {"readers"},
     "pyoxigraph": {"engine"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -79,3 +80,29 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(SourceError, match="cannot be read"):
         list(read_input(given))
+
+
+def test_a_large_file_is_streamed_within_the_limit_that_its_reader_sets(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    content = bytes(range(256)) * 4000
+    path.write_bytes(content)
+    given = next(find_inputs([path]))
+    with given.open(2 * MAX_BYTES + 100_000) as stream:
+        assert stream.read(3) == content[:3]
+        stream.seek(0)
+        assert stream.read() == content
+    assert given.source.sha256 == hashlib.sha256(content).hexdigest()
+    with pytest.raises(SourceError, match="larger than 1,000 bytes") as error, given.open(1000, "Cut it."):
+        pass
+    assert error.value.hint == "Cut it."
+    with pytest.raises(SourceError, match="larger than 500,000 bytes"):
+        _ = given.content
+
+
+def test_the_source_is_what_was_read_even_if_the_file_has_changed_since(tmp_path: Path) -> None:
+    path = tmp_path / "page.txt"
+    path.write_bytes(b"first")
+    given = next(find_inputs([path]))
+    assert given.content == b"first"
+    path.write_bytes(b"second")
+    assert given.source.sha256 == hashlib.sha256(b"first").hexdigest()

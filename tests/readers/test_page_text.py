@@ -130,6 +130,7 @@ def test_stated_lists() -> None:
         ("theme", "cybercrime"),
         ("country", "CG"),
         ("country", "KE"),
+        ("region", "002"),
         ("group", "asean"),
     ]
 
@@ -183,7 +184,7 @@ def test_a_subheading_goes_with_its_items() -> None:
 
 def test_an_unknown_label_ends_a_list_of_names() -> None:
     record = read("A project\nCountries:\nIn Africa:\nMali\nWho came along:\nA friend of ours\nSummary\nText.")
-    assert [link.concept.key for link in record.scopes] == ["ML"]
+    assert [link.concept.key for link in record.scopes] == ["ML", "002"]
     assert [part.text for part in record.description] == ["A friend of ours"]
 
 

@@ -1,7 +1,8 @@
 """File → Record: one module per family of formats, one table from suffix to reader.
 
 A reader is a function from an ``Input`` to records. It raises ``SourceError`` where the file
-holds no record at all; whatever is odd inside a record becomes a finding of that record.
+holds no record at all, or is damaged behind the records that it has given; whatever is odd
+inside a record becomes a finding of that record.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.documents import read_json, read_yaml
+from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.tables import read_csv, read_xlsx
@@ -32,6 +34,8 @@ READERS: dict[str, Reader] = {
     ".ndjson": read_json,
     ".yaml": read_yaml,
     ".yml": read_yaml,
+    ".xml": read_iati,
+    ".iati": read_iati,
 }
 
 

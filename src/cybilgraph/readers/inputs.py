@@ -7,10 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 from cybilgraph.errors import SourceError
 from cybilgraph.record import Source
@@ -19,8 +19,7 @@ from cybilgraph.record import Source
 MAX_BYTES = 500_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
-
-OpenFile: TypeAlias = io.BufferedReader | io.BytesIO
+Stream = io.BufferedReader | io.BytesIO
 
 
 @dataclass(frozen=True)
@@ -45,44 +44,43 @@ class Input:
 
     @cached_property
     def content(self) -> bytes:
-        """All bytes of a page. Raises SourceError where they cannot be had or are over the limit."""
-        with self.open(MAX_BYTES, "A project page is a few kilobytes: give one file for each project.") as file:
-            return file.read()
+        """All bytes of a page. Raises SourceError where they cannot be had or are over its limit."""
+        with self.open(MAX_BYTES, "A project page is a few kilobytes: give one file for each project.") as stream:
+            return stream.read()
 
-    def open(self, most: int, hint: str = "Split it into several files.") -> OpenFile:
-        """The file, to be read from its start; the caller closes it.
+    @contextmanager
+    def open(self, limit: int, hint: str = "Give it in several smaller files.") -> Iterator[Stream]:
+        """The bytes as a stream that can be rewound, for a format whose files are too large to hold.
 
-        Raises SourceError where it cannot be had, or holds more than ``most`` bytes.
+        Raises SourceError where they cannot be had or are more than ``limit``: then ``hint``
+        says what to do. Also turns what fails while the stream is read into SourceError.
         """
-        file: OpenFile
-        if self.given is not None:
-            size, file = len(self.given), io.BytesIO(self.given)
-        else:
-            size, file = self._opened()
-        if size > most:
-            file.close()
-            raise SourceError(f"{self.name}: larger than {most:,} bytes", hint)
-        return file
-
-    def _opened(self) -> tuple[int, OpenFile]:
-        assert self.path is not None
-        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
-            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
         try:
-            file = self.path.open("rb")
-            return os.fstat(file.fileno()).st_size, file
+            with self._stream() as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(0)
+                if size > limit:
+                    raise SourceError(f"{self.name}: larger than {limit:,} bytes", hint)
+                yield stream
         except OSError as error:
             raise SourceError(
                 f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
             ) from error
 
+    def _stream(self) -> Stream:
+        if self.path is None:
+            return io.BytesIO(self.given or b"")
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
+        return self.path.open("rb")
+
     @cached_property
     def source(self) -> Source:
-        """What a record remembers of its file."""
-        if "content" in self.__dict__:
+        """What a record remembers of its file. Raises SourceError where it cannot be read."""
+        if "content" in self.__dict__:  # of what was read, whatever the file has become since
             return Source(self.name, hashlib.sha256(self.content).hexdigest())
-        with self.open(sys.maxsize) as file:
-            return Source(self.name, hashlib.file_digest(file, "sha256").hexdigest())
+        with self.open(sys.maxsize) as stream:
+            return Source(self.name, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:

@@ -207,7 +207,7 @@ class Sections:
             if not bulleted:
                 under = ""
             item = _without_bullet(line)
-            self._extend(section.row.name, [replace(item, under=under)])
+            self._extend(section.row.name, [replace(item, under=under or item.under)])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):

@@ -22,7 +22,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
-from cybilgraph.readers.inputs import Input, OpenFile
+from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.text import clean
 from cybilgraph.record import Place, Record
 from cybilgraph.vocab import rule
@@ -142,7 +142,7 @@ def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd:
 # ---- CSV -----------------------------------------------------------------------------------
 
 
-def _encoding(file: OpenFile, given: Input, findings: list[Finding]) -> str:
+def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
     """The encoding of a text that is too long to be decoded at once; the file is at its start again."""
     start = file.read(4)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -272,7 +272,7 @@ def _known_columns(line: str, separator: str) -> int:
 # ---- XLSX ----------------------------------------------------------------------------------
 
 
-def _check_archive(given: Input, file: OpenFile) -> None:
+def _check_archive(given: Input, file: Stream) -> None:
     """What each part unpacks to is told by the archive's directory, and no more is ever unpacked."""
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())

@@ -1,0 +1,269 @@
+"""Reads activity files of the International Aid Transparency Initiative: one record an activity.
+
+IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/.
+What has no field here (budgets, payments, locations, classifications) is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers import iati_codes as codes
+from cybilgraph.readers.inputs import MAX_BYTES, Input
+from cybilgraph.readers.narratives import LANG, Narratives, TooMuch, place
+from cybilgraph.readers.sections import CODE, Section, Sections
+from cybilgraph.readers.xml import Element, elements
+from cybilgraph.record import BY_NAME, Contact, Field, Kind, Record, Text
+from cybilgraph.reference import reference
+from cybilgraph.vocab import rule
+
+_HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
+_ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
+_EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
+
+
+def read_iati(given: Input) -> Iterator[Record]:
+    """The records of a file, one for each activity.
+
+    Raises SourceError where it is no IATI, is empty or too large; where it is damaged, after
+    the records before the damage.
+    """
+    number = 0
+    for element in elements(given, "iati-activities", "iati-activity", _HINT):
+        number += 1
+        activity = _Activity(element, given)
+        if number == 1:
+            activity.check_version()
+        yield activity.record()
+    if not number:
+        raise SourceError(f"{given.name}: there is no activity in this file", _HINT)
+
+
+class _Activity:
+    """Turns the elements of one iati-activity into sections."""
+
+    def __init__(self, element: Element, given: Input) -> None:
+        named = next(element.iterfind("title/narrative"), element)
+        language = element.get(LANG) or element.getparent().get(LANG) or named.get(LANG) or ""
+        self._element = element
+        self._given = given
+        self._findings: list[Finding] = []
+        self._sections = Sections(given, self._findings)
+        self._texts = Narratives(language, MAX_BYTES)
+        self._language = language
+        self._contacts: dict[Contact, Element] = {}
+
+    def check_version(self) -> None:
+        """Another version than 2 has other codes: what it says may be misread."""
+        root = self._element.getparent()
+        version = root.get("version", "").strip()
+        if not version.startswith("2."):
+            self._find(
+                Severity.WARNING,
+                "iati-version",
+                root,
+                version[:40],
+                f"The file says that it is of version {version[:40] or 'unknown'}; it was read as version 2.03.",
+                "Check the dates and roles, or publish the file in version 2.03.",
+            )
+
+    def record(self) -> Record:
+        """The finished record."""
+        try:
+            self._read()
+        except TooMuch:
+            self._find(
+                Severity.VIOLATION,
+                "too-much",
+                self._element,
+                "",
+                f"This activity tells more than the {MAX_BYTES:,} characters of a project: the rest was left out.",
+                "Shorten it, or divide it into several activities.",
+            )
+        record = self._sections.record()
+        if not self._contacts:
+            return record
+        first = next(iter(self._contacts.values()))
+        labels = record.labels | {"contacts": (first.tag, place(first))}
+        return replace(record, contacts=tuple(self._contacts), labels=labels)
+
+    def _read(self) -> None:
+        element, texts = self._element, self._texts
+        for name, label, value in (
+            ("language", "xml:lang", self._language),
+            ("updated", "last-updated-datetime", element.get("last-updated-datetime", "")),
+        ):
+            if lines := texts.text(value, element):
+                self._take(BY_NAME[name], element, lines, label)
+        for child in element:
+            if read := _ELEMENTS.get(child.tag):
+                read(self, child)
+        self._dates()
+        self._places("recipient-country", self._country)
+        self._places("recipient-region", self._region)
+        if element.find("participating-org") is None:
+            for child in element.iterfind("reporting-org"):
+                if child.get("secondary-reporter") not in ("1", "true"):
+                    self._take(Field(codes.UNSPECIFIED, Kind.ACTORS), child, self._organisation(child))
+
+    # One method for each element of an activity.
+
+    def _title(self, child: Element) -> None:
+        self._take(BY_NAME["title"], child, self._texts.name(child))
+
+    def _identifier(self, child: Element) -> None:
+        self._take(BY_NAME["iati"], child, self._texts.name(child))
+
+    def _other_identifier(self, child: Element) -> None:
+        """A code of the portal may stand among the identifiers that an activity has elsewhere."""
+        if (code := self._texts.attribute(child, "ref")) and CODE.fullmatch(code[0].text):
+            self._take(BY_NAME["code"], child, code)
+
+    def _description(self, child: Element) -> None:
+        name = codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
+        self._take(BY_NAME[name], child, self._texts.paragraphs(child))
+
+    def _status(self, child: Element) -> None:
+        name = codes.status(child.get("code", "").strip())
+        self._take(BY_NAME["status"], child, self._texts.text(name, child))
+
+    def _participant(self, child: Element) -> None:
+        """A role that has no field is told by the participation alone."""
+        code = child.get("role", "").strip()
+        role = codes.role(code)
+        name = self._organisation(child)
+        if role == codes.UNSPECIFIED:
+            self._find(
+                Severity.WARNING,
+                "role",
+                child,
+                name[0].text if name else "",
+                f"{code[:40] or 'Nothing'} is no role of the code list OrganisationRole.",
+                "Give 1 (funding), 2 (accountable), 3 (extending) or 4 (implementing).",
+            )
+        if name or role in BY_NAME:
+            self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, name)
+
+    def _organisation(self, child: Element) -> list[Text]:
+        return self._texts.name(child) or self._texts.attribute(child, "ref")
+
+    def _sector(self, child: Element) -> None:
+        """A theme, where the publisher's own sector or tag names one; those of the DAC do not."""
+        if child.get("vocabulary") not in codes.OWN:
+            return
+        names = [*self._texts.name(child), *self._texts.attribute(child, "code")]
+        if theme := next((name for name in names if reference().find("theme", name.text)), None):
+            self._take(BY_NAME["theme"], child, [theme])
+        elif names:
+            self._find(
+                Severity.INFO,
+                "no-theme",
+                child,
+                names[0].text,
+                f"This {child.tag} names no theme of the Cybil Portal, and was passed over.",
+                "Use the name of a theme, or add this name to the aliases in data/reference/themes.csv.",
+            )
+
+    def _contact(self, child: Element) -> None:
+        texts = self._texts
+        names = texts.names(child, "person-name", "organisation", "department")
+        emails = [email.text for email in texts.names(child, "email")]
+        email = next((email for email in emails if _EMAIL.fullmatch(email)), "")
+        notes = [note.text for note in texts.names(child, "job-title", "telephone")]
+        notes += [other for other in emails if other != email]
+        if names or email or notes:
+            contact = Contact(names[0].text if names else "", email, ", ".join(notes), place(child))
+            self._contacts.setdefault(contact, child)
+        for website in child.iterfind("website"):
+            self._link(website)
+
+    def _link(self, child: Element) -> None:
+        """A document or a page."""
+        title = self._texts.names(child, "title")
+        url = self._texts.attribute(child, "url") or ([] if title else self._texts.name(child))
+        line = [replace(title[0], text=f"{title[0].text} <{url[0].text}>")] if title and url else title or url
+        self._take(BY_NAME["links"], child, line)
+
+    def _relation(self, child: Element) -> None:
+        name = codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
+        self._take(BY_NAME[name], child, self._texts.attribute(child, "ref"))
+
+    def _result(self, child: Element) -> None:
+        """One item: its title, and what else is told of it."""
+        kind = child.get("type", "")
+        parts = self._texts.names(child, "title", "description")
+        words = list(dict.fromkeys(part.text for part in parts))
+        joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
+        under = "Impact" if kind == codes.IMPACT else ""
+        items = [replace(part, text=joint.join([words[0], *words[1:]]), under=under) for part in parts[:1]]
+        self._take(BY_NAME[codes.RESULTS.get(kind, codes.RESULT)], child, items)
+
+    # What several elements say together.
+
+    def _dates(self) -> None:
+        for name, kinds in codes.DATES.items():
+            for kind in kinds:
+                found = self._element.find(f"activity-date[@type='{kind}']")
+                if found is not None and (value := found.get("iso-date", "").strip()):
+                    self._take(BY_NAME[name], found, self._texts.text(_ZONE.sub("", value), found))
+                    break
+
+    def _places(self, tag: str, read: Callable[[Element], list[Text]]) -> None:
+        """Places of the activity; where it has none, those of its payments, each once."""
+        row = BY_NAME[tag.removeprefix("recipient-")]
+        found = self._element.findall(tag) or self._element.iterfind(f"transaction/{tag}")
+        once: dict[tuple[str | None, ...], Element] = {}
+        for child in found:
+            once.setdefault((child.get("vocabulary"), child.get("code"), child.findtext("narrative")), child)
+        for child in once.values():
+            self._take(row, child, read(child))
+
+    def _country(self, child: Element) -> list[Text]:
+        code = self._texts.attribute(child, "code")
+        known = [text for text in code if reference().find("country", text.text)]
+        return known or self._texts.name(child) or code
+
+    def _region(self, child: Element) -> list[Text]:
+        code = child.get("code", "").strip()
+        means, name = codes.regions(child.get("vocabulary", "").strip(), code)
+        known = [text for region in means for text in self._texts.text(region, child)]
+        return known or self._texts.name(child) or self._texts.text(name or code, child)
+
+    def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
+        self._sections.take(Section(row, label or child.tag, place(child), lines))
+
+    def _find(self, severity: Severity, name: str, child: Element, words: str, message: str, suggestion: str) -> None:
+        finding = Finding(
+            severity=severity,
+            rule=rule(name),
+            message=message,
+            file=self._given.name,
+            label=child.tag,
+            line=place(child).line,
+            column=place(child).column,
+            text=words,
+            suggestion=suggestion,
+        )
+        self._findings.append(finding)
+
+
+#: Other elements are passed over, or are read together with their like.
+_ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
+    "iati-identifier": _Activity._identifier,
+    "title": _Activity._title,
+    "description": _Activity._description,
+    "other-identifier": _Activity._other_identifier,
+    "activity-status": _Activity._status,
+    "participating-org": _Activity._participant,
+    "contact-info": _Activity._contact,
+    "sector": _Activity._sector,
+    "tag": _Activity._sector,
+    "activity-website": _Activity._link,
+    "document-link": _Activity._link,
+    "related-activity": _Activity._relation,
+    "result": _Activity._result,
+}

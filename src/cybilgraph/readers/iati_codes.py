@@ -1,0 +1,61 @@
+"""Codes of IATI → fields, and names that the reference data know.
+
+IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/codelists/.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+
+from cybilgraph.reference import reference
+from cybilgraph.resources import REFERENCE
+
+#: Code lists DescriptionType, RelatedActivityType and ResultType → fields, and what else there is.
+DESCRIPTIONS, DESCRIPTION = {"1": "summary", "2": "aim"}, "description"
+RELATIONS, RELATION = {"1": "part_of"}, "related"
+RESULTS, RESULT, IMPACT = {"1": "outputs"}, "outcomes", "3"
+#: Code list ActivityDateType: the actual date, else the planned.
+DATES = {"start": ("2", "1"), "end": ("4", "3")}
+#: The vocabularies of sectors and tags that are a publisher's own words.
+OWN = ("98", "99")
+UNSPECIFIED = "unspecified"
+#: Code list ActivityStatus: "Finalisation", the work is done and the accounts are not yet closed.
+_FINALISATION, _CLOSED = "3", "4"
+#: Code list RegionVocabulary.
+_DAC, _M49 = "1", "2"
+
+
+def status(code: str) -> str:
+    """The name of a code of the list ActivityStatus; the code itself where it is none of them."""
+    known = _CLOSED if code == _FINALISATION else code
+    statuses = reference().entries["status"].values()
+    return next((entry.name for entry in statuses if code and entry.row["iati"] == known), code)
+
+
+def role(code: str) -> str:
+    """The role of a code of the list OrganisationRole; ``unspecified`` where it is none of them."""
+    roles = reference().entries["role"].values()
+    return next((entry.key for entry in roles if code and entry.row["iati"] == code), UNSPECIFIED)
+
+
+def regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:
+    """The regions or groups that a code stands for, and its official name.
+
+    Nothing and the empty text where the code is unknown. "South & Central Asia" of the OECD DAC
+    is two regions of UN M49; "States Ex-Yugoslavia unspecified" is none.
+    """
+    if vocabulary == _M49 and (region := reference().get("region", code.zfill(3))):
+        return (region.key,), region.name
+    if vocabulary in ("", _DAC):
+        return _dac().get(code.lstrip("0"), ((), ""))
+    return (), ""
+
+
+@cache
+def _dac() -> dict[str, tuple[tuple[str, ...], str]]:
+    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["code"]: (tuple(part for part in row["means"].split(";") if part), row["name"])
+            for row in csv.DictReader(file)
+        }

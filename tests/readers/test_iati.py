@@ -1,0 +1,484 @@
+"""IATI activity files: the sample field by field, page text's equal, codes, damage, hostile input."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.describe import describe
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Severity
+from cybilgraph.mentions import derive
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import xml as xml_reader
+from cybilgraph.readers.iati import read_iati
+from cybilgraph.record import LeftBlank, Place, Record
+from cybilgraph.reference import reference
+from cybilgraph.resources import REFERENCE
+from tests.conftest import SAMPLES
+
+SAMPLE = SAMPLES / "formats" / "iati.xml"
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def wrapped(*activities: str, attributes: str = 'version="2.03"') -> str:
+    return f"{HEAD}<iati-activities {attributes}>\n{''.join(activities)}</iati-activities>\n"
+
+
+def activity(content: str, number: int = 0) -> str:
+    return (
+        f'<iati-activity xml:lang="en">\n<iati-identifier>XM-{number}</iati-identifier>\n'
+        f"<title><narrative>Project {number}</narrative></title>\n{content}</iati-activity>\n"
+    )
+
+
+def read(content: str | bytes) -> list[Record]:
+    return list(read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())))
+
+
+def one(content: str) -> Record:
+    [record] = read(wrapped(activity(content)))
+    return record
+
+
+def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
+    """What is read of a damaged file, and the error at its end. No input takes long."""
+    records: list[Record] = []
+    start = time.perf_counter()
+    error = None
+    try:
+        for record in read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())):
+            records.append(record)  # noqa: PERF402
+    except SourceError as caught:
+        error = caught
+        assert caught.what.startswith("iati.xml: ")
+        assert caught.hint
+    assert time.perf_counter() - start < 2
+    return records, error
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Record]:
+    return list(read_input(next(find_inputs([SAMPLE]))))
+
+
+def keys(record: Record) -> list[tuple[str, str]]:
+    return [(link.concept.kind, link.concept.key) for link in record.scopes]
+
+
+def roles(record: Record) -> list[tuple[str, str]]:
+    return [(link.role, link.actor.key) for link in record.participations]
+
+
+def test_an_activity_field_by_field(sample: list[Record]) -> None:
+    record = sample[0]
+    assert record.title
+    assert (record.title.text, record.title.place) == ("Cyber Resilience in the Caribbean", Place(11))
+    assert record.code
+    assert record.key == record.code.text == "G0991"
+    assert record.iati
+    assert record.iati.text == "GB-GOV-99-400100"
+    assert record.status
+    assert record.status.key == "finished"
+    assert record.start
+    assert record.end
+    assert (record.start.value, record.end.value) == ("2019-04-01", "2022-03-31")
+    assert roles(record) == [
+        ("funder", "fcdo"),
+        ("implementer", "oas"),
+        ("implementer", "xm-invented-1"),
+        ("accountable", "uk-home-office"),
+    ]
+    assert keys(record) == [("theme", "cybercrime"), ("country", "BZ"), ("country", "JM"), ("region", "029")]
+    [contact] = record.contacts
+    assert (contact.name, contact.email) == ("A. Example", "a.example@example.org")
+    assert contact.note == "Adviser, +44 20 0000 0000"
+    assert [part.text for part in record.summary] == [
+        "The project helps national teams in the Caribbean to answer incidents, and to learn from each other.",
+        "It began with a study of needs & means.",
+    ]
+    assert record.summary[0].at(record.summary[0].text.index("to learn")) == Place(15, 9)
+    assert record.summary[1].place == Place(17, 9)
+    assert [part.text for part in record.aim] == ["To shorten the time between an incident and its answer."]
+    assert [part.text for part in record.description] == ["National incident response teams and their ministries."]
+    assert [item.text for item in record.outputs] == [
+        "Twelve analysts trained: In two courses, in Kingston and Belmopan."
+    ]
+    assert [(item.text, item.under) for item in record.outcomes] == [
+        ("Teams answer incidents within a day.", ""),
+        ("Less harm by cybercrime", "Impact"),
+    ]
+    assert [(link.text, link.url) for link in record.links] == [
+        ("https://example.org/cyber", "https://example.org/cyber"),
+        ("Annual review", "https://example.org/review.pdf"),
+        ("https://example.org/project", "https://example.org/project"),
+    ]
+    assert [(link.kind, link.project.printed.text) for link in record.relations] == [
+        ("part_of", "GB-GOV-99-400000"),
+        ("related", "GB-GOV-99-400101"),
+    ]
+    assert record.updated
+    assert (record.updated.text, record.language.text) == ("2023-05-31", "en")
+    assert record.source.sha256 == hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
+
+
+def test_an_activity_that_tells_its_places_by_its_payments(sample: list[Record]) -> None:
+    record = sample[1]
+    assert record.language.text == "fr"
+    assert keys(record) == [("country", "SN"), ("region", "011"), ("region", "states-ex-yugoslavia-unspecified")]
+    assert roles(record) == [("unspecified", "organisation-inventee")]
+    assert record.scopes[0].concept.printed.place == Place(104)
+    assert record.start
+    assert record.start.value == "2022-01-15"
+
+
+def test_what_is_odd_is_kept_and_told_with_its_line() -> None:
+    report = pipeline.check(SAMPLE)
+    assert report.unread == 0
+    told = {(finding.rule.partition("#")[2], finding.line): finding for finding in report.findings}
+    for name, line in (
+        ("region-type", 99),
+        ("role", 119),
+        ("status-list", 120),
+        ("date-form", 121),
+        ("country-type", 122),
+        ("no-theme", 63),
+    ):
+        assert (name, line) in told
+    assert told["status-list", 120].label == "activity-status"
+    assert told["country-type", 122].text == "Ruritania"
+
+
+def test_an_empty_participant_is_a_funder_left_blank(sample: list[Record]) -> None:
+    assert sample[2].left_blank == (LeftBlank("funder", "participating-org"),)
+    assert roles(sample[2]) == [("unspecified", "somebody-else")]
+
+
+def test_a_project_reads_equal_from_page_text_and_from_iati() -> None:
+    page = """Strategy for Belize
+Cybil code: G0992
+Status: Ongoing
+From: 2018-04-01
+To: 2020-03-31
+Funders
+European Union
+An Unheard-of Fund
+Implementors
+Organization of American States
+Countries
+Belize
+Jamaica
+Contact
+A. Example
+a.example@example.org
+Project manager
++44 20 0000 0000
+Summary
+Belize writes a strategy.
+
+It is the first.
+Aim
+To have one.
+Outcomes
+The strategy was passed.
+Outputs
+  • A draft
+Other website links
+The strategy <https://example.org/strategy>
+"""
+    iati = """<title><narrative>Strategy for Belize</narrative></title>
+<description type="1"><narrative>Belize writes a strategy.
+
+It is the first.</narrative></description>
+<description type="2"><narrative>To have one.</narrative></description>
+<participating-org role="4"><narrative>Organization of American States</narrative></participating-org>
+<participating-org role="1"><narrative>An Unheard-of Fund</narrative></participating-org>
+<participating-org role="1"><narrative>European Union</narrative></participating-org>
+<other-identifier ref="G0992" type="A9"/><activity-status code="2"/>
+<activity-date type="4" iso-date="2020-03-31"/><activity-date type="2" iso-date="2018-04-01"/>
+<contact-info><person-name><narrative>A. Example</narrative></person-name>
+<job-title><narrative>Project manager</narrative></job-title><telephone>+44 20 0000 0000</telephone>
+<email>a.example@example.org</email></contact-info>
+<recipient-country code="JM"/><recipient-country code="BZ"/>
+<document-link url="https://example.org/strategy"><title><narrative>The strategy</narrative></title></document-link>
+<result type="1"><title><narrative>A draft</narrative></title></result>
+<result type="2"><title><narrative>The strategy was passed.</narrative></title></result>"""
+    [from_page] = read_input(Input("page.txt", given=page.encode()))
+    [from_iati] = read(wrapped(f'<iati-activity xml:lang="en">{iati}</iati-activity>'))
+    assert from_iati == from_page
+    assert derive(from_iati) == derive(from_page)
+    assert not from_iati.findings
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [("1", "planned"), ("2", "ongoing"), ("3", "finished"), ("4", "finished"), ("5", "cancelled"), ("6", "suspended")],
+)
+def test_every_status_of_the_code_list(code: str, key: str) -> None:
+    record = one(f'<activity-status code="{code}"/>')
+    assert record.status
+    assert (record.status.key, record.status.known) == (key, True)
+
+
+@pytest.mark.parametrize(("dates", "start"), [("12", "2020"), ("21", "2020"), ("1", "2019"), ("", None)])
+def test_the_actual_date_wins_over_the_planned(dates: str, start: str | None) -> None:
+    years = {"1": "2019", "2": "2020"}
+    record = one("".join(f'<activity-date type="{kind}" iso-date="{years[kind]}-01-01"/>' for kind in dates))
+    assert (record.start and record.start.value[:4]) == start
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('vocabulary="1" code="298"', [("region", "002")]),
+        ('code="298"', [("region", "002")]),
+        ('vocabulary="2" code="2"', [("region", "002")]),
+        ('code="689"', [("region", "034"), ("region", "143")]),
+        ('code="589"', [("group", "middle-east")]),
+        ('code="998"', [("region", "001")]),
+        ('code="089"', [("region", "150")]),
+        ('vocabulary="99" code="x"', [("region", "x")]),
+    ],
+)
+def test_codes_of_regions(attributes: str, expected: list[tuple[str, str]]) -> None:
+    assert keys(one(f"<recipient-region {attributes}/>")) == expected
+
+
+def test_every_region_of_the_dac_is_known_here_or_left_open() -> None:
+    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 26
+    for code in (row["code"] for row in rows):
+        found = one(f'<recipient-region code="{code}"/>').scopes
+        assert found
+        assert code == "88" or all(link.concept.known for link in found)
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ('<narrative>A</narrative><narrative xml:lang="en">B</narrative>', "A"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="EN">B</narrative>', "B"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="en-GB">B</narrative>', "B"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="es">B</narrative>', "A"),
+        ("<narrative> </narrative><narrative>B</narrative>", "B"),
+        ("<narrative><![CDATA[A & <b>]]></narrative>", "A & <b>"),
+        ("<narrative>A<!-- not --> B&#160;C\n  D</narrative>", "A B C D"),
+        ("A", "A"),
+    ],
+)
+def test_the_narrative_in_the_language_of_the_activity(title: str, text: str) -> None:
+    [record] = read(wrapped(f'<iati-activity xml:lang="en"><title>{title}</title></iati-activity>'))
+    assert record.title
+    assert record.title.text == text
+
+
+def test_paragraphs_and_list_items_are_kept_apart_and_wrapped_lines_are_not() -> None:
+    long = "This line is as long as the width of an editor would allow it to"
+    record = one(
+        f"<description><narrative>Background\n{long}\nBelize be.\n\nIt has:\n- one,\n- two.</narrative></description>"
+    )
+    assert [part.text for part in record.summary] == [
+        "Background",
+        f"{long} Belize be.",
+        "It has:",
+        "- one,",
+        "- two.",
+    ]
+
+
+def test_another_version_is_told_once() -> None:
+    records = read(wrapped(activity("", 1), activity("", 2), attributes='version="1.05"'))
+    assert [[finding.line for finding in record.findings] for record in records] == [[2], []]
+    assert records[0].findings[0].severity is Severity.WARNING
+
+
+def test_an_address_that_is_no_web_page_is_no_link() -> None:
+    [link] = one(
+        '<document-link url="javascript:alert(1)"><title><narrative>A</narrative></title></document-link>'
+    ).links
+    assert (link.text, link.url) == ("A <javascript:alert(1)>", "")
+
+
+def test_a_result_of_another_kind_and_elements_of_others_lose_nothing() -> None:
+    record = one('<result type="9"><title><narrative>A</narrative></title></result><x:y xmlns:x="urn:x">z</x:y>')
+    assert [item.text for item in record.outcomes] == ["A"]
+
+
+def test_records_are_described_and_found_by_the_pipeline(sample: list[Record]) -> None:
+    for record in sample:
+        assert any("iatiIdentifier" in line for line in describe(derive(record)))
+    with_accountable = describe(sample[0])
+    assert any("participation/uk-home-office/accountable" in line for line in with_accountable)
+
+
+# Damage, and input that means harm.
+
+BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};" * 10}">' for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"  \n ", "no XML"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "no XML"),
+        ("Strategy for Belize\nSummary\nText.", "no XML"),
+        ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "first element is html"),
+        ('<rss version="2.0"><channel/></rss>', "first element is rss"),
+        ('<iati-organisations version="2.03"/>', "first element is iati-organisations"),
+        ('<iati-activities xmlns="urn:x"/>', "first element is iati-activities"),
+        ('<iati-activities version="2.03"/>', "no activity"),
+        ('<iati-activities version="2.03">', "damaged"),
+        (f"<!DOCTYPE x [{BOMB}]><iati-activities><iati-activity>&e9;</iati-activity></iati-activities>", "DOCTYPE"),
+        (f'<!DOCTYPE x [{BOMB}]><iati-activities version="&e9;"/>', "no XML"),
+        (
+            f'<!DOCTYPE x [<!ENTITY a "{"a" * 200_000}">]><iati-activities>{"&a;" * 200_000}</iati-activities>',
+            "DOCTYPE",
+        ),
+        ("<!DOCTYPE x [<!ENTITY % a \"<!ENTITY b SYSTEM 'file:///etc/passwd'>\">%a;]><iati-activities/>", "DOCTYPE"),
+        ('<!DOCTYPE iati-activities SYSTEM "file:///etc/passwd"><iati-activities/>', "DOCTYPE"),
+        (wrapped("<iati-activity>" + "<a>" * 300_000), "damaged"),
+        ("<a>" * 300_000, "first element is a"),
+        (f"<!--{'-a' * 1_000_000}--><iati-activities/>", "no XML"),
+        ('<?xml version="1.0" encoding="UTF-16"?><iati-activities/>', "no XML"),
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "no XML"),
+        ("<iati-activities " + "".join(f" a{n}='1'" for n in range(200_000)) + "/>", "no"),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_what_is_no_iati_says_why(content: str | bytes, says: str) -> None:
+    records, error = salvaged(content)
+    assert not records
+    assert error
+    assert says in error.what
+    assert len(error.what) < 400
+
+
+def test_no_file_is_read_that_the_input_names(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret words", encoding="utf-8")
+    include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" parse="text" href="{secret.as_uri()}"/>'
+    text = "<title><narrative>A &e; </narrative></title>"
+    entity = f'<!DOCTYPE x [<!ENTITY e SYSTEM "{secret.as_uri()}">]>'
+    records, error = salvaged(f"{entity}<iati-activities><iati-activity>{text}</iati-activity></iati-activities>")
+    assert not records
+    assert error
+    assert "secret words" not in str(error)
+    records, error = salvaged(wrapped(activity(f"<description><narrative>B {include}</narrative></description>")))
+    assert error is None
+    assert "secret words" not in repr(records)
+
+
+def test_an_entity_that_was_never_declared_ends_the_file_there() -> None:
+    records, error = salvaged(wrapped(activity("", 1), activity("<description>&nbsp;</description>", 2)))
+    assert len(records) == 1
+    assert error
+    assert "line 10" in error.what
+    assert "1 × iati-activity before it" in error.what
+
+
+def test_a_cut_file_gives_what_stands_before_the_cut() -> None:
+    whole = wrapped(*(activity("<description>Text.</description>", number) for number in range(50))).encode()
+    ends = [at for at in range(len(whole)) if whole.startswith(b"</iati-activity>", at)]
+    for cut in range(1, len(whole) - 2, len(whole) // 20):
+        records, error = salvaged(whole[:cut])
+        assert error
+        assert len(records) == sum(end + len(b"</iati-activity>") <= cut for end in ends)
+    assert len(read(whole)) == 50
+
+
+def test_the_records_before_the_damage_stay_in_the_report(tmp_path: Path) -> None:
+    (tmp_path / "cut.xml").write_text(wrapped(activity("", 1), activity("", 2))[:-60], encoding="utf-8")
+    report = pipeline.check(tmp_path)
+    assert (report.records, report.unread) == (1, 1)
+    [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
+    assert "damaged: line " in finding.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+def test_the_encoding_that_a_file_declares(encoding: str) -> None:
+    declared = encoding.removesuffix("-sig")
+    text = wrapped(activity("<description>Côte d'Ivoire</description>")).replace("UTF-8", declared)
+    [record] = read(text.encode(encoding))
+    assert record.summary[0].text == "Côte d'Ivoire"
+
+
+def test_a_wrong_encoding_is_damage_with_its_line() -> None:
+    records, error = salvaged(
+        wrapped(activity("", 1), activity("<description>Côte</description>", 2)).encode("latin-1")
+    )
+    assert len(records) == 1
+    assert error
+    assert "line 10" in error.what
+
+
+def test_a_giant_text_is_damage() -> None:
+    records, error = salvaged(wrapped(activity("", 1), activity(f"<description>{'x' * 30_000_000}</description>", 2)))
+    assert len(records) == 1
+    assert error
+    assert "damaged" in error.what
+
+
+def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xml_reader, "MAX_ELEMENT", 500_000)
+    records, error = salvaged(wrapped(activity("", 1), activity("<budget/>" * 100_000, 2), activity("", 3)))
+    assert len(records) == 1
+    assert error
+    assert "larger than 500,000 bytes" in error.what
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<description><narrative>" + "a b " * 200_000 + "</narrative></description>",
+        "<description><narrative>" + "a\n" * 400_000 + "</narrative></description>",
+        '<participating-org role="1"><narrative>Abcdef</narrative></participating-org>' * 50_000,
+        "<contact-info><email>a</email></contact-info>" * 100_000,
+        '<sector vocabulary="99" code="a"/>' * 100_000,
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_an_activity_that_tells_too_much_is_cut_and_its_neighbours_are_not(content: str) -> None:
+    records, error = salvaged(wrapped(activity(content, 1), activity("", 2)))
+    assert error is None
+    assert len(records) == 2
+    [finding] = [finding for finding in records[0].findings if finding.rule.endswith("#too-much")]
+    assert (finding.severity, finding.line) == (Severity.VIOLATION, 3)
+    assert records[0].title
+    assert not records[1].findings
+
+
+def test_activities_inside_activities_are_none() -> None:
+    records, error = salvaged(wrapped(activity(activity("<description>Inner</description>", 2), 1), activity("", 3)))
+    assert error is None
+    assert [record.iati and record.iati.text for record in records] == ["XM-1", "XM-3"]
+
+
+def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> None:
+    reference()
+
+    def peak(number: int) -> int:
+        path = tmp_path / f"{number}.xml"
+        with path.open("w", encoding="utf-8") as file:
+            file.write(wrapped()[: -len("</iati-activities>\n")])
+            file.writelines(activity("<description>Text.</description>", at) for at in range(number))
+            file.write("</iati-activities>")
+        tracemalloc.start()
+        assert sum(1 for _ in records(path)) == number
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    def records(path: Path) -> Iterator[Record]:
+        return read_iati(next(find_inputs([path])))
+
+    peak(10)
+    assert peak(3000) < peak(300) + 100_000

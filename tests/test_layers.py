@@ -31,7 +31,7 @@ HOMES = {
     "filelock": {"release"},
     "flask": {"web"},
     "granian": {"web"},
-    "pyoxigraph": {"engine"},
+    "pyoxigraph": {"engine", "readers"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},
     "rdflib": {"", "validation", "web"},

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.readers.rdf import read_rdf
+from cybilgraph.readers.rdf_graph import SYNTAXES
 from cybilgraph.record import Record
 
 __all__ = ["READERS", "Input", "find_inputs", "read_input"]
@@ -22,6 +24,7 @@ READERS: dict[str, Reader] = {
     ".txt": read_page_text,
     ".text": read_page_text,
     "": read_page_text,
+    **dict.fromkeys(SYNTAXES, read_rdf),
 }
 
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from cybilgraph.errors import SourceError
 from cybilgraph.record import Source
@@ -50,13 +52,31 @@ class Input:
             )
         return content
 
+    def open(self, limit: int) -> BinaryIO:
+        """The bytes as a stream, for a reader with a limit of its own.
+
+        Raises SourceError where they cannot be had or are over the limit.
+        """
+        if self.given is not None:
+            file: BinaryIO = BytesIO(self.given)
+        else:
+            file = self._open()
+        if file.seek(0, os.SEEK_END) > limit:
+            file.close()
+            raise SourceError(f"{self.name}: larger than {limit:,} bytes", "Give its records in several files.")
+        file.seek(0)
+        return file
+
     def _read(self) -> bytes:
+        with self._open() as file:
+            return file.read(MAX_BYTES + 1)
+
+    def _open(self) -> BinaryIO:
         assert self.path is not None
         if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
             raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            return self.path.open("rb")
         except OSError as error:
             raise SourceError(
                 f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."

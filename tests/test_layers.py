@@ -34,7 +34,7 @@ HOMES = {
     "granian": {"web"},
     "openpyxl": {"readers", "templates"},
     "lxml": {"readers"},
-    "pyoxigraph": {"engine"},
+    "pyoxigraph": {"engine", "readers"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},
     "rdflib": {"", "validation", "web"},

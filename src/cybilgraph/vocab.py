@@ -67,7 +67,7 @@ SKOS = Vocabulary(
         *("inScheme", "topConceptOf", "broader", "closeMatch", "member"),
     ),
 )
-FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("primaryTopic", "homepage"))
+FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
 PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom"))

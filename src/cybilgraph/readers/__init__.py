@@ -14,6 +14,8 @@ from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.readers.rdf import read_rdf
+from cybilgraph.readers.rdf_graph import SYNTAXES
 from cybilgraph.readers.tables import read_csv, read_xlsx
 from cybilgraph.record import Record
 
@@ -36,6 +38,7 @@ READERS: dict[str, Reader] = {
     ".yml": read_yaml,
     ".xml": read_iati,
     ".iati": read_iati,
+    **dict.fromkeys(SYNTAXES, read_rdf),
 }
 
 

@@ -37,6 +37,8 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
     r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
 )
+#: A paragraph is wrapped into fewer lines.
+_WRAPPED_MOST = 200
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 
@@ -58,18 +60,30 @@ def _unwrapped(lines: list[Text]) -> Iterator[Text]:
     """Lines that an editor has wrapped, put together: the line breaks off in the middle of a
     sentence, and the next goes on with a small letter.
     """
-    whole: Text | None = None
+    whole: list[Text] = []
     for line in lines:
-        if whole is not None and _goes_on(whole, line):
-            assert line.place
-            start = len(whole.text) + 1
-            whole = replace(whole, text=f"{whole.text} {line.text}", breaks=(*whole.breaks, (start, line.place)))
+        if whole and len(whole) < _WRAPPED_MOST and _goes_on(whole[-1], line):
+            whole.append(line)
             continue
-        if whole is not None:
-            yield whole
-        whole = line
-    if whole is not None:
-        yield whole
+        if whole:
+            yield _joined(whole)
+        whole = [line]
+    if whole:
+        yield _joined(whole)
+
+
+def _joined(lines: list[Text]) -> Text:
+    if len(lines) == 1:
+        return lines[0]
+    breaks: list[tuple[int, Place]] = []
+    start = 0
+    for line in lines:
+        assert line.place
+        if start:
+            breaks.append((start, line.place))
+        breaks += ((start + at, place) for at, place in line.breaks)
+        start += len(line.text) + 1
+    return replace(lines[0], text=" ".join(line.text for line in lines), breaks=tuple(breaks))
 
 
 def _goes_on(line: Text, following: Text) -> bool:

@@ -1,0 +1,169 @@
+"""Reads RDF of our own ontology, in any syntax: the inverse of ``describe``.
+
+What ``describe`` writes comes back as an equal record, links with basis and evidence. What
+partners write by hand may say less: a direct link with no node that tells how it is known is
+stated; an actor or a place may be a name, or a node with one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cybilgraph.errors import SourceError
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.rdf_graph import Graph, Term, read_graphs
+from cybilgraph.readers.rdf_links import BY_TERM, read_links
+from cybilgraph.readers.rdf_values import read_values
+from cybilgraph.readers.rdf_view import NOWHERE, View, own
+from cybilgraph.readers.sections import CODE, Section
+from cybilgraph.record import FIELDS, Kind, LeftBlank, Record, Source, Text
+from cybilgraph.reference import slug
+from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, short, thing
+from cybilgraph.vocab import record as record_iri
+
+#: What is said of a thing that is only mentioned.
+_NAMES = {RDF.type, SKOS.prefLabel, RDFS.label}
+#: Identity of a page without code and title: made from the checksum of the page.
+_STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
+
+
+def read_rdf(given: Input) -> Iterator[Record]:
+    """The records of a file: of its named graphs, which are earlier captures, then of the present.
+
+    Raises SourceError where the file is no RDF, or has no project.
+    """
+    source, graphs = read_graphs(given)
+    found = False
+    for graph in graphs:
+        for project, about in _projects(graph).items():
+            found = True
+            yield _record(View(given, graph), project, about, source)
+    if not found:
+        raise SourceError(
+            f"{given.name}: no project in it",
+            f"A project is of the class <{CYB.Project}>; cybilgraph convert shows how one looks.",
+        )
+
+
+def _projects(graph: Graph) -> dict[str, list[str]]:
+    """Each project of which something is said, and the nodes of its records."""
+    about: dict[str, list[str]] = {}
+    typed: set[str] = set()
+    for subject in graph.subjects:
+        predicates = graph.predicates(subject)
+        if FOAF.primaryTopic in predicates:
+            for topic in graph.values(subject, FOAF.primaryTopic):
+                if isinstance(topic, str) and (own(topic) or CYB.Record in graph.values(subject, RDF.type)):
+                    about.setdefault(topic, []).append(subject)
+        if RDF.type in predicates and CYB.Project in graph.values(subject, RDF.type):
+            typed.add(subject)
+            about.setdefault(subject, [])
+        elif (found := own(subject)) and found[0] == "project":
+            about.setdefault(subject, [])
+    for project, records in about.items():
+        if (found := own(project)) and (record := record_iri(found[1])) not in records and graph.predicates(record):
+            records.append(record)
+    # What another project calls its relation is no record, until more is said of it than a name.
+    return {
+        project: records
+        for project, records in about.items()
+        if records or graph.predicates(project) - ({RDF.type} if project in typed else _NAMES)
+    }
+
+
+def _record(view: View, project: str, about: list[str], source: Source) -> Record:
+    """One project's record."""
+    nodes = [*about, project]
+    for node in nodes:
+        view.visit(node)
+        for predicate in (PROV.wasDerivedFrom, FOAF.primaryTopic):  # this file is the source now
+            view.graph.values(node, predicate)
+    stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language))), "")
+    view.language = (stated or _spoken(view, project)).lower()
+    sections = view.sections()
+    for row in FIELDS:
+        texts: list[str] = []
+        if row.kind is Kind.VALUE:
+            texts = [view.text(project, row.term) or (view.name(project) if row.name == "title" else "")]
+        elif row.name == "language":
+            texts = [view.language if stated or view.language != "en" else ""]
+        elif row.kind is Kind.RECORD:
+            texts = [_of_record(view, node, row.term) for node in nodes]
+        if text := next(filter(None, texts), ""):
+            sections.take(Section(row, short(row.term), NOWHERE, [Text(text)]))
+    links = read_links(view, project)
+    record = replace(
+        sections.record(),
+        source=source,
+        left_blank=tuple(_left_blank(view, nodes)),
+        **read_values(view, project),
+        **links,
+    )
+    record = _identified(view, record, project, nodes)
+    return replace(record, findings=tuple(view.tell()))
+
+
+def _spoken(view: View, project: str) -> str:
+    """The language of the title, where the record tells none."""
+    titles = view.graph.values(project, DCTERMS.title)
+    languages = [language for title in titles if (language := getattr(title, "language", None))]
+    return "en" if "en" in languages or not languages else str(languages[0])
+
+
+def _of_record(view: View, node: str, predicate: str) -> str:
+    """A literal, or an address; others of either are told of."""
+    first, *rest = view.values(node, predicate) or [""]
+    for other in rest[:1]:
+        view.leave(predicate, other)
+    return " ".join(_plain(first).split())
+
+
+def _plain(term: Term) -> str:
+    return term if isinstance(term, str) else term.value
+
+
+def _left_blank(view: View, nodes: list[str]) -> Iterator[LeftBlank]:
+    for node in nodes:
+        for term in view.values(node, CYB.leftBlank):
+            if isinstance(term, str) and (row := BY_TERM.get(term)):
+                yield LeftBlank(row.name, short(term))
+            else:
+                view.leave(CYB.leftBlank, term)
+
+
+def _identified(view: View, record: Record, project: str, nodes: list[str]) -> Record:
+    """The record with the identity that its IRI tells, where its code does not tell another."""
+    found = own(project)
+    if found is None or found[0] != "project":
+        if project.startswith(("_:", BASE)):
+            return record
+        address = record.address or Text(project)
+        if record.key.startswith("untitled-"):
+            record = replace(record, slug=Text(slug(project)))
+        return replace(record, address=address)
+    key = found[1]
+    if record.key == key:
+        return record
+    if (stand_in := _STAND_IN.fullmatch(key)) and record.key.startswith("untitled-"):
+        return replace(record, source=_checked(view, record.source, nodes, stand_in[1]))
+    if CODE.fullmatch(key) and record.code is None:
+        return replace(record, code=Text(key))
+    if record.code is None and not view.graph.values(project, CYB.slug):
+        return replace(record, slug=Text(key))
+    view.find("other-key", f"This project is named by its code or slug, as {thing('project', record.key)}.", project)
+    return record
+
+
+def _checked(view: View, source: Source, nodes: list[str], start: str) -> Source:
+    """The source with the checksum of the page that the record was made from: without code and
+    title it is all that the project has for a name.
+    """
+    for node in nodes:
+        for page in view.graph.values(node, PROV.wasDerivedFrom):
+            for checksum in view.graph.values(_plain(page), SPDX.checksum):
+                for value in view.graph.values(_plain(checksum), SPDX.checksumValue):
+                    if _plain(value).startswith(start):
+                        return Source(source.name, _plain(value))
+    return Source(source.name, start + source.sha256[len(start) :])

@@ -1,0 +1,154 @@
+"""Links of a project in RDF: participations, scopes, relations, and what they were found in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pyoxigraph as ox
+
+from cybilgraph.readers.rdf_graph import Term
+from cybilgraph.readers.rdf_view import View, own
+from cybilgraph.record import (
+    BY_NAME,
+    FIELDS,
+    Basis,
+    Evidence,
+    Field,
+    Kind,
+    Named,
+    Participation,
+    Place,
+    Relation,
+    Scope,
+)
+from cybilgraph.reference import reference
+from cybilgraph.vocab import CYB, OA
+
+#: Property → its field.
+BY_TERM = {row.term: row for row in FIELDS if row.term}
+_PLACES = ("country", "region", "group")
+_NUMBER = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
+_LINE = re.compile(r"\+?[0-9]{1,9}")
+#: Links as they stand in the graph: property and object.
+_Said = set[tuple[str, Term]]
+
+
+def read_links(view: View, project: str) -> dict[str, Any]:
+    """Participations, scopes and relations: those with a node of their own, then direct links."""
+    said: _Said = set()
+    links: list[Participation | Scope | Relation] = [
+        *_participations(view, project, said),
+        *_scopes(view, project, said),
+        *_relations(view, project, said),
+    ]
+    for row in FIELDS:
+        if row.kind in (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS):
+            for target in view.values(project, row.term):
+                if (row.term, target) not in said:
+                    links += _linked(view, row, target)
+    return {
+        "participations": tuple(link for link in links if isinstance(link, Participation)),
+        "scopes": tuple(link for link in links if isinstance(link, Scope)),
+        "relations": tuple(link for link in links if isinstance(link, Relation)),
+    }
+
+
+def _linked(
+    view: View, row: Field, target: Term, printed: str = "", basis: Basis = Basis.STATED, node: str = ""
+) -> Iterator[Any]:
+    """The links of one field to one target: by its IRI, or by its name."""
+    evidence = tuple(read_evidence(view, node)) if node else ()
+    if named := view.named(_kinds(row), target, printed):
+        yield _made(row, named, basis, evidence)
+    elif record := view.resolve(row, target):
+        links: list[Any] = [*record.participations, *record.scopes, *record.relations]
+        for link in links:
+            yield replace(link, basis=basis, evidence=evidence)
+
+
+def _made(row: Field, named: Named, basis: Basis, evidence: tuple[Evidence, ...]) -> Any:
+    if row.kind is Kind.ACTORS:
+        return Participation(named, row.name, basis, evidence)
+    return Scope(named, basis, evidence) if row.kind is Kind.SCOPES else Relation(row.name, named, basis, evidence)
+
+
+def _kinds(row: Field) -> tuple[str, ...]:
+    """The kinds of thing that a field's links lead to."""
+    if row.kind is Kind.SCOPES:
+        return _PLACES if row.name in _PLACES else (row.name,)
+    return {Kind.ACTORS: ("actor",), Kind.PROJECTS: ("project",)}.get(row.kind, (row.name,))
+
+
+def _participations(view: View, project: str, said: _Said) -> Iterator[Participation]:
+    for node in view.nodes(project, CYB.participation):
+        role = _role(view, node)
+        row = BY_NAME.get(role, BY_NAME["partner"])
+        for actor in _targets(view, node, CYB.actor):
+            if role in BY_NAME:
+                said.add((row.term, actor))
+            for link in _linked(view, row, actor, view.text(node, CYB.nameAsPrinted), _basis(view, node), node):
+                yield replace(link, role=role)
+
+
+def _role(view: View, node: str) -> str:
+    """The key of the role; one that the list of roles does not have is kept by its own key."""
+    for term in view.values(node, CYB.role):
+        found = own(term)
+        if found and found[0] == "role" and (found[1] not in BY_NAME or BY_NAME[found[1]].kind is Kind.ACTORS):
+            return found[1]
+        if isinstance(term, ox.Literal) and (entry := reference().find("role", term.value)):
+            return entry.key
+        view.leave(CYB.role, term)
+    return "unspecified"
+
+
+def _scopes(view: View, project: str, said: _Said) -> Iterator[Scope]:
+    rows = [row for row in FIELDS if row.kind is Kind.SCOPES]
+    for node in view.nodes(project, CYB.scope):
+        for concept in _targets(view, node, CYB.concept):
+            kind = (own(concept) or ("", ""))[0]
+            row = next((row for row in rows if row.name == kind), None)
+            row = row or next((row for row in rows if concept in view.graph.values(project, row.term)), None)
+            if row is None:
+                view.leave(CYB.concept, concept)
+                continue
+            said.update((row.term, concept) for row in rows)
+            yield from _linked(view, row, concept, view.text(node, CYB.nameAsPrinted), _basis(view, node), node)
+
+
+def _relations(view: View, project: str, said: _Said) -> Iterator[Relation]:
+    for node in view.nodes(project, CYB.relation):
+        terms = [term for term in view.values(node, CYB.property) if isinstance(term, str)]
+        row = next((row for term in terms if (row := BY_TERM.get(term)) and row.kind is Kind.PROJECTS), None)
+        for target in _targets(view, node, CYB.project):
+            found = row or BY_NAME["related"]
+            said.add((found.term, target))
+            yield from _linked(view, found, target, view.text(node, CYB.nameAsPrinted), _basis(view, node), node)
+
+
+def _targets(view: View, node: str, predicate: str) -> list[Term]:
+    """What a node leads to; without it, the node says nothing."""
+    targets = view.values(node, predicate)
+    if not targets:
+        view.leave(predicate, node)
+    return targets
+
+
+def _basis(view: View, node: str) -> Basis:
+    return Basis.DERIVED if ("basis", "derived") in map(own, view.values(node, CYB.basis)) else Basis.STATED
+
+
+def read_evidence(view: View, node: str) -> Iterator[Evidence]:
+    """The quotes that a derived link or date was found in."""
+    for quote in view.nodes(node, CYB.evidence):
+        sections = [BY_TERM[str(term)].name for term in view.values(quote, CYB.section) if term in BY_TERM]
+        number, line = view.text(quote, CYB.confidence), view.text(quote, CYB.line)
+        yield Evidence(
+            sections[0] if sections else "description",
+            view.text(quote, OA.exact),
+            Place(int(line)) if _LINE.fullmatch(line) and int(line) else None,
+            min(float(number), 1.0) if _NUMBER.fullmatch(number) else 1.0,
+        )

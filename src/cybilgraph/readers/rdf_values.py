@@ -1,0 +1,129 @@
+"""Values of a project in RDF → those of a record, by the kind of their field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pyoxigraph as ox
+
+from cybilgraph.dates import read_date, read_duration
+from cybilgraph.readers.rdf_graph import Term
+from cybilgraph.readers.rdf_links import read_evidence
+from cybilgraph.readers.rdf_view import View
+from cybilgraph.record import FIELDS, Contact, Date, Field, Kind, Named, Text, WebLink
+from cybilgraph.vocab import CYB, DCTERMS, SCHEMA, SKOS, VCARD
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
+
+
+def read_values(view: View, project: str) -> dict[str, Any]:
+    """The values of the fields that are no links, by name."""
+    return {row.name: value for row in FIELDS if (read := _READ.get(row.kind)) and (value := read(view, project, row))}
+
+
+def _choice(view: View, project: str, row: Field) -> Named | None:
+    first, *rest = view.values(project, row.term) or [""]
+    for other in rest[:1]:
+        view.leave(row.term, other)
+    if not first:
+        return None
+    if named := view.named((row.name,), first):
+        return named
+    record = view.resolve(row, first)
+    return next(iter(record.values(row.name)), None) if record else None
+
+
+def _date(view: View, project: str, row: Field) -> Date | None:
+    """The value, with the printed form beside it; a form that is no value is read as printed."""
+    value, printed = view.text(project, row.term), view.text(project, f"{row.term}AsPrinted")
+    dating = [node for node in view.nodes(project, CYB.dating) if row.term in view.values(node, CYB.property)]
+    evidence = tuple(words for node in dating for words in read_evidence(view, node))
+    for node in dating:
+        view.values(node, CYB.basis)
+    if not value:
+        return Date("", Text(printed), evidence) if printed else None
+    date = (read_duration if row.name == "duration" else read_date)(Text(value))
+    if date and date.value:
+        return Date(date.value, Text(printed or value), evidence)
+    record = view.resolve(row, ox.Literal(value))
+    return next(iter(record.values(row.name)), None) if record else None
+
+
+def _prose(view: View, project: str, row: Field) -> tuple[Text, ...]:
+    texts = [part for text in view.texts(project, row.term) for part in _BLANK_LINE.split(text)]
+    return tuple(Text(line) for text in texts if (line := " ".join(text.split())))
+
+
+def _items(view: View, project: str, row: Field) -> tuple[Text, ...]:
+    items = []
+    for node in view.values(project, row.term):
+        if isinstance(node, ox.Literal):
+            items.append(Text(" ".join(node.value.split())))
+            continue
+        view.visit(node)
+        if text := view.text(node, DCTERMS.description) or view.name(node):
+            items.append(Text(text, under=view.text(node, CYB.subheading)))
+        else:
+            view.leave(row.term, node)
+    return tuple(item for item in items if item.text)
+
+
+def _contacts(view: View, project: str, row: Field) -> tuple[Contact, ...]:
+    contacts: list[Contact] = []
+    for node in view.values(project, row.term):
+        if isinstance(node, ox.Literal):
+            record = view.resolve(row, node)
+            contacts += record.contacts if record else ()
+            continue
+        view.visit(node)
+        name = view.text(node, VCARD.fn) or view.name(node)
+        mails = [text.removeprefix("mailto:") for value in view.values(node, VCARD.hasEmail) if (text := _plain(value))]
+        mails += [node.removeprefix("mailto:")] if node.startswith("mailto:") else []
+        notes = [text for text in (view.text(node, VCARD.note), *mails[1:]) if text]
+        if name or mails or notes:
+            contacts.append(Contact(name, mails[0] if mails else "", ", ".join(notes)))
+        else:
+            view.leave(row.term, node)
+    return tuple(contacts)
+
+
+def _links(view: View, project: str, row: Field) -> tuple[WebLink, ...]:
+    links: list[WebLink] = []
+    for node in view.values(project, row.term):
+        if isinstance(node, ox.Literal):
+            record = view.resolve(row, node)
+            links += record.links if record else ()
+            continue
+        view.visit(node)
+        first, *rest = view.values(node, SCHEMA.url) or [""]
+        for other in rest[:1]:
+            view.leave(SCHEMA.url, other)
+        url, text = _plain(first), view.name(node, (DCTERMS.title, SKOS.prefLabel))
+        if not url and (not text or re.match("https?:", node)) and _foreign(node, project):
+            url = node
+        if text or url:
+            links.append(WebLink(text or url, url))
+        else:
+            view.leave(row.term, node)
+    return tuple(links)
+
+
+def _foreign(node: str, project: str) -> bool:
+    """False for a node of the project's own, and for one without a name: they are no address."""
+    return not node.startswith(("_:", f"{project}/"))
+
+
+def _plain(term: Term) -> str:
+    return term if isinstance(term, str) else " ".join(term.value.split())
+
+
+_READ: dict[Kind, Callable[[View, str, Field], Any]] = {
+    Kind.CHOICE: _choice,
+    Kind.DATE: _date,
+    Kind.PROSE: _prose,
+    Kind.ITEMS: _items,
+    Kind.CONTACTS: _contacts,
+    Kind.LINKS: _links,
+}

@@ -31,6 +31,7 @@ HOMES = {
     "filelock": {"release"},
     "flask": {"web"},
     "granian": {"web"},
+    "lxml": {"readers"},
     "pyoxigraph": {"engine"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},

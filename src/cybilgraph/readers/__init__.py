@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input, find_inputs
+from cybilgraph.readers.page_html import read_page_html
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.record import Record
 
@@ -22,6 +23,9 @@ READERS: dict[str, Reader] = {
     ".txt": read_page_text,
     ".text": read_page_text,
     "": read_page_text,
+    ".html": read_page_html,
+    ".htm": read_page_html,
+    ".xhtml": read_page_html,
 }
 
 

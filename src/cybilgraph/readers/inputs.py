@@ -15,6 +15,8 @@ from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
 MAX_BYTES = 500_000
+#: A page saved as HTML has its menus, styles and scripts with it.
+MAX_HTML_BYTES = 5_000_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
 
@@ -39,13 +41,18 @@ class Input:
             return ""
         return self.path.suffix.lower() or (NO_SUFFIX if self.walked else "")
 
+    @property
+    def limit(self) -> int:
+        """The most bytes that a file of this kind may have."""
+        return MAX_HTML_BYTES if self.suffix in (".html", ".htm", ".xhtml") else MAX_BYTES
+
     @cached_property
     def content(self) -> bytes:
         """All bytes. Raises SourceError where they cannot be had or are over the limit."""
         content = self._read() if self.given is None else self.given
-        if len(content) > MAX_BYTES:
+        if len(content) > self.limit:
             raise SourceError(
-                f"{self.name}: larger than {MAX_BYTES:,} bytes",
+                f"{self.name}: larger than {self.limit:,} bytes",
                 "A project page is a few kilobytes: give one file for each project.",
             )
         return content
@@ -56,7 +63,7 @@ class Input:
             raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
         try:
             with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+                return file.read(self.limit + 1)
         except OSError as error:
             raise SourceError(
                 f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."

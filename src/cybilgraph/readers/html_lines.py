@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lxml import etree
 
-from cybilgraph.readers.html_tree import Element, first_words, labelled, plain
+from cybilgraph.readers.html_places import Line, Link, Piece
+from cybilgraph.readers.html_tree import Element, first_words, labelled, offset, plain
 from cybilgraph.record import BY_LABEL
 
 #: No line of a page is longer; of one that is, the links are not looked for.
 _LONG = 20_000
+#: By how many characters words are found in the file; how many pieces of a line are looked for.
+_FIRST, _MOST_PARTS = 24, 100
+_START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = HEADINGS | set(
     re.findall(
@@ -32,34 +36,6 @@ _STRESS = frozenset(("b", "strong", "label", "u"))
 _LABEL_CLASS = re.compile(r"(?:^|[\s_-])(?:label|field-?name|heading|key|term)(?:$|[\s_-])", re.IGNORECASE)
 _FILE_NAME = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$|^https?:", re.IGNORECASE)
 _LOGO = re.compile(r"^(?:the )?(?:logo|flag) (?:of|for) (?:the )?|[ _-](?:logo|flag|icon)$", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Link:
-    """A link in a line: the part of the text that it covers, and where it leads."""
-
-    start: int
-    stop: int
-    address: str
-
-
-@dataclass(slots=True)
-class Line:
-    """A line of the page. ``number`` is its line in the file, ``first`` the words to find its
-    column by, ``blank`` how many blank lines stand before it, ``h1`` the heading it is in,
-    ``alt`` true where it is the text of a picture, ``term`` where it is marked as a label (dt, th).
-    ``rest`` is the line that was put to the end of this one, and where it begins.
-    """
-
-    text: str
-    number: int
-    first: str = ""
-    blank: int = 0
-    links: list[Link] = field(default_factory=list)
-    h1: Element | None = None
-    alt: bool = False
-    term: bool = False
-    rest: tuple[int, Line] | None = None
 
 
 def read_lines(root: Element, dropped: Callable[[Element], bool]) -> list[Line]:
@@ -106,6 +82,7 @@ class _Reader:
         self._blank = 0
         self._pictures: list[str] = []
         self._links: list[Link] = []
+        self._parts: list[Piece] = []
         self._open: list[tuple[int, str]] = []  # links that are open
         self._lists: list[_List] = []
         self._rows: list[bool] = []  # rows of tables that are open: true where a label begins one
@@ -128,7 +105,7 @@ class _Reader:
             self._h1 = element if tag == "h1" else self._h1
         elif tag in _LISTS:
             facts = [bool(labelled(first_words(item))[0]) for item in element[:200] if item.tag == "li"]
-            number = _number(element.get("start")) if tag == "ol" else None
+            number = int(start[1]) if tag == "ol" and (start := _START.fullmatch(element.get("start", "1"))) else None
             self._lists.append(_List(number, sum(facts) * 2 > len(facts)))
         elif tag == "li":
             self._item()
@@ -178,7 +155,6 @@ class _Reader:
                 self._at += 1
                 self._break()
             self._add(part)
-            self._at += part.count("\n")
 
     def flush(self) -> None:
         """End the line, where there is one."""
@@ -191,6 +167,7 @@ class _Reader:
                 if name and not _FILE_NAME.search(name):
                     self._push(Line(name, self._at, alt[:24], alt=True))
         self._words, self._length, self._links, self._label, self._pictures = [], 0, [], 0, []
+        self._parts = []
         self._begun = self._shown = False
         self._open = [(0, address) for _, address in self._open]
 
@@ -199,12 +176,13 @@ class _Reader:
             []
             if len(raw) > _LONG
             else [
-                Link(len(plain(raw[: link.start] + "|")) - 1, len(plain(raw[: link.stop])), link.address)
+                Link(offset(raw, link.start), len(plain(raw[: link.stop])), link.address)
                 for link in [*self._links, *(Link(start, self._length, address) for start, address in self._open)][:50]
                 if raw[link.start : link.stop].strip()
             ]
         )
-        line = Line(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0)
+        parts = [] if len(raw) > _LONG else [piece._replace(start=offset(raw, piece.start)) for piece in self._parts]
+        line = Line(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
         label, value = plain(raw[: self._label]), plain(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
         if row and value and value[0] != ":" and not value[0].islower():
@@ -212,12 +190,17 @@ class _Reader:
             self._push(Line(label, self._number, self._first, term=True))
             cut = len(text) - len(value)
             line.text = value
+            line.parts = [piece.moved(-cut) for piece in parts if piece.start >= cut]
+            if line.parts and not line.parts[0].start:
+                _, line.number, line.first = line.parts.pop(0)
             line.links = [Link(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
         self._push(line)
 
     def _push(self, line: Line) -> None:
         for link in line.links:
             link.start, link.stop = link.start + len(self._bullet), link.stop + len(self._bullet)
+        if shift := len(self._bullet):
+            line.parts = [piece.moved(shift) for piece in [Piece(0, line.number, line.first), *line.parts]]
         line.text, self._bullet = self._bullet + line.text, ""
         line.blank, self._blank = self._blank, 0
         self.lines.append(line)
@@ -226,12 +209,16 @@ class _Reader:
         if not self._begun:
             bare = text.lstrip()
             self._shown = self._shown or "\xa0" in text
-            self._number = self._at + text.count("\n", 0, len(text) - len(bare))
-            self._first = bare[:24].split("\n", 1)[0]
+            self._at += text.count("\n", 0, len(text) - len(bare))
+            self._number, self._first = self._at, bare[:_FIRST].split("\n", 1)[0].rstrip()
             self._begun, text = bool(bare), bare
-        if text:
-            self._words.append(text)
-            self._length += len(text)
+        for number, piece in enumerate(text.split("\n")):
+            if (words := piece.strip()) and (number or self._length) and len(self._parts) < _MOST_PARTS:
+                start = self._length + len(piece) - len(piece.lstrip())
+                self._parts.append(Piece(start, self._at + number, words[:_FIRST].rstrip()))
+            self._words += ["\n", piece] if number else [piece]
+            self._length += len(piece) + bool(number)
+        self._at += text.count("\n")
 
     def _block(self) -> None:
         self.flush()
@@ -262,7 +249,3 @@ class _Reader:
             self._terms += step * (element.getprevious() is None)
         else:
             self._add(" ")
-
-
-def _number(start: str | None) -> int:
-    return int(start) if start and start.isdecimal() and len(start) < 3 else 1

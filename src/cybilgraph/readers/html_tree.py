@@ -90,7 +90,25 @@ def parse(given: Input, text: str) -> Element:
         raise SourceError(f"{given.name}: the page has no text", "Open the page in a browser and save it again.")
     for sibling in list(root.itersiblings()):  # what stands behind </html>
         root.append(sibling)
+    for table in list(root.iter("table")):
+        _turn(table)
     return root
+
+
+def _turn(table: Element) -> None:
+    """A table whose first row is labels has its values in columns: a row of it becomes one label
+    with its values. Nothing moves in a table of any other shape.
+    """
+    head, *rows = [*islice(table.iter("tr"), 50)] or [None]
+    if head is None or len(head) < 2 or not rows or any(len(row) != len(head) for row in rows):
+        return
+    labels = [labelled(first_words(cell)) for cell in head]
+    if not all(row and not value for row, value in labels) or next(table.iterdescendants("table"), None) is not None:
+        return
+    for cells in list(zip(head, *rows, strict=True)):
+        etree.SubElement(table, "tr").extend(cells)
+    for row in (head, *rows):
+        row.getparent().remove(row)
 
 
 def _parser(target: Any = None) -> etree.HTMLParser:
@@ -152,3 +170,8 @@ def first_words(element: Element) -> str:
         if inner.text and (words := plain(inner.text[:200])):
             return words
     return ""
+
+
+def offset(raw: str, start: int) -> int:
+    """Where this place of the raw text is in the plain text."""
+    return len(plain(raw[:start] + "|")) - 1

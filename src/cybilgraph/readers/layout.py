@@ -50,7 +50,8 @@ def _unwrapped(lines: list[Text]) -> Iterator[Text]:
         if whole is not None and _goes_on(whole, line):
             assert line.place
             start = len(whole.text) + 1
-            whole = replace(whole, text=f"{whole.text} {line.text}", breaks=(*whole.breaks, (start, line.place)))
+            breaks = (*whole.breaks, (start, line.place), *((start + at, place) for at, place in line.breaks))
+            whole = replace(whole, text=f"{whole.text} {line.text}", breaks=breaks)
             continue
         if whole is not None:
             yield whole

@@ -15,14 +15,15 @@ from urllib.parse import unquote
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding
 from cybilgraph.readers.html_head import Head, absolute
-from cybilgraph.readers.html_lines import Line, Link, read_lines
+from cybilgraph.readers.html_lines import read_lines
 from cybilgraph.readers.html_main import Page
+from cybilgraph.readers.html_places import Line, Link, Piece, as_text
 from cybilgraph.readers.html_tree import decoded, labelled, parse, plain
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.sections import Section, Sections
-from cybilgraph.record import Field, Kind, Place, Record, Text
+from cybilgraph.record import Field, Kind, Place, Record
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
@@ -58,7 +59,7 @@ def read_page_html(given: Input) -> Iterator[Record]:
     lines = list(_with_addresses(_without_pictures(lines), head.base))
     if not lines:
         raise SourceError(f"{given.name}: the page has no text", _AGAIN)
-    printed, places = _as_text(lines, text)
+    printed, places = as_text(lines, text)
     values = _Placed(given, findings, places)
     for section in head.sections():
         values.of_head(section)
@@ -116,10 +117,12 @@ def _paired(lines: list[Line]) -> list[Line]:
     paired: list[Line] = []
     for line in lines:
         last = paired[-1] if paired else None
-        row, value = labelled(last.text) if last and last.term and not last.rest else (None, "")
+        row, value = labelled(last.text) if last and last.term else (None, "")
         if last and row and row.kind in _PAIRED and not value and not line.term and not labelled(line.text)[0]:
             label = f"{last.text.rstrip(': ')}: "
-            last.text, last.rest = label + line.text, (len(label), line)
+            pieces = [Piece(0, line.number, line.first), *line.parts]
+            last.text, last.parts = label + line.text, [piece.moved(len(label)) for piece in pieces]
+            last.term = False
         else:
             paired.append(line)
     return paired
@@ -200,43 +203,3 @@ def _contact_line(line: Line) -> Line:
         if scheme.lower() == "mailto" and _MAIL.fullmatch(address) and "@" not in line.text[link.start : link.stop]:
             line = replace(line, text=f"{line.text[: link.stop]} <{address}>{line.text[link.stop :]}")
     return line
-
-
-def _as_text(lines: list[Line], source: str) -> tuple[list[Text], dict[int, Place]]:
-    """The lines numbered as in the page's text, and where each of these numbers is in the file."""
-    printed: list[Text] = []
-    places: dict[int, Place] = {}
-    columns = _Columns(source)
-    row = 0
-    for line in lines:
-        row += 1 + (line.blank if row else 0)
-        places[row] = columns.place(line)
-        breaks: tuple[tuple[int, Place], ...] = ()
-        at = Place(row)
-        if line.rest:
-            start, rest = line.rest
-            row += 1
-            places[row] = columns.place(rest)
-            breaks = ((start, Place(row)),)
-        printed.append(Text(line.text, at, breaks=breaks))
-    return printed, places
-
-
-class _Columns:
-    """Finds the columns of lines in the file, each behind the one before it."""
-
-    #: How far on a line the words are looked for: pages may be one long line.
-    _FAR = 20_000
-
-    def __init__(self, source: str) -> None:
-        self._lines = source.split("\n")
-        self._from: dict[int, int] = {}
-
-    def place(self, line: Line) -> Place:
-        number = min(line.number, len(self._lines))
-        start = self._from.get(number, 0)
-        found = self._lines[number - 1].find(line.first, start, start + self._FAR) if line.first else -1
-        if found < 0:
-            return Place(number)
-        self._from[number] = found + 1
-        return Place(number, found + 1)

@@ -18,7 +18,7 @@ from cybilgraph.record import BY_LABEL
 
 #: No line of a page is longer; of one that is, the links are not looked for.
 _LONG = 20_000
-#: By how many characters words are found in the file; how many pieces of a line are looked for.
+#: How many characters of a piece it is found by; how many pieces of a line are.
 _FIRST, _MOST_PARTS = 24, 100
 _START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -158,8 +158,7 @@ class _Reader:
 
     def flush(self) -> None:
         """End the line, where there is one."""
-        raw = "".join(self._words)
-        if text := plain(raw):
+        if text := plain(raw := "".join(self._words)):
             self._emit(raw, text)
         else:
             for alt in self._pictures:
@@ -234,9 +233,8 @@ class _Reader:
             self._blank += 1
 
     def _item(self) -> None:
-        if not self._lists or self._lists[-1].facts:
+        if not self._lists or (listed := self._lists[-1]).facts:
             return
-        listed = self._lists[-1]
         if listed.items or len(self._lists) > 1:
             self._blank = 0
         self._bullet = "• " if listed.number is None else f"{listed.number + listed.items}. "

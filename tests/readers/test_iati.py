@@ -17,8 +17,8 @@ from cybilgraph.errors import SourceError
 from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.readers import xml as xml_reader
 from cybilgraph.readers.iati import read_iati
+from cybilgraph.readers.iati import xml as xml_reader
 from cybilgraph.record import LeftBlank, Place, Record
 from cybilgraph.reference import reference
 from cybilgraph.resources import REFERENCE

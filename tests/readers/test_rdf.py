@@ -21,7 +21,7 @@ from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
-from cybilgraph.readers.rdf_graph import SYNTAXES
+from cybilgraph.readers.rdf.graph import SYNTAXES
 from cybilgraph.record import (
     FIELDS,
     Basis,

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.documents import read_json, read_yaml
+from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
-from cybilgraph.readers.rdf_graph import SYNTAXES
+from cybilgraph.readers.rdf.graph import SYNTAXES
 from cybilgraph.readers.tables import read_csv, read_xlsx
 from cybilgraph.record import Record
 
@@ -39,6 +40,9 @@ READERS: dict[str, Reader] = {
     ".xml": read_iati,
     ".iati": read_iati,
     **dict.fromkeys(SYNTAXES, read_rdf),
+    ".html": read_page_html,
+    ".htm": read_page_html,
+    ".xhtml": read_page_html,
 }
 
 

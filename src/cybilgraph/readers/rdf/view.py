@@ -13,7 +13,7 @@ import pyoxigraph as ox
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf_graph import Graph, Term
+from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.record import Field, Named, Place, Record, Text
 from cybilgraph.reference import Entry, reference

@@ -12,7 +12,7 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf_bounds import too_much
+from cybilgraph.readers.rdf.bounds import too_much
 from cybilgraph.record import Source
 from cybilgraph.vocab import BASE
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.readers import iati_codes as codes
+from cybilgraph.readers.iati import codes
+from cybilgraph.readers.iati.narratives import LANG, Narratives, TooMuch, place
+from cybilgraph.readers.iati.xml import Element, elements
 from cybilgraph.readers.inputs import MAX_BYTES, Input
-from cybilgraph.readers.narratives import LANG, Narratives, TooMuch, place
 from cybilgraph.readers.sections import CODE, Section, Sections
-from cybilgraph.readers.xml import Element, elements
 from cybilgraph.record import BY_NAME, Contact, Field, Kind, Record, Text
 from cybilgraph.reference import reference
 from cybilgraph.vocab import rule

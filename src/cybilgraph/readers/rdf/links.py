@@ -9,8 +9,8 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.readers.rdf_graph import Term
-from cybilgraph.readers.rdf_view import View, own
+from cybilgraph.readers.rdf.graph import Term
+from cybilgraph.readers.rdf.view import View, own
 from cybilgraph.record import (
     BY_NAME,
     FIELDS,

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf_graph import Graph, Term, read_graphs
-from cybilgraph.readers.rdf_links import BY_TERM, read_links
-from cybilgraph.readers.rdf_values import read_values
-from cybilgraph.readers.rdf_view import NOWHERE, View, own
+from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
+from cybilgraph.readers.rdf.links import BY_TERM, read_links
+from cybilgraph.readers.rdf.values import read_values
+from cybilgraph.readers.rdf.view import NOWHERE, View, own
 from cybilgraph.readers.sections import CODE, Section
 from cybilgraph.record import FIELDS, Kind, LeftBlank, Record, Source, Text
 from cybilgraph.reference import slug

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cybilgraph.readers.iati.xml import Element
 from cybilgraph.readers.sections import BULLET
-from cybilgraph.readers.xml import Element
 from cybilgraph.record import Place, Text
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"

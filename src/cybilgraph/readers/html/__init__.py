@@ -1,0 +1,205 @@
+"""Reads a project page that was saved as HTML: the record is that of the page's text.
+
+The tree becomes the lines that saving the page as text gives (html_lines), from the part of the
+page that is the project's (html_main); links keep their addresses. From there on it is a page
+like any other (layout).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import unquote
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding
+from cybilgraph.readers.html.head import Head, absolute
+from cybilgraph.readers.html.lines import read_lines
+from cybilgraph.readers.html.main import Page
+from cybilgraph.readers.html.places import Line, Link, Piece, as_text
+from cybilgraph.readers.html.tree import decoded, labelled, parse, plain
+from cybilgraph.readers.inputs import MAX_BYTES, Input
+from cybilgraph.readers.layout import read_page
+from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.readers.sections import Section, Sections
+from cybilgraph.record import Field, Kind, Place, Record
+
+_TAG = re.compile(r"<[A-Za-z!?]")
+_MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
+#: What a server or its guard sends instead of a page.
+_REFUSAL = re.compile(
+    r"just a moment|attention required|access denied|checking your browser|one moment, please|(?:error )?[45]\d\d\b"
+    r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
+    re.IGNORECASE,
+)
+_PAIRED = (Kind.VALUE, Kind.CHOICE, Kind.DATE)
+_NAMES = (Kind.ACTORS, Kind.SCOPES)
+_ONE_LINE = (*_PAIRED, *_NAMES, Kind.PROJECTS, Kind.RECORD)
+_MOST_LINES = 20_000
+_AGAIN = "Open the page in a browser, wait until all of it is shown, and save it again."
+_BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
+
+
+def read_page_html(given: Input) -> Iterator[Record]:
+    """The one record of a page saved as HTML.
+
+    Raises SourceError where the file holds no text, or is the page of a login or of an error.
+    """
+    findings: list[Finding] = []
+    text = decoded(given, findings)
+    if not _TAG.search(text) and len(text) <= MAX_BYTES // 4:  # the text of a page, so named
+        yield from read_page_text(given)
+        return
+    root = parse(given, text)
+    page, head = Page(root), Head(root)
+    lines = read_lines(page.main, page.dropped)
+    _check(given, page, head, lines)
+    lines = _titled(_paired(lines), page, head)
+    lines = list(_with_addresses(_without_pictures(lines), head.base))
+    if not lines:
+        raise SourceError(f"{given.name}: the page has no text", _AGAIN)
+    printed, places = as_text(lines, text)
+    values = _Placed(given, findings, places)
+    for section in head.sections():
+        values.of_head(section)
+    yield read_page(printed, values)
+
+
+class _Placed(Sections):
+    """Sections whose lines are numbered as in the page's text: takes them to their places in the file."""
+
+    def __init__(self, given: Input, findings: list[Finding], places: dict[int, Place]) -> None:
+        super().__init__(given, findings)
+        self._places = places
+
+    def of_head(self, section: Section) -> None:
+        """Read a section that has its place in the file."""
+        super().take(section)
+
+    def take(self, section: Section) -> None:
+        lines = [
+            replace(
+                line,
+                place=line.place and self._place(line.place),
+                breaks=tuple((start, self._place(place)) for start, place in line.breaks),
+            )
+            for line in section.lines
+        ]
+        super().take(Section(section.row, section.label, self._place(section.place), lines))
+
+    def _place(self, place: Place) -> Place:
+        found = self._places.get(place.line, place)
+        return Place(found.line, found.column + place.column - 1)
+
+
+def _check(given: Input, page: Page, head: Head, lines: list[Line]) -> None:
+    """Refuse what is no project page."""
+    if len(lines) > _MOST_LINES or sum(len(line.text) for line in lines) > MAX_BYTES:
+        what = f"more text than {MAX_BYTES:,} characters or {_MOST_LINES:,} lines"
+        raise SourceError(f"{given.name}: {what}", "Give one file for each project.")
+    if page.fields - {"title"}:
+        return
+    root = page.root
+    if next(root.iter("frame"), None) is not None:
+        raise SourceError(f"{given.name}: the page is made of frames", "Save the frame that holds the project.")
+    if any((box.get("type") or "").lower() == "password" for box in root.iter("input")):
+        raise SourceError(f"{given.name}: this is the page of a login", "Log in, open the project, and save its page.")
+    first = lines[0].text if lines else ""
+    if refusal := _REFUSAL.match(head.title[0]) or _REFUSAL.match(first):
+        raise SourceError(f"{given.name}: this is no project, but a message ({refusal[0]!r})", _AGAIN)
+    if not lines:
+        raise SourceError(f"{given.name}: the page has no text", _AGAIN)
+
+
+def _paired(lines: list[Line]) -> list[Line]:
+    """The value of a label that is marked as one (dt, th) stands on its line: "Status: Finished"."""
+    paired: list[Line] = []
+    for line in lines:
+        last = paired[-1] if paired else None
+        row, value = labelled(last.text) if last and last.term else (None, "")
+        if last and row and row.kind in _PAIRED and not value and not line.term and not labelled(line.text)[0]:
+            label = f"{last.text.rstrip(': ')}: "
+            pieces = [Piece(0, line.number, line.first), *line.parts]
+            last.text, last.parts = label + line.text, [piece.moved(len(label)) for piece in pieces]
+            last.term = False
+        else:
+            paired.append(line)
+    return paired
+
+
+def _titled(lines: list[Line], page: Page, head: Head) -> list[Line]:
+    """The lines with the page's title first; what stands before it and is a link leads elsewhere."""
+    name, number = head.title
+    shown = {h1: plain("".join(h1.itertext())) for h1 in page.headings()}
+    shown = {h1: text for h1, text in shown.items() if text and not labelled(text)[0]}
+    chosen = next((h1 for h1, text in shown.items() if name.startswith(text)), next(iter(shown), None))
+    if chosen is not None:
+        at = next((at for at, line in enumerate(lines) if line.h1 is chosen), None)
+        title = lines[at] if at is not None else Line(shown[chosen], chosen.sourceline or 1, shown[chosen][:24])
+    elif name and not labelled(name)[0]:
+        at = next((at for at, line in enumerate(lines) if line.text == name and not labelled(line.text)[0]), None)
+        title = lines[at] if at is not None else Line(name, number, name[:24])
+    else:
+        return lines
+    before = [line for line in lines[: at or 0] if labelled(line.text)[0] or not line.links]
+    after = lines if at is None else lines[at + 1 :]
+    if after:
+        after[0].blank = max(after[0].blank, 1)
+    return [title, *before, *after]
+
+
+def _sectioned(lines: list[Line]) -> Iterator[tuple[Line, Field | None]]:
+    """Each line with the field whose label it stands under; None for a label, and in the head."""
+    current: Field | None = None
+    for line in lines:
+        row, value = labelled(line.text)
+        if row is None:
+            yield line, current
+            continue
+        if row.kind is Kind.LAYOUT:
+            current = None
+        elif not (value and row.kind in _ONE_LINE):
+            current = row
+        yield line, row if value else None
+
+
+def _without_pictures(lines: list[Line]) -> list[Line]:
+    """The text of a picture is a name where names are listed (a logo), and else no text of the page."""
+    return [line for line, row in _sectioned(lines) if not line.alt or (row and row.kind in _NAMES)]
+
+
+def _with_addresses(lines: list[Line], base: str) -> Iterator[Line]:
+    """The lines of links and of contacts, with the addresses that their links lead to."""
+    for line, row in _sectioned(lines):
+        if row and row.kind is Kind.LINKS:
+            links = [replace(link, address=absolute(link.address, base)) for link in line.links]
+            yield from _link_lines(line, sorted((link for link in links if link.address), key=lambda link: link.stop))
+        elif row and row.kind is Kind.CONTACTS:
+            yield _contact_line(line)
+        else:
+            yield line
+
+
+def _link_lines(line: Line, links: list[Link]) -> Iterator[Line]:
+    """A line for each link of this line; words between two links go with the second."""
+    if not links or "://" in line.text:
+        yield line
+        return
+    start = 0
+    for link, following in zip(links, [*links[1:], None], strict=True):
+        stop = link.stop if following else len(line.text)
+        words = line.text[start:stop].strip()
+        words = _BETWEEN.sub("", words) if start else words
+        yield replace(line, text=f"{words} <{link.address}>", blank=0 if start else line.blank)
+        start = stop
+
+
+def _contact_line(line: Line) -> Line:
+    """The line with the address behind the name that links to it: Name <address>."""
+    for link in sorted(line.links, key=lambda link: -link.stop):
+        scheme, _, address = link.address.strip().partition(":")
+        address = unquote(address.partition("?")[0]).strip()
+        if scheme.lower() == "mailto" and _MAIL.fullmatch(address) and "@" not in line.text[link.start : link.stop]:
+            line = replace(line, text=f"{line.text[: link.stop]} <{address}>{line.text[link.stop :]}")
+    return line

@@ -1,0 +1,122 @@
+"""What an HTML page says of itself in its head: address, day of change, language, title."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from cybilgraph.readers.html.tree import Element, plain
+from cybilgraph.readers.sections import Section
+from cybilgraph.record import BY_NAME, Place, Text
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.
+_LANGUAGE = re.compile(r"([a-z]{2,3})(-[a-z]{4}(?=$|[-_]))?(?:[-_][a-z0-9]{2,8}){0,3}", re.IGNORECASE)
+_NAME_OF_SITE = re.compile(r"(.*\S)\s+[-–—|»·]\s+(.*)")
+#: Data about a page is a few kilobytes.
+_MOST = 200_000
+
+
+class Head:
+    """The head of one page."""
+
+    def __init__(self, root: Element) -> None:
+        self._root = root
+        self._meta: dict[str, tuple[str, int]] = {}
+        for meta in root.iter("meta"):
+            name = (meta.get("property") or meta.get("name") or "").lower()
+            if name and (content := plain((meta.get("content") or "")[:2000])):
+                self._meta.setdefault(name, (content, meta.sourceline or 1))
+        self._data = dict(_linked_data(root))
+
+    def sections(self) -> Iterator[Section]:
+        """Address, day of change and language, where the head tells them."""
+        for address, label, line in self._addresses():
+            if address := absolute(address, ""):
+                yield _section("address", label, address, line)
+                break
+        for name in ("article:modified_time", "og:updated_time", "dateModified"):
+            value, line = self._meta.get(name) or self._data.get(name) or ("", 1)
+            if day := _DAY.match(value):
+                yield _section("updated", name, day[0], line)
+                break
+        language = _LANGUAGE.fullmatch((self._root.get("lang") or self._root.get(_XML_LANG) or "").strip())
+        if language:
+            yield _section("language", "lang", f"{language[1]}{language[2] or ''}", self._root.sourceline or 1)
+
+    @property
+    def base(self) -> str:
+        """What relative addresses of the page are relative to."""
+        canonical = next((address for address, *_ in self._addresses() if absolute(address, "")), "")
+        given = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
+        return absolute(given, canonical) or canonical
+
+    @property
+    def title(self) -> tuple[str, int]:
+        """The title of the page without the name of its site, and its line."""
+        site = self._meta.get("og:site_name", ("", 0))[0].casefold()
+        printed = next(((plain("".join(title.itertext())), title.sourceline or 1) for title in self._titles()), ("", 1))
+        title, line = self._meta.get("og:title") or printed
+        parts = _NAME_OF_SITE.fullmatch(title[:1000])
+        if parts and (parts[2].casefold() == site or parts[2].casefold().startswith("cybil")):
+            return parts[1], line
+        return ("", line) if title.casefold() in (site, "cybil portal") else (title, line)
+
+    def _titles(self) -> Iterator[Element]:
+        return (title for title in self._root.iter("title") if title.getparent().tag in ("head", "html"))
+
+    def _addresses(self) -> Iterator[tuple[str, str, int]]:
+        for link in self._root.iter("link"):
+            if "canonical" in (link.get("rel") or "").lower().split():
+                yield link.get("href") or "", "canonical", link.sourceline or 1
+        for name, told in (("og:url", self._meta), ("url", self._data), ("@id", self._data)):
+            if name in told:
+                yield told[name][0], name, told[name][1]
+
+
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def absolute(address: str, base: str) -> str:
+    """The address in full, empty where it is none of http or https, or leads to no page."""
+    address = address.strip()
+    if not address or address.startswith("#") or "/cdn-cgi/l/email-protection" in address:
+        return ""
+    try:
+        whole = urljoin(base, address)
+    except ValueError:  # a broken IPv6 host
+        return ""
+    whole = re.sub(
+        r"[\s<>\"“”]|[.,;:)]$", lambda found: quote(found[0], safe="") if found[0] not in ".," else "", whole
+    )
+    return whole if re.match(r"https?://[^/]", whole) and len(whole) <= 1900 else ""
+
+
+def _section(name: str, label: str, value: str, line: int) -> Section:
+    place = Place(line)
+    return Section(BY_NAME[name], label, place, [Text(value, place)])
+
+
+def _linked_data(root: Element) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Names and values of the page's JSON-LD, those of the page itself last."""
+    for script in root.iter("script"):
+        raw = script.text or ""
+        if (script.get("type") or "").lower().strip() != "application/ld+json" or len(raw) > _MOST:
+            continue
+        try:
+            nodes: list[Any] = [json.loads(raw)]
+        except (ValueError, RecursionError):
+            continue
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, list):
+                nodes += node
+            elif isinstance(node, dict):
+                nodes += [node.get("@graph")]
+                if "Page" in str(node.get("@type"))[:100] or "dateModified" in node:
+                    for name in ("@id", "url", "dateModified"):
+                        if isinstance(node.get(name), str):
+                            yield name, (plain(node[name][:2000]), script.sourceline or 1)

@@ -1,0 +1,153 @@
+"""Which part of an HTML page is the project's: menus, banners and sidebars are left out.
+
+An element is left out for what it is (nav, script), for being hidden, or for its class; but no
+element that holds the title or several labels is left out for its class: templates name their
+elements in many ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+
+from lxml import etree
+
+from cybilgraph.readers.html.tree import Element, labelled, plain
+from cybilgraph.record import BY_LABEL, Kind
+
+_NEVER = frozenset(
+    re.findall(
+        r"\w+",
+        "script style noscript template svg nav select option input textarea iframe object embed video audio canvas"
+        " map head meta link datalist dialog progress meter",
+    )
+)
+_CHROME = frozenset(("header", "footer", "aside", "form", "search"))
+_ICONS = frozenset(("i", "span", "img", "em", "b"))
+_ROLES = frozenset(("navigation", "search", "dialog", "alertdialog", "menu", "menubar", "banner", "contentinfo"))
+_HIDDEN = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_CHROME_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|cookies?|cookiebar|consent|gdpr|cmp|sidebar|widgets?|share"
+    r"|sharing|social|skip-link|screen-reader-text|sr-only|visually-hidden|comments|pagination|masthead|newsletter"
+    r"|subscribe|popup|modal|site-header|site-footer|footer|colophon|related-posts)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_CONTENT_CLASS = re.compile(
+    r"(?:^|\s)(?:(?:entry|page|post|main|site|project)[_-])?(?:content|main|article)(?:$|\s)", re.IGNORECASE
+)
+_BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[\s_-])", re.IGNORECASE)
+#: Labels that no menu has: what holds two of them is part of the project.
+_STRONG = (Kind.PROSE, Kind.ITEMS, Kind.VALUE, Kind.CHOICE, Kind.DATE)
+#: More labels than this are on no page.
+_MOST = 1_000
+
+
+class Page:
+    """A parsed page: which of its elements are left out, and the one that holds the project."""
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+        self._strong: dict[Element, set[str]] = defaultdict(set)
+        found = list(self._labels())
+        for element, name, kind in found:
+            if kind in _STRONG:
+                _climb(self._strong, element, name)
+        holds: dict[Element, set[str]] = defaultdict(set)
+        for element, name, _ in found:
+            if not any(self.dropped(above) for above in _upwards(element)):
+                _climb(holds, element, name)
+        self.fields = holds[root] - {"h1"}
+        self.main = self._main(holds)
+
+    def dropped(self, element: Element) -> bool:
+        """True for an element that is left out with all that it holds."""
+        if self._never(element):
+            return True
+        if element.tag in ("html", "body", "main", "article") or len(self._strong.get(element, ())) > 1:
+            return False
+        if element.tag == "button":
+            return element not in self._strong and (parent := element.getparent()) is not None and parent.tag[0] != "h"
+        chrome = element.tag in _CHROME and not (element.tag in ("header", "footer") and _inside(element))
+        return chrome or element.get("role") in _ROLES or bool(_CHROME_CLASS.search(_names(element)))
+
+    def headings(self) -> Iterator[Element]:
+        """The h1 of the page that are shown, those inside the main element first."""
+        first = islice(self.root.iter("h1"), 20)
+        shown = [h1 for h1 in first if not any(self.dropped(above) for above in _upwards(h1))]
+        inside = [h1 for h1 in shown if any(above is self.main for above in _upwards(h1))]
+        yield from inside
+        yield from (h1 for h1 in shown if h1 not in inside)
+
+    def _never(self, element: Element) -> bool:
+        if element.tag in _NEVER or element.get("hidden", "until-found") != "until-found":
+            return True
+        if element.get("aria-hidden") == "true" and element.tag in _ICONS:
+            return True
+        if (style := element.get("style")) and _HIDDEN.search(style[:2000]):
+            return True
+        return (
+            "h1" not in self._strong.get(element, ())
+            and element.tag != "body"
+            and bool(_BANNER.search(_names(element)))
+        )
+
+    def _labels(self) -> Iterator[tuple[Element, str, Kind]]:
+        """Where the page prints a label or its heading: element, field, kind of field."""
+        walk = etree.iterwalk(self.root, events=("start",))
+        number = 0
+        for _, element in walk:
+            if element.tag in _NEVER or number > _MOST:
+                walk.skip_subtree()
+                continue
+            if element.tag == "h1" and plain("".join(element.itertext())[:200]):
+                number += 1
+                yield element, "h1", Kind.VALUE
+                yield element, "title", Kind.VALUE
+            parent = element.getparent()
+            link = element.tag == "a" or (parent is not None and parent.tag == "a")
+            for words, where in ((element.text, element), (element.tail, parent)):
+                if words and not link and where is not None and (row := _label(words)):
+                    number += 1
+                    yield where, row[0], row[1]
+
+    def _main(self, holds: dict[Element, set[str]]) -> Element:
+        """The innermost element of content that holds all labels which the page has."""
+        chosen = self.root
+        for element in self.root.iter("main", "article", "div", "section", "td"):
+            named = element.tag in ("main", "article") or element.get("role") == "main"
+            if (named or _CONTENT_CLASS.search(_names(element))) and element in holds:
+                wanted = self.fields - {"title"} or {"title"}
+                if wanted <= holds[element]:
+                    chosen = element
+        return chosen
+
+
+def _label(words: str) -> tuple[str, Kind] | None:
+    words = words[:400].strip()
+    row, value = labelled(plain(words)) if 1 < len(words) < 200 else (None, "")
+    if row is None or row.kind is Kind.LAYOUT or (value and row.kind not in _STRONG):
+        return None
+    return row.name, BY_LABEL[row.column].kind
+
+
+def _names(element: Element) -> str:
+    return f"{element.get('class') or ''} {element.get('id') or ''}"[:500]
+
+
+def _upwards(element: Element) -> Iterator[Element]:
+    yield element
+    yield from element.iterancestors()
+
+
+def _climb(holds: dict[Element, set[str]], element: Element, name: str) -> None:
+    for above in _upwards(element):
+        if name in holds[above]:
+            break
+        holds[above].add(name)
+
+
+def _inside(element: Element) -> bool:
+    """True for the header or footer of an article, not of the whole page."""
+    return any(above.tag in ("main", "article", "section") for above in element.iterancestors())

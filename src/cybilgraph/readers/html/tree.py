@@ -1,0 +1,180 @@
+"""Bytes of an HTML file → its text → its tree, within bounds.
+
+The parser of lxml (libxml2) loads nothing that a page names, and resolves no entity that a page
+defines. Three things it does not bear: it stops at 256 nested tags, and what follows is lost;
+the tree of a tag with very many attributes takes quadratic time; and a tree of millions of tags
+takes gigabytes. So the tags are counted first, by the same parser without a tree.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from itertools import islice
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Finding
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.text import decode
+from cybilgraph.record import BY_LABEL, Field
+
+#: An element of lxml, which has no types.
+Element: TypeAlias = Any
+
+#: A page has a few thousand tags, some twenty deep; libxml2 stops at 256.
+#: A page saved as HTML has its menus, styles and scripts with it.
+MAX_FILE = 5_000_000
+MAX_DEPTH, MAX_TAGS, MAX_ATTRIBUTES = 250, 200_000, 1_000
+#: How far from the beginning a page may name its encoding (HTML 13.2.3.2: 1024 bytes; saved
+#: pages have a comment before it).
+_HEAD = 4096
+_CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{2,30})""", re.IGNORECASE)
+_DECLARED = re.compile(rb"""^\s{0,99}<\?xml\s[^<>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.-]{2,30})""")
+#: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
+_ENCODINGS = re.compile(
+    r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
+    r"|iso-2022-jp|latin-?1"
+)
+#: "Label" or "Label: value".
+_LABEL = re.compile(r"([^:]{2,40}?)\s*(?::\s*(.*))?", re.DOTALL)
+_SPACE = re.compile(r"[\s\u200b\ufeff]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_LINE_END = re.compile(r"\r\n?|\f")
+
+
+def decoded(given: Input, findings: list[Finding]) -> str:
+    """The text of an HTML file: by its mark, as UTF-8, by what it says of itself, as Windows-1252.
+
+    UTF-8 comes before what the file says, since hardly any other text happens to be UTF-8, and
+    programs that save a page often leave its old ``charset`` in it. Raises SourceError where
+    the file is no text.
+    """
+    with given.open(MAX_FILE, "A project page has less: save the page alone, not the site.") as file:
+        content = file.read()
+    if content[:2] in (b"<\0", b"\0<"):
+        text = content.decode("utf-16-le" if content[0] else "utf-16-be", errors="replace")
+    else:
+        text = _as_declared(content) or decode(given, content, findings)
+    return _LINE_END.sub("\n", _CONTROL.sub("", text))
+
+
+def _as_declared(content: bytes) -> str:
+    """The text by the encoding that the file names, where it must be heard; else empty."""
+    match = _CHARSET.search(content, 0, _HEAD) or _DECLARED.search(content, 0, _HEAD)
+    name = match[1].decode("ascii", errors="replace").lower() if match else ""
+    if not _ENCODINGS.fullmatch(name) or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
+        return ""
+    if name in ("iso-8859-1", "latin1", "latin-1"):  # WHATWG Encoding: what says Latin-1 is windows-1252
+        name = "cp1252"
+    try:
+        if name != "iso-2022-jp":  # the only one of them that is written in ASCII alone
+            content.decode("utf-8")
+            return ""
+    except UnicodeDecodeError:
+        pass
+    try:
+        return content.decode(name)
+    except (UnicodeDecodeError, LookupError):
+        return ""
+
+
+def parse(given: Input, text: str) -> Element:
+    """The root of the tree of an HTML text.
+
+    Raises SourceError where there are no tags at all, or more than any page has.
+    """
+    raw = text.encode("utf-8", errors="replace")
+    etree.fromstring(raw or b" ", _parser(_Counter(given.name)))
+    root: Element | None = etree.fromstring(raw or b" ", _parser())
+    if root is None:
+        raise SourceError(f"{given.name}: the page has no text", "Open the page in a browser and save it again.")
+    for sibling in list(root.itersiblings()):  # what stands behind </html>
+        root.append(sibling)
+    for table in list(root.iter("table")):
+        _turn(table)
+    return root
+
+
+def _turn(table: Element) -> None:
+    """A table whose first row is labels has its values in columns: a row of it becomes one label
+    with its values. Nothing moves in a table of any other shape.
+    """
+    head, *rows = [*islice(table.iter("tr"), 50)] or [None]
+    if head is None or len(head) < 2 or not rows or any(len(row) != len(head) for row in rows):
+        return
+    labels = [labelled(first_words(cell)) for cell in head]
+    if not all(row and not value for row, value in labels) or next(table.iterdescendants("table"), None) is not None:
+        return
+    for cells in list(zip(head, *rows, strict=True)):
+        etree.SubElement(table, "tr").extend(cells)
+    for row in (head, *rows):
+        row.getparent().remove(row)
+
+
+def _parser(target: Any = None) -> etree.HTMLParser:
+    return etree.HTMLParser(
+        encoding="utf-8",
+        recover=True,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        target=target,
+    )
+
+
+class _Counter:
+    """Counts the tags of a page as the parser meets them, and stops it where they are too many."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tags = self._depth = 0
+
+    def start(self, _tag: str, attributes: dict[str, str]) -> None:
+        self._tags += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"tags nested deeper than {MAX_DEPTH}")
+        if self._tags > MAX_TAGS:
+            self._refuse(f"more than {MAX_TAGS:,} tags")
+        if len(attributes) > MAX_ATTRIBUTES:
+            self._refuse(f"a tag of more than {MAX_ATTRIBUTES:,} attributes")
+
+    def end(self, _tag: str) -> None:
+        self._depth -= 1
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+    def _refuse(self, what: str) -> None:
+        raise SourceError(f"{self._name}: {what}", "This is no project page; save the page's text instead.")
+
+
+def labelled(text: str) -> tuple[Field | None, str]:
+    """The field that this text is the label of, and the value behind the label."""
+    match = _LABEL.fullmatch(text.strip())
+    row = BY_LABEL.get(match[1].casefold()) if match else None
+    return row, (match[2] or "") if match and row else ""
+
+
+def plain(text: str) -> str:
+    """The text on one line, as a page shows it."""
+    return _SPACE.sub(" ", text).strip()
+
+
+def first_words(element: Element) -> str:
+    """The first words of an element, empty where they are a link."""
+    for inner in islice(element.iter(), 8):
+        if inner.tag == "a":
+            return ""
+        if inner.text and (words := plain(inner.text[:200])):
+            return words
+    return ""
+
+
+def offset(raw: str, start: int) -> int:
+    """Where this place of the raw text is in the plain text."""
+    return len(plain(raw[:start] + "|")) - 1

@@ -1,0 +1,504 @@
+"""HTML pages: every page of the data written as HTML in many manners, and hostile files."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cybilgraph.describe import describe
+from cybilgraph.errors import SourceError
+from cybilgraph.mentions import derive
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers.html import read_page_html
+from cybilgraph.record import BY_LABEL, FIELDS, Kind, Place, Record
+from tests.conftest import RECORDS, SAMPLES
+
+FORMATS = SAMPLES / "formats"
+PAGES = sorted([*RECORDS.glob("*.txt"), *(SAMPLES / "labelled").glob("*.txt")])
+
+
+def read(page: str | bytes, name: str = "page.html") -> Record:
+    content = page if isinstance(page, bytes) else page.encode()
+    [record] = read_page_html(Input(name, given=content))
+    return record
+
+
+def text_record(path: Path) -> Record:
+    [record] = read_input(next(find_inputs([path])))
+    return record
+
+
+def without_addresses(record: Record) -> Record:
+    """The text of a page has no addresses of its links."""
+    return replace(record, links=tuple(replace(link, url="") for link in record.links))
+
+
+def assert_same(record: Record, expected: Record) -> None:
+    """Equal, and with the labels, findings and rights that take no part in equality."""
+    assert without_addresses(record) == without_addresses(expected)
+    assert record.labels.keys() - {"address", "updated", "language"} == expected.labels.keys()
+    assert [found.rule for found in record.findings] == [found.rule for found in expected.findings]
+    assert (record.rights and record.rights.text) == (expected.rights and expected.rights.text)
+
+
+# -- a page's text as HTML, in several manners ---------------------------------------------------
+
+
+class Manner:
+    """How a template prints the parts of a page."""
+
+    def __init__(
+        self,
+        heading: str = "<h3>{}</h3>",
+        fact: str = "<p>{}: {}</p>",
+        paragraph: str = "<p>{}</p>",
+        lost: str = "<h3></h3>",
+        end: str = "\n",
+        facts: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.heading, self.fact, self.paragraph = heading, fact, paragraph
+        self.lost, self.end, self.facts = lost, end, facts
+
+    def write(self, text: str) -> str:
+        """The body of the page: title, facts, sections."""
+        lines = text.replace("\u00a0", " ").splitlines()
+        parts: list[str] = []
+        listed = blank = wrapped = 0
+        titled = "Summary" in lines[:1]
+        for line in lines:
+            bare = html.unescape(line).strip()
+            if not bare:
+                blank += 1
+                continue
+            item = re.match(r"(•|\d{1,2}\.) ", bare)
+            if listed and (not item or blank > 1):
+                parts.append("</ul>" if listed == 1 else "</ol>")
+                listed = 0
+            parts += [self.lost] * ((blank - 1) // 2)
+            blank, wrapped = 0, wrapped and not blank
+            if item:
+                if not listed:
+                    listed = 1 if item[1] == "•" else 2
+                    parts.append("<ul>" if listed == 1 else "<ol>")
+                parts.append(f"<li>{self.inline(bare[item.end() :])}</li>")
+                continue
+            label, colon, value = bare.partition(":")
+            row = BY_LABEL.get(label.casefold())
+            if row and not value:
+                parts.append(
+                    self.heading.format(self.inline(label) + colon)
+                    if row.kind is not Kind.LAYOUT
+                    else f"<div>{label}</div>"
+                )
+            elif row and len(label) < 30 and row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE) and self.facts[0]:
+                parts.append(f"{self.facts[0]}{self.fact.format(label, self.inline(value.strip()))}{self.facts[1]}")
+            elif row and row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE):
+                parts.append(self.fact.format(label, self.inline(value.strip())))
+            elif not titled:
+                parts.append(f'<h1 class="entry-title">{self.inline(bare)}</h1>')
+                titled = True
+            elif wrapped:  # the line before it goes on here
+                parts[-1] = f"{parts[-1].removesuffix(self.paragraph.partition('{}')[2])}<br>{self.inline(bare)}"
+                continue
+            else:
+                wrapped = True
+                parts.append(self.paragraph.format(self.inline(bare)))
+        parts += ["</ul>"] if listed == 1 else ["</ol>"] if listed else []
+        return (
+            self.end.join(parts).replace(f"{self.facts[1]}{self.end}{self.facts[0]}", self.end)
+            if self.facts[0]
+            else self.end.join(parts)
+        )
+
+    @staticmethod
+    def inline(text: str) -> str:
+        return html.escape(text, quote=False).replace("–", "&ndash;").replace("’", "&#8217;")
+
+
+class Noisy(Manner):
+    """Words in which tags open and close, wrapped lines, spaces of all kinds."""
+
+    @staticmethod
+    def inline(text: str) -> str:
+        words = html.escape(text).split(" ")
+        for at, word in enumerate(words):
+            if at % 5 == 1 and word.isalpha():
+                words[at] = f"<em>{word[:1]}</em><span style='color:red'>{word[1:]}</span><wbr>"
+            elif at % 7 == 3 and word.isalpha():
+                words[at] = f'<a href="javascript:go()"><!-- x -->{word}</a>'
+        return "\n   ".join(words[:6]) + ("&nbsp;" + " ".join(words[6:]) if words[6:] else "")
+
+
+MANNERS = {
+    "headings": Manner(),
+    "bold": Manner("<p><strong>{}</strong></p>", "<p><strong>{}:</strong> {}</p>", lost="<p>&nbsp;</p>"),
+    "bold-no-colon": Manner("<p><b>{}</b></p>", "<p><b>{}</b> {}</p>", lost="<p><br></p>"),
+    "list": Manner("<h2>{}</h2>", "<dt>{}</dt><dd>{}</dd>", facts=("<dl>", "</dl>")),
+    "table": Manner("<h4>{}</h4>", "<tr><th>{}</th><td>{}</td></tr>", facts=("<table><tbody>", "</tbody></table>")),
+    "table-of-td": Manner("<h4>{}</h4>", "<tr><td>{}:</td><td><p>{}</p></td></tr>", facts=("<table>", "</table>")),
+    "facts-in-a-list": Manner(fact="<li><span>{}:</span> {}</li>", facts=("<ul>", "</ul>")),
+    "spans": Manner(
+        "<div class='x'><div>{}</div></div>",
+        '<div><span class="label">{}</span> <span>{}</span></div>',
+        "<div>{}</div>",
+    ),
+    "one-line": Manner(end=""),
+    "noisy": Noisy("<h3><span>{}</span></h3>"),
+    "no-end-tags": Manner("<h3>{}</h3>", "<p>{}: {}", "<p>{}"),
+}
+
+MENUS = """<a class="skip-link screen-reader-text" href="#content">Skip to content</a>
+<div id="cookie-law-info-bar"><h4>Details</h4><p>We use cookies.</p><button>Accept all</button></div>
+<header id="masthead" class="site-header"><div class="logo"><a href="/"><img src="l.svg" alt="Cybil Portal logo"></a></div>
+<nav class="main-navigation"><ul><li><a href="/projects/">Projects</a></li><li><a>Funders</a></li><li>Countries</li></ul></nav>
+<form role="search"><label>Search</label><input name="s"><button>Go</button></form></header>
+<div class="breadcrumb"><a href="/">Home</a> » <a href="/projects/">Projects</a> » Here</div>"""
+FOOT = """<aside class="widget-area sidebar"><h2>Countries</h2><ul><li>Kenya</li><li>Mali</li></ul><h3>Themes</h3></aside>
+<footer class="site-footer"><p>Contact</p><p>Jane Roe</p><p>© Cybil Portal</p></footer>
+<script>var a = "<p>Funders</p>";</script><noscript><img src="https://example.org/pixel"></noscript>
+<div style="display: none">Funders<p>Nobody</p></div><template><p>Countries</p><p>Chad</p></template>"""
+
+
+def page(body: str, record: Record, main: str = "<main>{}</main>") -> str:
+    """A whole page around a body, as content management systems make them."""
+    title = f"{html.escape(record.title.text)} - Cybil Portal" if record.title else "Cybil Portal"
+    slug = record.slug.text if record.slug else ""
+    canonical = f'<link rel="canonical" href="https://cybilportal.org/projects/{slug}/">' if slug else ""
+    return f"""<!DOCTYPE html>
+<html lang="en-GB" class="no-js">
+<head><meta charset="UTF-8"><title>{title}</title>{canonical}
+<meta property="og:site_name" content="Cybil Portal"><meta property="article:modified_time" content="2024-05-31T10:11:12+00:00">
+<style>.a:before {{ content: "<h1>" }}</style><script type="application/ld+json">{{"@graph": [{{"@type": "WebPage"}}]}}</script></head>
+<body class="project-template single has-sidebar cookies-not-set">
+{MENUS}
+{main.format(body)}
+{FOOT}
+</body></html>"""
+
+
+MAINS = {
+    "main": "<main id='main'>{}</main>",
+    "article": "<div class='content-sidebar-wrap'><article class='project type-project'>{}</article></div>",
+    "content": '<div id="page"><div class="entry-content"><svg><text>x</text></svg>{}</div></div>',
+    "body": "<div><div><center>{}</center></div></div>",
+}
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_html_of_a_page_is_read_as_its_text(path: Path, manner: str) -> None:
+    expected = text_record(path)
+    body = MANNERS[manner].write(path.read_text(encoding="utf-8"))
+    assert_same(read(body), expected)
+    for main in MAINS.values():
+        assert_same(read(page(body, expected, main)), expected)
+
+
+@pytest.mark.parametrize("write", [
+    lambda text: f"<pre>{text}</pre>",
+    lambda text: "<p>" + text.replace("\n", "<br>") + "</p>",
+    lambda text: "<div>" + text.replace("\n", "<br />\n") + "</div>",
+], ids=["pre", "br", "xhtml-br"])  # fmt: skip
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_whose_lines_are_broken_by_hand(path: Path, write: Callable[[str], str]) -> None:
+    assert_same(read(write(path.read_text(encoding="utf-8"))), text_record(path))
+
+
+# -- pages made by hand --------------------------------------------------------------------------
+
+
+def sample(stem: str) -> Record:
+    [path] = FORMATS.glob(f"{stem}.*htm*")
+    return text_record(path)
+
+
+@pytest.mark.parametrize("path", sorted(FORMATS.glob("*.*htm*")), ids=lambda path: path.stem)
+def test_pages_made_by_hand(path: Path) -> None:
+    [text] = [page for page in PAGES if page.stem == path.stem]
+    record, expected = text_record(path), text_record(text)
+    if path.stem == "belize-G0020":  # its address is hidden from harvesters, and stays hidden
+        expected = replace(expected, contacts=(replace(expected.contacts[0], email=""),))
+    assert_same(record, expected)
+    assert len(record.findings) == len(expected.findings)
+
+
+def test_what_the_page_says_of_itself() -> None:
+    record = sample("belize-G0020")
+    assert record.address
+    assert record.address.text.endswith("/projects/support-to-belize-national-cyber-security-strategy/")
+    assert record.updated
+    assert (record.updated.text, record.language.text) == ("2024-05-31", "en")
+    assert record.links[0].url == "https://cybilportal.org/podcast?a=1&b=2"
+    by_data = sample("caribbean-electronic-evidence-training-and-embedding")
+    assert by_data.address
+    assert by_data.updated
+    assert (by_data.updated.text, by_data.address.place) == ("2023-02-01", Place(5))
+
+
+def test_places_are_those_of_the_file() -> None:
+    path = FORMATS / "belize-G0020.html"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    record = text_record(path)
+    for text in (record.title, record.code, *record.summary, *record.aim, *record.activities, record.rights):
+        assert text
+        assert text.place
+        here = lines[text.place.line - 1][text.place.column - 1 :]
+        assert html.unescape(here).startswith(text.text[:20]), text
+    assert record.links[0].place
+    assert lines[record.links[0].place.line - 1][record.links[0].place.column - 1 :].startswith("Podcast episode <a")
+    assert record.blank("funder").place  # type: ignore[union-attr]
+
+
+def test_a_file_in_an_older_encoding_keeps_its_accents() -> None:
+    body = "<h1>Côte d’Ivoire – a project</h1><h2>Summary</h2><p>Text.</p>"
+    for told, written, found in (
+        ("utf-8", "utf-8", 0), ("iso-8859-1", "utf-8", 0), ("iso-8859-1", "cp1252", 0), ("windows-1252", "cp1252", 0),
+        ("utf-8", "cp1252", 1), ("", "cp1252", 1), ("", "utf-8-sig", 0), ("utf-8", "utf-16", 0), ("", "utf-16-le", 0),
+        ("", "utf-8", 0), ("zip", "utf-8", 0), ("no-such", "cp1252", 1),
+    ):  # fmt: skip
+        record = read(f'<html><meta charset="{told}">{body}'.encode(written))
+        assert record.title
+        assert record.title.text == "Côte d’Ivoire – a project", (told, written)
+        assert len(record.findings) == found, (told, written)
+    assert read('<meta charset="shift_jis"><h1>日本の計画</h1>'.encode("shift_jis")).title.text == "日本の計画"  # type: ignore[union-attr]
+
+
+def test_logos_are_names_only_where_names_are_listed() -> None:
+    record = read(
+        "<h1>A project</h1><img alt='A river'><h2>Funders</h2><div><img alt='European Union'><br><img alt='x.png'></div>"
+        "<p><img alt='Flag of Norway'> Norway</p><h2>Summary</h2><p><img alt='A chart'></p><p>Text.</p>"
+    )
+    assert [link.actor.key for link in record.participations] == ["eu", "government-of-norway"]
+    assert [text.text for text in record.summary] == ["Text."]
+    assert not record.description
+
+
+def test_links_of_a_page() -> None:
+    record = read(
+        "<base href='https://example.org/a/'><h1>A project</h1><h2>Summary</h2><p>See <a href='/x'>this</a>.</p>"
+        "<h2>Other website links</h2><ul><li><a href='b.html'>One</a> (in French)</li>"
+        "<li><a href='/c'>Two</a>, <a href='//example.net/d e'>Three</a> and <a href='?q=(1)'>Four</a>.</li>"
+        "<li><a href='javascript:alert(1)'>Five</a></li><li><a href='data:text/html,x'>Six</a></li>"
+        "<li><a href='http://[::1'>Seven</a></li><li><a href='#top'>Eight</a></li>"
+        "<li><a href='https://example.org/nine'>https://example.org/nine</a></li></ul>"
+    )
+    assert [text.text for text in record.summary] == ["See this."]
+    assert [(link.text, link.url) for link in record.links] == [
+        ("One (in French)", "https://example.org/a/b.html"),
+        ("Two", "https://example.org/c"),
+        ("Three", "https://example.net/d%20e"),
+        ("Four.", "https://example.org/a/?q=(1%29"),
+        ("Five", ""),
+        ("Six", ""),
+        ("Seven", ""),
+        ("Eight", ""),
+        ("https://example.org/nine", "https://example.org/nine"),
+    ]
+
+
+def test_contacts() -> None:
+    record = read(
+        "<h1>A project</h1><h2>Contact</h2><p><a href='mailto:ann@example.org'>Ann Roe</a>, Project Manager</p>"
+        "<p><a href='mailto:ben@example.org'>ben@example.org</a></p><p>Cy Doe: <a class='__cf_email__' "
+        "href='/cdn-cgi/l/email-protection' data-cfemail='00'>[email&#160;protected]</a></p>"
+    )
+    assert [contact.email for contact in record.contacts] == ["ann@example.org", "ben@example.org", ""]
+    assert [contact.name for contact in record.contacts] == ["Ann Roe", "", "Cy Doe"]
+    assert record.contacts[0].note == "Project Manager"
+
+
+def test_a_list_in_a_list_and_words_in_a_pre() -> None:
+    record = read(
+        "<h1>A <i>pro</i>ject&nbsp;<br>of two</h1><h2>Activities</h2><ul><li><p>One</p><ul><li>One A</li></ul></li><li>Two</ul>"
+        "<h2>Outputs</h2><ol start=3><li>Three<li>Four</ol><h2>Summary</h2><pre>a\nb</pre>"
+    )
+    assert record.title
+    assert record.title.text == "A project of two"
+    assert [item.text for item in record.activities] == ["One", "One A", "Two"]
+    assert [item.text for item in record.outputs] == ["Three", "Four"]
+
+
+def test_tables_by_rows_and_by_columns() -> None:
+    expected = read(
+        "<h1>A project</h1><p>Status: Ongoing</p><h2>Funders</h2><p>Norway</p><p>UNODC</p><h2>Countries</h2><p>Mali</p>"
+    )
+    for table in (
+        "<tr><th>Funders<td>Norway<br>UNODC<tr><th>Countries<td>Mali<tr><th>Status<td>Ongoing",
+        "<thead><tr><th>Status<th>Funders<th>Countries<tbody><tr><td>Ongoing<td>Norway<td>Mali<tr><td><td>UNODC<td>",
+    ):
+        assert read(f"<h1>A project</h1><table>{table}</table>") == expected
+    other = read("<h1>A project</h1><h2>Details</h2><table><tr><th>Year<th>What<tr><td>2018<td>A course</table>")
+    assert [text.text for text in other.description] == ["Year What", "2018 A course"]
+
+
+def test_a_title_outside_the_main_part_and_none_at_all() -> None:
+    record = read(
+        "<title>A project - Cybil Portal</title><header><h1>Cybil Portal</h1></header><div class=hero><h1>A project</h1>"
+        "</div><main><h2>Summary</h2><p>Text.</p></main>"
+    )
+    assert record.title
+    assert record.title.text == "A project"
+    record = read("<title>A project | Cybil Portal</title><nav>Home</nav><p>A project</p><h2>Summary</h2><p>Text.</p>")
+    assert record.title
+    assert (record.title.text, record.description) == ("A project", ())
+
+
+def test_what_is_hidden_or_around_is_not_read() -> None:
+    record = read(
+        "<body><h1>A project</h1><div hidden>x1</div><p style='DISPLAY : none'>x2</p><select><option>x3</select>"
+        "<div class='social-share'>x4</div><textarea>x5</textarea><svg><text>x6</text></svg><!-- x7 -->"
+        "<div role=navigation>x8</div><footer>x9</footer><dialog>x0</dialog><h2>Summary</h2><p>Text.</p>"
+    )
+    assert [text.text for _, text in record.narrative()] == ["Text."]
+
+
+def test_what_stands_behind_the_end_is_read() -> None:
+    record = read("<html><body><h1>A project</h1></body></html><h2>Summary</h2>\n<p>Text.</p>")
+    assert [text.text for text in record.summary] == ["Text."]
+
+
+def test_text_that_is_called_html() -> None:
+    assert read("A project\n\nSummary\n\nText.\n").summary
+
+
+# -- what is no project page, and what would harm ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"<html><body><script>x</script></body></html>", "no text"),
+        (b"<p>\0\0\0\0</p>", "no text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text"),
+        (b"<html><title>Just a moment...</title><body><h1>example.org</h1><p>Checking</p>", "message"),
+        (b"<html><title>404 Not Found</title><body><center><h1>404 Not Found</h1></center><hr>nginx", "message"),
+        (b"<frameset><frame src='a.html'></frameset>", "frames"),
+        (b"<h1>Log in</h1><form><label>Name</label><input name=u><input type=password></form>", "login"),
+        (b"<div>" * 90_000 + b"x", "deeper"),
+        (b"<p>x" * 250_001, "limit|larger|more"),
+        (b"<p " + b" ".join(b"a%d=1" % number for number in range(40_000)) + b">x", "attributes"),
+        (b"x<br>" * 60_000, "lines"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_holds_no_record_is_a_clear_error(content: bytes, says: str) -> None:
+    with pytest.raises(SourceError, match=says) as error:
+        read(content)
+    assert error.value.hint
+
+
+def test_entities_that_a_page_defines_are_text() -> None:
+    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 50}">' for n in range(1, 20))
+    record = read(
+        f'<!DOCTYPE html [<!ENTITY e0 "x">{bomb}<!ENTITY f SYSTEM "file:///etc/hostname">]>'
+        "<h1>A project</h1><p>&e19;&f;</p>"
+    )
+    assert len(repr(record)) < 10_000
+
+
+def test_a_page_that_is_cut_anywhere() -> None:
+    content = (FORMATS / "belize-G0020.html").read_bytes()
+    for stop in range(0, len(content), 97):
+        try:
+            read(content[:stop])
+        except SourceError as error:
+            assert error.hint
+
+
+def test_the_limit_on_the_size(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("<h1>A project</h1><!--" + "x" * 4_000_000 + "--><p>Text.</p>", encoding="utf-8")
+    assert text_record(path).title
+    path.write_text("<h1>A project</h1>" + "x" * 6_000_000, encoding="utf-8")
+    with pytest.raises(SourceError, match="larger than 5,000,000"):
+        text_record(path)
+
+
+_FILLERS = [
+    *(
+        "<p>x",
+        "<b>Aim</b>",
+        "<br>",
+        "x<br>",
+        "<h1>x</h1>",
+        "<h3></h3>",
+        "<img alt=x>",
+        "<a href=/x>y</a>",
+        "<li>Status: x",
+    ),
+    *("<td>Funders", "<dt>Links<dd><a href=http://x/>y</a>", "<div class='nav content'>x</div>", "<main>Aim</main>"),
+    *(
+        "<meta name=a content=b>",
+        "<link rel=canonical href=x>",
+        "<title>x</title>",
+        "<!--",
+        "<a href='",
+        "&",
+        "<",
+        "\u00a0",
+    ),
+    *("<p a b c d>", "<script type='application/ld+json'>[</script>", "<ol><li>x</ol>", "<html><body>x</body></html>"),
+]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("filler", _FILLERS)
+def test_no_page_takes_a_long_time(filler: str) -> None:
+    start = time.monotonic()
+    try:
+        read("<h1>T</h1><h2>Other website links</h2>" + filler * (400_000 // len(filler.encode())))
+    except SourceError as error:
+        assert error.hint
+    assert time.monotonic() - start < 10
+
+
+_TAGS = (
+    "html head body title main article div p h1 h2 h3 ul ol li dl dt dd table tr td th a b strong span br img pre nav"
+)
+_WORDS = [
+    "Funders",
+    "European Union",
+    "Aim",
+    "Status: Finished",
+    "&nbsp;",
+    "&#0;",
+    "x",
+    " ",
+    "\n",
+    "From: 2018",
+    "<!--",
+]
+_SOUP = st.lists(
+    st.one_of(
+        st.sampled_from(_TAGS.split()).flatmap(
+            lambda tag: st.sampled_from([f"<{tag}>", f"</{tag}>", f"<{tag} hidden>"])
+        ),
+        st.sampled_from(
+            [*_WORDS, "<a href='/x'>", "<img alt='EU'>", "<a href='mailto:a@example.org'>", "<base href=x>"]
+        ),
+        st.sampled_from([label.title() for row in FIELDS for label in row.labels]),
+        st.text(max_size=8),
+    ),
+    max_size=40,
+).map("".join)
+
+
+@settings(deadline=3000)
+@given(st.one_of(st.binary(max_size=400), _SOUP.map(lambda text: text.encode(errors="replace"))))
+def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
+    try:
+        record = read(content)
+    except SourceError as error:
+        assert error.hint
+    else:
+        assert describe(derive(record))

@@ -16,7 +16,7 @@ FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
     ("record", "resources"),
     ("reference", "dates"),
-    ("readers", "mentions", "queries"),
+    ("readers", "mentions", "queries", "identity"),
     ("describe", "templates", "validation", "engine"),
     ("assemble", "release"),
     ("pipeline",),

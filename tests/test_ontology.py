@@ -18,7 +18,13 @@ FILE = Graph().parse(ONTOLOGY)
 HEADER = URIRef(f"{BASE}ontology")
 TERMS = sorted(term for term in set(FILE.subjects()) if str(term).startswith(CYB.iri))
 #: Terms that no record of data/ uses yet, and the sample that does.
-PLANNED = {"partner": "rules/good.ttl", "beneficiary": "rules/good.ttl", "follows": "ontology/follows.ttl"}
+PLANNED = {
+    "partner": "rules/good.ttl",
+    "beneficiary": "rules/good.ttl",
+    "follows": "ontology/follows.ttl",
+    **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
+    "iatiIdentifier": "one-project/project.ttl",
+}
 
 
 def test_loads_the_same_in_both_libraries() -> None:

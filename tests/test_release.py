@@ -18,7 +18,13 @@ from tests.conftest import CYBILGRAPH, RECORDS, SEED, run
 
 
 def test_what_a_release_holds(release: Release) -> None:
-    assert {path.name for path in release.folder.iterdir()} == {"graph.nq", "store", "report.json", "manifest.json"}
+    assert {path.name for path in release.folder.iterdir()} == {
+        "graph.nq",
+        "identities.csv",
+        "store",
+        "report.json",
+        "manifest.json",
+    }
     counts = release.manifest["counts"]
     assert (counts["sources"], counts["records"], counts["projects"], counts["unread"]) == (15, 15, 14, 0)
     assert counts["quads"] == len((release.folder / "graph.nq").read_text(encoding="utf-8").splitlines())

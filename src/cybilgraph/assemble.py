@@ -1,31 +1,43 @@
 """Described records → one graph, in a fixed order, with memory that does not grow with them.
 
-Lines wait in a temporary file; only each record's key and place in it are kept. Where one
-project was captured more than once, the last capture is the present and goes to the default
-graph; each earlier one goes to a named graph of its own, so that history can be asked and
-the present stays simple.
+Lines wait in a temporary file; only each record's names and place in it are kept. Where one
+project was captured more than once, the captures are put together: of each field, the newest
+capture that states it wins, and what it says goes to the default graph. Each earlier capture
+goes, whole, to a named graph of its own, so that history can be asked and the present stays
+simple.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from cybilgraph.vocab import SKOS, thing, version_graph
+from cybilgraph.describe import field_of, is_stated
+from cybilgraph.identity import Identities
+from cybilgraph.record import FIELDS, Kind, Record
+from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
 
 #: Lines wait in memory up to this many bytes, then on disk.
 _IN_MEMORY = 16_000_000
+_RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
+_PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
+_RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
+#: Fields that only the newest capture tells: who is no longer named on a page is not named here.
+_NEWEST_ONLY = {"contacts"}
 
 
 class Assembly:
     """Collects the lines of records; a context manager, since it holds a temporary file."""
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Identities | None = None) -> None:
         self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-        self._captures: dict[str, list[tuple[int, int]]] = {}
+        self._spans: list[tuple[int, int]] = []
         self._shared: set[str] = set()
+        self.identities = identities or Identities()
 
     def __enter__(self) -> Assembly:
         return self
@@ -35,40 +47,99 @@ class Assembly:
     ) -> None:
         self._spool.close()
 
-    @property
-    def projects(self) -> int:
-        """How many projects the records describe."""
-        return len(self._captures)
-
-    def add(self, key: str, lines: Iterable[str]) -> int:
-        """Take one record's triples; returns which capture of its project this is, from 1."""
-        own = (f"<{thing('project', key)}", f"<{record_iri(key)}")
+    def add(self, record: Record, lines: Iterable[str]) -> None:
+        """Take one record and its triples."""
+        self.identities.add(record)
+        own = (f"<{thing('project', record.key)}", f"<{record_iri(record.key)}")
         kept: list[str] = []
         for line in lines:
             # What a record says of things that it shares with others may be said twice.
             (kept.append if line.startswith(own) else self._shared.add)(line)
         data = "".join(f"{line}\n" for line in kept).encode()
-        captures = self._captures.setdefault(key, [])
-        captures.append((self._spool.tell(), len(data)))
+        self._spans.append((self._spool.tell(), len(data)))
         self._spool.write(data)
-        return len(captures)
 
     def quads(self, others: Iterable[str] = ()) -> Iterator[str]:
         """N-Quads lines of the whole graph: project by project, then shared and other lines."""
-        for key in sorted(self._captures):
-            *earlier, present = self._captures[key]
-            yield from self._lines(present)
-            for number, capture in enumerate(earlier, start=1):
+        identities = self.identities
+        identities.resolve()
+        for key in sorted(identities.projects):
+            *earlier, present = captures = [self._lines(number, key) for number in identities.projects[key]]
+            yield from _merged(key, captures) if earlier else present
+            for number, lines in enumerate(earlier, start=1):
                 graph = version_graph(key, number)
-                for line in self._lines(capture):
+                for line in lines:
                     yield f"{line[:-1]}<{graph}> ."
-        yield from sorted({*_one_name_each(self._shared), *others})
+        replaced = (
+            f"<{thing('project', old)}> <{DCTERMS.isReplacedBy}> <{thing('project', key)}> ."
+            for old, key in identities.aliases.items()
+        )
+        yield from sorted({*_one_name_each(self._shared), *replaced, *others})
         self._spool.seek(0, 2)
 
-    def _lines(self, capture: tuple[int, int]) -> list[str]:
-        start, size = capture
+    def _lines(self, number: int, key: str) -> list[str]:
+        """The lines of a record, about the project of this key."""
+        start, size = self._spans[number]
         self._spool.seek(start)
-        return self._spool.read(size).decode().split("\n")[:-1]
+        text = self._spool.read(size).decode()
+        if (given := self.identities.capture(number).key) != key:
+            for iri in (lambda name: thing("project", name), record_iri):
+                text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
+        lines = text.split("\n")[:-1]
+        return sorted(self._related(line) for line in lines) if "/relation/" in text else lines
+
+    def _related(self, line: str) -> str:
+        """A line about a relation, with the present key of the other project."""
+        line = _RELATED.sub(lambda found: f"{found[1]}/{self._present(found[2])}", line)
+        subject, predicate, rest = line.split(" ", 2)
+        if predicate in _RELATIONS or predicate == f"<{CYB.project}>":
+            rest = _PROJECT.sub(lambda found: self._present(found[1]), rest)
+        return f"{subject} {predicate} {rest}"
+
+    def _present(self, key: str) -> str:
+        return self.identities.key_of(key) or key
+
+
+def _merged(key: str, captures: list[list[str]]) -> Iterator[str]:
+    """The present of a project, from its captures, the oldest first."""
+    project, record = thing("project", key), record_iri(key)
+    newest = len(captures)
+    by_field: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for number, lines in enumerate(captures, start=1):
+        for line in lines:
+            if line.startswith((f"<{project}>", f"<{project}/")):
+                by_field[field_of(line, project)][number].append(line)
+    present: set[str] = set()
+    for name, found in by_field.items():
+        number = _winner(name, found, newest)
+        present.update(found.get(number, ()) if number == newest else _of_source(record, number, found[number]))
+    filled = {f"<{row.term}>" for row in FIELDS if row.term and row.name in by_field}
+    for number, lines in enumerate(captures, start=1):
+        mine = (line for line in lines if line.startswith((f"<{record}>", f"<{record}/")))
+        if number == newest:
+            present.update(line for line in mine if not _is_filled(line, filled))
+        else:
+            present.update(_of_source(record, number, (line for line in mine if f"<{record}/source" in line)))
+            present.add(f"<{record}> <{PROV.wasRevisionOf}> <{version_graph(key, number)}> .")
+    yield from sorted(present)
+
+
+def _winner(name: str, found: dict[int, list[str]], newest: int) -> int:
+    """The capture that tells a field: the newest that states it, else the newest that has it."""
+    if name in _NEWEST_ONLY:
+        return newest
+    return max(found, key=lambda number: (is_stated(found[number]), number))
+
+
+def _of_source(record: str, number: int, lines: Iterable[str]) -> Iterator[str]:
+    """Lines of an earlier capture, with its source told apart from that of the newest."""
+    return (re.sub(rf"(<{re.escape(record)}/source)(?=[/>])", rf"\1/{number}", line) for line in lines)
+
+
+def _is_filled(line: str, filled: set[str]) -> bool:
+    """True for "left blank" of a field that an earlier capture fills."""
+    _, predicate, rest = line.split(" ", 2)
+    return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 
 
 def _one_name_each(lines: Iterable[str]) -> Iterator[str]:

@@ -127,17 +127,25 @@ def read_range(printed: Text) -> tuple[Date, Date] | None:
 
 
 def read_duration(printed: Text) -> Date | None:
-    """The length of time that this text is: ``66 months`` gives ``P66M``; None where it is none."""
+    """The length of time that this text is: ``66 months`` gives ``P5Y6M``; None where it is none."""
     match = _DURATION.fullmatch(printed.text.strip(" .;"))
     if match is None:
         return None
     if match["iso"]:
-        value = match["iso"].upper()
-        return Date(value, printed) if re.fullmatch(r"P([0-9]+Y)?([0-9]+M)?([0-9]+D)?", value) else None
+        iso = re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?", match["iso"].upper())
+        years, months, days = (int(part or 0) for part in iso.groups()) if iso else (0, 0, 0)
+        return Date(_duration(12 * years + months, days), printed) if years or months or days else None
     word = match["number"].lower()
     number = int(word) if word.isdigit() else _NUMBERS.get(word, 1)
     unit = _UNITS[match["unit"].lower()]
-    return Date(f"P{number * 7}D" if unit == "W" else f"P{number}{unit}", printed)
+    months = {"Y": 12, "M": 1}.get(unit, 0) * number
+    return Date(_duration(months, {"W": 7, "D": 1}.get(unit, 0) * number), printed) if number else None
+
+
+def _duration(months: int, days: int) -> str:
+    """A length of time in canonical form (XSD 1.1 part 2, E.2): 66 months are P5Y6M."""
+    parts = ((months // 12, "Y"), (months % 12, "M"), (days, "D"))
+    return "P" + "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def find_periods(sentence: Text) -> Iterator[Period]:

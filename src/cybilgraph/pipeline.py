@@ -17,6 +17,7 @@ from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Finding, Report, Severity
 from cybilgraph.formats import Format
+from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Record
@@ -51,9 +52,10 @@ def check(*places: Place, engine: str = "fast", progress: Progress | None = None
 
     Raises SourceError only where a place does not exist.
     """
-    report = Report()
-    for _ in _validated(_records(places, report, progress), report, engine):
-        pass
+    report, identities = Report(), Identities()
+    for record, _ in _validated(_records(places, report, progress), report, engine):
+        identities.add(record)
+    report.extend(identities.findings())
     return report.sort()
 
 
@@ -65,7 +67,8 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     report = Report()
     with Assembly() as assembly:
         for record in _records(places, report, progress):
-            assembly.add(record.key, describe(record))
+            assembly.add(record, describe(record))
+        report.extend(assembly.identities.findings())
         serialise(assembly.quads(), fmt, output)
     return report.sort()
 
@@ -95,9 +98,11 @@ def build(
     """
     report = Report()
     names = reference()
-    with Releases(into).new() as draft, Assembly() as assembly:
+    releases = Releases(into)
+    with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
         for record, lines in _validated(_records(places, report, progress), report):
-            assembly.add(record.key, lines)
+            assembly.add(record, lines)
+        report.extend(assembly.identities.findings())
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -110,24 +115,21 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.quads(others), report, projects=assembly.projects)
+        release = draft.finish(assembly.quads(others), report, assembly.identities)
     return release, report
 
 
 def _records(places: Iterable[Place], report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
     inputs = list(find_inputs(places))
-    seen: dict[str, str] = {}
     for number, given in enumerate(inputs, start=1):
         report.sources += 1
         try:
             for record in read_input(given):
                 report.records += 1
-                report.extend(replace(finding, record=record.key) for finding in record.findings)
-                if record.key in seen:
-                    report.extend([_second_capture(record, seen[record.key])])
-                seen[record.key] = record.source.name
-                yield derive(record)
+                derived = derive(record)
+                report.extend(replace(finding, record=record.key) for finding in derived.findings)
+                yield derived
         except SourceError as error:
             report.unread += 1
             report.extend([_unreadable(given, error)])
@@ -195,19 +197,6 @@ def _unreadable(given: Input, error: SourceError) -> Finding:
         message=error.what.removeprefix(f"{given.name}: "),
         file=given.name,
         suggestion=error.hint,
-    )
-
-
-def _second_capture(record: Record, first: str) -> Finding:
-    by = "code" if record.code and record.key == record.code.text else "title"
-    return Finding(
-        severity=Severity.WARNING,
-        rule=rule("second-capture"),
-        message=f"{first} describes a project of the same {by}: this page is the present, that one its history.",
-        file=record.source.name,
-        record=record.key,
-        line=record.title.place.line if record.title and record.title.place else 0,
-        suggestion="If they are two projects, give each its code; if one, name the files in order of time.",
     )
 
 

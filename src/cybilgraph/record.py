@@ -21,7 +21,10 @@ from cybilgraph.findings import Finding
 from cybilgraph.vocab import CYB, DCTERMS
 
 #: What can stand in a project's IRI as its code.
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
+
+
+_NO_KEY = re.compile(r"[^A-Za-z0-9-]+")
 
 
 class Kind(StrEnum):
@@ -406,7 +409,7 @@ class Evidence:
 class Date:
     """A date as precise as it was printed.
 
-    ``value`` is ``2018``, ``2018-04`` or ``2018-04-30``, of a duration ``P18M`` (XSD 1.1 part 2,
+    ``value`` is ``2018``, ``2018-04`` or ``2018-04-30``, of a duration ``P1Y6M`` (XSD 1.1 part 2,
     3.3.6); empty where the printed form names no time that a reader may state (``30th May``,
     with no year). ``evidence`` is the sentence that a derived date was found in.
     """
@@ -533,12 +536,15 @@ class Record:
 
     @property
     def key(self) -> str:
-        """What the project's IRI ends in: its code, else its slug, else a stand-in made from
-        the source's checksum, so that a page without either still has an identity. A code that
-        has other characters than a code can have does not name the project.
+        """What the project's IRI ends in: its code, else what its IATI identifier gives, else its
+        slug, else a stand-in made from the source's checksum, so that a page without any still
+        has an identity. A code that has other characters than a code can have does not name the
+        project.
         """
-        if self.code and _KEY.fullmatch(self.code.text):
+        if self.code and KEY.fullmatch(self.code.text):
             return self.code.text
+        if self.iati and (key := _NO_KEY.sub("-", self.iati.text).strip("-").lower()[:200]):
+            return key
         if self.slug:
             return self.slug.text
         line = f"-{self.source.line}" if self.source.line else ""

@@ -131,6 +131,11 @@ class Reference:
         name = names[bool(_WITH_ARTICLE.search(country.name))]
         return found or Entry("actor", slug(name), name, (), {})
 
+    @cached_property
+    def governments(self) -> dict[str, Entry]:
+        """The key of each government, with its country."""
+        return {self.government(country).key: country for country in self.entries["country"].values()}
+
     def mentions(self, text: str) -> list[Mention]:
         """Known names in a text, longest first at each place, not overlapping.
 
@@ -220,6 +225,11 @@ def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:
     """That one of the names which is most like this one; empty where none is so much alike."""
     best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=least)
     return best[0] if best else ""
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are, from 0 to 100, whatever the order of their words."""
+    return max(fuzz.ratio(fold(one), fold(other)), fuzz.token_sort_ratio(one, other, processor=fold))
 
 
 def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:

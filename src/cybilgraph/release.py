@@ -6,6 +6,7 @@
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
+    │   ├── identities.csv  the key of each project with all its names, so that a key stays good
     │   └── manifest.json  counts, versions, and the SHA-256 of every other file
     └── 0002/ …
 
@@ -15,6 +16,7 @@ then named in ``current``; each of these steps either happens or does not.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -34,9 +36,11 @@ from cybilgraph import __version__
 from cybilgraph.engine.store import write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
 
 _BUILDING = ".building-"
+_IDENTITIES = "identities.csv"
 _NUMBER = re.compile(r"[0-9]{4,}")
 
 
@@ -76,7 +80,7 @@ class Draft:
         self.number = number
         self.manifest: dict[str, Any] | None = None
 
-    def finish(self, quads: Iterable[str], report: Report, projects: int) -> Release:
+    def finish(self, quads: Iterable[str], report: Report, identities: Identities) -> Release:
         """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
         graph = self._folder / "graph.nq"
         with graph.open("wb") as file:
@@ -84,6 +88,10 @@ class Draft:
                 file.write(f"{line}\n".encode())
         count = write_store(graph, self._folder / "store")
         _write_json(self._folder / "report.json", asdict(report))
+        with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:
+            writer = csv.writer(table, lineterminator="\n")
+            writer.writerow(("key", "name"))
+            writer.writerows(identities.rows())
         self.manifest = {
             "release": self.number,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,7 +99,7 @@ class Draft:
             "counts": {
                 "sources": report.sources,
                 "records": report.records,
-                "projects": projects,
+                "projects": len(identities.projects),
                 "quads": count,
                 "unread": report.unread,
                 "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
@@ -132,6 +140,15 @@ class Releases:
                 f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
             ) from error
         return self.get(number)
+
+    def identities(self) -> list[tuple[str, str]]:
+        """The keys of the current release's projects, with their names; none where there is no release."""
+        try:
+            table = self.current().folder / _IDENTITIES
+            with table.open(encoding="utf-8", newline="") as file:
+                return [(row["key"], row["name"]) for row in csv.DictReader(file)]
+        except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
+            return []  # the first build, or an earlier release that does not tell
 
     def get(self, number: int) -> Release:
         """One release by number. Raises ReleaseError where it is not there or not whole."""

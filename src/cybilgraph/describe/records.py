@@ -23,7 +23,8 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.vocab import CYB, DCTERMS, FOAF, OA, PROV, RDF, RDFS, SCHEMA, SKOS, SPDX, VCARD, XSD, thing
+from cybilgraph.reference import reference
+from cybilgraph.vocab import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, RDFS, SCHEMA, SKOS, SPDX, VCARD, XSD, thing
 from cybilgraph.vocab import record as record_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
@@ -38,7 +39,7 @@ def project_iri(record: Record) -> str:
 
 def describe(record: Record) -> list[str]:
     """All triples of one record: the project, its parts and the record itself, sorted."""
-    triples = Triples(record.language.text)
+    triples = Triples(record.language.text, f"{record_iri(record.key)}/source")
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
     for row in FIELDS:
@@ -137,6 +138,7 @@ def _evidence(triples: Triples, node: str, evidence: tuple[Evidence, ...]) -> No
         triples.link(quote, RDF.type, OA.TextQuoteSelector)
         triples.text(quote, OA.exact, words.quote)
         triples.link(quote, CYB.section, BY_NAME[words.section].term)
+        triples.link(quote, PROV.wasDerivedFrom, triples.source)
         triples.plain(quote, CYB.confidence, decimal(words.confidence), XSD.decimal)
         if words.place:
             triples.plain(quote, CYB.line, str(words.place.line), XSD.integer)
@@ -147,6 +149,9 @@ def _unknown(triples: Triples, named: Named) -> None:
     iri = thing(named.kind, named.key)
     if named.kind == "actor":
         triples.link(iri, RDF.type, CYB.Actor)
+        if country := reference().governments.get(named.key):
+            triples.link(iri, ORG.classification, thing("actor-type", "government"))
+            triples.link(iri, CYB.seat, thing("country", country.key))
     triples.text(iri, SKOS.prefLabel, named.printed.text)
 
 
@@ -212,7 +217,7 @@ def _describe_record(triples: Triples, project: str, record: Record) -> None:
         triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
     if record.address and is_iri(record.address.text):
         triples.link(node, DCTERMS.source, record.address.text)
-    source = f"{node}/source"
+    source = triples.source
     triples.link(node, PROV.wasDerivedFrom, source)
     triples.link(source, RDF.type, PROV.Entity)
     triples.plain(source, RDFS.label, record.source.name)

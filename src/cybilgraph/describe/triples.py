@@ -14,9 +14,11 @@ from cybilgraph.ntriples import literal
 class Triples:
     """Lines being written."""
 
-    def __init__(self, language: str = "en") -> None:
+    def __init__(self, language: str = "en", source: str = "") -> None:
+        """``source`` is the IRI of what the triples were read from."""
         self._lines: set[str] = set()
         self._language = language
+        self.source = source
 
     def link(self, subject: str, predicate: str, target: str) -> None:
         """One triple with an IRI as object."""

@@ -14,7 +14,7 @@ from cybilgraph.vocab import rule
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
 #: What the government of a country may be in a project that helps the country.
-_OF_HELPED = ("funder", "beneficiary")
+_OF_HELPED = ("funder", "implementer", "beneficiary")
 
 
 def find_participations(
@@ -61,7 +61,7 @@ def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list
 
 def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry | None:
     """The actor that is named, or the government of the country that is: a country that the
-    project helps pays for it at most, and is not its own supporter.
+    project helps pays or delivers at most, and is not its own supporter.
     """
     if actor := name.of("actor"):
         return actor

@@ -42,7 +42,7 @@ _PROJECTS = re.compile(
     r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
     re.IGNORECASE,
 )
-_APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for (?:the )?")
+_APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 _BRACKET = r"(?: \([^)]{0,60}\))?"
 #: "With funding from A, B and C trained …": the comma ends what stands before the subject.
 _FRONTED = re.compile(

@@ -43,13 +43,13 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
     found: dict[str, Date] = {}
     stated = record.start or record.end
     for sentence in told:
-        if sentence.section not in _SECTIONS or says(sentence, "aside"):
+        if sentence.section not in (*_SECTIONS, "context") or says(sentence, "aside"):
             continue
         if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
             length = read_duration(sentence.text.part(*match.span("length")))
             if length:
                 found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
-        if stated is None:
+        if stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
                 _take(found, sentence, period)
     return found

@@ -24,7 +24,7 @@ from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SP
 from cybilgraph.vocab import record as record_iri
 
 #: What is said of a thing that is only mentioned.
-_NAMES = {RDF.type, SKOS.prefLabel, RDFS.label}
+_NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 #: Identity of a page without code and title: made from the checksum of the page.
 _STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
 
@@ -78,7 +78,7 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
     nodes = [*about, project]
     for node in nodes:
         view.visit(node)
-        for predicate in (PROV.wasDerivedFrom, FOAF.primaryTopic):  # this file is the source now
+        for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # this file is the source now
             view.graph.values(node, predicate)
     stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language))), "")
     view.language = (stated or _spoken(view, project)).lower()

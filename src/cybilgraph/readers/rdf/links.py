@@ -25,7 +25,7 @@ from cybilgraph.record import (
     Scope,
 )
 from cybilgraph.reference import reference
-from cybilgraph.vocab import CYB, OA
+from cybilgraph.vocab import CYB, OA, PROV
 
 #: Property → its field.
 BY_TERM = {row.term: row for row in FIELDS if row.term}
@@ -144,6 +144,7 @@ def _basis(view: View, node: str) -> Basis:
 def read_evidence(view: View, node: str) -> Iterator[Evidence]:
     """The quotes that a derived link or date was found in."""
     for quote in view.nodes(node, CYB.evidence):
+        view.graph.values(quote, PROV.wasDerivedFrom)  # this file is the source now
         sections = [BY_TERM[str(term)].name for term in view.values(quote, CYB.section) if term in BY_TERM]
         number, line = view.text(quote, CYB.confidence), view.text(quote, CYB.line)
         yield Evidence(

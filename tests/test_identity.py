@@ -1,0 +1,103 @@
+"""Records that are one project, records that only look so, and keys that stay good."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cybilgraph.identity import Identities
+from cybilgraph.readers import Input, read_input
+from cybilgraph.record import Basis, Date, Named, Participation, Record, Scope, Source, Text
+from tests.conftest import SAMPLES
+
+
+def record(title: str, code: str = "", start: str = "", country: str = "", actor: str = "") -> Record:
+    return Record(
+        source=Source(f"{title[:20]}.txt", "0"),
+        title=Text(title),
+        code=Text(code) if code else None,
+        start=Date(start, Text(start)) if start else None,
+        scopes=(Scope(Named("country", country, Text(country)), Basis.STATED),) if country else (),
+        participations=(Participation(Named("actor", actor, Text(actor)), "funder", Basis.STATED),) if actor else (),
+    )
+
+
+def rules(*records: Record) -> list[str]:
+    identities = Identities()
+    for each in records:
+        identities.add(each)
+    return [finding.rule.rpartition("#")[2] for finding in identities.findings()]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (record("National Strategy for Belize", "G0001"), record("National Stratgy for Belize", "G0002")),
+        (record("Strategy for Belize, National", "G0001"), record("National Strategy for Belize", "G0002")),
+        (
+            record("Support to cyber strategy", "G0001", "2018-04", "BZ", "oas"),
+            record("Support for the strategy on cyber", "G0002", "2018-04", "BZ", "oas"),
+        ),
+    ],
+)
+def test_likely_duplicates_are_reported_and_not_merged(one: Record, other: Record) -> None:
+    assert rules(one, other) == ["duplicate-suspected"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (record("CMM Review - Samoa"), record("CMM Review - Tonga")),
+        (record("CMM Review - Saint Lucia"), record("CMM Review - Saint Kitts and Nevis")),
+        (record("Cyber Training Phase 1"), record("Cyber Training Phase 2")),
+        (record("Cyber Training I"), record("Cyber Training II")),
+        (record("Strategy for Belize", start="2018"), record("Strategy for Beliz", start="2021")),
+        (
+            record("A law on cybercrime", "", "2018-04", "BZ", "oas"),
+            record("Training of judges", "", "2018-04", "BZ", "oas"),
+        ),
+    ],
+)
+def test_siblings_and_phases_are_no_duplicates(one: Record, other: Record) -> None:
+    assert rules(one, other) == []
+
+
+def test_shared_boilerplate_makes_no_duplicate() -> None:
+    siblings = [next(read_input(Input(path.name, path))) for path in sorted((SAMPLES / "labelled").glob("7[34]-*.txt"))]
+    assert len(siblings) == 2
+    assert rules(*siblings) == []
+
+
+def test_two_captures_are_told_of_with_the_reason() -> None:
+    one, other = record("A law", "G0001"), record("The law", "G0001")
+    identities = Identities()
+    identities.add(one)
+    identities.add(other)
+    [finding] = identities.findings()
+    assert (finding.rule.rpartition("#")[2], finding.file) == ("second-capture", other.source.name)
+    assert "of the same code" in finding.message
+
+
+def test_an_iati_identifier_is_a_key_and_meets_the_page_of_its_title() -> None:
+    page = record("A law")
+    activity = Record(source=Source("x.xml", "0"), title=Text("A law"), iati=Text("XM-1-2"))
+    other = Record(source=Source("y.xml", "0"), title=Text("Another"), iati=Text("XM/1/3"))
+    assert (activity.key, other.key) == ("xm-1-2", "xm-1-3")
+    identities = Identities()
+    for each in (activity, page, other):
+        identities.add(each)
+    identities.resolve()
+    assert set(identities.projects) == {page.key, "xm-1-3"}
+    assert identities.key_of("xm-1-2") == page.key
+
+
+def test_many_records_take_no_long_time() -> None:
+    identities = Identities()
+    for number in range(20_000):
+        identities.add(
+            record(f"Cyber project number {number % 500} of some kind", f"G{number:05d}", "2018", "BZ", "oas")
+        )
+    began = time.monotonic()
+    sum(1 for _ in identities.findings())
+    assert time.monotonic() - began < 30

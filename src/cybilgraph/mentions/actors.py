@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.mentions.phrases import ROLES, Phrase, said, says
-from cybilgraph.mentions.sentences import BODY, DEMONYM, NAME, PLACE, Name, Sentence
+from cybilgraph.mentions.sentences import DEMONYM, PLACE, Name, Sentence
 from cybilgraph.record import Basis, Named, Participation, Record, Text
 from cybilgraph.reference import Entry, Reference
 from cybilgraph.vocab import rule
@@ -35,8 +35,8 @@ def find_participations(
     for key, by_role in found.items():
         known = names.get("actor", key) is not None
         first, (actor, _, name) = next(iter(next(iter(by_role.values())).items()))
-        if finding := _finding(record, first, name, actor, known):
-            findings.append(finding)
+        if name.near:
+            findings.append(_near_name(record, first, name, actor))
         for role in _kept(by_role):
             quotes = by_role[role]
             printed = Text(actor.name, next(iter(quotes)).text.place)
@@ -73,23 +73,15 @@ def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry 
     return names.government(country)
 
 
-def _finding(record: Record, sentence: Sentence, name: Name, actor: Entry, known: bool) -> Finding | None:
-    if name.near:
-        what, message = "near-name", f"{name.near} was taken for {actor.name}."
-        suggestion = f"Write {actor.name}, or add this spelling to the aliases in data/reference."
-    elif not known and name.mark in (BODY, NAME):
-        what, message = "unknown-actor", f"No list of actors has {actor.name}: it became an actor of its own."
-        suggestion = "Add it, or add the name to the aliases of the actor that is meant: data/reference/actors.csv."
-    else:
-        return None
+def _near_name(record: Record, sentence: Sentence, name: Name, actor: Entry) -> Finding:
     place = sentence.text.place
     return Finding(
         severity=Severity.INFO,
-        rule=rule(what),
-        message=message,
+        rule=rule("near-name"),
+        message=f"{name.near} was taken for {actor.name}.",
         file=record.source.name,
         line=place.line if place else 0,
         column=place.column if place else 0,
         text=sentence.text.text,
-        suggestion=suggestion,
+        suggestion=f"Write {actor.name}, or add this spelling to the aliases in data/reference.",
     )

@@ -22,7 +22,7 @@ __all__ = ["derive"]
 
 def derive(record: Record, names: Reference | None = None) -> Record:
     """The record with what its prose says added, each derived; and with findings where a name
-    was nearly that of a known thing, or is of an actor that no list knows.
+    was nearly that of a known actor.
     """
     names = names or reference()
     told = list(sentences(record, names))

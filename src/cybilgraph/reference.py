@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -54,6 +54,7 @@ _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 
 
+@lru_cache(maxsize=50_000)
 def fold(name: str) -> str:
     """The form in which names are compared."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
@@ -146,22 +147,22 @@ class Reference:
         folded = fold_in_place(text)
         found = []
         for index, start, end in matcher.find_matches_as_indexes(folded):
-            entries = tuple(entry for entry, name in owners[index] if _looks_like(text[start:end], name, entry.kind))
+            entries = tuple(owner.entry for owner in owners[index] if owner.looks_like(text[start:end]))
             if entries:
                 found.append(Mention(start, end, entries))
         return found
 
     @cached_property
-    def _matcher(self) -> tuple[_Words, list[list[tuple[Entry, str]]]]:
-        owners: dict[str, list[tuple[Entry, str]]] = {}
+    def _matcher(self) -> tuple[_Words, list[list[_Owner]]]:
+        owners: dict[str, list[_Owner]] = {}
         for kind in MENTIONED:
             for entry in self.entries[kind].values():
                 for name in entry.names:
-                    owners.setdefault(fold_in_place(name), []).append((entry, name))
+                    owners.setdefault(fold_in_place(name), []).append(_owner(entry, name))
         for entry in self.entries["country"].values():
             demonym = replace(entry, kind=DEMONYM)
             for name in entry.cell("demonyms"):
-                owners.setdefault(fold_in_place(name), []).append((demonym, name))
+                owners.setdefault(fold_in_place(name), []).append(_owner(demonym, name))
         return _Words(list(owners)), list(owners.values())
 
 
@@ -204,10 +205,25 @@ def fold_in_place(text: str) -> str:
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " "})
 
 
-def _looks_like(printed: str, name: str, kind: str) -> bool:
-    if name.isupper() or sum(char.isupper() for char in name) > len(name) / 2:
-        return printed == name.translate(_PLAIN) or printed == name
-    return kind == "theme" or printed[0].isupper() or printed[0].isdigit() or not name[0].isupper()
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A thing that a name names, and how the name must be written to mean it."""
+
+    entry: Entry
+    exact: frozenset[str]
+    capital: bool
+
+    def looks_like(self, printed: str) -> bool:
+        """True where the name is printed as it must be."""
+        if self.exact:
+            return printed in self.exact
+        return not self.capital or printed[0].isupper() or printed[0].isdigit()
+
+
+def _owner(entry: Entry, name: str) -> _Owner:
+    abbreviated = name.isupper() or sum(char.isupper() for char in name) > len(name) / 2
+    exact = frozenset((name, name.translate(_PLAIN))) if abbreviated else frozenset()
+    return _Owner(entry, exact, entry.kind != "theme" and name[0].isupper())
 
 
 @cache
@@ -216,6 +232,7 @@ def reference() -> Reference:
     return Reference()
 
 
+@lru_cache(maxsize=50_000)
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     return slugify(name, max_length=200, word_boundary=True)

@@ -8,6 +8,7 @@ holds that this table and that file name the same terms.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 #: All our IRIs begin with this. A constant, not configuration: a server at any address
@@ -107,6 +108,7 @@ PREFIXES: dict[str, str] = {
 RULES = f"{BASE}shapes#"
 
 
+@lru_cache(maxsize=50_000)
 def thing(kind: str, key: str) -> str:
     """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
     return f"{BASE}id/{kind}/{quote(key, safe='')}"

@@ -26,14 +26,15 @@ def derive(record: Record, names: Reference | None = None) -> Record:
     """
     names = names or reference()
     told = list(sentences(record, names))
-    record = replace(record, scopes=record.scopes + tuple(find_scopes(record, told, names)))
-    participations, findings = find_participations(record, told, names)
+    scopes = record.scopes + tuple(find_scopes(record, told, names))
+    participations, findings = find_participations(record, told, scopes, names)
     dates = find_dates(record, told)
     return replace(
         record,
         start=record.start or dates.get("start"),
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
+        scopes=scopes,
         participations=record.participations + participations,
         relations=record.relations + tuple(find_relations(record, told)),
         findings=record.findings + findings,

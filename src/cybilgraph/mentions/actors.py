@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.mentions.phrases import ROLES, Phrase, said, says
 from cybilgraph.mentions.sentences import DEMONYM, PLACE, Name, Sentence
-from cybilgraph.record import Basis, Named, Participation, Record, Text
+from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 from cybilgraph.vocab import rule
 
@@ -18,11 +18,13 @@ _OF_HELPED = ("funder", "implementer", "beneficiary")
 
 
 def find_participations(
-    record: Record, told: Iterable[Sentence], names: Reference
+    record: Record, told: Iterable[Sentence], scopes: Iterable[Scope], names: Reference
 ) -> tuple[tuple[Participation, ...], tuple[Finding, ...]]:
-    """Participations that sentences tell and headings do not; and what a curator should know of them."""
+    """Participations that sentences tell and headings do not; and what a curator should know of
+    them. ``scopes`` tell which countries the project helps.
+    """
     stated = {link.actor.key for link in record.participations}
-    helped = {link.concept.key for link in record.scopes if link.concept.kind == "country"}
+    helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
     found: dict[str, dict[str, dict[Sentence, tuple[Entry, float, Name]]]] = {}
     for sentence in told:
         for phrase, name in roles(sentence):
@@ -45,12 +47,15 @@ def find_participations(
     return tuple(links), tuple(findings)
 
 
-def roles(sentence: Sentence) -> Iterator[tuple[Phrase, Name]]:
+def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     """Roles that phrases give to names; none in a sentence that tells of what is not, or of
     another project.
     """
-    if sentence.names and sentence.section not in _SILENT and not says(sentence, "aside"):
-        yield from said(sentence, *ROLES)
+    if sentence.roles is None:
+        silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
+        sentence.roles = () if silent else tuple(said(sentence, *ROLES))
+    found: tuple[tuple[Phrase, Name], ...] = sentence.roles
+    return found
 
 
 def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list[str]:

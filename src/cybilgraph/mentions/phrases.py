@@ -16,12 +16,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from ahocorasick_rs import AhoCorasick
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, NAME, PLACE, PROJECT, Name, Sentence
+from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT, Name, Sentence
 from cybilgraph.resources import REFERENCE
 
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"
@@ -84,6 +84,8 @@ _LEAD = re.compile(
 )
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
+#: A main clause begins no later.
+_LEAD_MOST = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,23 @@ class Phrase:
     marks: str
     words: frozenset[str]
 
+    def __hash__(self) -> int:
+        return self.number
+
+    @property
+    def alone(self) -> bool:
+        """True for a phrase that tells of no name: no name need follow its words."""
+        return not self.pattern.groupindex
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A phrase found in a sentence, and the names that it tells of."""
+    """A phrase found in a marked sentence, and where the marks of the names stand that it tells of."""
 
     phrase: Phrase
     start: int
     end: int
-    names: tuple[Name, ...]
+    ats: frozenset[int]
 
 
 @cache
@@ -182,39 +192,38 @@ def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[Phrase]]
     return AhoCorasick(list(by_word)), list(by_word.values()), by_mark
 
 
-def hits(sentence: Sentence) -> tuple[Hit, ...]:
-    """Every phrase that stands in a sentence, the stronger first."""
-    marked = sentence.marked
+@lru_cache(maxsize=20_000)
+def hits(marked: str) -> tuple[Hit, ...]:
+    """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
+    that differ in their names only are the same when they are marked.
+    """
     matcher, by_word, by_mark = _matcher()
-    tried: set[tuple[int, int]] = set()
-    found: list[Hit] = []
+    tries: set[tuple[Phrase, int]] = set()
+    last = max((marked.rfind(mark) for mark in MARKS), default=-1)
     for index, start, _ in matcher.find_matches_as_indexes(marked, overlapping=True):
         if not start or not marked[start - 1].isalnum():
-            for phrase in by_word[index]:
-                _try(sentence, phrase, start, tried, found)
-    leads: dict[int, bool] = {}
-    for name in sentence.names:
-        for phrase in by_mark.get(name.mark, ()):
-            if phrase.leads:
-                if name.at not in leads:
-                    leads[name.at] = name.at <= 240 and _LEAD.fullmatch(marked, 0, name.at) is not None
-                if not leads[name.at]:
-                    continue
-            _try(sentence, phrase, name.at, tried, found)
+            tries.update((phrase, start) for phrase in by_word[index] if start < last or phrase.alone)
+    for at, mark in enumerate(marked):
+        if mark in by_mark:
+            leads = None
+            for phrase in by_mark[mark]:
+                if phrase.leads and leads is None:
+                    leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
+                if leads or not phrase.leads:
+                    tries.add((phrase, at))
+    found = (hit for phrase, start in tries if (hit := _found(marked, phrase, start)))
     return tuple(sorted(found, key=lambda hit: (hit.phrase.number, hit.start)))
 
 
-def _try(sentence: Sentence, phrase: Phrase, start: int, tried: set[tuple[int, int]], found: list[Hit]) -> None:
+def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     if phrase.leads and not phrase.marks and start:
-        return
-    match = phrase.pattern.match(sentence.marked, start)
-    if match is None or (phrase.number, start) in tried:
-        return
-    tried.add((phrase.number, start))
-    if phrase.before and not phrase.before.search(sentence.marked[max(0, start - _BEFORE) : start]):
-        return
-    names = tuple(name for group in phrase.pattern.groupindex for name in sentence.within(*match.span(group)))
-    found.append(Hit(phrase, start, match.end(), names))
+        return None
+    match = phrase.pattern.match(marked, start)
+    if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
+        return None
+    spans = [match.span(group) for group in phrase.pattern.groupindex]
+    ats = frozenset(at for low, high in spans for at in range(low, high) if marked[at] in MARKS)
+    return Hit(phrase, start, match.end(), ats)
 
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
@@ -225,19 +234,16 @@ def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
     for hit in found_in(sentence):
         if hit.phrase.says in kinds and not any(_holds(other, hit) for other in taken):
             taken.append(hit)
-            yield from ((hit.phrase, name) for name in hit.names)
+            yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.ats)
 
 
 def _holds(outer: Hit, inner: Hit) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end and set(outer.names).issuperset(inner.names)
+    return outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats
 
 
 def found_in(sentence: Sentence) -> tuple[Hit, ...]:
-    """The hits of a sentence, looked for once."""
-    if sentence.hits is None:
-        sentence.hits = hits(sentence) if sentence.names else ()
-    found: tuple[Hit, ...] = sentence.hits
-    return found
+    """The hits of a sentence that has names."""
+    return hits(sentence.marked) if sentence.names else ()
 
 
 def says(sentence: Sentence, kind: str) -> bool:

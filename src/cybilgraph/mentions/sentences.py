@@ -23,6 +23,7 @@ ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", 
 MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
 PLACES = ("country", "region", "group")
 _UNMARKED = str.maketrans(dict.fromkeys(MARKS, "*"))  # a text that has the marks itself
+_UNUSUAL = frozenset(MARKS)
 _SENTENCE = re.compile(
     r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"
@@ -30,6 +31,7 @@ _SENTENCE = re.compile(
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
 _LONGEST = 1500
 
+_PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|y|et|against|&)"
 _ACTS = re.compile(r" (?:(?:has|have|will) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b")
@@ -77,7 +79,7 @@ class Name:
 @dataclass(slots=True, eq=False)
 class Sentence:
     """A sentence of a section, and the same with its names marked, in small letters and with
-    plain quotation marks. ``hits`` are the phrases in it, once they were looked for.
+    plain quotation marks. ``roles`` are what phrases say of the names, once they were looked for.
     """
 
     section: str
@@ -85,7 +87,7 @@ class Sentence:
     marked: str
     names: tuple[Name, ...]
     themes: tuple[Entry, ...]
-    hits: Any = None
+    roles: Any = None
 
     def evidence(self, confidence: float) -> Evidence:
         """The sentence as evidence."""
@@ -128,7 +130,7 @@ class _Span:
 
 
 def _mark(section: str, text: Text, offset: int, known: list[Mention], names: Reference) -> Sentence:
-    words = text.text.translate(_UNMARKED)
+    words = text.text if _UNUSUAL.isdisjoint(text.text) else text.text.translate(_UNMARKED)
     spans = [
         _Span(mention.start - offset, mention.end - offset, mark, mention.entries)
         for mention in known
@@ -179,6 +181,8 @@ def _vocabulary() -> dict[str, frozenset[str]]:
 def _with_unknown(words: str, spans: list[_Span], names: Reference) -> list[_Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _NAMES.finditer(words):
+        if not match.start() and _only_begins(match[0]) and not _ACTS.match(words, match.end()):
+            continue  # the first word of a sentence, as most of them are
         for start, end in _parts(words, *match.span(), spans):
             inside = [span for span in spans if span.start < end and start < span.end]
             if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
@@ -190,6 +194,11 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference) -> list[_Spa
                 spans = [span for span in spans if span not in inside]
                 spans.append(_unknown(words, start, end, mark, inside, names))
     return sorted(spans, key=lambda span: span.start)
+
+
+def _only_begins(word: str) -> bool:
+    """True for a word that has its capital from the beginning of the sentence."""
+    return word.isalpha() and not word.isupper() and "CERT" not in word and "CSIRT" not in word
 
 
 def _is_less(span: _Span, start: int, end: int) -> bool:
@@ -340,7 +349,9 @@ def _country(span: _Span) -> Entry | None:
 
 def _with_projects(words: str, spans: list[_Span]) -> list[_Span]:
     """The spans with those of other projects; names inside a project's title name no actor here."""
-    for match in _PROJECTS.finditer(words) if "G" in words or "“" in words or '"' in words or "‘" in words else ():
+    if not _PROJECT_CUE.search(words):
+        return spans
+    for match in _PROJECTS.finditer(words):
         title = match["title"] or match["named"]
         key = match["code"].upper() if match["code"] else slug(title)
         name = match["code"] or title

@@ -31,6 +31,7 @@ _ENDS = re.compile(
     re.IGNORECASE,
 )
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
+_DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
     r"(?P<length>(?:[0-9]{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[ -](?:year|month|week)s?)\b",
@@ -44,6 +45,8 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
     stated = record.start or record.end
     for sentence in told:
         if sentence.section not in (*_SECTIONS, "context") or says(sentence, "aside"):
+            continue
+        if not _DIGITS.search(sentence.text.text) and not _LENGTH.search(sentence.text.text):
             continue
         if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
             length = read_duration(sentence.text.part(*match.span("length")))

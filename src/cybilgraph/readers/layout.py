@@ -22,6 +22,8 @@ RIGHTS = "The Cybil project repository is being continuously updated"
 
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+#: No label is longer.
+_LABEL_MOST = 45
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
 _OWN_CODE = re.compile(
     rf"\bthis (?:page|project|record)\b[^.]{{0,40}}\b(?:Cybil|GFCE) code:? (?P<code>{CODE.pattern})\b", re.IGNORECASE
@@ -50,7 +52,7 @@ def read_page(lines: list[Text], values: Sections) -> Record:
     if rights:
         values.take(rights)
     for line in lines:
-        if own := _OWN_CODE.search(line.text):
+        if "ode" in line.text and (own := _OWN_CODE.search(line.text)):
             assert line.place
             values.take(Section(BY_NAME["code"], "", line.place, [line.part(*own.span("code"))]))
     return values.record()
@@ -178,6 +180,8 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     """The section that this line opens, or None where it is no label. With ``guess``, a label
     that is in no list is taken by what its words tell.
     """
+    if len(line.text) > _LABEL_MOST and ":" not in line.text[:_LABEL_MOST]:
+        return None
     assert line.place
     label = line.text.rstrip(": ")
     row = BY_LABEL.get(label.casefold()) or (_meant(label) if guess and line.text.endswith(":") else None)

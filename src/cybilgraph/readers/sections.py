@@ -28,6 +28,7 @@ from cybilgraph.record import (
     Record,
     Relation,
     Scope,
+    Source,
     Text,
     WebLink,
 )
@@ -113,11 +114,25 @@ class Sections:
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        source = replace(self._given.source, line=self._line)
-        record = Record(source=source, labels=self._labels, findings=tuple(self._findings), **given)
-        # A heading that stands blank in one place and filled in another is not blank.
-        blank = tuple(entry for entry in self._blank if not record.values(entry.name))
-        return replace(record, left_blank=blank)
+        source = self._given.source
+        return Record(
+            source=Source(source.name, source.sha256, self._line) if self._line else source,
+            labels=self._labels,
+            findings=tuple(self._findings),
+            left_blank=tuple(entry for entry in self._blank if not self._has(entry.name)),
+            **given,
+        )
+
+    def _has(self, name: str) -> bool:
+        """True where the field has a value: what stands blank in one place and filled in another is not blank."""
+        match BY_NAME[name].kind:
+            case Kind.ACTORS:
+                return any(link.role == name for link in self._values.get("participations", ()))
+            case Kind.SCOPES:
+                return any(link.concept.kind == name for link in self._values.get("scopes", ()))
+            case Kind.PROJECTS:
+                return any(link.kind == name for link in self._values.get("relations", ()))
+        return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
         self._values.setdefault(name, []).extend(values)
@@ -428,4 +443,4 @@ def _parts(text: Text, separator: str) -> Iterator[Text]:
 def _without_bullet(line: Text) -> Text:
     match = BULLET.match(line.text)
     item = line.part(match.end()) if match else line
-    return replace(item, text=item.text.rstrip(" ;"))
+    return Text(item.text.rstrip(" ;"), item.place, item.under, item.breaks)

@@ -55,6 +55,8 @@ def lines_of(text: str) -> Iterator[Text]:
 
 def clean(raw: str) -> str:
     """A line without control characters, its entities resolved, its spaces plain and single."""
+    if raw.isprintable() and "  " not in raw and "&" not in raw:  # as most lines are
+        return raw.strip()
     return _SPACE.sub(" ", _resolved(_CONTROL.sub("", raw))).strip()
 
 

@@ -49,16 +49,30 @@ def labelled(truth: dict[str, list[str]]) -> Iterator[tuple[str, object]]:
     yield "outline", ("left blank", tuple(sorted(truth["left_blank"])))
 
 
+def derived(record: Record) -> Iterator[tuple[float, tuple[str, object]]]:
+    """Derived links with the highest confidence of their quotes."""
+    for link in record.participations:
+        if link.evidence:
+            pair = ("actor and role", (link.actor.key, link.role))
+            yield max(words.confidence for words in link.evidence), pair
+    for scope in record.scopes:
+        if scope.evidence:
+            yield max(words.confidence for words in scope.evidence), (scope.concept.kind, scope.concept.key)
+
+
 def main(show_misses: bool) -> None:
     """Compare text by text, and print the figures."""
     right: dict[str, int] = defaultdict(int)
     wrong: dict[str, int] = defaultdict(int)
     missed: dict[str, int] = defaultdict(int)
+    confirmed: dict[float, list[bool]] = defaultdict(list)
     paths = sorted(FOLDER.glob("*.txt"))
     for path in paths:
         [record] = read(path)
         ours = set(found(record))
         truth = set(labelled(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))))
+        for confidence, pair in derived(record):
+            confirmed[confidence].append(pair in truth)
         for kind, value in ours | truth:
             counts = right if (kind, value) in ours & truth else wrong if (kind, value) in ours else missed
             counts[kind] += 1
@@ -70,6 +84,9 @@ def main(show_misses: bool) -> None:
         given, due = right[kind] + wrong[kind], right[kind] + missed[kind]
         precision, recall = right[kind] / (given or 1), right[kind] / (due or 1)
         print(f"{kind:16} {precision:9.3f} {recall:7.3f}   {right[kind]:5} {wrong[kind]:5} {missed[kind]:6}")
+    print("confidence  links  right")
+    for confidence, answers in sorted(confirmed.items(), reverse=True):
+        print(f"{confidence:10.2f} {len(answers):6} {sum(answers) / len(answers):6.2f}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ _SECTIONS = ("summary", "aim", "description", "context", "activities")
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
 #: How sure a place is that stands in the title, or alone as an item of a list.
-_IN_TITLE, _LISTED = 0.95, 0.95
+_IN_TITLE, _LISTED, _IN_PURPOSE = 0.95, 0.95, 0.7
+#: Sections whose themes are the project's, where its title names none.
+_PURPOSE = ("summary", "aim")
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 _ITEM = re.compile(rf"[•*–-]? ?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
@@ -41,6 +43,12 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
         elif sentence.section in _SECTIONS and _ITEM.fullmatch(sentence.marked):
             for name in sentence.names:
                 _note(found, sentence, name, _LISTED, names)
+    if not any(kind == "theme" for kind, _ in (*stated, *found)):
+        for sentence in told:
+            if sentence.section in _PURPOSE:
+                for entry in sentence.themes:
+                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+    _keep_the_narrower(found)
     placed = any(kind == "country" for kind, _ in (*stated, *found))
     for sentence in told:
         if sentence.section in _SECTIONS and not _ITEM.fullmatch(sentence.marked):
@@ -51,6 +59,13 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
             first, (entry, _) = next(iter(quotes.items()))
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
+
+
+def _keep_the_narrower(found: _Found) -> None:
+    """Drop a theme of which a topic was found too."""
+    themes = [entry for quotes in found.values() for entry, _ in quotes.values() if entry.kind == "theme"]
+    for entry in themes:
+        found.pop(("theme", entry.row["parent"]), None)
 
 
 def _note(

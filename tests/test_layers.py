@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
     ("record", "resources"),
-    ("reference", "dates"),
+    ("reference", "dates", "organisations"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "templates", "validation", "engine"),
     ("assemble", "release"),

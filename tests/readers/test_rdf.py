@@ -210,7 +210,7 @@ def test_direct_links_written_by_hand_are_stated() -> None:
     assert [date and date.value for date in (record.start, record.end, record.duration)] == [
         "2018-04",
         "2020-04",
-        "P24M",
+        "P2Y",
     ]
     assert record.outcomes == (Text("A law."), Text("A team.", under="Later"))
     assert record.contacts == (Contact("Ann", "ann@example.org"), Contact("", "ben@example.org"))

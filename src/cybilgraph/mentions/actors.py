@@ -13,6 +13,8 @@ from cybilgraph.vocab import rule
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
+#: Sections that tell of others too: there only the plainest phrases count.
+_BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 
@@ -53,7 +55,8 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     """
     if sentence.roles is None:
         silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
-        sentence.roles = () if silent else tuple(said(sentence, *ROLES))
+        sure = _SURE if sentence.section in _BACKGROUND else 0
+        sentence.roles = () if silent else tuple(pair for pair in said(sentence, *ROLES) if pair[0].confidence >= sure)
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 

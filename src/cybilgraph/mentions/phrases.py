@@ -26,40 +26,51 @@ from cybilgraph.resources import REFERENCE
 
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"
 # A country that stands where an actor is expected acts by its government.
+_PEOPLE = (
+    r"(?:(?:the |its |their |an? )?(?:\w+ )?(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?"
+    r"|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm)) (?:of|from|at|within) )?"
+)
+_KIND = (
+    r"(?:a consortium of )?(?:the |its |their |the country's )?"
+    rf"(?:(?:{DEMONYM} )?(?:firms?|compan(?:y|ies)|consultancy|ngo|universities) )?"
+    r"(?:(?:partner|donor|local|national|regional|implementing) )?(?:(?:the )?governments? of (?:the )?)?"
+)
 _ACTOR = (
-    r"(?:(?:the |its |their |an? )?(?:(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?|"
-    r"a team|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm))"
-    r" (?:of|from|at|within) )?(?:the |its |their )?(?:(?:partner|donor|local|national|regional|implementing) )?"
-    rf"(?:(?:the )?governments? of (?:the )?)?(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
-    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED})"
+    rf"(?:{_PEOPLE}{_KIND}(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
+    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}(?: in {NAME})?)"
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
+_NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
 _PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
-    r"(?:,? and (?:(?:its|their|the) (?:\w+ )?partners?,? )?| & |,? as well as "
-    r"|,? together with |,? jointly with |,? along with |,? through (?:its |the |their )?)"
+    r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
+    r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and by (?:the )?"
+    rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
+#: "Run by A, and B bore the cost": B begins a clause of its own.
+_NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
 
 
-def _list(one: str) -> str:
+def _list(one: str, more: str = "") -> str:
     """One, or several with a last "and": in "Paid by A, B wrote …" B is not one of them; at the
     end of a sentence or bracket a list may do without it.
     """
-    return rf"{one}(?:(?:, {one}){{0,14}}{_AND}{one}(?:{_AND}{one})?|(?:, {one}){{1,14}}(?=[.;)]|$))?"
+    more = more or one
+    return rf"{one}(?:(?:, {more}){{0,14}}{_AND}{more}(?:{_AND}{more})?{_NO_VERB}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
 
 
 #: What stands between braces in a phrase.
 _PARTS = {
     "actors": rf"(?P<found>{_list(_ACTOR)})",
-    "bodies": rf"(?P<found>{_list(_BODY)})",
-    "helped": rf"(?P<found>{_list(_BODY)})",
+    "bodies": rf"(?P<found>{_list(_BODY, _NAMED)})",
+    "helped": rf"(?P<found>{_list(_BODY, _NAMED)})",
     "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
-    "named": rf"(?P<found>{_list(_BODY.replace(BODY, BODY + NAME))})",
+    "named": rf"(?P<found>{_list(_NAMED)})",
     "more": rf"(?P<more>{_list(_ACTOR)})",
     "places": rf"(?P<found>{_list(_PLACE)})",
     "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
     "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
-    "adverb": r"(?:\w+ly |also |both |in turn )?",
+    "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
@@ -79,7 +90,8 @@ _MARKS = {
 #: What may stand in front of the main clause: "In 2018 the", "Funded by A; ".
 _LEAD = re.compile(
     rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
-    rf"|(?:in|from|since|between|during|after|on|at|through|under|as|jointly) [^,;{ACTOR}{BODY}]{{1,60}} )?"
+    rf"|(?:under|within|through|as part of) (?:the )?[^,;{ACTOR}{BODY}]{{1,80}}, "
+    r"|(?:in|since|between|during|from) (?:early |late |mid-?)?[\w /–-]*[0-9]{2,4} (?:and [0-9]{4} )?|jointly )?"
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
 #: How far back it is looked for what must stand in front.

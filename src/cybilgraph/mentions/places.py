@@ -12,7 +12,9 @@ from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 
 #: Sections whose places are those of the project, not those of its results or its links.
-_SECTIONS = ("summary", "aim", "description", "context", "activities")
+_SECTIONS = ("summary", "aim", "description")
+#: They tell it where those do not: the context tells of neighbours, an activity of a venue.
+_LATER = ("context", "activities")
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
 #: How sure a place is that stands in the title, or alone as an item of a list.
@@ -22,6 +24,8 @@ _PURPOSE = ("summary", "aim")
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 _ITEM = re.compile(rf"[•*–-]? ?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
+#: What is at home in the country that the project works with.
+_OFFICIAL = re.compile(r"(?:Ministry|Department|Government|National|Authority|Police|Office of|.*CERT|.*CSIRT)")
 _LANGUAGE = re.compile(r"\bin \Z")
 
 _Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
@@ -35,30 +39,43 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     is always added, and then those of sentences are not.
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
-    found: _Found = {}
-    for sentence in told:
-        if sentence.section == "title":
-            for entry in (*_in_title(sentence, names), *sentence.themes):
-                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_TITLE)
-        elif sentence.section in _SECTIONS and _ITEM.fullmatch(sentence.marked):
-            for name in sentence.names:
-                _note(found, sentence, name, _LISTED, names)
+    found = _named_alone(told, names)
     if not any(kind == "theme" for kind, _ in (*stated, *found)):
-        for sentence in told:
-            if sentence.section in _PURPOSE:
-                for entry in sentence.themes:
-                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+        _note_themes(found, told)
     _keep_the_narrower(found)
     placed = any(kind == "country" for kind, _ in (*stated, *found))
-    for sentence in told:
-        if sentence.section in _SECTIONS and not _ITEM.fullmatch(sentence.marked):
-            for name, confidence in _places(sentence):
-                _note(found, sentence, name, confidence, names, others_than_country=placed)
+    for sections in (_SECTIONS, _LATER):
+        if sections is _LATER and any(kind in PLACES for kind, _ in (*stated, *found)):
+            break
+        for sentence in told:
+            if sentence.section in sections and not _ITEM.fullmatch(sentence.marked):
+                for name, confidence in _places(sentence):
+                    _note(found, sentence, name, confidence, names, others_than_country=placed)
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER:
             first, (entry, _) = next(iter(quotes.items()))
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
+
+
+def _named_alone(told: list[Sentence], names: Reference) -> _Found:
+    """What the title names, and the places that are items of a list."""
+    found: _Found = {}
+    for sentence in told:
+        if sentence.section == "title":
+            for entry in (*_in_title(sentence, names), *sentence.themes):
+                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_TITLE)
+        elif sentence.section in (*_SECTIONS, *_LATER) and _ITEM.fullmatch(sentence.marked):
+            for name in sentence.names:
+                _note(found, sentence, name, _LISTED, names)
+    return found
+
+
+def _note_themes(found: _Found, told: list[Sentence]) -> None:
+    for sentence in told:
+        if sentence.section in _PURPOSE:
+            for entry in sentence.themes:
+                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
 
 
 def _keep_the_narrower(found: _Found) -> None:
@@ -113,5 +130,6 @@ def _places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not any(start <= name.at < end for start, end in elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        if name.home and acting.get(name.at, "") in ("beneficiary", "partner", "unspecified"):
+        official = acting.get(name.at) in ("partner", "unspecified") and _OFFICIAL.match(name.entries[0].name)
+        if name.home and (acting.get(name.at) == "beneficiary" or official):
             yield name, 0.85

@@ -8,16 +8,16 @@ Fiji; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
+from cybilgraph import organisations
+from cybilgraph.organisations import has_body, is_body
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
-from cybilgraph.resources import REFERENCE
 
 ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
 MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
@@ -31,10 +31,16 @@ _SENTENCE = re.compile(
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
 _LONGEST = 1500
 
+#: "the Information Authority (IA)": from here on IA is the Authority.
+_SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|y|et|against|&)"
-_ACTS = re.compile(r" (?:(?:has|have|will) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b")
+#: What follows a name that begins a sentence, and not any word that does.
+_ACTS = re.compile(
+    r",? and (?:the )?[A-Z]| will "
+    r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
+)
 _NAMES = re.compile(rf"{_WORD}(?:,? (?:{_LINK} ){{0,3}}{_WORD}){{0,11}}")
 #: A project by its code, or by its title in quotation marks where the text says that it is one.
 _PROJECTS = re.compile(
@@ -49,13 +55,14 @@ _BRACKET = r"(?: \([^)]{0,60}\))?"
 #: "With funding from A, B and C trained …": the comma ends what stands before the subject.
 _FRONTED = re.compile(
     rf"^(?P<front>(?:thanks to|with|using|through|under|in (?:close )?(?:partnership|cooperation|collaboration) with"
-    rf"|(?:jointly )?\w+ed by|on behalf of|together with)\b[^.;]{{0,120}}?[{MARKS}]),"
+    rf"|(?:jointly )?\w+ed by|on behalf of|together with)\b[^.;]{{0,120}}?[{MARKS}]{_BRACKET}),"
     rf"(?= (?:the )?[{ACTOR}{BODY}]{_BRACKET}(?:, (?:the )?[{ACTOR}{BODY}]{_BRACKET}){{0,6}}"
     rf"(?:,? and (?:the )?[{ACTOR}{BODY}]{_BRACKET})?"
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
     re.IGNORECASE,
 )
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
+_OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 _OWNED = re.compile(r"['’]s? ")
 
 
@@ -101,10 +108,11 @@ class Sentence:
 def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
     """The sentences of a record: its title, then its narrative sections."""
     title = [("title", record.title)] if record.title else []
+    short: dict[str, _Span] = {}
     for section, paragraph in (*title, *record.narrative()):
         known = names.mentions(paragraph.text)
         for start, end in _split(paragraph.text):
-            yield _mark(section, paragraph.part(start, end), start, known, names)
+            yield _mark(section, paragraph.part(start, end), start, known, names, short)
 
 
 def _split(text: str) -> Iterator[tuple[int, int]]:
@@ -129,7 +137,10 @@ class _Span:
     near: str = ""
 
 
-def _mark(section: str, text: Text, offset: int, known: list[Mention], names: Reference) -> Sentence:
+def _mark(
+    section: str, text: Text, offset: int, known: list[Mention], names: Reference, short: dict[str, _Span]
+) -> Sentence:
+    """``short`` are the abbreviations that the record has introduced so far."""
     words = text.text if _UNUSUAL.isdisjoint(text.text) else text.text.translate(_UNMARKED)
     spans = [
         _Span(mention.start - offset, mention.end - offset, mark, mention.entries)
@@ -140,8 +151,12 @@ def _mark(section: str, text: Text, offset: int, known: list[Mention], names: Re
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
     if section != "title":  # every word of a title may begin with a capital
-        spans = _with_unknown(words, spans, names)
-    spans = _with_projects(words, _joined(words, spans, names))
+        spans = _with_unknown(words, spans, names, short)
+    spans = _joined(words, spans, names)
+    for span in spans:
+        if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):
+            short[bracket[1]] = span
+    spans = _with_projects(words, spans)
     pieces: list[str] = []
     marked: list[Name] = []
     length = last = 0
@@ -167,18 +182,7 @@ def _mark_of(mention: Mention) -> str:
 # ---- organisations that no list knows --------------------------------------------------------
 
 
-@cache
-def _vocabulary() -> dict[str, frozenset[str]]:
-    """The words of data/reference/organisation-words.csv, by what they tell."""
-    with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {
-        tells: frozenset(row["word"] for row in rows if row["tells"] == tells)
-        for tells in ("body", "thing", "common", "no")
-    }
-
-
-def _with_unknown(words: str, spans: list[_Span], names: Reference) -> list[_Span]:
+def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[str, _Span]) -> list[_Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _NAMES.finditer(words):
         if not match.start() and _only_begins(match[0]) and not _ACTS.match(words, match.end()):
@@ -188,6 +192,10 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference) -> list[_Spa
             if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
                 continue
             if any(span.start <= start and end <= span.end for span in inside):
+                continue
+            if meant := short.get(words[start:end]):
+                spans = [span for span in spans if span not in inside]
+                spans.append(_Span(start, end, meant.mark, meant.entries, meant.home))
                 continue
             mark = _kind(words[start:end], "" if start else words[end:])
             if mark == BODY or (mark == NAME and not inside):
@@ -210,39 +218,37 @@ def _parts(words: str, start: int, end: int, spans: list[_Span]) -> Iterator[tup
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
-    vocabulary = _vocabulary()
     cuts = [start]
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
         if _are_apart(match[0], left, right) or any(
-            known.mark == ACTOR and match.end() <= known.start < end for known in spans
+            (known.mark == ACTOR and cuts[-1] <= known.start < end)
+            or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
+            for known in spans
         ):
-            yield from _trimmed(words, cuts[-1], match.start(), vocabulary)
+            yield from _trimmed(words, cuts[-1], match.start())
             cuts.append(match.end())
-    yield from _trimmed(words, cuts[-1], end, vocabulary)
+    yield from _trimmed(words, cuts[-1], end)
 
 
 def _are_apart(between: str, left: str, right: str) -> bool:
     """True where two names stand beside each other; not in "Ministry of Trade, Industry and
     Commerce", nor in "Information and Communication Authority".
     """
-    if not _has_body(left):
-        return not (between.strip() in ("and", "&", "et", "y") and " " not in left and _has_body(right))
-    ministry = left.split(" ", 1)[0] in ("Ministry", "Department", "Office") and not _has_body(right)
-    return not ministry and (_has_body(right) or between.startswith((",", "'", "’")))
+    joins = between.strip() in ("and", "&", "et", "y")
+    if not has_body(left):
+        return not (joins and has_body(right))
+    if left.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center"):
+        return has_body(right) and is_body(right.split(" ", 1)[0])
+    return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
 
 
-def _has_body(text: str) -> bool:
-    return any(_is_body(word) for word in text.split())
+def _begins_only(word: str) -> bool:
+    return word.strip(",") in organisations.words("no") or word.endswith("-based")
 
 
-def _is_body(word: str) -> bool:
-    bare = word.strip(",.").removesuffix("'s").removesuffix("’s")
-    return bare in _vocabulary()["body"] or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
-
-
-def _trimmed(words: str, start: int, end: int, vocabulary: dict[str, frozenset[str]]) -> Iterator[tuple[int, int]]:
-    while start < end and (first := words[start:end].split(" ", 1)[0]) and first.strip(",") in vocabulary["no"]:
+def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and re.match(rf"{_LINK} ", words[start:end]):
             start += words[start:end].index(" ") + 1
@@ -260,12 +266,15 @@ def _kind(name: str, after: str) -> str:
     """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
     what follows a name that begins the sentence, where any word has a capital.
     """
-    vocabulary = _vocabulary()
     head = re.split(r" (?:of|for|on|against|de|des|du|et|y) ", name)[0].split()
-    if _has_body(" ".join(head)) and head[-1] not in vocabulary["thing"]:
+    if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
     tokens = [token.strip(",") for token in name.split()]
-    if any(token in vocabulary[tells] for token in tokens for tells in ("thing", "common", "no")):
+    if any(token in organisations.words(tells) for token in tokens for tells in ("thing", "no")):
+        return ""
+    if all(token in organisations.words("common") for token in tokens) or (
+        tokens[0] in organisations.words("common") and len(tokens) < 3
+    ):
         return ""
     if len(name) < 3 or any(map(str.isdigit, name)):
         return ""
@@ -292,7 +301,7 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[_Span], n
 
 
 def _at_home(words: str, span: _Span, start: int, end: int) -> bool:
-    return (span.mark == DEMONYM and span.start == start) or (
+    return span.start == start or (
         span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
     )
 
@@ -319,7 +328,7 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
             continue
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
             last.end = span.end
-        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and between in (" of ", " of the "):
+        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
             last.home, last.end = last.home or _country(span), span.end
         elif (
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")

@@ -21,12 +21,14 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _BEGINS = re.compile(
-    r"\b(?:since|start(?:s|ed|ing)?|began|begins|beginning|launched|kicked off|initiated|commenced)"
+    r"\b(?:since|start(?:s|ed|ing)?|began|begins|beginning|launched|kicked off|initiated|commenced"
+    r"|(?:planned|due|expected) to (?:begin|start))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|at)? ?\Z",
     re.IGNORECASE,
 )
 _ENDS = re.compile(
-    r"\b(?:until|till|end(?:s|ed|ing)?|clos(?:es|ed)|conclud(?:es|ed)|finish(?:es|ed)|complet(?:ed|es)|through)"
+    r"(?:\b(?:until|till|end(?:s|ed|ing)?|clos(?:es|ed)|conclud(?:es|ed)|finish(?:es|ed)|complet(?:ed|es)|through)"
+    r"|(?:planned|due|expected) to (?:close|end|finish))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|by|at)? ?\Z",
     re.IGNORECASE,
 )

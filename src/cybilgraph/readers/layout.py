@@ -41,6 +41,7 @@ _SENTENCE = re.compile(
 )
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
+_BROKEN = re.compile(r"[a-z]-$")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 
@@ -77,15 +78,15 @@ def _unwrapped(lines: list[Text]) -> Iterator[Text]:
 def _joined(lines: list[Text]) -> Text:
     if len(lines) == 1:
         return lines[0]
-    breaks: list[tuple[int, Place]] = []
-    start = 0
+    text, breaks = "", []
     for line in lines:
         assert line.place
-        if start:
-            breaks.append((start, line.place))
-        breaks += ((start + at, place) for at, place in line.breaks)
-        start += len(line.text) + 1
-    return replace(lines[0], text=" ".join(line.text for line in lines), breaks=tuple(breaks))
+        if text:
+            text = text[:-1] if _BROKEN.search(text) else f"{text} "  # a word broken at the end of a line
+            breaks.append((len(text), line.place))
+        breaks += ((len(text) + at, place) for at, place in line.breaks)
+        text += line.text
+    return replace(lines[0], text=text, breaks=tuple(breaks))
 
 
 def _goes_on(line: Text, following: Text) -> bool:
@@ -125,6 +126,11 @@ def _sections(lines: list[Text]) -> list[Section]:
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
     for line in lines:
+        if current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
+            assert line.place
+            current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
+            sections.append(current)
+            continue
         titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
         opened = _open(line, guess=bool(titled)) or _unknown_label(line, current)
         if opened is None:

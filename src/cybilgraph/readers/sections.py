@@ -13,6 +13,7 @@ from typing import Any
 
 from cybilgraph.dates import read_date, read_duration, read_range
 from cybilgraph.findings import Finding, Severity
+from cybilgraph.organisations import has_body
 from cybilgraph.readers.inputs import Input
 from cybilgraph.record import (
     BY_NAME,
@@ -406,8 +407,22 @@ def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
             continue
         for part in _parts(item, r" ?; ?| / "):
             names = list(_parts(part, r" ?, (?:and )?| and | & "))
-            several = len(names) > 1 and all(_known(name.text, kinds) for name in names)
+            several = len(names) > 1 and (
+                all(_known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names))
+            )
             yield from names if several and not _known(part.text, kinds) else [part]
+
+
+def _are_bodies(whole: str, names: list[Text]) -> bool:
+    """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
+    if whole.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center"):
+        return False
+    return all(
+        _known(name.text, ("actor",))
+        or (" " in name.text and has_body(name.text))
+        or re.fullmatch("[A-Z]{3,8}", name.text)
+        for name in names
+    )
 
 
 def _known(name: str, kinds: tuple[str, ...]) -> bool:

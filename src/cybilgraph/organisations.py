@@ -1,0 +1,29 @@
+"""Tells an organisation's name by its words: "Ministry", "University", "CERT"."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+
+from cybilgraph.resources import REFERENCE
+
+
+@cache
+def words(tells: str) -> frozenset[str]:
+    """The words of data/reference/organisation-words.csv that tell this: ``body`` makes a name an
+    organisation, ``thing`` something else ("Strategy"), ``common`` is in names of all kinds,
+    ``no`` only begins a sentence.
+    """
+    with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
+
+
+def is_body(word: str) -> bool:
+    """True for a word that makes a name an organisation."""
+    bare = word.strip(",.").removesuffix("'s").removesuffix("’s")
+    return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
+
+
+def has_body(name: str) -> bool:
+    """True where a word of the name makes it an organisation."""
+    return any(map(is_body, name.split()))

@@ -91,6 +91,7 @@ _MARKS = {
 _LEAD = re.compile(
     rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
     rf"|(?:under|within|through|as part of) (?:the )?[^,;{ACTOR}{BODY}]{{1,80}}, "
+    r"|(?:through|under|within|in|as part of) (?:this|the) (?:project|programme|initiative|action) "
     r"|(?:in|since|between|during|from) (?:early |late |mid-?)?[\w /–-]*[0-9]{2,4} (?:and [0-9]{4} )?|jointly )?"
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
@@ -234,8 +235,13 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None
     spans = [match.span(group) for group in phrase.pattern.groupindex]
-    ats = frozenset(at for low, high in spans for at in range(low, high) if marked[at] in MARKS)
+    ats = frozenset(at for low, high in spans for at in range(low, high) if _names_one(marked, at))
     return Hit(phrase, start, match.end(), ats)
+
+
+def _names_one(marked: str, at: int) -> bool:
+    """True for a mark that is told of: in "◈ in ◎" the town is not."""
+    return marked[at] in MARKS and not (marked[at] == NAME and marked.endswith(" in ", 0, at))
 
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:

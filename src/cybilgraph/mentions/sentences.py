@@ -198,7 +198,7 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[
                 spans.append(_Span(start, end, meant.mark, meant.entries, meant.home))
                 continue
             mark = _kind(words[start:end], "" if start else words[end:])
-            if mark == BODY or (mark == NAME and not inside):
+            if mark == BODY or (mark == NAME and (not inside or words.startswith("Port of ", start))):
                 spans = [span for span in spans if span not in inside]
                 spans.append(_unknown(words, start, end, mark, inside, names))
     return sorted(spans, key=lambda span: span.start)

@@ -50,6 +50,7 @@ _NOTE = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
+_ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project's code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
@@ -349,7 +350,12 @@ class Sections:
                 f"Write {entry.name}, or add this spelling to the aliases in data/reference.",
             )
         if entry is None:
-            return Named(kind, slug(printed.text) or "unnamed", printed, known=False)
+            return Named(
+                kind,
+                slug(_ARTICLE.sub("", printed.text, 1) if _ARTICLE.match(printed.text) else printed.text) or "unnamed",
+                printed,
+                known=False,
+            )
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
     def _find(

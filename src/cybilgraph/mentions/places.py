@@ -15,6 +15,8 @@ from cybilgraph.reference import Entry, Reference
 _SECTIONS = ("summary", "aim", "description")
 #: They tell it where those do not: the context tells of neighbours, an activity of a venue.
 _LATER = ("context", "activities")
+#: What is at least so sure is taken from them all the same ("participants came from").
+_SURE = 0.95
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
 #: How sure a place is that stands in the title, or alone as an item of a list.
@@ -45,11 +47,12 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     _keep_the_narrower(found)
     placed = any(kind == "country" for kind, _ in (*stated, *found))
     for sections in (_SECTIONS, _LATER):
-        if sections is _LATER and any(kind in PLACES for kind, _ in (*stated, *found)):
-            break
+        told_already = sections is _LATER and any(kind in PLACES for kind, _ in (*stated, *found))
         for sentence in told:
             if sentence.section in sections and not _ITEM.fullmatch(sentence.marked):
                 for name, confidence in _places(sentence):
+                    if told_already and confidence < _SURE:
+                        continue
                     _note(found, sentence, name, confidence, names, others_than_country=placed)
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER:

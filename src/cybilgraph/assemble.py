@@ -59,14 +59,17 @@ class Assembly:
         self._spans.append((self._spool.tell(), len(data)))
         self._spool.write(data)
 
-    def quads(self, others: Iterable[str] = ()) -> Iterator[str]:
-        """N-Quads lines of the whole graph: project by project, then shared and other lines."""
+    def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
+        """N-Quads lines of the whole graph: project by project, then shared and other lines.
+
+        Without ``history``, of the present only: then they are lines of N-Triples.
+        """
         identities = self.identities
         identities.resolve()
         for key in sorted(identities.projects):
             *earlier, present = captures = [self._lines(number, key) for number in identities.projects[key]]
             yield from _merged(key, captures) if earlier else present
-            for number, lines in enumerate(earlier, start=1):
+            for number, lines in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
                 for line in lines:
                     yield f"{line[:-1]}<{graph}> ."

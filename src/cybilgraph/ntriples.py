@@ -28,6 +28,8 @@ _IRI = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_CHAR}|:)*@)?{_CHAR}*(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})"
     rf"(?:\?(?:{_CHAR}|[:@/?])*)?(?:\#(?:{_CHAR}|[:@/?])*)?"
 )
+#: A text without any of these is written as it is.
+_SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff\ufffe\uffff]')
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -43,7 +45,9 @@ def iri(address: str) -> str:
 
 def literal(text: str, language: str = "", datatype: str = "") -> str:
     """A literal as a term: plain, or in a language, or of a datatype."""
-    quoted = f'"{_NO_CHARACTER.sub("�", text).translate(_ESCAPES)}"'
+    if _SPECIAL.search(text):
+        text = _NO_CHARACTER.sub("�", text).translate(_ESCAPES)
+    quoted = f'"{text}"'
     if language:
         return f"{quoted}@{language.lower()}"
     return f"{quoted}^^<{datatype}>" if datatype else quoted

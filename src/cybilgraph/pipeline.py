@@ -16,7 +16,7 @@ from cybilgraph.describe import describe, describe_reference, locate, project_ir
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Finding, Report, Severity
-from cybilgraph.formats import Format
+from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -69,7 +69,7 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
         for record in _records(places, report, progress):
             assembly.add(record, describe(record))
         report.extend(assembly.identities.findings())
-        serialise(assembly.quads(), fmt, output)
+        serialise(assembly.quads(history=fmt.kind is not Kind.GRAPH), fmt, output)
     return report.sort()
 
 
@@ -122,7 +122,10 @@ def build(
 def _records(places: Iterable[Place], report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
     inputs = list(find_inputs(places))
-    for number, given in enumerate(inputs, start=1):
+    total = len(inputs)
+    inputs.reverse()
+    while inputs:
+        given = inputs.pop()  # an input keeps its content, so that it must not be kept itself
         report.sources += 1
         try:
             for record in read_input(given):
@@ -134,7 +137,7 @@ def _records(places: Iterable[Place], report: Report, progress: Progress | None)
             report.unread += 1
             report.extend([_unreadable(given, error)])
         if progress:
-            progress(number, len(inputs))
+            progress(total - len(inputs), total)
 
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:

@@ -192,16 +192,34 @@ def _alternatives(group: str) -> Iterator[str]:
     yield group[start:]
 
 
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """Phrases that begin with the same part, and a pattern that fits where any of them does: most
+    places are passed over by trying it alone.
+    """
+
+    pattern: re.Pattern[str]
+    leads: bool
+    phrases: tuple[Phrase, ...]
+
+
 @cache
-def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[Phrase]]]:
-    """All first words of all phrases, the phrases of each; and the phrases of each first mark."""
+def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[_Gate]]]:
+    """All first words of all phrases, the phrases of each; and the gates of each first mark."""
     by_word: dict[str, list[Phrase]] = defaultdict(list)
-    by_mark: dict[str, list[Phrase]] = defaultdict(list)
+    by_part: dict[tuple[str, bool], list[Phrase]] = defaultdict(list)
     for phrase in phrases():
         for word in phrase.words:
             by_word[word].append(phrase)
-        for mark in phrase.marks:
-            by_mark[mark].append(phrase)
+        if phrase.marks:
+            part = next(part for part in _MARKS if phrase.pattern.pattern.startswith(_PARTS[part]))
+            by_part[part, phrase.leads].append(phrase)
+    by_mark: dict[str, list[_Gate]] = defaultdict(list)
+    for (part, leads), alike in by_part.items():
+        rests = (phrase.pattern.pattern.removeprefix(_PARTS[part]) for phrase in alike)
+        pattern = re.sub(r"\?P<\w+>", "?:", f"{_PARTS[part]}(?:{'|'.join(rests)})")
+        for mark in _MARKS[part]:
+            by_mark[mark].append(_Gate(re.compile(pattern), leads, tuple(alike)))
     return AhoCorasick(list(by_word)), list(by_word.values()), by_mark
 
 
@@ -218,12 +236,10 @@ def hits(marked: str) -> tuple[Hit, ...]:
             tries.update((phrase, start) for phrase in by_word[index] if start < last or phrase.alone)
     for at, mark in enumerate(marked):
         if mark in by_mark:
-            leads = None
-            for phrase in by_mark[mark]:
-                if phrase.leads and leads is None:
-                    leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
-                if leads or not phrase.leads:
-                    tries.add((phrase, at))
+            leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
+            for gate in by_mark[mark]:
+                if (leads or not gate.leads) and gate.pattern.match(marked, at):
+                    tries.update((phrase, at) for phrase in gate.phrases)
     found = (hit for phrase, start in tries if (hit := _found(marked, phrase, start)))
     return tuple(sorted(found, key=lambda hit: (hit.phrase.number, hit.start)))
 

@@ -36,6 +36,8 @@ _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|y|et|against|&)"
+_LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
+_HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: What follows a name that begins a sentence, and not any word that does.
 _ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
@@ -250,10 +252,10 @@ def _begins_only(word: str) -> bool:
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
-        while start < end and re.match(rf"{_LINK} ", words[start:end]):
+        while start < end and _LINK_FIRST.match(words, start, end):
             start += words[start:end].index(" ") + 1
-    while start < end and (tail := re.search(rf",? {_LINK}\Z", words[start:end])):
-        end = start + tail.start()
+    while start < end and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
+        end = tail.start()
     while end > start and words[end - 1] in ".,’'/":
         end -= 1
     if words[start:end].endswith(("'s", "’s")):
@@ -266,7 +268,7 @@ def _kind(name: str, after: str) -> str:
     """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
     what follows a name that begins the sentence, where any word has a capital.
     """
-    head = re.split(r" (?:of|for|on|against|de|des|du|et|y) ", name)[0].split()
+    head = _HEAD.split(name, maxsplit=1)[0].split()
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
     tokens = [token.strip(",") for token in name.split()]

@@ -8,6 +8,7 @@ the finding says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
@@ -35,6 +36,7 @@ class Cell:
     blank: bool = False
 
 
+@lru_cache(maxsize=1_000)
 def field_called(name: str) -> Field | None:
     """The field of this column, key or label; None where there is none."""
     row = BY_LABEL.get(" ".join(name.replace("_", " ").split()).rstrip(":").casefold())

@@ -41,11 +41,18 @@ format: setup ## put the source into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## run the benchmarks: ours and the peers' on the same work
+# The peers of the benchmarks live apart: they need older packages than ours. Without them a benchmark says so.
+$(VENV)-bench/installed: requirements-bench.txt
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt \
+	  && touch $@ || { rm -rf $(VENV)-bench; echo "The peers of the benchmarks could not be installed; the benchmarks go on."; }
+
+bench: setup $(VENV)-bench/installed ## run the benchmarks: ours and the peers' on the same work
 	@for program in tests/bench/*.py; do $(BIN)/python $$program || exit 1; done
 
 lock: ## pin the packages of pyproject.toml again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml --output-file requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:bench --output-file requirements-bench.txt
 
 picture: build ## take README.png anew (needs chromium)
 	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; sleep 3; \
@@ -54,4 +61,4 @@ picture: build ## take README.png anew (needs chromium)
 	  http://127.0.0.1:8765/id/project/G0020 2> /dev/null; kill $$server
 
 clean: ## remove all that was made
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-bench build .mypy_cache .pytest_cache .ruff_cache

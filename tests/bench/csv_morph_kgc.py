@@ -1,0 +1,103 @@
+"""A table of projects → N-Triples: ours, and Morph-KGC, an RML engine in Python.
+
+Both run from the command line, each in a process of its own; Morph-KGC once with one process and
+once with its default number. The peer is favoured: it is given tables in which every cell has one
+value and names are resolved to keys, made before the clock starts, while ours reads the one
+table that people fill in, looks up names, and also reads the prose and derives what it tells. A
+sample of the peer's triples is looked for in ours: each must be there.
+
+Morph-KGC cannot share an environment with the product (it needs an older rdflib and pyoxigraph):
+``make bench`` installs it into .venv-bench.
+
+    python tests/bench/csv_morph_kgc.py [NUMBER_OF_PROJECTS]
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import pyoxigraph as ox
+from made import ROOT, records
+from made.mapping import mapping, write_tables
+
+from cybilgraph.templates import write_csv
+
+PEER = ROOT / ".venv-bench" / "bin" / "python"
+OURS = [sys.executable, "-c", "from cybilgraph.cli import main; main()", "convert", "-f", "ntriples"]
+#: Of the peer's subjects, one in so many is compared.
+SAMPLE = 10
+
+
+def run(command: list[str | Path]) -> tuple[float, float]:
+    """Process time (children too) and wall time of a command. Raises RuntimeError where it fails."""
+    before, begin = os.times(), perf_counter()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    after, end = os.times(), perf_counter()
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr[-2000:]}")
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return used, end - begin
+
+
+def configured(folder: Path, output: Path, processes: str) -> Path:
+    """A configuration of Morph-KGC; without a number of processes it takes its default."""
+    path = output.with_suffix(".ini")
+    lines = ["[CONFIGURATION]", f"output_file: {output}", "output_format: N-TRIPLES", "logging_level: ERROR", processes]
+    path.write_text("\n".join([*lines, "[projects]", f"mappings: {folder / 'mapping.ttl'}"]), encoding="utf-8")
+    return path
+
+
+def triples(path: Path) -> set[ox.Triple]:
+    return {quad.triple for quad in ox.parse(path=path, format=ox.RdfFormat.N_TRIPLES)}
+
+
+def compared(ours: Path, peer: Path) -> tuple[int, int]:
+    """How many triples each has. Raises AssertionError where one of a sample of the peer's is not in ours."""
+    have, theirs = triples(ours), triples(peer)
+    subjects = sorted({str(triple.subject) for triple in theirs})[::SAMPLE]
+    wanted = set(subjects)
+    lost = [triple for triple in theirs if str(triple.subject) in wanted and triple not in have]
+    assert not lost, f"{len(lost)} triples of the peer are not in ours, such as {lost[0]}"
+    print(f"sample: all triples of {len(subjects):,} subjects of the peer's are in ours")
+    return len(have), len(theirs)
+
+
+def main(number: int) -> None:
+    """Make the tables, run both, compare and print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table, ours = folder / "projects-in-one-table.csv", folder / "ours.nt"
+        made = list(records(number))
+        table.write_bytes(write_csv(made))
+        print(f"{number:,} projects in a table of {table.stat().st_size / 1e6:.1f} MB → N-Triples")
+        process, wall = run([*OURS, "-o", ours, table])
+        if not PEER.exists():
+            print(f"cybilgraph: {process:.2f} process s, {wall:.2f} wall s. No Morph-KGC to compare with: "
+                  f"{PEER} is not there (make bench installs it, if it can reach a package registry).")  # fmt: skip
+            return
+        write_tables(made, folder)
+        (folder / "mapping.ttl").write_text(mapping(folder, table), encoding="utf-8")
+        results = {"cybilgraph": (process, wall)}
+        for label, processes in (("Morph-KGC, 1 process", "number_of_processes: 1"), ("Morph-KGC, default", "")):
+            output = folder / f"peer-{len(results)}.nt"
+            results[label] = run([PEER, "-m", "morph_kgc", configured(folder, output, processes)])
+        have, theirs = compared(ours, folder / "peer-1.nt")
+        print(
+            f"{'':21} {'process s':>9} {'wall s':>7} {'triples':>10} {'triples/s':>10} {'ratio: wall':>12} {'per triple':>11}"
+        )
+        for label, (used, seconds) in results.items():
+            count = have if label == "cybilgraph" else theirs
+            rate, own_rate = count / seconds, have / wall
+            print(
+                f"{label:21} {used:9.2f} {seconds:7.2f} {count:10,} {rate:10,.0f} {seconds / wall:12.2f} {own_rate / rate:11.2f}"
+            )
+        print("ratio: how many times as fast as the peer ours is; over 1, ours is faster")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)

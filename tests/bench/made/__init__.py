@@ -1,0 +1,160 @@
+"""Pages and records that the benchmarks make: as many as are asked for, no two alike.
+
+They are the texts of data/records and tests/samples/labelled, changed: code, title, years and
+months, the names of actors, countries, regions, groups and themes, half of the other capitalised
+words, the order of paragraphs and list items; and every longer sentence gets a word of its own,
+so that no cache of sentences can help. The same number gives the same page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from random import Random
+
+from cybilgraph.readers import Input, read_input
+from cybilgraph.record import Basis, Date, Named, Participation, Record, Scope, Text
+from cybilgraph.reference import Entry, reference
+
+ROOT = Path(__file__).parents[3]
+_FOLDERS = (ROOT / "data" / "records", ROOT / "tests" / "samples" / "labelled")
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_CODE = re.compile(r"\bG(?:\d{4}|I-\d{2,3})\b")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_MONTH = re.compile(rf"\b(?:{_MONTHS})\b")
+_CAPITALISED = re.compile(rf"(?<=[a-z,] )(?!{_MONTHS})[A-Z][a-z]{{3,}}\b")
+_LAST_WORD = re.compile(r" (?=[a-z]+[.;:!?”’)]*$)")
+_SENTENCE_END = re.compile(r"(?<=[a-z][.!?;]) ")
+#: Text that is longer is a paragraph; and a line this long is a sentence, and no heading or name.
+_PARAGRAPH, _SENTENCE = 60, 30
+_RIGHTS = "The Cybil project repository"
+
+
+def write_pages(count: int, folder: Path) -> None:
+    """Make pages, a file each, with no more than a thousand in a folder."""
+    for number in range(count):
+        path = folder / f"{number // 1000:03}" / f"{number:06}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page(number), encoding="utf-8")
+
+
+def page(number: int) -> str:
+    """The text of a page."""
+    templates = _templates()
+    text, title = templates[number % len(templates)]
+    random = Random(number)
+    if title:
+        text = text.replace(title, f"{title} {_word(random).title()} {number}", 1)
+    text = _renamed(text, random)
+    years, months = random.randint(-6, 4), random.sample(_MONTHS.split("|"), 12)
+    text = _YEAR.sub(lambda match: str(int(match[0]) + years), text)
+    text = _MONTH.sub(lambda match: months[_MONTHS.split("|").index(match[0])], text)
+    text = _CODE.sub(lambda _: f"G{number + 1:04}", text, count=1)
+    return "\n".join(_reordered(text.split("\n"), random))
+
+
+def records(count: int) -> Iterator[Record]:
+    """Records that state everything that a table can: what pages tell only in prose has its column."""
+    names = reference()
+    for number in range(count):
+        random = Random(number)
+        [record] = read_input(Input(f"{number:06}.txt", given=page(number).encode()))
+        year = random.randint(2005, 2020)
+        dates = (f"{year}-{random.randint(1, 12):02}", f"{year + random.randint(1, 4)}-{random.randint(1, 12):02}")
+        status = random.choice([*names.entries["status"].values()])
+        actors = random.sample([*names.entries["actor"].values()], 4)
+        title = Text(f"{record.title.text if record.title else 'Project'} {number}")
+        yield replace(
+            record,
+            code=Text(f"G{number + 1:04}"),
+            title=title,
+            slug=Text(f"project-{_word(random)}-{number}"),
+            status=_named(status),
+            start=Date(dates[0], Text(dates[0])),
+            end=Date(dates[1], Text(dates[1])),
+            participations=tuple(
+                Participation(_named(actor), role, Basis.STATED)
+                for actor, role in zip(actors, ("funder", "implementer", "implementer", "partner"), strict=True)
+            ),
+            scopes=tuple(
+                Scope(_named(entry), Basis.STATED)
+                for kind, most in (("country", 4), ("theme", 2))
+                for entry in random.sample([*names.entries[kind].values()], random.randint(1, most))
+            ),
+            summary=record.summary or (Text(f"A summary of the project {title.text}."),),
+            aim=record.aim or (Text(f"To help {_word(random)}."),),
+            outcomes=record.outcomes or (Text(f"People have learnt {_word(random)}."),),
+            contacts=(),
+            left_blank=(),
+        )
+
+
+@cache
+def _templates() -> list[tuple[str, str]]:
+    """The texts, and the title of each: those in which the title can be found, to be made another."""
+    found = []
+    for path in (path for folder in _FOLDERS for path in sorted(folder.glob("*.txt"))):
+        [record] = read_input(Input(path.name, path))
+        text, title = path.read_text(encoding="utf-8"), record.title.text if record.title else ""
+        if title in text:
+            found.append((text, title))
+    return found
+
+
+@cache
+def _entries(kind: str) -> list[Entry]:
+    return [entry for entry in reference().entries[kind].values() if kind != "country" or entry.cell("demonyms")]
+
+
+def _renamed(text: str, random: Random) -> str:
+    """The text with each known name replaced by that of another thing of its kind, everywhere."""
+    chosen: dict[tuple[str, str], Entry] = {}
+    pieces, last = [], 0
+    for mention in reference().mentions(text):
+        entry = mention.entries[0]
+        kind = "country" if entry.kind == "demonym" else entry.kind
+        other = chosen.setdefault((kind, entry.key), random.choice(_entries(kind)))
+        name = other.cell("demonyms")[0] if entry.kind == "demonym" else random.choice(other.names[:2])
+        pieces += [_invented(text[last : mention.start], random), name]
+        last = mention.end
+    return "".join([*pieces, _invented(text[last:], random)])
+
+
+def _invented(text: str, random: Random) -> str:
+    """The text with half of its capitalised words made new: they make names that no list knows."""
+    text, rights, rest = text.partition(_RIGHTS)
+    text = _CAPITALISED.sub(lambda match: _word(random).title() if random.random() < 0.5 else match[0], text)
+    return text + rights + rest
+
+
+def _reordered(lines: list[str], random: Random) -> Iterator[str]:
+    """Neighbouring paragraphs and list items in another order, each sentence with a word of its own."""
+    filled = [line for line in lines if line.strip()]
+    head, body = filled[:2], filled[2:]  # the title stays where it is
+    groups = [[*group] for _, group in groupby(body, key=lambda line: (len(line) > _PARAGRAPH, line[:3] == "  •"))]
+    for group in groups:
+        if len(group[0]) > _PARAGRAPH or group[0].startswith("  •"):
+            # The rights statement, which may be the end of the last paragraph, stays the last.
+            movable = [line for line in group if _RIGHTS not in line]
+            group[: len(movable)] = random.sample(movable, len(movable))
+    moved = iter([*head, *(line for group in groups for line in group)])
+    for line in lines:
+        yield "" if not line.strip() else _own_words(next(moved), random)
+
+
+def _own_words(line: str, random: Random) -> str:
+    if len(line) <= _SENTENCE or _RIGHTS in line:
+        return line
+    return " ".join(_LAST_WORD.sub(f" {_word(random)} ", part) for part in _SENTENCE_END.split(line.rstrip()))
+
+
+def _word(random: Random) -> str:
+    return "".join(random.choice("bdfgklmnprstv") + random.choice("aeiou") for _ in range(4))
+
+
+def _named(entry: Entry) -> Named:
+    return Named(entry.kind, entry.key, Text(entry.name))

@@ -1,0 +1,69 @@
+"""How much memory ``cybilgraph convert`` takes to write N-Triples, and how it grows with the records.
+
+Each conversion is a process of its own, and its peak is what the operating system tells of it
+(getrusage). Once from one table in CSV, once from a folder with a page of text for each record.
+There is no peer here: the figures are for us to keep.
+
+    python tests/bench/memory.py [--full]    with --full also 100,000 records: some minutes
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+CONVERT = [sys.executable, "-c", "from cybilgraph.cli import main; main()", "convert", "-f", "ntriples"]
+
+
+def converted(source: Path, output: Path) -> tuple[float, float, float]:
+    """Peak memory in MB, process time and wall time of one conversion. Raises RuntimeError where it fails."""
+    begin = perf_counter()
+    process = subprocess.Popen([*CONVERT, "-o", output, source], stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"convert gave exit code {process.returncode}")
+    return used.ru_maxrss / 1024, used.ru_utime + used.ru_stime, perf_counter() - begin
+
+
+def make(kind: str, number: int, path: Path) -> None:
+    """Make a source. In a process of its own: a child's peak begins with that of its parent."""
+    from made import records, write_pages
+
+    from cybilgraph.templates import write_csv
+
+    if kind == "CSV":
+        path.write_bytes(write_csv(records(number)))
+    else:
+        path.mkdir()
+        write_pages(number, path)
+
+
+def main(numbers: list[int]) -> None:
+    """Measure each number of records from each kind of source."""
+    print(f"{'source':8} {'records':>8} {'peak MB':>8} {'process s':>10} {'wall s':>7} {'records/s':>10}")
+    for kind, suffix in (("CSV", ".csv"), ("folder", "")):
+        peaks = []
+        for number in numbers:
+            with tempfile.TemporaryDirectory() as name:
+                source = Path(name) / f"made{suffix}"
+                subprocess.run([sys.executable, __file__, "--make", kind, str(number), source], check=True)
+                peak, process, wall = converted(source, Path(name) / "out.nt")
+            print(f"{kind:8} {number:8,} {peak:8.1f} {process:10.1f} {wall:7.1f} {number / process:10,.0f}", flush=True)
+            peaks.append((number, peak))
+        for (few, low), (many, high) in pairwise(peaks):
+            print(
+                f"{kind:8} from {few:,} to {many:,} records: {(high - low) * 1024 / (many - few):.2f} kB more a record"
+            )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--make"]:
+        make(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        main([1_000, 10_000, *([100_000] if "--full" in sys.argv else [])])

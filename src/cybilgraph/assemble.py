@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import tempfile
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
@@ -23,6 +25,8 @@ from cybilgraph.vocab import record as record_iri
 
 #: Lines wait in memory up to this many bytes, then on disk.
 _IN_MEMORY = 16_000_000
+#: So many of the shared lines are given at once.
+_AT_ONCE = 2_000
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
@@ -47,44 +51,63 @@ class Assembly:
     ) -> None:
         self._spool.close()
 
-    def add(self, record: Record, lines: Iterable[str]) -> None:
-        """Take one record and its triples."""
+    def add(self, record: Record, lines: list[str]) -> None:
+        """Take one record and its triples, sorted."""
         self.identities.add(record)
-        own = (f"<{thing('project', record.key)}", f"<{record_iri(record.key)}")
-        kept: list[str] = []
-        for line in lines:
+        own: list[str] = []
+        start = 0
+        for prefix in sorted((f"<{thing('project', record.key)}", f"<{record_iri(record.key)}")):
             # What a record says of things that it shares with others may be said twice.
-            (kept.append if line.startswith(own) else self._shared.add)(line)
-        data = "".join(f"{line}\n" for line in kept).encode()
+            low, high = bisect_left(lines, prefix), bisect_left(lines, f"{prefix}\U0010ffff")
+            self._shared.update(lines[start:low])
+            own += lines[low:high]
+            start = high
+        self._shared.update(lines[start:])
+        data = "".join([f"{line}\n" for line in own]).encode()
         self._spans.append((self._spool.tell(), len(data)))
         self._spool.write(data)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
-        """N-Quads lines of the whole graph: project by project, then shared and other lines.
+        """N-Quads lines of the whole graph; see ``blocks``."""
+        for block in self.blocks(others, history):
+            yield from block.decode().split("\n")[:-1]
+
+    def blocks(self, others: Iterable[str] = (), history: bool = True) -> Iterator[bytes]:
+        """N-Quads of the whole graph, some lines at once: project by project, then shared and other lines.
 
         Without ``history``, of the present only: then they are lines of N-Triples.
         """
         identities = self.identities
         identities.resolve()
         for key in sorted(identities.projects):
-            *earlier, present = captures = [self._lines(number, key) for number in identities.projects[key]]
-            yield from _merged(key, captures) if earlier else present
+            numbers = identities.projects[key]
+            if len(numbers) == 1 and identities.capture(numbers[0]).key == key:
+                block = self._read(numbers[0])
+                if b"/relation/" not in block:  # nothing in it is to be changed
+                    yield block
+                    continue
+            *earlier, present = captures = [self._lines(number, key) for number in numbers]
+            yield _block(_merged(key, captures) if earlier else present)
             for number, lines in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
-                for line in lines:
-                    yield f"{line[:-1]}<{graph}> ."
+                yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
         replaced = (
             f"<{thing('project', old)}> <{DCTERMS.isReplacedBy}> <{thing('project', key)}> ."
             for old, key in identities.aliases.items()
         )
-        yield from sorted({*_one_name_each(self._shared), *replaced, *others})
+        rest = iter(sorted({*_one_name_each(self._shared), *replaced, *others}))
+        while block := _block(islice(rest, _AT_ONCE)):
+            yield block
         self._spool.seek(0, 2)
+
+    def _read(self, number: int) -> bytes:
+        start, size = self._spans[number]
+        self._spool.seek(start)
+        return self._spool.read(size)
 
     def _lines(self, number: int, key: str) -> list[str]:
         """The lines of a record, about the project of this key."""
-        start, size = self._spans[number]
-        self._spool.seek(start)
-        text = self._spool.read(size).decode()
+        text = self._read(number).decode()
         if (given := self.identities.capture(number).key) != key:
             for iri in (lambda name: thing("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
@@ -101,6 +124,10 @@ class Assembly:
 
     def _present(self, key: str) -> str:
         return self.identities.key_of(key) or key
+
+
+def _block(lines: Iterable[str]) -> bytes:
+    return "".join([f"{line}\n" for line in lines]).encode()
 
 
 def _merged(key: str, captures: list[list[str]]) -> Iterator[str]:

@@ -69,7 +69,7 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
         for record in _records(places, report, progress):
             assembly.add(record, describe(record))
         report.extend(assembly.identities.findings())
-        serialise(assembly.quads(history=fmt.kind is not Kind.GRAPH), fmt, output)
+        serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
     return report.sort()
 
 
@@ -115,7 +115,7 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.quads(others), report, assembly.identities)
+        release = draft.finish(assembly.blocks(others), report, assembly.identities)
     return release, report
 
 

@@ -80,12 +80,11 @@ class Draft:
         self.number = number
         self.manifest: dict[str, Any] | None = None
 
-    def finish(self, quads: Iterable[str], report: Report, identities: Identities) -> Release:
+    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities) -> Release:
         """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
         graph = self._folder / "graph.nq"
         with graph.open("wb") as file:
-            for line in quads:
-                file.write(f"{line}\n".encode())
+            file.writelines(quads)
         count = write_store(graph, self._folder / "store")
         _write_json(self._folder / "report.json", asdict(report))
         with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:

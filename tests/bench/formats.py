@@ -112,7 +112,7 @@ def _activity(record: Record) -> str:
 def rdf(name: str) -> Callable[[Iterable[Record]], bytes]:
     def write(all_records: Iterable[Record]) -> bytes:
         output = io.BytesIO()
-        serialise([line for record in all_records for line in describe(record)], BY_NAME[name], output)
+        serialise((f"{line}\n".encode() for record in all_records for line in describe(record)), BY_NAME[name], output)
         return output.getvalue()
 
     return write

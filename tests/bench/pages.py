@@ -53,8 +53,8 @@ def write_ours(records: Iterable[Record]) -> bytes:
     output = io.BytesIO()
     with Assembly() as assembly:
         for record in records:
-            assembly.add(record.key, describe(record))
-        serialise(assembly.quads(), NTRIPLES, output)
+            assembly.add(record, describe(record))
+        serialise(assembly.blocks(history=False), NTRIPLES, output)
     return output.getvalue()
 
 

@@ -49,7 +49,7 @@ HEAD = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.item
 
 def write(lines: list[str], name: str) -> bytes:
     output = io.BytesIO()
-    serialise(lines, BY_NAME[name], output)
+    serialise([f"{line}\n".encode() for line in lines], BY_NAME[name], output)
     return output.getvalue()
 
 

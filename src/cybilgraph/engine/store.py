@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,8 +20,6 @@ RDF_FORMATS = {
     "jsonld": ox.RdfFormat.JSON_LD,
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
-#: Lines that are encoded and written at once.
-_CHUNK = 2_000
 RESULT_FORMATS = {
     "json": ox.QueryResultsFormat.JSON,
     "xml": ox.QueryResultsFormat.XML,
@@ -40,36 +37,34 @@ def write_store(nquads: Path, folder: Path) -> int:
     return len(store)
 
 
-def serialise(lines: Iterable[str], fmt: Format, output: IO[bytes]) -> None:
-    """Write N-Quads lines in another format. For one without graphs the lines are of the default graph.
+def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
+    """Write N-Quads in another format. For one without graphs they are of the default graph.
 
     They are written, or parsed, as they come: they are never in memory together.
     """
     if fmt.name in ("nquads", "ntriples"):
-        rest = iter(lines)
-        while chunk := "\n".join(islice(rest, _CHUNK)):
-            output.write(f"{chunk}\n".encode())
+        output.writelines(blocks)
         return
-    quads = ox.parse(io.BufferedReader(_Bytes(lines)), format=ox.RdfFormat.N_QUADS)
+    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS)
     if fmt.kind is Kind.GRAPH:
         ox.serialize((quad.triple for quad in quads), output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
     else:
         ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
 
 
-class _Bytes(io.RawIOBase):
-    """Lines as a stream of bytes."""
+class _Stream(io.RawIOBase):
+    """Blocks of bytes as one stream."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
         self._rest = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            self._rest = "".join(f"{line}\n" for line in islice(self._lines, _CHUNK)).encode()
+        while not self._rest and (block := next(self._blocks, None)) is not None:
+            self._rest = block
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size

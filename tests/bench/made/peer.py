@@ -12,11 +12,13 @@ from rdflib import FOAF, RDF, RDFS, SKOS, XSD, Graph, Literal, Namespace, URIRef
 
 from cybilgraph.ntriples import is_iri
 from cybilgraph.record import BY_NAME, FIELDS, Date, Evidence, Kind, Named, Record
+from cybilgraph.reference import reference
 
 BASE = "https://w3id.org/cybilgraph/"
 CYB = Namespace(f"{BASE}ontology#")
 DCT = Namespace("http://purl.org/dc/terms/")
 OA = Namespace("http://www.w3.org/ns/oa#")
+ORG = Namespace("http://www.w3.org/ns/org#")
 PROV = Namespace("http://www.w3.org/ns/prov#")
 SCHEMA = Namespace("https://schema.org/")
 SPDX = Namespace("http://spdx.org/rdf/terms#")
@@ -55,10 +57,12 @@ class Converter:
     def __init__(self) -> None:
         self.graph = Graph()
         self._language = "en"
+        self._source = URIRef(BASE)
         self._called: dict[URIRef, set[Literal]] = {}
 
     def add(self, record: Record) -> None:
         add = self.graph.add
+        self._source = URIRef(f"{BASE}record/{quote(record.key, safe='')}/source")
         self._language = record.language.text
         project = thing("project", record.key)
         add((project, RDF.type, PROJECT))
@@ -173,6 +177,7 @@ class Converter:
             quoted = URIRef(f"{node}/evidence/{number}")
             add((node, EVIDENCE, quoted))
             add((quoted, RDF.type, SELECTOR))
+            add((quoted, PROV.wasDerivedFrom, self._source))
             add((quoted, EXACT, self._text(words.quote)))
             add((quoted, SECTION, TERMS[words.section]))
             confidence = f"{words.confidence:.2f}".rstrip("0").rstrip(".")
@@ -183,7 +188,11 @@ class Converter:
     def _unknown(self, named: Named) -> None:
         if not named.known:
             if named.kind == "actor":
-                self.graph.add((thing("actor", named.key), RDF.type, CYB.Actor))
+                actor = thing("actor", named.key)
+                self.graph.add((actor, RDF.type, CYB.Actor))
+                if country := reference().governments.get(named.key):
+                    self.graph.add((actor, ORG.classification, thing("actor-type", "government")))
+                    self.graph.add((actor, CYB.seat, thing("country", country.key)))
             self._called.setdefault(thing(named.kind, named.key), set()).add(self._text(named.printed.text))
 
     def _record(self, project: URIRef, record: Record) -> None:

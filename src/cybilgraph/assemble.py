@@ -173,11 +173,11 @@ def _is_filled(line: str, filled: set[str]) -> bool:
 
 
 def _one_name_each(lines: Iterable[str]) -> Iterator[str]:
-    """Lines in which a thing has one preferred name in a language, the first; where records
+    """Lines in which a thing has one preferred name in a language, the shortest; where records
     print the name of an unknown thing in several ways, the others are alternative names (SKOS, S14).
     """
     named = set()
-    for line in sorted(lines):
+    for line in sorted(lines, key=lambda line: (line.split(" ", 2)[:2], len(line), line)):
         subject, predicate, rest = line.split(" ", 2)
         if predicate == f"<{SKOS.prefLabel}>":
             name = (subject, rest.rpartition("@")[2])

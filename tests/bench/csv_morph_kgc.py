@@ -35,6 +35,8 @@ SAMPLE = 10
 
 def run(command: list[str | Path]) -> tuple[float, float]:
     """Process time (children too) and wall time of a command. Raises RuntimeError where it fails."""
+    if not Path(command[0]).exists():
+        raise RuntimeError(f"{command[0]} is not there (make bench installs it, if it can reach a package registry)")
     before, begin = os.times(), perf_counter()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     after, end = os.times(), perf_counter()
@@ -76,27 +78,30 @@ def main(number: int) -> None:
         table.write_bytes(write_csv(made))
         print(f"{number:,} projects in a table of {table.stat().st_size / 1e6:.1f} MB → N-Triples")
         process, wall = run([*OURS, "-o", ours, table])
-        if not PEER.exists():
-            print(f"cybilgraph: {process:.2f} process s, {wall:.2f} wall s. No Morph-KGC to compare with: "
-                  f"{PEER} is not there (make bench installs it, if it can reach a package registry).")  # fmt: skip
-            return
+        results = {"cybilgraph": (process, wall)}
         write_tables(made, folder)
         (folder / "mapping.ttl").write_text(mapping(folder, table), encoding="utf-8")
-        results = {"cybilgraph": (process, wall)}
-        for label, processes in (("Morph-KGC, 1 process", "number_of_processes: 1"), ("Morph-KGC, default", "")):
-            output = folder / f"peer-{len(results)}.nt"
-            results[label] = run([PEER, "-m", "morph_kgc", configured(folder, output, processes)])
-        have, theirs = compared(ours, folder / "peer-1.nt")
-        print(
-            f"{'':21} {'process s':>9} {'wall s':>7} {'triples':>10} {'triples/s':>10} {'ratio: wall':>12} {'per triple':>11}"
-        )
-        for label, (used, seconds) in results.items():
-            count = have if label == "cybilgraph" else theirs
-            rate, own_rate = count / seconds, have / wall
-            print(
-                f"{label:21} {used:9.2f} {seconds:7.2f} {count:10,} {rate:10,.0f} {seconds / wall:12.2f} {own_rate / rate:11.2f}"
-            )
-        print("ratio: how many times as fast as the peer ours is; over 1, ours is faster")
+        try:
+            for label, processes in (("Morph-KGC, 1 process", "number_of_processes: 1"), ("Morph-KGC, default", "")):
+                output = folder / f"peer-{len(results)}.nt"
+                results[label] = run([PEER, "-m", "morph_kgc", configured(folder, output, processes)])
+        except RuntimeError as error:
+            print(f"cybilgraph: {process:.2f} process s, {wall:.2f} wall s; no Morph-KGC to compare with: {error}")
+            return
+        show(results, *compared(ours, folder / "peer-1.nt"))
+
+
+def show(results: dict[str, tuple[float, float]], have: int, theirs: int) -> None:
+    """Print times, rates and ratios; the first result is ours."""
+    _, wall = results["cybilgraph"]
+    print(
+        f"{'':21} {'process s':>9} {'wall s':>7} {'triples':>10} {'triples/s':>10} {'ratio: wall':>12} {'per triple':>11}"
+    )
+    for label, (used, seconds) in results.items():
+        count = have if label == "cybilgraph" else theirs
+        figures = f"{used:9.2f} {seconds:7.2f} {count:10,} {count / seconds:10,.0f}"
+        print(f"{label:21} {figures} {seconds / wall:12.2f} {have / wall / (count / seconds):11.2f}")
+    print("ratio: how many times as fast as the peer ours is; over 1, ours is faster")
 
 
 if __name__ == "__main__":

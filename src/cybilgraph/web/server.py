@@ -40,6 +40,7 @@ def serve(folder: Path, host: str, port: int, announce: Callable[[str], None]) -
         backpressure=THREADS * 8,
         log_level=LogLevels.error,
         respawn_failed_workers=True,
+        workers_kill_timeout=5,  # a worker that misses the signal to stop, or is in a long query, is ended
     ).serve(target_loader=_load)
 
 

@@ -6,8 +6,10 @@ validation. The command line, the web form and CI all call these.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -32,6 +34,9 @@ from cybilgraph.vocab import rule
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.
 BATCH = 500
+
+#: What a reader says behind the name of the file: ":2:11: this is no JSON".
+_PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
 
 Place = str | Path
 Progress = Callable[[int, int], None]
@@ -143,36 +148,37 @@ def _records(places: Iterable[Place], report: Report, progress: Progress | None)
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
     """Records with their triples; what breaks the shapes goes into the report."""
     others = "\n".join(describe_reference(reference()))
-    for batch in _batches(records):
+    records = iter(records)
+    while batch := list(islice(records, BATCH)):
         described = [(record, describe(record)) for record in batch]
-        text = "\n".join([*(line for _, lines in described for line in lines), others])
-        by_iri = {iri: record for record in batch for iri in (project_iri(record), record_iri(record.key))}
+        lines: list[str] = []
+        by_iri: dict[str, tuple[Record, str]] = {}
+        for number, (record, own) in enumerate(described):
+            own_iris = (project_iri(record), record_iri(record.key))
+            # Two captures of one project would look like one with two titles: the second gets another name.
+            again = f"!{number}" if own_iris[0] in by_iri else ""
+            by_iri |= {f"{iri}{again}": (record, again) for iri in own_iris}
+            lines += _renamed(own, own_iris, again) if again else own
+        text = "\n".join([*lines, others])
         report.extend(_finding(result, by_iri) for result in validate(text, engine))
         yield from described
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Lists of records of different projects: two captures of one project are two records,
-    and would look like one with two titles if they were validated together.
-    """
-    batch: dict[str, Record] = {}
-    for record in records:
-        if len(batch) == BATCH or record.key in batch:
-            yield list(batch.values())
-            batch = {}
-        batch[record.key] = record
-    if batch:
-        yield list(batch.values())
+def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
+    own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
+    return (own.sub(rf"<\g<1>{by}", line) for line in lines)
 
 
-def _finding(result: Result, by_iri: dict[str, Record]) -> Finding:
-    record = next((by_iri[iri] for iri in _ancestors(result.focus) if iri in by_iri), None)
+def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
+    own = next((iri for iri in _ancestors(result.focus) if iri in by_iri), None)
     severity = Severity(result.severity)
-    if record is None:  # a fault of the reference data, not of a record
+    if own is None:  # a fault of the reference data, not of a record
         return Finding(
             severity=severity, rule=result.rule, message=result.message, file="data/reference", text=result.focus
         )
-    located = locate(record, result.focus, result.path, result.value)
+    record, again = by_iri[own]
+    focus = own.removesuffix(again) + result.focus[len(own) :]
+    located = locate(record, focus, result.path, result.value)
     return Finding(
         severity=severity,
         rule=result.rule,
@@ -194,11 +200,15 @@ def _ancestors(iri: str) -> Iterator[str]:
 
 
 def _unreadable(given: Input, error: SourceError) -> Finding:
+    where = _PLACED.match(error.what.removeprefix(given.name))
+    assert where
     return Finding(
         severity=Severity.VIOLATION,
         rule=rule("unreadable"),
-        message=error.what.removeprefix(f"{given.name}: "),
+        message=where["message"],
         file=given.name,
+        line=int(where["line"] or 0),
+        column=int(where["column"] or 0),
         suggestion=error.hint,
     )
 

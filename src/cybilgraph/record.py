@@ -344,7 +344,7 @@ STEMS = tuple(
         ("country", "countr"),
         ("duration", "financial year|fiscal year"),
         ("funder", "fund|donor|financ|sponsor|paid"),
-        ("implementer", "implement|deliver|execut|carried out|led by|run by|responsib"),
+        ("implementer", "implement|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
         ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
         ("beneficiary", "benefici|recipient"),
         ("region", "region"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ from cybilgraph.record import (
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE
 
+#: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"
 
@@ -73,7 +76,7 @@ def write_xlsx(records: Iterable[Record]) -> bytes:
         for number, text in enumerate(_cells(record), start=1):
             if text:
                 filled = sheet.cell(line, number)
-                filled.value = text
+                filled.value = _NOT_XML.sub("\ufffd", text)
                 filled.data_type = "s"  # a text that begins with = is a text
                 filled.number_format = "@"
     about = book.create_sheet("columns")

@@ -17,7 +17,7 @@ from typing import Any
 from cybilgraph import organisations
 from cybilgraph.organisations import has_body, is_body
 from cybilgraph.record import Evidence, Record, Text
-from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.reference import NEAR, Entry, Mention, Reference, fold_in_place, slug
 
 ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
 MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
@@ -25,7 +25,7 @@ PLACES = ("country", "region", "group")
 _UNMARKED = str.maketrans(dict.fromkeys(MARKS, "*"))  # a text that has the marks itself
 _UNUSUAL = frozenset(MARKS)
 _SENTENCE = re.compile(
-    r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
+    r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"
 )
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
@@ -49,6 +49,8 @@ _PROJECTS = re.compile(
     r"(?:(?:GFCE|Cybil) )?(?:(?:project )?code |project )?\b(?P<code>G(?:\d{4}|I-\d{2,3}))\b"
     r"|(?:project|programme|program|initiative|action|phase)s?,? (?:called |named |titled |entitled )?"
     r"[“\"‘](?P<title>[^“”\"‘’]{8,150})[”\"’]"
+    r"|(?:part of|follow-?up (?:to|of|on)|continuation of|phase of|builds? on|built on|follows|followed|continues)"
+    r" (?:the |an? |its )?(?:[\w’'-]+ ){0,4}[“\"‘](?P<cued>[^“”\"‘’]{8,150})[”\"’]"
     r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
     re.IGNORECASE,
 )
@@ -63,6 +65,8 @@ _FRONTED = re.compile(
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
     re.IGNORECASE,
 )
+#: A long name that stands alone may be spelt a little worse: "Indonisia".
+_NEAR_LONG = 88
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 _OWNED = re.compile(r"['’]s? ")
@@ -199,7 +203,12 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[
                 spans = [span for span in spans if span not in inside]
                 spans.append(_Span(start, end, meant.mark, meant.entries, meant.home))
                 continue
-            mark = _kind(words[start:end], "" if start else words[end:])
+            name = words[start:end]
+            if " " in name and len(name) > 12 and (found := _near(name, BODY, names)) and found.name != name:
+                spans = [span for span in spans if span not in inside]
+                spans.append(_Span(start, end, ACTOR, (found,), near=name))
+                continue
+            mark = _kind(name, "" if start else words[end:])
             if mark == BODY or (mark == NAME and (not inside or words.startswith("Port of ", start))):
                 spans = [span for span in spans if span not in inside]
                 spans.append(_unknown(words, start, end, mark, inside, names))
@@ -312,7 +321,10 @@ def _at_home(words: str, span: _Span, start: int, end: int) -> bool:
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
         return names.near("actor", name) if len(name) > 12 else None
-    return names.near("country", name) if len(name) > 5 and " " not in name else None
+    if len(name) < 6 or " " in name:
+        return None
+    found = names.near("country", name, NEAR if len(name) < 8 else _NEAR_LONG)
+    return found if found and found.name[0] == name[0] else None
 
 
 def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]:
@@ -328,6 +340,8 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
             joined.append(span)
         elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
             continue
+        elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
+            joined[-1] = _Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
             last.end = span.end
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
@@ -363,10 +377,12 @@ def _with_projects(words: str, spans: list[_Span]) -> list[_Span]:
     if not _PROJECT_CUE.search(words):
         return spans
     for match in _PROJECTS.finditer(words):
-        title = match["title"] or match["named"]
+        title = match["title"] or match["named"] or match["cued"]
         key = match["code"].upper() if match["code"] else slug(title)
         name = match["code"] or title
-        start, end = match.span(next(group for group in ("code", "title", "named") if match[group]))
+        start, end = match.span(next(group for group in ("code", "title", "named", "cued") if match[group]))
+        if title:  # with its quotation marks
+            start, end = start - 1, end + 1
         spans = [span for span in spans if span.end <= start or end <= span.start]
         spans.append(_Span(start, end, PROJECT, (Entry("project", key, name, (), {}),)))
     return sorted(spans, key=lambda span: span.start)

@@ -32,6 +32,8 @@ _ENDS = re.compile(
     r"(?: [a-z]+){0,2}? ?(?:in|on|by|at)? ?\Z",
     re.IGNORECASE,
 )
+_UNTIL = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
+_UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
 _DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
 _DURATION = re.compile(
@@ -63,11 +65,15 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
 def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
-    if period.end is not None:
+    if period.end is not None and _UNTIL.search(before):
+        _note(found, sentence, _LED, end=period.end)
+    elif period.end is not None and _UNTIL_FOLLOWS.match(after):
+        _note(found, sentence, _LED, start=period.start)
+    elif period.end is not None:
         if not found.keys() & _BOTH and _LEADS.search(before):
             alone = len(text) - (period.stop - period.at) < 4
             _note(found, sentence, _ALONE if alone else _LED, start=period.start, end=period.end)
-    elif _BEGINS.search(before):
+    elif _BEGINS.search(before) or (_UNTIL_FOLLOWS.match(after) and re.search(r"\bfrom \Z", before)):
         _note(found, sentence, _LED, start=period.start)
     elif _ENDS.search(before):
         _note(found, sentence, _LED, end=period.start)

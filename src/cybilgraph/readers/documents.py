@@ -6,11 +6,14 @@ YAML, ``NO`` is Norway and ``2018-10`` is a month.
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import count
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
@@ -24,12 +27,18 @@ from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import clean, decode
 from cybilgraph.record import Kind, Place, Record, Text
 
-MAX_DOCUMENT = 100_000_000
+MAX_DOCUMENT = 50_000_000
+#: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
+MAX_TEXTS, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
 #: Keys of a document that holds a list of records.
 _LISTS = ("projects", "records")
 #: No document is nested deeper: a record has lists of small objects, and no more.
 _DEEPEST = 20
+#: Where a list of projects begins.
+_LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
+#: Half a character, as "\\ud800" alone is: no file can hold it.
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def read_json(given: Input) -> Iterator[Record]:
@@ -42,6 +51,7 @@ def read_json(given: Input) -> Iterator[Record]:
     try:
         value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
     except (json.JSONDecodeError, RecursionError) as error:
+        yield from _whole_ones(given, text, findings)
         raise _no_json(given, error) from error
     if text[end:].strip():
         yield from _json_lines(given, text, findings)
@@ -58,15 +68,44 @@ def read_yaml(given: Input) -> Iterator[Record]:
     text = decode(given, _content(given), findings)
     try:
         _check_events(given, text)
-        nodes = list(yaml.compose_all(text, yaml.CSafeLoader))
-        values = [_of_node(node) for node in nodes if node is not None]
+        values = [_of_node(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
+        yield from _before(given, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise SourceError(f"{given.name}{where}: this is no YAML: {error.problem}", _HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise SourceError(f"{given.name}: this is no YAML: {str(error)[:200] or 'nested too deep'}", _HINT) from error
+        reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deep"
+        raise SourceError(f"{given.name}: this is no YAML: {reason}", _HINT) from error
     yield from _records(given, (record for value in values for record in _documents(given, value)), findings)
+
+
+def _before(given: Input, text: str, line: int, findings: list[Finding]) -> Iterator[Record]:
+    """The projects of a YAML list that stand whole before the line where it is damaged."""
+    lines = text.splitlines(keepends=True)[: line + 1]
+    items = [number for number, each in enumerate(lines) if re.match(r" {0,2}- ", each)]
+    indents = {lines[number].index("-") for number in items}
+    last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
+    try:
+        nodes = list(yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)) if last else []
+        for node in nodes:
+            yield from _records(given, _documents(given, _of_node(node)) if node else (), findings)
+    except (yaml.YAMLError, SourceError, RecursionError):
+        return
+
+
+def _whole_ones(given: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
+    """The projects of a list that breaks off, or is damaged, up to there."""
+    decoder = _Decoder(_places(text))
+    start = _LIST.match(text)
+    at = start.end() if start else len(text)
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+            yield from _records(given, _documents(given, value), findings)
+        except (json.JSONDecodeError, RecursionError, SourceError):
+            return
+        at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))
 
 
 def _content(given: Input) -> bytes:
@@ -76,8 +115,10 @@ def _content(given: Input) -> bytes:
 
 def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
     """One object a line; a line that is none is told of, and its neighbours are read."""
-    bad: list[SourceError] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    bad: SourceError | None = None
+    others = -1
+    for number, ended in enumerate(io.StringIO(text), start=1):
+        line = ended.rstrip("\n")
         if not line.strip():
             continue
         try:
@@ -86,12 +127,13 @@ def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
                 findings = []
                 yield record
         except (json.JSONDecodeError, RecursionError) as error:
-            bad.append(_no_json(given, error, number))
+            bad, others = bad or _no_json(given, error, number), others + 1
         except SourceError as error:
-            bad.append(SourceError(error.what.replace(given.name, f"{given.name}:{number}", 1), error.hint))
+            where = error.what.replace(given.name, f"{given.name}:{number}", 1)
+            bad, others = bad or SourceError(where, error.hint), others + 1
     if bad:
-        more = f" (and {len(bad) - 1} more lines)" if len(bad) > 1 else ""
-        raise SourceError(f"{bad[0].what}{more}", bad[0].hint)
+        more = f" (and {others:,} more lines)" if others else ""
+        raise SourceError(f"{bad.what}{more}", bad.hint)
 
 
 def _on_line(number: int, offset: int) -> Place:
@@ -114,7 +156,7 @@ class _Str(str):
     __slots__ = ("place",)
     place: Place
 
-    def __new__(cls, value: str, place: Place) -> _Str:
+    def __new__(cls, value: str, place: Place = Place(1)) -> _Str:  # noqa: B008 - a place is a constant
         text = super().__new__(cls, value)
         text.place = place
         return text
@@ -122,7 +164,8 @@ class _Str(str):
 
 def _places(text: str) -> Callable[[int], Place]:
     """A function from an offset in the text to its place."""
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    starts = array("Q", [0])
+    starts.extend(match.end() for match in re.finditer("\n", text))
 
     def place(offset: int) -> Place:
         line = bisect_right(starts, offset)
@@ -137,20 +180,43 @@ class _Decoder(json.JSONDecoder):
     """
 
     def __init__(self, place: Callable[[int], Place]) -> None:
-        super().__init__(parse_float=str, parse_int=str, parse_constant=str)
+        super().__init__(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
+
+        texts = count(1)
 
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
+            if next(texts) > MAX_TEXTS:
+                raise json.JSONDecodeError(f"more than {MAX_TEXTS:,} texts", text, end)
             value, after = scanstring(text, end, strict)
-            return _Str(value, place(end - 1)), after
+            return _Str(_HALF.sub("\ufffd", value), place(end - 1)), after
 
         self.parse_string = parse_string
         self.scan_once = py_make_scanner(self)
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _each_once((_HALF.sub("\ufffd", key), value) for key, value in pairs)
+
+
+def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """The pairs as a mapping; a key that comes again is kept under another name, and told of as unknown."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        name = str(key)
+        while name in found:
+            name += " (again)"
+        found[name] = value
+    return found
+
+
 def _check_events(given: Input, text: str) -> None:
     """Refuse what a record never has and an attacker likes: aliases, and nesting without end."""
     depth = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
+    for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
+        if number > MAX_NODES:
+            raise SourceError(
+                f"{given.name}:{_line(event)}: more than {MAX_NODES:,} values", "Give it in several smaller files."
+            )
         if isinstance(event, yaml.AliasEvent):
             raise SourceError(
                 f"{given.name}:{_line(event)}: aliases (*{event.anchor}) are not read", "Write the value out."
@@ -167,7 +233,9 @@ def _line(event: yaml.Event) -> int:
 def _of_node(node: yaml.Node) -> Any:
     """The value of a YAML node, every scalar being the text that is written."""
     if isinstance(node, yaml.MappingNode):
-        return {_of_node(key): _of_node(value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        return _each_once(
+            (_of_node(key), _of_node(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
+        )
     if isinstance(node, yaml.SequenceNode):
         return [_of_node(item) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)
@@ -183,10 +251,15 @@ def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
     """The records in a value: an object, a list of them, or an object that holds such a list."""
     if isinstance(value, dict) and not any(field_called(key) for key in value):
         value = next((value[name] for name in _LISTS if name in value), value)
+    bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
-        if not isinstance(record, dict):
-            raise SourceError(f"{given.name}: holds {str(record)[:60]!r} where a project is looked for", _HINT)
-        yield record
+        if isinstance(record, dict):
+            yield record
+        else:
+            bad.append(record)
+    if bad:
+        more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
+        raise SourceError(f"{given.name}: holds {str(bad[0])[:60]!r}{more} where a project is looked for", _HINT)
 
 
 def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
@@ -194,7 +267,7 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
     for document in documents:
         places = (key.place for key in _texts(document))
         start = next(places, Place(1))
-        cells = [_cell(name, value, start) for name, value in document.items()]
+        cells = [_cell(str(name), value, start) for name, value in document.items()]
         odd = [
             unknown_name(given, cell.name, cell.place)
             for cell in cells

@@ -190,16 +190,22 @@ def _open(line: Text, guess: bool = True) -> Section | None:
         return None
     assert line.place
     label = line.text.rstrip(": ")
-    row = BY_LABEL.get(label.casefold()) or (_meant(label) if guess and line.text.endswith(":") else None)
+    row = BY_LABEL.get(label.casefold().replace("(s)", "s")) or (
+        _meant(label) if guess and line.text.endswith(":") else None
+    )
     if row and not BULLET.match(line.text):
         return Section(row, label, line.place)
     match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
-    row = BY_LABEL.get(match["label"].casefold()) if match else None
+    row = _labelled(match["label"]) if match else None
     if match and row is None and guess:
         row = _meant(match["label"])
     if match is None or row is None or row.kind is Kind.LAYOUT:
         return None
     return Section(row, match["label"], line.place, [line.part(match.start("value"))])
+
+
+def _labelled(label: str) -> Field | None:
+    return BY_LABEL.get(label.casefold().replace("(s)", "s"))
 
 
 def _meant(label: str) -> Field | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cybilgraph.dates import read_date, read_duration, read_range
+from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.organisations import has_body
 from cybilgraph.readers.inputs import Input
@@ -33,7 +33,7 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import Entry, reference, slug
+from cybilgraph.reference import SUGGESTED, Entry, reference, slug
 from cybilgraph.vocab import rule
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
@@ -164,7 +164,7 @@ class Sections:
         """True for an address alone, and for a name where an older page prints its contact:
         below the code, before the text.
         """
-        if (email := _EMAIL.search(line.text)) and email[0] == line.text:
+        if _HIDDEN_EMAIL.fullmatch(line.text) or ((email := _EMAIL.search(line.text)) and email[0] == line.text):
             return True
         return "contacts" not in self._values and "code" in self._labels and bool(_PERSON.fullmatch(line.text))
 
@@ -200,9 +200,16 @@ class Sections:
         self._extend("description", rest)
 
     def _duration(self, printed: Text) -> None:
+        """A length, two dates, or both: "36 months (September 2021 – August 2024)"."""
+        periods = (period for period in find_periods(printed) if period.end)
         if dates := read_range(printed):
             self._set_dates(dates)
-        self._values.setdefault("duration", read_duration(printed) or Date("", printed))
+        elif (period := next(periods, None)) and period.end:
+            self._set_dates((period.start, period.end))
+        length = read_duration(printed)
+        for part in re.finditer(r"[^(),;]+", printed.text):
+            length = length or read_duration(printed.part(*part.span()))
+        self._values.setdefault("duration", Date(length.value if length else "", printed))
 
     def _prose(self, section: Section) -> None:
         self._extend(section.row.name, section.lines)
@@ -349,13 +356,18 @@ class Sections:
                 f"This was taken for {entry.name}.",
                 f"Write {entry.name}, or add this spelling to the aliases in data/reference.",
             )
-        if entry is None:
-            return Named(
-                kind,
-                slug(_ARTICLE.sub("", printed.text, 1) if _ARTICLE.match(printed.text) else printed.text) or "unnamed",
+        if entry is None and kind != "actor" and (entry := names.near(kind, printed.text, SUGGESTED)):
+            self._find(
+                Severity.INFO,
+                "unknown-name",
                 printed,
-                known=False,
+                f"No {kind} is called so.",
+                f"Did you mean {entry.name}?",
             )
+            entry = None
+        if entry is None:
+            name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
+            return Named(kind, slug(name) or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
     def _find(

@@ -9,6 +9,9 @@ import codecs
 import csv
 import datetime
 import io
+import lzma
+import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from defusedxml.common import DefusedXmlException
+from lxml.etree import LxmlError
 from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
@@ -31,15 +35,23 @@ from cybilgraph.vocab import rule
 MAX_TABLE = 2_000_000_000
 #: A workbook is an archive: what it unpacks to is what counts.
 MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
-#: openpyxl has no error of its own for a workbook that is damaged.
+#: openpyxl has no error of its own for a workbook that is damaged; a locked part is a RuntimeError.
 _DAMAGED = (
-    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, InvalidFileException, ParseError, DefusedXmlException),
-    *(KeyError, ValueError, OSError, TypeError, AttributeError, IndexError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException),
+    *(ParseError, LxmlError, DefusedXmlException, KeyError, ValueError, OSError, TypeError, AttributeError),
+    *(
+        IndexError,
+        EOFError,
+        RuntimeError,
+        ArithmeticError,
+    ),  # an encrypted part is a RuntimeError, a day of 1e308 an OverflowError
 )
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
 _SEPARATORS = ",;\t|"
-_MOST_COLUMNS = 200
+_MOST_COLUMNS = 100
+#: A sheet ends where so many rows in a row are empty.
+_EMPTY_MOST = 1_000
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
 #: A row: where it begins, its cells, and what was odd about it.
@@ -63,15 +75,7 @@ def read_xlsx(given: Input) -> Iterator[Record]:
     Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet.
     """
     with given.open(MAX_WORKBOOK) as file:
-        try:
-            _check_archive(given, file)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            yield from _records(given, _sheet_rows(book), [])
-        except _DAMAGED as error:
-            raise SourceError(
-                f"{given.name}: this is no workbook that can be read ({type(error).__name__}: {error})"[:300],
-                "Open it in a spreadsheet program and save it again as .xlsx, or as .csv.",
-            ) from error
+        yield from _records(given, _workbook_rows(given, file), [])
 
 
 def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
@@ -104,6 +108,9 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
     names = [clean(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
+    for number, name in enumerate(names):  # a column that comes again is kept, and told of as unknown
+        if name and name in names[:number]:
+            names[number] = f"{name} (again)"
     known = {row.name for name in names if (row := field_called(name))}
     if not known & {"title", "code"}:
         raise SourceError(
@@ -177,16 +184,26 @@ def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
 
 class _Lines:
     """Lines of a text that can be given back: a row that cannot be read to its end is read
-    again from its second line. A line that is longer than a cell may be is cut.
+    again from its second line. A line that is longer than a cell may be is cut; so is a row,
+    which else might run to the end of the file from a quotation mark that is never closed.
     """
 
     _LONGEST = 2_000_000
+    #: Characters that are read again in all: where each row opens what no row closes, reading each
+    #: to the end would take quadratic time.
+    _AGAIN = 20_000_000
 
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
         self._again: list[str] = []
+        self._returned = self._length = 0
         self.taken: list[str] = []
         self.number = 0
+
+    @property
+    def tired(self) -> bool:
+        """So much was read twice that each line is taken for a row from now on."""
+        return self._returned > self._AGAIN
 
     def __iter__(self) -> _Lines:
         return self
@@ -197,16 +214,27 @@ class _Lines:
             raise StopIteration
         self.number += 1
         line = line.replace("\x00", "")
+        self._length += len(line)
+        if len(self.taken) and self._length > self._LONGEST:
+            self._again.append(line)
+            self._length, self.number = self._length - len(line), self.number - 1
+            raise csv.Error(f"it has more than {self._LONGEST:,} characters")
         self.taken.append(line)
         return line
+
+    def done(self) -> None:
+        """A row was read: what was taken for it is forgotten."""
+        self.taken = []
+        self._length = 0
 
     def give_back(self, keep_first: bool = True) -> str:
         """Give back the lines taken: all, or all but the first, which is returned."""
         first = self.taken[0]
         back = self.taken[keep_first:]
         self._again += reversed(back)
+        self._returned += sum(map(len, back)) if keep_first else 0
         self.number -= len(back)
-        self.taken = []
+        self.done()
         return first
 
 
@@ -216,12 +244,12 @@ def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
         separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))
         lines.give_back(keep_first=False)
         begin = lines.number + 1
+        odd: list[Finding] = []
         try:
-            cells = next(csv.reader(lines, delimiter=separator, strict=True), [])
-            odd: list[Finding] = []
+            cells = next(csv.reader([next(lines)] if lines.tired else lines, delimiter=separator, strict=True), [])
         except csv.Error as error:
             cells, odd = _mended(given, begin, lines, separator, width, error)
-        lines.taken = []
+        lines.done()
         width = width or len(cells)
         yield Place(begin), [_unguarded(cell) for cell in cells], odd
 
@@ -232,14 +260,16 @@ def _mended(
     """A row whose quotation marks do not fit. Where rows follow, it is read to the end of its
     first line, so that they are not lost in it; where the file breaks off in it, to the end.
     """
-    ended = "unexpected end of data" in str(error)
+    ended = "unexpected end of data" in str(error) and not lines.tired
     rows = sum(len(_lenient(line, separator)) == width for line in lines.taken[1:])
     if ended and rows * 2 < len(lines.taken[1:]) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         message, suggestion = "The file breaks off in the middle of this row.", "Save or send the file again."
     else:
         cells = _lenient(lines.give_back(), separator)
-        message = f"The quotation marks of this row do not fit ({error}); it was read to the end of its line."
+        what = "This row, or a cell of it, is too long" if "more than" in str(error) or "larger" in str(error) else ""
+        what = what or "The quotation marks of this row do not fit"
+        message = f"{what} ({error}); it was read to the end of its line."
         suggestion = 'Write a quotation mark inside a cell twice: "the ""new"" law".'
     finding = Finding(
         severity=Severity.VIOLATION,
@@ -255,9 +285,9 @@ def _mended(
 def _lenient(line: str, separator: str) -> list[str]:
     """The cells of one line, whatever its quotation marks."""
     try:
-        return next(csv.reader([line[:100_000]], delimiter=separator), [])
+        return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
-        return line[:100_000].split(separator)
+        return line.split(separator)
 
 
 def _unguarded(cell: str) -> str:
@@ -266,10 +296,24 @@ def _unguarded(cell: str) -> str:
 
 
 def _known_columns(line: str, separator: str) -> int:
-    return sum(field_called(name) is not None for name in next(csv.reader([line], delimiter=separator), []))
+    return sum(field_called(name) is not None for name in _lenient(line[:100_000], separator))
 
 
 # ---- XLSX ----------------------------------------------------------------------------------
+
+
+def _workbook_rows(given: Input, file: Stream) -> Iterator[Row]:
+    try:
+        _check_archive(given, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drawings and rules that are not read
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        yield from _sheet_rows(book)
+    except _DAMAGED as error:
+        raise SourceError(
+            f"{given.name}: this is no workbook that can be read, or it is damaged or locked",
+            "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
+        ) from error
 
 
 def _check_archive(given: Input, file: Stream) -> None:
@@ -286,8 +330,13 @@ def _sheet_rows(book: Any) -> Iterator[Row]:
     """
     sheets = book.worksheets
     for sheet in sorted(sheets, key=lambda sheet: not _names_columns(sheet)):
+        empty = 0
         for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS + 1), start=1):
-            yield Place(number), [_shown(cell) for cell in row], []
+            cells = [_shown(cell) for cell in row]
+            empty = 0 if any(cells) else empty + 1
+            if empty > _EMPTY_MOST:
+                return
+            yield Place(number), cells, []
         return
 
 

@@ -20,6 +20,8 @@ _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: A line at least so long was ended by the width of an editor, a shorter one by its writer.
 _FULL = 60
+#: A paragraph is wrapped into fewer lines.
+_WRAPPED_MOST = 200
 
 
 class TooMuch(Exception):
@@ -84,21 +86,28 @@ def _said(element: Element) -> str:
 
 def _unwrapped(said: str, first: int) -> Iterator[Text]:
     """Paragraphs: a blank line ends one, and so does a line end that no editor's width made."""
-    whole: Text | None = None
-    last = ""
+    whole: list[Text] = []
     for number, printed in enumerate(said.split("\n"), start=first):
         line = _SPACE.sub(" ", printed).strip()
-        here = Place(number, len(printed) - len(printed.lstrip()) + 1)
-        if whole and line and _goes_on(last, line):
-            start = len(whole.text) + 1
-            whole = replace(whole, text=f"{whole.text} {line}", breaks=(*whole.breaks, (start, here)))
-        else:
-            if whole:
-                yield whole
-            whole = Text(line, here) if line else None
-        last = line
+        here = Text(line, Place(number, len(printed) - len(printed.lstrip()) + 1))
+        if whole and line and len(whole) < _WRAPPED_MOST and _goes_on(whole[-1].text, line):
+            whole.append(here)
+            continue
+        if whole:
+            yield _joined(whole)
+        whole = [here] if line else []
     if whole:
-        yield whole
+        yield _joined(whole)
+
+
+def _joined(lines: list[Text]) -> Text:
+    breaks: list[tuple[int, Place]] = []
+    start = 0
+    for line in lines:
+        if start and line.place:
+            breaks.append((start, line.place))
+        start += len(line.text) + 1
+    return replace(lines[0], text=" ".join(line.text for line in lines), breaks=tuple(breaks))
 
 
 def _goes_on(line: str, following: str) -> bool:

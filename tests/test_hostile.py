@@ -1,0 +1,197 @@
+"""Any bytes end in records with findings or in a clear error: in bounded time and memory, with
+no traceback, no request, and no neighbour lost.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cybilgraph import pipeline
+from cybilgraph.describe import describe
+from cybilgraph.errors import SourceError
+from cybilgraph.formats import BY_NAME
+from cybilgraph.mentions import derive
+from cybilgraph.readers import READERS, Input
+from tests.conftest import ROOT, SEED
+from tests.hostile import BAIT, GOOD, cases
+
+CASES = cases()
+NEIGHBOURS = {"zz-page.txt": SEED.read_bytes(), "zz-table.csv": b"title\nA neighbour\n", "zz.json": b'{"title": "B"}'}
+#: No command needs more; a machine of 2 GB has it.
+MEMORY = 2_500_000_000
+
+
+def folder_of(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, content in {**files, **NEIGHBOURS}.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("corpus"), {name: make() for name, make in CASES.items()})
+
+
+def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(corpus: Path) -> None:
+    files = [path for path in sorted(corpus.iterdir()) if path.suffix]
+    read: set[str] = set()
+    for path in files:
+        began = time.monotonic()
+        report = pipeline.check(path)
+        assert time.monotonic() - began < 30, path.name
+        unread = [finding for finding in report.findings if finding.rule.endswith("unreadable")]
+        assert report.records or unread, f"{path.name} is nowhere"
+        for finding in unread:
+            shown = f"{finding.message} {finding.suggestion}"
+            assert finding.message, path.name
+            assert finding.suggestion, path.name
+            assert str(corpus) not in shown
+            assert not any(word in shown for word in ("Traceback", "object at 0x", "Exception")), shown
+        if report.records:
+            read.add(path.name)
+    assert read >= NEIGHBOURS.keys()
+
+
+def test_a_folder_of_them_loses_no_good_record(corpus: Path) -> None:
+    output = io.BytesIO()
+    report = pipeline.convert([corpus], BY_NAME["ntriples"], output)
+    assert report.records > len(NEIGHBOURS)
+    for words in (b'"A neighbour"', b'"B"@en', b'"G0020"'):
+        assert words in output.getvalue()
+
+
+_LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
+allowed = {allowed!r}
+def watch(event, arguments):
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
+        sys.stderr.write(f"REQUEST {{event}} {{arguments}}\\n")
+    if event == "open" and isinstance(arguments[0], str) and arguments[0] == {bait!r}:
+        sys.stderr.write(f"OPENED {{arguments[0]}}\\n")
+sys.addaudithook(watch)
+from cybilgraph.cli import main
+main(sys.argv[1:])
+"""
+
+
+def limited(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    code = _LIMITED.format(memory=MEMORY, allowed=(), bait=BAIT)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, cwd=ROOT, timeout=110)
+
+
+@pytest.mark.parametrize("command", ["check", "convert"])
+def test_the_command_line_stays_in_its_bounds(command: str, corpus: Path) -> None:
+    done = limited(command, corpus)
+    assert done.returncode in (0, 1, 2), done.stderr[-500:]
+    for word in (b"Traceback", b"MemoryError", b"REQUEST", b"OPENED"):
+        assert word not in done.stderr, done.stderr[done.stderr.index(word) :][:500]
+
+
+LARGE = {
+    "page.txt": lambda: b"word " * 10_000_000,
+    "page.html": lambda: b"<p>word</p>" * 4_500_000,
+    "table.csv": lambda: b"title,summary\n" + b"A,It helps Kenya.\n" * 150_000,
+    "one-line.csv": lambda: b"title" + b"x" * 50_000_000,
+    "document.json": lambda: b'{"title": "' + b"x" * 50_000_000 + b'"}',
+    "many.json": lambda: b"[" + b'{"a": "b"},' * 2_000_000 + b'{"title": "A"}]',
+    "document.yaml": lambda: b"- a: b\n" * 3_000_000,
+    "activity.xml": lambda: b'<iati-activities version="2.03">' + b"<a/>" * 12_000_000,
+    "graph.nt": lambda: b"# a comment\n" * 4_000_000,
+}
+
+
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_fifty_megabytes_are_read_or_refused_in_bounds(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(LARGE[name]())
+    before = time.monotonic()
+    if name == "table.csv":  # a hundred and fifty thousand records are work, and not an attack: some of them
+        path.write_bytes(path.read_bytes()[:200_000])
+    done = limited("convert", path, "-f", "nquads", "-o", tmp_path / "out.nq")
+    assert done.returncode in (0, 2), done.stderr[-500:]
+    assert b"Traceback" not in done.stderr, done.stderr[-800:]
+    assert time.monotonic() - before < 100
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["line\nend.txt", "-rf.txt", '"quoted".txt', "\u202egnp.txt", "x" * 250 + ".txt", "a;b|c&d.csv", "%2e%2e%2fx.json"],
+)
+def test_names_of_files_are_only_names(name: str, tmp_path: Path) -> None:
+    content = b"title\nA project\n" if name.endswith(".csv") else b'{"title": "A project"}'
+    (tmp_path / name).write_bytes(content if not name.endswith(".txt") else b"A project\n\nIt helps Kenya.\n")
+    done = limited("convert", tmp_path, "-f", "nquads")
+    assert done.returncode == 0, done.stderr
+    assert b"A project" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    (tmp_path / "folder.csv").mkdir()
+    report = pipeline.check(folder_of(tmp_path, {}))
+    assert report.records == len(NEIGHBOURS)
+    unread = {finding.file for finding in report.findings if finding.rule.endswith("unreadable")}
+    assert unread == {"pipe.txt", "loop.txt"}
+
+
+@pytest.mark.parametrize("suffix", sorted(READERS))
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject) -> None:
+    good = GOOD()[suffix]
+    at = data.draw(st.integers(0, len(good)))
+    lost = data.draw(st.integers(0, 30))
+    added = data.draw(st.binary(max_size=30) | st.sampled_from([b'"', b"<", b"&", b"\x00", b"{", b"]", b"\n" * 9]))
+    content = good[:at] + added + good[at + lost :]
+    try:
+        for record in READERS[suffix](Input(f"any{suffix}", given=content)):
+            describe(derive(record))
+    except SourceError as error:
+        assert error.what
+        assert error.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UNODC, " * 15_000,
+        "The Ministry of Trade and the " * 3_500,
+        "funded by " * 10_000,
+        "by UNODC and by " * 6_000,
+        "in Kenya, Fiji and " * 5_000,
+        "A's B's " * 12_000,
+        "((((((((((" * 10_000,
+        "◆◇◈◎◬◫ " * 14_000,
+        "İ̇ẞﬀ " * 8_000,
+        "With funding from A, " * 5_000,
+        "from 1 to 2 May 2019 and " * 4_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_no_prose_takes_a_long_time(text: str) -> None:
+    began = time.monotonic()
+    [record] = READERS[".txt"](Input("a.txt", given=f"A project\n\nSummary\n\n{text}\n".encode()))
+    derive(record)
+    assert time.monotonic() - began < 20
+
+
+def test_the_limit_on_memory_is_one() -> None:
+    """The tests above mean something: a process under that limit cannot take more."""
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY})); bytearray({MEMORY})"
+    assert b"MemoryError" in subprocess.run([sys.executable, "-c", code], capture_output=True).stderr
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] != MEMORY

@@ -168,3 +168,54 @@ def test_what_is_stated_is_not_doubled() -> None:
 )
 def test_a_text_without_full_stops_takes_no_long_time(text: str) -> None:
     about("A project", text)  # pytest's timeout holds this
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("It follows the project “A Course for Judges”.", "follows"),
+        ("It is a continuation of the earlier project “A Course for Judges”.", "follows"),
+        ("It is part of the programme “A Course for Judges”.", "part_of"),
+        ("It is part of the “A Course for Judges”.", "part_of"),
+        ("See also the project “A Course for Judges”.", "related"),
+    ],
+)
+def test_other_projects_by_their_title(text: str, kind: str) -> None:
+    record = about("A project", text)
+    assert [(link.kind, link.project.key) for link in record.relations] == [(kind, "a-course-for-judges")]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("August 2019-January 2020. It ran well.", "2019-08", "2020-01"),
+        ("The project ran from 2013-14 until FY21/22.", "2013", "2022"),
+        ("It ran from Sept. 2019 until Sept 2021.", "2019-09", "2021-09"),
+        ("INTERPOL taught police officers in Kenya (FY21/22).", "2021", "2022"),
+        ("In 2018 UNODC reviewed the law of Kenya.", "2018", "2018"),
+        ("It began in March 2020.", "2020-03", None),
+    ],
+)
+def test_dates_that_only_a_sentence_tells(text: str, start: str, end: str | None) -> None:
+    record = about("A project", text)
+    assert (record.start and record.start.value, record.end and record.end.value) == (start, end)
+    assert record.start
+    assert record.start.evidence
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("It was delivered by the Counsil of Europe.", "coe"),
+        ("It was delivered by Global Partner Digital.", "gpd"),
+    ],
+)
+def test_names_that_are_nearly_right_are_taken_and_told_of(text: str, key: str) -> None:
+    record = about("A project", text)
+    assert (key, "implementer") in roles(record)
+    assert any(finding.rule.endswith("near-name") for finding in record.findings)
+
+
+def test_abbreviations_that_a_page_introduces_are_known_from_there_on() -> None:
+    record = about("A project", "It is funded by the Foo Trust (FT).", "FT delivers the courses.")
+    assert roles(record) == {("foo-trust", "funder"), ("foo-trust", "implementer")}

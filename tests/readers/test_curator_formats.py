@@ -255,3 +255,78 @@ def test_any_bytes_are_records_or_an_error(suffix: str, content: bytes) -> None:
     except SourceError as error:
         assert error.what
         assert error.hint
+
+
+def test_findings_of_a_yaml_file_can_be_kept_in_a_report(tmp_path: Path) -> None:
+    import io
+
+    from cybilgraph import pipeline
+
+    (tmp_path / "a.yaml").write_text("title: A\ntitel: x\nupdated: yesterday\n")
+    release, report = pipeline.build([tmp_path / "a.yaml"], tmp_path / "releases")
+    assert release.number == 1
+    assert {finding.label for finding in report.findings} >= {"titel", "updated"}
+    assert pipeline.fill([tmp_path / "a.yaml"], "xlsx", io.BytesIO()).records == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "titles", "says"),
+    [
+        ("a.json", '[7, {"title": "C"}, null, {"title": "D"}]', ["C", "D"], "'7' .and 1 more"),
+        ("a.json", '{"projects": [{"title": "C"}, {"title": "D"}, {"ti', ["C", "D"], "no JSON"),
+        ("a.yaml", "- title: C\n- title: D\n- title: [E\n", ["C", "D"], "no YAML"),
+        ("a.yaml", "projects:\n- title: C\n- title: D\n- title: 'E\n", ["C", "D"], "no YAML"),
+    ],
+)
+def test_a_damaged_list_keeps_its_whole_projects(
+    name: str, content: str, titles: list[str], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    found = []
+    with pytest.raises(SourceError, match=says):
+        found.extend(record.title.text for record in read_input(Input(name, path)) if record.title)
+    assert found == titles
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "title,Title\nA,B\n"),
+        ("a.json", '{"title": "A", "title": "B"}'),
+        ("a.yaml", "title: A\ntitle: B\n"),
+    ],
+)
+def test_what_is_given_twice_is_kept_and_told_of(name: str, content: str, tmp_path: Path) -> None:
+    [record] = read(tmp_path, name, content)
+    told = [record.title and record.title.text, *(text.text for text in record.description)]
+    assert "A" in told
+    assert any("B" in (text or "") for text in told)
+
+
+def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path) -> None:
+    whole = WRITERS["xlsx"](pages()[:1])
+    far = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(far, "w") as target:
+        for part in archive.namelist():
+            content = archive.read(part)
+            if part == "xl/worksheets/sheet1.xml":
+                cell = b'<row r="900000000"><c r="A900000000" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
+                content = content.replace(b"</sheetData>", cell)
+            target.writestr(part, content)
+    began = time.monotonic()
+    assert len(read(tmp_path, "far.xlsx", far.getvalue())) == 1
+    assert time.monotonic() - began < 10
+
+
+def test_a_name_that_is_nearly_known_is_asked_about(tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.json", '{"title": "A", "countries": ["Jamiaca"]}')
+    assert [finding.suggestion for finding in record.findings] == ["Did you mean Jamaica?"]
+
+
+def test_a_length_with_its_dates(tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.txt", "A\n\nDuration of the project: 36 months (September 2021 – August 2024)\n")
+    assert record.duration
+    assert record.start
+    assert record.end
+    assert (record.duration.value, record.start.value, record.end.value) == ("P3Y", "2021-09", "2024-08")

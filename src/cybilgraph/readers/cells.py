@@ -77,8 +77,15 @@ def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Reco
     """The record of named cells; None where they are empty, or are the example of a template."""
     values = Sections(given, findings, cells[0].place.line if cells else 0)
     filled = False
+    seen: set[str] = set()
     for cell in cells:
         row = field_called(cell.name)
+        if row is not None and row.kind in _ONE_LINE and cell.lines:
+            if row.name in seen:  # a second value of what has but one is kept, and told of
+                findings.append(unknown_name(given, f"{cell.name} (again)", cell.place))
+                row = None
+            else:
+                seen.add(row.name)
         if row is not None and row.name == "code" and cell.lines and cell.lines[0].text == EXAMPLE:
             return None
         if row is None and cell.lines:

@@ -4,7 +4,6 @@ no traceback, no request, and no neighbour lost.
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import subprocess
@@ -19,13 +18,15 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.formats import BY_NAME
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input
 from tests.conftest import ROOT, SEED
 from tests.hostile import BAIT, GOOD, cases
 
-CASES = cases()
+#: One suffix of each reader; the other names of a format make no difference.
+SUFFIXES = {reader: suffix for suffix, reader in reversed(READERS.items()) if suffix}
+SYNTAXES = {".nt", ".nq", ".trig", ".rdf", ".jsonld", ".ttl", ".json", ".jsonl"}
+CASES = {name: make for name, make in cases().items() if Path(name).suffix in {*SUFFIXES.values(), *SYNTAXES}}
 NEIGHBOURS = {"zz-page.txt": SEED.read_bytes(), "zz-table.csv": b"title\nA neighbour\n", "zz.json": b'{"title": "B"}'}
 #: No command needs more; a machine of 2 GB has it.
 MEMORY = 2_500_000_000
@@ -44,37 +45,22 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(corpus: Path) -> None:
-    files = [path for path in sorted(corpus.iterdir()) if path.suffix]
-    read: set[str] = set()
-    for path in files:
-        began = time.monotonic()
-        report = pipeline.check(path)
-        assert time.monotonic() - began < 30, path.name
-        unread = [finding for finding in report.findings if finding.rule.endswith("unreadable")]
-        assert report.records or unread, f"{path.name} is nowhere"
-        for finding in unread:
-            shown = f"{finding.message} {finding.suggestion}"
-            assert finding.message, path.name
-            assert finding.suggestion, path.name
-            assert str(corpus) not in shown
-            assert not any(word in shown for word in ("Traceback", "object at 0x", "Exception")), shown
-        if report.records:
-            read.add(path.name)
-    assert read >= NEIGHBOURS.keys()
-
-
-def test_a_folder_of_them_loses_no_good_record(corpus: Path) -> None:
-    output = io.BytesIO()
-    report = pipeline.convert([corpus], BY_NAME["ntriples"], output)
-    assert report.records > len(NEIGHBOURS)
-    for words in (b'"A neighbour"', b'"B"@en', b'"G0020"'):
-        assert words in output.getvalue()
+    report = pipeline.check(corpus)
+    unread = {finding.file: finding for finding in report.findings if finding.rule.endswith("unreadable")}
+    assert report.sources == len(CASES) + len(NEIGHBOURS)
+    assert report.records >= report.sources - len(unread), "a file is neither read nor told of"
+    assert not unread.keys() & NEIGHBOURS.keys()
+    for name, finding in unread.items():
+        shown = f"{finding.message} {finding.suggestion}"
+        assert finding.message, name
+        assert finding.suggestion, name
+        assert str(corpus) not in shown
+        assert not any(word in shown for word in ("Traceback", "object at 0x", "Exception")), shown
 
 
 _LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
-allowed = {allowed!r}
 def watch(event, arguments):
     if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
         sys.stderr.write(f"REQUEST {{event}} {{arguments}}\\n")
@@ -87,17 +73,18 @@ main(sys.argv[1:])
 
 
 def limited(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    code = _LIMITED.format(memory=MEMORY, allowed=(), bait=BAIT)
+    code = _LIMITED.format(memory=MEMORY, bait=BAIT)
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, cwd=ROOT, timeout=110)
 
 
-@pytest.mark.parametrize("command", ["check", "convert"])
-def test_the_command_line_stays_in_its_bounds(command: str, corpus: Path) -> None:
-    done = limited(command, corpus)
-    assert done.returncode in (0, 1, 2), done.stderr[-500:]
+def test_the_command_line_stays_in_its_bounds_and_loses_no_good_record(corpus: Path) -> None:
+    done = limited("convert", corpus, "-f", "nquads")
+    assert done.returncode == 2, "there are files that cannot be read"
     for word in (b"Traceback", b"MemoryError", b"REQUEST", b"OPENED"):
         assert word not in done.stderr, done.stderr[done.stderr.index(word) :][:500]
+    for words in (b'"A neighbour"', b'"B"@en', b'"G0020"'):
+        assert words in done.stdout
 
 
 LARGE = {
@@ -106,7 +93,6 @@ LARGE = {
     "table.csv": lambda: b"title,summary\n" + b"A,It helps Kenya.\n" * 150_000,
     "one-line.csv": lambda: b"title" + b"x" * 50_000_000,
     "document.json": lambda: b'{"title": "' + b"x" * 50_000_000 + b'"}',
-    "many.json": lambda: b"[" + b'{"a": "b"},' * 2_000_000 + b'{"title": "A"}]',
     "document.yaml": lambda: b"- a: b\n" * 3_000_000,
     "activity.xml": lambda: b'<iati-activities version="2.03">' + b"<a/>" * 12_000_000,
     "graph.nt": lambda: b"# a comment\n" * 4_000_000,
@@ -150,7 +136,7 @@ def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(READERS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject) -> None:
     good = GOOD()[suffix]

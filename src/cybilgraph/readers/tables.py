@@ -50,6 +50,8 @@ _DAMAGED = (
 FORMULA = ("=", "+", "-", "@")
 _SEPARATORS = ",;\t|"
 _MOST_COLUMNS = 100
+#: So many lines below a row that does not end tell whether they are rows of their own.
+_LOOKED_AT = 50
 #: A sheet ends where so many rows in a row are empty.
 _EMPTY_MOST = 1_000
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
@@ -108,6 +110,8 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
     names = [clean(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
+    if len(names) > _MOST_COLUMNS:
+        raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
     for number, name in enumerate(names):  # a column that comes again is kept, and told of as unknown
         if name and name in names[:number]:
             names[number] = f"{name} (again)"
@@ -118,8 +122,6 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
             + ", ".join(names[:8])[:120],
             _TEMPLATE,
         )
-    if len(names) > _MOST_COLUMNS:
-        raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
     return names
 
 
@@ -261,8 +263,9 @@ def _mended(
     first line, so that they are not lost in it; where the file breaks off in it, to the end.
     """
     ended = "unexpected end of data" in str(error) and not lines.tired
-    rows = sum(len(_lenient(line, separator)) == width for line in lines.taken[1:])
-    if ended and rows * 2 < len(lines.taken[1:]) + 1:
+    below = lines.taken[1:_LOOKED_AT]
+    rows = sum(len(_lenient(line, separator)) == width for line in below)
+    if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         message, suggestion = "The file breaks off in the middle of this row.", "Save or send the file again."
     else:

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
 from cybilgraph.identity import Identities
-from cybilgraph.record import FIELDS, Kind, Record
+from cybilgraph.record import BY_NAME, FIELDS, Kind, Record
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
 
@@ -140,10 +140,12 @@ def _merged(key: str, captures: list[list[str]]) -> Iterator[str]:
             if line.startswith((f"<{project}>", f"<{project}/")):
                 by_field[field_of(line, project)][number].append(line)
     present: set[str] = set()
+    filled: set[str] = set()
     for name, found in by_field.items():
         number = _winner(name, found, newest)
+        if number != newest and name in BY_NAME:
+            filled.add(f"<{BY_NAME[name].term}>")
         present.update(found.get(number, ()) if number == newest else _of_source(record, number, found[number]))
-    filled = {f"<{row.term}>" for row in FIELDS if row.term and row.name in by_field}
     for number, lines in enumerate(captures, start=1):
         mine = (line for line in lines if line.startswith((f"<{record}>", f"<{record}/")))
         if number == newest:

@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from sys import intern
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.record import KEY, Record
@@ -34,18 +35,18 @@ _PLACES = ("country", "region", "group")
 
 @dataclass(slots=True)
 class Capture:
-    """What identity needs to know of one record. ``strong`` are names that no two projects
-    share, ``weak`` such as they may.
+    """What identity needs to know of one record; small, since there is one for each. ``strong`` are
+    names that no two projects share, ``weak`` such as they may.
     """
 
     key: str
-    strong: frozenset[str]
-    weak: frozenset[str]
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
     age: tuple[str, int, int]
     source: str
     line: int
     title: str
-    facts: tuple[str, str, frozenset[str], frozenset[str]]
+    facts: tuple[str, str, tuple[str, ...], tuple[str, ...]]
 
 
 class Identities:
@@ -133,7 +134,7 @@ class Identities:
                     self.aliases.setdefault(key, present)
 
     def _second(self, older: Capture, newer: Capture) -> Finding:
-        shared = "code" if older.strong & newer.strong else "title"
+        shared = "code" if set(older.strong) & set(newer.strong) else "title"
         return Finding(
             severity=Severity.WARNING,
             rule=rule("second-capture"),
@@ -229,8 +230,8 @@ def _capture(record: Record, number: int) -> Capture:
     place = record.title.place if record.title else None
     return Capture(
         key=record.key,
-        strong=frozenset(strong),
-        weak=frozenset(f"slug:{text}" for text in slugs) if slugs else frozenset((f"key:{record.key}",)),
+        strong=tuple(sorted(strong)),
+        weak=tuple(f"slug:{text}" for text in sorted(slugs)) if slugs else (f"key:{record.key}",),
         age=(record.updated.text if record.updated else "", -label.startswith("gfce"), number),
         source=record.source.name,
         line=place.line if place else 0,
@@ -238,8 +239,8 @@ def _capture(record: Record, number: int) -> Capture:
         facts=(
             record.start.value[:7] if record.start else "",
             record.end.value[:7] if record.end else "",
-            frozenset(link.concept.key for link in record.scopes if link.concept.kind == "country"),
-            frozenset(link.actor.key for link in record.participations),
+            tuple(intern(link.concept.key) for link in record.scopes if link.concept.kind == "country"),
+            tuple({intern(link.actor.key) for link in record.participations}),
         ),
     )
 
@@ -254,7 +255,8 @@ def _alike(one: Capture, other: Capture) -> str:
     same_time = one.facts[0] == other.facts[0] and one.facts[1] == other.facts[1]
     if likely >= _ALIKE and (same_time or not (one.facts[0] and other.facts[0])):
         return "their titles are nearly the same"
-    if same_time and one.facts[0] and one.facts[2] & other.facts[2] and one.facts[3] & other.facts[3]:
+    shared = all(set(one.facts[number]) & set(other.facts[number]) for number in (2, 3))
+    if same_time and one.facts[0] and shared:
         return "their titles are alike, and they share dates, country and actor"
     return ""
 

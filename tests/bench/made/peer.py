@@ -100,7 +100,7 @@ class Converter:
         """The graph, when all records are in it: a thing has one preferred name in a language."""
         for node, names in self._called.items():
             preferred = set()
-            for name in sorted(names, key=Literal.n3):
+            for name in sorted(names, key=lambda name: (len(name.n3()), name.n3())):
                 self.graph.add((node, SKOS.altLabel if name.language in preferred else SKOS.prefLabel, name))
                 preferred.add(name.language)
         return self.graph

@@ -14,7 +14,8 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
-    ("record", "resources"),
+    ("fields", "resources"),
+    ("record",),
     ("reference", "dates", "organisations"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "templates", "validation", "engine"),

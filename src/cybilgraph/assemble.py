@@ -18,8 +18,9 @@ from itertools import islice
 from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
+from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.identity import Identities
-from cybilgraph.record import BY_NAME, FIELDS, Kind, Record
+from cybilgraph.record import Record
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
 

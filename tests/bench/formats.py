@@ -24,9 +24,10 @@ from made import records
 
 from cybilgraph.describe import describe
 from cybilgraph.engine.store import serialise
+from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.formats import BY_NAME
 from cybilgraph.readers import find_inputs, read_input
-from cybilgraph.record import FIELDS, Kind, Record
+from cybilgraph.record import Record
 from cybilgraph.templates import WRITERS
 
 _LISTS = (Kind.ACTORS, Kind.SCOPES, Kind.ITEMS)

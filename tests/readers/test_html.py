@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import BY_LABEL, FIELDS, Kind
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.html import read_page_html
-from cybilgraph.record import BY_LABEL, FIELDS, Kind, Place, Record
+from cybilgraph.record import Place, Record
 from tests.conftest import RECORDS, SAMPLES
 
 FORMATS = SAMPLES / "formats"

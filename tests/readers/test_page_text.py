@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.layout import RIGHTS
-from cybilgraph.record import BY_NAME, FIELDS, Kind, Place, Record
+from cybilgraph.record import Place, Record
 from tests.conftest import RECORDS, SEED
 
 

@@ -18,13 +18,13 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.engine.store import serialise
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import FIELDS
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.graph import SYNTAXES
 from cybilgraph.record import (
-    FIELDS,
     Basis,
     Contact,
     Date,

@@ -5,7 +5,7 @@ together field by field.
 from __future__ import annotations
 
 from cybilgraph.describe.records import ITEMS
-from cybilgraph.record import FIELDS, Kind
+from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.vocab import CYB, thing
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {

@@ -6,20 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, project_iri
-from cybilgraph.record import (
-    FIELDS,
-    Contact,
-    Date,
-    Field,
-    Named,
-    Participation,
-    Place,
-    Record,
-    Relation,
-    Scope,
-    Text,
-    WebLink,
-)
+from cybilgraph.fields import FIELDS, Field
+from cybilgraph.record import Contact, Date, Named, Participation, Place, Record, Relation, Scope, Text, WebLink
 from cybilgraph.vocab import thing
 
 

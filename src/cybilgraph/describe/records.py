@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
+from cybilgraph.fields import BY_NAME, FIELDS, Field, Kind
 from cybilgraph.ntriples import decimal, is_iri
 from cybilgraph.record import (
-    BY_NAME,
-    FIELDS,
     Basis,
     Contact,
     Date,
     Evidence,
-    Field,
-    Kind,
     Named,
     Participation,
     Record,

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cybilgraph.fields import BY_LABEL, BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.sections import BULLET, Section, Sections
 from cybilgraph.readers.text import lines_of
-from cybilgraph.record import BY_LABEL, BY_NAME, Field, Kind, Place, Record, Text
+from cybilgraph.record import Place, Record, Text
 from cybilgraph.reference import SUGGESTED, alike
 from cybilgraph.vocab import rule
 

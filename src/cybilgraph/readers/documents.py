@@ -21,11 +21,12 @@ from typing import Any
 import yaml
 
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import Kind
 from cybilgraph.findings import Finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import clean, decode
-from cybilgraph.record import Kind, Place, Record, Text
+from cybilgraph.record import Place, Record, Text
 
 MAX_DOCUMENT = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.

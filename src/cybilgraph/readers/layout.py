@@ -1,6 +1,6 @@
 """Lines of a page → its sections: what the text and the HTML of a page have in common.
 
-A line that is a label of the table of fields (record.FIELDS) opens its section; ``label:
+A line that is a label of the table of fields (fields.FIELDS) opens its section; ``label:
 value`` is a section on one line; what stands before the first section is the head of the
 page: title, code, status, dates, and in older pages a contact name with no heading. Where
 the headings were lost, the blank lines that they left tell the sections. The rights
@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
 from cybilgraph.readers.sections import BULLET, CODE, SORTING, Section, Sections
-from cybilgraph.record import BY_LABEL, BY_NAME, STEMS, Field, Kind, Place, Record, Text
+from cybilgraph.record import Place, Record, Text
 
 RIGHTS = "The Cybil project repository is being continuously updated"
 

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range
+from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.organisations import has_body
 from cybilgraph.readers.inputs import Input
 from cybilgraph.record import (
-    BY_NAME,
     Basis,
     Contact,
     Date,
-    Field,
-    Kind,
     LeftBlank,
     Named,
     Participation,

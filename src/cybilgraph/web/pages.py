@@ -12,8 +12,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
+from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
-from cybilgraph.record import FIELDS, Kind
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
 from cybilgraph.web.negotiate import wanted

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from rdflib import FOAF, RDF, RDFS, SKOS, XSD, Graph, Literal, Namespace, URIRef
 
+from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.ntriples import is_iri
-from cybilgraph.record import BY_NAME, FIELDS, Date, Evidence, Kind, Named, Record
+from cybilgraph.record import Date, Evidence, Named, Record
 from cybilgraph.reference import reference
 
 BASE = "https://w3id.org/cybilgraph/"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import Field, Kind
 from cybilgraph.findings import Finding
 from cybilgraph.readers.html.head import Head, absolute
 from cybilgraph.readers.html.lines import read_lines
@@ -23,7 +24,7 @@ from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.sections import Section, Sections
-from cybilgraph.record import Field, Kind, Place, Record
+from cybilgraph.record import Place, Record
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urljoin
 
+from cybilgraph.fields import BY_NAME
 from cybilgraph.readers.html.tree import Element, plain
 from cybilgraph.readers.sections import Section
-from cybilgraph.record import BY_NAME, Place, Text
+from cybilgraph.record import Place, Text
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from cybilgraph.fields import BY_LABEL
 from cybilgraph.readers.html.places import Line, Link, Piece
 from cybilgraph.readers.html.tree import Element, first_words, labelled, offset, plain
-from cybilgraph.record import BY_LABEL
 
 #: No line of a page is longer; of one that is, the links are not looked for.
 _LONG = 20_000

@@ -14,8 +14,8 @@ from itertools import islice
 
 from lxml import etree
 
+from cybilgraph.fields import BY_LABEL, Kind
 from cybilgraph.readers.html.tree import Element, labelled, plain
-from cybilgraph.record import BY_LABEL, Kind
 
 _NEVER = frozenset(
     re.findall(

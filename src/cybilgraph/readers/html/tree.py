@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import BY_LABEL, Field
 from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import decode
-from cybilgraph.record import BY_LABEL, Field
 
 #: An element of lxml, which has no types.
 Element: TypeAlias = Any

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, TooMuch, place
 from cybilgraph.readers.iati.xml import Element, elements
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.sections import CODE, Section, Sections
-from cybilgraph.record import BY_NAME, Contact, Field, Kind, Record, Text
+from cybilgraph.record import Contact, Record, Text
 from cybilgraph.reference import reference
 from cybilgraph.vocab import rule
 

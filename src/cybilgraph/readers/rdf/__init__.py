@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
+from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.values import read_values
 from cybilgraph.readers.rdf.view import NOWHERE, View, own
 from cybilgraph.readers.sections import CODE, Section
-from cybilgraph.record import FIELDS, Kind, LeftBlank, Record, Source, Text
+from cybilgraph.record import LeftBlank, Record, Source, Text
 from cybilgraph.reference import slug
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, short, thing
 from cybilgraph.vocab import record as record_iri

@@ -9,21 +9,10 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from cybilgraph.fields import BY_NAME, FIELDS, Field, Kind
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.view import View, own
-from cybilgraph.record import (
-    BY_NAME,
-    FIELDS,
-    Basis,
-    Evidence,
-    Field,
-    Kind,
-    Named,
-    Participation,
-    Place,
-    Relation,
-    Scope,
-)
+from cybilgraph.record import Basis, Evidence, Named, Participation, Place, Relation, Scope
 from cybilgraph.reference import reference
 from cybilgraph.vocab import CYB, OA, PROV
 

@@ -9,10 +9,11 @@ from typing import Any
 import pyoxigraph as ox
 
 from cybilgraph.dates import read_date, read_duration
+from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.links import read_evidence
 from cybilgraph.readers.rdf.view import View
-from cybilgraph.record import FIELDS, Contact, Date, Field, Kind, Named, Text, WebLink
+from cybilgraph.record import Contact, Date, Named, Text, WebLink
 from cybilgraph.vocab import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 
 _BLANK_LINE = re.compile(r"\n\s*\n")

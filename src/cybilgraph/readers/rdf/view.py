@@ -11,11 +11,12 @@ from urllib.parse import unquote
 
 import pyoxigraph as ox
 
+from cybilgraph.fields import Field
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.sections import Section, Sections
-from cybilgraph.record import Field, Named, Place, Record, Text
+from cybilgraph.record import Named, Place, Record, Text
 from cybilgraph.reference import Entry, reference
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, rule, short
 

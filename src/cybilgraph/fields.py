@@ -1,0 +1,347 @@
+"""The one table of a record's fields: their kinds, their terms, and what pages and tables call them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cybilgraph.vocab import CYB, DCTERMS
+
+
+class Kind(StrEnum):
+    """How a field's values are held in ``Record``, read and described."""
+
+    VALUE = "value"  # one Text
+    DATE = "date"  # one Date
+    CHOICE = "choice"  # one Named, from a concept scheme
+    PROSE = "prose"  # paragraphs, one literal together
+    ITEMS = "items"  # a node for each paragraph or list item
+    ACTORS = "actors"  # in Record.participations, the role being the field's name
+    SCOPES = "scopes"  # in Record.scopes, the kind being the field's name
+    CONTACTS = "contacts"
+    LINKS = "links"
+    PROJECTS = "projects"  # in Record.relations, the kind being the field's name
+    RECORD = "record"  # one Text that tells of the record itself, not of the project
+    LAYOUT = "layout"  # a heading of the page with no field of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of the table of fields.
+
+    ``term`` is the property that links a project to the value. ``column`` is what the field is
+    called in tables and documents (CSV, JSON …), ``about`` tells people what belongs there.
+    ``labels`` are other headings or labels that stand for it, in lower case, without colon.
+    """
+
+    name: str
+    kind: Kind
+    term: str = ""
+    column: str = ""
+    about: str = ""
+    labels: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """True where a project may have more than one value."""
+        return self.kind not in (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+
+
+_DATE = "Month and year (Apr 2018), or as much as is known: 2018, 2018-04, 2018-04-30."
+#: To add a field: a row here, an attribute in Record, a term in the ontology, a shape.
+FIELDS = (
+    Field(
+        "title",
+        Kind.VALUE,
+        DCTERMS.title,
+        "title",
+        "The project's name.",
+        ("project title", "project name", "name of the project", "name of project", "title of the project"),
+    ),
+    Field(
+        "code",
+        Kind.VALUE,
+        DCTERMS.identifier,
+        "code",
+        "Its Cybil code, such as G0020 or GI-07.",
+        ("cybil code", "gfce code", "project code", "cybil project code", "gfce project code"),
+    ),
+    Field("iati", Kind.VALUE, CYB.iatiIdentifier, "iati_identifier", "Its IATI identifier.", ("iati id",)),
+    Field("slug", Kind.VALUE, CYB.slug, "slug", "The last part of its page's address; made from the title if empty."),
+    Field(
+        "status",
+        Kind.CHOICE,
+        CYB.status,
+        "status",
+        "Planned, Ongoing, Finished, Cancelled or Suspended.",
+        ("project status", "current status"),
+    ),
+    Field(
+        "start",
+        Kind.DATE,
+        CYB.start,
+        "start",
+        f"When it began. {_DATE}",
+        ("from", "start date", "started", "starting date", "project start", "begin"),
+    ),
+    Field(
+        "end",
+        Kind.DATE,
+        CYB.end,
+        "end",
+        f"When it ended or will end. {_DATE}",
+        ("to", "end date", "ended", "until", "project end", "completion date"),
+    ),
+    Field(
+        "duration",
+        Kind.DATE,
+        CYB.duration,
+        "duration",
+        "How long it runs, such as 18 months or P18M.",
+        (
+            "duration of the project",
+            "project duration",
+            "period",
+            "project period",
+            "date",
+            "dates",
+            "when",
+            "timeframe",
+        ),
+    ),
+    Field(
+        "funder",
+        Kind.ACTORS,
+        CYB.funder,
+        "funders",
+        "Who pays.",
+        (
+            *("funder", "donors", "donor", "funded by", "financed by", "funding", "funding organisation", "sponsor"),
+            *(
+                "funding organisations",
+                "sponsors",
+                "paid for by",
+                "paid by",
+                "who pays",
+                "who paid",
+                "source of funding",
+            ),
+        ),
+    ),
+    Field(
+        "implementer",
+        Kind.ACTORS,
+        CYB.implementer,
+        "implementers",
+        "Who delivers.",
+        (
+            *("implementors", "implementor", "implementer", "implementing partners", "implementing partner"),
+            *("implementing organisation", "implementing organisations", "implementing agency", "implemented by"),
+            *("delivered by", "done by", "carried out by", "run by", "led by", "executed by", "executing agency"),
+            *(
+                "lead organisation",
+                "lead implementer",
+                "who delivers",
+                "who delivered",
+                "who did it",
+                "who does it",
+                "who implements",
+            ),
+        ),
+    ),
+    Field(
+        "partner",
+        Kind.ACTORS,
+        CYB.partner,
+        "partners",
+        "Who takes part beside them.",
+        ("partner", "local partner", "local partners", "partner organisations", "together with", "with"),
+    ),
+    Field(
+        "beneficiary",
+        Kind.ACTORS,
+        CYB.beneficiary,
+        "beneficiaries",
+        "Organisations that are helped.",
+        ("beneficiary", "beneficiary organisations", "recipient", "recipients", "who benefits"),
+    ),
+    Field(
+        "theme",
+        Kind.SCOPES,
+        CYB.theme,
+        "themes",
+        "Themes or topics of the Cybil Portal.",
+        (
+            *("themes & topics", "themes and topics", "theme", "topics", "topic", "thematic focus", "theme & topic"),
+            *("thematic area", "thematic areas", "focus area", "focus areas", "subject"),
+        ),
+    ),
+    Field(
+        "country",
+        Kind.SCOPES,
+        CYB.country,
+        "countries",
+        "Countries that are helped; names or ISO 3166-1 codes.",
+        (
+            *("country", "priority countries", "beneficiary countries", "beneficiary country", "country of activity"),
+            *("partner countries", "participating countries", "target countries", "target country", "where"),
+            *("recipient countries", "recipient country", "countries covered"),
+        ),
+    ),
+    Field("region", Kind.SCOPES, CYB.region, "regions", "Regions of UN M49.", ("region", "geographic scope")),
+    Field("group", Kind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
+    Field(
+        "contacts",
+        Kind.CONTACTS,
+        CYB.contact,
+        "contacts",
+        "Whom to ask: Name <e-mail>. This is published.",
+        ("contact", "contact person", "contact persons", "contact details", "contact point", "point of contact"),
+    ),
+    Field(
+        "summary",
+        Kind.PROSE,
+        DCTERMS.abstract,
+        "summary",
+        "The project in a few sentences.",
+        ("short introduction on the project", "short introduction", "short description", "in short", "abstract"),
+    ),
+    Field(
+        "description",
+        Kind.PROSE,
+        DCTERMS.description,
+        "description",
+        "Anything else that is told of it.",
+        (
+            *("details", "general information", "target groups", "target group", "project description"),
+            *("about the project", "further information", "more information"),
+        ),
+    ),
+    Field(
+        "aim",
+        Kind.PROSE,
+        CYB.aim,
+        "aim",
+        "What it wants to reach.",
+        (
+            *("aims", "aims / objectives", "aims/objectives", "aims and objectives", "objectives", "objective"),
+            *("project objective", "project objectives", "overall objective", "specific objective", "goal", "goals"),
+            *("specific objectives", "purpose", "aim / objectives", "main objective"),
+        ),
+    ),
+    Field("context", Kind.PROSE, CYB.context, "context", "Why it is needed.", ("background", "rationale")),
+    Field(
+        "outcomes",
+        Kind.ITEMS,
+        CYB.outcome,
+        "outcomes",
+        "What changed or shall change.",
+        ("outcome", "results", "result", "expected outcomes", "expected results", "main results", "impact"),
+    ),
+    Field(
+        "outputs",
+        Kind.ITEMS,
+        CYB.output,
+        "outputs",
+        "What was made.",
+        ("output", "deliverables", "expected outputs", "main outputs", "products"),
+    ),
+    Field(
+        "activities",
+        Kind.ITEMS,
+        CYB.activity,
+        "activities",
+        "What was done.",
+        (
+            "activity",
+            "what was done",
+            "what is done",
+            "examples of activities",
+            "main activities",
+            "key activities",
+            "project activities",
+        ),
+    ),
+    Field(
+        "links",
+        Kind.LINKS,
+        CYB.link,
+        "links",
+        "Pages to read more: Text <address>.",
+        (
+            *("other website links", "other relevant links", "relevant links", "useful links", "link", "website"),
+            *("websites", "read more", "related links", "other links"),
+        ),
+    ),
+    Field(
+        "part_of",
+        Kind.PROJECTS,
+        DCTERMS.isPartOf,
+        "part_of",
+        "Projects that this one is a part of, by code or title.",
+        ("part of", "parent project", "programme"),
+    ),
+    Field(
+        "follows",
+        Kind.PROJECTS,
+        CYB.follows,
+        "follows",
+        "Projects that this one continues, by code or title.",
+        ("previous phase", "follow-up of", "follow-up to"),
+    ),
+    Field(
+        "related",
+        Kind.PROJECTS,
+        DCTERMS.relation,
+        "related",
+        "Other projects to know of, by code or title.",
+        ("related projects", "related project", "see also"),
+    ),
+    Field("address", Kind.RECORD, DCTERMS.source, "address", "The address of its page.", ("page address", "url")),
+    Field(
+        "updated",
+        Kind.RECORD,
+        DCTERMS.modified,
+        "updated",
+        "Day on which the record was last changed: 2024-05-31.",
+        ("last updated", "last update", "page updated"),
+    ),
+    Field("rights", Kind.RECORD, DCTERMS.rights, "rights", "Who may use the record, and how."),
+    Field("language", Kind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),
+    Field("page", Kind.LAYOUT, labels=("project", "about", "suggest a page edit")),
+)
+BY_NAME = {row.name: row for row in FIELDS}
+#: Every heading, label and column name → its field.
+BY_LABEL = {
+    label: row
+    for row in FIELDS
+    for label in (*((row.column, row.column.replace("_", " ")) if row.column else ()), *row.labels)
+}
+#: Words that tell what a label means that no field has: "Funding agency", "Delivery partner". In
+#: this order, since a funding partner pays and a delivery partner delivers.
+STEMS = tuple(
+    (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
+    for name, stems in (
+        ("country", "countr"),
+        ("duration", "financial year|fiscal year"),
+        ("funder", "fund|donor|financ|sponsor|paid"),
+        ("implementer", "implement|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
+        ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
+        ("beneficiary", "benefici|recipient"),
+        ("region", "region"),
+        ("theme", "theme|topic|thematic"),
+        ("contacts", "contact"),
+        ("aim", "aim|objective|goal|purpose"),
+        ("outcomes", "outcome|result|impact|achievement"),
+        ("outputs", "output|deliverable|product"),
+        ("activities", "activit"),
+        ("context", "context|background|rationale"),
+        ("duration", "duration|period|timeframe|time frame|timeline"),
+        ("links", "link|website|read more|further reading"),
+        ("status", "status|state of"),
+        ("summary", "summary|short description|introduction|abstract"),
+    )
+)
+#: The sections that tell of the project in sentences, in the order of a page.
+NARRATIVE = tuple(row.name for row in FIELDS if row.kind in (Kind.PROSE, Kind.ITEMS))

@@ -186,7 +186,7 @@ def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
         file=record.source.name,
         record=record.key,
         label=located.label,
-        line=located.place.line if located.place else 0,
+        line=located.place.line if located.place else record.source.line,
         column=located.place.column if located.place else 0,
         text=located.text,
     )

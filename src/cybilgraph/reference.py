@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
@@ -102,6 +103,7 @@ class Reference:
         self.entries: dict[str, dict[str, Entry]] = {
             kind: _read(folder / file, kind, column) for kind, (file, column) in FILES.items()
         }
+        self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -122,8 +124,19 @@ class Reference:
         folded = fold(name)
         if not _SHORTEST <= len(folded) <= _LONGEST:
             return None
-        best = process.extractOne(folded, self._names[kind].keys(), scorer=fuzz.ratio, score_cutoff=least)
+        names, lengths = self._by_length(kind)
+        # Two names so much alike differ little in length: 2 * shorter / (shorter + longer) is the most.
+        most = least / (200 - least)
+        low = bisect_left(lengths, int(len(folded) * most))
+        high = bisect_right(lengths, int(len(folded) / most) + 1)
+        best = process.extractOne(folded, names[low:high], scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
+
+    def _by_length(self, kind: str) -> tuple[list[str], list[int]]:
+        if kind not in self._sorted:
+            names = sorted(self._names[kind], key=len)
+            self._sorted[kind] = names, list(map(len, names))
+        return self._sorted[kind]
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from cybilgraph.engine import Engine
 from cybilgraph.release import Release
@@ -10,6 +10,9 @@ from cybilgraph.web import pages, problems, sparql
 
 #: A request's body may be this large; a query longer than queries.MAX_BYTES is refused anyway.
 MAX_BODY = 1_000_000
+#: A body that is larger, but not more than this, is taken in before it is refused: a client that
+#: is still sending would else find its connection broken, and not the answer that says why.
+MAX_TAKEN = 16_000_000
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -30,8 +33,15 @@ def create_app(engine: Engine, release: Release, pages_engine: Engine | None = N
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
     problems.register(app)
+    app.before_request(_take_in)
     app.after_request(_headers)
     return app
+
+
+def _take_in() -> None:
+    left = request.content_length or 0
+    while MAX_BODY < left <= MAX_TAKEN and request.environ["wsgi.input"].read(100_000):
+        pass
 
 
 def _headers(response: Response) -> Response:

@@ -165,6 +165,8 @@ def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject
         "◆◇◈◎◬◫ " * 14_000,
         "İ̇ẞﬀ " * 8_000,
         "With funding from A, " * 5_000,
+        "the governments of Kenya, " * 4_000,
+        "UNODC. " * 14_000,
         "from 1 to 2 May 2019 and " * 4_000,
     ],
     ids=lambda text: text[:20],

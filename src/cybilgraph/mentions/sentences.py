@@ -9,6 +9,7 @@ Fiji; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -117,8 +118,10 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
     short: dict[str, _Span] = {}
     for section, paragraph in (*title, *record.narrative()):
         known = names.mentions(paragraph.text)
+        starts = [mention.start for mention in known]
         for start, end in _split(paragraph.text):
-            yield _mark(section, paragraph.part(start, end), start, known, names, short)
+            here = known[bisect_left(starts, start) : bisect_left(starts, end)]
+            yield _mark(section, paragraph.part(start, end), start, here, names, short)
 
 
 def _split(text: str) -> Iterator[tuple[int, int]]:

@@ -202,20 +202,27 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[
                 continue
             if any(span.start <= start and end <= span.end for span in inside):
                 continue
-            if meant := short.get(words[start:end]):
-                spans = [span for span in spans if span not in inside]
-                spans.append(_Span(start, end, meant.mark, meant.entries, meant.home))
-                continue
-            name = words[start:end]
-            if " " in name and len(name) > 12 and (found := _near(name, BODY, names)) and found.name != name:
-                spans = [span for span in spans if span not in inside]
-                spans.append(_Span(start, end, ACTOR, (found,), near=name))
-                continue
-            mark = _kind(name, "" if start else words[end:])
-            if mark == BODY or (mark == NAME and (not inside or words.startswith("Port of ", start))):
-                spans = [span for span in spans if span not in inside]
-                spans.append(_unknown(words, start, end, mark, inside, names))
+            if found := _found(words, start, end, inside, names, short):
+                spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
+
+
+def _found(
+    words: str, start: int, end: int, inside: list[_Span], names: Reference, short: dict[str, _Span]
+) -> _Span | None:
+    """The span of a capitalised name, or None where it is none: an abbreviation that the record
+    has introduced, a known name that is spelt nearly so, an organisation, another name.
+    """
+    name = words[start:end]
+    if meant := short.get(name):
+        return _Span(start, end, meant.mark, meant.entries, meant.home)
+    if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
+        return _Span(start, end, ACTOR, (near,), near=name)
+    mark = _kind(name, "" if start else words[end:])
+    # "Port of Spain" is a town, and no place in Spain.
+    if mark == BODY or (mark == NAME and (not inside or name.startswith("Port of "))):
+        return _unknown(words, start, end, mark, inside, names)
+    return None
 
 
 def _only_begins(word: str) -> bool:

@@ -88,9 +88,8 @@ def _before(given: Input, text: str, line: int, findings: list[Finding]) -> Iter
     indents = {lines[number].index("-") for number in items}
     last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
     try:
-        nodes = list(yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)) if last else []
-        for node in nodes:
-            yield from _records(given, _documents(given, _of_node(node)) if node else (), findings)
+        values = map(_of_node, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
+        yield from _records(given, (record for value in values for record in _documents(given, value)), findings)
     except (yaml.YAMLError, SourceError, RecursionError):
         return
 
@@ -104,6 +103,7 @@ def _whole_ones(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
         try:
             value, at = decoder.raw_decode(text, at)
             yield from _records(given, _documents(given, value), findings)
+            findings = []
         except (json.JSONDecodeError, RecursionError, SourceError):
             return
         at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))

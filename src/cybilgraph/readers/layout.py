@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
 from cybilgraph.readers.sections import BULLET, CODE, SORTING, Section, Sections
+from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Record, Text
 
 RIGHTS = "The Cybil project repository is being continuously updated"
@@ -40,15 +41,12 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
     r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
 )
-#: A paragraph is wrapped into fewer lines.
-_WRAPPED_MOST = 200
-_BROKEN = re.compile(r"[a-z]-$")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 
 def read_page(lines: list[Text], values: Sections) -> Record:
     """The record of a page's lines (none of them blank, each with its place)."""
-    lines, rights = _cut_rights(list(_unwrapped(lines)))
+    lines, rights = _cut_rights(list(unwrapped(lines, _goes_on)))
     for section in _sections(lines):
         values.take(section)
     if rights:
@@ -58,36 +56,6 @@ def read_page(lines: list[Text], values: Sections) -> Record:
             assert line.place
             values.take(Section(BY_NAME["code"], "", line.place, [line.part(*own.span("code"))]))
     return values.record()
-
-
-def _unwrapped(lines: list[Text]) -> Iterator[Text]:
-    """Lines that an editor has wrapped, put together: the line breaks off in the middle of a
-    sentence, and the next goes on with a small letter.
-    """
-    whole: list[Text] = []
-    for line in lines:
-        if whole and len(whole) < _WRAPPED_MOST and _goes_on(whole[-1], line):
-            whole.append(line)
-            continue
-        if whole:
-            yield _joined(whole)
-        whole = [line]
-    if whole:
-        yield _joined(whole)
-
-
-def _joined(lines: list[Text]) -> Text:
-    if len(lines) == 1:
-        return lines[0]
-    text, breaks = "", []
-    for line in lines:
-        assert line.place
-        if text:
-            text = text[:-1] if _BROKEN.search(text) else f"{text} "  # a word broken at the end of a line
-            breaks.append((len(text), line.place))
-        breaks += ((len(text) + at, place) for at, place in line.breaks)
-        text += line.text
-    return replace(lines[0], text=text, breaks=tuple(breaks))
 
 
 def _goes_on(line: Text, following: Text) -> bool:

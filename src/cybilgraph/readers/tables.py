@@ -27,7 +27,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.text import clean
+from cybilgraph.readers.text import clean, not_utf8
 from cybilgraph.record import Place, Record
 from cybilgraph.vocab import rule
 
@@ -35,16 +35,12 @@ from cybilgraph.vocab import rule
 MAX_TABLE = 2_000_000_000
 #: A workbook is an archive: what it unpacks to is what counts.
 MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
-#: openpyxl has no error of its own for a workbook that is damaged; a locked part is a RuntimeError.
+#: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
+#: a day of 1e308 an ArithmeticError, and so on.
 _DAMAGED = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException),
     *(ParseError, LxmlError, DefusedXmlException, KeyError, ValueError, OSError, TypeError, AttributeError),
-    *(
-        IndexError,
-        EOFError,
-        RuntimeError,
-        ArithmeticError,
-    ),  # an encrypted part is a RuntimeError, a day of 1e308 an OverflowError
+    *(IndexError, EOFError, RuntimeError, ArithmeticError),
 )
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
@@ -84,10 +80,9 @@ def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iter
     header: list[str] | None = None
     found = 0
     for place, cells, odd in rows:
-        if not any(cell.strip() for cell in cells):
-            findings += odd
-            continue
         findings += odd
+        if not any(cell.strip() for cell in cells):
+            continue
         if header is None:
             header = _header(given, place, cells)
             named = enumerate(header, start=1)
@@ -112,9 +107,6 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
         names.pop()
     if len(names) > _MOST_COLUMNS:
         raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
-    for number, name in enumerate(names):  # a column that comes again is kept, and told of as unknown
-        if name and name in names[:number]:
-            names[number] = f"{name} (again)"
     known = {row.name for name in names if (row := field_called(name))}
     if not known & {"title", "code"}:
         raise SourceError(
@@ -168,16 +160,7 @@ def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
             lines += chunk.count(b"\n")
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        findings.append(
-            Finding(
-                severity=Severity.WARNING,
-                rule=rule("encoding"),
-                message="The file is not UTF-8; it was read as Windows-1252.",
-                file=given.name,
-                line=lines + error.object.count(b"\n", 0, error.start),
-                suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
-            )
-        )
+        findings.append(not_utf8(given, lines + error.object.count(b"\n", 0, error.start)))
         return "cp1252"
     finally:
         file.seek(0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding, Severity
@@ -16,6 +17,9 @@ _LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_BROKEN = re.compile(r"[a-z]-$")
+#: A paragraph is wrapped into fewer lines.
+_WRAPPED_MOST = 200
 #: A text may hold a stray control character or two; a picture or an archive holds many.
 _STRAY = 2
 
@@ -32,18 +36,22 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             text = content.decode("cp1252", errors="replace")
-            finding = Finding(
-                severity=Severity.WARNING,
-                rule=rule("encoding"),
-                message="The file is not UTF-8; it was read as Windows-1252.",
-                file=given.name,
-                line=content.count(b"\n", 0, error.start) + 1,
-                suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
-            )
-            findings.append(finding)
+            findings.append(not_utf8(given, content.count(b"\n", 0, error.start) + 1))
     if len(_CONTROL.findall(text, 0, 4096)) > _STRAY:
         raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
     return text
+
+
+def not_utf8(given: Input, line: int) -> Finding:
+    """Says that a file was read as Windows' Western code page, and where it first showed."""
+    return Finding(
+        severity=Severity.WARNING,
+        rule=rule("encoding"),
+        message="The file is not UTF-8; it was read as Windows-1252.",
+        file=given.name,
+        line=line,
+        suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
+    )
 
 
 def lines_of(text: str) -> Iterator[Text]:
@@ -63,3 +71,33 @@ def clean(raw: str) -> str:
 def _resolved(text: str) -> str:
     """The text with its entities resolved: those that end, and are of a sensible length."""
     return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
+
+
+def unwrapped(lines: Iterable[Text], goes_on: Callable[[Text, Text], bool]) -> Iterator[Text]:
+    """Lines that an editor has wrapped, put together where ``goes_on`` says that the second goes on
+    with the first.
+    """
+    whole: list[Text] = []
+    for line in lines:
+        if whole and len(whole) < _WRAPPED_MOST and goes_on(whole[-1], line):
+            whole.append(line)
+            continue
+        if whole:
+            yield _joined(whole)
+        whole = [line]
+    if whole:
+        yield _joined(whole)
+
+
+def _joined(lines: list[Text]) -> Text:
+    if len(lines) == 1:
+        return lines[0]
+    text, breaks = "", []
+    for line in lines:
+        assert line.place
+        if text:
+            text = text[:-1] if _BROKEN.search(text) else f"{text} "  # a word broken at the end of a line
+            breaks.append((len(text), line.place))
+        breaks += ((len(text) + at, place) for at, place in line.breaks)
+        text += line.text
+    return replace(lines[0], text=text, breaks=tuple(breaks))

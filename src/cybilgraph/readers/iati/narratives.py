@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cybilgraph.readers.iati.xml import Element
 from cybilgraph.readers.sections import BULLET
+from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Text
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -20,8 +20,6 @@ _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: A line at least so long was ended by the width of an editor, a shorter one by its writer.
 _FULL = 60
-#: A paragraph is wrapped into fewer lines.
-_WRAPPED_MOST = 200
 
 
 class TooMuch(Exception):
@@ -61,7 +59,7 @@ class Narratives:
         for narrative in self._chosen(element):
             said = _said(narrative)
             self.text(said, narrative)
-            told += _unwrapped(said, narrative.sourceline or 0)
+            told += (text for text in unwrapped(_lines(said, narrative.sourceline or 0), _goes_on) if text.text)
         return told
 
     def _chosen(self, element: Element) -> list[Element]:
@@ -84,32 +82,13 @@ def _said(element: Element) -> str:
     return "".join(element.itertext())
 
 
-def _unwrapped(said: str, first: int) -> Iterator[Text]:
-    """Paragraphs: a blank line ends one, and so does a line end that no editor's width made."""
-    whole: list[Text] = []
+def _lines(said: str, first: int) -> Iterator[Text]:
     for number, printed in enumerate(said.split("\n"), start=first):
-        line = _SPACE.sub(" ", printed).strip()
-        here = Text(line, Place(number, len(printed) - len(printed.lstrip()) + 1))
-        if whole and line and len(whole) < _WRAPPED_MOST and _goes_on(whole[-1].text, line):
-            whole.append(here)
-            continue
-        if whole:
-            yield _joined(whole)
-        whole = [here] if line else []
-    if whole:
-        yield _joined(whole)
+        yield Text(_SPACE.sub(" ", printed).strip(), Place(number, len(printed) - len(printed.lstrip()) + 1))
 
 
-def _joined(lines: list[Text]) -> Text:
-    breaks: list[tuple[int, Place]] = []
-    start = 0
-    for line in lines:
-        if start and line.place:
-            breaks.append((start, line.place))
-        start += len(line.text) + 1
-    return replace(lines[0], text=" ".join(line.text for line in lines), breaks=tuple(breaks))
-
-
-def _goes_on(line: str, following: str) -> bool:
-    broken = following[0].islower() or len(line) >= _FULL
-    return broken and not _ENDED.search(line) and not BULLET.match(following)
+def _goes_on(line: Text, following: Text) -> bool:
+    """A blank line ends a paragraph, and so does a line end that no editor's width made."""
+    if not line.text or not following.text or _ENDED.search(line.text) or BULLET.match(following.text):
+        return False
+    return following.text[0].islower() or len(line.text) >= _FULL

@@ -18,6 +18,11 @@ def words(tells: str) -> frozenset[str]:
         return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
 
 
+def of_many_words(name: str) -> bool:
+    """True for a name that may go on behind a comma or an "and": "Ministry of Trade, Industry and Commerce"."""
+    return name.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center")
+
+
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s")

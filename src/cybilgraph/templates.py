@@ -19,7 +19,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
-from cybilgraph.readers.sections import BULLET
+from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.tables import FORMULA
 from cybilgraph.record import Basis, Contact, Date, Named, Participation, Record, Relation, Scope, Source, Text, WebLink
 from cybilgraph.reference import reference

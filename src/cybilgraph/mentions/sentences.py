@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from cybilgraph import organisations
-from cybilgraph.organisations import has_body, is_body
+from cybilgraph.organisations import has_body, is_body, of_many_words
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import NEAR, Entry, Mention, Reference, fold_in_place, slug
 
@@ -259,7 +259,7 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     joins = between.strip() in ("and", "&", "et", "y")
     if not has_body(left):
         return not (joins and has_body(right))
-    if left.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center"):
+    if of_many_words(left):
         return has_body(right) and is_body(right.split(" ", 1)[0])
     return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from cybilgraph.fields import BY_LABEL, BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.sections import BULLET, Section, Sections
+from cybilgraph.readers.names import BULLET
+from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import lines_of
 from cybilgraph.record import Place, Record, Text
 from cybilgraph.reference import SUGGESTED, alike

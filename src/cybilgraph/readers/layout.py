@@ -16,7 +16,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
-from cybilgraph.readers.sections import BULLET, CODE, SORTING, Section, Sections
+from cybilgraph.readers.names import BULLET, SORTING
+from cybilgraph.readers.sections import CODE, Section, Sections
 from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Record, Text
 

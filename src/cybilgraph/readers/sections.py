@@ -14,8 +14,8 @@ from typing import Any
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.organisations import has_body
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, parts, without_bullet
 from cybilgraph.record import (
     Basis,
     Contact,
@@ -31,10 +31,9 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import SUGGESTED, Entry, reference, slug
+from cybilgraph.reference import SUGGESTED, reference, slug
 from cybilgraph.vocab import rule
 
-BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 # Each part has a most: no line, however long and strange, may take long to look through.
 _EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
 _HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
@@ -46,8 +45,6 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
-_BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
-_PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project's code: G0020, GI-07.
@@ -55,8 +52,6 @@ CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
 _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
-#: "In Africa:" sorts the list below it and is no value of it.
-SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 #: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _NO_NAME = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|been)\b|(?:\S+ ){9}|^(?:voluntary contributions?|n/?a|none|tb[acd]|various"
@@ -228,7 +223,7 @@ class Sections:
                 continue
             if not bulleted:
                 under = ""
-            item = _without_bullet(line)
+            item = without_bullet(line)
             self._extend(section.row.name, [replace(item, under=under or item.under)])
 
     def _actors(self, section: Section) -> None:
@@ -237,7 +232,7 @@ class Sections:
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
-        for item in self._names(section, _kinds(section.row.name)):
+        for item in self._names(section, kinds_under(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item), Basis.STATED)])
         for item in self._sorting(section):
             for kind in ("region", "group"):
@@ -252,8 +247,8 @@ class Sections:
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        for item in _listed(section.lines, kinds):
-            if _known(item.text, kinds) or not (len(item.text) > _NAME_MOST or _NO_NAME.search(item.text)):
+        for item in listed(section.lines, kinds):
+            if known(item.text, kinds) or not (len(item.text) > _NAME_MOST or _NO_NAME.search(item.text)):
                 yield item
                 continue
             self._extend("description", [item])
@@ -269,7 +264,7 @@ class Sections:
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
         for line in section.lines:
-            for item in _parts(_without_bullet(line), r" ?; ?"):
+            for item in parts(without_bullet(line), r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)
@@ -328,7 +323,7 @@ class Sections:
     def _links(self, section: Section) -> None:
         """A link a line: its text, its address, or "Text <address>"."""
         for line in section.lines:
-            item = _without_bullet(line)
+            item = without_bullet(line)
             address = _URL.search(item.text)
             text = item.text
             if address and text.endswith(f"<{address[0]}>"):
@@ -337,7 +332,7 @@ class Sections:
 
     def _resolve_scope(self, kind: str, printed: Text) -> Named:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
-        for other in _kinds(kind):
+        for other in kinds_under(kind):
             if entry := reference().find(other, printed.text):
                 return Named(other, entry.key, printed)
         return self._resolve(kind, printed)
@@ -345,7 +340,7 @@ class Sections:
     def _resolve(self, kind: str, printed: Text) -> Named:
         """The reference thing of this name; if there is none, a thing of its own."""
         names = reference()
-        entry = _find(kind, printed.text)
+        entry = find(kind, printed.text)
         if entry is None and (entry := names.near(kind, printed.text)):
             self._find(
                 Severity.INFO,
@@ -400,78 +395,3 @@ _TAKE: dict[Kind, Callable[[Sections, Section], None]] = {
     Kind.PROJECTS: Sections._projects,
     Kind.RECORD: Sections._of_record,
 }
-
-
-def _kinds(kind: str) -> tuple[str, ...]:
-    """The kinds of thing that a value under this heading may be, the likeliest first."""
-    return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
-
-
-def _listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
-    """The values of a list: no bullets, no lines that only sort it, no remark of priority.
-
-    Several values on one line are told apart where each of them is a known name, so that
-    "Foreign, Commonwealth and Development Office" stays whole.
-    """
-    for line in lines:
-        if SORTING.fullmatch(line.text):
-            continue
-        item = _without_bullet(line)
-        item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
-        if _known(item.text, kinds):
-            yield item
-            continue
-        for part in _parts(item, r" ?; ?| / "):
-            names = list(_parts(part, r" ?, (?:and )?| and | & "))
-            several = len(names) > 1 and (
-                all(_known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names))
-            )
-            yield from names if several and not _known(part.text, kinds) else [part]
-
-
-def _are_bodies(whole: str, names: list[Text]) -> bool:
-    """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
-    if whole.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center"):
-        return False
-    return all(
-        _known(name.text, ("actor",))
-        or (" " in name.text and has_body(name.text))
-        or re.fullmatch("[A-Z]{3,8}", name.text)
-        for name in names
-    )
-
-
-def _known(name: str, kinds: tuple[str, ...]) -> bool:
-    return any(_find(kind, name) for kind in kinds)
-
-
-def _find(kind: str, name: str) -> Entry | None:
-    """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
-    an abbreviation behind it, and the government of a country that stands for it.
-    """
-    names = reference()
-    bare = _BRACKETS.sub("", name)
-    if entry := names.find(kind, name) or names.find(kind, bare):
-        return entry
-    if kind == "actor":
-        owner, _, owned = bare.replace("’", "'").partition("'s ")
-        if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
-            return entry
-        if country := names.find("country", bare):
-            return names.government(country)
-    return None
-
-
-def _parts(text: Text, separator: str) -> Iterator[Text]:
-    start = 0
-    for match in (*re.finditer(separator, text.text), None):
-        part = text.part(start, match.start() if match else None)
-        if bare := part.text.rstrip(" ."):
-            yield replace(part, text=bare)
-        start = match.end() if match else 0
-
-
-def _without_bullet(line: Text) -> Text:
-    match = BULLET.match(line.text)
-    item = line.part(match.end()) if match else line
-    return Text(item.text.rstrip(" ;"), item.place, item.under, item.breaks)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from cybilgraph.readers.iati.xml import Element
-from cybilgraph.readers.sections import BULLET
+from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Text
 

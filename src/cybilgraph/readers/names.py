@@ -1,0 +1,95 @@
+"""Lists of names as pages print them → single names, and the things that are called so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cybilgraph.organisations import has_body, of_many_words
+from cybilgraph.record import Text
+from cybilgraph.reference import Entry, reference
+
+BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
+_BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
+_PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
+#: "In Africa:" sorts the list below it and is no value of it.
+SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
+
+
+def kinds_under(kind: str) -> tuple[str, ...]:
+    """The kinds of thing that a value under this heading may be, the likeliest first."""
+    return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
+
+
+def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
+    """The values of a list: no bullets, no lines that only sort it, no remark of priority.
+
+    Several values on one line are told apart where each of them is a known name, so that
+    "Foreign, Commonwealth and Development Office" stays whole.
+    """
+    for line in lines:
+        if SORTING.fullmatch(line.text):
+            continue
+        item = without_bullet(line)
+        item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
+        if known(item.text, kinds):
+            yield item
+            continue
+        for part in parts(item, r" ?; ?| / "):
+            names = list(parts(part, r" ?, (?:and )?| and | & "))
+            several = len(names) > 1 and (
+                all(known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names))
+            )
+            yield from names if several and not known(part.text, kinds) else [part]
+
+
+def _are_bodies(whole: str, names: list[Text]) -> bool:
+    """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
+    if of_many_words(whole):
+        return False
+    return all(
+        known(name.text, ("actor",))
+        or (" " in name.text and has_body(name.text))
+        or re.fullmatch("[A-Z]{3,8}", name.text)
+        for name in names
+    )
+
+
+def known(name: str, kinds: tuple[str, ...]) -> bool:
+    """True where a thing of one of these kinds is called so."""
+    return any(find(kind, name) for kind in kinds)
+
+
+def find(kind: str, name: str) -> Entry | None:
+    """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
+    an abbreviation behind it, and the government of a country that stands for it.
+    """
+    names = reference()
+    bare = _BRACKETS.sub("", name)
+    if entry := names.find(kind, name) or names.find(kind, bare):
+        return entry
+    if kind == "actor":
+        owner, _, owned = bare.replace("’", "'").partition("'s ")
+        if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
+            return entry
+        if country := names.find("country", bare):
+            return names.government(country)
+    return None
+
+
+def parts(text: Text, separator: str) -> Iterator[Text]:
+    """The parts of a text between separators (a pattern), none of them empty."""
+    start = 0
+    for match in (*re.finditer(separator, text.text), None):
+        part = text.part(start, match.start() if match else None)
+        if bare := part.text.rstrip(" ."):
+            yield replace(part, text=bare)
+        start = match.end() if match else 0
+
+
+def without_bullet(line: Text) -> Text:
+    """An item of a list without its bullet or number, and without the semicolon behind it."""
+    match = BULLET.match(line.text)
+    item = line.part(match.end()) if match else line
+    return Text(item.text.rstrip(" ;"), item.place, item.under, item.breaks)

@@ -55,7 +55,7 @@ _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def fold(name: str) -> str:
     """The form in which names are compared."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
@@ -245,7 +245,7 @@ def reference() -> Reference:
     return Reference()
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     return slugify(name, max_length=200, word_boundary=True)

@@ -108,7 +108,7 @@ PREFIXES: dict[str, str] = {
 RULES = f"{BASE}shapes#"
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def thing(kind: str, key: str) -> str:
     """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
     return f"{BASE}id/{kind}/{quote(key, safe='')}"

@@ -97,6 +97,7 @@ _LEAD = re.compile(
     r"|(?:in|since|between|during|from) (?:early |late |mid-?)?[\w /–-]*[0-9]{2,4} (?:and [0-9]{4} )?|jointly )?"
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
+_MARK = re.compile(rf"[{MARKS}]")
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
 #: A main clause begins no later.
@@ -225,23 +226,23 @@ def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[_Gate]]]
     return AhoCorasick(list(by_word)), list(by_word.values()), by_mark
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=2_000)
 def hits(marked: str) -> tuple[Hit, ...]:
     """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
     that differ in their names only are the same when they are marked.
     """
     matcher, by_word, by_mark = _matcher()
     tries: set[tuple[Phrase, int]] = set()
-    last = max((marked.rfind(mark) for mark in MARKS), default=-1)
+    marks = [(match.start(), match[0]) for match in _MARK.finditer(marked)]
+    last = marks[-1][0] if marks else -1
     for index, start, _ in matcher.find_matches_as_indexes(marked, overlapping=True):
         if not start or not marked[start - 1].isalnum():
             tries.update((phrase, start) for phrase in by_word[index] if start < last or phrase.alone)
-    for at, mark in enumerate(marked):
-        if mark in by_mark:
-            leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
-            for gate in by_mark[mark]:
-                if (leads or not gate.leads) and gate.pattern.match(marked, at):
-                    tries.update((phrase, at) for phrase in gate.phrases)
+    for at, mark in marks:
+        leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
+        for gate in by_mark.get(mark, ()):
+            if (leads or not gate.leads) and gate.pattern.match(marked, at):
+                tries.update((phrase, at) for phrase in gate.phrases)
     found = (hit for phrase, start in tries if (hit := _found(marked, phrase, start)))
     return tuple(sorted(found, key=lambda hit: (hit.phrase.number, hit.start)))
 
@@ -279,7 +280,10 @@ def _holds(outer: Hit, inner: Hit) -> bool:
 
 def found_in(sentence: Sentence) -> tuple[Hit, ...]:
     """The hits of a sentence that has names."""
-    return hits(sentence.marked) if sentence.names else ()
+    if sentence.hits is None:
+        sentence.hits = hits(sentence.marked) if sentence.names else ()
+    found: tuple[Hit, ...] = sentence.hits
+    return found
 
 
 def says(sentence: Sentence, kind: str) -> bool:

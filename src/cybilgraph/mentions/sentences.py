@@ -66,6 +66,9 @@ _FRONTED = re.compile(
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
     re.IGNORECASE,
 )
+#: A sentence in which only the first letter may be a capital, and nothing is quoted, names nothing.
+_NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
+_FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 #: A long name that stands alone may be spelt a little worse: "Indonisia".
 _NEAR_LONG = 88
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
@@ -93,7 +96,8 @@ class Name:
 @dataclass(slots=True, eq=False)
 class Sentence:
     """A sentence of a section, and the same with its names marked, in small letters and with
-    plain quotation marks. ``roles`` are what phrases say of the names, once they were looked for.
+    plain quotation marks. ``hits`` are the phrases in it and ``roles`` what they say of the names,
+    once they were looked for.
     """
 
     section: str
@@ -101,6 +105,7 @@ class Sentence:
     marked: str
     names: tuple[Name, ...]
     themes: tuple[Entry, ...]
+    hits: Any = None
     roles: Any = None
 
     def evidence(self, confidence: float) -> Evidence:
@@ -121,7 +126,16 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
         starts = [mention.start for mention in known]
         for start, end in _split(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
-            yield _mark(section, paragraph.part(start, end), start, here, names, short)
+            part = paragraph.part(start, end)
+            if not here and _names_nothing(part.text):  # as most are: the rest of the work can be spared
+                yield Sentence(section, part, "", (), ())
+            else:
+                yield _mark(section, part, start, here, names, short)
+
+
+def _names_nothing(text: str) -> bool:
+    first = _NAMELESS.match(text) and _FIRST_WORD.match(text)
+    return bool(first) and not _ACTS.match(text, first.end())
 
 
 def _split(text: str) -> Iterator[tuple[int, int]]:
@@ -327,7 +341,7 @@ def _at_home(words: str, span: _Span, start: int, end: int) -> bool:
     )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
         return names.near("actor", name) if len(name) > 12 else None

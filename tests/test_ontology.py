@@ -21,6 +21,7 @@ TERMS = sorted(term for term in set(FILE.subjects()) if str(term).startswith(CYB
 PLANNED = {
     "partner": "rules/good.ttl",
     "beneficiary": "rules/good.ttl",
+    **dict.fromkeys(("accountable", "extending"), "rules/good.ttl"),
     "follows": "ontology/follows.ttl",
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",

@@ -140,7 +140,6 @@ FIELDS = (
             *("implementing organisation", "implementing organisations", "implementing agency", "implemented by"),
             *("delivered by", "done by", "carried out by", "run by", "led by", "executed by", "executing agency"),
             *(
-                "lead organisation",
                 "lead implementer",
                 "who delivers",
                 "who delivered",
@@ -165,6 +164,28 @@ FIELDS = (
         "beneficiaries",
         "Organisations that are helped.",
         ("beneficiary", "beneficiary organisations", "recipient", "recipients", "who benefits"),
+    ),
+    Field(
+        "accountable",
+        Kind.ACTORS,
+        CYB.accountable,
+        "accountable",
+        "Who answers for the whole.",
+        (
+            *("accountable organisation", "accountable organization", "lead organisation", "lead organization"),
+            *("lead agency", "lead institution", "overall responsibility"),
+        ),
+    ),
+    Field(
+        "extending",
+        Kind.ACTORS,
+        CYB.extending,
+        "extending",
+        "Who manages it for a funder.",
+        (
+            *("extending organisation", "extending organization", "managing organisation", "managing organization"),
+            *("managed by", "managing agency", "fund manager", "grant manager"),
+        ),
     ),
     Field(
         "theme",

@@ -42,6 +42,7 @@ CYB = Vocabulary(
         *("slug", "iatiIdentifier", "aim", "context", "status", "start", "end", "duration"),
         *("startAsPrinted", "endAsPrinted", "durationAsPrinted"),
         *("country", "region", "group", "theme", "funder", "implementer", "partner", "beneficiary"),
+        *("accountable", "extending"),
         *("outcome", "output", "activity", "subheading", "link", "contact", "follows"),
         # of the nodes that say how we know a link
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),

@@ -32,3 +32,19 @@ def is_body(word: str) -> bool:
 def has_body(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
     return any(map(is_body, name.split()))
+
+
+#: Words by which the bodies of a state are called.
+_OFFICIAL = frozenset(
+    (
+        *("Ministry", "Ministère", "Ministerio", "Ministério", "Department", "Government", "Parliament", "Secretariat"),
+        *("National", "Nationale", "Nacional", "Central", "State", "Royal", "Regulatory", "Service", "Customs"),
+        *("Authority", "Autoridade", "Autoridad", "Agency", "Commission", "Directorate", "Council", "Office", "Bureau"),
+        *("Police", "Policía", "Gendarmerie", "Court", "Judiciary", "Prosecutor", "Fiscalía"),
+    )
+)
+
+
+def is_official(name: str) -> bool:
+    """True for an authority of a state, by the words of its name."""
+    return any(word in _OFFICIAL or "CERT" in word or "CSIRT" in word or "CIRT" in word for word in name.split())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.mentions.phrases import ROLES, Phrase, said, says
-from cybilgraph.mentions.sentences import DEMONYM, PLACE, Name, Sentence
+from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, said, says
+from cybilgraph.mentions.sentences import BODY, DEMONYM, PLACE, Name, Sentence
+from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 from cybilgraph.vocab import rule
@@ -15,12 +16,16 @@ from cybilgraph.vocab import rule
 _SILENT = ("links",)
 #: Sections that tell of others too: there only the plainest phrases count.
 _BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
+#: Sections that tell what the project is for.
+_PURPOSE = ("summary", "description", "aim")
+#: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
+_AT_HOME = 0.8
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 
 
 def find_participations(
-    record: Record, told: Iterable[Sentence], scopes: Iterable[Scope], names: Reference
+    record: Record, told: list[Sentence], scopes: Iterable[Scope], names: Reference
 ) -> tuple[tuple[Participation, ...], tuple[Finding, ...]]:
     """Participations that sentences tell and headings do not; and what a curator should know of
     them. ``scopes`` tell which countries the project helps.
@@ -31,10 +36,14 @@ def find_participations(
     for sentence in told:
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
-            if actor and actor.key not in stated:
-                found.setdefault(actor.key, {}).setdefault(phrase.says, {}).setdefault(
+            if actor and not _is_stated(actor, stated):
+                role = phrase.says if phrase.says in ROLES else _of_counterpart(name, helped)
+                found.setdefault(actor.key, {}).setdefault(role, {}).setdefault(
                     sentence, (actor, phrase.confidence, name)
                 )
+    for sentence, name, actor in _helped_bodies(told, helped):
+        if actor.key not in found and not _is_stated(actor, stated):
+            found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
     links, findings = [], []
     for key, by_role in found.items():
         known = names.get("actor", key) is not None
@@ -49,6 +58,33 @@ def find_participations(
     return tuple(links), tuple(findings)
 
 
+def _is_stated(actor: Entry, stated: set[str]) -> bool:
+    """True also for "Ministry of Health" where the "Ministry of Health of Fiji" is stated."""
+    return actor.key in stated or (not actor.row and any(key.startswith(f"{actor.key}-of-") for key in stated))
+
+
+def _of_counterpart(name: Name, helped: set[str]) -> str:
+    """The role of whom the others work with: an authority of a country that is helped, is helped."""
+    return "beneficiary" if _is_helped_authority(name, helped) else "partner"
+
+
+def _is_helped_authority(name: Name, helped: set[str]) -> bool:
+    if name.mark != BODY or name.home is None or name.home.key not in helped:
+        return False
+    return is_official(name.entries[0].name)
+
+
+def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
+    """Authorities of the countries that are helped, where the text tells of the project: they
+    are helped, unless it gives them another role.
+    """
+    for sentence in told:
+        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
+            for name in sentence.names:
+                if (actor := name.of("actor")) and _is_helped_authority(name, helped):
+                    yield sentence, name, actor
+
+
 def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     """Roles that phrases give to names; none in a sentence that tells of what is not, or of
     another project.
@@ -56,7 +92,7 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     if sentence.roles is None:
         silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
         sure = _SURE if sentence.section in _BACKGROUND else 0
-        sentence.roles = () if silent else tuple(pair for pair in said(sentence, *ROLES) if pair[0].confidence >= sure)
+        sentence.roles = () if silent else tuple(pair for pair in said(sentence, *ACTING) if pair[0].confidence >= sure)
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 

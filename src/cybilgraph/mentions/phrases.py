@@ -30,11 +30,13 @@ _PEOPLE = (
     r"(?:(?:the |its |their |an? )?(?:\w+ )?(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?"
     r"|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm)) (?:of|from|at|within) )?"
 )
+_FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|universities)"
+_OF_FIRM = re.compile(rf" {_FIRMS} [{ACTOR}{BODY}{NAME}]")
 _KIND = (
     # An article is taken by one group and not given back: what can be read in two ways at each of
     # fifteen names takes hours.
     r"(?:a consortium of )?(?:the country's |the |its |their )?+"
-    rf"(?:(?:{DEMONYM} )?(?:firms?|compan(?:y|ies)|consultancy|ngo|universities) )?"
+    rf"(?:(?:{DEMONYM} )?{_FIRMS} )?"
     r"(?:(?:partner|donor|local|national|regional|implementing) )?(?:(?:the )?governments? of (?:the )?)?"
 )
 _ACTOR = (
@@ -76,6 +78,8 @@ _PARTS = {
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
+#: What phrases tell of actors: their roles, or that they work with those who deliver.
+ACTING = (*ROLES, "counterpart")
 RELATIONS = ("part_of", "follows", "related")
 
 
@@ -259,7 +263,9 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
 
 
 def _names_one(marked: str, at: int) -> bool:
-    """True for a mark that is told of: in "◈ in ◎" the town is not."""
+    """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎"."""
+    if marked[at] == DEMONYM:
+        return not _OF_FIRM.match(marked, at + 1)
     return marked[at] in MARKS and not (marked[at] == NAME and marked.endswith(" in ", 0, at))
 
 

@@ -36,9 +36,15 @@ _LONGEST = 1500
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
-_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|y|et|against|&)"
+_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|für|der|van|against|&)"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
+#: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
+_FIRM = re.compile(
+    r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider) \Z"
+)
+#: "CERT Tonga": of the country whose name follows.
+_TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
 #: What follows a name that begins a sentence, and not any word that does.
 _ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
@@ -134,8 +140,8 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
 
 
 def _names_nothing(text: str) -> bool:
-    first = _NAMELESS.match(text) and _FIRST_WORD.match(text)
-    return bool(first) and not _ACTS.match(text, first.end())
+    first = _FIRST_WORD.match(text) if _NAMELESS.match(text) else None
+    return first is not None and not _ACTS.match(text, first.end())
 
 
 def _split(text: str) -> Iterator[tuple[int, int]]:
@@ -232,7 +238,7 @@ def _found(
         return _Span(start, end, meant.mark, meant.entries, meant.home)
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return _Span(start, end, ACTOR, (near,), near=name)
-    mark = _kind(name, "" if start else words[end:])
+    mark = _kind(name, "" if start else words[end:]) or (NAME if _FIRM.search(words, max(0, start - 20), start) else "")
     # "Port of Spain" is a town, and no place in Spain.
     if mark == BODY or (mark == NAME and (not inside or name.startswith("Port of "))):
         return _unknown(words, start, end, mark, inside, names)
@@ -332,7 +338,12 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[_Span], n
     if found := _near(name, mark, names):
         kind = PLACE if found.kind in PLACES else ACTOR
         return _Span(start, end, kind, (found,), home, near=name)
-    return _Span(start, end, mark, (Entry("actor", slug(name), name, (), {}),), home)
+    return _Span(start, end, mark, (_actor(name, names),), home)
+
+
+def _actor(name: str, names: Reference) -> Entry:
+    """The actor of this name; made up where no list has it."""
+    return names.find("actor", name) or Entry("actor", slug(name), name, (), {})
 
 
 def _at_home(words: str, span: _Span, start: int, end: int) -> bool:
@@ -360,7 +371,11 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
         last = joined[-1] if joined else None
         between = words[last.end : span.start] if last else ""
         acts = span.mark in (ACTOR, BODY)
-        if last is None:
+        free = max(last.end if last else 0, span.start - 15)
+        if span.mark == PLACE and (team := _TEAM.search(words, free, span.start)):
+            name = words[team.start() : span.end]
+            joined.append(_Span(team.start(), span.end, BODY, (_actor(name, names),), _country(span)))
+        elif last is None:
             joined.append(span)
         elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
             continue
@@ -374,7 +389,7 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
         ):
             name = words[last.start : span.end]
-            last.entries = (Entry("actor", slug(name), name, (), {}),)
+            last.entries = (_actor(name, names),)
             last.home, last.end = _country(span), span.end
         elif last.mark in (PLACE, DEMONYM) and acts and (_OWNED.fullmatch(between) or between == " "):
             joined[-1] = _owned(last, span, names)

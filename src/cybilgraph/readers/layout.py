@@ -96,13 +96,13 @@ def _sections(lines: list[Text]) -> list[Section]:
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
     for line in lines:
-        if current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
+        titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
+        opened = _open(line, guess=bool(titled)) or _unknown_label(line, current)
+        if opened is None and current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
             sections.append(current)
             continue
-        titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
-        opened = _open(line, guess=bool(titled)) or _unknown_label(line, current)
         if opened is None:
             current.lines.append(line)
             continue
@@ -181,6 +181,6 @@ def _labelled(label: str) -> Field | None:
 def _meant(label: str) -> Field | None:
     """The field of a label that is in no list, by what its words tell."""
     folded = label.casefold()
-    if folded.count(" ") > 3 or _SENTENCE.search(folded):
+    if folded.count(" ") > 4 or _SENTENCE.search(folded):
         return None
     return next((row for stem, row in STEMS if stem.search(folded)), None)

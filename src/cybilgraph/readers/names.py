@@ -78,6 +78,15 @@ def find(kind: str, name: str) -> Entry | None:
     return None
 
 
+def near(kind: str, name: str) -> Entry | None:
+    """The thing whose name is most like this one; of an actor also the government of a country."""
+    names = reference()
+    if (entry := names.near(kind, name)) or kind != "actor":
+        return entry
+    country = names.near("country", name)
+    return country and names.government(country)
+
+
 def parts(text: Text, separator: str) -> Iterator[Text]:
     """The parts of a text between separators (a pattern), none of them empty."""
     start = 0

@@ -15,7 +15,7 @@ from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, parts, without_bullet
+from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
 from cybilgraph.record import (
     Basis,
     Contact,
@@ -46,6 +46,7 @@ _NOTE = re.compile(
 )
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
+_ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project's code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
@@ -341,7 +342,7 @@ class Sections:
         """The reference thing of this name; if there is none, a thing of its own."""
         names = reference()
         entry = find(kind, printed.text)
-        if entry is None and (entry := names.near(kind, printed.text)):
+        if entry is None and (entry := near(kind, printed.text)):
             self._find(
                 Severity.INFO,
                 "near-name",
@@ -360,6 +361,7 @@ class Sections:
             entry = None
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
+            name = _ABBREVIATED.sub("", name) if kind == "actor" else name
             return Named(kind, slug(name) or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 

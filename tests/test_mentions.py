@@ -61,7 +61,7 @@ def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
     elif says in RELATIONS:
         assert [(link.kind, link.project.key) for link in record.relations] == [(says, "G0411")]
     else:
-        says = "partner" if says == "counterpart" else says
+        says = {"counterpart": "partner", "acts": "implementer"}.get(says, says)
         found = dict(roles(record))
         acting = {name.lower() if name in ACTORS else f"government-of-{name.lower()}" for name in named}
         assert found.keys() <= acting

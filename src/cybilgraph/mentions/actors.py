@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, said, says
-from cybilgraph.mentions.sentences import BODY, DEMONYM, PLACE, Name, Sentence
+from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
+from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, PLACE, Name, Sentence
 from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
@@ -20,6 +20,8 @@ _BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
 _PURPOSE = ("summary", "description", "aim")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.8
+#: How sure it is that the only actor that a clause about money names gives it.
+_OF_MONEY = 0.8
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 
@@ -37,10 +39,12 @@ def find_participations(
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
             if actor and not _is_stated(actor, stated):
-                role = phrase.says if phrase.says in ROLES else _of_counterpart(name, helped)
-                found.setdefault(actor.key, {}).setdefault(role, {}).setdefault(
+                found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {}).setdefault(
                     sentence, (actor, phrase.confidence, name)
                 )
+    for sentence, name, actor in _payers(told, helped):
+        if found.get(actor.key, {}).keys() <= {"acts"} and not _is_stated(actor, stated):
+            found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
     for sentence, name, actor in _helped_bodies(told, helped):
         if actor.key not in found and not _is_stated(actor, stated):
             found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
@@ -54,6 +58,7 @@ def find_participations(
             quotes = by_role[role]
             printed = Text(actor.name, next(iter(quotes)).text.place)
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence, _) in quotes.items())
+            role = "implementer" if role == "acts" else role
             links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
     return tuple(links), tuple(findings)
 
@@ -63,15 +68,30 @@ def _is_stated(actor: Entry, stated: set[str]) -> bool:
     return actor.key in stated or (not actor.row and any(key.startswith(f"{actor.key}-of-") for key in stated))
 
 
-def _of_counterpart(name: Name, helped: set[str]) -> str:
-    """The role of whom the others work with: an authority of a country that is helped, is helped."""
-    return "beneficiary" if _is_helped_authority(name, helped) else "partner"
+def _role(said: str, name: Name, helped: set[str]) -> str:
+    """The role that is said, or may be concluded: an authority of a country that is helped is
+    helped where it only does something, or where others work with it.
+    """
+    if said in ROLES:
+        return said
+    if _is_helped_authority(name, helped):
+        return "beneficiary"
+    return "partner" if said == "counterpart" else said
 
 
 def _is_helped_authority(name: Name, helped: set[str]) -> bool:
     if name.mark != BODY or name.home is None or name.home.key not in helped:
         return False
     return is_official(name.entries[0].name)
+
+
+def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
+    """The actor that a clause about money names, where it names one only, and one who may give."""
+    for sentence in told:
+        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
+            acting = [name for name in of_money(sentence) if name.mark == ACTOR and name.of("actor")]
+            if len(acting) == 1 and (actor := acting[0].of("actor")) and actor.row.get("country") not in helped:
+                yield sentence, acting[0], actor
 
 
 def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
@@ -98,8 +118,10 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
 
 
 def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list[str]:
-    """The most telling role of an actor, and both of the first two if both are said."""
-    best = min(by_role, key=ROLES.index)
+    """The most telling role of an actor, and both of the first two if both are said. Who only does
+    something, and of whom nothing else is said, delivers.
+    """
+    best = min(by_role, key=ACTING.index)
     return sorted({best, *(by_role.keys() & set(ROLES[:2]))})
 
 

@@ -78,8 +78,9 @@ _PARTS = {
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
-#: What phrases tell of actors: their roles, or that they work with those who deliver.
-ACTING = (*ROLES, "counterpart")
+#: What phrases tell of actors, the most telling first: their roles; that they do something (acts);
+#: that others work with them (counterpart).
+ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
 RELATIONS = ("part_of", "follows", "related")
 
 
@@ -102,6 +103,13 @@ _LEAD = re.compile(
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
 _MARK = re.compile(rf"[{MARKS}]")
+#: What tells that a clause speaks of money.
+_MONEY = re.compile(
+    r"\b(?:(?:co-?)?(?:funds|funded|funding|financ(?:e|es|ed|ing))|grants?|granted|donat\w+|donors?|gifts?|money|moneys"
+    r"|paid|pays?|bankroll\w*|underwr\w+|expenses|costs?|airfares?|salar(?:y|ies)|loans?|credits?|invest(?:ed|s|ments?)"
+    r"|sponsor\w*|millions?|usd|eur|euros?|dollars|gbp|aud|prize money)\b|[$€£]"
+)
+_CLAUSE = re.compile(r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b)")
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
 #: A main clause begins no later.
@@ -290,6 +298,19 @@ def found_in(sentence: Sentence) -> tuple[Hit, ...]:
         sentence.hits = hits(sentence.marked) if sentence.names else ()
     found: tuple[Hit, ...] = sentence.hits
     return found
+
+
+def of_money(sentence: Sentence) -> Iterator[Name]:
+    """The names in clauses that speak of money, where no phrase says who gives it."""
+    if not _MONEY.search(sentence.marked):
+        return
+    taken = spans(sentence, "funder")
+    ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]
+    start = 0
+    for end in ends:
+        if _MONEY.search(sentence.marked, start, end) and not any(low < end and start < high for low, high in taken):
+            yield from sentence.within(start, end)
+        start = end
 
 
 def says(sentence: Sentence, kind: str) -> bool:

@@ -345,7 +345,7 @@ STEMS = tuple(
     (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
     for name, stems in (
         ("country", "countr"),
-        ("duration", "financial year|fiscal year"),
+        ("duration", "financial year|fiscal year|period|duration|time ?frame|timeline"),
         ("funder", "fund|donor|financ|sponsor|paid"),
         ("implementer", "implement|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
         ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
@@ -358,7 +358,6 @@ STEMS = tuple(
         ("outputs", "output|deliverable|product"),
         ("activities", "activit"),
         ("context", "context|background|rationale"),
-        ("duration", "duration|period|timeframe|time frame|timeline"),
         ("links", "link|website|read more|further reading"),
         ("status", "status|state of"),
         ("summary", "summary|short description|introduction|abstract"),

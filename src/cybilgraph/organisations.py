@@ -38,13 +38,22 @@ def has_body(name: str) -> bool:
 _OFFICIAL = frozenset(
     (
         *("Ministry", "Ministère", "Ministerio", "Ministério", "Department", "Government", "Parliament", "Secretariat"),
-        *("National", "Nationale", "Nacional", "Central", "State", "Royal", "Regulatory", "Service", "Customs"),
+        *("National", "Nationale", "Nacional", "Central", "Royal", "Regulatory", "Service", "Customs"),
         *("Authority", "Autoridade", "Autoridad", "Agency", "Commission", "Directorate", "Council", "Office", "Bureau"),
         *("Police", "Policía", "Gendarmerie", "Court", "Judiciary", "Prosecutor", "Fiscalía"),
     )
 )
 
 
+#: Words of bodies that are none of a state, or only of a kind: "CERTs".
+_UNOFFICIAL = frozenset(
+    ("University", "College", "School", "Association", "Foundation", "Society", "Ltd", "Limited", "Chamber", "Union")
+)
+
+
 def is_official(name: str) -> bool:
     """True for an authority of a state, by the words of its name."""
-    return any(word in _OFFICIAL or "CERT" in word or "CSIRT" in word or "CIRT" in word for word in name.split())
+    words = name.split()
+    if not _UNOFFICIAL.isdisjoint(words) or name.upper().removesuffix("S") in ("CERT", "CSIRT", "CIRT"):
+        return False
+    return any(word in _OFFICIAL or "CERT" in word or "CSIRT" in word or "CIRT" in word for word in words)

@@ -48,6 +48,16 @@ def find_participations(
     for sentence, name, actor in _helped_bodies(told, helped):
         if actor.key not in found and not _is_stated(actor, stated):
             found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
+    # Where nobody else delivers, or others deliver with it, an authority that does something delivers.
+    delivered = {
+        sentence for by_role in found.values() for role in ("implementer", "acts") for sentence in by_role.get(role, ())
+    }
+    elsewhere = any(link.role == "implementer" for link in record.participations)
+    for by_role in found.values():
+        if quotes := by_role.pop("acts at home", None):
+            alone = delivered <= quotes.keys() and not elsewhere
+            role = "acts" if alone or delivered & quotes.keys() else "beneficiary"
+            by_role.setdefault(role, {}).update(quotes)
     links, findings = [], []
     for key, by_role in found.items():
         known = names.get("actor", key) is not None
@@ -70,17 +80,18 @@ def _is_stated(actor: Entry, stated: set[str]) -> bool:
 
 def _role(said: str, name: Name, helped: set[str]) -> str:
     """The role that is said, or may be concluded: an authority of a country that is helped is
-    helped where it only does something, or where others work with it.
+    helped where others work with it.
     """
     if said in ROLES:
         return said
-    if _is_helped_authority(name, helped):
-        return "beneficiary"
-    return "partner" if said == "counterpart" else said
+    if said == "counterpart":
+        return "beneficiary" if _is_helped_authority(name, helped) else "partner"
+    return "acts at home" if _is_helped_authority(name, helped) else said
 
 
 def _is_helped_authority(name: Name, helped: set[str]) -> bool:
-    if name.mark != BODY or name.home is None or name.home.key not in helped:
+    """An authority that does not say of which country it is, is of the one that is helped."""
+    if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
         return False
     return is_official(name.entries[0].name)
 
@@ -112,7 +123,11 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     if sentence.roles is None:
         silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
         sure = _SURE if sentence.section in _BACKGROUND else 0
-        sentence.roles = () if silent else tuple(pair for pair in said(sentence, *ACTING) if pair[0].confidence >= sure)
+        sentence.roles = () if silent else tuple(
+            (phrase, name)
+            for phrase, name in said(sentence, *ACTING)
+            if phrase.confidence >= sure and not (sure and phrase.says == "acts" and name.mark == BODY)
+        )
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 

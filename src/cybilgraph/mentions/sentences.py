@@ -35,9 +35,10 @@ _LONGEST = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
-_WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
+_WORD = r"(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|für|der|van|against|&)"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
+_OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
 _FIRM = re.compile(
@@ -79,6 +80,8 @@ _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _NEAR_LONG = 88
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
+#: "US$ 5 million" is of no country.
+_MONEY = re.compile(r" ?[$€£]| [Dd]ollars?\b")
 _OWNED = re.compile(r"['’]s? ")
 
 
@@ -174,7 +177,10 @@ def _mark(
     spans = [
         _Span(mention.start - offset, mention.end - offset, mark, mention.entries)
         for mention in known
-        if mention.start - offset >= 0 and mention.end - offset <= len(words) and (mark := _mark_of(mention))
+        if mention.start - offset >= 0
+        and mention.end - offset <= len(words)
+        and (mark := _mark_of(mention))
+        and not (mark == PLACE and _MONEY.match(words, mention.end - offset))
     ]
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
@@ -214,7 +220,11 @@ def _mark_of(mention: Mention) -> str:
 def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[str, _Span]) -> list[_Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _NAMES.finditer(words):
-        if not match.start() and _only_begins(match[0]) and not _ACTS.match(words, match.end()):
+        if (
+            not match.start()
+            and _only_begins(match[0])
+            and (match[0].endswith("ly") or not _ACTS.match(words, match.end()))
+        ):
             continue  # the first word of a sentence, as most of them are
         for start, end in _parts(words, *match.span(), spans):
             inside = [span for span in spans if span.start < end and start < span.end]
@@ -239,6 +249,8 @@ def _found(
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return _Span(start, end, ACTOR, (near,), near=name)
     mark = _kind(name, "" if start else words[end:]) or (NAME if _FIRM.search(words, max(0, start - 20), start) else "")
+    if mark == NAME and (of := _OF_TOWN.search(name)):  # "INCIBE of León"
+        name, end = name[: of.start()], start + of.start()
     # "Port of Spain" is a town, and no place in Spain.
     if mark == BODY or (mark == NAME and (not inside or name.startswith("Port of "))):
         return _unknown(words, start, end, mark, inside, names)
@@ -379,6 +391,9 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
             joined.append(span)
         elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
             continue
+        elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
+            last.mark, last.home = span.mark, span.home
+            last.entries = span.entries if span.mark == ACTOR else last.entries
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
             joined[-1] = _Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):

@@ -59,6 +59,8 @@ _NO_NAME = re.compile(
     r"|unknown|not (?:known|applicable|available)|to be (?:confirmed|determined|announced)|-+)\.?$",
     re.IGNORECASE,
 )
+#: Words of which only the first has a capital are no name: "Young people in the two provinces".
+_SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ]*(?: [^A-ZÀ-ÖØ-Þ]+){2,}")
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
@@ -249,7 +251,8 @@ class Sections:
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
         for item in listed(section.lines, kinds):
-            if known(item.text, kinds) or not (len(item.text) > _NAME_MOST or _NO_NAME.search(item.text)):
+            told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or _SMALL.fullmatch(item.text)
+            if not told or known(item.text, kinds):
                 yield item
                 continue
             self._extend("description", [item])

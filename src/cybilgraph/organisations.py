@@ -31,7 +31,7 @@ def is_body(word: str) -> bool:
 
 def has_body(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
-    return any(map(is_body, name.split()))
+    return any(map(is_body, name.split())) or name.endswith("Response Team")
 
 
 #: Words by which the bodies of a state are called.

@@ -46,7 +46,7 @@ def find_participations(
         if found.get(actor.key, {}).keys() <= {"acts"} and not _is_stated(actor, stated):
             found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
     for sentence, name, actor in _helped_bodies(told, helped):
-        if actor.key not in found and not _is_stated(actor, stated):
+        if actor.key not in found and not _is_stated(actor, stated | found.keys()):
             found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
     # Where nobody else delivers, or others deliver with it, an authority that does something delivers.
     delivered = {
@@ -137,7 +137,10 @@ def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list
     something, and of whom nothing else is said, delivers.
     """
     best = min(by_role, key=ACTING.index)
-    return sorted({best, *(by_role.keys() & set(ROLES[:2]))})
+    kept = {best, *(by_role.keys() & set(ROLES[:2]))}
+    if best == "funder" and by_role.get("acts", {}).keys() - by_role["funder"].keys():
+        kept.add("acts")
+    return sorted(kept)
 
 
 def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry | None:

@@ -41,7 +41,7 @@ _KIND = (
 )
 _ACTOR = (
     rf"(?:{_PEOPLE}{_KIND}(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
-    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}(?: in {NAME})?)"
+    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}(?: in {NAME}| from [{NAME}{PLACE}])?)"
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
@@ -268,7 +268,12 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None
     spans = [match.span(group) for group in phrase.pattern.groupindex]
-    ats = frozenset(at for low, high in spans for at in range(low, high) if _names_one(marked, at))
+    ats = frozenset(
+        at
+        for low, high in spans
+        for at in range(low, high)
+        if _names_one(marked, at) and not (at > low and marked.endswith(" from ", 0, at))
+    )
     return Hit(phrase, start, match.end(), ats)
 
 

@@ -288,6 +288,8 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     """True where two names stand beside each other; not in "Ministry of Trade, Industry and
     Commerce", nor in "Information and Communication Authority".
     """
+    if between == " for the " and " " not in right:
+        return False  # "National School for the Judiciary"
     joins = between.strip() in ("and", "&", "et", "y")
     if not has_body(left):
         return not (joins and has_body(right))
@@ -394,6 +396,8 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
             last.mark, last.home = span.mark, span.home
             last.entries = span.entries if span.mark == ACTOR else last.entries
+        elif last.mark == BODY and span.mark == NAME and between == " ":
+            last.entries, last.end = (_actor(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
             joined[-1] = _Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):

@@ -44,6 +44,8 @@ _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 _FIRM = re.compile(
     r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider) \Z"
 )
+#: "The TSARKA association": an organisation, whatever its name is.
+_BODY_FOLLOWS = re.compile(r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b")
 #: "CERT Tonga": of the country whose name follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
 #: What follows a name that begins a sentence, and not any word that does.
@@ -249,6 +251,8 @@ def _found(
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return _Span(start, end, ACTOR, (near,), near=name)
     mark = _kind(name, "" if start else words[end:]) or (NAME if _FIRM.search(words, max(0, start - 20), start) else "")
+    if mark == NAME and _BODY_FOLLOWS.match(words, end):
+        mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):  # "INCIBE of León"
         name, end = name[: of.start()], start + of.start()
     # "Port of Spain" is a town, and no place in Spain.

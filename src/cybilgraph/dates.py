@@ -55,7 +55,8 @@ _LEAD = re.compile(r"(?:from|between|since|during|in) (?:the )?", re.IGNORECASE)
 _PAIR = r"(?:(?:19|20)?[0-9]{2})[/–-](?:(?:19|20)?[0-9]{2})"
 _FISCAL = re.compile(
     rf"(?:FYs?|(?:fiscal|financial|school|academic) years?) ?(?P<first>{_PAIR}|(?:19|20)?[0-9]{{2}}(?![0-9/]))"
-    rf"(?:(?:, (?:and )?| and | to | ?[–-] ?|, )(?:FY)?(?P<last>{_PAIR}))*"
+    rf"(?:(?:, (?:and )?| and | to | through | ?[–-] ?|, )(?:FY ?(?P<single>(?:19|20)?[0-9]{{2}}(?![0-9/–-]))"
+    rf"|(?:FY ?)?(?P<last>{_PAIR})))*"
     rf"|(?P<bare>(?:19|20)[0-9]{{2}}[/–-][0-9]{{2}})(?![0-9-])",
     re.IGNORECASE,
 )
@@ -67,7 +68,7 @@ _DURATION = re.compile(
 )
 _DATED = (
     rf"(?:{_DAY} (?:of )?{_MONTH},? {_YEAR}|{_MONTH} {_DAY},? {_YEAR}|{_MONTH},? {_YEAR}"
-    rf"|{_YEAR}-[01][0-9]-[0-3][0-9]|{_YEAR})"
+    rf"|{_YEAR}-[01][0-9]-[0-3][0-9]|(?P<month>[01]?[0-9])/{_YEAR}|{_YEAR})"
 )
 _PARTLY = rf"(?:{_DATED}|{_DAY} {_MONTH}|{_MONTH}(?: {_DAY}(?![0-9]))?|{_DAY})"
 _IN_PROSE = re.compile(
@@ -179,7 +180,7 @@ def _start(printed: Text, end: Date) -> Date | None:
 
 
 def _years(match: re.Match[str], printed: Text) -> tuple[Date, Date] | None:
-    pairs = [part for part in (match["first"] or match["bare"], match["last"]) if part]
+    pairs = [part for part in (match["first"] or match["bare"], match["last"] or match["single"]) if part]
     first, last = re.split(r"[/–-]", pairs[0]), re.split(r"[/–-]", pairs[-1])
     start = int(first[0]) if len(first[0]) == 4 else 2000 + int(first[0])
     end = int(last[-1]) if len(last[-1]) == 4 else start // 100 * 100 + int(last[-1])

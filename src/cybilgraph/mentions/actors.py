@@ -18,12 +18,19 @@ _SILENT = ("links",)
 _BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
 #: Sections that tell what the project is for.
 _PURPOSE = ("summary", "description", "aim")
+#: Sections that tell what was done: they name many bodies.
+_DONE = ("outcomes", "outputs", "activities")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
-_AT_HOME = 0.8
+_AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
-_OF_MONEY = 0.8
+_OF_MONEY = 0.75
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
+
+
+#: For each actor and role the sentences that tell it: of whom, how surely, by which name.
+_Quotes = dict[Sentence, tuple[Entry, float, Name]]
+_Found = dict[str, dict[str, _Quotes]]
 
 
 def find_participations(
@@ -34,30 +41,9 @@ def find_participations(
     """
     stated = {link.actor.key for link in record.participations}
     helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
-    found: dict[str, dict[str, dict[Sentence, tuple[Entry, float, Name]]]] = {}
-    for sentence in told:
-        for phrase, name in roles(sentence):
-            actor = _acting(name, phrase.says, helped, names)
-            if actor and not _is_stated(actor, stated):
-                found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {}).setdefault(
-                    sentence, (actor, phrase.confidence, name)
-                )
-    for sentence, name, actor in _payers(told, helped):
-        if found.get(actor.key, {}).keys() <= {"acts"} and not _is_stated(actor, stated):
-            found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
-    for sentence, name, actor in _helped_bodies(told, helped):
-        if actor.key not in found and not _is_stated(actor, stated | found.keys()):
-            found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
-    # Where nobody else delivers, or others deliver with it, an authority that does something delivers.
-    delivered = {
-        sentence for by_role in found.values() for role in ("implementer", "acts") for sentence in by_role.get(role, ())
-    }
-    elsewhere = any(link.role == "implementer" for link in record.participations)
-    for by_role in found.values():
-        if quotes := by_role.pop("acts at home", None):
-            alone = delivered <= quotes.keys() and not elsewhere
-            role = "acts" if alone or delivered & quotes.keys() else "beneficiary"
-            by_role.setdefault(role, {}).update(quotes)
+    found = _said(told, stated, helped, names)
+    _conclude(found, told, stated, helped)
+    _settle_at_home(found, any(link.role == "implementer" for link in record.participations))
     links, findings = [], []
     for key, by_role in found.items():
         known = names.get("actor", key) is not None
@@ -71,6 +57,42 @@ def find_participations(
             role = "implementer" if role == "acts" else role
             links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
     return tuple(links), tuple(findings)
+
+
+def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: Reference) -> _Found:
+    """What phrases say."""
+    found: _Found = {}
+    for sentence in told:
+        for phrase, name in roles(sentence):
+            actor = _acting(name, phrase.says, helped, names)
+            if actor and not _is_stated(actor, stated):
+                quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {})
+                quotes.setdefault(sentence, (actor, phrase.confidence, name))
+    return found
+
+
+def _conclude(found: _Found, told: list[Sentence], stated: set[str], helped: set[str]) -> None:
+    """Add what no phrase says, and what nevertheless is likely."""
+    for sentence, name, actor in _payers(told, helped):
+        if found.get(actor.key, {}).keys() <= {"acts"} and not _is_stated(actor, stated):
+            found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
+    for sentence, name, actor in _helped_bodies(told, helped):
+        if actor.key not in found and not _is_stated(actor, stated | found.keys()):
+            found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
+
+
+def _settle_at_home(found: _Found, stated: bool) -> None:
+    """An authority of a country that is helped, and that does something, is helped; but delivers
+    where others deliver with it, or nobody else does. ``stated``: the page states who delivers.
+    """
+    delivered = {
+        sentence for by_role in found.values() for role in ("implementer", "acts") for sentence in by_role.get(role, ())
+    }
+    for by_role in found.values():
+        if quotes := by_role.pop("acts at home", None):
+            alone = not stated and delivered <= quotes.keys()
+            role = "acts" if alone or delivered & quotes.keys() else "beneficiary"
+            by_role.setdefault(role, {}).update(quotes)
 
 
 def _is_stated(actor: Entry, stated: set[str]) -> bool:
@@ -110,8 +132,10 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     are helped, unless it gives them another role.
     """
     for sentence in told:
-        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
+        if sentence.section in _PURPOSE + _DONE and not (says(sentence, "aside") or says(sentence, "compare")):
             for name in sentence.names:
+                if sentence.section in _DONE and name.home is None:
+                    continue  # any body may be named there
                 if (actor := name.of("actor")) and _is_helped_authority(name, helped):
                     yield sentence, name, actor
 
@@ -132,7 +156,7 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     return found
 
 
-def _kept(by_role: dict[str, dict[Sentence, tuple[Entry, float, Name]]]) -> list[str]:
+def _kept(by_role: dict[str, _Quotes]) -> list[str]:
     """The most telling role of an actor, and both of the first two if both are said. Who only does
     something, and of whom nothing else is said, delivers.
     """

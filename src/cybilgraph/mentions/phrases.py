@@ -264,6 +264,8 @@ def hits(marked: str) -> tuple[Hit, ...]:
 def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     if phrase.leads and not phrase.marks and start:
         return None
+    if phrase.says in ACTING and marked[start] == PLACE and marked.endswith(" from ", 0, start):
+        return None  # "◎ from ◇, partner of the project"
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None

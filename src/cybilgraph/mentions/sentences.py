@@ -84,6 +84,8 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "US$ 5 million" is of no country.
 _MONEY = re.compile(r" ?[$€£]| [Dd]ollars?\b")
+#: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
+_FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
 _OWNED = re.compile(r"['’]s? ")
 
 
@@ -361,7 +363,11 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[_Span], n
 
 def _actor(name: str, names: Reference) -> Entry:
     """The actor of this name; made up where no list has it."""
-    return names.find("actor", name) or Entry("actor", slug(name), name, (), {})
+    parts = name.split()
+    while len(parts) > 1 and parts[-1].strip(".,") in _FORMS:
+        parts.pop()
+    bare = " ".join(parts).rstrip(",")
+    return names.find("actor", name) or names.find("actor", bare) or Entry("actor", slug(name), name, (), {})
 
 
 def _at_home(words: str, span: _Span, start: int, end: int) -> bool:

@@ -21,7 +21,7 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _BEGINS = re.compile(
-    r"\b(?:since|start(?:s|ed|ing)?|began|begins|beginning|launched|kicked off|initiated|commenced"
+    r"\b(?:since|start(?:s|ed|ing)?(?: date)?(?: was| is)?|began|begins|beginning|launched|kicked off|initiated|commenced"
     r"|(?:planned|due|expected) to (?:begin|start))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|at)? ?\Z",
     re.IGNORECASE,
@@ -35,6 +35,11 @@ _ENDS = re.compile(
 _UNTIL = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
 _UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
+#: "The agency, created in 2015": of something else.
+_OF_ANOTHER = re.compile(
+    r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed) (?:in|during) \Z",
+    re.IGNORECASE,
+)
 _DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
@@ -77,7 +82,7 @@ def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
         _note(found, sentence, _LED, start=period.start)
     elif _ENDS.search(before):
         _note(found, sentence, _LED, end=period.start)
-    elif _YEAR_FIRST.search(before) and _stands_alone(before, after) and not found.keys() & _BOTH and _acts(sentence):
+    elif _YEAR_FIRST.search(before) and not _OF_ANOTHER.search(before) and _stands_alone(before, after) and not found.keys() & _BOTH and _acts(sentence):
         _note(found, sentence, _YEAR, start=period.start, end=period.start)
 
 

@@ -13,6 +13,7 @@ from cybilgraph.reference import Entry, reference
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?: \([^()]{1,40}\))?(?: of the |, )")
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -75,6 +76,10 @@ def find(kind: str, name: str) -> Entry | None:
             return entry
         if country := names.find("country", bare):
             return names.government(country)
+        # "C-PROC of the Council of Europe, Bucharest"
+        first = next(iter(names.mentions(name)), None)
+        if first and first.start == 0 and _GOES_ON.match(name, first.end):
+            return first.of("actor")
     return None
 
 

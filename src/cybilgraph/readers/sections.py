@@ -55,12 +55,12 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _NO_NAME = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|been)\b|(?:\S+ ){9}|^(?:voluntary contributions?|n/?a|none|tb[acd]|various"
+    r"\b(?:is|are|was|were|has|have|had|will|been)\b|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}|^(?:voluntary contributions?|n/?a|none|tb[acd]|various"
     r"|unknown|not (?:known|applicable|available)|to be (?:confirmed|determined|announced)|-+)\.?$",
     re.IGNORECASE,
 )
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
-_SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ]*(?: [^A-ZÀ-ÖØ-Þ]+){2,}")
+_SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.

@@ -346,7 +346,7 @@ STEMS = tuple(
     for name, stems in (
         ("country", "countr"),
         ("duration", "financial year|fiscal year|period|duration|time ?frame|timeline"),
-        ("funder", "fund|donor|financ|sponsor|paid"),
+        ("funder", "fund|donor|grant|financ|sponsor|paid"),
         ("implementer", "implement|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
         ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
         ("beneficiary", "benefici|recipient"),

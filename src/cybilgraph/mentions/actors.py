@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding, Severity
@@ -24,6 +25,7 @@ _DONE = ("outcomes", "outputs", "activities")
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
 _OF_MONEY = 0.75
+_HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 
@@ -74,7 +76,8 @@ def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: R
 def _conclude(found: _Found, told: list[Sentence], stated: set[str], helped: set[str]) -> None:
     """Add what no phrase says, and what nevertheless is likely."""
     for sentence, name, actor in _payers(told, helped):
-        if found.get(actor.key, {}).keys() <= {"acts"} and not _is_stated(actor, stated):
+        acts = found.get(actor.key, {})
+        if acts.keys() <= {"acts"} and sentence not in acts.get("acts", ()) and not _is_stated(actor, stated):
             found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
     for sentence, name, actor in _helped_bodies(told, helped):
         if actor.key not in found and not _is_stated(actor, stated | found.keys()):
@@ -136,6 +139,8 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
             for name in sentence.names:
                 if sentence.section in _DONE and name.home is None:
                     continue  # any body may be named there
+                if _HOSTS.match(sentence.marked, name.at + 1):
+                    continue  # the event, and not the project
                 if (actor := name.of("actor")) and _is_helped_authority(name, helped):
                     yield sentence, name, actor
 
@@ -147,10 +152,14 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     if sentence.roles is None:
         silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
         sure = _SURE if sentence.section in _BACKGROUND else 0
-        sentence.roles = () if silent else tuple(
-            (phrase, name)
-            for phrase, name in said(sentence, *ACTING)
-            if phrase.confidence >= sure and not (sure and phrase.says == "acts" and name.mark == BODY)
+        sentence.roles = (
+            ()
+            if silent
+            else tuple(
+                (phrase, name)
+                for phrase, name in said(sentence, *ACTING)
+                if phrase.confidence >= sure and not (sure and phrase.says == "acts" and name.mark == BODY)
+            )
         )
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found

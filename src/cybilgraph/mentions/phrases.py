@@ -41,7 +41,8 @@ _KIND = (
 )
 _ACTOR = (
     rf"(?:{_PEOPLE}{_KIND}(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
-    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}(?: in {NAME}| from [{NAME}{PLACE}])?)"
+    rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}"
+    rf"(?: in {NAME}| from [{NAME}{PLACE}])?)"
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
@@ -98,8 +99,8 @@ _MARKS = {
 _LEAD = re.compile(
     rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
     rf"|(?:under|within|through|as part of) (?:the )?[^,;{ACTOR}{BODY}]{{1,80}}, "
-    r"|(?:with|under|through|at|in|for|from|since|during|after|before|following|thanks to|upon|on|as|while|when|to|because of)"
-    r" [^.;]{1,160}, |(?:every|each) \w+,? "
+    r"|(?:with|under|through|at|in|for|from|since|during|after|before|following|thanks to|upon|on|as|while|when|to"
+    r"|because of) [^.;]{1,160}, |(?:every|each) \w+,? "
     r"|(?:through|under|within|in|as part of) (?:this|the) (?:project|programme|initiative|action) "
     r"|(?:in|since|between|during|from) (?:early |late |mid-?)?[\w /–-]*[0-9]{2,4} (?:and [0-9]{4} )?|jointly )?"
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"

@@ -27,7 +27,6 @@ _PURPOSE = ("summary", "aim")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 _ITEM = re.compile(rf"[•*–-]? ?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
 #: What is at home in the country that the project works with.
-_OFFICIAL = re.compile(r"(?:Ministry|Department|Government|National|Authority|Police|Office of|.*CERT|.*CSIRT)")
 _LANGUAGE = re.compile(r"\bin \Z")
 
 _Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
@@ -133,6 +132,5 @@ def _places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not any(start <= name.at < end for start, end in elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        official = acting.get(name.at) in ("partner", "unspecified") and _OFFICIAL.match(name.entries[0].name)
-        if name.home and (acting.get(name.at) == "beneficiary" or official):
+        if name.home and acting.get(name.at) == "beneficiary":
             yield name, 0.85

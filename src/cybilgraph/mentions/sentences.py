@@ -33,9 +33,10 @@ _SENTENCE = re.compile(
 _LONGEST = 1500
 
 #: "the Information Authority (IA)": from here on IA is the Authority.
+_ABBREVIATION = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?")
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
-_WORD = r"(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
+_WORD = r"(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|für|der|van|against|&)"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
@@ -45,7 +46,9 @@ _FIRM = re.compile(
     r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider) \Z"
 )
 #: "The TSARKA association": an organisation, whatever its name is.
-_BODY_FOLLOWS = re.compile(r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b")
+_BODY_FOLLOWS = re.compile(
+    r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
+)
 #: "CERT Tonga": of the country whose name follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
 #: What follows a name that begins a sentence, and not any word that does.
@@ -85,6 +88,7 @@ _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "US$ 5 million" is of no country.
 _MONEY = re.compile(r" ?[$€£]| [Dd]ollars?\b")
 #: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
+_SENT_TO = re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?")
 _FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
 _OWNED = re.compile(r"['’]s? ")
 
@@ -265,7 +269,7 @@ def _found(
 
 def _only_begins(word: str) -> bool:
     """True for a word that has its capital from the beginning of the sentence."""
-    return word.isalpha() and not word.isupper() and "CERT" not in word and "CSIRT" not in word
+    return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
 
 def _is_less(span: _Span, start: int, end: int) -> bool:
@@ -299,6 +303,8 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     joins = between.strip() in ("and", "&", "et", "y")
     if not has_body(left):
         return not (joins and has_body(right))
+    if joins and _ABBREVIATION.fullmatch(right):
+        return True  # "the Bank of Zambia and ZESCO"
     if of_many_words(left):
         return has_body(right) and is_body(right.split(" ", 1)[0])
     return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
@@ -412,6 +418,8 @@ def _joined(words: str, spans: Iterable[_Span], names: Reference) -> list[_Span]
             joined[-1] = _Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
             last.end = span.end
+        elif last.mark == BODY and span.mark == PLACE and _SENT_TO.fullmatch(words, last.start, span.start):
+            last.entries, last.home, last.end = (_actor(words[last.start : span.end], names),), _country(span), span.end
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
             last.home, last.end = last.home or _country(span), span.end
         elif (

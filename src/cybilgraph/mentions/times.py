@@ -21,7 +21,8 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _BEGINS = re.compile(
-    r"\b(?:since|start(?:s|ed|ing)?(?: date)?(?: was| is)?|began|begins|beginning|launched|kicked off|initiated|commenced"
+    r"\b(?:since|start(?:s|ed|ing)?(?: date)?(?: was| is)?|began|begins|beginning|launched|kicked off|initiated"
+    r"|commenced"
     r"|(?:planned|due|expected) to (?:begin|start))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|at)? ?\Z",
     re.IGNORECASE,
@@ -37,7 +38,8 @@ _UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
 #: "The agency, created in 2015": of something else.
 _OF_ANOTHER = re.compile(
-    r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed) (?:in|during) \Z",
+    r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed)"
+    r" (?:in|during) \Z",
     re.IGNORECASE,
 )
 _DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
@@ -82,13 +84,14 @@ def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
         _note(found, sentence, _LED, start=period.start)
     elif _ENDS.search(before):
         _note(found, sentence, _LED, end=period.start)
-    elif _YEAR_FIRST.search(before) and not _OF_ANOTHER.search(before) and _stands_alone(before, after) and not found.keys() & _BOTH and _acts(sentence):
+    elif _is_of_the_year(before, after) and not found.keys() & _BOTH and _acts(sentence):
         _note(found, sentence, _YEAR, start=period.start, end=period.start)
 
 
-def _stands_alone(before: str, after: str) -> bool:
-    """True for "In 2018 …" and "… in 2018."; not for "the law of 2018 that"."""
-    return len(before) < 8 or after[:1] in (",", ".", "")
+def _is_of_the_year(before: str, after: str) -> bool:
+    """True for "In 2018 …" and "… in 2018."; not for "the law of 2018 that", "founded in 2018"."""
+    alone = len(before) < 8 or after[:1] in (",", ".", "")
+    return alone and bool(_YEAR_FIRST.search(before)) and not _OF_ANOTHER.search(before)
 
 
 def _acts(sentence: Sentence) -> bool:

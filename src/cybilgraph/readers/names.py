@@ -49,6 +49,8 @@ def _are_bodies(whole: str, names: list[Text]) -> bool:
     """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
     if of_many_words(whole):
         return False
+    if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
+        return True  # "Free Press Unlimited and SMEX"
     return all(
         known(name.text, ("actor",))
         or (" " in name.text and has_body(name.text))

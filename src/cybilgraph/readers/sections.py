@@ -55,12 +55,15 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _NO_NAME = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|been)\b|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}|^(?:voluntary contributions?|n/?a|none|tb[acd]|various"
-    r"|unknown|not (?:known|applicable|available)|to be (?:confirmed|determined|announced)|-+)\.?$",
+    r"\b(?:is|are|was|were|has|have|had|will|been)\b"
+    r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
+    r"|^(?:voluntary contributions?|n/?a|none|tb[acd]|various|unknown|not (?:known|applicable|available)"
+    r"|to be (?:confirmed|determined|announced)|-+)\.?$",
     re.IGNORECASE,
 )
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
 _SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
+_BULLET = re.compile(r"[•◦▪●‣]\s*")
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
@@ -208,7 +211,9 @@ class Sections:
         self._values.setdefault("duration", Date(length.value if length else "", printed))
 
     def _prose(self, section: Section) -> None:
-        self._extend(section.row.name, section.lines)
+        """A paragraph each; what shows a list is no part of the text."""
+        lines = (line.part(match.end()) if (match := _BULLET.match(line.text)) else line for line in section.lines)
+        self._extend(section.row.name, [line for line in lines if line.text])
 
     def _items(self, section: Section) -> None:
         """A paragraph or list item each; a short line that ends in a colon and has a list below

@@ -4,6 +4,8 @@ no traceback, no request, and no neighbour lost.
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import resource
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
+from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input
 from tests.conftest import ROOT, SEED
@@ -176,6 +180,68 @@ def test_no_prose_takes_a_long_time(text: str) -> None:
     [record] = READERS[".txt"](Input("a.txt", given=f"A project\n\nSummary\n\n{text}\n".encode()))
     derive(record)
     assert time.monotonic() - began < 20
+
+
+ENORMOUS = {
+    "row.csv": lambda: b"summary,title,code\n" + b"word " * 150_000 + b",A,G0001\nx,B,G0002\n",
+    "names.json": lambda: json.dumps(
+        [{"funders": [f"Ministry {n}" for n in range(50_000)], "code": "G0001"}, {"code": "G0002", "title": "B"}]
+    ).encode(),
+    "keys.json": lambda: json.dumps(
+        [{f"key {n}": "x" for n in range(50_000)} | {"code": "G0001"}, {"code": "G0002", "title": "B"}]
+    ).encode(),
+    "items.yaml": lambda: b"- outcomes:\n" + b"  - a\n" * 50_000 + b"  code: G0001\n- code: G0002\n",
+    "activity.xml": lambda: (
+        b'<iati-activities version="2.03">%s%s</iati-activities>'
+        % (
+            b'<iati-activity><other-identifier ref="G0001"/><description>%s</description></iati-activity>'
+            % (b"word " * 200_000),
+            b'<iati-activity><other-identifier ref="G0002"/></iati-activity>',
+        )
+    ),
+    "graph.ttl": lambda: (
+        b"@prefix cyb: <https://w3id.org/cybilgraph/ontology#> . @prefix dcterms: <http://purl.org/dc/terms/> .\n"
+        b'<x:1> a cyb:Project ; dcterms:identifier "G0001" ; dcterms:abstract "%s" .\n'
+        b'<x:2> a cyb:Project ; dcterms:identifier "G0002" .\n' % (b"word " * 200_000)
+    ),
+    "lines.txt": lambda: b"A\nCybil code: G0001\nSummary\n" + b"a.\n" * 100_000,
+}
+
+
+def _book(*rows: list[str]) -> bytes:
+    book, output = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(ENORMOUS))
+def test_a_record_that_tells_too_much_is_cut_and_says_so(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(ENORMOUS[name]())
+    began = time.monotonic()
+    records = {record.key: record for record in pipeline.read(tmp_path / name)}
+    assert time.monotonic() - began < 30
+    assert set(records) == ({"G0001"} if name == "lines.txt" else {"G0001", "G0002"})
+    told = {key: [f for f in record.findings if f.rule.endswith("#too-much")] for key, record in records.items()}
+    assert [finding.severity for finding in told["G0001"]] == [Severity.VIOLATION]
+    assert not told.get("G0002")
+    assert len(records["G0001"].findings) < 5_100
+    size = sum(len(text.text) for _, text in records["G0001"].narrative())
+    assert size <= 500_000
+
+
+def test_a_key_that_comes_many_times_takes_linear_time() -> None:
+    began = time.monotonic()
+    content = b'{"title": "x", "a (again, 3)": "c", ' + b",".join([b'"a": "b"'] * 100_000) + b"}"
+    [record] = READERS[".json"](Input("a.json", given=content))
+    assert time.monotonic() - began < 10
+    assert [line.text for line in record.description[:4]] == [
+        "a (again, 3): c",
+        "a: b",
+        "a (again, 1): b",
+        "a (again, 2): b",
+    ]
 
 
 def test_the_limit_on_memory_is_one() -> None:

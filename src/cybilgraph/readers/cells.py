@@ -80,7 +80,8 @@ def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Reco
     values = Sections(given, findings, cells[0].place.line if cells else 0)
     filled = False
     seen: set[str] = set()
-    for cell in cells:
+    # What tells which project this is comes first: however long the rest, it is not cut off.
+    for cell in sorted(cells, key=lambda cell: (row := field_called(cell.name)) is None or row.kind not in _ONE_LINE):
         row = field_called(cell.name)
         if row is not None and row.kind in _ONE_LINE and cell.lines:
             if row.name in seen:  # a second value of what has but one is kept, and told of

@@ -11,9 +11,10 @@ import json
 import re
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
@@ -38,6 +39,8 @@ _LISTS = ("projects", "records")
 _DEEPEST = 20
 #: Where a list of projects begins.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
+#: Keys that no field has are told of up to here; each of them can be read in the description.
+_TOLD_MOST = 100
 #: Half a character, as "\\ud800" alone is: no file can hold it.
 _HALF = re.compile(r"[\ud800-\udfff]")
 
@@ -202,10 +205,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """The pairs as a mapping; a key that comes again is kept under another name, and told of as unknown."""
     found: dict[str, Any] = {}
+    times: Counter[Any] = Counter()  # or it would be counted anew for each
     for key, value in pairs:
         name = str(key)
         while name in found:
-            name += " (again)"
+            times[key] += 1
+            name = f"{key} (again, {times[key]})"
         found[name] = value
     return found
 
@@ -269,12 +274,9 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
         places = (key.place for key in _texts(document))
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
-        odd = [
-            unknown_name(given, cell.name, cell.place)
-            for cell in cells
-            if field_called(cell.name) is None and not cell.name.startswith("$")
-        ]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
+        unknown = (cell for cell in cells if field_called(cell.name) is None)
+        odd = [unknown_name(given, cell.name, cell.place) for cell in islice(unknown, _TOLD_MOST)]
         if record := read_cells(given, cells, findings + odd):
             findings = []
             found += 1

@@ -129,6 +129,30 @@ def test_names_of_files_are_only_names(name: str, tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+EVIL = "A\x1b]0;owned\x07\x9b31m\u202eB\u2066\u200f\x7f"
+
+
+@pytest.mark.parametrize("command", ["check", "build", "convert", "missing", "query"])
+def test_no_text_of_a_file_steers_the_terminal(command: str, tmp_path: Path) -> None:
+    evil = tmp_path / f"{EVIL}.json"
+    evil.write_text(json.dumps([{"title": EVIL, "code": EVIL, "status": EVIL, EVIL: "x", "start": EVIL}, EVIL]))
+    arguments: dict[str, list[object]] = {
+        "check": ["check", evil],
+        "build": ["build", evil, "--into", tmp_path / "out"],
+        "convert": ["convert", evil, "-o", tmp_path / "out.ttl"],
+        "missing": ["check", f"{evil}.csv"],
+        "query": ["query", "SELECT ?t { ?p dcterms:title ?t }", "--from", tmp_path / "out"],
+    }
+    if command == "query":
+        limited(*arguments["build"])
+    done = limited(*arguments[command])
+    assert b"Traceback" not in done.stderr
+    shown = (done.stdout + done.stderr).decode()
+    assert r"\u202e" in shown
+    assert all(char.isprintable() or char == "\n" for char in shown), shown
+    assert json.loads(limited("check", "-f", "json", evil).stdout)["findings"], "JSON is as it was"
+
+
 def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "loop.txt").symlink_to("loop.txt")

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cybilgraph.errors import SourceError
+from cybilgraph.findings import visible
 from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
@@ -109,5 +110,4 @@ def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
 
 def _printable(name: str) -> str:
     """A file's name as text on one line, whatever bytes it is made of."""
-    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return visible(os.fsencode(name).decode("utf-8", errors="backslashreplace"))

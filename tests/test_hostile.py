@@ -96,6 +96,13 @@ LARGE = {
     "page.html": lambda: b"<p>word</p>" * 4_500_000,
     "table.csv": lambda: b"title,summary\n" + b"A,It helps Kenya.\n" * 150_000,
     "one-line.csv": lambda: b"title" + b"x" * 50_000_000,
+    "blank.csv": lambda: b"title\n" + b"\n" * 5_000_000,
+    "examples.csv": lambda: b"title,code\n" + b"x,G0000\n" * 200_000,
+    "objects.json": lambda: b"[" + b"{}," * 16_000_000 + b"{}]",
+    "numbers.json": lambda: b"[" + b"[]," * 16_000_000 + b"1]",
+    "objects.jsonl": lambda: b"{}\n" * 300_000,
+    "statements.nt": lambda: b"".join(b"<a:%d><b:c><d:e>.\n" % n for n in range(2_400_000)),
+    "numbers.jsonld": lambda: b'[{"@id":"a:b","c:d":[' + b"1," * 20_000_000 + b"1]}]",
     "document.json": lambda: b'{"title": "' + b"x" * 50_000_000 + b'"}',
     "document.yaml": lambda: b"- a: b\n" * 3_000_000,
     "activity.xml": lambda: b'<iati-activities version="2.03">' + b"<a/>" * 12_000_000,
@@ -253,6 +260,19 @@ def test_a_record_that_tells_too_much_is_cut_and_says_so(name: str, tmp_path: Pa
     assert len(records["G0001"].findings) < 5_100
     size = sum(len(text.text) for _, text in records["G0001"].narrative())
     assert size <= 500_000
+
+
+def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybilgraph.readers.MAX_RECORDS", 3)
+    (tmp_path / "a.csv").write_text("title\n" + "A\n" * 5, encoding="utf-8")
+    (tmp_path / "b.json").write_text('[{"title": "A"}, {"title": "B"}, {"title": "C"}]', encoding="utf-8")
+    report = pipeline.check(tmp_path)
+    assert (report.records, report.unread) == (6, 1)
+    [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
+    assert (finding.file, finding.line) == ("a.csv", 5)
+    assert finding.message == "more than 3 projects; those before were read"
 
 
 def test_a_key_that_comes_many_times_takes_linear_time() -> None:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count, islice
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from json.decoder import JSONArray, JSONObject, scanstring  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
@@ -31,7 +31,7 @@ from cybilgraph.record import Place, Record, Text
 
 MAX_DOCUMENT = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
-MAX_TEXTS, MAX_NODES = 3_000_000, 1_000_000
+MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
 #: Keys of a document that holds a list of records.
 _LISTS = ("projects", "records")
@@ -125,6 +125,10 @@ def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
         line = ended.rstrip("\n")
         if not line.strip():
             continue
+        if number > MAX_VALUES:
+            raise SourceError(
+                f"{given.name}:{number}: more than {MAX_VALUES:,} lines", "Give it in several smaller files."
+            )
         try:
             value = _Decoder(partial(_on_line, number)).decode(line)
             for record in _records(given, _documents(given, value), findings):
@@ -186,15 +190,28 @@ class _Decoder(json.JSONDecoder):
     def __init__(self, place: Callable[[int], Place]) -> None:
         super().__init__(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
 
-        texts = count(1)
+        values = count(1)
+
+        def counted(text: str, end: int) -> None:
+            if next(values) > MAX_VALUES:
+                raise json.JSONDecodeError(f"more than {MAX_VALUES:,} values", text, end)
 
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
-            if next(texts) > MAX_TEXTS:
-                raise json.JSONDecodeError(f"more than {MAX_TEXTS:,} texts", text, end)
+            counted(text, end)
             value, after = scanstring(text, end, strict)
             return _Str(_HALF.sub("\ufffd", value), place(end - 1)), after
 
-        self.parse_string = parse_string
+        def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
+            counted(*opened)
+            found: tuple[list[Any], int] = JSONArray(opened, scan_once)
+            return found
+
+        def parse_object(opened: tuple[str, int], *others: Any) -> tuple[Any, int]:
+            counted(*opened)
+            found: tuple[Any, int] = JSONObject(opened, *others)
+            return found
+
+        self.parse_string, self.parse_array, self.parse_object = parse_string, parse_array, parse_object
         self.scan_once = py_make_scanner(self)
 
 

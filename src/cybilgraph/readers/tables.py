@@ -34,8 +34,8 @@ from cybilgraph.readers.text import clean, not_utf8
 from cybilgraph.record import Place, Record
 from cybilgraph.vocab import rule
 
-#: A table of a million projects is smaller.
-MAX_TABLE = 2_000_000_000
+#: A table of a hundred thousand projects is smaller.
+MAX_TABLE = 200_000_000
 #: A workbook is an archive: what it unpacks to is what counts.
 MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
 #: Elements of all its parts: ten thousand projects have as many. Each takes openpyxl microseconds and hundreds of
@@ -46,7 +46,7 @@ _CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(r
 _SHEETS_OF_ALL = 10
 #: Cells up to the last of each row, with those that the file leaves out between them.
 MAX_CELLS = 20_000_000
-#: A sheet has no more rows in any spreadsheet program.
+#: No spreadsheet program has more rows.
 _MOST_ROWS = 1_048_576
 #: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
 #: a day of 1e308 an ArithmeticError, and so on.
@@ -58,6 +58,7 @@ _DAMAGED = (
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
 _SEPARATORS = ",;\t|"
+_BLANK = f"{_SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
@@ -90,11 +91,15 @@ def read_xlsx(given: Input) -> Iterator[Record]:
 
 def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
     header: list[str] | None = None
-    found = 0
+    found = filled = 0
     for place, cells, odd in rows:
-        findings += odd
         if not any(cell.strip() for cell in cells):
             continue
+        filled += 1
+        if filled > _MOST_ROWS:
+            raise SourceError(f"{given.name}:{place.line}: more than {_MOST_ROWS:,} rows", _SMALLER)
+        known = len(findings)
+        findings += odd
         if header is None:
             header = _header(given, place, cells)
             named = enumerate(header, start=1)
@@ -107,6 +112,8 @@ def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iter
             findings = []
             found += 1
             yield record
+        else:
+            del findings[known:]  # of an example, or of a row that is left blank
     if header is None:
         raise SourceError(f"{given.name}: the table is empty", _TEMPLATE)
     if not found:
@@ -240,6 +247,9 @@ class _Lines:
 def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
     separator, width = "", 0
     while (first := next(lines, None)) is not None:
+        if not first.strip(_BLANK):
+            lines.done()
+            continue
         separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))
         lines.give_back(keep_first=False)
         begin = lines.number + 1

@@ -209,6 +209,27 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(tmp_path: Path) 
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("content", ["sep=;\ntitle;code\nA, B;G0001\n", '"sep=|"\r\n\r\ntitle|code\r\nA, B|G0001\r\n'])
+def test_a_first_line_that_tells_the_separator_is_no_row(content: str, tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.csv", content)
+    assert (record.title, record.key) == (Text("A, B"), "G0001")
+
+
+@pytest.mark.parametrize("title", ["!!!", "\U0001f600", "((", "- -", ""])
+def test_a_title_without_letters_names_no_project(title: str, tmp_path: Path) -> None:
+    documents = [{"title": {"text": title, "url": ""}, "summary": text} for text in ("x", "y")]
+    records = read(tmp_path, "a.json", json.dumps(documents, indent=1))
+    assert len({record.key for record in records}) == 2
+    assert all(record.key.startswith("untitled-") for record in records)
+
+
+def test_a_long_name_of_a_column_is_told_in_short(tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.json", json.dumps({"title": "A", "k" * 1_000_000: "v"}))
+    [finding] = [finding for finding in record.findings if finding.rule.endswith("unknown-column")]
+    assert len(finding.message) < 300
+    assert len(record.description[0].text) > 400_000
+
+
 @pytest.mark.parametrize("name", ["unknown-tags", "empty-cells", "many-formats", "one-part-many-sheets"])
 def test_a_small_workbook_of_millions_of_elements_is_refused_before_it_is_parsed(name: str, tmp_path: Path) -> None:
     content = cases()[f"own-{name}.xlsx"]()

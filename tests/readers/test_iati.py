@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import time
 import tracemalloc
@@ -457,6 +458,12 @@ def test_an_activity_that_tells_too_much_is_cut_and_its_neighbours_are_not(conte
     assert not records[1].findings
 
 
+def test_activities_without_a_name_are_not_one() -> None:
+    nameless = "<iati-activity><description><narrative>It helps.</narrative></description></iati-activity>\n"
+    first, second = read(wrapped(nameless * 2))
+    assert first.key != second.key
+
+
 def test_activities_inside_activities_are_none() -> None:
     records, error = salvaged(wrapped(activity(activity("<description>Inner</description>", 2), 1), activity("", 3)))
     assert error is None
@@ -472,6 +479,7 @@ def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> N
             file.write(wrapped()[: -len("</iati-activities>\n")])
             file.writelines(activity("<description>Text.</description>", at) for at in range(number))
             file.write("</iati-activities>")
+        gc.collect()
         tracemalloc.start()
         assert sum(1 for _ in records(path)) == number
         most = tracemalloc.get_traced_memory()[1]

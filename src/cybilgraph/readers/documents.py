@@ -324,7 +324,7 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
         return Cell(name, place, lines)
     if isinstance(value, str):
         return read_cell(name, value, place)
-    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place)])
+    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place) if line.text])
 
 
 def _listed(value: Any) -> list[Any]:

@@ -149,8 +149,8 @@ class Sections:
         values = self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values:
-            values["slug"] = Text(slug(title.text), title.place)
+        if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
+            values["slug"] = Text(made, title.place)
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }

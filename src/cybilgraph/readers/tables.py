@@ -58,6 +58,8 @@ _DAMAGED = (
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
 _SEPARATORS = ",;\t|"
+#: The first line that some spreadsheet programs write and read: it tells the separator.
+_TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = f"{_SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
@@ -247,7 +249,8 @@ class _Lines:
 def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
     separator, width = "", 0
     while (first := next(lines, None)) is not None:
-        if not first.strip(_BLANK):
+        if (told := _TOLD.fullmatch(first)) or not first.strip(_BLANK):
+            separator = told[1] if told else separator
             lines.done()
             continue
         separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))

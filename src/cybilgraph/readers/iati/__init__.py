@@ -52,7 +52,7 @@ class _Activity:
         self._element = element
         self._given = given
         self._findings: list[Finding] = []
-        self._sections = Sections(given, self._findings)
+        self._sections = Sections(given, self._findings, place(element).line)
         self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}

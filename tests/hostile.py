@@ -426,6 +426,13 @@ _XLSX_CASES: dict[str, Maker] = {
         f'{_cells("title", "start", "code")}<row r="2"><c><v>{"9" * 500}</v></c><c s="1"><v>1e308</v></c><c><v>NaN</v></c></row>'
         '<row r="3"><c t="d"><v>99999-99-99</v></c><c t="s"><v>99999</v></c><c t="b"><v>x</v></c><c t="zz"><v>1</v></c></row>'
     ),
+    "unknown-tags": lambda: _sheet(_cells("title") + "<a/>" * 3_000_000),
+    "empty-cells": lambda: _sheet(_cells("title") + "<row>" + "<c/>" * 3_000_000 + "</row>"),
+    "many-formats": lambda: _workbook({"xl/styles.xml": "<styleSheet><cellXfs>" + "<xf/>" * 1_000_000}),
+    "one-part-many-sheets": lambda: _workbook({"xl/workbook.xml": f"<workbook><sheets>{'<sheet/>' * 50_000}"}),
+    "wide-rows": lambda: _sheet(
+        _cells("title") + "".join(f'<row r="{n}"><c r="ZZZ{n}"><v>1</v></c></row>' for n in range(2, 100_000))
+    ),
     "many-rows": lambda: _sheet(_cells("title") + "<row/>" * 200_000),
     "long-cell": lambda: _sheet(_cells("title", "summary") + _cells("x", "y " * 300_000, number=2)),
     "escapes": lambda: _sheet(_cells("title") + _cells("_xD800_ _x0007_ _x001B_[31m", number=2)),

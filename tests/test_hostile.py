@@ -4,6 +4,8 @@ no traceback, no request, and no neighbour lost.
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import resource
 import subprocess
@@ -11,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
+from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input
 from tests.conftest import ROOT, SEED
@@ -92,6 +96,13 @@ LARGE = {
     "page.html": lambda: b"<p>word</p>" * 4_500_000,
     "table.csv": lambda: b"title,summary\n" + b"A,It helps Kenya.\n" * 150_000,
     "one-line.csv": lambda: b"title" + b"x" * 50_000_000,
+    "blank.csv": lambda: b"title\n" + b"\n" * 5_000_000,
+    "examples.csv": lambda: b"title,code\n" + b"x,G0000\n" * 200_000,
+    "objects.json": lambda: b"[" + b"{}," * 16_000_000 + b"{}]",
+    "numbers.json": lambda: b"[" + b"[]," * 16_000_000 + b"1]",
+    "objects.jsonl": lambda: b"{}\n" * 300_000,
+    "statements.nt": lambda: b"".join(b"<a:%d><b:c><d:e>.\n" % n for n in range(2_400_000)),
+    "numbers.jsonld": lambda: b'[{"@id":"a:b","c:d":[' + b"1," * 20_000_000 + b"1]}]",
     "document.json": lambda: b'{"title": "' + b"x" * 50_000_000 + b'"}',
     "document.yaml": lambda: b"- a: b\n" * 3_000_000,
     "activity.xml": lambda: b'<iati-activities version="2.03">' + b"<a/>" * 12_000_000,
@@ -123,6 +134,30 @@ def test_names_of_files_are_only_names(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert b"A project" in done.stdout
     assert b"Traceback" not in done.stderr
+
+
+EVIL = "A\x1b]0;owned\x07\x9b31m\u202eB\u2066\u200f\x7f"
+
+
+@pytest.mark.parametrize("command", ["check", "build", "convert", "missing", "query"])
+def test_no_text_of_a_file_steers_the_terminal(command: str, tmp_path: Path) -> None:
+    evil = tmp_path / f"{EVIL}.json"
+    evil.write_text(json.dumps([{"title": EVIL, "code": EVIL, "status": EVIL, EVIL: "x", "start": EVIL}, EVIL]))
+    arguments: dict[str, list[object]] = {
+        "check": ["check", evil],
+        "build": ["build", evil, "--into", tmp_path / "out"],
+        "convert": ["convert", evil, "-o", tmp_path / "out.ttl"],
+        "missing": ["check", f"{evil}.csv"],
+        "query": ["query", "SELECT ?t { ?p dcterms:title ?t }", "--from", tmp_path / "out"],
+    }
+    if command == "query":
+        limited(*arguments["build"])
+    done = limited(*arguments[command])
+    assert b"Traceback" not in done.stderr
+    shown = (done.stdout + done.stderr).decode()
+    assert r"\u202e" in shown
+    assert all(char.isprintable() or char == "\n" for char in shown), shown
+    assert json.loads(limited("check", "-f", "json", evil).stdout)["findings"], "JSON is as it was"
 
 
 def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
@@ -176,6 +211,81 @@ def test_no_prose_takes_a_long_time(text: str) -> None:
     [record] = READERS[".txt"](Input("a.txt", given=f"A project\n\nSummary\n\n{text}\n".encode()))
     derive(record)
     assert time.monotonic() - began < 20
+
+
+ENORMOUS = {
+    "row.csv": lambda: b"summary,title,code\n" + b"word " * 150_000 + b",A,G0001\nx,B,G0002\n",
+    "names.json": lambda: json.dumps(
+        [{"funders": [f"Ministry {n}" for n in range(50_000)], "code": "G0001"}, {"code": "G0002", "title": "B"}]
+    ).encode(),
+    "keys.json": lambda: json.dumps(
+        [{f"key {n}": "x" for n in range(50_000)} | {"code": "G0001"}, {"code": "G0002", "title": "B"}]
+    ).encode(),
+    "items.yaml": lambda: b"- outcomes:\n" + b"  - a\n" * 50_000 + b"  code: G0001\n- code: G0002\n",
+    "activity.xml": lambda: (
+        b'<iati-activities version="2.03">%s%s</iati-activities>'
+        % (
+            b'<iati-activity><other-identifier ref="G0001"/><description>%s</description></iati-activity>'
+            % (b"word " * 200_000),
+            b'<iati-activity><other-identifier ref="G0002"/></iati-activity>',
+        )
+    ),
+    "graph.ttl": lambda: (
+        b"@prefix cyb: <https://w3id.org/cybilgraph/ontology#> . @prefix dcterms: <http://purl.org/dc/terms/> .\n"
+        b'<x:1> a cyb:Project ; dcterms:identifier "G0001" ; dcterms:abstract "%s" .\n'
+        b'<x:2> a cyb:Project ; dcterms:identifier "G0002" .\n' % (b"word " * 200_000)
+    ),
+    "lines.txt": lambda: b"A\nCybil code: G0001\nSummary\n" + b"a.\n" * 100_000,
+}
+
+
+def _book(*rows: list[str]) -> bytes:
+    book, output = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(ENORMOUS))
+def test_a_record_that_tells_too_much_is_cut_and_says_so(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(ENORMOUS[name]())
+    began = time.monotonic()
+    records = {record.key: record for record in pipeline.read(tmp_path / name)}
+    assert time.monotonic() - began < 30
+    assert set(records) == ({"G0001"} if name == "lines.txt" else {"G0001", "G0002"})
+    told = {key: [f for f in record.findings if f.rule.endswith("#too-much")] for key, record in records.items()}
+    assert [finding.severity for finding in told["G0001"]] == [Severity.VIOLATION]
+    assert not told.get("G0002")
+    assert len(records["G0001"].findings) < 5_100
+    size = sum(len(text.text) for _, text in records["G0001"].narrative())
+    assert size <= 500_000
+
+
+def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybilgraph.readers.MAX_RECORDS", 3)
+    (tmp_path / "a.csv").write_text("title\n" + "A\n" * 5, encoding="utf-8")
+    (tmp_path / "b.json").write_text('[{"title": "A"}, {"title": "B"}, {"title": "C"}]', encoding="utf-8")
+    report = pipeline.check(tmp_path)
+    assert (report.records, report.unread) == (6, 1)
+    [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
+    assert (finding.file, finding.line) == ("a.csv", 5)
+    assert finding.message == "more than 3 projects; those before were read"
+
+
+def test_a_key_that_comes_many_times_takes_linear_time() -> None:
+    began = time.monotonic()
+    content = b'{"title": "x", "a (again, 3)": "c", ' + b",".join([b'"a": "b"'] * 100_000) + b"}"
+    [record] = READERS[".json"](Input("a.json", given=content))
+    assert time.monotonic() - began < 10
+    assert [line.text for line in record.description[:4]] == [
+        "a (again, 3): c",
+        "a: b",
+        "a (again, 1): b",
+        "a (again, 2): b",
+    ]
 
 
 def test_the_limit_on_memory_is_one() -> None:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph import __version__
 from cybilgraph.errors import CybilgraphError, QuerySyntaxError
+from cybilgraph.findings import visible
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.vocab import short
 
@@ -37,7 +38,7 @@ class _Failure(click.ClickException):
     exit_code = FAILED
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"cybilgraph: {self.format_message()}", err=True, file=file)
+        click.echo(visible(f"cybilgraph: {self.format_message()}", lines=True), err=True, file=file)
 
 
 class _Command(click.Command):
@@ -151,7 +152,8 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        console.print(f"Each of them, with its line: cybilgraph check {' '.join(sources)}", soft_wrap=True)
+        again = visible(f"cybilgraph check {' '.join(sources)}")
+        console.print(f"Each of them, with its line: {again}", soft_wrap=True)
 
 
 @main.command()
@@ -324,7 +326,7 @@ def _table(answer: Answer) -> None:
 
 
 def _shown(term: dict[str, str]) -> str:
-    return short(term["value"]) if term["type"] == "uri" else term["value"]
+    return visible(short(term["value"]) if term["type"] == "uri" else term["value"])
 
 
 @contextmanager

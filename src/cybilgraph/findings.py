@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+#: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
+_HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
+
+
+def visible(text: str, lines: bool = False) -> str:
+    """A text for the terminal: what would steer it, or turn the direction of what follows, is
+    shown as its escape (``\\x1b``, ``\\u202e``); so is the end of a line, unless it has several.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable() or _HARMLESS.match(char) or (lines and char == "\n")
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
 class Severity(StrEnum):

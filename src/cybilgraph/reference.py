@@ -11,9 +11,9 @@ import csv
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, wraps
 from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -53,9 +53,18 @@ _WITH_ARTICLE = re.compile(
 )
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
+_NAME_MOST = 500
 
 
-@lru_cache(maxsize=5_000)
+def remembered(make: Callable[[str], str]) -> Callable[[str], str]:
+    """The function, which remembers what it made of names; of a text that is no name it does not,
+    or what is remembered would grow with what is read.
+    """
+    short = lru_cache(maxsize=5_000)(make)
+    return wraps(make)(lambda name: short(name) if len(name) <= _NAME_MOST else make(name))
+
+
+@remembered
 def fold(name: str) -> str:
     """The form in which names are compared."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
@@ -245,7 +254,7 @@ def reference() -> Reference:
     return Reference()
 
 
-@lru_cache(maxsize=5_000)
+@remembered
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     return slugify(name, max_length=200, word_boundary=True)

@@ -19,9 +19,10 @@ from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Record, Source
+from cybilgraph.record import Record, Source, Text
 from cybilgraph.templates import COLUMNS, WRITERS, example
 from tests.conftest import RECORDS, SAMPLES
+from tests.hostile import cases
 
 FORMS = ("csv", "xlsx", "json", "yaml")
 PAGES = sorted(RECORDS.glob("*.txt")) + sorted((SAMPLES / "labelled").glob("*.txt"))
@@ -206,6 +207,57 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(tmp_path: Path) 
     with pytest.raises(SourceError, match="unpacks to 200,000,000 bytes"):
         read(tmp_path, "bomb.xlsx", bomb.getvalue())
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("content", ["sep=;\ntitle;code\nA, B;G0001\n", '"sep=|"\r\n\r\ntitle|code\r\nA, B|G0001\r\n'])
+def test_a_first_line_that_tells_the_separator_is_no_row(content: str, tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.csv", content)
+    assert (record.title, record.key) == (Text("A, B"), "G0001")
+
+
+@pytest.mark.parametrize("title", ["!!!", "\U0001f600", "((", "- -", ""])
+def test_a_title_without_letters_names_no_project(title: str, tmp_path: Path) -> None:
+    documents = [{"title": {"text": title, "url": ""}, "summary": text} for text in ("x", "y")]
+    records = read(tmp_path, "a.json", json.dumps(documents, indent=1))
+    assert len({record.key for record in records}) == 2
+    assert all(record.key.startswith("untitled-") for record in records)
+
+
+def test_a_long_name_of_a_column_is_told_in_short(tmp_path: Path) -> None:
+    [record] = read(tmp_path, "a.json", json.dumps({"title": "A", "k" * 1_000_000: "v"}))
+    [finding] = [finding for finding in record.findings if finding.rule.endswith("unknown-column")]
+    assert len(finding.message) < 300
+    assert len(record.description[0].text) > 400_000
+
+
+@pytest.mark.parametrize("name", ["unknown-tags", "empty-cells", "many-formats", "one-part-many-sheets"])
+def test_a_small_workbook_of_millions_of_elements_is_refused_before_it_is_parsed(name: str, tmp_path: Path) -> None:
+    content = cases()[f"own-{name}.xlsx"]()
+    assert len(content) < 200_000
+    began = time.monotonic()
+    with pytest.raises(SourceError, match=r"more than 1,000,000 elements") as raised:
+        read(tmp_path, "a.xlsx", content)
+    assert "split it" in raised.value.hint
+    assert time.monotonic() - began < 5
+
+
+def test_rows_that_are_empty_but_wide_are_read_to_a_limit(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a.xlsx:1096: more than 20,000,000 cells"):
+        read(tmp_path, "a.xlsx", cases()["own-wide-rows.xlsx"]())
+
+
+def test_a_workbook_keeps_what_stands_far_to_the_right_and_far_below(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet
+    for row, column, text in [(1, 1, "title"), (2, 1, "A"), (2, 300, "far right"), (5_000, 1, "B")]:
+        sheet.cell(row, column, text)
+    book.save(tmp_path / "a.xlsx")
+    first, second = read_input(Input("a.xlsx", tmp_path / "a.xlsx"))
+    assert [line.text for line in first.description] == ["More: far right"]
+    [finding] = [finding for finding in first.findings if finding.rule.endswith("long-row")]
+    assert finding.message == "The row has 300 cells, and the table 1 columns: the rest was added to the description."
+    assert second.title == Text("B")
 
 
 def test_a_workbook_cannot_name_files_or_entities(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import time
 import tracemalloc
@@ -441,7 +442,7 @@ def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
         "<description><narrative>" + "a b " * 200_000 + "</narrative></description>",
         "<description><narrative>" + "a\n" * 400_000 + "</narrative></description>",
         '<participating-org role="1"><narrative>Abcdef</narrative></participating-org>' * 50_000,
-        "<contact-info><email>a</email></contact-info>" * 100_000,
+        "".join(f"<contact-info><email>a{number}</email></contact-info>" for number in range(100_000)),
         '<sector vocabulary="99" code="a"/>' * 100_000,
     ],
     ids=lambda value: repr(value[:40]),
@@ -451,9 +452,16 @@ def test_an_activity_that_tells_too_much_is_cut_and_its_neighbours_are_not(conte
     assert error is None
     assert len(records) == 2
     [finding] = [finding for finding in records[0].findings if finding.rule.endswith("#too-much")]
-    assert (finding.severity, finding.line) == (Severity.VIOLATION, 3)
+    assert finding.severity is Severity.VIOLATION
+    assert finding.line >= 3
     assert records[0].title
     assert not records[1].findings
+
+
+def test_activities_without_a_name_are_not_one() -> None:
+    nameless = "<iati-activity><description><narrative>It helps.</narrative></description></iati-activity>\n"
+    first, second = read(wrapped(nameless * 2))
+    assert first.key != second.key
 
 
 def test_activities_inside_activities_are_none() -> None:
@@ -471,6 +479,7 @@ def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> N
             file.write(wrapped()[: -len("</iati-activities>\n")])
             file.writelines(activity("<description>Text.</description>", at) for at in range(number))
             file.write("</iati-activities>")
+        gc.collect()
         tracemalloc.start()
         assert sum(1 for _ in records(path)) == number
         most = tracemalloc.get_traced_memory()[1]
@@ -480,5 +489,5 @@ def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> N
     def records(path: Path) -> Iterator[Record]:
         return read_iati(next(find_inputs([path])))
 
-    peak(3000)  # what caches keep, they keep once
+    peak(3000)  # what is remembered of names is full then
     assert peak(3000) < peak(300) + 100_000

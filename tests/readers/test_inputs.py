@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,51 @@ def test_odd_things_in_a_folder_are_reported_not_waited_for(tmp_path: Path) -> N
         [given] = [found for found in find_inputs([tmp_path]) if found.name == name]
         with pytest.raises(SourceError, match=says):
             list(read_input(given))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_nobody_may_read_is_told_and_its_neighbours_pass(tmp_path: Path) -> None:
+    for name in ("a.csv", "shut/b.csv", "c.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("title\nA\n", encoding="utf-8")
+    (tmp_path / "a.csv").chmod(0)
+    (tmp_path / "shut").chmod(0)
+    report = pipeline.check(tmp_path)
+    (tmp_path / "shut").chmod(0o700)
+    assert report.records == 1
+    assert {finding.file for finding in report.findings if "Permission denied" in finding.message} == {"a.csv", "shut"}
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "a.csv").write_text("title\nA\n", encoding="utf-8")
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if os.fspath(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    report = pipeline.check(tmp_path)
+    assert (report.records, report.unread) == (1, 1)
+    assert next(finding for finding in report.findings if finding.file == "shut").suggestion
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xml", "a.json", "a.txt", "a.nt"])
+def test_a_file_that_grows_is_read_as_it_was_found(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"first")
+    with next(find_inputs([path])).open(100) as stream:
+        assert stream.read(2) == b"fi"
+        with path.open("ab") as file:
+            file.write(b" and more" * 1_000)
+        assert stream.read(2) == b"rs"
+        assert stream.read() == b"t"
+        assert stream.seek(0, os.SEEK_END) == 5
+        stream.seek(0)
+        assert b"".join(stream) == b"first"
 
 
 @pytest.mark.parametrize(("raw", "name"), [(b"bad\xff.txt", "bad\\xff.txt"), (b"a\nb.txt", "a\\nb.txt")])

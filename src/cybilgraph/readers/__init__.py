@@ -22,6 +22,9 @@ from cybilgraph.record import Record
 
 __all__ = ["READERS", "Input", "find_inputs", "read_input"]
 
+#: Records of one file. Each takes milliseconds and kilobytes to check: so many take minutes, and half a gigabyte.
+MAX_RECORDS = 100_000
+
 Reader = Callable[[Input], Iterator[Record]]
 
 #: To add a format: a module with a reader, and its suffixes here.
@@ -49,10 +52,18 @@ READERS: dict[str, Reader] = {
 def read_input(given: Input) -> Iterator[Record]:
     """The records of one input.
 
-    Raises SourceError where its format is unknown or where it holds no record.
+    Raises SourceError where its format is unknown, where it holds no record, and behind the most
+    records that a file may have.
     """
     reader = READERS.get(given.suffix)
     if reader is None:
         known = ", ".join(suffix for suffix in READERS if suffix)
         raise SourceError(f"{given.name}: no reader for files of the kind {given.suffix!r}", f"Known kinds: {known}.")
-    yield from reader(given)
+    for number, record in enumerate(reader(given)):
+        if number == MAX_RECORDS:
+            where = f":{record.source.line}" if record.source.line else ""
+            raise SourceError(
+                f"{given.name}{where}: more than {MAX_RECORDS:,} projects; those before were read",
+                "Give them in several files.",
+            )
+        yield record

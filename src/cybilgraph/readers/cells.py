@@ -26,6 +26,8 @@ LEFT_BLANK = "(left blank)"
 #: The code of the example that a template holds: it is no record.
 EXAMPLE = "G0000"
 _ONE_LINE = (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+#: No label is longer, and no more of a name is told.
+_NAME_MOST = 200
 
 
 @dataclass(slots=True)
@@ -38,15 +40,20 @@ class Cell:
     blank: bool = False
 
 
-@lru_cache(maxsize=1_000)
 def field_called(name: str) -> Field | None:
     """The field of this column, key or label; None where there is none."""
+    return _field_called(name) if len(name) <= _NAME_MOST else None
+
+
+@lru_cache(maxsize=1_000)
+def _field_called(name: str) -> Field | None:
     row = BY_LABEL.get(" ".join(name.replace("_", " ").split()).rstrip(":").casefold())
     return None if row is None or row.kind is Kind.LAYOUT else row
 
 
 def unknown_name(given: Input, name: str, place: Place) -> Finding:
     """Says that no field has this name, and which may have been meant."""
+    name = name if len(name) <= _NAME_MOST else f"{name[: _NAME_MOST - 1]}…"
     near = alike(name, [row.column for row in BY_NAME.values() if row.column], SUGGESTED)
     return Finding(
         severity=Severity.WARNING,
@@ -80,7 +87,8 @@ def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Reco
     values = Sections(given, findings, cells[0].place.line if cells else 0)
     filled = False
     seen: set[str] = set()
-    for cell in cells:
+    # What tells which project this is comes first: however long the rest, it is not cut off.
+    for cell in sorted(cells, key=lambda cell: (row := field_called(cell.name)) is None or row.kind not in _ONE_LINE):
         row = field_called(cell.name)
         if row is not None and row.kind in _ONE_LINE and cell.lines:
             if row.name in seen:  # a second value of what has but one is kept, and told of

@@ -11,10 +11,11 @@ import json
 import re
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import count
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from itertools import count, islice
+from json.decoder import JSONArray, JSONObject, scanstring  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
@@ -30,7 +31,7 @@ from cybilgraph.record import Place, Record, Text
 
 MAX_DOCUMENT = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
-MAX_TEXTS, MAX_NODES = 3_000_000, 1_000_000
+MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
 #: Keys of a document that holds a list of records.
 _LISTS = ("projects", "records")
@@ -38,6 +39,8 @@ _LISTS = ("projects", "records")
 _DEEPEST = 20
 #: Where a list of projects begins.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
+#: Keys that no field has are told of up to here; each of them can be read in the description.
+_TOLD_MOST = 100
 #: Half a character, as "\\ud800" alone is: no file can hold it.
 _HALF = re.compile(r"[\ud800-\udfff]")
 
@@ -122,6 +125,10 @@ def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
         line = ended.rstrip("\n")
         if not line.strip():
             continue
+        if number > MAX_VALUES:
+            raise SourceError(
+                f"{given.name}:{number}: more than {MAX_VALUES:,} lines", "Give it in several smaller files."
+            )
         try:
             value = _Decoder(partial(_on_line, number)).decode(line)
             for record in _records(given, _documents(given, value), findings):
@@ -183,15 +190,28 @@ class _Decoder(json.JSONDecoder):
     def __init__(self, place: Callable[[int], Place]) -> None:
         super().__init__(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
 
-        texts = count(1)
+        values = count(1)
+
+        def counted(text: str, end: int) -> None:
+            if next(values) > MAX_VALUES:
+                raise json.JSONDecodeError(f"more than {MAX_VALUES:,} values", text, end)
 
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
-            if next(texts) > MAX_TEXTS:
-                raise json.JSONDecodeError(f"more than {MAX_TEXTS:,} texts", text, end)
+            counted(text, end)
             value, after = scanstring(text, end, strict)
             return _Str(_HALF.sub("\ufffd", value), place(end - 1)), after
 
-        self.parse_string = parse_string
+        def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
+            counted(*opened)
+            found: tuple[list[Any], int] = JSONArray(opened, scan_once)
+            return found
+
+        def parse_object(opened: tuple[str, int], *others: Any) -> tuple[Any, int]:
+            counted(*opened)
+            found: tuple[Any, int] = JSONObject(opened, *others)
+            return found
+
+        self.parse_string, self.parse_array, self.parse_object = parse_string, parse_array, parse_object
         self.scan_once = py_make_scanner(self)
 
 
@@ -202,10 +222,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """The pairs as a mapping; a key that comes again is kept under another name, and told of as unknown."""
     found: dict[str, Any] = {}
+    times: Counter[Any] = Counter()  # or it would be counted anew for each
     for key, value in pairs:
         name = str(key)
         while name in found:
-            name += " (again)"
+            times[key] += 1
+            name = f"{key} (again, {times[key]})"
         found[name] = value
     return found
 
@@ -269,12 +291,9 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
         places = (key.place for key in _texts(document))
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
-        odd = [
-            unknown_name(given, cell.name, cell.place)
-            for cell in cells
-            if field_called(cell.name) is None and not cell.name.startswith("$")
-        ]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
+        unknown = (cell for cell in cells if field_called(cell.name) is None)
+        odd = [unknown_name(given, cell.name, cell.place) for cell in islice(unknown, _TOLD_MOST)]
         if record := read_cells(given, cells, findings + odd):
             findings = []
             found += 1
@@ -305,7 +324,7 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
         return Cell(name, place, lines)
     if isinstance(value, str):
         return read_cell(name, value, place)
-    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place)])
+    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place) if line.text])
 
 
 def _listed(value: Any) -> list[Any]:

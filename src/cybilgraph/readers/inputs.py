@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cybilgraph.errors import SourceError
+from cybilgraph.findings import visible
 from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
@@ -70,9 +73,11 @@ class Input:
     def _stream(self) -> Stream:
         if self.path is None:
             return io.BytesIO(self.given or b"")
-        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+        file = _AsFound(self.path)
+        if not stat.S_ISREG(file.status.st_mode):
+            file.close()
             raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
-        return self.path.open("rb")
+        return io.BufferedReader(file)
 
     @cached_property
     def source(self) -> Source:
@@ -81,6 +86,28 @@ class Input:
             return Source(self.name, hashlib.sha256(self.content).hexdigest())
         with self.open(sys.maxsize) as stream:
             return Source(self.name, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+class _AsFound(io.FileIO):
+    """A file as long as it was when it was opened: what is written behind that might never end.
+    A pipe is not waited for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        self.status = os.fstat(self.fileno())
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = max(self.status.st_size - self.tell(), 0)
+        return super().readinto(memoryview(buffer)[:left])
+
+    def readall(self) -> bytes:
+        return self.read(max(self.status.st_size - self.tell(), 0)) or b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return super().seek(
+            *((self.status.st_size + offset, os.SEEK_SET) if whence == os.SEEK_END else (offset, whence))
+        )
 
 
 def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
@@ -99,15 +126,17 @@ def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
                 "Check the path; a folder is read with all that it holds.",
             )
         elif path.is_dir():
-            for file in sorted(path.rglob("*")):
+            closed: list[OSError] = []
+            found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=closed.append) for name in names]
+            folders = {Path(error.filename) for error in closed}  # to be told of like a file that cannot be opened
+            for file in sorted({*found, *folders}):
                 below = file.relative_to(path)
-                if not file.is_dir() and not any(part.startswith(".") for part in below.parts):
-                    yield Input(_printable(below.as_posix()), file, walked=True)
+                if not any(part.startswith(".") for part in below.parts):
+                    yield Input(_printable(below.as_posix()), file, walked=file not in folders)
         else:
             yield Input(_printable(path.name), path)
 
 
 def _printable(name: str) -> str:
     """A file's name as text on one line, whatever bytes it is made of."""
-    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return visible(os.fsencode(name).decode("utf-8", errors="backslashreplace"))

@@ -7,14 +7,14 @@ printed and the lines below it; ``Sections`` reads each by the kind of its field
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
-from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
 from cybilgraph.record import (
     Basis,
@@ -68,6 +68,9 @@ _BULLET = re.compile(r"[•◦▪●‣]\s*")
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
 _SUBHEADING_MOST, _NAME_MOST = 60, 120
+#: What a value weighs beside its characters, so that many short ones weigh too.
+_WEIGHT = 100
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -81,7 +84,9 @@ class Section:
 
 
 class Sections:
-    """Collects the values of one record, section by section."""
+    """Collects the values of one record, section by section, as long as they are not more than a
+    project can tell: what is too much for one record must not cost its neighbours.
+    """
 
     def __init__(self, given: Input, findings: list[Finding], line: int = 0) -> None:
         """``line`` is where the record begins, in a file that holds several."""
@@ -91,6 +96,7 @@ class Sections:
         self._values: dict[str, Any] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
         self._blank: list[LeftBlank] = []
+        self._room = MAX_BYTES
 
     def take(self, section: Section) -> None:
         """Read one section by the kind of its field."""
@@ -100,18 +106,57 @@ class Sections:
         if section.label:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
-            (_TAKE[row.kind] if section.label or row.name != "title" else Sections._head)(self, section)
+            if lines := self.kept(section.lines, section.place):
+                take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
+                take(self, replace(section, lines=lines))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
+
+    @property
+    def full(self) -> bool:
+        """Something was left out, and so will be all that comes."""
+        return self._room < 0
+
+    def kept(self, values: Iterable[_T], place: Place) -> list[_T]:
+        """The values that the record has room for; where they are too much, the rest is left out
+        from there on, and told of.
+        """
+        found: list[Any] = []
+        for value in values:
+            weight = _WEIGHT + _characters(value)
+            if weight > self._room:
+                if isinstance(value, Text) and self._room > _WEIGHT:
+                    found.append(value.part(0, self._room - _WEIGHT))
+                if not self.full:
+                    self._tell_of_cut(getattr(value, "place", None) or place)
+                self._room = -1
+                break
+            self._room -= weight
+            found.append(value)
+        return found
+
+    def _tell_of_cut(self, place: Place) -> None:
+        self._findings.append(
+            Finding(
+                severity=Severity.VIOLATION,
+                rule=rule("too-much"),
+                message=f"This project tells more than the {MAX_BYTES:,} characters of a record "
+                f"(each value counts {_WEIGHT} more): the rest was left out.",
+                file=self._given.name,
+                line=place.line,
+                column=place.column,
+                suggestion="Shorten it, or divide it into several projects.",
+            )
+        )
 
     def record(self) -> Record:
         """The finished record."""
         values = self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values:
-            values["slug"] = Text(slug(title.text), title.place)
+        if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
+            values["slug"] = Text(made, title.place)
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
@@ -188,7 +233,7 @@ class Sections:
             self._set_dates(dates)
         else:
             self._values.setdefault(name, Date("", printed))
-            self._find(
+            self.find(
                 Severity.VIOLATION,
                 "date-form",
                 printed,
@@ -261,7 +306,7 @@ class Sections:
                 yield item
                 continue
             self._extend("description", [item])
-            self._find(
+            self.find(
                 Severity.INFO,
                 "not-a-name",
                 item,
@@ -294,7 +339,7 @@ class Sections:
         if value.text:
             self._values.setdefault(name, value)
         else:
-            self._find(
+            self.find(
                 Severity.WARNING,
                 "record-value",
                 section.lines[0],
@@ -351,7 +396,7 @@ class Sections:
         names = reference()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
-            self._find(
+            self.find(
                 Severity.INFO,
                 "near-name",
                 printed,
@@ -359,7 +404,7 @@ class Sections:
                 f"Write {entry.name}, or add this spelling to the aliases in data/reference.",
             )
         if entry is None and kind != "actor" and (entry := names.near(kind, printed.text, SUGGESTED)):
-            self._find(
+            self.find(
                 Severity.INFO,
                 "unknown-name",
                 printed,
@@ -373,23 +418,36 @@ class Sections:
             return Named(kind, slug(name) or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
-    def _find(
+    def find(
         self, severity: Severity, name: str, printed: Text, message: str, suggestion: str, label: str = ""
     ) -> None:
+        """Tell of some words of the record. What is told takes of its room, too."""
         place = printed.place or Place(0, 0)
-        self._findings.append(
-            Finding(
-                severity=severity,
-                rule=rule(name),
-                message=message,
-                file=self._given.name,
-                label=label,
-                line=place.line,
-                column=place.column,
-                text=printed.text,
-                suggestion=suggestion,
+        for text in self.kept([printed.text], place):
+            self._findings.append(
+                Finding(
+                    severity=severity,
+                    rule=rule(name),
+                    message=message,
+                    file=self._given.name,
+                    label=label,
+                    line=place.line,
+                    column=place.column,
+                    text=text,
+                    suggestion=suggestion,
+                )
             )
-        )
+
+
+def _characters(value: Any) -> int:
+    """The length of all texts in a value of a record."""
+    if isinstance(value, Text):
+        return len(value.text) + len(value.under)
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, tuple):
+        return sum(map(_characters, value))
+    return sum(_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
 
 
 _TAKE: dict[Kind, Callable[[Sections, Section], None]] = {

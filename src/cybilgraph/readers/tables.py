@@ -10,11 +10,14 @@ import csv
 import datetime
 import io
 import lzma
+import re
 import struct
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -31,10 +34,20 @@ from cybilgraph.readers.text import clean, not_utf8
 from cybilgraph.record import Place, Record
 from cybilgraph.vocab import rule
 
-#: A table of a million projects is smaller.
-MAX_TABLE = 2_000_000_000
+#: A table of a hundred thousand projects is smaller.
+MAX_TABLE = 200_000_000
 #: A workbook is an archive: what it unpacks to is what counts.
 MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
+#: Elements of all its parts: ten thousand projects have as many. Each takes openpyxl microseconds and hundreds of
+#: bytes, and what is no row, cell or text (a format, a rule, a merged range) several times that.
+MAX_ELEMENTS, _DEARER = 1_000_000, 4
+_CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
+#: openpyxl goes through the beginning of a part once for each sheet that names it.
+_SHEETS_OF_ALL = 10
+#: Cells up to the last of each row, with those that the file leaves out between them.
+MAX_CELLS = 20_000_000
+#: No spreadsheet program has more rows.
+_MOST_ROWS = 1_048_576
 #: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
 #: a day of 1e308 an ArithmeticError, and so on.
 _DAMAGED = (
@@ -45,11 +58,13 @@ _DAMAGED = (
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
 _SEPARATORS = ",;\t|"
+#: The first line that some spreadsheet programs write and read: it tells the separator.
+_TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+_BLANK = f"{_SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
-#: A sheet ends where so many rows in a row are empty.
-_EMPTY_MOST = 1_000
+_SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
 #: A row: where it begins, its cells, and what was odd about it.
@@ -78,11 +93,15 @@ def read_xlsx(given: Input) -> Iterator[Record]:
 
 def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
     header: list[str] | None = None
-    found = 0
+    found = filled = 0
     for place, cells, odd in rows:
-        findings += odd
         if not any(cell.strip() for cell in cells):
             continue
+        filled += 1
+        if filled > _MOST_ROWS:
+            raise SourceError(f"{given.name}:{place.line}: more than {_MOST_ROWS:,} rows", _SMALLER)
+        known = len(findings)
+        findings += odd
         if header is None:
             header = _header(given, place, cells)
             named = enumerate(header, start=1)
@@ -95,6 +114,8 @@ def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iter
             findings = []
             found += 1
             yield record
+        else:
+            del findings[known:]  # of an example, or of a row that is left blank
     if header is None:
         raise SourceError(f"{given.name}: the table is empty", _TEMPLATE)
     if not found:
@@ -105,7 +126,7 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
     names = [clean(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
-    if len(names) > _MOST_COLUMNS:
+    if sum(map(bool, names)) > _MOST_COLUMNS:
         raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
     known = {row.name for name in names if (row := field_called(name))}
     if not known & {"title", "code"}:
@@ -119,7 +140,9 @@ def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
 
 def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd: list[Finding]) -> list[Cell]:
     """The cells of a row; what stands beyond the last column is kept, and told of."""
-    if any(cell.strip() for cell in cells[len(header) :]):
+    while cells and not cells[-1].strip():
+        cells.pop()
+    if len(cells) > len(header):
         odd.append(
             Finding(
                 severity=Severity.WARNING,
@@ -226,6 +249,10 @@ class _Lines:
 def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
     separator, width = "", 0
     while (first := next(lines, None)) is not None:
+        if (told := _TOLD.fullmatch(first)) or not first.strip(_BLANK):
+            separator = told[1] if told else separator
+            lines.done()
+            continue
         separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))
         lines.give_back(keep_first=False)
         begin = lines.number + 1
@@ -294,7 +321,7 @@ def _workbook_rows(given: Input, file: Stream) -> Iterator[Row]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings and rules that are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        yield from _sheet_rows(book)
+        yield from _sheet_rows(given, book)
     except _DAMAGED as error:
         raise SourceError(
             f"{given.name}: this is no workbook that can be read, or it is damaged or locked",
@@ -303,26 +330,39 @@ def _workbook_rows(given: Input, file: Stream) -> Iterator[Row]:
 
 
 def _check_archive(given: Input, file: Stream) -> None:
-    """What each part unpacks to is told by the archive's directory, and no more is ever unpacked."""
+    """What each part unpacks to is told by the archive's directory, and no more is ever unpacked.
+    Elements are counted before a parser sees them: a file of some kilobytes may have millions.
+    """
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > MAX_UNPACKED:
             raise SourceError(f"{given.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
+        elements = sheets = 0
+        for part in archive.infolist():
+            with suppress(*_DAMAGED), archive.open(part) as content:  # a picture, say: whoever reads it will tell
+                while chunk := content.read(1 << 20).replace(b"\0", b""):  # so that UTF-16 reads like UTF-8
+                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP.findall(chunk))
+                    elements += cheap + _DEARER * max(found - cheap, 0)
+                    sheets += len(_SHEET.findall(chunk))
+                    if elements * max(1, sheets / _SHEETS_OF_ALL) > MAX_ELEMENTS:
+                        raise SourceError(
+                            f"{given.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
+                            _SMALLER,
+                        )
 
 
-def _sheet_rows(book: Any) -> Iterator[Row]:
+def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
     """The rows of the sheet whose first row that is not empty names known columns; of the first
     sheet where none does.
     """
-    sheets = book.worksheets
-    for sheet in sorted(sheets, key=lambda sheet: not _names_columns(sheet)):
-        empty = 0
-        for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS + 1), start=1):
-            cells = [_shown(cell) for cell in row]
-            empty = 0 if any(cells) else empty + 1
-            if empty > _EMPTY_MOST:
-                return
-            yield Place(number), cells, []
+    read = 0
+    for sheet in sorted(book.worksheets, key=lambda sheet: not _names_columns(sheet)):
+        sheet.reset_dimensions()  # the file may say less than it has; each row is as wide as it is
+        for number, row in enumerate(islice(sheet.iter_rows(), _MOST_ROWS), start=1):
+            read += len(row)
+            if read > MAX_CELLS:
+                raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", _SMALLER)
+            yield Place(number), [_shown(cell) for cell in row], []
         return
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.findings import SEVERITIES, Report, Severity
+from cybilgraph.findings import SEVERITIES, Finding, Report, Severity, visible
 from cybilgraph.vocab import RULES
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -19,7 +20,7 @@ _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity
 
 def as_text(report: Report, console: Console) -> None:
     """For the terminal: file by file, each finding with its place, message and rule."""
-    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
+    for file, findings in groupby(map(_visible, report.findings), key=lambda finding: finding.file):
         console.print(Text(file, style="bold"), soft_wrap=True)
         for finding in findings:
             place = f"{finding.line}:{finding.column}" if finding.line else "-"
@@ -64,7 +65,15 @@ def tally(report: Report) -> list[str]:
         before, first = rules.get((severity, rule), (0, message))
         rules[severity, rule] = (before + number, min(first, message))
     ordered = sorted(rules.items(), key=lambda item: (item[0][0], -item[1][0], item[0][1]))
-    return [f"{number:>5,} × {message} [{rule.removeprefix(RULES)}]" for (_, rule), (number, message) in ordered]
+    return [
+        f"{number:>5,} × {visible(message)} [{rule.removeprefix(RULES)}]" for (_, rule), (number, message) in ordered
+    ]
+
+
+def _visible(finding: Finding) -> Finding:
+    """The finding with texts that are safe to print, each on one line: they come from the records."""
+    texts: dict[str, Any] = {name: visible(text) for name, text in asdict(finding).items() if type(text) is str}
+    return replace(finding, **texts)
 
 
 def _counted(number: int, noun: str) -> str:

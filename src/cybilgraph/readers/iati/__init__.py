@@ -14,13 +14,12 @@ from cybilgraph.errors import SourceError
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.readers.iati import codes
-from cybilgraph.readers.iati.narratives import LANG, Narratives, TooMuch, place
+from cybilgraph.readers.iati.narratives import LANG, Narratives, place
 from cybilgraph.readers.iati.xml import Element, elements
-from cybilgraph.readers.inputs import MAX_BYTES, Input
+from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.sections import CODE, Section, Sections
 from cybilgraph.record import Contact, Record, Text
 from cybilgraph.reference import reference
-from cybilgraph.vocab import rule
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
@@ -53,8 +52,8 @@ class _Activity:
         self._element = element
         self._given = given
         self._findings: list[Finding] = []
-        self._sections = Sections(given, self._findings)
-        self._texts = Narratives(language, MAX_BYTES)
+        self._sections = Sections(given, self._findings, place(element).line)
+        self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}
 
@@ -74,17 +73,7 @@ class _Activity:
 
     def record(self) -> Record:
         """The finished record."""
-        try:
-            self._read()
-        except TooMuch:
-            self._find(
-                Severity.VIOLATION,
-                "too-much",
-                self._element,
-                "",
-                f"This activity tells more than the {MAX_BYTES:,} characters of a project: the rest was left out.",
-                "Shorten it, or divide it into several activities.",
-            )
+        self._read()
         record = self._sections.record()
         if not self._contacts:
             return record
@@ -101,7 +90,7 @@ class _Activity:
             if lines := texts.text(value, element):
                 self._take(BY_NAME[name], element, lines, label)
         for child in element:
-            if read := _ELEMENTS.get(child.tag):
+            if (read := _ELEMENTS.get(child.tag)) and not self._sections.full:
                 read(self, child)
         self._dates()
         self._places("recipient-country", self._country)
@@ -178,7 +167,8 @@ class _Activity:
         notes += [other for other in emails if other != email]
         if names or email or notes:
             contact = Contact(names[0].text if names else "", email, ", ".join(notes), place(child))
-            self._contacts.setdefault(contact, child)
+            if contact not in self._contacts:
+                self._contacts.update((kept, child) for kept in self._sections.kept([contact], place(child)))
         for website in child.iterfind("website"):
             self._link(website)
 
@@ -238,18 +228,7 @@ class _Activity:
         self._sections.take(Section(row, label or child.tag, place(child), lines))
 
     def _find(self, severity: Severity, name: str, child: Element, words: str, message: str, suggestion: str) -> None:
-        finding = Finding(
-            severity=severity,
-            rule=rule(name),
-            message=message,
-            file=self._given.name,
-            label=child.tag,
-            line=place(child).line,
-            column=place(child).column,
-            text=words,
-            suggestion=suggestion,
-        )
-        self._findings.append(finding)
+        self._sections.find(severity, name, Text(words, place(child)), message, suggestion, child.tag)
 
 
 #: Other elements are passed over, or are read together with their like.

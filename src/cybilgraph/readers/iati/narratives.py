@@ -14,30 +14,22 @@ from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Text
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-#: What a value weighs beside its characters, so that many short ones weigh too.
-_WEIGHT = 100
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: A line at least so long was ended by the width of an editor, a shorter one by its writer.
 _FULL = 60
-
-
-class TooMuch(Exception):
-    """More is told than a project can hold."""
+#: No text has more lines; what stands behind them is taken for one.
+_LINES_MOST = 20_000
 
 
 class Narratives:
-    """Reads texts until they are more than ``most`` characters together: then TooMuch is raised."""
+    """Reads texts in one language, as far as they are told in it."""
 
-    def __init__(self, language: str, most: int) -> None:
+    def __init__(self, language: str) -> None:
         self._language = language.lower()
-        self._left = most
 
     def text(self, value: str, element: Element) -> list[Text]:
         """One text; none where the value is blank."""
-        self._left -= len(value) + _WEIGHT
-        if self._left < 0:
-            raise TooMuch
         plain = _SPACE.sub(" ", value).strip()
         return [Text(plain, place(element))] if plain else []
 
@@ -57,9 +49,9 @@ class Narratives:
         """What an element says, its paragraphs and list items kept apart."""
         told: list[Text] = []
         for narrative in self._chosen(element):
-            said = _said(narrative)
-            self.text(said, narrative)
-            told += (text for text in unwrapped(_lines(said, narrative.sourceline or 0), _goes_on) if text.text)
+            told += (
+                text for text in unwrapped(_lines(_said(narrative), narrative.sourceline or 0), _goes_on) if text.text
+            )
         return told
 
     def _chosen(self, element: Element) -> list[Element]:
@@ -83,7 +75,7 @@ def _said(element: Element) -> str:
 
 
 def _lines(said: str, first: int) -> Iterator[Text]:
-    for number, printed in enumerate(said.split("\n"), start=first):
+    for number, printed in enumerate(said.split("\n", _LINES_MOST), start=first):
         yield Text(_SPACE.sub(" ", printed).strip(), Place(number, len(printed) - len(printed.lstrip()) + 1))
 
 

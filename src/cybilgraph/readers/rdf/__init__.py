@@ -94,14 +94,11 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
             texts = [_of_record(view, node, row.term) for node in nodes]
         if text := next(filter(None, texts), ""):
             sections.take(Section(row, short(row.term), NOWHERE, [Text(text)]))
-    links = read_links(view, project)
-    record = replace(
-        sections.record(),
-        source=source,
-        left_blank=tuple(_left_blank(view, nodes)),
-        **read_values(view, project),
-        **links,
-    )
+    read = read_links(view, project) | read_values(view, project)
+    for name, value in read.items():
+        kept = sections.kept(value if isinstance(value, tuple) else [value], NOWHERE)
+        read[name] = tuple(kept) if isinstance(value, tuple) else next(iter(kept), None)
+    record = replace(sections.record(), source=source, left_blank=tuple(_left_blank(view, nodes)), **read)
     record = _identified(view, record, project, nodes)
     return replace(record, findings=tuple(view.tell()))
 

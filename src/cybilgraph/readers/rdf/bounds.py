@@ -22,6 +22,8 @@ DEEPEST = 100
 _CONTEXT_MOST = 500
 #: Contexts × their strings: what is copied for each of them.
 _COPIES_MOST = 200_000_000
+#: Values of a JSON-LD file: the parser takes half a kilobyte for each, and may hold them all.
+_VALUES_MOST = 2_000_000
 #: Namespaces that are declared at one place of an XML file, and attributes of one element.
 _NAMESPACES_MOST, _ATTRIBUTES_MOST = 1_000, 5_000
 
@@ -41,7 +43,7 @@ _TURTLE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_JSON = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
+_JSON = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)|(?P<open>[\[{])|(?P<close>[\]}])|(?P<next>,)', re.DOTALL)
 _XML = re.compile(
     rb"""
       <!--(?:[^-]++|-(?!->))*+(?:-->)?
@@ -84,10 +86,14 @@ def _turtle(content: bytes) -> str:
 
 def _json(content: bytes) -> str:
     """Depth, and the contexts: none in another, none of many terms, not too many of them."""
-    depth = within = strings = contexts = total = 0
+    depth = within = strings = contexts = total = values = 0
     named = False  # the string before this token was "@context"
     for token in _JSON.finditer(content):
         kind = token.lastgroup
+        if kind in ("open", "next"):
+            values += 1
+            if values > _VALUES_MOST:
+                return f"it has more than {_VALUES_MOST:,} values"
         if kind == "open":
             depth += 1
             if depth > DEEPEST:
@@ -98,7 +104,7 @@ def _json(content: bytes) -> str:
             if depth == within:
                 within = 0
             depth = max(depth - 1, 0)
-        elif within:
+        elif within and kind == "string":
             strings, total = strings + 1, total + 1
             if strings > _CONTEXT_MOST:
                 return f"a @context has more than {_CONTEXT_MOST // 2} terms"

@@ -31,6 +31,8 @@ SYNTAXES = {
 }
 #: Most bytes of a file. The parser holds a whole object of JSON-LD in memory, at fifty times its size.
 MOST, MOST_JSON = 200_000_000, 50_000_000
+#: Statements of a file: each takes up to half a kilobyte. Three thousand projects have as many.
+MAX_STATEMENTS = 2_000_000
 _VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
 
 
@@ -88,7 +90,11 @@ def read_graphs(given: Input) -> tuple[Source, list[Graph]]:
     earlier: dict[tuple[str, int], Graph] = {}
     iris: dict[str, str] = {}  # each IRI is held once
     try:
-        for quad in ox.parse(content, format=syntax, base_iri=BASE):
+        for number, quad in enumerate(ox.parse(content, format=syntax, base_iri=BASE)):
+            if number == MAX_STATEMENTS:
+                raise SourceError(
+                    f"{given.name}: more than {MAX_STATEMENTS:,} statements", "Give it in several smaller files."
+                )
             graph = present
             if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
                 graph = earlier.setdefault((unquote(version[1]), int(version[2])), Graph(present))

@@ -118,17 +118,20 @@ def _sections(lines: list[Text]) -> list[Section]:
 
 def _lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     """The sections of a page whose headings were lost: each left its own empty line between
-    the blank lines around it, so that the run of blank lines tells how many were passed.
+    the blank lines around it, so that the run of blank lines tells how many were passed: the
+    shortest of them passes one.
     """
-    runs = [0, *(_blank_lines(before, after) for before, after in pairwise(lines))]
-    lost = {id(line): (run - 1) // 2 for line, run in zip(lines, runs, strict=True) if run > 1}
-    if Counter(runs).most_common(1)[0][0] == 0 or sum(id(line) in lost for line in head.lines) < 2:
+    runs = {id(after): _blank_lines(before, after) for before, after in pairwise(lines)}
+    usual = Counter(runs.get(id(line), 0) for line in lines if not BULLET.match(line.text))
+    lost = {id(line): runs[id(line)] for line in head.lines if runs.get(id(line), 0) > 1}
+    if usual.most_common(1)[0][0] == 0 or len(lost) < 2:
         return
+    shortest = min(lost.values())
     at, section = -1, head
     kept: list[Text] = []
     for line in head.lines:
-        if at + 1 < len(_LOST) and (passed := lost.get(id(line), 0)):
-            at = min(at + passed, len(_LOST) - 1)
+        if at + 1 < len(_LOST) and (run := lost.get(id(line), 0)):
+            at = min(at + 1 + (run - shortest) // 2, len(_LOST) - 1)
             assert line.place
             section = Section(BY_NAME[_LOST[at]], "", line.place)
             yield section

@@ -181,6 +181,10 @@ class Sections:
         return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
+        """Add to a field of several values; what shows a list is no part of a paragraph."""
+        if BY_NAME.get(name, BY_NAME["title"]).kind is Kind.PROSE:
+            values = [line.part(match.end()) if (match := _BULLET.match(line.text)) else line for line in values]
+            values = [line for line in values if line.text]
         self._values.setdefault(name, []).extend(values)
 
     def _head(self, section: Section) -> None:
@@ -191,6 +195,8 @@ class Sections:
         for line in rest:
             if dates := read_range(line):
                 self._set_dates(dates)
+            elif "code" not in self._values and not body and CODE.fullmatch(line.text):
+                self._values["code"] = line
             elif "status" not in self._values and (status := reference().find("status", line.text)):
                 self._values["status"] = Named("status", status.key, line)
             elif not body and self._is_contact(line):
@@ -256,9 +262,7 @@ class Sections:
         self._values.setdefault("duration", Date(length.value if length else "", printed))
 
     def _prose(self, section: Section) -> None:
-        """A paragraph each; what shows a list is no part of the text."""
-        lines = (line.part(match.end()) if (match := _BULLET.match(line.text)) else line for line in section.lines)
-        self._extend(section.row.name, [line for line in lines if line.text])
+        self._extend(section.row.name, section.lines)
 
     def _items(self, section: Section) -> None:
         """A paragraph or list item each; a short line that ends in a colon and has a list below

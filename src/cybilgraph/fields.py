@@ -163,7 +163,7 @@ FIELDS = (
         CYB.beneficiary,
         "beneficiaries",
         "Organisations that are helped.",
-        ("beneficiary", "beneficiary organisations", "recipient", "recipients", "who benefits"),
+        ("beneficiary", "beneficiary organisations", "for whom", "recipient", "recipients", "who benefits"),
     ),
     Field(
         "accountable",
@@ -248,17 +248,18 @@ FIELDS = (
         (
             *("aims", "aims / objectives", "aims/objectives", "aims and objectives", "objectives", "objective"),
             *("project objective", "project objectives", "overall objective", "specific objective", "goal", "goals"),
+            *("what did the project want to achieve", "what does the project want to achieve", "what do you want to achieve"),
             *("specific objectives", "purpose", "aim / objectives", "main objective"),
         ),
     ),
-    Field("context", Kind.PROSE, CYB.context, "context", "Why it is needed.", ("background", "rationale")),
+    Field("context", Kind.PROSE, CYB.context, "context", "Why it is needed.", ("background", "rationale", "why", "why this project", "the problem", "why is it needed")),
     Field(
         "outcomes",
         Kind.ITEMS,
         CYB.outcome,
         "outcomes",
         "What changed or shall change.",
-        ("outcome", "results", "result", "expected outcomes", "expected results", "main results", "impact"),
+        ("outcome", "what has changed", "what changed", "what was achieved", "results", "result", "expected outcomes", "expected results", "main results", "impact"),
     ),
     Field(
         "outputs",
@@ -266,7 +267,7 @@ FIELDS = (
         CYB.output,
         "outputs",
         "What was made.",
-        ("output", "deliverables", "expected outputs", "main outputs", "products"),
+        ("output", "what was made", "what was produced", "deliverables", "expected outputs", "main outputs", "products"),
     ),
     Field(
         "activities",
@@ -276,8 +277,7 @@ FIELDS = (
         "What was done.",
         (
             "activity",
-            "what was done",
-            "what is done",
+            *("what was done", "what is done", "what has been done", "what did the project do", "what does it do"),
             "examples of activities",
             "main activities",
             "key activities",
@@ -344,11 +344,12 @@ BY_LABEL = {
 STEMS = tuple(
     (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
     for name, stems in (
-        ("country", "countr"),
+        ("country", "countr|geographical? coverage"),
+        ("activities", "activit"),
         ("duration", "financial year|fiscal year|period|duration|time ?frame|timeline"),
         ("funder", "fund|donor|grant|financ|sponsor|paid"),
-        ("implementer", "implement|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
-        ("partner", "partner|collaborat|cooperat|co-operat|supported by|support from"),
+        ("implementer", "implement|consultant|contractor|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib"),
+        ("partner", "partner|counterpart|collaborat|cooperat|co-operat|supported by|support from"),
         ("beneficiary", "benefici|recipient"),
         ("region", "region"),
         ("theme", "theme|topic|thematic"),
@@ -356,9 +357,8 @@ STEMS = tuple(
         ("aim", "aim|objective|goal|purpose"),
         ("outcomes", "outcome|result|impact|achievement"),
         ("outputs", "output|deliverable|product"),
-        ("activities", "activit"),
         ("context", "context|background|rationale"),
-        ("links", "link|website|read more|further reading"),
+        ("links", "link|web ?site|documents|read more|further reading"),
         ("status", "status|state of"),
         ("summary", "summary|short description|introduction|abstract"),
     )

@@ -85,8 +85,8 @@ _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _NEAR_LONG = 88
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
-#: "US$ 5 million" is of no country.
-_MONEY = re.compile(r" ?[$€£]| [Dd]ollars?\b")
+#: "US$ 5 million" is of no country, nor is the "Indian Ocean" or who is "Portuguese-speaking".
+_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| Ocean\b|[- ][Ss]peaking\b")
 #: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
 _SENT_TO = re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?")
 _FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
@@ -188,7 +188,7 @@ def _mark(
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
-        and not (mark == PLACE and _MONEY.match(words, mention.end - offset))
+        and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
     ]
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))

@@ -25,6 +25,8 @@ RIGHTS = "The Cybil project repository is being continuously updated"
 
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+#: "6. Funded by:": a questionnaire numbers its labels.
+_NUMBERED = re.compile(r"[0-9]{1,2}[.)] (?=[^:?]{2,40}[:?]\Z)")
 #: No label is longer.
 _LABEL_MOST = 45
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
@@ -95,9 +97,9 @@ def _sections(lines: list[Text]) -> list[Section]:
     """
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
-    for line in lines:
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
         titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
-        opened = _open(line, guess=bool(titled)) or _unknown_label(line, current)
+        opened = _open(line, guess=bool(titled)) or _unknown_label(line, following, current)
         if opened is None and current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
@@ -124,7 +126,7 @@ def _lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     runs = {id(after): _blank_lines(before, after) for before, after in pairwise(lines)}
     usual = Counter(runs.get(id(line), 0) for line in lines if not BULLET.match(line.text))
     lost = {id(line): runs[id(line)] for line in head.lines if runs.get(id(line), 0) > 1}
-    if usual.most_common(1)[0][0] == 0 or len(lost) < 2:
+    if len(lost) < 2 or (usual and usual.most_common(1)[0][0] == 0):
         return
     shortest = min(lost.values())
     at, section = -1, head
@@ -146,13 +148,18 @@ def _blank_lines(before: Text, after: Text) -> int:
     return after.place.line - last.line - 1
 
 
-def _unknown_label(line: Text, current: Section) -> Section | None:
-    """A label that no field has ends a list of names: what stands below it is no name."""
+def _unknown_label(line: Text, following: Text | None, current: Section) -> Section | None:
+    """A label that no field has ends a list of names, a field that is left blank, and a list of
+    items, unless it is the sub-heading of more of them: what stands below it is none of these.
+    """
     assert line.place
-    label = line.text.rstrip(": ")
-    if current.row.kind in (Kind.ACTORS, Kind.SCOPES) and line.text.endswith(":") and not SORTING.fullmatch(line.text):
-        return Section(BY_NAME["description"], label, line.place)
-    return None
+    if not line.text.endswith(":") or len(line.text) > _LABEL_MOST or SORTING.fullmatch(line.text):
+        return None
+    kind = current.row.kind
+    ends = kind in (Kind.ACTORS, Kind.SCOPES) or (kind in _ONE_LINE and not current.lines)
+    if kind is Kind.ITEMS and current.lines and BULLET.match(current.lines[-1].text):
+        ends = following is not None and not BULLET.match(following.text)
+    return Section(BY_NAME["description"], line.text.rstrip(": "), line.place) if ends and current.label else None
 
 
 def _open(line: Text, guess: bool = True) -> Section | None:
@@ -162,7 +169,9 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     if len(line.text) > _LABEL_MOST and ":" not in line.text[:_LABEL_MOST]:
         return None
     assert line.place
-    label = line.text.rstrip(": ")
+    if (numbered := _NUMBERED.match(line.text)) and (opened := _open(line.part(numbered.end()), guess)):
+        return opened
+    label = line.text.rstrip(": ?")
     row = BY_LABEL.get(label.casefold().replace("(s)", "s")) or (
         _meant(label) if guess and line.text.endswith(":") else None
     )

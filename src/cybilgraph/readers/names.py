@@ -14,6 +14,7 @@ BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
 _GOES_ON = re.compile(r"(?: \([^()]{1,40}\))?(?: of the |, )")
+_OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -80,7 +81,10 @@ def find(kind: str, name: str) -> Entry | None:
             return names.government(country)
         # "C-PROC of the Council of Europe, Bucharest"
         first = next(iter(names.mentions(name)), None)
-        if first and first.start == 0 and _GOES_ON.match(name, first.end):
+        if first and (
+            (first.start == 0 and _GOES_ON.match(name, first.end))
+            or (first.end == len(bare) and _OWNER.fullmatch(name, 0, first.start))
+        ):
             return first.of("actor")
     return None
 

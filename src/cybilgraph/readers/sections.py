@@ -45,6 +45,7 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
+_UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
@@ -63,6 +64,7 @@ _NO_NAME = re.compile(
 )
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
 _SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
+_SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
 _BULLET = re.compile(r"[•◦▪●‣]\s*")
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
@@ -225,6 +227,9 @@ class Sections:
 
     def _choice(self, section: Section) -> None:
         printed, *rest = section.lines
+        if (until := _UNTIL.search(printed.text)) and (date := read_date(printed.part(until.end()))) and date.value:
+            self._values.setdefault("end", date)  # "Ongoing until 31 August 2025"
+            printed = printed.part(0, until.start())
         self._values.setdefault(section.row.name, self._resolve(section.row.name, printed))
         self._extend("description", rest)
 
@@ -305,7 +310,8 @@ class Sections:
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
         for item in listed(section.lines, kinds):
-            told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or _SMALL.fullmatch(item.text)
+            small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
+            told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
             if not told or known(item.text, kinds):
                 yield item
                 continue

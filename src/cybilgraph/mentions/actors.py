@@ -19,8 +19,6 @@ _SILENT = ("links",)
 _BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
 #: Sections that tell what the project is for.
 _PURPOSE = ("summary", "description", "aim")
-#: Sections that tell what was done: they name many bodies.
-_DONE = ("outcomes", "outputs", "activities")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
@@ -135,12 +133,10 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     are helped, unless it gives them another role.
     """
     for sentence in told:
-        if sentence.section in _PURPOSE + _DONE and not (says(sentence, "aside") or says(sentence, "compare")):
+        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
             for name in sentence.names:
-                if sentence.section in _DONE and name.home is None:
-                    continue  # any body may be named there
-                if _HOSTS.match(sentence.marked, name.at + 1):
-                    continue  # the event, and not the project
+                if _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith((" a ", " an ", "request of ", "request of the "), 0, name.at):
+                    continue  # of the event, and not of the project; or one that is still to be
                 if (actor := name.of("actor")) and _is_helped_authority(name, helped):
                     yield sentence, name, actor
 

@@ -110,7 +110,7 @@ _MARK = re.compile(rf"[{MARKS}]")
 _MONEY = re.compile(
     r"\b(?:(?:co-?)?(?:funds|funded|funding|financ(?:e|es|ed|ing))|grants?|granted|donat\w+|donors?|gifts?|money|moneys"
     r"|paid|pays?|bankroll\w*|underwr\w+|expenses|costs?|airfares?|salar(?:y|ies)|loans?|credits?|invest(?:ed|s|ments?)"
-    r"|sponsor\w*|millions?|usd|eur|euros?|dollars|gbp|aud|prize money)\b|[$€£]"
+    r"|sponsored|millions?|usd|eur|euros?|dollars|gbp|aud|prize money)\b|[$€£]"
 )
 _CLAUSE = re.compile(r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b)")
 #: How far back it is looked for what must stand in front.
@@ -265,6 +265,8 @@ def hits(marked: str) -> tuple[Hit, ...]:
 def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     if phrase.leads and not phrase.marks and start:
         return None
+    if phrase.says == "acts" and marked.endswith("whose ", 0, start):
+        return None  # "◆, whose ◈ provides": somebody's own
     if phrase.says in ACTING and marked[start] == PLACE and marked.endswith(" from ", 0, start):
         return None  # "◎ from ◇, partner of the project"
     match = phrase.pattern.match(marked, start)

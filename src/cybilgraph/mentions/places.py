@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.phrases import said, says, spans
-from cybilgraph.mentions.sentences import DEMONYM, PLACE, PLACES, Name, Sentence
+from cybilgraph.mentions.sentences import DEMONYM, NAME, PLACE, PLACES, Name, Sentence
 from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 
@@ -25,7 +25,7 @@ _IN_TITLE, _LISTED, _IN_PURPOSE = 0.95, 0.95, 0.7
 _PURPOSE = ("summary", "aim")
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
-_ITEM = re.compile(rf"[•*–-]? ?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
+_ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
 #: What is at home in the country that the project works with.
 _LANGUAGE = re.compile(r"\bin \Z")
 
@@ -69,7 +69,8 @@ def _named_alone(told: list[Sentence], names: Reference) -> _Found:
                 found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_TITLE)
         elif sentence.section in (*_SECTIONS, *_LATER) and _ITEM.fullmatch(sentence.marked):
             for name in sentence.names:
-                _note(found, sentence, name, _LISTED, names)
+                if name.mark == PLACE:  # and not the town before it
+                    _note(found, sentence, name, _LISTED, names)
     return found
 
 

@@ -256,7 +256,9 @@ def _found(
         return _Span(start, end, meant.mark, meant.entries, meant.home)
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return _Span(start, end, ACTOR, (near,), near=name)
-    mark = _kind(name, "" if start else words[end:]) or (NAME if _FIRM.search(words, max(0, start - 20), start) else "")
+    mark = _kind(name, "" if start else words[end:])
+    if mark != BODY and _FIRM.search(words, max(0, start - 20), start):
+        mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):  # "INCIBE of León"
@@ -311,7 +313,7 @@ def _are_apart(between: str, left: str, right: str) -> bool:
 
 
 def _begins_only(word: str) -> bool:
-    return word.strip(",") in organisations.words("no") or word.endswith("-based")
+    return word == "NGO" or word.strip(",") in organisations.words("no") or word.endswith("-based")
 
 
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -79,13 +79,13 @@ def find(kind: str, name: str) -> Entry | None:
             return entry
         if country := names.find("country", bare):
             return names.government(country)
-        # "C-PROC of the Council of Europe, Bucharest"
-        first = next(iter(names.mentions(name)), None)
-        if first and (
-            (first.start == 0 and _GOES_ON.match(name, first.end))
-            or (first.end == len(bare) and _OWNER.fullmatch(name, 0, first.start))
-        ):
-            return first.of("actor")
+        # "C-PROC of the Council of Europe, Bucharest", "U.S. Department of State"
+        for mention in names.mentions(name):
+            after = mention.start == 0 and _GOES_ON.match(name, mention.end)
+            if (actor := mention.of("actor")) and (
+                after or (mention.end == len(bare) and _OWNER.fullmatch(name, 0, mention.start))
+            ):
+                return actor
     return None
 
 

@@ -79,7 +79,7 @@ class Manner:
             if not bare:
                 blank += 1
                 continue
-            item = re.match(r"(•|\d{1,2}\.) ", bare)
+            item = re.match(r"(•|\d{1,2}\.(?!.*:$)) ", bare)  # "6. Funded by:" is a label with a number
             if listed and (not item or blank > 1):
                 parts.append("</ul>" if listed == 1 else "</ol>")
                 listed = 0

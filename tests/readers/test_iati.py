@@ -290,8 +290,8 @@ def test_paragraphs_and_list_items_are_kept_apart_and_wrapped_lines_are_not() ->
         "Background",
         f"{long} Belize be.",
         "It has:",
-        "- one,",
-        "- two.",
+        "one,",
+        "two.",
     ]
 
 

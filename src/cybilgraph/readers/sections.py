@@ -65,7 +65,6 @@ _NO_NAME = re.compile(
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
 _SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
 _SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
-_BULLET = re.compile(r"[•◦▪●‣]\s*")
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
@@ -185,7 +184,7 @@ class Sections:
     def _extend(self, name: str, values: list[Any]) -> None:
         """Add to a field of several values; what shows a list is no part of a paragraph."""
         if BY_NAME.get(name, BY_NAME["title"]).kind is Kind.PROSE:
-            values = [line.part(match.end()) if (match := _BULLET.match(line.text)) else line for line in values]
+            values = [line.part(match.end()) if (match := BULLET.match(line.text)) else line for line in values]
             values = [line for line in values if line.text]
         self._values.setdefault(name, []).extend(values)
 
@@ -206,7 +205,8 @@ class Sections:
             else:
                 body.append(line)
         if body:
-            self._values["description"] = body + self._values.get("description", [])
+            rest = self._values.pop("description", [])
+            self._extend("description", [*body, *rest])
 
     def _set_dates(self, dates: tuple[Date, Date]) -> None:
         for name, date in zip(("start", "end"), dates, strict=True):

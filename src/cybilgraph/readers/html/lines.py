@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from cybilgraph.fields import BY_LABEL
+from cybilgraph.fields import BY_LABEL, Kind
 from cybilgraph.readers.html.places import Line, Link, Piece
 from cybilgraph.readers.html.tree import Element, first_words, labelled, offset, plain
 
@@ -184,7 +184,7 @@ class _Reader:
         line = Line(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
         label, value = plain(raw[: self._label]), plain(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
-        if row and value and value[0] != ":" and not value[0].islower():
+        if row and value and value[0] != ":" and (row.kind is Kind.CHOICE or not value[0].islower()):
             # A label in bold print at the beginning of the line: its value gets a line of its own.
             self._push(Line(label, self._number, self._first, term=True))
             cut = len(text) - len(value)

@@ -37,9 +37,9 @@ def has_body(name: str) -> bool:
 #: Words by which the bodies of a state are called.
 _OFFICIAL = frozenset(
     (
-        *("Ministry", "Ministère", "Ministerio", "Ministério", "Department", "Government", "Parliament", "Secretariat"),
+        *("Ministry", "Ministère", "Ministerio", "Ministério", "Department", "Government", "Secretariat"),
         *("National", "Nationale", "Nacional", "Central", "Royal", "Regulatory", "Service", "Customs"),
-        *("Authority", "Autoridade", "Autoridad", "Agency", "Commission", "Directorate", "Council", "Office", "Bureau"),
+        *("Authority", "Autoridade", "Autoridad", "Agency", "Commission", "Directorate", "Office", "Bureau"),
         *("Police", "Policía", "Gendarmerie", "Court", "Judiciary", "Prosecutor", "Fiscalía"),
     )
 )

@@ -162,11 +162,11 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
 
 
 def _kept(by_role: dict[str, _Quotes]) -> list[str]:
-    """The most telling role of an actor, and both of the first two if both are said. Who only does
+    """The most telling role of an actor, and both if it pays and delivers. Who only does
     something, and of whom nothing else is said, delivers.
     """
     best = min(by_role, key=ACTING.index)
-    kept = {best, *(by_role.keys() & set(ROLES[:2]))}
+    kept = {best} if best == "extending" else {best, *(by_role.keys() & {"funder", "implementer"})}
     if best == "funder" and by_role.get("acts", {}).keys() - by_role["funder"].keys():
         kept.add("acts")
     return sorted(kept)

@@ -61,7 +61,7 @@ def _list(one: str, more: str = "") -> str:
     end of a sentence or bracket a list may do without it.
     """
     more = more or one
-    return rf"{one}(?:(?:, {more}){{0,14}}{_AND}{more}(?:{_AND}{more})?{_NO_VERB}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
+    return rf"{one}(?:(?:, (?:by )?{more}){{0,14}}{_AND}{more}(?:{_AND}{more})?{_NO_VERB}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
 
 
 #: What stands between braces in a phrase.
@@ -78,7 +78,7 @@ _PARTS = {
     "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
-ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
+ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspecified")
 #: What phrases tell of actors, the most telling first: their roles; that they do something (acts);
 #: that others work with them (counterpart).
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")

@@ -231,7 +231,7 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[
         if (
             not match.start()
             and _only_begins(match[0])
-            and (match[0].endswith("ly") or not _ACTS.match(words, match.end()))
+            and (match[0].endswith(("ly", "s")) or not _ACTS.match(words, match.end()))
         ):
             continue  # the first word of a sentence, as most of them are
         for start, end in _parts(words, *match.span(), spans):

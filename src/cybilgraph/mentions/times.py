@@ -96,7 +96,7 @@ def _is_of_the_year(before: str, after: str) -> bool:
 
 def _acts(sentence: Sentence) -> bool:
     """True where the sentence tells what the project did, and not the history before it."""
-    return any(phrase.says in (*ROLES[:2], "acts") for phrase, _ in roles(sentence))
+    return any(phrase.says in ("funder", "implementer", "acts") for phrase, _ in roles(sentence))
 
 
 def _note(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:

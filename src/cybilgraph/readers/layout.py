@@ -193,6 +193,6 @@ def _labelled(label: str) -> Field | None:
 def _meant(label: str) -> Field | None:
     """The field of a label that is in no list, by what its words tell."""
     folded = label.casefold()
-    if folded.count(" ") > 4 or _SENTENCE.search(folded):
+    if folded.replace(" / ", "/").count(" ") > 3 or _SENTENCE.search(folded):
         return None
     return next((row for stem, row in STEMS if stem.search(folded)), None)

@@ -135,7 +135,9 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     for sentence in told:
         if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
             for name in sentence.names:
-                if _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith((" a ", " an ", "request of ", "request of the "), 0, name.at):
+                if _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(
+                    (" a ", " an ", "request of ", "request of the "), 0, name.at
+                ):
                     continue  # of the event, and not of the project; or one that is still to be
                 if (actor := name.of("actor")) and _is_helped_authority(name, helped):
                     yield sentence, name, actor

@@ -25,7 +25,9 @@ _IN_TITLE, _LISTED, _IN_PURPOSE = 0.95, 0.95, 0.7
 _PURPOSE = ("summary", "aim")
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
-_ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE)
+_ITEM = re.compile(
+    rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE
+)
 #: What is at home in the country that the project works with.
 _LANGUAGE = re.compile(r"\bin \Z")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cybilgraph.dates import Period, find_periods, read_duration
 from cybilgraph.mentions.actors import roles
-from cybilgraph.mentions.phrases import ROLES, says
+from cybilgraph.mentions.phrases import says
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.record import Date, Record, Text
 

@@ -61,7 +61,8 @@ def _list(one: str, more: str = "") -> str:
     end of a sentence or bracket a list may do without it.
     """
     more = more or one
-    return rf"{one}(?:(?:, (?:by )?{more}){{0,14}}{_AND}{more}(?:{_AND}{more})?{_NO_VERB}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
+    last = rf"{_AND}{more}(?:{_AND}{more})?{_NO_VERB}"
+    return rf"{one}(?:(?:, (?:by )?{more}){{0,14}}{last}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
 
 
 #: What stands between braces in a phrase.

@@ -13,10 +13,11 @@ the next build is given as ``earlier``.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from sys import intern
+from typing import TypeVar
 
 from cybilgraph.findings import Finding, Severity
 from cybilgraph.record import KEY, Record
@@ -148,21 +149,23 @@ class Identities:
         )
 
     def _suspected(self) -> Iterator[Finding]:
-        blocks: dict[tuple[object, ...], list[str]] = defaultdict(list)
-        newest = {key: self._captures[members[-1]] for key, members in self.projects.items()}
-        often = Counter(word for capture in newest.values() for word in _words(capture.title))
-        for key, capture in newest.items():
+        blocks: dict[Hashable, list[str]] = defaultdict(list)
+        captures = [self._captures[members[-1]] for members in self.projects.values()]
+        often = _shared(word for capture in captures for word in _words(capture.title))
+        there = _shared(place for capture in captures for place in _when_and_where(capture))
+        for key, capture in zip(self.projects, captures, strict=True):
             # Titles that are nearly the same share one at least of their rarest words.
-            for word in sorted(_words(capture.title), key=lambda word: (often[word], word))[:_RAREST]:
-                blocks[word,].append(key)
-            start, end, countries, _ = capture.facts
-            for country in countries:
-                blocks[start, end, country].append(key)
+            shared = (word for word in _words(capture.title) if word in often)
+            for word in sorted(shared, key=lambda word: (often[word], word))[:_RAREST]:
+                blocks[word].append(key)
+            for place in _when_and_where(capture):
+                if place in there:
+                    blocks[place].append(key)
         told: set[tuple[str, str]] = set()
         for keys in blocks.values():
             for one, other in combinations(keys[:_COMPARED], 2):
                 pair = (min(one, other), max(one, other))
-                first, second = newest[pair[0]], newest[pair[1]]
+                first, second = (self._captures[self.projects[key][-1]] for key in pair)
                 if one != other and pair not in told and (why := _alike(first, second)):
                     told.add(pair)
                     yield Finding(
@@ -259,6 +262,27 @@ def _alike(one: Capture, other: Capture) -> str:
     if same_time and one.facts[0] and shared:
         return "their titles are alike, and they share dates, country and actor"
     return ""
+
+
+def _when_and_where(capture: Capture) -> list[tuple[str, str, str]]:
+    start, end, countries, _ = capture.facts
+    return [(start, end, country) for country in countries]
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def _shared(keys: Iterable[_Key]) -> Counter[_Key]:
+    """How often each key stands there, of those that stand there twice at least: most stand but
+    once, and are kept no longer than the count takes.
+    """
+    once: set[int] = set()
+    again: Counter[_Key] = Counter()
+    for key in keys:
+        if hash(key) in once:
+            again[key] += 1
+        once.add(hash(key))
+    return again
 
 
 def _words(title: str) -> set[str]:

@@ -39,8 +39,8 @@ _FORMS = tuple(
         rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}",  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
         # A part of a year that is no month leaves the year: "early 2018", "Q2 2018", "spring of 2018".
-        rf"(?:(?:early|mid|late|the (?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
-        rf"|Q[1-4]|(?:the )?(?:first|second) half of)[ -])?{_YEAR}",
+        rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
+        rf"|Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)[ -])?{_YEAR}",
     )
 )
 #: A day and a month with no year, or a month alone: a date for the eye, but no point in time.

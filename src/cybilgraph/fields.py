@@ -102,6 +102,8 @@ FIELDS = (
         (
             "duration of the project",
             "project duration",
+            "start and end date",
+            "start and end dates",
             "period",
             "project period",
             "date",

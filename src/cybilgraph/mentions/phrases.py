@@ -49,7 +49,7 @@ _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
 _PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
-    r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and by (?:the )?"
+    r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from) (?:the )?"
     rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
 #: "Run by A, and B bore the cost": B begins a clause of its own.
@@ -84,6 +84,8 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 #: that others work with them (counterpart).
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
 RELATIONS = ("part_of", "follows", "related")
+#: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
+_SAYS = (*ACTING, "place", "elsewhere", "compare", "aside", *RELATIONS)
 
 
 #: Which marks a part may begin with.
@@ -114,6 +116,8 @@ _MONEY = re.compile(
     r"|sponsored|millions?|usd|eur|euros?|dollars|gbp|aud|prize money)\b|[$€£]"
 )
 _CLAUSE = re.compile(r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b)")
+#: What stands in front of a place that says only where somebody is.
+_BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
 #: A main clause begins no later.
@@ -173,9 +177,21 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
         text = text.replace(f"{{{name}}}", pattern)
     first, found, rest = text.partition("(?P<found>")
     text = first + found + rest.replace("(?P<found>", "(?:")  # what a phrase tells of stands first
-    before = re.compile(row["before"]) if row["before"] else None
+    if row["says"] not in _SAYS:
+        raise ReferenceDataError(
+            f"phrases.csv: {row['says']!r} is nothing that a phrase says", f"It is one of {_SAYS}."
+        )
+    try:
+        compiled, before = re.compile(text), re.compile(row["before"]) if row["before"] else None
+        confidence = float(row["confidence"])
+    except (re.error, ValueError, TypeError) as error:
+        raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} cannot be read: {error}") from error
+    if not 0 < confidence <= 1:
+        raise ReferenceDataError(
+            f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}, and not one to 1"
+        )
     leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], float(row["confidence"]), re.compile(text), before, leads, marks, words)
+    return Phrase(number, row["says"], confidence, compiled, before, leads, marks, words)
 
 
 def _first_words(pattern: str) -> Iterator[str]:
@@ -268,8 +284,8 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
-    if phrase.says in ACTING and marked[start] == PLACE and marked.endswith(" from ", 0, start):
-        return None  # "◎ from ◇, partner of the project"
+    if phrase.says in ACTING and marked[start] == PLACE and marked.endswith(_BESIDE, 0, start):
+        return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None

@@ -49,6 +49,7 @@ _FIRM = re.compile(
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
+_ITS_OFFICE = re.compile(r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?")
 #: "CERT Tonga": of the country whose name follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
 #: What follows a name that begins a sentence, and not any word that does.
@@ -237,6 +238,10 @@ def _with_unknown(words: str, spans: list[_Span], names: Reference, short: dict[
         for start, end in _parts(words, *match.span(), spans):
             inside = [span for span in spans if span.start < end and start < span.end]
             if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
+                continue
+            first = inside[0] if len(inside) == 1 and inside[0].start == start else None
+            if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
+                first.end = end  # "UNODC Regional Office"
                 continue
             if any(span.start <= start and end <= span.end for span in inside):
                 continue

@@ -35,6 +35,11 @@ _ENDS = re.compile(
 )
 _UNTIL = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
 _UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
+#: "From 3 to 5 May 2019 a workshop took place": of the workshop.
+_EVENT = re.compile(
+    r",? (?:an? |the |its )?(?:[\w-]+ ){0,2}"
+    r"(?:workshop|meeting|conference|seminar|event|hackathon|visit|ceremony|webinar)\b"
+)
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
 #: "The agency, created in 2015": of something else.
 _OF_ANOTHER = re.compile(
@@ -76,6 +81,8 @@ def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
         _note(found, sentence, _LED, end=period.end)
     elif period.end is not None and _UNTIL_FOLLOWS.match(after):
         _note(found, sentence, _LED, start=period.start)
+    elif _EVENT.match(after):
+        return
     elif period.end is not None:
         if not found.keys() & _BOTH and _LEADS.search(before):
             alone = len(text) - (period.stop - period.at) < 4

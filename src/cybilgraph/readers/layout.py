@@ -27,6 +27,11 @@ RIGHTS = "The Cybil project repository is being continuously updated"
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
 #: "6. Funded by:": a questionnaire numbers its labels.
 _NUMBERED = re.compile(r"[0-9]{1,2}[.)] (?=[^:?]{2,40}[:?]\Z)")
+#: "Which organisation funds the project?"
+_OF_PROJECT = re.compile(
+    r" (?:of |in )?(?:the|this|your) project\b|^which (?=\w+ (?:fund|implement|benefit|pay|support))"
+)
+_NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 #: No label is longer.
 _LABEL_MOST = 45
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
@@ -49,7 +54,7 @@ _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 def read_page(lines: list[Text], values: Sections) -> Record:
     """The record of a page's lines (none of them blank, each with its place)."""
-    lines, rights = _cut_rights(list(unwrapped(lines, _goes_on)))
+    lines, rights = _cut_rights([part for line in unwrapped(lines, _goes_on) for part in _labelled_apart(line)])
     for section in _sections(lines):
         values.take(section)
     if rights:
@@ -59,6 +64,17 @@ def read_page(lines: list[Text], values: Sections) -> Record:
             assert line.place
             values.take(Section(BY_NAME["code"], "", line.place, [line.part(*own.span("code"))]))
     return values.record()
+
+
+def _labelled_apart(line: Text) -> Iterator[Text]:
+    """Of a line "Funded by: A. Implemented by: B." each label with its value."""
+    start = 0
+    if _labelled(line.text.partition(":")[0]):
+        for match in _NEXT_LABEL.finditer(line.text):
+            if _labelled(match["label"]):
+                yield line.part(start, match.start() + 1)
+                start = match.start("label")
+    yield line.part(start) if start else line
 
 
 def _goes_on(line: Text, following: Text) -> bool:
@@ -172,9 +188,7 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     if (numbered := _NUMBERED.match(line.text)) and (opened := _open(line.part(numbered.end()), guess)):
         return opened
     label = line.text.rstrip(": ?")
-    row = BY_LABEL.get(label.casefold().replace("(s)", "s")) or (
-        _meant(label) if guess and line.text.endswith(":") else None
-    )
+    row = _labelled(label) or (_meant(label) if guess and line.text.endswith((":", "?")) else None)
     if row and not BULLET.match(line.text):
         return Section(row, label, line.place)
     match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
@@ -183,16 +197,19 @@ def _open(line: Text, guess: bool = True) -> Section | None:
         row = _meant(match["label"])
     if match is None or row is None or row.kind is Kind.LAYOUT:
         return None
+    if line.text.startswith("//", match.start("value")):
+        return None  # "Read more https://example.org"
     return Section(row, match["label"], line.place, [line.part(match.start("value"))])
 
 
 def _labelled(label: str) -> Field | None:
-    return BY_LABEL.get(label.casefold().replace("(s)", "s"))
+    folded = label.casefold().replace("(s)", "s")
+    return BY_LABEL.get(folded) or BY_LABEL.get(_OF_PROJECT.sub("", folded))
 
 
 def _meant(label: str) -> Field | None:
     """The field of a label that is in no list, by what its words tell."""
-    folded = label.casefold()
+    folded = _OF_PROJECT.sub("", label.casefold())
     if folded.replace(" / ", "/").count(" ") > 3 or _SENTENCE.search(folded):
         return None
     return next((row for stem, row in STEMS if stem.search(folded)), None)

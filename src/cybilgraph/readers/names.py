@@ -13,8 +13,10 @@ from cybilgraph.reference import Entry, reference
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
-_GOES_ON = re.compile(r"(?: \([^()]{1,40}\))?(?: of the |, )")
+_GOES_ON = re.compile(r"(?: \([^()]{1,40}\))? of the ")
 _OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
+#: "DAI, LLC"; "the Centre, operated by the Agency".
+_NO_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -39,16 +41,22 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
             yield item
             continue
         for part in parts(item, r" ?; ?| / "):
+            if known(part.text, kinds):
+                yield part
+                continue
             names = list(parts(part, r" ?, (?:and )?| and | & "))
-            several = len(names) > 1 and (
-                all(known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names))
-            )
-            yield from names if several and not known(part.text, kinds) else [part]
+            if all(known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names)):
+                yield from names
+                continue
+            # One name that nobody knows does not spoil the others.
+            names = list(parts(part, r" ?, (?:and )?"))
+            least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
+            yield from names if sum(known(name.text, kinds) for name in names) >= least else [part]
 
 
 def _are_bodies(whole: str, names: list[Text]) -> bool:
     """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
-    if of_many_words(whole):
+    if of_many_words(whole) or any(_NO_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
         return True  # "Free Press Unlimited and SMEX"
@@ -79,7 +87,7 @@ def find(kind: str, name: str) -> Entry | None:
             return entry
         if country := names.find("country", bare):
             return names.government(country)
-        # "C-PROC of the Council of Europe, Bucharest", "U.S. Department of State"
+        # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
         for mention in names.mentions(name):
             after = mention.start == 0 and _GOES_ON.match(name, mention.end)
             if (actor := mention.of("actor")) and (

@@ -95,6 +95,8 @@ class Sections:
         self._line = line
         self._findings = findings
         self._values: dict[str, Any] = {}
+        #: Dates that the range under another label tells.
+        self._implied: dict[str, Date] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
         self._blank: list[LeftBlank] = []
         self._room = MAX_BYTES
@@ -153,7 +155,7 @@ class Sections:
 
     def record(self) -> Record:
         """The finished record."""
-        values = self._values
+        values = self._implied | self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
         if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
@@ -191,7 +193,8 @@ class Sections:
     def _head(self, section: Section) -> None:
         """Title first; then whatever an older page prints without a heading."""
         title, *rest = section.lines
-        self._values.setdefault("title", title)
+        if self._values.setdefault("title", title) is not title:
+            rest = section.lines  # the title has a label
         body: list[Text] = []
         for line in rest:
             if dates := read_range(line):
@@ -240,8 +243,10 @@ class Sections:
             self._duration(printed)
         elif date := read_date(printed):
             self._values.setdefault(name, date)
-        elif dates := read_range(printed):
-            self._set_dates(dates)
+        elif dates := read_range(printed):  # "From: FY21/22" tells the end too, unless another does
+            own, other = dates if name == "start" else dates[::-1]
+            self._values.setdefault(name, own)
+            self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
             self.find(
@@ -261,10 +266,12 @@ class Sections:
             self._set_dates(dates)
         elif (period := next(periods, None)) and period.end:
             self._set_dates((period.start, period.end))
+            dates = (period.start, period.end)
         length = read_duration(printed)
         for part in re.finditer(r"[^(),;]+", printed.text):
             length = length or read_duration(printed.part(*part.span()))
-        self._values.setdefault("duration", Date(length.value if length else "", printed))
+        if length or not dates:
+            self._values.setdefault("duration", Date(length.value if length else "", printed))
 
     def _prose(self, section: Section) -> None:
         self._extend(section.row.name, section.lines)

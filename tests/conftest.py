@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cybilgraph import pipeline
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.release import Release
+
+# A busy machine is slow, and no test is about time.
+settings.register_profile("without-deadline", deadline=None)
+settings.load_profile("without-deadline")
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "data" / "records"

@@ -171,7 +171,7 @@ def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(READERS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject) -> None:
     good = GOOD()[suffix]

@@ -220,3 +220,23 @@ def test_names_that_are_nearly_right_are_taken_and_told_of(text: str, key: str) 
 def test_abbreviations_that_a_page_introduces_are_known_from_there_on() -> None:
     record = about("A project", "It is funded by the Foo Trust (FT).", "FT delivers the courses.")
     assert roles(record) == {("foo-trust", "funder"), ("foo-trust", "implementer")}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        # An authority of the country is helped, beside others who deliver; alone, it delivers.
+        ("UNODC runs courses. The Kenya Data Authority runs a portal.", {("unodc", "implementer"), ("kenya-data-authority", "beneficiary")}),
+        ("The Kenya Data Authority runs courses.", {("kenya-data-authority", "implementer")}),
+        ("ITU worked with the Kenya Data Authority.", {("itu", "implementer"), ("kenya-data-authority", "beneficiary")}),
+        # The one actor of a clause about money gives it.
+        ("All the expenses of the travellers are a matter for the World Bank.", {("world-bank", "funder")}),
+        ("GFCE administers the grants.", {("gfce", "extending")}),
+        ("The European Union Delegation to Nigeria funded the conference.", {("eu", "funder")}),
+        ("UNODC Regional Office delivers courses.", {("unodc", "implementer")}),
+        ("PaCSON members benefit.", set()),
+        ("The Commonwealth Secretariat provided training with money from the World Bank.", {("commonwealth-secretariat", "implementer"), ("world-bank", "funder")}),
+    ],
+)  # fmt: skip
+def test_what_is_concluded(sentence: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("Courses in Kenya", sentence)) == expected

@@ -29,6 +29,18 @@ def is_body(word: str) -> bool:
     return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
 
 
+#: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
+_FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
+
+
+def without_form(name: str) -> str:
+    """The name of a firm without its legal form, and without such words as Group."""
+    words = name.split()
+    while len(words) > 1 and words[-1].strip(".,") in _FORMS:
+        words.pop()
+    return " ".join(words).rstrip(",")
+
+
 def has_body(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
     return any(map(is_body, name.split())) or name.endswith("Response Team")

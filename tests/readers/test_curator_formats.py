@@ -291,7 +291,7 @@ def test_a_file_that_is_cut_gives_whole_records_or_an_error(form: str, tmp_path:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".yaml", ".tsv", ".jsonl"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     content=st.binary(max_size=400)
     | st.text(alphabet='title,code;"\n\t{}[]:&*-ab \\u00e9', max_size=120).map(str.encode)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
@@ -497,7 +497,6 @@ _SOUP = st.lists(
 ).map("".join)
 
 
-@settings(deadline=3000)
 @given(st.one_of(st.binary(max_size=400), _SOUP.map(lambda text: text.encode(errors="replace"))))
 def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
     try:

@@ -302,3 +302,66 @@ def test_every_record_of_the_data_is_read() -> None:
     assert len(inputs) == 15
     assert [found.name for found in inputs] == sorted(found.name for found in inputs)
     assert all(len(list(read_input(found))) == 1 for found in inputs)
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Microsoft, World Bank, ITU", ["itu", "microsoft", "world-bank"]),
+        ("EU (80%), Council of Europe (20%)", ["coe", "eu"]),
+        ("European Commission (DG INTPA), Germany and France", None),
+        ("DAI Global, LLC", ["dai"]),
+        ("Foreign, Commonwealth and Development Office", ["fcdo"]),
+        ("U.S. Department of State", ["us-department-of-state"]),
+        ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
+        ("New Zeland", ["government-of-new-zealand"]),
+    ],
+)
+def test_lists_of_actors(line: str, keys: list[str] | None) -> None:
+    found = sorted(link.actor.key for link in read(f"A page\n\nFunders\n\n{line}\n").participations)
+    assert found == (keys or ["european-commission", "government-of-france", "government-of-germany"])
+
+
+def test_one_unknown_name_does_not_spoil_a_list_of_countries() -> None:
+    record = read("A page\n\nCountries\n\nChad, Wakanda, Niger\n")
+    assert sorted(scope.concept.key for scope in record.scopes) == ["NE", "TD", "wakanda"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "dates"),
+    [
+        ("From: FY21/22\nTo: Mar 2024", ("2021", "2024-03")),
+        ("From: FY21/22", ("2021", "2022")),
+        ("To: 2020-2021\nFrom: 2018", ("2018", "2021")),
+        ("Status: ongoing until 31 August 2025", (None, "2025-08-31")),
+        ("Start and end date:\nMay 2020 - June 2021", ("2020-05", "2021-06")),
+    ],
+)
+def test_a_label_tells_its_own_date(lines: str, dates: tuple[str | None, str | None]) -> None:
+    record = read("A page\n\n" + lines.replace("\n", "\n\n") + "\n\nSummary\n\nIt helps Fiji.\n")
+    assert (record.start and record.start.value, record.end and record.end.value) == dates
+    assert record.duration is None
+
+
+def test_what_follows_a_labelled_title_is_kept() -> None:
+    record = read("Title: A page\n\nFunded by the World Bank.\n\nIt helps Niger.\n")
+    assert record.title
+    assert record.title.text == "A page"
+    assert [part.text for part in record.description] == ["Funded by the World Bank.", "It helps Niger."]
+
+
+def test_labels_on_one_line() -> None:
+    record = read("A page\n\nFunded by: World Bank. Implemented by: ITU.\n")
+    found = {(link.actor.key, link.role) for link in record.participations}
+    assert found == {("itu", "implementer"), ("world-bank", "funder")}
+
+
+@pytest.mark.parametrize("label", ["Who implements the project?", "6. Implemented by:", "Implementing agency:"])
+def test_questions_and_numbers_are_labels(label: str) -> None:
+    record = read(f"A page\n\nStatus: Finished\n\n{label}\n\nITU\n")
+    assert [(link.actor.key, link.role) for link in record.participations] == [("itu", "implementer")]
+
+
+def test_a_link_is_no_label() -> None:
+    record = read("A page\n\nOther website links\n\nRead more https://example.org/a\n")
+    assert [link.url for link in record.links] == ["https://example.org/a"]

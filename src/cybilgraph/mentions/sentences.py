@@ -376,10 +376,7 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[_Span], n
 
 def _actor(name: str, names: Reference) -> Entry:
     """The actor of this name; made up where no list has it."""
-    parts = name.split()
-    while len(parts) > 1 and parts[-1].strip(".,") in _FORMS:
-        parts.pop()
-    bare = " ".join(parts).rstrip(",")
+    bare = organisations.without_form(name)
     return names.find("actor", name) or names.find("actor", bare) or Entry("actor", slug(name), name, (), {})
 
 

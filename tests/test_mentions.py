@@ -7,8 +7,8 @@ import csv
 import pytest
 
 from cybilgraph.mentions import derive
+from cybilgraph.mentions.marks import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.mentions.phrases import RELATIONS, phrases
-from cybilgraph.mentions.sentences import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Basis, Record
 from cybilgraph.resources import REFERENCE

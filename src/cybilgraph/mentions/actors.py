@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding, Severity
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
-from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, PLACE, Name, Sentence
+from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference

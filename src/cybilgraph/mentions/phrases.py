@@ -21,7 +21,8 @@ from functools import cache, lru_cache
 from ahocorasick_rs import AhoCorasick
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.sentences import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT, Name, Sentence
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
+from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
 
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from cybilgraph.mentions.actors import roles
+from cybilgraph.mentions.marks import DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.mentions.phrases import said, says, spans
-from cybilgraph.mentions.sentences import DEMONYM, NAME, PLACE, PLACES, Name, Sentence
+from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 

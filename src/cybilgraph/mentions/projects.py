@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cybilgraph.mentions.marks import PROJECT
 from cybilgraph.mentions.phrases import RELATIONS, said
-from cybilgraph.mentions.sentences import PROJECT, Sentence
+from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.record import Basis, Evidence, Named, Record, Relation, Text
 
 

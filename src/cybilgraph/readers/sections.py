@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding, Severity
+from cybilgraph.readers.contacts import is_address, is_person, read_contacts
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
 from cybilgraph.record import (
     Basis,
-    Contact,
     Date,
     LeftBlank,
     Named,
@@ -35,15 +35,6 @@ from cybilgraph.reference import SUGGESTED, reference, slug
 from cybilgraph.vocab import rule
 
 # Each part has a most: no line, however long and strange, may take long to look through.
-_EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
-_HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
-_PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
-#: What stands below a name and is none: a post, a telephone number.
-_NOTE = re.compile(
-    r"(?:.*\b(?:manager|officer|director|head of|coordinator|co-ordinator|adviser|advisor|specialist|analyst|lead|phone"
-    r"|tel|mobile|fax)\b.*|[+(]?[\d ()/.-]{6,25})",
-    re.IGNORECASE,
-)
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
@@ -219,9 +210,9 @@ class Sections:
         """True for an address alone, and for a name where an older page prints its contact:
         below the code, before the text.
         """
-        if _HIDDEN_EMAIL.fullmatch(line.text) or ((email := _EMAIL.search(line.text)) and email[0] == line.text):
+        if is_address(line.text):
             return True
-        return "contacts" not in self._values and "code" in self._labels and bool(_PERSON.fullmatch(line.text))
+        return "contacts" not in self._values and "code" in self._labels and is_person(line.text)
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -366,30 +357,7 @@ class Sections:
             )
 
     def _contacts(self, section: Section) -> None:
-        """A name, an address, or both; an address belongs to the name before it."""
-        contacts: list[Contact] = self._values.setdefault("contacts", [])
-        for line in section.lines:
-            for part in re.split(r" ?; ?", line.text):
-                self._contact(_HIDDEN_EMAIL.sub("", part), line.place, contacts)
-
-    def _contact(self, text: str, place: Place | None, contacts: list[Contact]) -> None:
-        """One part of a line may hold several names and addresses: Ann ann@example.org, Ben ben@example.org."""
-        start = 0
-        for email in (*_EMAIL.finditer(text), None):
-            name = text[start : email.start() if email else None].strip(" ,>")
-            noted = name.startswith("(") and name.endswith(")")
-            name = re.sub(r"(?i)(?:^|[\s,(])(?:e-?mail|contact|name)s?(?: address)? ?:", " ", name)
-            name = " ".join(name.split()).strip(" ,;:<>()|/–-")
-            start = email.end() if email else len(text)
-            if not name and not email:
-                continue
-            last = contacts[-1] if contacts else None
-            address = email[0].rstrip(".") if email else ""
-            if last and (not name or noted or _NOTE.fullmatch(name)) and not (address and last.email):
-                note = ", ".join(part for part in (last.note, name) if part)
-                contacts[-1] = replace(last, email=last.email or address, note=note)
-            else:
-                contacts.append(Contact(name, address, "", place))
+        self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
 
     def _links(self, section: Section) -> None:
         """A link a line: its text, its address, or "Text <address>"."""

@@ -1,0 +1,34 @@
+"""The marks that stand for names, and the parts of a sentence that they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cybilgraph import organisations
+from cybilgraph.reference import Entry, Reference, slug
+
+#: An actor of the reference data, an organisation that they do not know, another capitalised name,
+#: a country, region or group, what is of a country ("Kenyan"), a project.
+ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
+MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
+PLACES = ("country", "region", "group")
+
+
+@dataclass(slots=True)
+class Span:
+    """A name in a sentence, from where to where, its mark, the thing, and where that is at home.
+    ``near`` is its spelling where that is only nearly right.
+    """
+
+    start: int
+    end: int
+    mark: str
+    entries: tuple[Entry, ...]
+    home: Entry | None = None
+    near: str = ""
+
+
+def actor_called(name: str, names: Reference) -> Entry:
+    """The actor of this name; made up where no list has it."""
+    bare = organisations.without_form(name)
+    return names.find("actor", name) or names.find("actor", bare) or Entry("actor", slug(name), name, (), {})

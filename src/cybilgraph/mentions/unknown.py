@@ -1,0 +1,203 @@
+"""Capitalised names in a sentence that no list knows: organisations by their words, and others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from cybilgraph import organisations
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES, Span, actor_called
+from cybilgraph.organisations import has_body, is_body, of_many_words
+from cybilgraph.reference import NEAR, Entry, Reference
+
+_ABBREVIATION = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?")
+_WORD = r"(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
+_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|für|der|van|against|&)"
+_LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
+#: "INCIBE of León": a name and its town.
+_OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
+_HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
+#: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
+_FIRM = re.compile(
+    r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider) \Z"
+)
+#: "The TSARKA association": an organisation, whatever its name is.
+_BODY_FOLLOWS = re.compile(
+    r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
+)
+#: "UNODC Regional Office": still UNODC.
+_ITS_OFFICE = re.compile(r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?")
+#: What follows a name that begins a sentence, and not any word that does.
+FIRST_ACTS = re.compile(
+    r",? and (?:the )?[A-Z]| will "
+    r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
+)
+_NAMES = re.compile(rf"{_WORD}(?:,? (?:{_LINK} ){{0,3}}{_WORD}){{0,11}}")
+_APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
+#: A long name that stands alone may be spelt a little worse: "Indonisia".
+_NEAR_LONG = 88
+
+
+def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span]) -> list[Span]:
+    """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
+    for match in _NAMES.finditer(words):
+        if (
+            not match.start()
+            and _only_begins(match[0])
+            and (match[0].endswith(("ly", "s")) or not FIRST_ACTS.match(words, match.end()))
+        ):
+            continue  # the first word of a sentence, as most of them are
+        for start, end in _parts(words, *match.span(), spans):
+            inside = [span for span in spans if span.start < end and start < span.end]
+            if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
+                continue
+            first = inside[0] if len(inside) == 1 and inside[0].start == start else None
+            if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
+                first.end = end
+                continue
+            if any(span.start <= start and end <= span.end for span in inside):
+                continue
+            if found := _found(words, start, end, inside, names, short):
+                spans = [*(span for span in spans if span not in inside), found]
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _found(
+    words: str, start: int, end: int, inside: list[Span], names: Reference, short: dict[str, Span]
+) -> Span | None:
+    """The span of a capitalised name, or None where it is none: an abbreviation that the record
+    has introduced, a known name that is spelt nearly so, an organisation, another name.
+    """
+    name = words[start:end]
+    if meant := short.get(name):
+        return Span(start, end, meant.mark, meant.entries, meant.home)
+    if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
+        return Span(start, end, ACTOR, (near,), near=name)
+    mark = _kind(name, "" if start else words[end:])
+    if mark != BODY and _FIRM.search(words, max(0, start - 20), start):
+        mark = BODY if inside else NAME
+    if mark == NAME and _BODY_FOLLOWS.match(words, end):
+        mark = BODY
+    if mark == NAME and (of := _OF_TOWN.search(name)):
+        name, end = name[: of.start()], start + of.start()
+    # "Port of Spain" is a town, and no place in Spain.
+    if mark == BODY or (mark == NAME and (not inside or name.startswith("Port of "))):
+        return _unknown(words, start, end, mark, inside, names)
+    return None
+
+
+def _only_begins(word: str) -> bool:
+    """True for a word that has its capital from the beginning of the sentence."""
+    return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
+
+
+def _is_less(span: Span, start: int, end: int) -> bool:
+    """True for a short name inside a longer one: "Oxford" in "Oxford Brookes University"."""
+    return start <= span.start and span.end <= end and (span.end - span.start) * 2 < end - start
+
+
+def _parts(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tuple[int, int]]:
+    """A run of capitalised words parted where each side is a name of its own, without the words
+    that only begin a sentence.
+    """
+    cuts = [start]
+    for match in _APART.finditer(words, start, end):
+        left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
+        if _are_apart(match[0], left, right) or any(
+            (known.mark == ACTOR and cuts[-1] <= known.start < end)
+            or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
+            for known in spans
+        ):
+            yield from _trimmed(words, cuts[-1], match.start())
+            cuts.append(match.end())
+    yield from _trimmed(words, cuts[-1], end)
+
+
+def _are_apart(between: str, left: str, right: str) -> bool:
+    """True where two names stand beside each other; not in "Ministry of Trade, Industry and
+    Commerce", nor in "Information and Communication Authority".
+    """
+    if between == " for the " and " " not in right:
+        return False  # "National School for the Judiciary"
+    joins = between.strip() in ("and", "&", "et", "y")
+    if not has_body(left):
+        return not (joins and has_body(right))
+    if joins and _ABBREVIATION.fullmatch(right):
+        return True  # "the Bank of Zambia and ZESCO"
+    if of_many_words(left):
+        return has_body(right) and is_body(right.split(" ", 1)[0])
+    return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
+
+
+def _begins_only(word: str) -> bool:
+    return word == "NGO" or word.strip(",") in organisations.words("no") or word.endswith("-based")
+
+
+def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
+        start += len(first) + 1
+        while start < end and _LINK_FIRST.match(words, start, end):
+            start += words[start:end].index(" ") + 1
+    while start < end and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
+        end = tail.start()
+    while end > start and words[end - 1] in ".,’'/":
+        end -= 1
+    if words[start:end].endswith(("'s", "’s")):
+        end -= 2
+    if end > start:
+        yield start, end
+
+
+def _kind(name: str, after: str) -> str:
+    """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
+    what follows a name that begins the sentence, where any word has a capital.
+    """
+    head = _HEAD.split(name, maxsplit=1)[0].split()
+    if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
+        return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
+    tokens = [token.strip(",") for token in name.split()]
+    if any(token in organisations.words(tells) for token in tokens for tells in ("thing", "no")):
+        return ""
+    if all(token in organisations.words("common") for token in tokens) or (
+        tokens[0] in organisations.words("common") and len(tokens) < 3
+    ):
+        return ""
+    if len(name) < 3 or any(map(str.isdigit, name)):
+        return ""
+    if after and len(tokens) == 1 and not name.isupper() and not FIRST_ACTS.match(after):
+        return ""
+    return NAME
+
+
+def _unknown(words: str, start: int, end: int, mark: str, inside: list[Span], names: Reference) -> Span:
+    """A name of no list, or of one that is spelt nearly so; a country at its end or before it is
+    where it is at home.
+    """
+    name = words[start:end]
+    home = next(
+        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _at_home(words, span, start, end)),
+        None,
+    )
+    if home and (found := names.find("actor", f"{name} of {home.name}")):
+        return Span(start, end, ACTOR, (found,), home)
+    if found := _near(name, mark, names):
+        kind = PLACE if found.kind in PLACES else ACTOR
+        return Span(start, end, kind, (found,), home, near=name)
+    return Span(start, end, mark, (actor_called(name, names),), home)
+
+
+def _at_home(words: str, span: Span, start: int, end: int) -> bool:
+    return span.start == start or (
+        span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
+    )
+
+
+@lru_cache(maxsize=5_000)
+def _near(name: str, mark: str, names: Reference) -> Entry | None:
+    if mark == BODY:
+        return names.near("actor", name) if len(name) > 12 else None
+    if len(name) < 6 or " " in name:
+        return None
+    found = names.near("country", name, NEAR if len(name) < 8 else _NEAR_LONG)
+    return found if found and found.name[0] == name[0] else None

@@ -1,0 +1,61 @@
+"""Names and e-mail addresses of contacts, as pages and cells print them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cybilgraph.record import Contact, Place, Text
+
+# Each part has a most: no line, however long and strange, may take long to look through.
+_EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
+_HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
+_PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
+#: What stands below a name and is none: a post, a telephone number.
+_NOTE = re.compile(
+    r"(?:.*\b(?:manager|officer|director|head of|coordinator|co-ordinator|adviser|advisor|specialist|analyst|lead|phone"
+    r"|tel|mobile|fax)\b.*|[+(]?[\d ()/.-]{6,25})",
+    re.IGNORECASE,
+)
+
+
+def is_address(line: str) -> bool:
+    """True for an e-mail address alone, also one that is hidden from harvesters."""
+    return bool(_HIDDEN_EMAIL.fullmatch(line)) or bool((email := _EMAIL.search(line)) and email[0] == line)
+
+
+def is_person(line: str) -> bool:
+    """True for what may be the name of a person."""
+    return bool(_PERSON.fullmatch(line))
+
+
+def read_contacts(lines: Iterable[Text], before: Iterable[Contact] = ()) -> list[Contact]:
+    """A name, an address, or both on each line, after those of earlier lines; an address belongs
+    to the name before it.
+    """
+    contacts = list(before)
+    for line in lines:
+        for part in re.split(r" ?; ?", line.text):
+            _read(_HIDDEN_EMAIL.sub("", part), line.place, contacts)
+    return contacts
+
+
+def _read(text: str, place: Place | None, contacts: list[Contact]) -> None:
+    """One part of a line may hold several names and addresses: Ann ann@example.org, Ben ben@example.org."""
+    start = 0
+    for email in (*_EMAIL.finditer(text), None):
+        name = text[start : email.start() if email else None].strip(" ,>")
+        noted = name.startswith("(") and name.endswith(")")
+        name = re.sub(r"(?i)(?:^|[\s,(])(?:e-?mail|contact|name)s?(?: address)? ?:", " ", name)
+        name = " ".join(name.split()).strip(" ,;:<>()|/–-")
+        start = email.end() if email else len(text)
+        if not name and not email:
+            continue
+        last = contacts[-1] if contacts else None
+        address = email[0].rstrip(".") if email else ""
+        if last and (not name or noted or _NOTE.fullmatch(name)) and not (address and last.email):
+            note = ", ".join(part for part in (last.note, name) if part)
+            contacts[-1] = replace(last, email=last.email or address, note=note)
+        else:
+            contacts.append(Contact(name, address, "", place))

@@ -365,3 +365,19 @@ def test_questions_and_numbers_are_labels(label: str) -> None:
 def test_a_link_is_no_label() -> None:
     record = read("A page\n\nOther website links\n\nRead more https://example.org/a\n")
     assert [link.url for link in record.links] == ["https://example.org/a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html>\n<html><p>x</p></html>", '<?xml version="1.0"?><iati-activities/>', "%PDF-1.7 x", "@prefix a: <b> ."]
+)  # fmt: skip
+def test_another_format_is_told_of(text: str) -> None:
+    with pytest.raises(SourceError, match="not the text of a page"):
+        read(text)
+
+
+def test_a_broken_sentence_is_no_title() -> None:
+    record = read(
+        "ed by the European Union and delivered by ITU in Kenya. It is implemented by ITU.\n\nOutcomes\n\nA law.\n"
+    )
+    assert record.title is None
+    assert derive(record).participations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cybilgraph.errors import SourceError
@@ -12,14 +13,28 @@ from cybilgraph.readers.sections import Sections
 from cybilgraph.readers.text import decode, lines_of
 from cybilgraph.record import Record
 
+_BEGINS = re.compile(
+    r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE
+)
+_OTHERS = {
+    **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "….html")),
+    **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "….xml")),
+    "@prefix": ("Turtle", "….ttl"),
+    "%pdf-": ("a PDF", "….txt after you have saved its text"),
+    "{\\rtf": ("RTF", "….txt after you have saved its text"),
+}
+
 
 def read_page_text(given: Input) -> Iterator[Record]:
     """The one record of a page's text.
 
-    Raises SourceError where the file is empty or is no text.
+    Raises SourceError where the file is empty, is no text, or is of another format by its first words.
     """
     findings: list[Finding] = []
-    lines = list(lines_of(decode(given, given.content, findings)))
+    text = decode(given, given.content, findings)
+    if other := _OTHERS.get((_BEGINS.match(text) or ("",))[0].strip().casefold()):
+        raise SourceError(f"{given.name}: this is {other[0]}, and not the text of a page", f"Name the file {other[1]}.")
+    lines = list(lines_of(text))
     if not lines:
         raise SourceError(f"{given.name}: the file is empty", "Save the page's text again.")
     yield read_page(lines, Sections(given, findings))

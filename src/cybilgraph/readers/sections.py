@@ -36,6 +36,7 @@ from cybilgraph.vocab import rule
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
+_CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?")
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
@@ -184,7 +185,9 @@ class Sections:
     def _head(self, section: Section) -> None:
         """Title first; then whatever an older page prints without a heading."""
         title, *rest = section.lines
-        if self._values.setdefault("title", title) is not title:
+        if _CUT.fullmatch(title.text):  # a capture that begins in the middle of a sentence has lost its title
+            rest = section.lines
+        elif self._values.setdefault("title", title) is not title:
             rest = section.lines  # the title has a label
         body: list[Text] = []
         for line in rest:

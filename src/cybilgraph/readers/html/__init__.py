@@ -49,6 +49,8 @@ def read_page_html(given: Input) -> Iterator[Record]:
     """
     findings: list[Finding] = []
     text = decoded(given, findings)
+    if "<iati-activit" in text[:2_000]:
+        raise SourceError(f"{given.name}: this is IATI XML, and not a page", "Name the file ….xml.")
     if not _TAG.search(text) and len(text) <= MAX_BYTES // 4:  # the text of a page, so named
         yield from read_page_text(given)
         return

@@ -69,7 +69,7 @@ def read_page(lines: list[Text], values: Sections) -> Record:
 def _labelled_apart(line: Text) -> Iterator[Text]:
     """Of a line "Funded by: A. Implemented by: B." each label with its value."""
     start = 0
-    if _labelled(line.text.partition(":")[0]):
+    if line.text.count(":") > 1 and _labelled(line.text.partition(":")[0]):
         for match in _NEXT_LABEL.finditer(line.text):
             if _labelled(match["label"]):
                 yield line.part(start, match.start() + 1)
@@ -204,7 +204,8 @@ def _open(line: Text, guess: bool = True) -> Section | None:
 
 def _labelled(label: str) -> Field | None:
     folded = label.casefold().replace("(s)", "s")
-    return BY_LABEL.get(folded) or BY_LABEL.get(_OF_PROJECT.sub("", folded))
+    found = BY_LABEL.get(folded)
+    return BY_LABEL.get(_OF_PROJECT.sub("", folded)) if found is None and "project" in folded else found
 
 
 def _meant(label: str) -> Field | None:

@@ -103,7 +103,7 @@ class Sections:
         if section.lines:
             if lines := self.kept(section.lines, section.place):
                 take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
-                take(self, replace(section, lines=lines))
+                take(self, Section(row, section.label, section.place, lines))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
@@ -287,7 +287,7 @@ class Sections:
             if not bulleted:
                 under = ""
             item = without_bullet(line)
-            self._extend(section.row.name, [replace(item, under=under or item.under)])
+            self._extend(section.row.name, [replace(item, under=under) if under else item])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):

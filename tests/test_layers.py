@@ -15,8 +15,8 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
     ("fields", "resources"),
-    ("record",),
-    ("reference", "dates", "organisations"),
+    ("record", "organisations"),
+    ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "templates", "validation", "engine"),
     ("assemble", "release"),

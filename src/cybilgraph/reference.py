@@ -21,6 +21,7 @@ from rapidfuzz import fuzz, process
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
+from cybilgraph.organisations import without_form
 from cybilgraph.resources import REFERENCE
 
 #: kind of thing → its file and the column that holds its key
@@ -125,8 +126,9 @@ class Reference:
         return self.entries[kind].get(key)
 
     def find(self, kind: str, name: str) -> Entry | None:
-        """The entry that is called so: by name, alias or key."""
-        return self._names[kind].get(fold(name))
+        """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
+        names = self._names[kind]
+        return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
 
     def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
         """The entry whose name is most like this one; None where none is so much alike."""

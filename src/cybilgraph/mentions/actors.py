@@ -24,6 +24,8 @@ _PURPOSE = ("summary", "description", "aim")
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
 _OF_MONEY = 0.75
+#: What stands before one that is still to be made, or that only asked; and behind the host of an event.
+_NOT_IT = (" a ", " an ", "request of ", "request of the ")
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
@@ -122,26 +124,28 @@ def _is_helped_authority(name: Name, helped: set[str]) -> bool:
 
 def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
     """The actor that a clause about money names, where it names one only, and one who may give."""
-    for sentence in told:
-        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
-            acting = [name for name in of_money(sentence) if name.mark == ACTOR and name.of("actor")]
-            if len(acting) == 1 and (actor := acting[0].of("actor")) and actor.row.get("country") not in helped:
-                yield sentence, acting[0], actor
+    for sentence in _of_purpose(told):
+        acting = [name for name in of_money(sentence) if name.mark == ACTOR and name.of("actor")]
+        if len(acting) == 1 and (actor := acting[0].of("actor")) and actor.row.get("country") not in helped:
+            yield sentence, acting[0], actor
 
 
 def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
     """Authorities of the countries that are helped, where the text tells of the project: they
     are helped, unless it gives them another role.
     """
+    for sentence in _of_purpose(told):
+        for name in sentence.names:
+            elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
+            if not elsewhere and (actor := name.of("actor")) and _is_helped_authority(name, helped):
+                yield sentence, name, actor
+
+
+def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:
+    """The sentences that tell of the project itself."""
     for sentence in told:
         if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
-            for name in sentence.names:
-                if _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(
-                    (" a ", " an ", "request of ", "request of the "), 0, name.at
-                ):
-                    continue  # of the event, and not of the project; or one that is still to be
-                if (actor := name.of("actor")) and _is_helped_authority(name, helped):
-                    yield sentence, name, actor
+            yield sentence
 
 
 def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cybilgraph import organisations
 from cybilgraph.reference import Entry, Reference, slug
 
 #: An actor of the reference data, an organisation that they do not know, another capitalised name,
@@ -30,5 +29,4 @@ class Span:
 
 def actor_called(name: str, names: Reference) -> Entry:
     """The actor of this name; made up where no list has it."""
-    bare = organisations.without_form(name)
-    return names.find("actor", name) or names.find("actor", bare) or Entry("actor", slug(name), name, (), {})
+    return names.find("actor", name) or Entry("actor", slug(name), name, (), {})

@@ -189,7 +189,7 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
         raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} cannot be read: {error}") from error
     if not 0 < confidence <= 1:
         raise ReferenceDataError(
-            f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}, and not one to 1"
+            f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
         )
     leads = row["phrase"].startswith("^")
     return Phrase(number, row["says"], confidence, compiled, before, leads, marks, words)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.organisations import has_body, of_many_words, without_form
+from cybilgraph.organisations import has_body, of_many_words
 from cybilgraph.record import Text
 from cybilgraph.reference import Entry, reference
 
@@ -82,8 +82,6 @@ def find(kind: str, name: str) -> Entry | None:
     if entry := names.find(kind, name) or names.find(kind, bare):
         return entry
     if kind == "actor":
-        if entry := names.find(kind, without_form(bare)):
-            return entry
         owner, _, owned = bare.replace("’", "'").partition("'s ")
         if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
             return entry

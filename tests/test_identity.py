@@ -31,18 +31,27 @@ def rules(*records: Record) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("one", "other", "rule"),
     [
-        (record("National Strategy for Belize", "G0001"), record("National Stratgy for Belize", "G0002")),
-        (record("Strategy for Belize, National", "G0001"), record("National Strategy for Belize", "G0002")),
+        (
+            record("National Strategy for Belize", "G0001"),
+            record("National Stratgy for Belize", "G0002"),
+            "duplicate-suspected",
+        ),
+        (
+            record("Strategy for Belize, National", "G0001"),
+            record("National Strategy for Belize", "G0002"),
+            "duplicate-suspected",
+        ),
         (
             record("Support to cyber strategy", "G0001", "2018-04", "BZ", "oas"),
             record("Support for the strategy on cyber", "G0002", "2018-04", "BZ", "oas"),
+            "overlap-suspected",
         ),
     ],
 )
-def test_likely_duplicates_are_reported_and_not_merged(one: Record, other: Record) -> None:
-    assert rules(one, other) == ["duplicate-suspected"]
+def test_likely_duplicates_are_reported_and_not_merged(one: Record, other: Record, rule: str) -> None:
+    assert rules(one, other) == [rule]
 
 
 @pytest.mark.parametrize(

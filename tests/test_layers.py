@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats"),
     ("fields", "resources"),
-    ("record", "organisations"),
+    ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "templates", "validation", "engine"),
@@ -35,7 +35,7 @@ HOMES = {
     "granian": {"web"},
     "openpyxl": {"readers", "templates"},
     "lxml": {"readers"},
-    "pyoxigraph": {"engine", "readers"},
+    "pyoxigraph": {"engine", "readers", "rules"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},
     "rdflib": {"", "validation", "web"},

@@ -25,6 +25,8 @@ PLANNED = {
     "follows": "ontology/follows.ttl",
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
+    **dict.fromkeys(("ReadingRule", "suggestion"), "../../shapes/reading.ttl"),
+    "asOf": "rules/good.ttl",
 }
 
 

@@ -37,13 +37,27 @@ class Severity(StrEnum):
 SEVERITIES = tuple(Severity)
 
 
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A mend that is certain: at this place, the words ``old`` become ``new``."""
+
+    line: int
+    column: int
+    old: str
+    new: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that a curator should know.
 
     ``rule`` is the IRI of the shape or reader rule that found it. ``line`` and ``column``
     count from 1 in ``file``; 0 means that no place is known. ``label`` is the field's label
-    as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them.
+    as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them,
+    and ``fix`` the mend where it is certain. ``focus``, ``path`` and ``value`` are the statement
+    that a shape found wrong (SHACL, section 3.6.2). ``values`` fill the gaps of the rule's words,
+    and ``advice`` names the rule whose suggestion was given, so that they can be said in another
+    language (rules.py). ``excerpt`` is the line of the source, where a report shows it.
     """
 
     severity: Severity
@@ -56,6 +70,13 @@ class Finding:
     column: int = 0
     text: str = ""
     suggestion: str = ""
+    focus: str = ""
+    path: str = ""
+    value: str = ""
+    excerpt: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+    advice: str = ""
+    fix: Fix | None = None
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str, str]:
@@ -66,8 +87,9 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """All findings of one run, with what was looked at."""
+    """All findings of one run, with what was looked at; ``as_of`` is the day that rules took for today."""
 
+    as_of: str = ""
     sources: int = 0
     records: int = 0
     unread: int = 0

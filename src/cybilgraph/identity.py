@@ -19,10 +19,10 @@ from itertools import combinations, pairwise
 from sys import intern
 from typing import TypeVar
 
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.record import KEY, Record
 from cybilgraph.reference import likeness, reference, slug
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 #: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the
 #: same dates, country and actor.
@@ -135,18 +135,8 @@ class Identities:
                     self.aliases.setdefault(key, present)
 
     def _second(self, older: Capture, newer: Capture) -> Finding:
-        shared = "code" if set(older.strong) & set(newer.strong) else "title"
-        return Finding(
-            severity=Severity.WARNING,
-            rule=rule("second-capture"),
-            message=f"{older.source} describes a project of the same {shared}: this record is the newer, and wins "
-            "field by field.",
-            file=newer.source,
-            record=newer.key,
-            line=newer.line,
-            suggestion="If they are two projects, give each its code. If the other is the newer, name the files in "
-            "order of time, or tell the day of the last change (updated).",
-        )
+        rule = "second-capture" if set(older.strong) & set(newer.strong) else "same-title"
+        return finding(rule, newer.source, {"other": older.source}, record=newer.key, line=newer.line)
 
     def _suspected(self) -> Iterator[Finding]:
         blocks: dict[Hashable, list[str]] = defaultdict(list)
@@ -166,17 +156,15 @@ class Identities:
             for one, other in combinations(keys[:_COMPARED], 2):
                 pair = (min(one, other), max(one, other))
                 first, second = (self._captures[self.projects[key][-1]] for key in pair)
-                if one != other and pair not in told and (why := _alike(first, second)):
+                if one != other and pair not in told and (rule := _alike(first, second)):
                     told.add(pair)
-                    yield Finding(
-                        severity=Severity.WARNING,
-                        rule=rule("duplicate-suspected"),
-                        message=f"{first.source} ({first.key}) may describe the same project: {why}.",
-                        file=second.source,
+                    yield finding(
+                        rule,
+                        second.source,
+                        {"other": first.source, "key": first.key},
                         record=second.key,
                         line=second.line,
                         text=second.title,
-                        suggestion="If they are one project, give both the same code; if not, nothing is to be done.",
                     )
 
 
@@ -249,7 +237,7 @@ def _capture(record: Record, number: int) -> Capture:
 
 
 def _alike(one: Capture, other: Capture) -> str:
-    """Why two captures may describe one project; empty where nothing says so. Titles that tell
+    """The rule by which two captures may describe one project; empty where none says so. Titles that tell
     of two places or of two phases are not alike, however few letters tell them apart.
     """
     likely = likeness(one.title, other.title)
@@ -257,10 +245,10 @@ def _alike(one: Capture, other: Capture) -> str:
         return ""
     same_time = one.facts[0] == other.facts[0] and one.facts[1] == other.facts[1]
     if likely >= _ALIKE and (same_time or not (one.facts[0] and other.facts[0])):
-        return "their titles are nearly the same"
+        return "duplicate-suspected"
     shared = all(set(one.facts[number]) & set(other.facts[number]) for number in (2, 3))
     if same_time and one.facts[0] and shared:
-        return "their titles are alike, and they share dates, country and actor"
+        return "overlap-suspected"
     return ""
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe, describe_reference, locate, project_iri
+from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Finding, Report, Severity
@@ -26,10 +27,10 @@ from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
+from cybilgraph.rules import finding, in_language
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Result, validate
 from cybilgraph.vocab import record as record_iri
-from cybilgraph.vocab import rule
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.
@@ -52,12 +53,13 @@ def read(*places: Place) -> Iterator[Record]:
             yield derive(record)
 
 
-def check(*places: Place, engine: str = "fast", progress: Progress | None = None) -> Report:
+def check(*places: Place, engine: str = "fast", as_of: date | None = None, progress: Progress | None = None) -> Report:
     """Read and validate; everything that is wrong or missing is in the report.
 
-    Raises SourceError only where a place does not exist.
+    ``as_of`` is the day by which an end lies in the future: today, unless given. Raises
+    SourceError only where a place does not exist.
     """
-    report, identities = Report(), Identities()
+    report, identities = Report(as_of=_day(as_of)), Identities()
     for record, _ in _validated(_records(places, report, progress), report, engine):
         identities.add(record)
     report.extend(identities.findings())
@@ -93,15 +95,17 @@ def build(
     places: Iterable[Place],
     into: Path,
     strict: bool = False,
+    as_of: date | None = None,
     progress: Progress | None = None,
 ) -> tuple[Release, Report]:
     """Make a release of the records at these places, and make it the current one.
 
-    A record that cannot be read, or that breaks a rule, is reported; the others go on. With
-    ``strict``, any violation stops the release. Raises SourceError where a place does not
-    exist, ReleaseError where the release cannot be made; the earlier release stays.
+    A record that cannot be read, or that breaks a rule as of a day (today, unless given), is
+    reported; the others go on. With ``strict``, any violation stops the release. Raises SourceError
+    where a place does not exist, ReleaseError where the release cannot be made; the earlier release
+    stays.
     """
-    report = Report()
+    report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
     with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
@@ -136,7 +140,7 @@ def _records(places: Iterable[Place], report: Report, progress: Progress | None)
             for record in read_input(given):
                 report.records += 1
                 derived = derive(record)
-                report.extend(replace(finding, record=record.key) for finding in derived.findings)
+                report.extend(replace(found, record=record.key) for found in derived.findings)
                 yield derived
         except SourceError as error:
             report.unread += 1
@@ -147,7 +151,7 @@ def _records(places: Iterable[Place], report: Report, progress: Progress | None)
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
     """Records with their triples; what breaks the shapes goes into the report."""
-    others = "\n".join(describe_reference(reference()))
+    others = "\n".join([*describe_reference(reference()), describe_day(report.as_of)])
     records = iter(records)
     while batch := list(islice(records, BATCH)):
         described = [(record, describe(record)) for record in batch]
@@ -164,31 +168,43 @@ def _validated(records: Iterable[Record], report: Report, engine: str = "fast") 
         yield from described
 
 
+def _day(given: date | None) -> str:
+    return (given or date.today()).isoformat()
+
+
 def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
     own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
     return (own.sub(rf"<\g<1>{by}", line) for line in lines)
 
 
 def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
+    found = Finding(
+        severity=Severity(result.severity),
+        rule=result.rule,
+        message=result.message,
+        file="data/reference",  # where the fault is of the reference data, and not of a record
+        focus=result.focus,
+        path=result.path,
+        value=result.value,
+        values=(("value", result.value),),
+    )
     own = next((iri for iri in _ancestors(result.focus) if iri in by_iri), None)
-    severity = Severity(result.severity)
-    if own is None:  # a fault of the reference data, not of a record
-        return Finding(
-            severity=severity, rule=result.rule, message=result.message, file="data/reference", text=result.focus
-        )
+    if own is None:
+        return in_language(replace(found, text=result.focus))
     record, again = by_iri[own]
     focus = own.removesuffix(again) + result.focus[len(own) :]
     located = locate(record, focus, result.path, result.value)
-    return Finding(
-        severity=severity,
-        rule=result.rule,
-        message=result.message,
-        file=record.source.name,
-        record=record.key,
-        label=located.label,
-        line=located.place.line if located.place else record.source.line,
-        column=located.place.column if located.place else 0,
-        text=located.text,
+    return in_language(
+        replace(
+            found,
+            focus=focus,
+            file=record.source.name,
+            record=record.key,
+            label=located.label,
+            line=located.place.line if located.place else record.source.line,
+            column=located.place.column if located.place else 0,
+            text=located.text,
+        )
     )
 
 
@@ -202,23 +218,18 @@ def _ancestors(iri: str) -> Iterator[str]:
 def _unreadable(given: Input, error: SourceError) -> Finding:
     where = _PLACED.match(error.what.removeprefix(given.name))
     assert where
-    return Finding(
-        severity=Severity.VIOLATION,
-        rule=rule("unreadable"),
-        message=where["message"],
-        file=given.name,
+    return finding(
+        "unreadable",
+        given.name,
+        {"reason": where["message"], "hint": error.hint},
         line=int(where["line"] or 0),
         column=int(where["column"] or 0),
-        suggestion=error.hint,
     )
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:
-    violations = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
-    lines = [
-        f"{finding.file}{f':{finding.line}' if finding.line else ''}: {finding.message}"
-        for finding in violations[:most]
-    ]
+    violations = [found for found in report.findings if found.severity is Severity.VIOLATION]
+    lines = [f"{found.file}{f':{found.line}' if found.line else ''}: {found.message}" for found in violations[:most]]
     if len(violations) > most:
         lines.append(f"… and {len(violations) - most} more: run cybilgraph check.")
     return "\n  ".join(lines)

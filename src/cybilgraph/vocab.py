@@ -47,6 +47,8 @@ CYB = Vocabulary(
         # of the nodes that say how we know a link
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
         *("nameAsPrinted", "basis", "evidence", "confidence", "line", "section"),
+        # of rules, and of a check
+        *("ReadingRule", "suggestion", "asOf"),
         # of a record, and of reference things
         *("leftBlank", "seat", "alpha3", "m49"),
     ),
@@ -78,7 +80,9 @@ SPDX = Vocabulary(
 )
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
 SCHEMA = Vocabulary("https://schema.org/", ("url",))
-SH = Vocabulary("http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info"))
+SH = Vocabulary(
+    "http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info", "name", "message", "severity", "sparql")
+)
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.
 PREFIXES: dict[str, str] = {

@@ -5,6 +5,15 @@ a statement to the place in the source that it comes from.
 from cybilgraph.describe.fields import field_of, is_stated
 from cybilgraph.describe.places import Located, locate
 from cybilgraph.describe.records import describe, project_iri
-from cybilgraph.describe.things import describe_reference
+from cybilgraph.describe.things import describe_day, describe_reference
 
-__all__ = ["Located", "describe", "describe_reference", "field_of", "is_stated", "locate", "project_iri"]
+__all__ = [
+    "Located",
+    "describe",
+    "describe_day",
+    "describe_reference",
+    "field_of",
+    "is_stated",
+    "locate",
+    "project_iri",
+]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
 from cybilgraph.reference import Entry, Reference
-from cybilgraph.vocab import CYB, FOAF, ORG, OWL, RDF, SKOS, scheme, thing
+from cybilgraph.vocab import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
 
 _SCHEMES = {
     "theme": "Themes and topics",
@@ -43,6 +43,11 @@ def describe_reference(reference: Reference) -> list[str]:
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
     return triples.lines()
+
+
+def describe_day(day: str) -> str:
+    """The triple that tells rules which day it is (cyb:asOf)."""
+    return f'<{BASE}id/check> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
 
 
 def _country(triples: Triples, iri: str, entry: Entry) -> None:

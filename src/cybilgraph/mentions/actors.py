@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
@@ -195,13 +195,11 @@ def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry 
 
 def _near_name(record: Record, sentence: Sentence, name: Name, actor: Entry) -> Finding:
     place = sentence.text.place
-    return Finding(
-        severity=Severity.INFO,
-        rule=rule("near-name"),
-        message=f"{name.near} was taken for {actor.name}.",
-        file=record.source.name,
+    return finding(
+        "near-name",
+        record.source.name,
+        {"printed": name.near, "name": actor.name},
         line=place.line if place else 0,
         column=place.column if place else 0,
         text=sentence.text.text,
-        suggestion=f"Write {actor.name}, or add this spelling to the aliases in data/reference.",
     )

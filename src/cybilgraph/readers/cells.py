@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, Field, Kind
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import lines_of
 from cybilgraph.record import Place, Record, Text
 from cybilgraph.reference import SUGGESTED, alike
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 #: Stands in a cell whose page prints the heading and nothing under it. An empty cell says
 #: nothing, since every row of a table has every column.
@@ -55,15 +55,14 @@ def unknown_name(given: Input, name: str, place: Place) -> Finding:
     """Says that no field has this name, and which may have been meant."""
     name = name if len(name) <= _NAME_MOST else f"{name[: _NAME_MOST - 1]}…"
     near = alike(name, [row.column for row in BY_NAME.values() if row.column], SUGGESTED)
-    return Finding(
-        severity=Severity.WARNING,
-        rule=rule("unknown-column"),
-        message=f"No field is called {name!r}: what stands there was added to the description.",
-        file=given.name,
+    return finding(
+        "unknown-column",
+        given.name,
+        {"name": name, "meant": near},
         label=name,
         line=place.line,
         column=place.column,
-        suggestion=f"Did you mean {near}?" if near else "See the columns: cybilgraph template csv",
+        advice="did-you-mean" if near else "",
     )
 
 

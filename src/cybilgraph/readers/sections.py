@@ -7,13 +7,13 @@ printed and the lines below it; ``Sections`` reads each by the kind of its field
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range
 from cybilgraph.fields import BY_NAME, Field, Kind
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.contacts import is_address, is_person, read_contacts
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
@@ -32,7 +32,7 @@ from cybilgraph.record import (
     WebLink,
 )
 from cybilgraph.reference import SUGGESTED, reference, slug
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
@@ -133,15 +133,12 @@ class Sections:
 
     def _tell_of_cut(self, place: Place) -> None:
         self._findings.append(
-            Finding(
-                severity=Severity.VIOLATION,
-                rule=rule("too-much"),
-                message=f"This project tells more than the {MAX_BYTES:,} characters of a record "
-                f"(each value counts {_WEIGHT} more): the rest was left out.",
-                file=self._given.name,
+            finding(
+                "too-much",
+                self._given.name,
+                {"most": f"{MAX_BYTES:,}", "weight": _WEIGHT},
                 line=place.line,
                 column=place.column,
-                suggestion="Shorten it, or divide it into several projects.",
             )
         )
 
@@ -243,14 +240,7 @@ class Sections:
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
-            self.find(
-                Severity.VIOLATION,
-                "date-form",
-                printed,
-                "This is no date that can be read.",
-                "Write month and year, for example Apr 2018.",
-                section.label,
-            )
+            self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
     def _duration(self, printed: Text) -> None:
@@ -317,14 +307,7 @@ class Sections:
                 yield item
                 continue
             self._extend("description", [item])
-            self.find(
-                Severity.INFO,
-                "not-a-name",
-                item,
-                f"This is no name under {section.label!r}; it was read as a sentence.",
-                "Give one name a line, or several with ; between them.",
-                section.label,
-            )
+            self.find("not-a-name", item, section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
@@ -350,14 +333,7 @@ class Sections:
         if value.text:
             self._values.setdefault(name, value)
         else:
-            self.find(
-                Severity.WARNING,
-                "record-value",
-                section.lines[0],
-                f"This is no value of {section.label!r}, and was left out.",
-                section.row.about,
-                section.label,
-            )
+            self.find("record-value", section.lines[0], section.label, {"label": section.label})
 
     def _contacts(self, section: Section) -> None:
         self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
@@ -384,21 +360,9 @@ class Sections:
         names = reference()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
-            self.find(
-                Severity.INFO,
-                "near-name",
-                printed,
-                f"This was taken for {entry.name}.",
-                f"Write {entry.name}, or add this spelling to the aliases in data/reference.",
-            )
+            self.find("near-name", printed, values={"printed": printed.text, "name": entry.name})
         if entry is None and kind != "actor" and (entry := names.near(kind, printed.text, SUGGESTED)):
-            self.find(
-                Severity.INFO,
-                "unknown-name",
-                printed,
-                f"No {kind} is called so.",
-                f"Did you mean {entry.name}?",
-            )
+            self.find("unknown-name", printed, values={"meant": entry.name}, advice="did-you-mean")
             entry = None
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
@@ -407,22 +371,21 @@ class Sections:
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
     def find(
-        self, severity: Severity, name: str, printed: Text, message: str, suggestion: str, label: str = ""
+        self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None, advice: str = ""
     ) -> None:
         """Tell of some words of the record. What is told takes of its room, too."""
         place = printed.place or Place(0, 0)
         for text in self.kept([printed.text], place):
             self._findings.append(
-                Finding(
-                    severity=severity,
-                    rule=rule(name),
-                    message=message,
-                    file=self._given.name,
+                finding(
+                    rule,
+                    self._given.name,
+                    values,
                     label=label,
                     line=place.line,
                     column=place.column,
                     text=text,
-                    suggestion=suggestion,
+                    advice=advice,
                 )
             )
 

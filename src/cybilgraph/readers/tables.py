@@ -27,12 +27,12 @@ from lxml.etree import LxmlError
 from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.text import clean, not_utf8
 from cybilgraph.record import Place, Record
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 #: A table of a hundred thousand projects is smaller.
 MAX_TABLE = 200_000_000
@@ -144,15 +144,12 @@ def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd:
         cells.pop()
     if len(cells) > len(header):
         odd.append(
-            Finding(
-                severity=Severity.WARNING,
-                rule=rule("long-row"),
-                message=f"The row has {len(cells)} cells, and the table {len(header)} columns: the rest was added "
-                "to the description.",
-                file=given.name,
+            finding(
+                "long-row",
+                given.name,
+                {"cells": len(cells), "columns": len(header)},
                 line=place.line,
                 column=len(header) + 1,
-                suggestion='Put a value that holds the separator between quotation marks: "one, two".',
             )
         )
     names = [*header, *("" for _ in cells[len(header) :])]
@@ -277,22 +274,11 @@ def _mended(
     rows = sum(len(_lenient(line, separator)) == width for line in below)
     if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
-        message, suggestion = "The file breaks off in the middle of this row.", "Save or send the file again."
+        rule = "broken-off"
     else:
         cells = _lenient(lines.give_back(), separator)
-        what = "This row, or a cell of it, is too long" if "more than" in str(error) or "larger" in str(error) else ""
-        what = what or "The quotation marks of this row do not fit"
-        message = f"{what} ({error}); it was read to the end of its line."
-        suggestion = 'Write a quotation mark inside a cell twice: "the ""new"" law".'
-    finding = Finding(
-        severity=Severity.VIOLATION,
-        rule=rule("quotation-marks"),
-        message=message,
-        file=given.name,
-        line=number,
-        suggestion=suggestion,
-    )
-    return cells, [finding]
+        rule = "long-cell" if "more than" in str(error) or "larger" in str(error) else "quotation-marks"
+    return cells, [finding(rule, given.name, {"reason": error}, line=number)]
 
 
 def _lenient(line: str, separator: str) -> list[str]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.record import Place, Text
-from cybilgraph.vocab import rule
+from cybilgraph.rules import finding
 
 _LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
@@ -44,14 +44,7 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
 
 def not_utf8(given: Input, line: int) -> Finding:
     """Says that a file was read as Windows' Western code page, and where it first showed."""
-    return Finding(
-        severity=Severity.WARNING,
-        rule=rule("encoding"),
-        message="The file is not UTF-8; it was read as Windows-1252.",
-        file=given.name,
-        line=line,
-        suggestion="Save the file as UTF-8, and check its accents and quotation marks.",
-    )
+    return finding("encoding", given.name, line=line)
 
 
 def lines_of(text: str) -> Iterator[Text]:

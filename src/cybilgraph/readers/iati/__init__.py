@@ -7,12 +7,12 @@ What has no field here (budgets, payments, locations, classifications) is passed
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
 from cybilgraph.fields import BY_NAME, Field, Kind
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, place
 from cybilgraph.readers.iati.xml import Element, elements
@@ -62,14 +62,7 @@ class _Activity:
         root = self._element.getparent()
         version = root.get("version", "").strip()
         if not version.startswith("2."):
-            self._find(
-                Severity.WARNING,
-                "iati-version",
-                root,
-                version[:40],
-                f"The file says that it is of version {version[:40] or 'unknown'}; it was read as version 2.03.",
-                "Check the dates and roles, or publish the file in version 2.03.",
-            )
+            self._find("iati-version", root, version[:40], {"version": version[:40] or "?"})
 
     def record(self) -> Record:
         """The finished record."""
@@ -127,14 +120,7 @@ class _Activity:
         role = codes.role(code)
         name = self._organisation(child)
         if role == codes.UNSPECIFIED:
-            self._find(
-                Severity.WARNING,
-                "role",
-                child,
-                name[0].text if name else "",
-                f"{code[:40] or 'Nothing'} is no role of the code list OrganisationRole.",
-                "Give 1 (funding), 2 (accountable), 3 (extending) or 4 (implementing).",
-            )
+            self._find("role", child, name[0].text if name else "", {"code": code[:40]})
         if name or role in BY_NAME:
             self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, name)
 
@@ -149,14 +135,7 @@ class _Activity:
         if theme := next((name for name in names if reference().find("theme", name.text)), None):
             self._take(BY_NAME["theme"], child, [theme])
         elif names:
-            self._find(
-                Severity.INFO,
-                "no-theme",
-                child,
-                names[0].text,
-                f"This {child.tag} names no theme of the Cybil Portal, and was passed over.",
-                "Use the name of a theme, or add this name to the aliases in data/reference/themes.csv.",
-            )
+            self._find("no-theme", child, names[0].text, {"tag": child.tag})
 
     def _contact(self, child: Element) -> None:
         texts = self._texts
@@ -227,8 +206,8 @@ class _Activity:
     def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
         self._sections.take(Section(row, label or child.tag, place(child), lines))
 
-    def _find(self, severity: Severity, name: str, child: Element, words: str, message: str, suggestion: str) -> None:
-        self._sections.find(severity, name, Text(words, place(child)), message, suggestion, child.tag)
+    def _find(self, rule: str, child: Element, words: str, values: Mapping[str, object]) -> None:
+        self._sections.find(rule, Text(words, place(child)), child.tag, values)
 
 
 #: Other elements are passed over, or are read together with their like.

@@ -150,7 +150,7 @@ def _identified(view: View, record: Record, project: str, nodes: list[str]) -> R
         return replace(record, code=Text(key))
     if record.code is None and not view.graph.values(project, CYB.slug):
         return replace(record, slug=Text(key))
-    view.find("other-key", f"This project is named by its code or slug, as {thing('project', record.key)}.", project)
+    view.find("other-key", project, {"iri": thing("project", record.key)})
     return record
 
 

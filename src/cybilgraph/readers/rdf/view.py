@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -12,13 +12,14 @@ from urllib.parse import unquote
 import pyoxigraph as ox
 
 from cybilgraph.fields import Field
-from cybilgraph.findings import Finding, Severity
+from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.record import Named, Place, Record, Text
 from cybilgraph.reference import Entry, reference
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, rule, short
+from cybilgraph.rules import finding
+from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 
 #: RDF has no lines.
 NOWHERE = Place(0, 0)
@@ -159,22 +160,18 @@ class View:
                 self.leave(predicate, value)
         left = sorted(self._left.items())
         for predicate, value in left[:_TOLD_MOST]:
-            self.find("not-read", "No field takes this; it was not read.", value, predicate)
+            self.find("not-read", value, predicate=predicate)
         if len(left) > _TOLD_MOST:
-            self.find("not-read", f"{len(left) - _TOLD_MOST:,} more predicates were not read.", "")
+            self.find("more-not-read", "", {"count": f"{len(left) - _TOLD_MOST:,}"})
         for name, count in sorted(self._looked_up.items()):
             if count > _NAMES_MOST:
-                self.find("too-many", f"Of {count:,} names in {name!r}, the first {_NAMES_MOST:,} were read.", "")
+                self.find("too-many", "", {"count": f"{count:,}", "name": name, "most": f"{_NAMES_MOST:,}"})
         return self.findings
 
-    def find(self, name: str, message: str, text: str, predicate: str = "") -> None:
+    def find(self, rule: str, text: str, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
         """Add a finding for information."""
         text = text if len(text) <= 200 else f"{text[:199]}…"
-        finding = Finding(severity=Severity.INFO, rule=rule(name), message=message, file=self._file, text=text)
-        if predicate:
-            suggestion = "Use the terms of the ontology (cyb:, dcterms:), if a field has this."
-            finding = replace(finding, label=short(predicate), suggestion=suggestion)
-        self.findings.append(finding)
+        self.findings.append(finding(rule, self._file, values, text=text, label=short(predicate) if predicate else ""))
 
 
 @cache

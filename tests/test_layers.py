@@ -18,7 +18,7 @@ FLOORS = (
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
-    ("describe", "templates", "validation", "engine"),
+    ("describe", "fixes", "mending", "templates", "validation", "engine"),
     ("assemble", "release"),
     ("pipeline",),
     ("web",),

@@ -7,6 +7,7 @@ validation. The command line, the web form and CI all call these.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -18,9 +19,11 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
-from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.findings import Finding, Fix, Report, Severity
+from cybilgraph.fixes import Mended, apply
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
+from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Record
@@ -59,11 +62,48 @@ def check(*places: Place, engine: str = "fast", as_of: date | None = None, progr
     ``as_of`` is the day by which an end lies in the future: today, unless given. Raises
     SourceError only where a place does not exist.
     """
+    return check_inputs(find_inputs(places), engine, as_of, progress)
+
+
+def check_inputs(
+    inputs: Iterable[Input], engine: str = "fast", as_of: date | None = None, progress: Progress | None = None
+) -> Report:
+    """Like ``check``, of inputs that are at hand."""
     report, identities = Report(as_of=_day(as_of)), Identities()
-    for record, _ in _validated(_records(places, report, progress), report, engine):
+    for record, _ in _validated(_records(inputs, report, progress), report, engine):
         identities.add(record)
     report.extend(identities.findings())
     return report.sort()
+
+
+def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
+    """The report, and each file that has fixes with them applied; nothing is written.
+
+    A file that would read worse when it is mended keeps its text, and its fixes are refused.
+    Raises SourceError where a place does not exist.
+    """
+    inputs = list(find_inputs(places))
+    report = check_inputs(inputs, engine, as_of)
+    fixes: dict[str, list[Fix]] = defaultdict(list)
+    for found in report.findings:
+        if found.fix:
+            fixes[found.file].append(found.fix)
+    mended = []
+    for given in inputs:
+        if given.path and (own := fixes.pop(given.name, None)):
+            change = apply(given.name, given.path.read_bytes(), own)
+            before, after = (
+                check_inputs([Input(given.name, given=content)], engine, as_of)
+                for content in (given.path.read_bytes(), change.content)
+            )
+            if after.records != before.records or _violations(after) > _violations(before):
+                change = replace(change, after=change.before, applied=(), refused=change.applied + change.refused)
+            mended.append((given.path, change))
+    return report, mended
+
+
+def _violations(report: Report) -> int:
+    return report.count(Severity.VIOLATION)
 
 
 def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
@@ -73,7 +113,7 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     """
     report = Report()
     with Assembly() as assembly:
-        for record in _records(places, report, progress):
+        for record in _records(find_inputs(places), report, progress):
             assembly.add(record, describe(record))
         report.extend(assembly.identities.findings())
         serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
@@ -86,7 +126,7 @@ def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progre
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    records = list(_records(places, report, progress))
+    records = list(_records(find_inputs(places), report, progress))
     output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
@@ -109,7 +149,7 @@ def build(
     names = reference()
     releases = Releases(into)
     with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
-        for record, lines in _validated(_records(places, report, progress), report):
+        for record, lines in _validated(_records(find_inputs(places), report, progress), report):
             assembly.add(record, lines)
         report.extend(assembly.identities.findings())
         report.sort()
@@ -128,9 +168,9 @@ def build(
     return release, report
 
 
-def _records(places: Iterable[Place], report: Report, progress: Progress | None) -> Iterator[Record]:
+def _records(inputs: Iterable[Input], report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
-    inputs = list(find_inputs(places))
+    inputs = list(inputs)
     total = len(inputs)
     inputs.reverse()
     while inputs:
@@ -140,7 +180,7 @@ def _records(places: Iterable[Place], report: Report, progress: Progress | None)
             for record in read_input(given):
                 report.records += 1
                 derived = derive(record)
-                report.extend(replace(found, record=record.key) for found in derived.findings)
+                report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
                 yield derived
         except SourceError as error:
             report.unread += 1
@@ -194,17 +234,20 @@ def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
     record, again = by_iri[own]
     focus = own.removesuffix(again) + result.focus[len(own) :]
     located = locate(record, focus, result.path, result.value)
-    return in_language(
-        replace(
-            found,
-            focus=focus,
-            file=record.source.name,
-            record=record.key,
-            label=located.label,
-            line=located.place.line if located.place else record.source.line,
-            column=located.place.column if located.place else 0,
-            text=located.text,
-        )
+    return mended(
+        in_language(
+            replace(
+                found,
+                focus=focus,
+                file=record.source.name,
+                record=record.key,
+                label=located.label,
+                line=located.place.line if located.place else record.source.line,
+                column=located.place.column if located.place else 0,
+                text=located.text,
+            )
+        ),
+        record,
     )
 
 

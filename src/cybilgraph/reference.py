@@ -45,6 +45,8 @@ DEMONYM = "demonym"
 NEAR = 93
 #: A name this alike is worth asking "did you mean?", and no more.
 SUGGESTED = 75
+#: A word is the same but for a slip from here on; and tells little where it is in so many names.
+_SAME_WORD, _IN_MANY = 80, 40
 #: Names shorter or longer than this are near to none.
 _SHORTEST, _LONGEST = 4, 120
 
@@ -114,6 +116,7 @@ class Reference:
             kind: _read(folder / file, kind, column) for kind, (file, column) in FILES.items()
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
+        self._worded: dict[str, dict[str, list[str]]] = {}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -148,6 +151,42 @@ class Reference:
             names = sorted(self._names[kind], key=len)
             self._sorted[kind] = names, list(map(len, names))
         return self._sorted[kind]
+
+    def resembling(self, kind: str, name: str) -> Entry | None:
+        """The entry that a careful reader would ask about: it is called by the same words, nearly so
+        spelt, or lacks one or two of them that name no place. None where there is none.
+        """
+        folded = fold(name)
+        if len(folded) > _LONGEST or " " not in folded:
+            return None
+        shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
+        for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
+            if not self._tell_apart(set(folded.split()), set(called.split())):
+                return self._names[kind][called]
+        return None
+
+    def _by_word(self, kind: str) -> dict[str, list[str]]:
+        """The names of each word that is not in many of them."""
+        if kind not in self._worded:
+            by_word: dict[str, list[str]] = {}
+            for name in self._names[kind]:
+                for word in set(name.split()):
+                    by_word.setdefault(word, []).append(name)
+            self._worded[kind] = {word: names for word, names in by_word.items() if len(names) <= _IN_MANY}
+        return self._worded[kind]
+
+    def _tell_apart(self, one: set[str], other: set[str]) -> bool:
+        """True where two names share less than two words, or where words that only one of them has
+        make it another name: a place, or several words.
+        """
+        lone = [
+            word
+            for word, others in (*((word, other) for word in one - other), *((word, one) for word in other - one))
+            if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_SAME_WORD)
+        ]
+        shared = sum(len(word) > 2 and word not in lone for word in one)
+        places = any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
+        return shared < 2 or len(lone) > 1 or places
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""

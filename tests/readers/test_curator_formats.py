@@ -371,11 +371,6 @@ def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_name_that_is_nearly_known_is_asked_about(tmp_path: Path) -> None:
-    [record] = read(tmp_path, "a.json", '{"title": "A", "countries": ["Jamiaca"]}')
-    assert [finding.suggestion for finding in record.findings] == ["Did you mean Jamaica?"]
-
-
 def test_a_length_with_its_dates(tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.txt", "A\n\nDuration of the project: 36 months (September 2021 – August 2024)\n")
     assert record.duration

@@ -41,9 +41,7 @@ class Input:
         """The suffix that chooses the reader, in lower case. A file without one is taken for
         text where it was asked for by name, and is of no known kind where a folder holds it.
         """
-        if self.path is None:
-            return ""
-        return self.path.suffix.lower() or (NO_SUFFIX if self.walked else "")
+        return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.walked else "")
 
     @cached_property
     def content(self) -> bytes:

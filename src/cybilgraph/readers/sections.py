@@ -31,7 +31,7 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import SUGGESTED, reference, slug
+from cybilgraph.reference import reference, slug
 from cybilgraph.rules import finding
 
 # Each part has a most: no line, however long and strange, may take long to look through.
@@ -361,9 +361,6 @@ class Sections:
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
             self.find("near-name", printed, values={"printed": printed.text, "name": entry.name})
-        if entry is None and kind != "actor" and (entry := names.near(kind, printed.text, SUGGESTED)):
-            self.find("unknown-name", printed, values={"meant": entry.name}, advice="did-you-mean")
-            entry = None
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
             name = _ABBREVIATED.sub("", name) if kind == "actor" else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_WINDOWS = "cp1252"
 #: A text may hold a stray control character or two; a picture or an archive holds many.
 _STRAY = 2
 
@@ -29,17 +32,32 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
 
     Raises SourceError where it is no text at all.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = content.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            text = content.decode("cp1252", errors="replace")
-            findings.append(not_utf8(given, content.count(b"\n", 0, error.start) + 1))
+    mark, encoding = encoding_of(content)
+    text = content[len(mark) :].decode(encoding, errors="replace")
+    if encoding == _WINDOWS:
+        findings.append(not_utf8(given, _first_odd_line(content)))
     if len(_CONTROL.findall(text, 0, 4096)) > _STRAY:
         raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
     return text
+
+
+def encoding_of(content: bytes) -> tuple[bytes, str]:
+    """The mark that a text begins with (or nothing), and its encoding by it, or by what it holds."""
+    for mark, encoding in _UTF_16.items():
+        if content.startswith(mark):
+            return mark, encoding
+    if _first_odd_line(content):
+        return b"", _WINDOWS
+    return codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b"", "utf-8"
+
+
+def _first_odd_line(content: bytes) -> int:
+    """The first line that is not UTF-8, or 0."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return 0
 
 
 def not_utf8(given: Input, line: int) -> Finding:

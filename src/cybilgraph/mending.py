@@ -1,0 +1,92 @@
+"""A finding → the same with how to mend it: which name was meant, which other line contradicts
+it, and a fix where the mend is certain. What to say is in shapes/; here is what fills its gaps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from cybilgraph.findings import Finding, Fix
+from cybilgraph.record import Date, Place, Record
+from cybilgraph.reference import SUGGESTED, reference, slug
+from cybilgraph.rules import in_language
+from cybilgraph.vocab import RULES
+
+_CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
+_KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
+
+
+def mended(found: Finding, record: Record) -> Finding:
+    """The finding of a record, with what can be said of how to mend it."""
+    advise = _ADVICE.get(found.rule.removeprefix(RULES))
+    return in_language(advise(found, record)) if advise and found.text else found
+
+
+def _which_is_meant(found: Finding, _record: Record) -> Finding:
+    """A name that stands in no list: the one in the list that it is most like."""
+    names, rule = reference(), found.rule.removeprefix(RULES)
+    if rule == "known-actor":
+        entry = names.resembling("actor", found.text)
+    else:
+        kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
+        entry = next((near for kind in kinds if (near := names.near(kind, found.text, SUGGESTED))), None)
+    return _suggested(found, entry.name) if entry else found
+
+
+def _suggested(found: Finding, name: str) -> Finding:
+    return replace(found, advice="did-you-mean", values=(*found.values, ("meant", name)))
+
+
+def _which_is_earlier(found: Finding, record: Record) -> Finding:
+    """An end before the start: both as printed, with the line of the other."""
+    if not (record.start and record.end and (place := _place(record.start))):
+        return found
+    label = record.labels["start"][0] if "start" in record.labels else "start"
+    values = {"end": record.end.printed.text, "start": record.start.printed.text, "label": label, "line": place.line}
+    more = tuple((name, str(value)) for name, value in values.items())
+    return replace(found, advice="which-is-earlier", values=(*found.values, *more))
+
+
+def _place(date: Date) -> Place | None:
+    return date.evidence[0].place if date.evidence else date.printed.place
+
+
+def _as_code(found: Finding, _record: Record) -> Finding:
+    """A code that lacks nothing but its form: "g 20" is G0020."""
+    match = _CODE.fullmatch(found.text)
+    if match is None:
+        return found
+    letters, number = match[1].upper(), int(match[2])
+    code = f"GI-{number:02}" if letters == "GI" else f"G{number:04}"
+    certain = len(match[2]) == (2 if letters == "GI" else 4)  # no digit was made up
+    return replace(_suggested(found, code), fix=_fix(found, code) if certain else None)
+
+
+def _as_slug(found: Finding, _record: Record) -> Finding:
+    made = slug(found.text)
+    return replace(_suggested(found, made), fix=_fix(found, made)) if made else found
+
+
+def _as_known(found: Finding, _record: Record) -> Finding:
+    """A spelling that was nearly right, and was taken for a name: written as that name."""
+    values = dict(found.values)
+    return replace(found, fix=_fix(found, values["name"], values["printed"]))
+
+
+def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
+    old = old or found.text
+    at = found.text.find(old)
+    return Fix(found.line, found.column + max(at, 0), old, new) if found.line and at >= 0 else None
+
+
+_ADVICE: dict[str, Callable[[Finding, Record], Finding]] = {
+    "end-after-start": _which_is_earlier,
+    "code": _as_code,
+    "slug": _as_slug,
+    "near-name": _as_known,
+    "known-actor": _which_is_meant,
+    "status-list": _which_is_meant,
+    **dict.fromkeys(_KINDS, _which_is_meant),
+}

@@ -1,0 +1,64 @@
+"""Fixes change the words that they name, and nothing else; what is not certain is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.findings import Fix
+from cybilgraph.fixes import apply
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "fix", "expected"),
+    [
+        ("a.txt", "Countries: Jamiaca", Fix(1, 12, "Jamiaca", "Jamaica"), "Countries: Jamaica"),
+        ("a.txt", "Belise and  Belise", Fix(1, 13, "Belise", "Belize"), "Belise and  Belize"),
+        ("a.txt", "by Global  Partner Digital", Fix(1, 99, "Global Partner Digital", "GPD"), "by GPD"),
+        ("a.txt", "Belise, Belise", Fix(1, 4, "Belise", "Belize"), None),  # which of the two?
+        ("a.txt", "Beliser", Fix(1, 1, "Belise", "Belize"), None),
+        ("a.csv", "x,Korea", Fix(1, 3, "Korea", "Korea, Republic of"), None),  # it would shift the row
+        ("a.json", '{"funders": "A B"}', Fix(1, 13, "A B", 'A "B"'), '{"funders": "A \\"B\\""}'),
+        ("a.html", "<p>A B</p>", Fix(1, 4, "A B", "A & B"), "<p>A &amp; B</p>"),
+        ("a.yaml", "title: A B", Fix(1, 8, "A B", "A: B"), None),
+    ],
+)
+def test_a_fix_is_applied_or_refused(name: str, line: str, fix: Fix, expected: str | None) -> None:
+    mended = apply(name, line.encode(), [fix])
+    assert mended.after == (line if expected is None else expected)
+    assert (mended.applied, mended.refused) == (((), (fix,)) if expected is None else ((fix,), ()))
+
+
+def test_encoding_and_line_ends_stay() -> None:
+    text = "Überschrift\r\nBelise\rJamiaca\n"
+    fixes = [Fix(2, 1, "Belise", "Belize"), Fix(3, 1, "Jamiaca", "Jamaica")]
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        mended = apply("a.txt", text.encode(encoding), fixes)
+        assert mended.content == text.replace("Belise", "Belize").replace("Jamiaca", "Jamaica").encode(encoding)
+    assert apply("a.txt", text.encode("cp1252"), [Fix(2, 1, "Belise", "Белиз")]).refused
+
+
+def test_two_fixes_of_a_line_do_not_move_each_other() -> None:
+    mended = apply("a.txt", b"Belise, Jamiaca", [Fix(1, 1, "Belise", "BZ"), Fix(1, 9, "Jamiaca", "Jamaica")])
+    assert mended.after == "BZ, Jamaica"
+    assert mended.diff().splitlines()[-2:] == ["+BZ, Jamaica", "\\ No newline at end of file"]
+
+
+def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
+    page = tmp_path / "a.txt"
+    page.write_text(
+        "A project\n\nCybil code: g 0020\nStatus: Ongoing\n\nFunders\nOrganistion of American States\n\n"
+        "Countries\nJamiaca\n\nSummary\nIt helps.\n",
+        encoding="utf-8",
+    )
+    report, [(path, mended)] = pipeline.mend(tmp_path)
+    assert path == page
+    assert "Cybil code: G0020\n" in mended.after
+    assert "\nOrganization of American States\n" in mended.after
+    assert not mended.refused
+    assert page.read_text(encoding="utf-8") == mended.before
+    page.write_bytes(mended.content)
+    again, _ = pipeline.mend(tmp_path)
+    assert len(again.findings) < len(report.findings)

@@ -30,7 +30,7 @@ demo: build ## build the graph, ask it one question, serve it until stopped
 	@$(BIN)/cybilgraph serve $(RELEASES) --host $(HOST) --port $(PORT)
 
 test: setup ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -7,8 +7,9 @@ import csv
 import pytest
 
 from cybilgraph.mentions import derive
+from cybilgraph.mentions.literals import first_words, needed, parse
 from cybilgraph.mentions.marks import ACTOR, DEMONYM, NAME, PLACE, PROJECT
-from cybilgraph.mentions.phrases import RELATIONS, phrases
+from cybilgraph.mentions.phrases import RELATIONS, Matcher, phrases
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Basis, Record
 from cybilgraph.resources import REFERENCE
@@ -73,6 +74,40 @@ def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
 
 def test_every_phrase_has_an_example_of_its_own() -> None:
     assert len({row["example"] for row in PHRASES}) == len(PHRASES) == len(phrases())
+
+
+def test_a_phrase_is_tried_wherever_it_fits() -> None:
+    matcher = Matcher()
+    for row in PHRASES:
+        marked = row["example"].lower()
+        tries = {(phrase.number, start) for phrase, start in matcher.tries(marked)}
+        fits = {
+            (phrase.number, at)
+            for phrase in phrases()
+            for at, begin in enumerate(marked)
+            if (begin in phrase.marks if phrase.marks else not marked[at - 1 : at].isalnum())
+            and phrase.pattern.match(marked, at)
+        }
+        assert fits
+        assert fits <= tries, row["example"]
+        assert len(tries) < 30
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first", "needs"),
+    [
+        ("costs? (?:of|from) ◆", {"cost"}, [{"cost"}, {"◆"}]),
+        ("(?:co-?)?(?:funded|paid for) by [◆◈]", {"co", "funded", "paid for"}, [{"funded", "paid for"}, {"◆", "◈"}]),
+        (r"(?:train|coach)\w*\b(?! (?:never|course)) ◇", {"train", "coach"}, [{"train", "coach"}, {"◇"}]),
+        (r"(?:grants?|\w+ly) of {named}(?=, again)", {"grant", ""}, [{"◎"}]),
+        ("us\\$ (?:[0-9]{1,3} ){0,2}million|€ given", {"us$ ", "€ given"}, [{"million", "€ given"}]),
+        ("(?:in favour|(?:on|in) behalf) of", {"in favour", "on", "in"}, [{"in favour", " behalf"}]),
+    ],
+)
+def test_what_a_pattern_needs(pattern: str, first: set[str], needs: list[set[str]]) -> None:
+    group = parse(pattern, {"named": [["◎"]]})
+    assert first_words(group) == first
+    assert needed(group) == needs
 
 
 def test_the_seed() -> None:

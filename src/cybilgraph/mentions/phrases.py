@@ -3,8 +3,9 @@
 A row says what a phrase tells of the names in it, and how often a careful reader agrees:
 ``confidence`` is the share, on labelled texts, of links found by it that are right.
 
-A phrase begins with words, or with names; so that it is tried only where one of its words, or
-a mark of its kind, stands in the sentence: all words of all phrases are looked for at once.
+A phrase begins with words, or with names; it is tried only where one of its words, or a mark of
+its kind, stands in the sentence, with all that it needs behind it: the words of all phrases are
+looked for at once.
 ``^`` says that it begins the sentence, or the main clause of it; ``before`` is a pattern for
 what must stand in front of it.
 """
@@ -14,13 +15,15 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
+from operator import itemgetter, or_
 
 from ahocorasick_rs import AhoCorasick
 
 from cybilgraph.errors import ReferenceDataError
+from cybilgraph.mentions.literals import Clause, Group, first_words, needed, parse
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
@@ -89,9 +92,10 @@ RELATIONS = ("part_of", "follows", "related")
 _SAYS = (*ACTING, "place", "elsewhere", "compare", "aside", *RELATIONS)
 
 
-#: Which marks a part may begin with.
+#: Which marks a part may begin with, one of which each name in it has.
 _MARKS = {
     "actors": ACTOR + BODY + NAME + PLACE + DEMONYM,
+    "more": ACTOR + BODY + NAME + PLACE + DEMONYM,
     "bodies": ACTOR + BODY,
     "named": ACTOR + BODY + NAME,
     "helped": ACTOR + BODY,
@@ -127,7 +131,9 @@ _LEAD_MOST = 240
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One row: what it says, how sure that is, and the pattern, tried where it may begin."""
+    """One row: what it says, how sure that is, and the pattern, tried where it may begin: with one of
+    ``words`` (or marks), and one of each of ``needs`` in it.
+    """
 
     number: int
     says: str
@@ -136,7 +142,8 @@ class Phrase:
     before: re.Pattern[str] | None
     leads: bool
     marks: str
-    words: frozenset[str]
+    words: Collection[str]
+    needs: list[Clause]
 
     def __hash__(self) -> int:
         return self.number
@@ -167,11 +174,19 @@ def phrases() -> tuple[Phrase, ...]:
         return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
 
 
+@cache
+def _parsed_parts() -> dict[str, Group]:
+    """The parts as far as they tell what a phrase needs: of names only their marks."""
+    of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _MARKS.items()}
+    return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
+
+
 def _phrase(number: int, row: dict[str, str]) -> Phrase:
     text = row["phrase"].removeprefix("^")
     part = re.match(r"{(\w+)}", text)
     marks = _MARKS.get(part[1], "") if part else ""
-    words = frozenset() if marks else frozenset(_first_words(text.replace("{governments}", "government")))
+    group = parse(text, _parsed_parts())
+    words = frozenset(marks) or first_words(group)
     if not marks and not all(len(word) > 1 for word in words):
         raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} begins with neither words nor names")
     for name, pattern in _PARTS.items():
@@ -192,71 +207,49 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
             f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
         )
     leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, compiled, before, leads, marks, words)
+    return Phrase(number, row["says"], confidence, compiled, before, leads, marks, words, needed(group))
 
 
-def _first_words(pattern: str) -> Iterator[str]:
-    """The words that a pattern may begin with: those of each alternative of its first group."""
-    if pattern.startswith("(?:"):
-        group, rest = _group(pattern)
-        for alternative in _alternatives(group):
-            yield from _first_words(alternative)
-        if rest[:1] in ("?", "*"):
-            yield from _first_words(rest[1:])
-        return
-    literal = re.match(r"[a-z' -]*", pattern)
-    word = literal[0] if literal else ""
-    yield word[:-1] if pattern[len(word) : len(word) + 1] in ("?", "*") else word
-
-
-def _group(pattern: str) -> tuple[str, str]:
-    depth = 0
-    for at, char in enumerate(pattern):
-        depth += (char == "(") - (char == ")")
-        if depth == 0:
-            return pattern[3:at], pattern[at + 1 :]
-    raise ReferenceDataError(f"phrases.csv: a bracket is not closed in {pattern[:60]!r}")
-
-
-def _alternatives(group: str) -> Iterator[str]:
-    depth = start = 0
-    for at, char in enumerate(group):
-        depth += (char == "(") - (char == ")")
-        if char == "|" and depth == 0:
-            yield group[start:at]
-            start = at + 1
-    yield group[start:]
-
-
-@dataclass(frozen=True, slots=True)
-class _Gate:
-    """Phrases that begin with the same part, and a pattern that fits where any of them does: most
-    places are passed over by trying it alone.
+class Matcher:
+    """Tells which phrases are worth trying, and where: all words and marks that phrases begin with,
+    or cannot do without, are looked for at once.
     """
 
-    pattern: re.Pattern[str]
-    leads: bool
-    phrases: tuple[Phrase, ...]
+    def __init__(self) -> None:
+        #: For each word the phrases that begin with it, each with what it needs: a bit for each set
+        #: of words one of which must stand in it; and the sets that the word is in.
+        self._begin: dict[str, list[tuple[int, Phrase]]] = defaultdict(list)
+        self._meets: dict[str, int] = defaultdict(int)
+        bits: dict[Clause, int] = {}
+        for phrase in phrases():
+            needs = reduce(or_, (bits.setdefault(clause, 1 << len(bits)) for clause in phrase.needs), 0)
+            for word in phrase.words:
+                self._begin[word].append((needs, phrase))
+        for clause, bit in bits.items():
+            for word in clause:
+                self._meets[word] |= bit
+        words = sorted({*self._begin, *self._meets})
+        self._words = AhoCorasick(words)
+        self._of_word = [(self._meets[word], self._begin[word]) for word in words]
+
+    def tries(self, marked: str) -> set[tuple[Phrase, int]]:
+        """Phrases that may stand in the marked sentence, each with where it may begin."""
+        words = self._words.find_matches_as_indexes(marked, overlapping=True)
+        words.sort(key=itemgetter(1), reverse=True)
+        met, behind = 0, {}
+        for index, start, _ in words:
+            met |= self._of_word[index][0]
+            behind[start] = met
+        tries = set()
+        for index, start, _ in words:
+            missed = ~behind[start]
+            for needs, phrase in self._of_word[index][1]:
+                if not needs & missed and not (start and marked[start - 1].isalnum()):
+                    tries.add((phrase, start))
+        return tries
 
 
-@cache
-def _matcher() -> tuple[AhoCorasick, list[list[Phrase]], dict[str, list[_Gate]]]:
-    """All first words of all phrases, the phrases of each; and the gates of each first mark."""
-    by_word: dict[str, list[Phrase]] = defaultdict(list)
-    by_part: dict[tuple[str, bool], list[Phrase]] = defaultdict(list)
-    for phrase in phrases():
-        for word in phrase.words:
-            by_word[word].append(phrase)
-        if phrase.marks:
-            part = next(part for part in _MARKS if phrase.pattern.pattern.startswith(_PARTS[part]))
-            by_part[part, phrase.leads].append(phrase)
-    by_mark: dict[str, list[_Gate]] = defaultdict(list)
-    for (part, leads), alike in by_part.items():
-        rests = (phrase.pattern.pattern.removeprefix(_PARTS[part]) for phrase in alike)
-        pattern = re.sub(r"\?P<\w+>", "?:", f"{_PARTS[part]}(?:{'|'.join(rests)})")
-        for mark in _MARKS[part]:
-            by_mark[mark].append(_Gate(re.compile(pattern), leads, tuple(alike)))
-    return AhoCorasick(list(by_word)), list(by_word.values()), by_mark
+_matcher = cache(Matcher)
 
 
 @lru_cache(maxsize=2_000)
@@ -264,24 +257,18 @@ def hits(marked: str) -> tuple[Hit, ...]:
     """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
     that differ in their names only are the same when they are marked.
     """
-    matcher, by_word, by_mark = _matcher()
-    tries: set[tuple[Phrase, int]] = set()
-    marks = [(match.start(), match[0]) for match in _MARK.finditer(marked)]
-    last = marks[-1][0] if marks else -1
-    for index, start, _ in matcher.find_matches_as_indexes(marked, overlapping=True):
-        if not start or not marked[start - 1].isalnum():
-            tries.update((phrase, start) for phrase in by_word[index] if start < last or phrase.alone)
-    for at, mark in marks:
-        leads = at <= _LEAD_MOST and _LEAD.fullmatch(marked, 0, at) is not None
-        for gate in by_mark.get(mark, ()):
-            if (leads or not gate.leads) and gate.pattern.match(marked, at):
-                tries.update((phrase, at) for phrase in gate.phrases)
-    found = (hit for phrase, start in tries if (hit := _found(marked, phrase, start)))
+    found = (hit for phrase, start in _matcher().tries(marked) if (hit := _found(marked, phrase, start)))
     return tuple(sorted(found, key=lambda hit: (hit.phrase.number, hit.start)))
 
 
+@lru_cache(maxsize=100)
+def _leads(marked: str, start: int) -> bool:
+    """True where what stands before this place only leads to the main clause."""
+    return _LEAD.fullmatch(marked, 0, start) is not None
+
+
 def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
-    if phrase.leads and not phrase.marks and start:
+    if phrase.leads and start and not (phrase.marks and start <= _LEAD_MOST):
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
@@ -290,11 +277,13 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None
+    if phrase.leads and start and not _leads(marked, start):
+        return None
     spans = [match.span(group) for group in phrase.pattern.groupindex]
     ats = frozenset(
         at
         for low, high in spans
-        for at in range(low, high)
+        for at in map(re.Match.start, _MARK.finditer(marked, low, high))
         if _names_one(marked, at) and not (at > low and marked.endswith(" from ", 0, at))
     )
     return Hit(phrase, start, match.end(), ats)
@@ -304,7 +293,7 @@ def _names_one(marked: str, at: int) -> bool:
     """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎"."""
     if marked[at] == DEMONYM:
         return not _OF_FIRM.match(marked, at + 1)
-    return marked[at] in MARKS and not (marked[at] == NAME and marked.endswith(" in ", 0, at))
+    return not (marked[at] == NAME and marked.endswith(" in ", 0, at))
 
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 
 _ESCAPES = {
-    **{code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F)},
-    ord("\b"): "\\b",
-    ord("\t"): "\\t",
-    ord("\n"): "\\n",
-    ord("\f"): "\\f",
-    ord("\r"): "\\r",
-    ord('"'): '\\"',
-    ord("\\"): "\\\\",
+    **{chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)},
+    "\b": "\\b",
+    "\t": "\\t",
+    "\n": "\\n",
+    "\f": "\\f",
+    "\r": "\\r",
+    '"': '\\"',
+    "\\": "\\\\",
 }
 # An IRI by RFC 3987, section 2.2, without addresses in brackets (IPv6) and private characters.
 # Characters that change the direction of writing are not allowed (section 4.1).
@@ -30,7 +30,6 @@ _IRI = re.compile(
 )
 #: A text without any of these is written as it is.
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff\ufffe\uffff]')
-_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
 def is_iri(text: str) -> bool:
@@ -45,12 +44,14 @@ def iri(address: str) -> str:
 
 def literal(text: str, language: str = "", datatype: str = "") -> str:
     """A literal as a term: plain, or in a language, or of a datatype."""
-    if _SPECIAL.search(text):
-        text = _NO_CHARACTER.sub("�", text).translate(_ESCAPES)
-    quoted = f'"{text}"'
+    quoted = f'"{_SPECIAL.sub(_escaped, text)}"'
     if language:
         return f"{quoted}@{language.lower()}"
     return f"{quoted}^^<{datatype}>" if datatype else quoted
+
+
+def _escaped(special: re.Match[str]) -> str:
+    return _ESCAPES.get(special[0], "�")
 
 
 def decimal(value: float) -> str:

@@ -55,7 +55,7 @@ class Text:
 
     def at(self, offset: int) -> Place | None:
         """Where the character at this offset is printed."""
-        for start, place in reversed(self.breaks):
+        for start, place in reversed(self.breaks) if self.breaks else ():
             if start <= offset:
                 return Place(place.line, place.column + offset - start)
         return self.place and Place(self.place.line, self.place.column + offset)
@@ -65,7 +65,9 @@ class Text:
         piece = self.text[start:stop]
         start += len(piece) - len(piece.lstrip())
         piece = piece.strip()
-        breaks = tuple((at - start, place) for at, place in self.breaks if start < at < start + len(piece))
+        breaks = self.breaks and tuple(
+            (at - start, place) for at, place in self.breaks if start < at < start + len(piece)
+        )
         return Text(piece, self.at(start), self.under, breaks)
 
 

@@ -104,7 +104,10 @@ class Mention:
 
     def of(self, kind: str) -> Entry | None:
         """The entry of this kind, if the name has one."""
-        return next((entry for entry in self.entries if entry.kind == kind), None)
+        for entry in self.entries:
+            if entry.kind == kind:
+                return entry
+        return None
 
 
 class Reference:
@@ -258,14 +261,20 @@ def _joins(text: str, at: int) -> bool:
 
 def fold_in_place(text: str) -> str:
     """Lower case and plain hyphens, quotes and spaces; every character keeps its index."""
-    plain = text.translate(_PLAIN)
+    plain = _plain(text)
     low = plain.lower()
     if len(low) == len(plain):
         return low
     return "".join(one if len(one := char.lower()) == 1 else char for char in plain)  # "İ" grows
 
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " "})
+def _plain(text: str) -> str:
+    """Plain hyphens, quotes and spaces; ``str.translate`` would take ten times as long."""
+    if text.isascii():
+        return text
+    for char, plain in (("’", "'"), ("‘", "'"), ("‐", "-"), ("‑", "-"), ("–", "-"), ("\u00a0", " ")):
+        text = text.replace(char, plain)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +294,7 @@ class _Owner:
 
 def _owner(entry: Entry, name: str) -> _Owner:
     abbreviated = name.isupper() or sum(char.isupper() for char in name) > len(name) / 2
-    exact = frozenset((name, name.translate(_PLAIN))) if abbreviated else frozenset()
+    exact = frozenset((name, _plain(name))) if abbreviated else frozenset()
     return _Owner(entry, exact, entry.kind != "theme" and name[0].isupper())
 
 

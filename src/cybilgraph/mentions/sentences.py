@@ -19,8 +19,8 @@ from cybilgraph.mentions.unknown import FIRST_ACTS, with_unknown
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
 
-_UNMARKED = str.maketrans(dict.fromkeys(MARKS, "*"))  # a text that has the marks itself
-_UNUSUAL = frozenset(MARKS)
+_MARKED = re.compile(rf"[{MARKS}]")
+_PLACES = frozenset(PLACES)
 _SENTENCE = re.compile(
     r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"
@@ -78,7 +78,10 @@ class Name:
 
     def of(self, kind: str) -> Entry | None:
         """The entry of this kind, if the name has one."""
-        return next((entry for entry in self.entries if entry.kind == kind), None)
+        for entry in self.entries:
+            if entry.kind == kind:
+                return entry
+        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -142,7 +145,7 @@ def _mark(
     section: str, text: Text, offset: int, known: list[Mention], names: Reference, short: dict[str, Span]
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far."""
-    words = text.text if _UNUSUAL.isdisjoint(text.text) else text.text.translate(_UNMARKED)
+    words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
     spans = [
         Span(mention.start - offset, mention.end - offset, mark, mention.entries)
         for mention in known
@@ -176,11 +179,12 @@ def _mark(
 
 
 def _mark_of(mention: Mention) -> str:
-    if mention.of("actor"):
+    kinds = [entry.kind for entry in mention.entries]
+    if "actor" in kinds:
         return ACTOR
-    if mention.of("demonym"):
+    if "demonym" in kinds:
         return DEMONYM
-    return PLACE if any(map(mention.of, PLACES)) else ""
+    return "" if _PLACES.isdisjoint(kinds) else PLACE
 
 
 def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cybilgraph.record import Date, Place, Text
+from cybilgraph.values import value
 
 _MONTHS = {
     name: number
@@ -83,7 +83,7 @@ _IN_PROSE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Period:
     """A time that a sentence names: ``text[at:stop]``. One date has no end."""
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Kind
 from cybilgraph.findings import Finding
+from cybilgraph.values import value
 
 #: What can stand in a project's IRI as its code.
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
@@ -31,7 +32,7 @@ _NO_KEY = re.compile(r"[^A-Za-z0-9-]+")
 _ORDER = {row.name: number for number, row in enumerate(FIELDS)}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """Where something is printed: line and column count from 1, in characters."""
 
@@ -39,7 +40,7 @@ class Place:
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Text:
     """A piece of text: a value, a paragraph, a list item. Spaces are normalised.
 
@@ -71,7 +72,7 @@ class Text:
         return Text(piece, self.at(start), self.under, breaks)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Named:
     """A name, and the reference thing of that name: ``kind`` and ``key``; the key of a name
     that the reference data do not know is made from the name itself, and ``known`` is false.
@@ -90,7 +91,7 @@ class Basis(StrEnum):
     DERIVED = "derived"  # found in prose
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Evidence:
     """The words that a derived link was found in: an exact part of one paragraph.
 
@@ -104,7 +105,7 @@ class Evidence:
     confidence: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Date:
     """A date as precise as it was printed.
 
@@ -118,7 +119,7 @@ class Date:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Participation:
     """An actor takes part in the project, in a role of the scheme of roles."""
 
@@ -128,7 +129,7 @@ class Participation:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Scope:
     """The project is about a country, region, group or theme."""
 
@@ -137,7 +138,7 @@ class Scope:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Relation:
     """Another project that this one is part of, follows or is related to: ``kind`` is the name
     of the field. The project's key is its code, or is made from its title.
@@ -149,7 +150,7 @@ class Relation:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Contact:
     """A published contact: kept in a node of its own, so that one switch leaves it out.
 
@@ -162,7 +163,7 @@ class Contact:
     place: Place | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WebLink:
     """A link of the page. Saving a page as text loses addresses: then ``url`` is empty."""
 
@@ -171,7 +172,7 @@ class WebLink:
     place: Place | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LeftBlank:
     """A label printed with nothing under it."""
 
@@ -180,7 +181,7 @@ class LeftBlank:
     place: Place | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Source:
     """What a record was read from: a name that is no path of a machine, and a checksum.
 
@@ -192,7 +193,7 @@ class Source:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Record:
     """Everything that one source says of one project.
 
@@ -230,8 +231,9 @@ class Record:
 
     def __post_init__(self) -> None:
         for name, order in _LINK_ORDER.items():
-            links = {order(link): link for link in reversed(getattr(self, name))}  # the first printed stays
-            object.__setattr__(self, name, tuple(links[key] for key in sorted(links)))
+            if len(given := getattr(self, name)) > 1:
+                links = {order(link): link for link in reversed(given)}  # the first printed stays
+                object.__setattr__(self, name, tuple(links[key] for key in sorted(links)))
 
     @property
     def key(self) -> str:

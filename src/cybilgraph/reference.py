@@ -23,6 +23,7 @@ from slugify import slugify
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.organisations import without_form
 from cybilgraph.resources import REFERENCE
+from cybilgraph.values import value
 
 #: kind of thing → its file and the column that holds its key
 FILES = {
@@ -74,7 +75,7 @@ def fold(name: str) -> str:
     return _ARTICLE.sub("", _SPACES.sub(" ", name).strip(" .,;:*"))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """One reference thing: a row of a file."""
 
@@ -94,7 +95,7 @@ class Entry:
         return tuple(part for part in self.row.get(column, "").split(";") if part)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mention:
     """A known name in a text: ``text[start:end]`` names every one of ``entries``."""
 

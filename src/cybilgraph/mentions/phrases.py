@@ -27,6 +27,7 @@ from cybilgraph.mentions.literals import Clause, Group, first_words, needed, par
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
+from cybilgraph.values import value
 
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"
 # A country that stands where an actor is expected acts by its government.
@@ -154,7 +155,7 @@ class Phrase:
         return not self.pattern.groupindex
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Hit:
     """A phrase found in a marked sentence, and where the marks of the names stand that it tells of."""
 

@@ -18,6 +18,7 @@ from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, 
 from cybilgraph.mentions.unknown import FIRST_ACTS, with_unknown
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
 _PLACES = frozenset(PLACES)
@@ -64,7 +65,7 @@ _SENT_TO = re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (
 _OWNED = re.compile(r"['’]s? ")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Name:
     """A name in a sentence: its mark and where that stands in the marked sentence, the thing, and
     where the thing is at home. ``near`` is the spelling of a name that was only nearly right.

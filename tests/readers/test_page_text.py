@@ -12,7 +12,7 @@ from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.layout import RIGHTS
-from cybilgraph.record import Place, Record
+from cybilgraph.record import Place, Record, Text
 from tests.conftest import RECORDS, SEED
 
 
@@ -381,3 +381,11 @@ def test_a_broken_sentence_is_no_title() -> None:
     )
     assert record.title is None
     assert derive(record).participations
+
+
+def test_a_line_ends_where_a_reader_sees_its_end() -> None:
+    text = "Training\u2028Summary\x85  It\x1c trains  officers.\fAim\v\tTo help.\r\nOutcomes\rThey know."
+    record = read(text)
+    assert record.summary == (Text("It trains officers."),)
+    assert record.summary[0].place == Place(3, 3)
+    assert (record.aim, record.outcomes) == ((Text("To help."),), (Text("They know."),))

@@ -113,14 +113,15 @@ def _sections(lines: list[Text]) -> list[Section]:
     """
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
+    titled = False
     for line, following in zip(lines, [*lines[1:], None], strict=True):
-        titled = head.lines or any(section.row.kind is not Kind.LAYOUT for section in sections)
-        opened = _open(line, guess=bool(titled)) or _unknown_label(line, following, current)
+        opened = _open(line, guess=titled) or _unknown_label(line, following, current)
         if opened is None and current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
             sections.append(current)
             continue
+        titled = titled or opened is None or opened.row.kind is not Kind.LAYOUT
         if opened is None:
             current.lines.append(line)
             continue

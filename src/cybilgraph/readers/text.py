@@ -14,10 +14,12 @@ from cybilgraph.readers.inputs import Input
 from cybilgraph.record import Place, Text
 from cybilgraph.rules import finding
 
-_LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20)))
+#: Control characters at which Python would end a line.
+_SEPARATORS = "\x1c\x1d\x1e"
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
@@ -36,7 +38,8 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == _WINDOWS:
         findings.append(not_utf8(given, _first_odd_line(content)))
-    if len(_CONTROL.findall(text, 0, 4096)) > _STRAY:
+    begin = text[:4096].encode(errors="replace")
+    if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
         raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
     return text
 
@@ -67,15 +70,18 @@ def not_utf8(given: Input, line: int) -> Finding:
 
 def lines_of(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
-    for number, raw in enumerate(_LINE_END.split(text), start=1):
+    for separator in _SEPARATORS:
+        text = text.replace(separator, "")
+    for number, raw in enumerate(text.splitlines(), start=1):
         if line := clean(raw):
             yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
 
 
 def clean(raw: str) -> str:
     """A line without control characters, its entities resolved, its spaces plain and single."""
-    if raw.isprintable() and "  " not in raw and "&" not in raw:  # as most lines are
-        return raw.strip()
+    bare = raw.strip()
+    if bare.isprintable() and "  " not in bare and "&" not in bare:  # as most lines are
+        return bare
     return _SPACE.sub(" ", _resolved(_CONTROL.sub("", raw))).strip()
 
 

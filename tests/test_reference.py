@@ -7,13 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz import fuzz
+from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.reference import FILES, MENTIONED, Reference, reference, slug
+from cybilgraph.reference import FILES, MENTIONED, NEAR, SUGGESTED, Reference, fold, reference, slug
 from cybilgraph.resources import REFERENCE
 from tests.conftest import ROOT
 
 NAMES = reference()
+COUNTRY_NAMES = [name for entry in NAMES.entries["country"].values() for name in (*entry.names, entry.key)]
 
 
 def test_the_columns_from_libraries_are_fresh() -> None:
@@ -126,6 +131,20 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
     actors.write_text("id,name\n,nobody\n", encoding="utf-8")
     with pytest.raises(ReferenceDataError, match=r"actors\.csv, line 2"):
         Reference(tmp_path)
+
+
+@given(st.text("aZé09 -'", max_size=210))
+def test_the_key_of_a_plain_name_is_that_of_any_name(name: str) -> None:
+    assert slug(name) == slugify(name, max_length=200, word_boundary=True)
+
+
+@pytest.mark.parametrize("least", [SUGGESTED, NEAR])
+def test_no_name_that_is_as_near_is_left_out_for_its_length(least: int) -> None:
+    for name in ("Trinidad and Tobago", "Papua New Guinea", "Niger", "Democratic Republic of the Congo"):
+        for cut in range(len(name)):
+            nearest = max(fuzz.ratio(fold(name[cut:]), known) for known in map(fold, COUNTRY_NAMES))
+            if 4 <= len(fold(name[cut:])) <= 120:
+                assert (NAMES.near("country", name[cut:], least) is not None) == (nearest >= least)
 
 
 def test_slugs() -> None:

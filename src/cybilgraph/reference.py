@@ -58,6 +58,8 @@ _WITH_ARTICLE = re.compile(
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 _NAME_MOST = 500
+#: A name whose key has nothing but its words.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
 def remembered(make: Callable[[str], str]) -> Callable[[str], str]:
@@ -140,13 +142,13 @@ class Reference:
     def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
         """The entry whose name is most like this one; None where none is so much alike."""
         folded = fold(name)
-        if not _SHORTEST <= len(folded) <= _LONGEST:
+        length = len(folded)
+        if not _SHORTEST <= length <= _LONGEST:
             return None
         names, lengths = self._by_length(kind)
-        # Two names so much alike differ little in length: 2 * shorter / (shorter + longer) is the most.
-        most = least / (200 - least)
-        low = bisect_left(lengths, int(len(folded) * most))
-        high = bisect_right(lengths, int(len(folded) / most) + 1)
+        # Two names so much alike differ little in length: 200 * shorter / (shorter + longer) is the most.
+        low = bisect_left(lengths, -(-length * least // (200 - least)))
+        high = bisect_right(lengths, length * (200 - least) // least)
         best = process.extractOne(folded, names[low:high], scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
 
@@ -308,6 +310,8 @@ def reference() -> Reference:
 @remembered
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
+    if _PLAIN_NAME.fullmatch(name):  # as most are: slugify takes twenty times as long
+        return "-".join(name.lower().replace("-", " ").split())
     return slugify(name, max_length=200, word_boundary=True)
 
 

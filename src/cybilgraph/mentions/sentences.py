@@ -46,7 +46,7 @@ _PROJECTS = re.compile(
 _BRACKET = r"(?: \([^)]{0,60}\))?"
 #: "With funding from A, B and C trained …": the comma ends what stands before the subject.
 _FRONTED = re.compile(
-    rf"^(?P<front>(?:thanks to|with|using|through|under|in (?:close )?(?:partnership|cooperation|collaboration) with"
+    rf"(?P<front>(?:thanks to|with|using|through|under|in (?:close )?(?:partnership|cooperation|collaboration) with"
     rf"|(?:jointly )?\w+ed by|on behalf of|together with)\b[^.;]{{0,120}}?[{MARKS}]{_BRACKET}),"
     rf"(?= (?:the )?[{ACTOR}{BODY}]{_BRACKET}(?:, (?:the )?[{ACTOR}{BODY}]{_BRACKET}){{0,6}}"
     rf"(?:,? and (?:the )?[{ACTOR}{BODY}]{_BRACKET})?"
@@ -176,7 +176,10 @@ def _mark(
         length += 1
         last = span.end
     pieces.append(words[last:])
-    return Sentence(section, text, _FRONTED.sub(r"\g<front>;", fold_in_place("".join(pieces))), tuple(marked), themes)
+    told = fold_in_place("".join(pieces))
+    if front := _FRONTED.match(told):
+        told = f"{front['front']};{told[front.end() :]}"
+    return Sentence(section, text, told, tuple(marked), themes)
 
 
 def _mark_of(mention: Mention) -> str:

@@ -59,10 +59,14 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
     """The dates among start, end and duration that the record does not state."""
     found: dict[str, Date] = {}
     stated = record.start or record.end
+    if stated and record.duration:
+        return found
     for sentence in told:
-        if sentence.section not in (*_SECTIONS, "context") or says(sentence, "aside"):
+        if sentence.section not in (*_SECTIONS, "context"):
             continue
         if not _DIGITS.search(sentence.text.text) and not _LENGTH.search(sentence.text.text):
+            continue
+        if says(sentence, "aside"):
             continue
         if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
             length = read_duration(sentence.text.part(*match.span("length")))

@@ -269,7 +269,7 @@ def _leads(marked: str, start: int) -> bool:
 
 
 def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
-    if phrase.leads and start and not (phrase.marks and start <= _LEAD_MOST):
+    if phrase.leads and start and not (phrase.marks and start <= _LEAD_MOST and _leads(marked, start)):
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
@@ -277,8 +277,6 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
-        return None
-    if phrase.leads and start and not _leads(marked, start):
         return None
     spans = [match.span(group) for group in phrase.pattern.groupindex]
     ats = frozenset(

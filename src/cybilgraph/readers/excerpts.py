@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Excerpt, Finding
@@ -50,13 +50,11 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
             wanted[finding.file][finding.line].append(index)
     for name, by_line in sorted(wanted.items()):
         given, last = inputs[name], max(by_line)
-        with suppress(SourceError):  # it was told of when it was read
-            for number, line in enumerate(_lines(given), start=1):
+        with suppress(SourceError), closing(_lines(given)) as lines:  # what cannot be read was told of before
+            for number, line in enumerate(islice(lines, last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
                         found[index] = replace(found[index], excerpt=excerpt(line, found[index], given.suffix))
-                if number == last:
-                    break
     return found
 
 
@@ -104,7 +102,7 @@ def _cells(line: str, separator: str) -> list[tuple[int, int]]:
     return list(zip([0, *(end + 1 for end in ends)], [*ends, len(line)], strict=True))
 
 
-def _lines(given: Input) -> Iterator[str | None]:
+def _lines(given: Input) -> Generator[str | None]:
     """The lines as the reader of this format counts them; None for one that is too long."""
     if given.suffix in _PAGES:
         with given.open(MAX_BYTES) as stream:
@@ -120,17 +118,17 @@ def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
     """The lines of a file that may be too large to hold: each in UTF-8, else in Windows' Western code page."""
     wide = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     stream.seek(0)
-    # Latin-1 keeps every byte, so that a line can be decoded when it is known that it is wanted.
-    text = io.TextIOWrapper(stream, "utf-16" if wide else "latin-1", errors="replace", newline=line_end)
-    while line := text.readline(_LONGEST):
-        if len(line) == _LONGEST:
+    # Latin-1 keeps every byte, so that a line can be decoded when it is known where it ends.
+    encoding = "utf-16" if wide else "latin-1"
+    with io.TextIOWrapper(stream, encoding, errors="replace", newline=line_end) as text:
+        while line := text.readline(_LONGEST):
+            if len(line) < _LONGEST:
+                line = line.rstrip("\r\n")
+                yield line if wide else _decoded(line.encode("latin-1"))
+                continue
             while len(line) == _LONGEST:
                 line = text.readline(_LONGEST)
             yield None
-            continue
-        line = line.rstrip("\r\n")
-        yield line if wide else _decoded(line.encode("latin-1"))
-    text.detach()
 
 
 def _decoded(line: bytes) -> str:

@@ -9,12 +9,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.findings import Excerpt, Finding, Report, Severity, visible
+from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, visible
 from cybilgraph.validation.outputs.words import name, summary, tally, word
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-#: Columns before a finding's message, and the least that a terminal is taken to have.
-_MARGIN, _NARROWEST = 19, 30
+#: What stands before a finding's severity and before a rule's message, in so many columns; and the
+#: columns that a terminal is taken to have at least.
+_PLACE, _TALLIED, _NARROWEST = "  123:45  ", "  123 × ", 30
 #: How wide a line of a source is shown where there is no terminal.
 _IN_A_PIPE = 100
 
@@ -43,7 +44,7 @@ def as_text(report: Report, stream: TextIO) -> None:
     page.line(Text(summary(report)))
     if len(report.findings) > 1:
         for line in tally(report):
-            page.line(Text(line))
+            page.line(Text(line), hanging=len(_TALLIED))
 
 
 class _Page:
@@ -53,34 +54,34 @@ class _Page:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._language = language
         self._width = max(self._console.width, _NARROWEST) if self._console.is_terminal else 0
-        self.margin = _MARGIN if not self._width or self._width >= 3 * _MARGIN else 2
+        self._severity = max(cell_len(word(language, severity.value)) for severity in SEVERITIES)
+        self.margin = len(_PLACE) + self._severity
+        if self._width and self._width < 3 * self.margin:
+            self.margin = 4
 
-    def line(self, text: Text, margin: int = 0) -> None:
+    def line(self, text: Text, margin: int = 0, hanging: int = 0) -> None:
         """One line; on a terminal, so many as it takes, below each other behind the margin."""
-        lead = " " * margin
-        if not self._width:
-            self._console.print(Text(lead).append_text(text), soft_wrap=True)
-            return
-        for part in text.wrap(self._console, self._width - margin - 1):
-            self._console.print(Text(lead).append_text(part), soft_wrap=True)
+        self._print(Text(" " * margin), text, margin + hanging)
 
     def message(self, finding: Finding) -> None:
         """Where it is, how bad, and what is wrong."""
         place = f"{finding.line}:{finding.column}" if finding.line else "-"
-        head = Text(f"  {place:>6}  ").append(
-            f"{word(self._language, finding.severity.value):<9}", style=_COLOURS[finding.severity]
-        )
+        severity = word(self._language, finding.severity.value)
+        head = Text(f"{place:>{len(_PLACE) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
         said = Text(visible(finding.message)).append(f"  [{visible(name(finding))}]", style="dim")
-        if self._width and self.margin == _MARGIN and len(head) <= self.margin:
-            first, *rest = said.wrap(self._console, self._width - self.margin - 2)
-            self._console.print(head.append("  ").append_text(first), soft_wrap=True)
-            for part in rest:
-                self.line(part, self.margin + 2)
-        elif self._width:
+        if self.margin < len(_PLACE):
             self.line(head)
             self.line(said, self.margin)
         else:
-            self.line(head.append("  ").append_text(said))
+            head.append(" " * (self.margin + 2 - cell_len(head.plain)))
+            self._print(head, said, self.margin + 2)
+
+    def _print(self, lead: Text, text: Text, margin: int) -> None:
+        """A text behind its lead; on a terminal, wrapped behind the margin."""
+        first, *rest = text.wrap(self._console, self._width - margin - 1) if self._width else [text]
+        self._console.print(lead + first, soft_wrap=True)
+        for part in rest:
+            self._console.print(Text(" " * margin) + part, soft_wrap=True)
 
     def source(self, finding: Finding) -> None:
         """The line of the source with the words marked; the words alone, where there is no line."""
@@ -90,26 +91,31 @@ class _Page:
                 said = f"“{words}”" if words else word(self._language, "empty")
                 self.line(Text(f"{f'{label}: ' if label else ''}{said}", style="dim"), self.margin)
             return
-        gutter = f"{finding.line:>{self.margin - 3}} │ "
+        number = str(finding.line).rjust(self.margin - 3)
+        gutter = f"{number} │ "
         room = (self._width or _IN_A_PIPE + self.margin) - cell_len(gutter) - 1
         shown, before, marked = _window(finding.excerpt, max(room, 10))
-        self._console.print(Text(gutter, style="dim").append(shown), soft_wrap=True)
+        self._console.print(Text().append(gutter, style="dim").append(shown), soft_wrap=True)
         if marked:
-            note = f" {label}" if label else ""
-            if not words:
-                note += f"{':' if label else ''} {word(self._language, 'empty')}"
+            shows_label = not words and _marked(finding.excerpt) == finding.label
+            told = [label] * bool(label and not shows_label) + [word(self._language, "empty")] * (not words)
+            note = f" {': '.join(told)}" if told else ""
             if self._width and before + marked + cell_len(note) > room:
                 note = ""
-            caret = Text(f"{'':{self.margin - 3}} │ ", style="dim").append(" " * before)
+            caret = Text().append(f"{'':{len(number)}} │ ", style="dim").append(" " * before)
             caret.append("^" * marked, style=_COLOURS[finding.severity]).append(note, style="dim")
             self._console.print(caret, soft_wrap=True)
+
+
+def _marked(excerpt: Excerpt) -> str:
+    return excerpt.text[excerpt.mark - 1 :][: excerpt.length] if excerpt.mark else ""
 
 
 def _window(excerpt: Excerpt, room: int) -> tuple[str, int, int]:
     """What is shown of a line, and the columns on the screen before its mark and under it."""
     mark = excerpt.mark or 1
     before = visible(excerpt.text[: mark - 1])
-    marked = visible(excerpt.text[mark - 1 : mark - 1 + excerpt.length]) if excerpt.mark else ""
+    marked = visible(_marked(excerpt))
     after = visible(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else visible(excerpt.text)
     lead = "…" if excerpt.cut else ""
     if cell_len(lead + before + marked + after) > room:

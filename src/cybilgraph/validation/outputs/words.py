@@ -126,7 +126,7 @@ def by_rule(report: Report) -> list[tuple[int, Finding]]:
 
 def tally(report: Report) -> list[str]:
     """A line for each rule that found something: how often, and what it says; the worst first."""
-    return [f"{number:>5,} × {visible(finding.message)} [{name(finding)}]" for number, finding in by_rule(report)]
+    return [visible(f"{number:>5,} × {finding.message} [{name(finding)}]") for number, finding in by_rule(report)]
 
 
 def name(finding: Finding) -> str:

@@ -67,7 +67,7 @@ def excerpt(line: str, finding: Finding, suffix: str = "") -> Excerpt:
         begin = min(finding.column - 1, len(line))
         at = line.find(words[:_NEEDLE], begin) if words else -1
         near = begin + (_QUOTED if len(words) < _TELLING else len(line))
-        start = at if 0 <= at <= near else begin
+        start = at if 0 <= at <= near else len(line) - len(line[begin:].lstrip())
     else:
         start = line.find(words[:_NEEDLE]) if words else -1
     cut = max(min(start - _BEFORE, len(line) - MOST), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import SourceError
-from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_BYTES
 
 
@@ -178,7 +179,7 @@ def test_a_file_is_named_to_other_tools_from_the_working_folder(
 
 
 def test_what_is_piped_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"title\nA project\n")))
     monkeypatch.setattr("cybilgraph.readers.inputs.MAX_PIPED", 10)
-    piped = Input("<stdin>.csv", given=b"title\nA project\n")
-    with pytest.raises(SourceError, match="larger than 10 bytes"):
-        list(read_input(piped))
+    with pytest.raises(SourceError, match="Standard input: larger than 10 bytes"):
+        list(find_inputs(["-"], ".csv"))

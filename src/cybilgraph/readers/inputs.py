@@ -71,7 +71,6 @@ class Input:
             with self._stream() as stream:
                 size = stream.seek(0, os.SEEK_END)
                 stream.seek(0)
-                limit = limit if self.path else min(limit, MAX_PIPED)
                 if size > limit:
                     raise SourceError(f"{self.name}: larger than {limit:,} bytes", hint)
                 yield stream
@@ -125,13 +124,13 @@ def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]
 
     ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
     over. Of two files that would have one name, the second has that of its place in front. Raises
-    SourceError where a place does not exist.
+    SourceError where a place does not exist, or standard input is larger than is held in memory.
     """
     names: set[str] = set()
     for place in places:
         path = Path(place)
         if str(place) == "-":
-            yield Input(f"<stdin>{kind}", given=sys.stdin.buffer.read(MAX_PIPED + 1))
+            yield _piped(kind)
         elif not str(place) or not os.path.lexists(path):
             raise SourceError(
                 f"{place or 'An empty name'}: no such file or folder",
@@ -143,6 +142,13 @@ def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]
                 name = _printable(file.as_posix()) if name in names else name
                 names.add(name)
                 yield Input(name, file, walked=walked)
+
+
+def _piped(kind: str) -> Input:
+    content = sys.stdin.buffer.read(MAX_PIPED + 1)
+    if len(content) > MAX_PIPED:
+        raise SourceError(f"Standard input: larger than {MAX_PIPED:,} bytes", "Give it as a file.")
+    return Input(f"<stdin>{kind}", given=content)
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -97,3 +102,21 @@ def run(
     result = subprocess.run(command, input=given, capture_output=True, cwd=cwd, env=os.environ | env, timeout=100)
     assert b"Traceback" not in result.stderr, result.stderr.decode()
     return result
+
+
+def running_terminal(width: int, *arguments: object, **env: str) -> str:
+    """What the command line shows on a terminal of this width."""
+    lead, follow = pty.openpty()
+    fcntl.ioctl(follow, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    terminal = os.environ | {"TERM": "xterm-256color"} | env
+    command = [*CYBILGRAPH, *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=follow, stdout=follow, stderr=subprocess.PIPE, cwd=ROOT, env=terminal)
+    os.close(follow)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other side of a terminal closes so
+        while chunk := os.read(lead, 65536):
+            shown += chunk
+    os.close(lead)
+    _, errors = process.communicate(timeout=60)
+    assert b"Traceback" not in errors, errors.decode()
+    return shown.decode()

@@ -38,6 +38,8 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
         "assert str(pathlib.Path(cybilgraph.__file__)).startswith(sys.argv[1]), cybilgraph.__file__\n"
         "assert len(queries.examples()) >= 15 and len(list(resources.shape_files())) >= 4\n"
         "assert cybilgraph.check(resources.RECORDS).conforms\n"
+        "from cybilgraph.validation.outputs import OUTPUTS\n"
+        "OUTPUTS['html'](cybilgraph.check(resources.RECORDS), open('report.html', 'w', encoding='utf-8'))\n"
         "from flask import Flask; from cybilgraph.web import create_app\n"
     )
     command = [sys.executable, "-c", script, str(unpacked)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -18,18 +20,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph import __version__
 from cybilgraph.errors import CybilgraphError, QuerySyntaxError
-from cybilgraph.findings import visible
+from cybilgraph.findings import SEVERITIES, Severity, visible
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.vocab import short
 
 if TYPE_CHECKING:
     from cybilgraph.engine import Answer, Engine
+    from cybilgraph.findings import Report
 
 #: check: no violation; violations; the work could not be done.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
 
 _RDF = [fmt.name for fmt in GRAPH_FORMATS]
 _SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+_KIND = click.option(
+    "--as",
+    "kind",
+    default="",
+    metavar="SUFFIX",
+    callback=lambda *given: _known_kind(given[2]),
+    help="Read standard input as such a file: csv.",
+)
 
 
 class _Failure(click.ClickException):
@@ -89,39 +100,106 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     """
     from cybilgraph import pipeline
 
-    if output and any(Path(output).resolve() == Path(source).resolve() for source in sources):
-        raise _Failure(f"{output}: this is a source\n  Write to another file.")
+    _not_a_source(output, sources)
     with _output(output) as out, _progress("Converting") as progress:
         report = pipeline.convert(sources, BY_NAME[name], out, progress)
         if not report.records:
-            _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+            _report(report)
             raise _Failure("No record could be read; nothing was written\n  Give a file or folder of saved pages.")
     if report.findings:
-        _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+        _report(report)
     sys.exit(FAILED if report.unread else CONFORMS)
+
+
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from cybilgraph.validation.outputs.as_json import schema
+
+        click.echo(json.dumps(schema(), ensure_ascii=False, indent=2))
+        context.exit()
 
 
 @main.command()
 @_SOURCES
-@click.option("-f", "--format", "name", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    *("-f", "--format", "name"),
+    type=click.Choice(["text", "json", "html", "sarif", "junit", "github", "turtle", "csv"]),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in SEVERITIES]),
+    default="violation",
+    show_default=True,
+    help="The least that makes the exit code 1.",
+)
+@click.option(
+    "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
+)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
+@click.option("--since", default="", metavar="COMMIT", help="Only files that have changed since, as git tells it.")
+@_KIND
 @click.option(
     "--engine", type=click.Choice(["fast", "pyshacl"]), default="fast", show_default=True, help="SHACL engine."
 )
-def check(sources: tuple[str, ...], name: str, engine: str) -> None:
+@click.option(
+    "--json-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of -f json.",
+)
+def check(
+    sources: tuple[str, ...],
+    name: str,
+    output: str | None,
+    fail_on: str,
+    lang: str,
+    as_of: datetime | None,
+    since: str,
+    kind: str,
+    engine: str,
+) -> None:
     """Tell what is wrong or missing in records, and where.
 
-    Exit code: 0 no violation (warnings are allowed), 1 violations, 2 nothing could be read.
+    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
+    2 nothing could be read. Where COMMIT is on another branch, --since counts from where the
+    two parted.
 
     \b
-    Example:
+    Examples:
       cybilgraph check data/records
+      cybilgraph check data/records -f html -o report.html --lang es
+      cybilgraph check data/records --since origin/main -f github --fail-on warning
+      cat projects.csv | cybilgraph check - --as csv
     """
-    from cybilgraph import pipeline
+    from cybilgraph import pipeline, rules
+    from cybilgraph.validation.outputs import OUTPUTS
 
+    _not_a_source(output, sources)
     with _progress("Checking") as progress:
-        report = pipeline.check(*sources, engine=engine, progress=progress)
-    _report(report, name, Console(highlight=False, markup=False))
-    sys.exit(FAILED if not report.records else CONFORMS if report.conforms else VIOLATIONS)
+        day = as_of.date() if as_of else None
+        report = pipeline.check(
+            *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
+        )
+    report.fail_on = Severity(fail_on)
+    report.language = lang
+    report.findings = [rules.in_language(finding, lang) for finding in report.findings]
+    if name == "text" and output in (None, "-"):
+        OUTPUTS[name](report, sys.stdout)
+    else:
+        with _output(output) as out:
+            text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+            OUTPUTS[name](report, text)
+            text.detach()
+    if since and not report.sources:
+        click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
+        sys.exit(CONFORMS)
+    sys.exit(FAILED if not report.records else CONFORMS if report.passes else VIOLATIONS)
 
 
 @main.command()
@@ -138,7 +216,7 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
       cybilgraph build data/records --into build/releases
     """
     from cybilgraph import pipeline
-    from cybilgraph.validation.outputs import summary, tally
+    from cybilgraph.validation.outputs.words import summary, tally
 
     with _progress("Building") as progress:
         release, report = pipeline.build(sources, into, strict=strict, progress=progress)
@@ -230,10 +308,10 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     with _output(output) as out, _progress("Reading") as progress:
         report = pipeline.fill(sources, form, out, progress)
         if sources and not report.records:
-            _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+            _report(report)
             raise _Failure("No record could be read; nothing was written\n  Give files or folders of records.")
     if report.findings:
-        _report(report, "text", Console(stderr=True, highlight=False, markup=False))
+        _report(report)
     sys.exit(FAILED if report.unread else CONFORMS)
 
 
@@ -329,6 +407,24 @@ def _shown(term: dict[str, str]) -> str:
     return visible(short(term["value"]) if term["type"] == "uri" else term["value"])
 
 
+def _known_kind(kind: str) -> str:
+    """A suffix with its full stop, in lower case; it must be one that is read."""
+    if not kind:
+        return ""
+    from cybilgraph.readers import READERS
+
+    suffix = f".{kind.lower().removeprefix('.')}"
+    if suffix not in READERS:
+        known = ", ".join(each.removeprefix(".") for each in READERS if each)
+        raise click.BadParameter(f"{kind!r} is not read. Known are {known}.")
+    return suffix
+
+
+def _not_a_source(output: str | None, sources: tuple[str, ...]) -> None:
+    if output and output != "-" and any(Path(output).resolve() == Path(source).resolve() for source in sources):
+        raise _Failure(f"{output}: this is a source\n  Write to another file.")
+
+
 @contextmanager
 def _output(path: str | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears only when the block has ended well."""
@@ -372,10 +468,11 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _report(report: Any, name: str, console: Console) -> None:
+def _report(report: Report) -> None:
+    """Tell of findings beside what the command gives."""
     from cybilgraph.validation.outputs import OUTPUTS
 
-    OUTPUTS[name](report, console)
+    OUTPUTS["text"](report, sys.stderr)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,36 @@ class Fix:
     new: str
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of the line that a finding is about, as the source has it.
+
+    ``cut`` characters of the line stand before it. ``mark`` is the first character that is meant,
+    from 1 in ``text`` (0 where it is not known), and ``length`` how many are.
+    """
+
+    text: str
+    cut: int = 0
+    mark: int = 0
+    length: int = 0
+
+    @property
+    def column(self) -> int:
+        """The character of the source's line that is meant, from 1; 0 where it is not known."""
+        return self.cut + self.mark if self.mark else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that was looked at: its name in findings, its address (a URI, relative to the folder
+    that the work was started in where it lies below), and the keys of its records.
+    """
+
+    name: str
+    uri: str
+    records: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that a curator should know.
@@ -57,7 +87,7 @@ class Finding:
     and ``fix`` the mend where it is certain. ``focus``, ``path`` and ``value`` are the statement
     that a shape found wrong (SHACL, section 3.6.2). ``values`` fill the gaps of the rule's words,
     and ``advice`` names the rule whose suggestion was given, so that they can be said in another
-    language (rules.py). ``excerpt`` is the line of the source, where a report shows it.
+    language (rules.py). ``excerpt`` is the line of the source, where it was asked for.
     """
 
     severity: Severity
@@ -73,7 +103,7 @@ class Finding:
     focus: str = ""
     path: str = ""
     value: str = ""
-    excerpt: str = ""
+    excerpt: Excerpt | None = None
     values: tuple[tuple[str, str], ...] = ()
     advice: str = ""
     fix: Fix | None = None
@@ -87,12 +117,19 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """All findings of one run, with what was looked at; ``as_of`` is the day that rules took for today."""
+    """All findings of one run, with what was looked at.
+
+    ``as_of`` is the day that rules took for today, ``language`` that of the messages, and
+    ``fail_on`` the least severity with which the run has failed.
+    """
 
     as_of: str = ""
+    language: str = "en"
+    fail_on: Severity = Severity.VIOLATION
     sources: int = 0
     records: int = 0
     unread: int = 0
+    files: list[Checked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def extend(self, findings: Iterable[Finding]) -> None:
@@ -112,3 +149,12 @@ class Report:
     def conforms(self) -> bool:
         """No violation; warnings and information are allowed."""
         return not self.count(Severity.VIOLATION)
+
+    def fails(self, finding: Finding) -> bool:
+        """Whether this finding is bad enough for the run to have failed."""
+        return SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
+
+    @property
+    def passes(self) -> bool:
+        """No finding is as bad as ``fail_on``."""
+        return not any(map(self.fails, self.findings))

@@ -19,13 +19,15 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
-from cybilgraph.findings import Finding, Fix, Report, Severity
+from cybilgraph.findings import Checked, Finding, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers.changes import changed_since
+from cybilgraph.readers.excerpts import with_excerpts
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
@@ -56,24 +58,45 @@ def read(*places: Place) -> Iterator[Record]:
             yield derive(record)
 
 
-def check(*places: Place, engine: str = "fast", as_of: date | None = None, progress: Progress | None = None) -> Report:
+def check(
+    *places: Place,
+    engine: str = "fast",
+    as_of: date | None = None,
+    since: str = "",
+    kind: str = "",
+    excerpts: bool = False,
+    progress: Progress | None = None,
+) -> Report:
     """Read and validate; everything that is wrong or missing is in the report.
 
-    ``as_of`` is the day by which an end lies in the future: today, unless given. Raises
-    SourceError only where a place does not exist.
+    ``as_of`` is the day by which an end lies in the future: today, unless given. ``since`` names a
+    commit of git: only what has changed since then is looked at. ``kind`` is the suffix that
+    standard input is read as. With ``excerpts``, each finding has its line. Raises SourceError
+    where a place does not exist, or git cannot tell what has changed.
     """
-    return check_inputs(find_inputs(places), engine, as_of, progress)
+    inputs: Iterable[Input] = find_inputs(places, kind)
+    if since:
+        inputs = changed_since(since, inputs)
+    return check_inputs(inputs, engine, as_of, excerpts, progress)
 
 
 def check_inputs(
-    inputs: Iterable[Input], engine: str = "fast", as_of: date | None = None, progress: Progress | None = None
+    inputs: Iterable[Input],
+    engine: str = "fast",
+    as_of: date | None = None,
+    excerpts: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Like ``check``, of inputs that are at hand."""
     report, identities = Report(as_of=_day(as_of)), Identities()
+    inputs = list(inputs)
     for record, _ in _validated(_records(inputs, report, progress), report, engine):
         identities.add(record)
     report.extend(identities.findings())
-    return report.sort()
+    report.sort()
+    if excerpts:
+        report.findings = with_excerpts(report.findings, {given.name: given for given in inputs})
+    return report
 
 
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
@@ -171,14 +194,13 @@ def build(
 def _records(inputs: Iterable[Input], report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
     inputs = list(inputs)
-    total = len(inputs)
-    inputs.reverse()
-    while inputs:
-        given = inputs.pop()  # an input keeps its content, so that it must not be kept itself
+    for number, given in enumerate(inputs, start=1):
         report.sources += 1
+        report.files.append(checked := Checked(given.name, given.uri))
         try:
-            for record in read_input(given):
+            for record in read_input(replace(given)):  # a copy, since an input keeps what was read of it
                 report.records += 1
+                checked.records.append(record.key)
                 derived = derive(record)
                 report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
                 yield derived
@@ -186,7 +208,7 @@ def _records(inputs: Iterable[Input], report: Report, progress: Progress | None)
             report.unread += 1
             report.extend([_unreadable(given, error)])
         if progress:
-            progress(total - len(inputs), total)
+            progress(number, len(inputs))
 
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:

@@ -25,7 +25,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.validation.outputs.as_json import document
 
 _BUILDING = ".building-"
 _IDENTITIES = "identities.csv"
@@ -86,7 +87,8 @@ class Draft:
         with graph.open("wb") as file:
             file.writelines(quads)
         count = write_store(graph, self._folder / "store")
-        _write_json(self._folder / "report.json", asdict(report))
+        # Without where the files lay: equal input gives equal bytes, on any machine.
+        _write_json(self._folder / "report.json", document(replace(report, files=[])))
         with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))

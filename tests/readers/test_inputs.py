@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,33 @@ def test_the_source_is_what_was_read_even_if_the_file_has_changed_since(tmp_path
     assert given.content == b"first"
     path.write_bytes(b"second")
     assert given.source.sha256 == hashlib.sha256(b"first").hexdigest()
+
+
+def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for name in ("one/a.txt", "two/a.txt", "two/b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    names = [given.name for given in find_inputs([tmp_path / "one", tmp_path / "two"])]
+    assert names == ["a.txt", f"{tmp_path}/two/a.txt", "b.txt"]
+
+
+def test_a_file_is_named_to_other_tools_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a folder" / "50%:é.txt"
+    path.parent.mkdir()
+    path.write_text("x", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert next(find_inputs(["a folder"])).uri == "a%20folder/50%25%3A%C3%A9.txt"
+    assert next(find_inputs([path])).uri == "a%20folder/50%25%3A%C3%A9.txt"
+    monkeypatch.chdir(path.parent)
+    assert next(find_inputs([path])).uri == "50%25%3A%C3%A9.txt"
+    monkeypatch.chdir("/")
+    assert next(find_inputs([path])).uri == f"{tmp_path.as_posix()[1:]}/a%20folder/50%25%3A%C3%A9.txt"
+
+
+def test_what_is_piped_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"title\nA project\n")))
+    monkeypatch.setattr("cybilgraph.readers.inputs.MAX_PIPED", 10)
+    with pytest.raises(SourceError, match="Standard input: larger than 10 bytes"):
+        list(find_inputs(["-"], ".csv"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import visible
@@ -20,6 +21,8 @@ from cybilgraph.record import Source
 
 #: A saved page is a few kilobytes; anything over this is not one.
 MAX_BYTES = 500_000
+#: Standard input is held in memory, of whatever format it is.
+MAX_PIPED = 50_000_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
 Stream = io.BufferedReader | io.BytesIO
@@ -42,6 +45,14 @@ class Input:
         text where it was asked for by name, and is of no known kind where a folder holds it.
         """
         return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.walked else "")
+
+    @property
+    def uri(self) -> str:
+        """Where the file lies, as other tools name it: from the working folder, if it lies below that."""
+        if self.path is None:
+            return quote(self.name)
+        path, here = self.path.absolute(), Path.cwd()
+        return quote(os.fsencode(path.relative_to(here).as_posix())) if path.is_relative_to(here) else path.as_uri()
 
     @cached_property
     def content(self) -> bytes:
@@ -108,31 +119,52 @@ class _AsFound(io.FileIO):
         )
 
 
-def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
+def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]:
     """The files at these places, folders being walked in the order of names.
 
-    ``-`` is standard input. Hidden files are passed over. Raises SourceError where a place
-    does not exist.
+    ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
+    over. Of two files that would have one name, the second has that of its place in front. Raises
+    SourceError where a place does not exist, or standard input is larger than is held in memory.
     """
+    names: set[str] = set()
     for place in places:
         path = Path(place)
         if str(place) == "-":
-            yield Input("<stdin>", given=sys.stdin.buffer.read(MAX_BYTES + 1))
+            yield _piped(kind)
         elif not str(place) or not os.path.lexists(path):
             raise SourceError(
                 f"{place or 'An empty name'}: no such file or folder",
                 "Check the path; a folder is read with all that it holds.",
             )
-        elif path.is_dir():
-            closed: list[OSError] = []
-            found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=closed.append) for name in names]
-            folders = {Path(error.filename) for error in closed}  # to be told of like a file that cannot be opened
-            for file in sorted({*found, *folders}):
-                below = file.relative_to(path)
-                if not any(part.startswith(".") for part in below.parts):
-                    yield Input(_printable(below.as_posix()), file, walked=file not in folders)
         else:
-            yield Input(_printable(path.name), path)
+            for file, below, walked in _files(path):
+                name = _printable(below.as_posix())
+                name = _printable(file.as_posix()) if name in names else name
+                names.add(name)
+                yield Input(name, file, walked=walked)
+
+
+def _piped(kind: str) -> Input:
+    content = sys.stdin.buffer.read(MAX_PIPED + 1)
+    if len(content) > MAX_PIPED:
+        raise SourceError(f"Standard input: larger than {MAX_PIPED:,} bytes", "Give it as a file.")
+    return Input(f"<stdin>{kind}", given=content)
+
+
+def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
+    """A file; or those in a folder, each with its path below it. What is to be told of like a
+    file that cannot be opened counts as not walked: a folder that cannot be listed.
+    """
+    if not path.is_dir():
+        yield path, Path(path.name), False
+        return
+    closed: list[OSError] = []
+    found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=closed.append) for name in names]
+    folders = {Path(error.filename) for error in closed}
+    for file in sorted({*found, *folders}):
+        below = file.relative_to(path)
+        if not any(part.startswith(".") for part in below.parts):
+            yield file, below, file not in folders
 
 
 def _printable(name: str) -> str:

@@ -57,10 +57,10 @@ _DAMAGED = (
 )
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
 #: The first line that some spreadsheet programs write and read: it tells the separator.
 _TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
-_BLANK = f"{_SEPARATORS} \r\n"
+_BLANK = f"{SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
@@ -250,7 +250,7 @@ def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
             separator = told[1] if told else separator
             lines.done()
             continue
-        separator = separator or max(_SEPARATORS, key=lambda char: _known_columns(first, char))
+        separator = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
         lines.give_back(keep_first=False)
         begin = lines.number + 1
         odd: list[Finding] = []

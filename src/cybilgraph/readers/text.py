@@ -68,11 +68,16 @@ def not_utf8(given: Input, line: int) -> Finding:
     return finding("encoding", given.name, line=line)
 
 
-def lines_of(text: str) -> Iterator[Text]:
-    """The lines that are not blank, with entities resolved and spaces made plain."""
+def raw_lines(text: str) -> list[str]:
+    """The lines as they are, blank ones too."""
     for separator in _SEPARATORS:
         text = text.replace(separator, "")
-    for number, raw in enumerate(text.splitlines(), start=1):
+    return text.splitlines()
+
+
+def lines_of(text: str) -> Iterator[Text]:
+    """The lines that are not blank, with entities resolved and spaces made plain."""
+    for number, raw in enumerate(raw_lines(text), start=1):
         if line := clean(raw):
             yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from urllib.parse import unquote
 
 import pyoxigraph as ox
@@ -81,7 +80,7 @@ def read_graphs(given: Input) -> tuple[Source, list[Graph]]:
     A named graph that is none of our captures is a part of the present. Raises SourceError
     where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
     """
-    syntax = SYNTAXES[PurePath(given.name).suffix.lower()]
+    syntax = SYNTAXES[given.suffix]
     with given.open(MOST_JSON if syntax == ox.RdfFormat.JSON_LD else MOST) as file:
         content = file.read().removeprefix(b"\xef\xbb\xbf")
     if reason := too_much(content, syntax):

@@ -1,0 +1,138 @@
+"""The lines that findings are about, as their sources have them, for reports that show them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice, takewhile
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Excerpt, Finding
+from cybilgraph.readers.html.tree import decoded
+from cybilgraph.readers.inputs import MAX_BYTES, Input, Stream
+from cybilgraph.readers.tables import SEPARATORS
+from cybilgraph.readers.text import decode, raw_lines
+
+#: Characters of a line that are shown; so many of them before the mark, where the line is longer.
+MOST, _BEFORE = 300, 100
+#: A longer line is not shown: a file of any size may be one line.
+_LONGEST = 1_000_000
+#: A longer line is not searched for its cells.
+_CELLS_MOST = 100_000
+#: Words are looked for by so many characters: further on, a paragraph may be on the next line.
+_NEEDLE = 24
+#: A place may be that of the quotation mark before the words; or of the sentence that they are in,
+#: which words of so many characters are found in.
+_QUOTED, _TELLING = 2, 4
+
+_PAGES, _WORKBOOKS, _TABLES = ("", ".txt", ".text"), (".xlsx",), (".csv", ".tsv")
+_HTML = (".html", ".htm", ".xhtml")
+#: Formats in which a lone carriage return ends a line too.
+_ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
+
+
+def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
+    """The findings, each with the part of its line that it is about.
+
+    ``inputs`` are the sources by name; each is read once, none is kept. A finding stays as it is
+    where its line is not known, or cannot be had: a workbook has none, and what was a readable
+    file may be gone.
+    """
+    found = list(findings)
+    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, finding in enumerate(found):
+        if finding.line and finding.file in inputs:
+            wanted[finding.file][finding.line].append(index)
+    for name, by_line in sorted(wanted.items()):
+        given, last = inputs[name], max(by_line)
+        with suppress(SourceError), closing(_lines(given)) as lines:  # what cannot be read was told of before
+            for number, line in enumerate(islice(lines, last), start=1):
+                for index in by_line.get(number, ()):
+                    if line is not None:
+                        found[index] = replace(found[index], excerpt=excerpt(line, found[index], given.suffix))
+    return found
+
+
+def excerpt(line: str, finding: Finding, suffix: str = "") -> Excerpt:
+    """The part of a line that a finding in a file of this suffix is about."""
+    words = (finding.text or finding.label).split("\n", 1)[0]
+    if suffix in _TABLES:  # their columns are cells
+        start = _in_cell(line, finding.column, words)
+    elif finding.column:
+        begin = min(finding.column - 1, len(line))
+        at = line.find(words[:_NEEDLE], begin) if words else -1
+        near = begin + (_QUOTED if len(words) < _TELLING else len(line))
+        start = at if 0 <= at <= near else len(line) - len(line[begin:].lstrip())
+    else:
+        start = line.find(words[:_NEEDLE]) if words else -1
+    cut = max(min(start - _BEFORE, len(line) - MOST), 0)
+    text = line[cut : cut + MOST]
+    if start < 0:
+        return Excerpt(text)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text[start - cut :], words, strict=False)))
+    return Excerpt(text, cut, start - cut + 1, max(same, 1))
+
+
+def _in_cell(line: str, number: int, words: str) -> int:
+    """Where words begin that stand in a cell of a table's row, whichever separator it has; else -1."""
+    needle = words[:_NEEDLE]
+    if not number or not needle or len(line) > _CELLS_MOST:
+        return -1
+    for separator in SEPARATORS:
+        cells = _cells(line, separator)
+        if number <= len(cells) and (at := line.find(needle, *cells[number - 1])) >= 0:
+            return at
+    return -1
+
+
+@lru_cache(maxsize=len(SEPARATORS))
+def _cells(line: str, separator: str) -> list[tuple[int, int]]:
+    """Where each cell of a row begins and ends."""
+    ends, quoted = [], False
+    for at, char in enumerate(line):
+        if char == '"':
+            quoted = not quoted
+        elif char == separator and not quoted:
+            ends.append(at)
+    return list(zip([0, *(end + 1 for end in ends)], [*ends, len(line)], strict=True))
+
+
+def _lines(given: Input) -> Generator[str | None]:
+    """The lines as the reader of this format counts them; None for one that is too long."""
+    if given.suffix in _PAGES:
+        with given.open(MAX_BYTES) as stream:
+            yield from raw_lines(decode(given, stream.read(), []))
+    elif given.suffix in _HTML:
+        yield from decoded(given, []).split("\n")
+    elif given.suffix not in _WORKBOOKS:
+        with given.open(sys.maxsize) as stream:
+            yield from _streamed(stream, "" if given.suffix in _ANY_LINE_END else "\n")
+
+
+def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
+    """The lines of a file that may be too large to hold: each in UTF-8, else in Windows' Western code page."""
+    wide = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    stream.seek(0)
+    # Latin-1 keeps every byte, so that a line can be decoded when it is known where it ends.
+    encoding = "utf-16" if wide else "latin-1"
+    with io.TextIOWrapper(stream, encoding, errors="replace", newline=line_end) as text:
+        while line := text.readline(_LONGEST):
+            if len(line) < _LONGEST:
+                line = line.rstrip("\r\n")
+                yield line if wide else _decoded(line.encode("latin-1"))
+                continue
+            while len(line) == _LONGEST:
+                line = text.readline(_LONGEST)
+            yield None
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return line.decode("cp1252", errors="replace")

@@ -1,0 +1,42 @@
+"""A report as a table: one row a finding."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+from cybilgraph.findings import Report, visible
+from cybilgraph.readers.tables import FORMULA
+from cybilgraph.validation.outputs.words import name
+
+COLUMNS = (
+    *("severity", "rule", "file", "line", "column", "record", "label", "text"),
+    *("message", "suggestion", "fix_line", "fix_column", "fix_old", "fix_new"),
+)
+
+
+def as_csv(report: Report, stream: TextIO) -> None:
+    """One row a finding (RFC 4180). A cell that a spreadsheet program would take for a formula
+    begins with an apostrophe.
+    """
+    rows = csv.writer(stream)
+    rows.writerow(COLUMNS)
+    for finding in report.findings:
+        fix = finding.fix
+        place: tuple[object, ...] = (finding.line or "", finding.column or "")
+        mend = (fix.line, fix.column, _harmless(fix.old), _harmless(fix.new)) if fix else ("", "", "", "")
+        rows.writerow(
+            (
+                finding.severity.value,
+                *map(_harmless, (name(finding), finding.file)),
+                *place,
+                *map(_harmless, (finding.record, finding.label, finding.text, finding.message, finding.suggestion)),
+                *mend,
+            )
+        )
+
+
+def _harmless(text: str) -> str:
+    """A text that stays a text: no formula, also behind spaces, and nothing that steers a terminal."""
+    shown = visible(text, lines=True)
+    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

@@ -1,0 +1,31 @@
+"""A report as workflow commands of GitHub Actions: each finding stands beside its line in a pull request."""
+
+from __future__ import annotations
+
+from typing import TextIO
+from urllib.parse import unquote
+
+from cybilgraph.findings import Finding, Report, Severity, visible
+from cybilgraph.validation.outputs.words import name, summary
+
+_COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def as_github(report: Report, stream: TextIO) -> None:
+    """One command a finding; the file is named from the folder that the work was started in."""
+    paths = {checked.name: unquote(checked.uri, errors="backslashreplace") for checked in report.files}
+    for finding in report.findings:
+        properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": name(finding)}
+        said = "\n".join(visible(text) for text in (finding.message, finding.suggestion) if text)
+        listed = ",".join(f"{key}={visible(value).translate(_IN_PROPERTIES)}" for key, value in properties.items())
+        stream.write(f"::{_COMMANDS[finding.severity]} {listed}::{said.translate(_IN_MESSAGES)}\n")
+    stream.write(f"{summary(report)}\n")
+
+
+def _place(finding: Finding) -> dict[str, str]:
+    place = {"line": str(finding.line)} if finding.line else {}
+    if finding.excerpt and (column := finding.excerpt.column):
+        place |= {"col": str(column), "endColumn": str(column + finding.excerpt.length)}
+    return place

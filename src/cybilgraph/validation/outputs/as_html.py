@@ -1,0 +1,62 @@
+"""A report as one page of HTML that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from itertools import groupby
+from typing import Any, TextIO
+
+import jinja2
+
+from cybilgraph.findings import SEVERITIES, Excerpt, Report, visible
+from cybilgraph.validation.outputs.words import by_rule, counted, name, summary, word
+
+
+def as_html(report: Report, stream: TextIO) -> None:
+    """Sums by rule and by file, then file by file each finding with its line."""
+    language = report.language
+    files = [
+        {
+            "name": file,
+            "id": f"file-{number}",
+            "findings": (found := list(findings)),
+            "counts": Counter(finding.severity for finding in found),
+        }
+        for number, (file, findings) in enumerate(groupby(report.findings, key=lambda finding: finding.file), start=1)
+    ]
+    template = _templates().get_template("report.html")
+    for part in template.generate(
+        report=report,
+        files=files,
+        rules=by_rule(report),
+        summary=summary(report),
+        severities=SEVERITIES,
+        word=lambda key, **gaps: word(language, key, **gaps),
+        counted=lambda number, key: counted(language, number, key),
+    ):
+        stream.write(part)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("cybilgraph.validation.outputs"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    templates.filters |= {"visible": visible, "parts": _parts, "rule": name}
+    return templates
+
+
+def _parts(excerpt: Excerpt) -> dict[str, Any]:
+    """What stands before the mark, in it and behind it."""
+    begin = max(excerpt.mark - 1, 0)
+    end = begin + excerpt.length
+    return {
+        "before": ("…" if excerpt.cut else "") + visible(excerpt.text[:begin]),
+        "marked": visible(excerpt.text[begin:end]),
+        "after": visible(excerpt.text[end:]),
+    }

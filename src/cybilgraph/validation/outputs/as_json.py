@@ -1,0 +1,125 @@
+"""A report as JSON, and the JSON Schema that says what stands in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any, TextIO
+
+from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report
+from cybilgraph.vocab import BASE
+
+SCHEMA_IRI = f"{BASE}schema/report.json"
+
+_SAYS: dict[type, dict[str, str]] = {
+    Report: {
+        "as_of": "The day that rules took for today, as in 2024-01-31.",
+        "language": "The language of messages and suggestions.",
+        "fail_on": "The least severity with which the check has failed.",
+        "sources": "How many files were looked at.",
+        "records": "How many records were found in them.",
+        "unread": "How many files could not be read, or not to their end.",
+        "files": "The files, in the order of reading.",
+        "findings": "What was found, in the order of files, lines, columns and severity.",
+    },
+    Checked: {
+        "name": "The file's name in findings: its path below the folder that was asked for.",
+        "uri": "Where it lies: relative to the folder that the check was started in, if it lies below that.",
+        "records": "The keys of its records: code, IATI identifier or slug.",
+    },
+    Finding: {
+        "severity": "How bad it is.",
+        "rule": "IRI of the rule that found it.",
+        "message": "What is wrong or missing.",
+        "file": "The file's name.",
+        "record": "The record's key; empty where it is of the whole file.",
+        "label": "The field's label as the source prints it.",
+        "line": "The line, from 1; of a workbook, the row. 0 where none is known.",
+        "column": "The character on the line, from 1; of a table, the cell. 0 where none is known.",
+        "text": "The words concerned.",
+        "suggestion": "How to mend it.",
+        "focus": "IRI of the thing that was found wrong (SHACL, sh:focusNode).",
+        "path": "IRI of the property (sh:resultPath).",
+        "value": "The value: an IRI, or the text of a literal (sh:value).",
+        "excerpt": "The line of the source, or a part of it.",
+        "values": "What fills the gaps of the rule's words.",
+        "advice": "The name of another rule, where its suggestion was given.",
+        "fix": "A mend that is certain.",
+    },
+    Excerpt: {
+        "text": "A part of the line, as the source has it.",
+        "cut": "How many characters of the line stand before it.",
+        "mark": "The first character that is meant, from 1 in the text; 0 where it is not known.",
+        "length": "How many characters are meant.",
+    },
+    Fix: {
+        "line": "The line of the words, from 1.",
+        "column": "The character on the line, from 1.",
+        "old": "The words that stand there.",
+        "new": "The words that should.",
+    },
+}
+_TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": "integer", "minimum": 0}}
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as it is, with the sums: what the schema describes."""
+    counts = {severity.value: report.count(severity) for severity in SEVERITIES}
+    whole = {"$schema": SCHEMA_IRI, "conforms": report.conforms, "counts": counts, **asdict(report)}
+    for finding in whole["findings"]:
+        finding["values"] = dict(finding["values"])
+    return whole
+
+
+def as_json(report: Report, stream: TextIO) -> None:
+    """One document, by the schema of ``schema()``."""
+    json.dump(document(report), stream, ensure_ascii=False, indent=2)
+    stream.write("\n")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of reports, made from the classes that hold them."""
+    severity = {"enum": [severity.value for severity in SEVERITIES]}
+    known: dict[str, dict[str, Any]] = {
+        **_TYPES,
+        "Severity": severity,
+        "list[str]": {"type": "array", "items": _TYPES["str"]},
+        "tuple[tuple[str, str], ...]": {"type": "object", "additionalProperties": _TYPES["str"]},
+        "list[Checked]": {"type": "array", "items": {"$ref": "#/$defs/Checked"}},
+        "list[Finding]": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
+        "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
+        "Fix | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Fix"}]},
+    }
+    whole = _object(Report, known)
+    whole["properties"] = {
+        "$schema": {"const": SCHEMA_IRI},
+        "conforms": {"type": "boolean", "description": "No violation; warnings and information are allowed."},
+        "counts": {
+            "type": "object",
+            "description": "How many findings are of each severity.",
+            "properties": dict.fromkeys(severity["enum"], _TYPES["int"]),
+            "required": severity["enum"],
+            "additionalProperties": False,
+        },
+        **whole["properties"],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_IRI,
+        "title": "A report of cybilgraph check",
+        **whole,
+        "required": list(whole["properties"]),
+        "$defs": {each.__name__: _object(each, known) for each in (Checked, Finding, Excerpt, Fix)},
+    }
+
+
+def _object(holder: Any, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The schema of what a class holds."""
+    return {
+        "type": "object",
+        "properties": {
+            each.name: known[str(each.type)] | {"description": _SAYS[holder][each.name]} for each in fields(holder)
+        },
+        "required": [each.name for each in fields(holder)],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,74 @@
+"""A report as JUnit XML (the schema of Apache Ant's task), which nearly every CI service shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, TextIO
+
+from lxml import etree
+
+from cybilgraph.findings import Checked, Finding, Report, visible
+from cybilgraph.validation.outputs.words import name
+from cybilgraph.vocab import RULES
+
+_UNREADABLE = f"{RULES}unreadable"
+#: The schema wants a time and a host for each suite; a report tells neither.
+_TIME, _HOST = "0", "localhost"
+
+
+def as_junit(report: Report, stream: TextIO) -> None:
+    """One suite a file. A record that a rule was broken in is a case for each such rule, failed if
+    the rule is bad enough for the check to have failed; another record is a case that passed. A
+    file that could not be read is an error. What failed nothing is told on the suite's output.
+    """
+    by_file: dict[str, list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        by_file[finding.file].append(finding)
+    files = {checked.name: checked for checked in report.files}
+    suites = etree.Element("testsuites")
+    for number, file in enumerate([*files, *(file for file in by_file if file not in files)]):
+        checked = files.get(file) or Checked(file, file)
+        suites.append(_suite(number, checked, by_file.get(file, []), report))
+    etree.indent(suites)
+    stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+    stream.write(f"{etree.tostring(suites, encoding='unicode')}\n")
+
+
+def _suite(number: int, checked: Checked, findings: list[Finding], report: Report) -> Any:
+    suite = etree.Element("testsuite", name=_token(checked.name), package="cybilgraph", id=str(number))
+    etree.SubElement(suite, "properties")
+    cases: dict[tuple[str, str], list[Finding]] = {(record, ""): [] for record in checked.records}
+    for finding in findings:
+        cases.pop((finding.record, ""), None)
+        cases.setdefault((finding.record, name(finding)), []).append(finding)
+    failures = errors = 0
+    notes = []
+    for (record, rule), found in cases.items() or [(("", ""), [])]:
+        title = " ".join(filter(None, (record, rule))) or checked.name
+        case = etree.SubElement(suite, "testcase", name=_token(title), classname=_token(checked.name), time=_TIME)
+        bad = [finding for finding in found if report.fails(finding)]
+        if bad:
+            unread = any(finding.rule == _UNREADABLE for finding in bad)
+            errors, failures = errors + unread, failures + (not unread)
+            what = "error" if unread else "failure"
+            told = etree.SubElement(case, what, message=visible(bad[0].message), type=bad[0].severity.value)
+            told.text = "\n".join(map(_line, bad))
+        notes += [_line(finding) for finding in found if not report.fails(finding)]
+    sums = {"tests": len(suite) - 1, "failures": failures, "errors": errors}
+    suite.attrib.update({key: str(value) for key, value in sums.items()})
+    suite.attrib.update({"time": _TIME, "timestamp": f"{report.as_of}T00:00:00", "hostname": _HOST})
+    etree.SubElement(suite, "system-out").text = "\n".join(notes)
+    etree.SubElement(suite, "system-err").text = ""
+    return suite
+
+
+def _line(finding: Finding) -> str:
+    """A finding on one line: file, place, severity, what is said, and the rule."""
+    place = f":{finding.line}{f':{finding.column}' if finding.column else ''}" if finding.line else ""
+    said = " ".join(filter(None, (finding.message, finding.suggestion)))
+    return visible(f"{finding.file}{place}: {finding.severity.value}: {said} [{name(finding)}]")
+
+
+def _token(text: str) -> str:
+    """A text as an attribute of type xs:token, which must not be empty."""
+    return " ".join(visible(text).split()) or "-"

@@ -1,0 +1,141 @@
+"""A report as SARIF 2.1.0 (OASIS standard), which code-scanning services and editors read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from typing import Any, TextIO
+
+from cybilgraph import __version__
+from cybilgraph.findings import Finding, Fix, Report, Severity, visible
+from cybilgraph.rules import LANGUAGES, Rule, catalogue
+from cybilgraph.validation.outputs.words import name, word
+from cybilgraph.vocab import BASE, RULES
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_ROOT = "SRCROOT"
+_GAP = re.compile(r"\{[?$](\w+)\}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def as_sarif(report: Report, stream: TextIO) -> None:
+    """One run, with the whole catalogue of rules, so that a service can show what was not broken."""
+    rules = catalogue()
+    found = {name(finding): finding for finding in report.findings}
+    others = {rule: finding for rule, finding in found.items() if rule not in rules}
+    described = [_rule(rule, report.language) for rule in rules.values()] + [
+        _level(rule, finding.severity) for rule, finding in others.items()
+    ]
+    places = {rule["id"]: index for index, rule in enumerate(described)}
+    uris = {checked.name: checked.uri for checked in report.files}
+    seen: Counter[str] = Counter()
+    run = {
+        "tool": {
+            "driver": {
+                "name": "cybilgraph",
+                "semanticVersion": __version__,
+                "informationUri": BASE,
+                "rules": described,
+            }
+        },
+        "language": report.language,
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The folder that the check was started in."}}},
+        "invocations": [{"executionSuccessful": not report.unread, "exitCode": int(not report.passes)}],
+        "artifacts": [{"location": _location(checked.uri)} for checked in report.files],
+        "results": [_result(finding, places, uris, report.language, seen) for finding in report.findings],
+    }
+    json.dump({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, stream, ensure_ascii=False, indent=2)
+    stream.write("\n")
+
+
+def _rule(rule: Rule, language: str) -> dict[str, Any]:
+    """A reporting descriptor (section 3.49); gaps of its words are shown by their names."""
+    said, mend, title = (
+        _GAP.sub(r"‹\1›", texts.get(language) or texts.get(LANGUAGES[0], ""))
+        for texts in (rule.messages, rule.suggestions, rule.names)
+    )
+    return _level(rule.name, rule.severity) | {
+        "shortDescription": {"text": title or said},
+        "fullDescription": {"text": said},
+        "help": {"text": f"{said} {mend}".rstrip()},
+        "helpUri": f"{RULES}{rule.name}",
+        "properties": {"tags": [rule.promise]},
+    }
+
+
+def _level(rule: str, severity: Severity) -> dict[str, Any]:
+    return {"id": rule, "defaultConfiguration": {"level": _LEVELS[severity]}}
+
+
+def _result(
+    finding: Finding, places: dict[str, int], uris: dict[str, str], language: str, seen: Counter[str]
+) -> dict[str, Any]:
+    """A result (section 3.27)."""
+    file = _location(uris.get(finding.file, finding.file))
+    said = " ".join(filter(None, (finding.message, finding.suggestion)))
+    physical: dict[str, Any] = {"artifactLocation": file}
+    if finding.line:
+        physical["region"] = _region(finding)
+    location: dict[str, Any] = {"physicalLocation": physical}
+    if finding.record:
+        full = {"fullyQualifiedName": finding.focus} if finding.focus else {}
+        location["logicalLocations"] = [{"name": finding.record, "kind": "record", **full}]
+    same = _fingerprint(finding)
+    seen[same] += 1
+    result: dict[str, Any] = {
+        "ruleId": name(finding),
+        "ruleIndex": places[name(finding)],
+        "level": _LEVELS[finding.severity],
+        "message": {"text": visible(said)},
+        "locations": [location],
+        "partialFingerprints": {"finding/v1": f"{same}:{seen[same]}"},
+    }
+    if finding.fix and (column := _column(finding, finding.fix)):
+        result["fixes"] = [_fix(finding.fix, column, file, language)]
+    return result
+
+
+def _location(uri: str) -> dict[str, str]:
+    """An artifact location (section 3.4): relative to the root, unless it lies elsewhere."""
+    return {"uri": uri} if _SCHEME.match(uri) else {"uri": uri, "uriBaseId": _ROOT}
+
+
+def _region(finding: Finding) -> dict[str, Any]:
+    """A region (section 3.30): the words on their line; the line, where their place is not known."""
+    region: dict[str, Any] = {"startLine": finding.line}
+    if (excerpt := finding.excerpt) and excerpt.column:
+        region |= {"startColumn": excerpt.column, "endColumn": excerpt.column + excerpt.length}
+        if words := excerpt.text[excerpt.mark - 1 :][: excerpt.length]:
+            region["snippet"] = {"text": words}
+    return region
+
+
+def _column(finding: Finding, fix: Fix) -> int:
+    """Where the words that a fix replaces begin on their line; 0 where the source does not show it.
+    A finding's own column may be that of a cell.
+    """
+    if finding.excerpt is None or fix.line != finding.line:
+        return 0
+    at = finding.excerpt.mark + fix.column - finding.column
+    shown = at > 0 and finding.excerpt.text.startswith(fix.old, at - 1)
+    return finding.excerpt.cut + at if shown else 0
+
+
+def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str, Any]:
+    """A fix (section 3.55)."""
+    deleted = {"startLine": fix.line, "startColumn": column, "endColumn": column + len(fix.old)}
+    replacement = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
+    return {
+        "description": {"text": visible(word(language, "fix", old=fix.old, new=fix.new))},
+        "artifactChanges": [{"artifactLocation": file, "replacements": [replacement]}],
+    }
+
+
+def _fingerprint(finding: Finding) -> str:
+    """What stays the same when lines are added above a finding: what it says of which record."""
+    told = (finding.rule, finding.file, finding.record, finding.path, finding.value, finding.label, finding.text)
+    return hashlib.sha256("\x1f".join(told).encode(errors="backslashreplace")).hexdigest()[:32]

@@ -1,0 +1,147 @@
+"""A report for the terminal: file by file, each finding with its place in the line of the source."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, visible
+from cybilgraph.validation.outputs.words import name, summary, tally, word
+
+_COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+#: What stands before a finding's severity and before a rule's message, in so many columns; and the
+#: columns that a terminal is taken to have at least.
+_PLACE, _TALLIED, _NARROWEST = "  123:45  ", "  123 × ", 30
+#: How wide a line of a source is shown where there is no terminal.
+_IN_A_PIPE = 100
+
+
+def as_text(report: Report, stream: TextIO) -> None:
+    """File by file, each finding with its place, message and rule; then the sums.
+
+    Colour, and lines that fit, are for terminals only (and no colour where NO_COLOR is set): in
+    a pipe, what is said stays on one line.
+    """
+    page = _Page(stream, report.language)
+    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
+        page.line(Text(visible(file), style="bold"))
+        shown: tuple[int, Excerpt | None] | None = None
+        for finding in findings:
+            page.message(finding)
+            if shown != (here := (finding.line, finding.excerpt)):  # once for all that is said of one place
+                page.source(finding)
+                shown = here
+            if finding.suggestion:
+                page.line(Text(f"→ {visible(finding.suggestion)}", style="green"), page.margin)
+            if finding.fix:
+                fix = word(report.language, "fix", old=finding.fix.old, new=finding.fix.new)
+                page.line(Text(f"✎ {visible(fix)}", style="green"), page.margin)
+        page.line(Text())
+    page.line(Text(summary(report)))
+    if len(report.findings) > 1:
+        for line in tally(report):
+            page.line(Text(line), hanging=len(_TALLIED))
+
+
+class _Page:
+    """Lines of findings, as wide as the terminal."""
+
+    def __init__(self, stream: TextIO, language: str) -> None:
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._language = language
+        self._width = max(self._console.width, _NARROWEST) if self._console.is_terminal else 0
+        self._severity = max(cell_len(word(language, severity.value)) for severity in SEVERITIES)
+        self.margin = len(_PLACE) + self._severity
+        if self._width and self._width < 3 * self.margin:
+            self.margin = 4
+
+    def line(self, text: Text, margin: int = 0, hanging: int = 0) -> None:
+        """One line; on a terminal, so many as it takes, below each other behind the margin."""
+        self._print(Text(" " * margin), text, margin + hanging)
+
+    def message(self, finding: Finding) -> None:
+        """Where it is, how bad, and what is wrong."""
+        place = f"{finding.line}:{finding.column}" if finding.line else "-"
+        severity = word(self._language, finding.severity.value)
+        head = Text(f"{place:>{len(_PLACE) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
+        said = Text(visible(finding.message)).append(f"  [{visible(name(finding))}]", style="dim")
+        if self.margin < len(_PLACE):
+            self.line(head)
+            self.line(said, self.margin)
+        else:
+            head.append(" " * (self.margin + 2 - cell_len(head.plain)))
+            self._print(head, said, self.margin + 2)
+
+    def _print(self, lead: Text, text: Text, margin: int) -> None:
+        """A text behind its lead; on a terminal, wrapped behind the margin."""
+        first, *rest = text.wrap(self._console, self._width - margin - 1) if self._width else [text]
+        self._console.print(lead + first, soft_wrap=True)
+        for part in rest:
+            self._console.print(Text(" " * margin) + part, soft_wrap=True)
+
+    def source(self, finding: Finding) -> None:
+        """The line of the source with the words marked; the words alone, where there is no line."""
+        label, words = visible(finding.label), visible(_brief(finding.text))
+        if finding.excerpt is None:
+            if label or words:
+                said = f"“{words}”" if words else word(self._language, "empty")
+                self.line(Text(f"{f'{label}: ' if label else ''}{said}", style="dim"), self.margin)
+            return
+        number = str(finding.line).rjust(self.margin - 3)
+        gutter = f"{number} │ "
+        room = (self._width or _IN_A_PIPE + self.margin) - cell_len(gutter) - 1
+        shown, before, marked = _window(finding.excerpt, max(room, 10))
+        self._console.print(Text().append(gutter, style="dim").append(shown), soft_wrap=True)
+        if marked:
+            shows_label = not words and _marked(finding.excerpt) == finding.label
+            told = [label] * bool(label and not shows_label) + [word(self._language, "empty")] * (not words)
+            note = f" {': '.join(told)}" if told else ""
+            if self._width and before + marked + cell_len(note) > room:
+                note = ""
+            caret = Text().append(f"{'':{len(number)}} │ ", style="dim").append(" " * before)
+            caret.append("^" * marked, style=_COLOURS[finding.severity]).append(note, style="dim")
+            self._console.print(caret, soft_wrap=True)
+
+
+def _marked(excerpt: Excerpt) -> str:
+    return excerpt.text[excerpt.mark - 1 :][: excerpt.length] if excerpt.mark else ""
+
+
+def _window(excerpt: Excerpt, room: int) -> tuple[str, int, int]:
+    """What is shown of a line, and the columns on the screen before its mark and under it."""
+    mark = excerpt.mark or 1
+    before = visible(excerpt.text[: mark - 1])
+    marked = visible(_marked(excerpt))
+    after = visible(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else visible(excerpt.text)
+    lead = "…" if excerpt.cut else ""
+    if cell_len(lead + before + marked + after) > room:
+        # What is marked comes first, then what stands before it, to a third of the line; then the rest.
+        marked = _cropped(marked, room - 2)
+        kept = max(room // 3, room - 2 - cell_len(marked) - cell_len(after))
+        if cell_len(lead + before) > min(kept, room - 2 - cell_len(marked)):
+            lead, before = "…", _cropped(before, min(kept, room - 2 - cell_len(marked)), from_end=True)
+        rest = room - cell_len(lead + before + marked)
+        if cell_len(after) > rest:
+            after = f"{_cropped(after, max(rest - 1, 0))}…"
+    return f"{lead}{before}{marked}{after}", cell_len(lead + before), max(cell_len(marked), bool(excerpt.mark))
+
+
+def _cropped(text: str, most: int, from_end: bool = False) -> str:
+    """So much of a text as fits into so many columns: its beginning, or its end."""
+    if cell_len(text) <= most:
+        return text
+    kept, width = [], 0
+    for char in reversed(text) if from_end else text:
+        width += cell_len(char)
+        if width > most:
+            break
+        kept.append(char)
+    return "".join(reversed(kept) if from_end else kept)
+
+
+def _brief(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

@@ -1,0 +1,134 @@
+"""The words around findings, in each language that rules speak; and the sums at the end of a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cybilgraph.findings import SEVERITIES, Finding, Report, Severity, visible
+from cybilgraph.vocab import RULES
+
+#: One and several of what is counted.
+_NOUNS = {
+    "en": {
+        "violation": ("violation", "violations"),
+        "warning": ("warning", "warnings"),
+        "info": ("info", "infos"),
+        "record": ("record", "records"),
+        "source": ("source", "sources"),
+    },
+    "es": {
+        "violation": ("infracción", "infracciones"),
+        "warning": ("advertencia", "advertencias"),
+        "info": ("aviso", "avisos"),
+        "record": ("registro", "registros"),
+        "source": ("fuente", "fuentes"),
+    },
+    "fr": {
+        "violation": ("infraction", "infractions"),
+        "warning": ("avertissement", "avertissements"),
+        "info": ("information", "informations"),
+        "record": ("fiche", "fiches"),
+        "source": ("source", "sources"),
+    },
+}
+#: What else a report says.
+_WORDS = {
+    "en": {
+        "summary": "{records} from {sources}{unread}: {found}",
+        "unread": ", {sources} unread",
+        "empty": "nothing under it",
+        "fix": "Write “{new}” for “{old}”.",
+        "report": "Report of a check",
+        "as of": "as of {day}",
+        "by rule": "By rule",
+        "by file": "By file",
+        "rule": "Rule",
+        "file": "File",
+        "line": "line",
+        "times": "Times",
+        "clean": "Nothing was found wrong or missing.",
+    },
+    "es": {
+        "summary": "{records} de {sources}{unread}: {found}",
+        "unread": ", {sources} sin leer",
+        "empty": "sin contenido",
+        "fix": "Escriba «{new}» en lugar de «{old}».",
+        "report": "Informe de una comprobación",
+        "as of": "a fecha de {day}",
+        "by rule": "Por regla",
+        "by file": "Por archivo",
+        "rule": "Regla",
+        "file": "Archivo",
+        "line": "línea",
+        "times": "Veces",
+        "clean": "No se encontró nada incorrecto ni ausente.",
+    },
+    "fr": {
+        "summary": "{records} de {sources}{unread} : {found}",
+        "unread": ", dont {sources} illisible(s)",
+        "empty": "sans contenu",
+        "fix": "Écrivez « {new} » au lieu de « {old} ».",
+        "report": "Rapport de vérification",
+        "as of": "au {day}",
+        "by rule": "Par règle",
+        "by file": "Par fichier",
+        "rule": "Règle",
+        "file": "Fichier",
+        "line": "ligne",
+        "times": "Fois",
+        "clean": "Rien d’incorrect ni de manquant n’a été trouvé.",
+    },
+}
+
+
+def word(language: str, name: str, **gaps: str) -> str:
+    """What a report says under this name; of what can be counted, the word for one."""
+    nouns = _NOUNS[language]
+    return nouns[name][0] if name in nouns else _WORDS[language][name].format(**gaps)
+
+
+def counted(language: str, number: int, name: str) -> str:
+    """So many of a thing: "1 record", "2 records"."""
+    one, several = _NOUNS[language][name]
+    # In French, nothing is singular.
+    return f"{number:,} {one if number == 1 or (language == 'fr' and not number) else several}"
+
+
+def summary(report: Report) -> str:
+    """One line: what was read, and how much was found of each severity; of information, if there is any."""
+    language = report.language
+    found = [(severity, report.count(severity)) for severity in SEVERITIES]
+    return word(
+        language,
+        "summary",
+        records=counted(language, report.records, "record"),
+        sources=counted(language, report.sources, "source"),
+        unread=word(language, "unread", sources=counted(language, report.unread, "source")) if report.unread else "",
+        found=", ".join(
+            counted(language, number, severity.value)
+            for severity, number in found
+            if number or severity is not Severity.INFO
+        ),
+    )
+
+
+def by_rule(report: Report) -> list[tuple[int, Finding]]:
+    """How often each rule was broken, with the finding that tells what it says; the worst first."""
+    found = Counter((finding.severity, finding.rule) for finding in report.findings)
+    first: dict[tuple[Severity, str], Finding] = {}
+    for finding in report.findings:
+        kept = first.setdefault((finding.severity, finding.rule), finding)
+        if finding.message < kept.message:
+            first[finding.severity, finding.rule] = finding
+    ordered = sorted(found.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1]))
+    return [(number, first[key]) for key, number in ordered]
+
+
+def tally(report: Report) -> list[str]:
+    """A line for each rule that found something: how often, and what it says; the worst first."""
+    return [visible(f"{number:>5,} × {finding.message} [{name(finding)}]") for number, finding in by_rule(report)]
+
+
+def name(finding: Finding) -> str:
+    """The name of a finding's rule: the same in every format."""
+    return finding.rule.removeprefix(RULES)

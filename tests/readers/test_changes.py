@@ -1,0 +1,138 @@
+"""Which files have changed, in real repositories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cybilgraph.errors import SourceError
+from cybilgraph.readers import find_inputs
+from cybilgraph.readers.changes import changed_since
+from tests.conftest import run
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
+
+PAGE = "A project\nStatus: Sleeping\n\nSummary\nText of {name}, long enough to be known again when it is moved.\n"
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Pages that are kept, changed, renamed, removed, staged, ignored, and never added; with odd names."""
+    top = tmp_path / "a repository"
+    records = top / "data" / "records"
+    records.mkdir(parents=True)
+    for name in ("kept", "changed", "renamed", "removed", "--output=x", "é 中 \n"):
+        (records / f"{name}.txt").write_text(PAGE.format(name=name), encoding="utf-8")
+    (top / ".gitignore").write_text("ignored.txt\n", encoding="utf-8")
+    (top / "outside.txt").write_text("x", encoding="utf-8")
+    git(top, "init")
+    git(top, "add", "-A")
+    git(top, "commit", "-m", "first")
+    git(top, "tag", "first")
+    for name in ("changed", "--output=x", "é 中 \n"):
+        (records / f"{name}.txt").write_text(PAGE.format(name="more"), encoding="utf-8")
+    (records / "removed.txt").unlink()
+    git(top, "mv", "data/records/renamed.txt", "data/records/moved.txt")
+    git(top, "commit", "-am", "second")
+    (records / "staged.txt").write_text(PAGE.format(name="staged"), encoding="utf-8")
+    git(top, "add", "-A")
+    (records / "new.txt").write_text(PAGE.format(name="new"), encoding="utf-8")
+    (records / "ignored.txt").write_text(PAGE.format(name="ignored"), encoding="utf-8")
+    (top / "outside.txt").write_text("y", encoding="utf-8")
+    return top
+
+
+def names(place: Path, since: str) -> list[str]:
+    return [given.name for given in changed_since(since, find_inputs([place]))]
+
+
+def test_changed_added_renamed_and_untracked(repository: Path) -> None:
+    records = repository / "data" / "records"
+    every = ["--output=x.txt", "changed.txt", "moved.txt", "new.txt", "staged.txt", "é 中 \\n.txt"]
+    assert names(records, "first") == every
+    assert names(records, "HEAD") == ["new.txt", "staged.txt"]
+    assert names(records / "changed.txt", "first") == ["changed.txt"]
+    assert names(records / "kept.txt", "first") == []
+    link = repository.parent / "link"
+    link.symlink_to(repository)
+    assert names(link / "data" / "records", "first") == every
+
+
+def test_another_branch_counts_from_where_the_two_parted(repository: Path) -> None:
+    git(repository, "checkout", "-b", "side", "first", "-f")
+    (repository / "data" / "records" / "kept.txt").write_text("Side", encoding="utf-8")
+    git(repository, "commit", "-am", "side")
+    assert "kept.txt" in names(repository, "main") or "data/records/kept.txt" in names(repository, "main")
+    assert "data/records/changed.txt" not in names(repository, "main"), "it was changed on the other branch"
+
+
+@pytest.mark.parametrize("since", ["nowhere", "--output=x", "-h", "", "first; touch x", "HEAD:data", "$(touch x)"])
+def test_an_unknown_commit_is_told_of(repository: Path, since: str) -> None:
+    before = sorted(repository.rglob("*"))
+    with pytest.raises(SourceError, match="git knows no commit") as error:
+        names(repository, since)
+    assert error.value.hint
+    assert [path for path in sorted(repository.rglob("*")) if ".git/" not in str(path)] == [
+        path for path in before if ".git/" not in str(path)
+    ]
+
+
+def test_outside_a_repository(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(SourceError, match="not a git repository"):
+        names(tmp_path, "HEAD")
+
+
+def test_a_repository_runs_nothing_of_its_own(repository: Path) -> None:
+    for setting in ("core.fsmonitor", "diff.external", "core.pager"):
+        git(repository, "config", setting, f"touch {repository}/was-run")
+    names(repository, "first")
+    assert not (repository / "was-run").exists()
+
+
+# ---- on the command line -------------------------------------------------------------------
+
+
+def test_only_what_has_changed_is_checked(repository: Path) -> None:
+    result = run("check", "data", "--since", "HEAD", "-f", "github", cwd=repository)
+    assert result.returncode == 1
+    lines = result.stdout.decode().splitlines()
+    assert {line.split("file=")[1].split(",")[0] for line in lines if "file=" in line} == {
+        "data/records/new.txt",
+        "data/records/staged.txt",
+    }
+
+
+def test_nothing_has_changed(repository: Path) -> None:
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "third")
+    result = run("check", "data", "--since", "HEAD", cwd=repository)
+    assert result.returncode == 0
+    assert "No file at these places has changed since HEAD." in result.stderr.decode()
+    assert "0 records from 0 sources" in result.stdout.decode()
+
+
+def test_errors_have_no_traceback(repository: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.txt").write_text("x", encoding="utf-8")
+    empty = {"PATH": os.fspath(tmp_path)}
+    for arguments, cwd, env, says in (
+        (("data", "--since", "nowhere"), repository, {}, "git knows no commit 'nowhere'"),
+        (("data", "--since=--output=x"), repository, {}, "git knows no commit '--output=x'"),
+        (("-", "--since", "HEAD"), repository, {}, "git knows nothing of it"),
+        ((".", "--since", "HEAD"), outside, {}, "not a git repository"),
+        (("data", "--since", "HEAD"), repository, empty, "There is no git on this machine"),
+    ):
+        result = run("check", *arguments, cwd=cwd, given=b"x", **env)
+        assert result.returncode == 2, arguments
+        assert says in result.stderr.decode()

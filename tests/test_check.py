@@ -1,0 +1,213 @@
+"""The options of ``cybilgraph check``, and how it stands in other tools: hooks and workflows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pyoxigraph as ox
+import pytest
+import yaml
+from lxml import etree
+
+from tests.conftest import CYBILGRAPH, RECORDS, ROOT, SAMPLES, SEED, run
+
+FORMATS = ("text", "json", "html", "sarif", "junit", "github", "turtle", "csv")
+BAD = "A project ]]> <b>%0A ::error::x\u202e\nStatus: Sleep\ting &amp;\nCountries\nAtlantis{{7*7}}\nFrom: 2020\nTo: 2019\n"
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    page = tmp_path / "bad page.txt"
+    page.write_text(BAD + "Summary\n" + "x" * 100_000 + "\n", encoding="utf-8")
+    return page
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_to_a_pipe_and_to_a_file(name: str, bad: Path) -> None:
+    piped = run("check", bad.name, "-f", name, "--as-of", "2024-05-06", cwd=bad.parent)
+    assert piped.returncode == 1
+    assert piped.stderr == b""
+    written = run("check", bad.name, "-f", name, "--as-of", "2024-05-06", "-o", "report", cwd=bad.parent)
+    assert (written.returncode, written.stdout, written.stderr) == (1, b"", b"")
+    assert (bad.parent / "report").read_bytes() == piped.stdout
+    text = piped.stdout.decode()
+    assert "\x1b" not in text
+    match name:
+        case "json" | "sarif":
+            json.loads(text)
+        case "junit":
+            etree.fromstring(piped.stdout)
+        case "turtle":
+            assert list(ox.parse(piped.stdout, format=ox.RdfFormat.TURTLE))
+        case "csv":
+            assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {14}
+        case "github":
+            assert all(
+                re.match(r"::(error|warning|notice) file=bad page\.txt,", line) for line in text.splitlines()[:-1]
+            )
+        case "html":
+            assert "&lt;b&gt;" in text
+            assert "<b>" not in text
+
+
+def test_the_schema_is_printed_and_fits(bad: Path) -> None:
+    schema = json.loads(run("check", "--json-schema").stdout)
+    for source in (bad, RECORDS):
+        jsonschema.validate(json.loads(run("check", source, "-f", "json").stdout), schema)
+
+
+@pytest.mark.parametrize(("level", "code"), [("violation", 0), ("warning", 1), ("info", 1)])
+def test_what_it_fails_on(level: str, code: int) -> None:
+    assert run("check", SEED, "--fail-on", level).returncode == code
+
+
+def test_a_report_speaks_three_languages(bad: Path) -> None:
+    spanish = run("check", bad, "--lang", "es").stdout.decode()
+    assert "infracción" in spanish
+    assert "1 registro de 1 fuente" in spanish
+    french = json.loads(run("check", bad, "--lang", "fr", "-f", "json").stdout)
+    assert french["language"] == "fr"
+    assert run("check", bad, "--lang", "de").returncode == 2
+
+
+def test_the_day_is_told(bad: Path) -> None:
+    report = json.loads(run("check", bad, "-f", "json", "--as-of", "2019-02-03").stdout)
+    assert report["as_of"] == "2019-02-03"
+    wrong = run("check", bad, "--as-of", "yesterday")
+    assert wrong.returncode == 2
+    assert b"--as-of" in wrong.stderr
+
+
+@pytest.mark.parametrize("path", sorted((SAMPLES / "one-project").iterdir()), ids=lambda path: path.suffix)
+def test_standard_input_is_read_as_any_format(path: Path) -> None:
+    piped = json.loads(run("check", "-", "--as", path.suffix, "-f", "json", given=path.read_bytes()).stdout)
+    named = json.loads(run("check", path, "-f", "json").stdout)
+    assert piped["records"] == named["records"] == 1
+    for report in (piped, named):
+        for finding in report["findings"]:
+            finding["file"] = "x"
+    assert piped["findings"] == named["findings"]
+    if path.suffix != ".xlsx":
+        assert all(finding["excerpt"] for finding in piped["findings"] if finding["line"])
+
+
+def test_an_unknown_suffix_is_told_of() -> None:
+    result = run("check", "-", "--as", "docx", given=b"x")
+    assert result.returncode == 2
+    assert "Known are" in result.stderr.decode()
+    assert run("check", "-", "--as", "CSV", given=b"title\nA\n").returncode == 0
+
+
+def test_the_source_is_never_written_over(bad: Path) -> None:
+    before = bad.read_bytes()
+    assert run("check", bad, "-o", bad).returncode == 2
+    assert bad.read_bytes() == before
+    result = run("check", bad, "-f", "html", "-o", "/nowhere/report.html")
+    assert result.returncode == 2
+    assert b"cannot be written" in result.stderr
+
+
+def test_files_are_named_from_the_working_folder(tmp_path: Path) -> None:
+    for name in ("one/a b.txt", "two/a b.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("A project\nStatus: x\n", encoding="utf-8")
+    log = json.loads(run("check", "one", tmp_path / "two", "-f", "sarif", cwd=tmp_path).stdout)
+    [sarif] = log["runs"]
+    uris = {result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in sarif["results"]}
+    assert uris == {"one/a%20b.txt", "two/a%20b.txt"}
+    outside = json.loads(run("check", "two", tmp_path / "one", "-f", "json", cwd=tmp_path / "two" / "..").stdout)
+    assert [file["uri"] for file in outside["files"]] == ["two/a%20b.txt", "one/a%20b.txt"]
+    away = json.loads(run("check", tmp_path / "one", "-f", "json", cwd=tmp_path / "two").stdout)
+    assert away["files"][0]["uri"].startswith("file:///")
+
+
+# ---- in other tools ------------------------------------------------------------------------
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
+
+
+def repository(top: Path) -> Path:
+    """A repository with one good page, and one that breaks a rule, added in the last commit."""
+    records = top / "data" / "records"
+    records.mkdir(parents=True)
+    git(top, "init", "-b", "main")
+    (records / "good.txt").write_bytes(SEED.read_bytes())
+    git(top, "add", "-A")
+    git(top, "commit", "-m", "first")
+    git(top, "checkout", "-b", "change")
+    (records / "-f.txt").write_text("A project\nFrom: 2020\nTo: 2019\n", encoding="utf-8")
+    (top / "notes.txt").write_text("No record\n", encoding="utf-8")
+    git(top, "add", "-A")
+    git(top, "commit", "-m", "second")
+    return top
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    command = ["git", "-C", str(folder), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@needs_git
+def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
+    """As pre-commit does: the entry is split, and the files that fit are put behind it."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert {"id", "name", "entry", "language", "files"} <= hook.keys()
+    assert hook["id"] == "cybilgraph-check"
+    top = repository(tmp_path)
+    files = [name for name in git(top, "ls-files").splitlines() if re.search(hook["files"], name)]
+    assert sorted(files) == ["data/records/-f.txt", "data/records/good.txt"]
+    program, *arguments = shlex.split(hook["entry"])
+    assert program == "cybilgraph"
+    entry = [*CYBILGRAPH, *arguments]
+    result = subprocess.run([*entry, *files], cwd=top, capture_output=True)
+    assert result.returncode == 1
+    assert b"end-after-start" in result.stdout
+    assert subprocess.run([*entry, "data/records/good.txt"], cwd=top, capture_output=True).returncode == 0
+    # A file at the top whose name looks like an option.
+    shutil.copy(SEED, top / "--fail-on=info")
+    assert subprocess.run([*entry, "--fail-on=info"], cwd=top, capture_output=True).returncode == 0
+
+
+@needs_git
+def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
+    """The steps of the printed workflow that run cybilgraph, run over a repository with a change."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [workflow] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "jobs:" in block]
+    steps = yaml.safe_load(workflow)["jobs"]["check"]["steps"]
+    commands = [step["run"] for step in steps if "cybilgraph check" in step.get("run", "")]
+    assert len(commands) == 2
+    top = repository(tmp_path)
+    git(top, "update-ref", "refs/remotes/origin/main", "main")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "cybilgraph").write_text(f'#!/bin/sh\nexec {shlex.join(CYBILGRAPH)} "$@"\n', encoding="utf-8")
+    (programs / "cybilgraph").chmod(0o755)
+    path = f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shown = [
+        subprocess.run(
+            ["bash", "-c", command.replace("${{ github.base_ref }}", "main")],
+            cwd=top,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PATH": path},
+        )
+        for command in commands
+    ]
+    assert [result.returncode for result in shown] == [0, 1], [result.stderr for result in shown]
+    log = json.loads((top / "cybilgraph.sarif").read_text(encoding="utf-8"))
+    places = {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in log["runs"][0]["results"]
+    }
+    assert places == {"data/records/-f.txt"}
+    assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in shown[1].stdout

@@ -25,7 +25,7 @@ from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
-from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
@@ -62,17 +62,22 @@ def check(*places: Place, engine: str = "fast", as_of: date | None = None, progr
     ``as_of`` is the day by which an end lies in the future: today, unless given. Raises
     SourceError only where a place does not exist.
     """
-    return check_inputs(find_inputs(places), engine, as_of, progress)
+    return check_inputs(find_inputs(places), engine, as_of, progress, count_inputs(places))
 
 
 def check_inputs(
-    inputs: Iterable[Input], engine: str = "fast", as_of: date | None = None, progress: Progress | None = None
+    inputs: Iterable[Input],
+    engine: str = "fast",
+    as_of: date | None = None,
+    progress: Progress | None = None,
+    total: int = 0,
 ) -> Report:
-    """Like ``check``, of inputs that are at hand."""
-    report, identities = Report(as_of=_day(as_of)), Identities()
-    for record, _ in _validated(_records(inputs, report, progress), report, engine):
-        identities.add(record)
-    report.extend(identities.findings())
+    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress."""
+    report = Report(as_of=_day(as_of))
+    with Identities() as identities:
+        for record, _ in _validated(_records(inputs, total, report, progress), report, engine):
+            identities.add(record)
+        report.extend(identities.findings())
     return report.sort()
 
 
@@ -112,10 +117,11 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    with Assembly() as assembly:
-        for record in _records(find_inputs(places), report, progress):
+    places = list(places)
+    with Identities() as identities, Assembly(identities) as assembly:
+        for record in _records(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
-        report.extend(assembly.identities.findings())
+        report.extend(identities.findings())
         serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
     return report.sort()
 
@@ -126,7 +132,8 @@ def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progre
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    records = list(_records(find_inputs(places), report, progress))
+    places = list(places)
+    records = list(_records(find_inputs(places), count_inputs(places), report, progress))
     output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
@@ -148,10 +155,16 @@ def build(
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
-    with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
-        for record, lines in _validated(_records(find_inputs(places), report, progress), report):
+    places = list(places)
+    with (
+        releases.new() as draft,
+        Identities(releases.identities()) as identities,
+        Assembly(identities) as assembly,
+    ):
+        records = _records(find_inputs(places), count_inputs(places), report, progress)
+        for record, lines in _validated(records, report):
             assembly.add(record, lines)
-        report.extend(assembly.identities.findings())
+        report.extend(identities.findings())
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -164,17 +177,13 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, assembly.identities)
+        release = draft.finish(assembly.blocks(others), report, identities)
     return release, report
 
 
-def _records(inputs: Iterable[Input], report: Report, progress: Progress | None) -> Iterator[Record]:
+def _records(inputs: Iterable[Input], total: int, report: Report, progress: Progress | None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
-    inputs = list(inputs)
-    total = len(inputs)
-    inputs.reverse()
-    while inputs:
-        given = inputs.pop()  # an input keeps its content, so that it must not be kept itself
+    for given in inputs:
         report.sources += 1
         try:
             for record in read_input(given):
@@ -186,7 +195,7 @@ def _records(inputs: Iterable[Input], report: Report, progress: Progress | None)
             report.unread += 1
             report.extend([_unreadable(given, error)])
         if progress:
-            progress(total - len(inputs), total)
+            progress(report.sources, total)
 
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:

@@ -109,30 +109,76 @@ class _AsFound(io.FileIO):
 
 
 def find_inputs(places: Iterable[str | Path]) -> Iterator[Input]:
-    """The files at these places, folders being walked in the order of names.
+    """The files at these places, folders being walked in the order of names, as they are asked for.
 
     ``-`` is standard input. Hidden files are passed over. Raises SourceError where a place
-    does not exist.
+    does not exist, before any is read.
     """
-    for place in places:
+    for place in _existing(places):
         path = Path(place)
         if str(place) == "-":
             yield Input("<stdin>", given=sys.stdin.buffer.read(MAX_BYTES + 1))
-        elif not str(place) or not os.path.lexists(path):
+        elif path.is_dir():
+            for file, is_closed in _walked(path):
+                yield Input(_printable(file.relative_to(path).as_posix()), file, walked=not is_closed)
+        else:
+            yield Input(_printable(path.name), path)
+
+
+def count_inputs(places: Iterable[str | Path]) -> int:
+    """How many files ``find_inputs`` finds. Raises SourceError where a place does not exist."""
+    paths = (Path(place) for place in _existing(places))
+    return sum(sum(1 for _ in _walked(path)) if path.is_dir() else 1 for path in paths)
+
+
+def _existing(places: Iterable[str | Path]) -> list[str | Path]:
+    places = list(places)
+    for place in places:
+        if str(place) != "-" and not (str(place) and os.path.lexists(place)):
             raise SourceError(
                 f"{place or 'An empty name'}: no such file or folder",
                 "Check the path; a folder is read with all that it holds.",
             )
-        elif path.is_dir():
-            closed: list[OSError] = []
-            found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=closed.append) for name in names]
-            folders = {Path(error.filename) for error in closed}  # to be told of like a file that cannot be opened
-            for file in sorted({*found, *folders}):
-                below = file.relative_to(path)
-                if not any(part.startswith(".") for part in below.parts):
-                    yield Input(_printable(below.as_posix()), file, walked=file not in folders)
+    return places
+
+
+def _walked(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """The files below a folder; and, with True, folders that cannot be listed, to be told of like a
+    file that cannot be opened. In memory are only the names in one folder and in those above it.
+    """
+    levels = [iter([(folder, True)])]
+    while levels:
+        path, is_folder = next(levels[-1], (None, False))
+        if path is None:
+            levels.pop()
+        elif not is_folder:
+            yield path, False
         else:
-            yield Input(_printable(path.name), path)
+            try:
+                levels.append(_listed(path))
+            except OSError:
+                yield path, True
+
+
+def _listed(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """What is in a folder, in the order of names, with True for a folder. Links to folders are not followed."""
+    names, folders = [], set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_folder = _is_folder(entry)
+            if not (entry.name.startswith(".") or (is_folder and entry.is_symlink())):
+                names.append(entry.name)
+                if is_folder:
+                    folders.add(entry.name)
+    names.sort(key=os.path.normcase)
+    return ((folder / name, name in folders) for name in names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def _printable(name: str) -> str:

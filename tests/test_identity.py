@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from dataclasses import replace
 from hashlib import sha256
+from itertools import permutations
 
 import pytest
 
@@ -143,6 +145,18 @@ def test_records_that_would_have_one_key_are_one_project() -> None:
             identities.add(each)
         assert list(identities.projects()) == [("xm-1-3", [(0, "xm-1-3"), (1, "xm-1-3")])]
         assert [finding.file for finding in identities.findings()] == [other.source.name]
+
+
+def test_codes_tell_projects_apart_in_any_order() -> None:
+    """A page between two of other codes, with the slug of one and the title of the other."""
+    one = replace(record("A law", "G0001"), slug=Text("a-law"))
+    other = replace(record("A team", "G0002"), slug=Text("a-team"))
+    between = replace(record("A team"), slug=Text("a-law"))
+    for records in permutations((one, other, between)):
+        with Identities() as identities:
+            for each in records:
+                identities.add(each)
+            assert {"G0001", "G0002"} <= {key for key, _ in identities.projects()}
 
 
 def test_a_very_long_title_is_compared_in_time() -> None:

@@ -177,9 +177,10 @@ class _Groups:
         for number in numbers[1:]:
             one, other = sorted((self.root(numbers[0]), self.root(number)))
             self._parents[other] = one
+            self._strong[one] |= self._strong[other]
 
     def identified(self, numbers: list[int]) -> set[int]:
-        """The roots of these numbers that have a strong name."""
+        """The roots of these numbers whose groups have a strong name."""
         return {root for number in numbers if self._strong[root := self.root(number)]}
 
     def joined(self) -> Iterator[tuple[int, int]]:

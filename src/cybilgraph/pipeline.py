@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from sys import intern
 from typing import IO
 
 from cybilgraph.assemble import Assembly
@@ -229,7 +230,7 @@ def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
 def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
     found = Finding(
         severity=Severity(result.severity),
-        rule=result.rule,
+        rule=intern(result.rule),  # many findings name it
         message=result.message,
         file="data/reference",  # where the fault is of the reference data, and not of a record
         focus=result.focus,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from sys import intern
 from typing import IO
 
 from cybilgraph.assemble import Assembly
@@ -25,7 +26,7 @@ from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
-from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.readers.changes import changed_since
 from cybilgraph.readers.excerpts import with_excerpts
 from cybilgraph.record import Record
@@ -77,7 +78,7 @@ def check(
     inputs: Iterable[Input] = find_inputs(places, kind)
     if since:
         inputs = changed_since(since, inputs)
-    return check_inputs(inputs, engine, as_of, excerpts, progress)
+    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places))
 
 
 def check_inputs(
@@ -86,16 +87,18 @@ def check_inputs(
     as_of: date | None = None,
     excerpts: bool = False,
     progress: Progress | None = None,
+    total: int = 0,
 ) -> Report:
-    """Like ``check``, of inputs that are at hand."""
-    report, identities = Report(as_of=_day(as_of)), Identities()
-    inputs = list(inputs)
-    for record, _ in _validated(_records(inputs, report, progress), report, engine):
-        identities.add(record)
-    report.extend(identities.findings())
+    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress."""
+    report = Report(as_of=_day(as_of))
+    seen: dict[str, Input] = {}
+    with Identities() as identities:
+        for record, _ in _validated(_records(inputs, total, report, progress, seen), report, engine):
+            identities.add(record)
+        report.extend(identities.findings())
     report.sort()
     if excerpts:
-        report.findings = with_excerpts(report.findings, {given.name: given for given in inputs})
+        report.findings = with_excerpts(report.findings, seen)
     return report
 
 
@@ -135,10 +138,11 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    with Assembly() as assembly:
-        for record in _records(find_inputs(places), report, progress):
+    places = list(places)
+    with Identities() as identities, Assembly(identities) as assembly:
+        for record in _records(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
-        report.extend(assembly.identities.findings())
+        report.extend(identities.findings())
         serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
     return report.sort()
 
@@ -149,7 +153,8 @@ def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progre
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    records = list(_records(find_inputs(places), report, progress))
+    places = list(places)
+    records = list(_records(find_inputs(places), count_inputs(places), report, progress))
     output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
@@ -171,10 +176,16 @@ def build(
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
-    with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
-        for record, lines in _validated(_records(find_inputs(places), report, progress), report):
+    places = list(places)
+    with (
+        releases.new() as draft,
+        Identities(releases.identities()) as identities,
+        Assembly(identities) as assembly,
+    ):
+        records = _records(find_inputs(places), count_inputs(places), report, progress)
+        for record, lines in _validated(records, report):
             assembly.add(record, lines)
-        report.extend(assembly.identities.findings())
+        report.extend(identities.findings())
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -187,16 +198,26 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, assembly.identities)
+        release = draft.finish(assembly.blocks(others), report, identities)
     return release, report
 
 
-def _records(inputs: Iterable[Input], report: Report, progress: Progress | None) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report."""
-    inputs = list(inputs)
-    for number, given in enumerate(inputs, start=1):
+def _records(
+    inputs: Iterable[Input],
+    total: int,
+    report: Report,
+    progress: Progress | None,
+    seen: dict[str, Input] | None = None,
+) -> Iterator[Record]:
+    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
+    inputs go there by their names, and into the report with their records.
+    """
+    for given in inputs:
         report.sources += 1
-        report.files.append(checked := Checked(given.name, given.uri))
+        checked = Checked(given.name, given.uri)
+        if seen is not None:
+            seen[given.name] = given
+            report.files.append(checked)
         try:
             for record in read_input(replace(given)):  # a copy, since an input keeps what was read of it
                 report.records += 1
@@ -208,7 +229,7 @@ def _records(inputs: Iterable[Input], report: Report, progress: Progress | None)
             report.unread += 1
             report.extend([_unreadable(given, error)])
         if progress:
-            progress(number, len(inputs))
+            progress(report.sources, total)
 
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
@@ -242,7 +263,7 @@ def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
 def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
     found = Finding(
         severity=Severity(result.severity),
-        rule=result.rule,
+        rule=intern(result.rule),  # many findings name it
         message=result.message,
         file="data/reference",  # where the fault is of the reference data, and not of a record
         focus=result.focus,

@@ -321,9 +321,12 @@ def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:
     return best[0] if best else ""
 
 
-def likeness(one: str, other: str) -> float:
-    """How alike two names are, from 0 to 100, whatever the order of their words."""
-    return max(fuzz.ratio(fold(one), fold(other)), fuzz.token_sort_ratio(one, other, processor=fold))
+def likeness(one: str, other: str, least: int) -> float:
+    """How alike two names are, from 0 to 100, whatever the order of their words; 0 where less than ``least``."""
+    return max(
+        fuzz.ratio(fold(one), fold(other), score_cutoff=least),
+        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=least),
+    )
 
 
 def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from sys import intern
 
 import pyoxigraph as ox
 
@@ -87,7 +88,7 @@ def finding(
     rule = catalogue()[name]
     bare = Finding(
         severity=rule.severity,
-        rule=f"{RULES}{name}",
+        rule=intern(f"{RULES}{name}"),
         message="",
         file=file,
         record=record,
@@ -117,4 +118,4 @@ def in_language(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return _GAP.sub(lambda gap: values[gap[1]], text)
+    return intern(_GAP.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same

@@ -51,7 +51,8 @@ _ACTOR = (
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
-_PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
+_HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # "West and Central Africa"
+_PLACE = rf"(?:(?:the )?{_HALF}(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
     r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from) (?:the )?"
@@ -90,7 +91,7 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
 RELATIONS = ("part_of", "follows", "related")
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "elsewhere", "compare", "aside", *RELATIONS)
+_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
 
 
 #: Which marks a part may begin with, one of which each name in it has.

@@ -19,6 +19,8 @@ with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as _file:
     PHRASES = list(csv.DictReader(_file))
 ACTORS = ("INTERPOL", "UNODC", "ENISA", "OSCE")
 PLACES = ("Kenya", "Fiji", "Peru")
+with (REFERENCE / "theme-cues.csv").open(encoding="utf-8", newline="") as _file:
+    CUES = list(csv.DictReader(_file))
 STAND_INS = {
     ACTOR: ACTORS,
     PLACE: PLACES,
@@ -42,6 +44,10 @@ def places(record: Record) -> set[str]:
     return {link.concept.key for link in record.scopes if link.concept.kind != "theme"}
 
 
+def themes(record: Record) -> set[str]:
+    return {link.concept.key for link in record.scopes if link.concept.kind == "theme"}
+
+
 @pytest.mark.parametrize("row", PHRASES, ids=lambda row: row["example"])
 def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
     text = row["example"]
@@ -55,7 +61,7 @@ def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
     record = about("A project", text)
     if says in ("elsewhere", "compare"):
         assert not places(record)
-    elif says == "place":
+    elif says in ("place", "listed"):
         assert len(places(record)) == len(named)
     elif says == "aside":
         assert not roles(record)
@@ -184,6 +190,59 @@ def test_places(title: str, text: str, expected: set[str]) -> None:
         assert {key for key in places(about(title, text)) if len(key) == 2} == {
             key for key in expected if len(key) == 2
         }
+
+
+@pytest.mark.parametrize(
+    ("title", "heading", "text", "expected"),
+    [
+        ("Courses for the Pacific", "Context", "Experts from Fiji, Samoa and Tonga took part.", {"FJ", "WS", "TO"}),
+        ("Courses for the Pacific", "Context", "Members are Australia, Fiji, Samoa and New Zealand.", {"FJ", "WS"}),
+        ("Courses for the Pacific", "Context", "Fiji and Samoa had adopted a law in 2015.", set()),
+        ("Courses for the Pacific", "Context", "Fiji, Samoa and ITU spoke at the launch.", set()),
+        ("Courses for the Pacific", "Context", "It followed attacks on Albania and Costa Rica.", set()),
+        ("Courses for the Pacific", "Outcomes", "Fiji and Samoa adopted a law.", {"FJ", "WS"}),
+        ("Courses for the Pacific", "Outputs", "Fiji: a policy brief\n\nSamoa: a policy brief", {"FJ", "WS"}),
+        ("Courses for the Pacific", "Activities", "• A course in Fiji\n\n• A course in Samoa", {"FJ", "WS"}),
+        ("Courses for the Pacific", "Activities", "• A course in Fiji", set()),
+        ("Courses for the Pacific", "Activities", "• Regional workshops in Fiji and Samoa", set()),
+        ("Courses", "Outputs", "Model laws were adapted for Lesotho, Eswatini and Botswana.", {"LS", "SZ", "BW"}),
+        ("Courses", "Outcomes", "Graduates found work in Nigeria.", {"NG"}),
+        ("Courses", "Activities", "Training with experts from France, Estonia and Spain", set()),
+        ("Courses", "Activities", "Visits to Estonia, Ghana and Malawi", {"GH", "MW"}),
+        ("Courses in Kenya", "Activities", "Courses for officials from Ghana and Malawi", {"KE"}),
+    ],
+)
+def test_countries_that_any_section_lists(title: str, heading: str, text: str, expected: set[str]) -> None:
+    record = about(title, "It helps officials.", heading, text)
+    assert {key for key in places(record) if len(key) == 2} == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("A project in Fiji", "Fiji was the first in the Pacific to have a team.", {"FJ"}),
+        ("A project in Fiji", "It is open to officials of the Pacific.", {"FJ", "pacific"}),
+        ("A project", "It trains officers from West and Central Africa.", {"011", "017"}),
+        ("Courses for North, West and Central Africa", "x", {"015", "011", "017"}),
+        ("Get Safe Online in the Caribbean", "x", {"029"}),
+        ("Korean Courses for Asia", "Officials came from Kenya.", {"142", "KE"}),
+        ("A team in Greece", "It was compared with Kenya.", {"GR"}),
+        ("A project", "France and Senegal opened a school.", {"SN"}),
+    ],
+)
+def test_regions_and_donors(title: str, text: str, expected: set[str]) -> None:
+    assert places(about(title, text)) == expected
+
+
+@pytest.mark.parametrize("row", CUES, ids=lambda row: row["theme"])
+def test_the_words_of_a_title_tell_a_theme(row: dict[str, str]) -> None:
+    assert themes(about(row["example"], "x")) == {row["theme"]}
+
+
+def test_a_topic_is_looked_for_only_where_none_is_named() -> None:
+    assert themes(about("Cybercrime Workshops for Judges", "x")) == {"cybercrime-training"}
+    assert themes(about("Cyber Diplomacy Courses for Banks", "x")) == {"cbms-norms-and-diplomacy"}
+    assert themes(about("Themes\n\nCIIP\n\nCourses for Banks", "x")) != {"education-and-training"}
 
 
 def test_listed_places_are_places() -> None:

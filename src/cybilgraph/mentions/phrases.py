@@ -51,6 +51,7 @@ _ACTOR = (
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
+_HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # "West and Central Africa"
 _PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
@@ -78,7 +79,7 @@ _PARTS = {
     "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
     "named": rf"(?P<found>{_list(_NAMED)})",
     "more": rf"(?P<more>{_list(_ACTOR)})",
-    "places": rf"(?P<found>{_list(_PLACE)})",
+    "places": rf"(?P<found>{_HALF}{_list(_PLACE)})",
     "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
     "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
     "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",
@@ -90,7 +91,7 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
 RELATIONS = ("part_of", "follows", "related")
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "elsewhere", "compare", "aside", *RELATIONS)
+_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
 
 
 #: Which marks a part may begin with, one of which each name in it has.

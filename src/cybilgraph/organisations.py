@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from functools import cache
+from functools import cache, lru_cache
 
 from cybilgraph.resources import REFERENCE
 
@@ -63,6 +63,7 @@ _UNOFFICIAL = frozenset(
 )
 
 
+@lru_cache(maxsize=5_000)
 def is_official(name: str) -> bool:
     """True for an authority of a state, by the words of its name."""
     words = name.split()

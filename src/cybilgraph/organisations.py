@@ -25,7 +25,7 @@ def of_many_words(name: str) -> bool:
 
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
-    bare = word.strip(",.").removesuffix("'s").removesuffix("’s")
+    bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
     return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
 
 

@@ -44,8 +44,11 @@ def find_participations(
     """
     helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
     found = by_phrases(record, told, helped, names)
+    present = {link.actor.key for link in record.participations}
     links, findings = [], []
     for candidate in candidates(record, told, found, helped, names):
+        if _is_stated(candidate.actor, present):
+            continue
         key, actor = candidate.actor.key, candidate.actor
         by_role = _judged(candidate, found.get(key, {}), helped)
         for role, quotes in sorted(by_role.items()):
@@ -63,10 +66,10 @@ def by_phrases(record: Record, told: list[Sentence], helped: set[str], names: Re
     """What phrases say, and what may be concluded where they say nothing: for each actor the
     roles that it is left with.
     """
-    stated = {link.actor.key for link in record.participations}
+    stated = {link.actor.key for link in _stated(record)}
     found = _said(told, stated, helped, names)
     _conclude(found, told, stated, helped)
-    _settle_at_home(found, any(link.role == "implementer" for link in record.participations))
+    _settle_at_home(found, any(link.role == "implementer" for link in _stated(record)))
     return {key: _kept(by_role) for key, by_role in found.items()}
 
 
@@ -91,7 +94,7 @@ def candidates(
     """The actors that may take part and that the page does not state: those of which phrases tell
     a role, and those named where the text tells of the project; of the helped countries only the former.
     """
-    stated = {link.actor.key for link in record.participations}
+    stated = {link.actor.key for link in _stated(record)}
     listed: dict[str, Candidate] = {}
     for sentence in told:
         tells = sentence.section in PURPOSE
@@ -103,7 +106,7 @@ def candidates(
                 and not _is_stated(actor, stated)
             ):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
-    roles_of = frozenset(link.role for link in record.participations)
+    roles_of = frozenset(link.role for link in _stated(record))
     for key, candidate in listed.items():
         candidate.first = candidate.names[0][0] in told[:_FIRST]
         candidate.stated = roles_of
@@ -112,6 +115,11 @@ def candidates(
         }
         candidate.others = roles_of.union(*(by_role for other, by_role in found.items() if other != key))
     return list(listed.values())
+
+
+def _stated(record: Record) -> list[Participation]:
+    """What the page states. What was derived earlier, and read back, tells nothing new."""
+    return [link for link in record.participations if link.basis is Basis.STATED]
 
 
 def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: Reference) -> Found:

@@ -18,7 +18,7 @@ from cybilgraph.mentions.around import around
 from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE
 from cybilgraph.mentions.phrases import ROLES, says
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.organisations import is_official
+from cybilgraph.organisations import is_body, is_official
 from cybilgraph.reference import Entry
 from cybilgraph.resources import REFERENCE
 
@@ -103,9 +103,9 @@ def signs(candidate: Candidate, helped: set[str]) -> set[str]:
     elif not actor.key.startswith("government-of-"):  # of a state the name says no more
         if is_official(actor.name):
             found.add("official")
-        words = actor.name.lower().split()
+        words = actor.name.split()
         found.add(f"words {min(len(words), 4)}")
-        found.update(f"word {word}" for word in words)
+        found.update(f"word {word.lower()}" for word in words if is_body(word))
     return found
 
 

@@ -25,6 +25,8 @@ _OF_MONEY = 0.75
 #: What stands before one that is still to be made, or that only asked; and behind the host of an event.
 _NOT_IT = (" a ", " an ", "request of ", "request of the ")
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
+#: What stands before one whose members are meant.
+_MEMBERS = ("members of ", "members of the ", "member states of the ")
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 #: The project itself is told of in its first sentences.
@@ -104,6 +106,7 @@ def candidates(
                 actor
                 and (actor.key in found or actor.key in listed or (tells and _acting(name, "", helped, names)))
                 and not _is_stated(actor, stated)
+                and not sentence.marked.endswith(_MEMBERS, 0, name.at)
             ):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
     roles_of = frozenset(link.role for link in _stated(record))

@@ -123,6 +123,7 @@ class Reference:
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
+        self._governments: dict[str, Entry] = {}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -196,6 +197,11 @@ class Reference:
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""
+        if country.name not in self._governments:
+            self._governments[country.name] = self._government(country)
+        return self._governments[country.name]
+
+    def _government(self, country: Entry) -> Entry:
         names = [f"Government of {country.name}", f"Government of the {country.name}"]
         found = next((entry for name in names if (entry := self.find("actor", name))), None)
         name = names[bool(_WITH_ARTICLE.search(country.name))]

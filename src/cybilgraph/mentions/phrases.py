@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from operator import itemgetter, or_
+from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick
 
@@ -29,6 +30,8 @@ from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
 from cybilgraph.values import value
 
+#: The phrases in use.
+FILE = REFERENCE / "phrases.csv"
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"
 # A country that stands where an actor is expected acts by its government.
 _PEOPLE = (
@@ -172,7 +175,7 @@ def phrases() -> tuple[Phrase, ...]:
 
     Raises ReferenceDataError where one begins with neither words nor names.
     """
-    with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as file:
+    with FILE.open(encoding="utf-8", newline="") as file:
         return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
 
 
@@ -181,6 +184,14 @@ def _parsed_parts() -> dict[str, Group]:
     """The parts as far as they tell what a phrase needs: of names only their marks."""
     of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _MARKS.items()}
     return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
+
+
+def use(file: Path) -> None:
+    """Take phrases from another file from here on: those of an earlier time, to learn from."""
+    global FILE
+    FILE = file
+    for kept in (phrases, _matcher, hits):
+        kept.cache_clear()
 
 
 def _phrase(number: int, row: dict[str, str]) -> Phrase:
@@ -319,9 +330,14 @@ def found_in(sentence: Sentence) -> tuple[Hit, ...]:
     return found
 
 
+def speaks_of_money(marked: str) -> bool:
+    """True for a marked sentence with a word of money."""
+    return _MONEY.search(marked) is not None
+
+
 def of_money(sentence: Sentence) -> Iterator[Name]:
     """The names in clauses that speak of money, where no phrase says who gives it."""
-    if not _MONEY.search(sentence.marked):
+    if not speaks_of_money(sentence.marked):
         return
     taken = spans(sentence, "funder")
     ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]

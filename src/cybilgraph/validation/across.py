@@ -83,13 +83,13 @@ class Across:
         statements, names = [], set()
         for match in statement.finditer(text):
             statements.append(match[0])
-            if match["predicate"] not in joins:
-                continue
-            subject = hash(match["iri"]) if match["kind"] == "actor" else hash((match["iri"], number))
-            if match["text"] is not None:
-                names.add((hash(match["text"].casefold()), number, subject, 0))
-            else:
+            subject = hash(match["iri"])
+            if match["kind"] == "project":  # which another record may be of, too
+                subject = hash((subject, number))
                 names.add((hash(match["iri"]), number, subject, 0))
+            if match["predicate"] in joins and match["text"] is not None:
+                names.add((hash(match["text"].casefold()), number, subject, 0))
+            elif match["predicate"] in joins:
                 names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
         self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
         return statements

@@ -28,7 +28,7 @@ LARGE = {
     "too-much": Example(f'{{"title": "Training", "summary": "{"word " * 300_000}"}}', "json"),
     "long-cell": Example(f"title,summary\nTraining,{'word ' * 50_000}", "csv"),
     "too-many": Example(
-        f"project:G0020 a cyb:Project ; cyb:funder {','.join(f'actor:fund-{n}' for n in range(1_001))} .", "ttl"
+        f"project:G0020 a cyb:Project ; cyb:funder {','.join(f'<urn:fund-{n}>' for n in range(1_001))} .", "ttl"
     ),
     "more-not-read": Example(
         f"project:G0020 a cyb:Project {' '.join(f'; <urn:p{n}> {n}' for n in range(101))} .", "ttl"

@@ -31,7 +31,8 @@ def validate(ntriples: str, shapes: str) -> list[Result]:
 
 def _result(report: Graph, shapes: Graph, node: Node) -> Result:
     def value(predicate: Node) -> str:
-        return str(report.value(node, predicate) or "")
+        found = report.value(node, predicate)
+        return "" if found is None else str(found)  # a literal that is 0 or empty is false
 
     return Result(
         focus=value(SH.focusNode),

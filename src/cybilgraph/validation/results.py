@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from cybilgraph.resources import shape_files
 
-
 #: The file of the shapes that are held against all records together.
 ACROSS = "across"
 

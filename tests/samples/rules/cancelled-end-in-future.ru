@@ -1,2 +1,0 @@
-DELETE { ?s cyb:status ?t ; cyb:start ?a ; cyb:end ?b ; cyb:duration ?d } INSERT { ?s cyb:status status:cancelled ; cyb:start "2018-01"^^xsd:gYearMonth ; cyb:end "2026-12"^^xsd:gYearMonth }
-WHERE { ?s cyb:status ?t ; cyb:start ?a ; cyb:end ?b ; cyb:duration ?d }

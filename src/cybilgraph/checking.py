@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.fields import NARRATIVE
@@ -24,7 +25,7 @@ from cybilgraph.vocab import record as record_iri
 #: enough that memory does not grow with their number.
 BATCH = 250
 #: What no rule asks of other records.
-_LONG = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
+_LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
 
 Described = tuple[Record, list[str]]
 

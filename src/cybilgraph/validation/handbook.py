@@ -58,7 +58,7 @@ def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
 def entry(name: str, language: str = LANGUAGES[0]) -> Entry | None:
     """The rule of this name; None where there is none."""
     rule = catalogue().get(name)
-    return rule and _entry(rule, language)
+    return _entry(rule, language) if rule else None
 
 
 def _entry(rule: Rule, language: str) -> Entry:

@@ -19,7 +19,7 @@ FLOORS = (
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
-    ("assemble", "release"),
+    ("assemble", "checking", "release"),
     ("pipeline",),
     ("web",),
     ("cli",),

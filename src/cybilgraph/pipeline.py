@@ -11,13 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
-from itertools import islice
 from pathlib import Path
-from sys import intern
 from typing import IO
 
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
+from cybilgraph.checking import validated
+from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Finding, Fix, Report, Severity
@@ -33,14 +32,8 @@ from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import finding, in_language
+from cybilgraph.rules import finding, told_once
 from cybilgraph.templates import WRITERS, example
-from cybilgraph.validation import Result, validate
-from cybilgraph.vocab import record as record_iri
-
-#: Records that are validated together: many enough to make the start of an engine cheap, few
-#: enough that memory does not grow with their number.
-BATCH = 500
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
@@ -93,9 +86,9 @@ def check_inputs(
     report = Report(as_of=_day(as_of))
     seen: dict[str, Input] = {}
     with Identities() as identities:
-        for record, _ in _validated(_records(inputs, total, report, progress, seen), report, engine):
+        for record, _ in validated(_records(inputs, total, report, progress, seen), report, engine):
             identities.add(record)
-        report.extend(identities.findings())
+        report.findings = told_once([*report.findings, *identities.findings()])
     report.sort()
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
@@ -183,9 +176,9 @@ def build(
         Assembly(identities) as assembly,
     ):
         records = _records(find_inputs(places), count_inputs(places), report, progress)
-        for record, lines in _validated(records, report):
+        for record, lines in validated(records, report):
             assembly.add(record, lines)
-        report.extend(identities.findings())
+        report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -232,73 +225,8 @@ def _records(
             progress(report.sources, total)
 
 
-def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
-    """Records with their triples; what breaks the shapes goes into the report."""
-    others = "\n".join([*describe_reference(reference()), describe_day(report.as_of)])
-    records = iter(records)
-    while batch := list(islice(records, BATCH)):
-        described = [(record, describe(record)) for record in batch]
-        lines: list[str] = []
-        by_iri: dict[str, tuple[Record, str]] = {}
-        for number, (record, own) in enumerate(described):
-            own_iris = (project_iri(record), record_iri(record.key))
-            # Two captures of one project would look like one with two titles: the second gets another name.
-            again = f"!{number}" if own_iris[0] in by_iri else ""
-            by_iri |= {f"{iri}{again}": (record, again) for iri in own_iris}
-            lines += _renamed(own, own_iris, again) if again else own
-        text = "\n".join([*lines, others])
-        report.extend(_finding(result, by_iri) for result in validate(text, engine))
-        yield from described
-
-
 def _day(given: date | None) -> str:
     return (given or date.today()).isoformat()
-
-
-def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
-    own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
-    return (own.sub(rf"<\g<1>{by}", line) for line in lines)
-
-
-def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
-    found = Finding(
-        severity=Severity(result.severity),
-        rule=intern(result.rule),  # many findings name it
-        message=result.message,
-        file="data/reference",  # where the fault is of the reference data, and not of a record
-        focus=result.focus,
-        path=result.path,
-        value=result.value,
-        values=(("value", result.value),),
-    )
-    own = next((iri for iri in _ancestors(result.focus) if iri in by_iri), None)
-    if own is None:
-        return in_language(replace(found, text=result.focus))
-    record, again = by_iri[own]
-    focus = own.removesuffix(again) + result.focus[len(own) :]
-    located = locate(record, focus, result.path, result.value)
-    return mended(
-        in_language(
-            replace(
-                found,
-                focus=focus,
-                file=record.source.name,
-                record=record.key,
-                label=located.label,
-                line=located.place.line if located.place else record.source.line,
-                column=located.place.column if located.place else 0,
-                text=located.text,
-            )
-        ),
-        record,
-    )
-
-
-def _ancestors(iri: str) -> Iterator[str]:
-    """An IRI, and those that it lies below."""
-    while iri:
-        yield iri
-        iri = iri.rpartition("/")[0]
 
 
 def _unreadable(given: Input, error: SourceError) -> Finding:

@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 
 from cybilgraph.engine import Engine
 from cybilgraph.release import Release
-from cybilgraph.web import pages, problems, sparql
+from cybilgraph.web import pages, problems, rules, sparql
 
 #: A request's body may be this large; a query longer than queries.MAX_BYTES is refused anyway.
 MAX_BODY = 1_000_000
@@ -32,6 +32,7 @@ def create_app(engine: Engine, release: Release, pages_engine: Engine | None = N
     app.context_processor(lambda: {"release": release.manifest})
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(rules.blueprint)
     problems.register(app)
     app.before_request(_take_in)
     app.after_request(_headers)

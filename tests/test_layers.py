@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values"),
-    ("fields", "resources"),
+    ("fields", "resources", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),

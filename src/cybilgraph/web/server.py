@@ -12,10 +12,10 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.engine.orphan import leave_with_parent
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Release, Releases
 from cybilgraph.web import create_app
+from cybilgraph.workers.orphan import leave_with_parent
 
 #: Requests that are handled at once; each query still waits for a query worker.
 THREADS = 64

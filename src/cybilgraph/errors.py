@@ -5,6 +5,11 @@
     ├── ReferenceDataError     a file under data/reference contradicts itself
     ├── ReleaseError           a release cannot be made, opened or switched to
     ├── ServeError             the server cannot listen where it should
+    ├── SuggestionError        a suggestion cannot be taken in, shown or decided
+    ├── CheckError             a record that was sent is not checked
+    │   ├── CheckerBusy        no worker free
+    │   ├── CheckTimeout       stopped at its deadline
+    │   └── CheckTooHeavy      stopped at the limit on memory
     └── QueryError             a query is not answered
         ├── QuerySyntaxError   not SPARQL; carries line and column where known
         ├── QueryRefused       SPARQL that this service never runs (updates, SERVICE …)
@@ -50,6 +55,26 @@ class ReleaseError(CybilgraphError):
 
 class ServeError(CybilgraphError):
     """The server cannot listen where it should."""
+
+
+class SuggestionError(CybilgraphError):
+    """A suggestion cannot be taken in, shown or decided."""
+
+
+class CheckError(CybilgraphError):
+    """A record that was sent is not checked."""
+
+
+class CheckerBusy(CheckError):
+    """No worker is free, and enough wait for one."""
+
+
+class CheckTimeout(CheckError):
+    """The check ran into its deadline and was stopped."""
+
+
+class CheckTooHeavy(CheckError):
+    """The check ran into its limit on memory."""
 
 
 class QueryError(CybilgraphError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -191,14 +191,15 @@ def build(
     return release, report
 
 
-def _records(inputs: Iterable[Input], report: Report, progress: Progress | None) -> Iterator[Record]:
+def _records(inputs: Iterable[Input], report: Report, progress: Progress | None = None) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report."""
     inputs = list(inputs)
     for number, given in enumerate(inputs, start=1):
+        source = replace(given)  # a copy, since an input keeps what was read of it
         report.sources += 1
         report.files.append(checked := Checked(given.name, given.uri))
         try:
-            for record in read_input(replace(given)):  # a copy, since an input keeps what was read of it
+            for record in read_input(source):
                 report.records += 1
                 checked.records.append(record.key)
                 derived = derive(record)
@@ -206,7 +207,7 @@ def _records(inputs: Iterable[Input], report: Report, progress: Progress | None)
                 yield derived
         except SourceError as error:
             report.unread += 1
-            report.extend([_unreadable(given, error)])
+            report.extend([_unreadable(source, error)])
         if progress:
             progress(number, len(inputs))
 

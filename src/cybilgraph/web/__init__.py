@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
+from cybilgraph.checker import Checker
 from cybilgraph.engine import Engine
 from cybilgraph.release import Release
-from cybilgraph.web import pages, problems, sparql
+from cybilgraph.web import check, pages, problems, sparql
+from cybilgraph.web.clients import Clients
+from cybilgraph.web.submissions import MAX_UPLOAD
 
 #: A request's body may be this large; a query longer than queries.MAX_BYTES is refused anyway.
 MAX_BODY = 1_000_000
@@ -18,29 +21,48 @@ _POLICY = (
 )
 
 
-def create_app(engine: Engine, release: Release, pages_engine: Engine | None = None) -> Flask:
+def create_app(
+    engine: Engine,
+    release: Release,
+    checker: Checker,
+    pages_engine: Engine | None = None,
+    checking: Clients | None = None,
+) -> Flask:
     """The application over one engine and the release that it answers from.
 
-    Visitors' own queries go to ``engine``; those of our pages to ``pages_engine``, if given.
+    Visitors' own queries go to ``engine``; those of our pages to ``pages_engine``, if given. What is
+    sent to be checked goes to ``checker``, as often as ``checking`` lets a client.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["cybilgraph"] = {"queries": engine, "pages": pages_engine or engine}
+    app.extensions["cybilgraph"] = {
+        "queries": engine,
+        "pages": pages_engine or engine,
+        "checker": checker,
+        # Who types has a check each half second or so.
+        "checking": checking or Clients(burst=60, each_second=4, at_once=4),
+    }
     app.context_processor(lambda: {"release": release.manifest})
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(check.blueprint)
     problems.register(app)
+    app.before_request(_limit)
     app.before_request(_take_in)
     app.after_request(_headers)
     return app
 
 
+def _limit() -> None:
+    most = MAX_UPLOAD if request.blueprint == "check" else MAX_BODY
+    request.max_content_length = request.max_form_memory_size = most
+
+
 def _take_in() -> None:
     left = request.content_length or 0
-    while MAX_BODY < left <= MAX_TAKEN and request.environ["wsgi.input"].read(100_000):
+    while (request.max_content_length or 0) < left <= MAX_TAKEN and request.environ["wsgi.input"].read(100_000):
         pass
 
 

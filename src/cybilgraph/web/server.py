@@ -11,6 +11,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from cybilgraph.checker import Checker
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Release, Releases
@@ -63,4 +64,4 @@ def _load(folder: str) -> Flask:
     leave_with_parent()
     # Pages have a worker of their own, so that heavy queries cannot keep them waiting.
     pages = EmbeddedEngine(release.store, Limits(timeout=10, workers=1))
-    return create_app(EmbeddedEngine(release.store), release, pages)
+    return create_app(EmbeddedEngine(release.store), release, Checker(), pages)

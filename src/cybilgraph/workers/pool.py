@@ -49,13 +49,18 @@ class _Worker:
         self._ready = False
 
     def ask(self, head: dict[str, Any], content: bytes, deadline: float) -> tuple[dict[str, Any], bytes]:
-        """Head and content of the answer. Raises TimeoutError at the deadline, NotStarted, Died."""
+        """Head and content of the answer. Raises TimeoutError at the deadline, NotStarted, Died.
+
+        What the worker still takes to start does not count.
+        """
         if not self._ready:
+            began = time.monotonic()
             try:
-                self._line(time.monotonic() + _START)
+                self._line(began + _START)
             except (Died, TimeoutError) as error:
                 raise NotStarted from error
             self._ready = True
+            deadline += time.monotonic() - began
         try:
             self._input.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
             self._input.flush()

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
-    ("vocab", "errors", "ntriples", "findings", "formats", "values"),
+    ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
     ("fields", "resources", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),

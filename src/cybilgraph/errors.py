@@ -6,6 +6,7 @@
     ├── ReleaseError           a release cannot be made, opened or switched to
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
+    │   └── SuggestionsFull    there is no room for another
     ├── CheckError             a record that was sent is not checked
     │   ├── CheckerBusy        no worker free
     │   ├── CheckTimeout       stopped at its deadline
@@ -59,6 +60,10 @@ class ServeError(CybilgraphError):
 
 class SuggestionError(CybilgraphError):
     """A suggestion cannot be taken in, shown or decided."""
+
+
+class SuggestionsFull(SuggestionError):
+    """There is no room for another suggestion, or the folder cannot be written."""
 
 
 class CheckError(CybilgraphError):

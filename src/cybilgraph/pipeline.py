@@ -99,6 +99,26 @@ def check_inputs(
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedInput:
+    """One input, checked: the report, the records, and their graph in N-Triples."""
+
+    report: Report
+    records: list[Record]
+    blocks: list[bytes]
+
+
+def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
+    """Read and validate one input, as ``check`` does; for who wants its records and graph as well."""
+    report, records = Report(as_of=_day(as_of)), []
+    with Assembly() as assembly:
+        for record, lines in _validated(_records([given], report), report):
+            assembly.add(record, lines)
+            records.append(record)
+        report.extend(assembly.identities.findings())
+        return CheckedInput(report.sort(), records, list(assembly.blocks(history=False)))
+
+
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
     """The report, and each file that has fixes with them applied; nothing is written.
 
@@ -172,7 +192,8 @@ def build(
     names = reference()
     releases = Releases(into)
     with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
-        for record, lines in _validated(_records(find_inputs(places), report, progress), report):
+        records = _records(find_inputs(places), report, progress, draft.keep)
+        for record, lines in _validated(records, report):
             assembly.add(record, lines)
         report.extend(assembly.identities.findings())
         report.sort()
@@ -191,13 +212,22 @@ def build(
     return release, report
 
 
-def _records(inputs: Iterable[Input], report: Report, progress: Progress | None = None) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report."""
+def _records(
+    inputs: Iterable[Input],
+    report: Report,
+    progress: Progress | None = None,
+    keep: Callable[[bytes], None] | None = None,
+) -> Iterator[Record]:
+    """The records, one by one; an input that cannot be read is in the report.
+
+    ``keep`` is given what each single record was read from.
+    """
     inputs = list(inputs)
     for number, given in enumerate(inputs, start=1):
         source = replace(given)  # a copy, since an input keeps what was read of it
         report.sources += 1
         report.files.append(checked := Checked(given.name, given.uri))
+        before = report.records
         try:
             for record in read_input(source):
                 report.records += 1
@@ -205,11 +235,21 @@ def _records(inputs: Iterable[Input], report: Report, progress: Progress | None 
                 derived = derive(record)
                 report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
                 yield derived
+            if keep and report.records == before + 1 and (content := _page(source)):
+                keep(content)
         except SourceError as error:
             report.unread += 1
             report.extend([_unreadable(source, error)])
         if progress:
             progress(number, len(inputs))
+
+
+def _page(source: Input) -> bytes | None:
+    """All of a source that is no larger than a page."""
+    try:
+        return source.content
+    except SourceError:
+        return None
 
 
 def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:

@@ -7,7 +7,8 @@ from flask import Flask, Response, request
 from cybilgraph.checker import Checker
 from cybilgraph.engine import Engine
 from cybilgraph.release import Release
-from cybilgraph.web import check, pages, problems, sparql
+from cybilgraph.suggestions import Suggestions
+from cybilgraph.web import check, openapi, pages, problems, sparql, suggest
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.submissions import MAX_UPLOAD
 
@@ -26,12 +27,15 @@ def create_app(
     release: Release,
     checker: Checker,
     pages_engine: Engine | None = None,
+    suggestions: Suggestions | None = None,
     checking: Clients | None = None,
+    sending: Clients | None = None,
 ) -> Flask:
     """The application over one engine and the release that it answers from.
 
     Visitors' own queries go to ``engine``; those of our pages to ``pages_engine``, if given. What is
-    sent to be checked goes to ``checker``, as often as ``checking`` lets a client.
+    sent to be checked goes to ``checker``, as often as ``checking`` lets a client; what is suggested, to
+    ``suggestions``, as often as ``sending`` does. Without these, nothing can be suggested.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -40,14 +44,19 @@ def create_app(
     app.extensions["cybilgraph"] = {
         "queries": engine,
         "pages": pages_engine or engine,
+        "release": release,
+        "suggestions": suggestions,
         "checker": checker,
         # Who types has a check each half second or so.
         "checking": checking or Clients(burst=60, each_second=4, at_once=4),
+        "sending": sending or Clients(burst=5, each_second=1 / 60, at_once=1),
     }
     app.context_processor(lambda: {"release": release.manifest})
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(check.blueprint)
+    app.register_blueprint(suggest.blueprint)
+    app.register_blueprint(openapi.blueprint)
     problems.register(app)
     app.before_request(_limit)
     app.before_request(_take_in)
@@ -56,7 +65,7 @@ def create_app(
 
 
 def _limit() -> None:
-    most = MAX_UPLOAD if request.blueprint == "check" else MAX_BODY
+    most = MAX_UPLOAD if request.blueprint in ("check", "suggest") else MAX_BODY
     request.max_content_length = request.max_form_memory_size = most
 
 

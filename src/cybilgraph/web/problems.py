@@ -18,6 +18,8 @@ from cybilgraph.errors import (
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
+    SuggestionError,
+    SuggestionsFull,
     UnknownQuery,
 )
 
@@ -30,6 +32,8 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
     (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (CheckTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -15,6 +16,7 @@ from cybilgraph.checker import Checker
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Release, Releases
+from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import create_app
 from cybilgraph.workers.orphan import leave_with_parent
 
@@ -22,8 +24,8 @@ from cybilgraph.workers.orphan import leave_with_parent
 THREADS = 64
 
 
-def serve(folder: Path, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the current release of a folder.
+def serve(folder: Path, host: str, port: int, announce: Callable[[str], None], suggestions: Path | None = None) -> None:
+    """Serve the current release of a folder. What visitors suggest goes to another, if one is given.
 
     Raises ReleaseError where it is not there or damaged, ServeError where the address is taken.
     """
@@ -42,7 +44,7 @@ def serve(folder: Path, host: str, port: int, announce: Callable[[str], None]) -
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=5,  # a worker that misses the signal to stop, or is in a long query, is ended
-    ).serve(target_loader=_load)
+    ).serve(target_loader=partial(_load, suggestions=suggestions))
 
 
 def _probe(host: str, port: int) -> None:
@@ -58,10 +60,11 @@ def _probe(host: str, port: int) -> None:
             ) from error
 
 
-def _load(folder: str) -> Flask:
+def _load(folder: str, suggestions: Path | None) -> Flask:
     """Called in the server's own process: the application, with its query workers."""
     release: Release = Releases(Path(folder)).current()
     leave_with_parent()
     # Pages have a worker of their own, so that heavy queries cannot keep them waiting.
     pages = EmbeddedEngine(release.store, Limits(timeout=10, workers=1))
-    return create_app(EmbeddedEngine(release.store), release, Checker(), pages)
+    queue = Suggestions(suggestions) if suggestions else None
+    return create_app(EmbeddedEngine(release.store), release, Checker(), pages, queue)

@@ -68,8 +68,13 @@ def from_page() -> Sent:
 
 
 def of_text(text: str, name: str, language: str = LANGUAGES[0]) -> Sent:
-    """A record that we have ourselves, under a name with a suffix."""
-    return _sent(text.encode(errors="replace"), {"name": name, "lang": language}, "")
+    """A record that is not of this request, under a name whose suffix tells its reader."""
+    return of_bytes(text.encode(errors="replace"), name, language)
+
+
+def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
+    """The same, as the bytes of a file."""
+    return _sent(content, {"name": name, "lang": language}, "")
 
 
 def _envelope() -> dict[str, Any] | None:

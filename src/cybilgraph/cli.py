@@ -241,7 +241,10 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
 @click.option(
     "--suggestions", type=click.Path(file_okay=False, path_type=Path), help="Take suggested edits, and keep them here."
 )
-def serve(folder: Path, host: str, port: int, suggestions: Path | None) -> None:
+@click.option(
+    "--rate", type=click.IntRange(1), default=240, show_default=True, help="Records a minute that one client may check."
+)
+def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: int) -> None:
     """Serve the current release of DIR: pages, data, a SPARQL endpoint and the check of records, until stopped.
 
     \b
@@ -251,7 +254,7 @@ def serve(folder: Path, host: str, port: int, suggestions: Path | None) -> None:
     """
     from cybilgraph.web import server
 
-    server.serve(folder, host, port, announce=lambda text: click.echo(text), suggestions=suggestions)
+    server.serve(folder, host, port, announce=lambda text: click.echo(text), suggestions=suggestions, rate=rate)
 
 
 @main.command()

@@ -73,7 +73,8 @@ def _read_all_that_is_needed() -> None:
     page = b"<!doctype html><title>T</title><h1>A project</h1><h2>Summary</h2><p>It helps Belize.</p>"
     iati = (
         b"<?xml version='1.0'?><iati-activities version='2.03'><iati-activity><iati-identifier>X-1</iati-identifier>"
-        b"<title><narrative>A project</narrative></title></iati-activity></iati-activities>"
+        b"<title><narrative>A project</narrative></title><recipient-region code='998'/></iati-activity>"
+        b"</iati-activities>"
     )
     text = (
         "A project of UNODC\n\nStatus: Ongong\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"

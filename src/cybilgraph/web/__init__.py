@@ -26,16 +26,15 @@ def create_app(
     engine: Engine,
     release: Release,
     checker: Checker,
-    pages_engine: Engine | None = None,
-    suggestions: Suggestions | None = None,
-    checking: Clients | None = None,
-    sending: Clients | None = None,
+    pages_engine: Engine,
+    suggestions: Suggestions | None,
+    checking: Clients,
 ) -> Flask:
     """The application over one engine and the release that it answers from.
 
-    Visitors' own queries go to ``engine``; those of our pages to ``pages_engine``, if given. What is
-    sent to be checked goes to ``checker``, as often as ``checking`` lets a client; what is suggested, to
-    ``suggestions``, as often as ``sending`` does. Without these, nothing can be suggested.
+    Visitors' own queries go to ``engine``, those of our pages to ``pages_engine``. What is sent to be
+    checked goes to ``checker``, as often as ``checking`` lets a client; what is suggested, to
+    ``suggestions``: without these, nothing can be.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -43,13 +42,12 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["cybilgraph"] = {
         "queries": engine,
-        "pages": pages_engine or engine,
+        "pages": pages_engine,
         "release": release,
         "suggestions": suggestions,
         "checker": checker,
-        # Who types has a check each half second or so.
-        "checking": checking or Clients(burst=60, each_second=4, at_once=4),
-        "sending": sending or Clients(burst=5, each_second=1 / 60, at_once=1),
+        "checking": checking,
+        "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
     }
     app.context_processor(lambda: {"release": release.manifest})
     app.register_blueprint(sparql.blueprint)

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Checker
-from cybilgraph.findings import SEVERITIES
+from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker
+from cybilgraph.findings import SEVERITIES, Fix
+from cybilgraph.fixes import apply
 from cybilgraph.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.readers.kinds import KINDS
 from cybilgraph.rules import LANGUAGES
@@ -46,6 +47,8 @@ DOWNLOADS = (
 )
 #: What the page shows of a graph, and of a text.
 _MOST_TURTLE, _MOST_LINES = 200_000, 3_000
+#: A report in HTML has its style in itself, and words of the record.
+_POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: A page that is filled in live, and what it needs for that.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
@@ -72,12 +75,13 @@ def api() -> Response:
     with checking().admit(request.remote_addr or ""):
         sent = from_api()
         extras = [DERIVED if name == DERIVED else f"{RDF}{name}" for name in sent.extras]
-        answer = checker().check(sent.submission, (f"{REPORT}json", f"{REPORT}{output}", *extras))
+        after, answer, report = _checked(sent, (f"{REPORT}{output}", *extras))
     if not answer.records:
-        return _unreadable(json.loads(answer.parts[f"{REPORT}json"]))
-    if output != "json" or not sent.extras:
-        return Response(answer.parts[f"{REPORT}{output}"], content_type=_OUTPUTS[output])
-    report = json.loads(answer.parts[f"{REPORT}json"])
+        return _unreadable(report)
+    if output != "json" or not (sent.extras or sent.fix):
+        return Response(answer.parts[f"{REPORT}{output}"], content_type=_OUTPUTS[output], headers=_POLICIES.get(output))
+    if sent.fix:
+        report["text"] = after.text
     if DERIVED in sent.extras:
         report["derived"] = json.loads(answer.parts[DERIVED])
     if "turtle" in sent.extras:
@@ -122,15 +126,14 @@ def given_back(sent: Sent, more: dict[str, Any]) -> Response:
     """What a button of the form asks for: a file, or the page with what was found."""
     if name := request.form.get("download"):
         return _download(sent, name)
-    return show(mended(sent), more)
+    return show(sent, more)
 
 
 def show(sent: Sent | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """The page with what was found in a record, or without any."""
     context: dict[str, Any] = {"kinds": KINDS, "languages": LANGUAGES, "downloads": [name for name, _, _ in DOWNLOADS]}
     if sent is not None:
-        answer = checker().check(sent.submission, (f"{REPORT}json", f"{RDF}turtle", DERIVED))
-        report = json.loads(answer.parts[f"{REPORT}json"])
+        sent, answer, report = _checked(sent, (f"{RDF}turtle", DERIVED))
         turtle = answer.parts[f"{RDF}turtle"].decode()
         context |= {
             "sent": sent,
@@ -146,9 +149,17 @@ def show(sent: Sent | None, more: dict[str, Any], status: HTTPStatus = HTTPStatu
     return response
 
 
-def mended(sent: Sent) -> Sent:
-    """The record with the mend whose button was pressed, where it still fits; see Finding.fix."""
-    return sent
+def _checked(sent: Sent, wishes: tuple[str, ...]) -> tuple[Sent, Answer, dict[str, Any]]:
+    """The record, with the mend that was asked for where there is one at its place; what was wished
+    of it, and its report.
+    """
+    wishes = (f"{REPORT}json", *wishes)
+    answer = checker().check(sent.submission, wishes)
+    report = json.loads(answer.parts[f"{REPORT}json"])
+    fixes = [Fix(**found["fix"]) for found in report["findings"] if found["fix"]]
+    if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
+        return _checked(sent.changed(apply(sent.submission.name, sent.submission.content, chosen).content), wishes[1:])
+    return sent, answer, report
 
 
 def _marked(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, list[int], str]]:
@@ -167,18 +178,19 @@ def _marked(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, l
 def _download(sent: Sent, name: str) -> Response:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", sent.submission.name.rpartition(".")[0]).strip("-") or "record"
     if name == "source":
-        return _file(sent.submission.content, f"{stem}{sent.kind.suffix}", sent.kind.media_types[0])
+        return _file(sent.submission.content, f"{stem}{sent.kind.suffix}")
     found = next(((wish, suffix) for own, wish, suffix in DOWNLOADS if own == name), None)
     if found is None:
         raise BadRequest(f"There is no download {name!r}")
     wish, suffix = found
-    answer = checker().check(sent.submission, (f"{REPORT}json", wish))
+    _, answer, report = _checked(sent, (wish,))
     if not answer.records:
-        return _unreadable(json.loads(answer.parts[f"{REPORT}json"]))
-    return _file(answer.parts[wish], f"{stem}.{suffix}", "application/octet-stream")
+        return _unreadable(report)
+    return _file(answer.parts[wish], f"{stem}.{suffix}")
 
 
-def _file(content: bytes, name: str, media_type: str) -> Response:
-    response = Response(content, mimetype=media_type)
+def _file(content: bytes, name: str) -> Response:
+    """To be kept and never shown: it is what a stranger has written."""
+    response = Response(content, mimetype="application/octet-stream")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

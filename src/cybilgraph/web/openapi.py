@@ -74,6 +74,7 @@ _OPTIONS = {
     "name": {"type": "string", "description": "A file's name: its suffix tells what the record is."},
     "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
     "as_of": {"type": "string", "format": "date", "description": "The day that rules take for today."},
+    "fix": {"type": "string", "description": "Apply the certain mend at this line:column; `text` has the record then."},
     "include": {"type": "array", "items": {"enum": list(EXTRAS)}, "description": "What else is wished for."},
 }
 _QUERY = Parameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
@@ -222,6 +223,7 @@ _SCHEMAS: dict[str, Schema] = {
             "records": _COUNT,
             "unread": _COUNT,
             "findings": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
+            "text": {"type": "string", "description": "The record, where a mend was applied."},
             "turtle": {"type": "string", "description": "The graph of the record, where it was asked for."},
             "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -29,12 +29,22 @@ _LINE_END = re.compile(r"\r\n?")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a request brings. ``text`` is the record as text, or nothing where it is none (a workbook)."""
+    """What a request brings. ``text`` is the record as text, or nothing where it is none (a workbook).
+
+    ``fix`` is the place, as line:column, of a mend that is to be applied.
+    """
 
     submission: Submission
     kind: InputKind
     text: str | None
     extras: tuple[str, ...] = ()
+    fix: str = ""
+
+    def changed(self, content: bytes) -> Sent:
+        """The same with another content."""
+        submission = replace(self.submission, content=content)
+        text = _as_text(Input(submission.name, given=content), self.kind)
+        return replace(self, submission=submission, text=text, fix="")
 
 
 def from_api() -> Sent:
@@ -110,7 +120,13 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:
     name = input_name(name, asked, media_type, content, _SUFFIXES)
     given = Input(name, given=content)
     kind = next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
-    return Sent(Submission(name, content, language, as_of), kind, _as_text(given, kind), _extras(options))
+    return Sent(
+        Submission(name, content, language, as_of),
+        kind,
+        _as_text(given, kind),
+        _extras(options),
+        _option(options, "fix"),
+    )
 
 
 def _kind_of(given: Input) -> InputKind:

@@ -67,12 +67,19 @@
     marks.children[line - 1]?.scrollIntoView({ block: "center" });
   }
 
-  function replace(start, end, by) {
+  // Puts a text in place of ours, so that "undo" brings ours back: only what differs is changed.
+  function become(now) {
+    const was = text.value;
+    let start = 0;
+    while (start < was.length && was[start] === now[start]) start++;
+    let tail = 0;
+    while (tail < Math.min(was.length, now.length) - start && was.at(-1 - tail) === now.at(-1 - tail)) tail++;
     text.focus({ preventScroll: true });
-    text.setSelectionRange(start, end);
-    // The old command alone leaves the change to "undo".
-    if (!document.execCommand("insertText", false, by)) text.setRangeText(by, start, end, "end");
-    changed();
+    text.setSelectionRange(start, was.length - tail);
+    const by = now.slice(start, now.length - tail);
+    const done = document.execCommand(by ? "insertText" : "delete", false, by); // the old command alone can be undone
+    if (!done) text.setRangeText(by, start, was.length - tail, "end");
+    layLines();
   }
 
   // ---- what was found
@@ -123,9 +130,7 @@
       part("ins").textContent = found.fix.new;
       part(".apply").addEventListener("click", (event) => {
         event.preventDefault();
-        const start = offsetOf(found.fix.line, found.fix.column);
-        const end = start + found.fix.old.length;
-        if (text.value.slice(start, end) === found.fix.old) replace(start, end, found.fix.new);
+        mend(`${found.fix.line}:${found.fix.column}`);
       });
     }
     return item;
@@ -173,10 +178,16 @@
 
   function askIn(milliseconds) {
     clearTimeout(timer);
-    timer = setTimeout(ask, milliseconds);
+    timer = setTimeout(() => ask(), milliseconds);
   }
 
-  async function ask() {
+  async function mend(place) {
+    await ask(place);
+    text.focus({ preventScroll: true });
+  }
+
+  async function ask(fix = "") {
+    clearTimeout(timer);
     asking?.abort();
     const own = (asking = new AbortController());
     if (!text.value.trim() && !file?.files.length) {
@@ -186,10 +197,11 @@
     form.setAttribute("aria-busy", "true");
     try {
       const language = form.elements.lang.value;
-      const reply = await fetch(form.dataset.api, { ...request(language), method: "POST", signal: own.signal });
+      const reply = await fetch(form.dataset.api, { ...request(language, fix), method: "POST", signal: own.signal });
       const body = await reply.json();
       const report = reply.ok ? body : body.report;
       if (report) {
+        if (report.text) become(report.text);
         show(report, language);
         showMore(report);
       } else {
@@ -206,7 +218,7 @@
     }
   }
 
-  function request(language) {
+  function request(language, fix) {
     const accept = { Accept: "application/json" };
     const format = form.elements.format.value;
     const include = ["derived", "turtle"];
@@ -221,7 +233,7 @@
     const name = form.elements.name?.value ?? text.dataset.name ?? "";
     return {
       headers: { ...accept, "Content-Type": "application/json" },
-      body: JSON.stringify({ text: text.value, name, format, lang: language, include }),
+      body: JSON.stringify({ text: text.value, name, format, lang: language, include, fix }),
     };
   }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from flask import json, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from cybilgraph.checker import Submission
 from cybilgraph.errors import SourceError
@@ -49,6 +50,7 @@ class Sent:
 
 def from_api() -> Sent:
     """What a program sends. Raises BadRequest, UnsupportedMediaType."""
+    _take_in()
     options: dict[str, Any] = dict(request.args.items())
     options.pop("format", None)  # of the report
     media_type = request.mimetype
@@ -70,6 +72,7 @@ def from_api() -> Sent:
 
 def from_page() -> Sent:
     """What the page's form sends: the text, or the file where one was chosen. Raises BadRequest."""
+    _take_in()
     options: dict[str, Any] = request.form.to_dict()
     file = request.files.get("file")
     if file is not None and file.filename:
@@ -85,6 +88,18 @@ def of_text(text: str, name: str, language: str = LANGUAGES[0]) -> Sent:
 def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
     """The same, as the bytes of a file."""
     return _sent(content, {"name": name, "lang": language}, "")
+
+
+def _take_in() -> None:
+    """Read a body that comes in chunks, which tell no length beforehand: werkzeug would cut it at the limit,
+    and say nothing. Raises RequestEntityTooLarge.
+    """
+    if request.content_length is None and "wsgi.input" in request.environ:
+        most = request.max_content_length or 0
+        body = request.environ["wsgi.input"].read(most + 1)
+        if len(body) > most:
+            raise RequestEntityTooLarge
+        request.environ["wsgi.input"] = io.BytesIO(body)
 
 
 def _envelope() -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ class Suggestions:
 
     def send(self, given: Suggestion) -> Suggestion:
         """Take a suggestion in. Raises SuggestionError where it is none, SuggestionsFull where no more can wait."""
-        _refuse(given)
+        ensure_sound(given)
         with self._locked():
             if sum(1 for _ in self._files()) >= self._most:
                 raise SuggestionsFull("Too many suggestions wait for a curator", "Send it again in a few days.")
@@ -206,8 +206,8 @@ def _parsed(text: str) -> Suggestion:
     return Suggestion(**found, base=Base(**base))
 
 
-def _refuse(given: Suggestion) -> None:
-    """Raise SuggestionError where this is no suggestion."""
+def ensure_sound(given: Suggestion) -> None:
+    """Raise SuggestionError where something that is sent is no suggestion."""
     if len(given.text.encode(errors="replace")) > MAX_BYTES:
         raise SuggestionError(f"The record is larger than {MAX_BYTES:,} bytes", "A project page is a few kilobytes.")
     if _plain(given.text).strip() == _plain(given.base.text).strip():

@@ -13,7 +13,7 @@ from cybilgraph import queries
 from cybilgraph.checker import FORM, REPORT, Submission
 from cybilgraph.errors import SuggestionError, SuggestionsFull
 from cybilgraph.release import Release
-from cybilgraph.suggestions import Base, Suggestion, Suggestions
+from cybilgraph.suggestions import Base, Suggestion, Suggestions, ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checker, checking, given_back, show
 from cybilgraph.web.clients import Clients
@@ -71,6 +71,7 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
         raise SuggestionError(
             "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
         )
+    ensure_sound(given)
     answer = checker().check(of_text(given.text, given.name).submission, (f"{REPORT}json",))
     if not answer.records:
         raise SuggestionError("It can no longer be read as a record", "See the findings.")

@@ -111,7 +111,7 @@
     part(".place").href = `#L${found.line}`;
     part(".place").dataset.column = found.column;
     part(".rule").textContent = name;
-    part(".rule").hash = name;
+    part(".rule").href = `${part(".rule").getAttribute("href").split("#")[0]}#${name}`;
     for (const [where, words] of [["message", found.message], ["suggestion", found.suggestion]]) {
       part(`.${where}`).textContent = words;
       part(`.${where}`).lang = language;

@@ -245,6 +245,13 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "direction": (hostile("direction.txt"), READ),
     "one word": (hostile("one-word.txt"), READ),
     "markup": (hostile("templates.txt"), READ),
+    "text with another encoding declared": (
+        sent(
+            "application/json",
+            json.dumps({"text": '<?xml version="1.0" encoding="utf-16"?>' + GOOD()[".xml"].decode()[21:]}),
+        ),
+        READ,
+    ),
     "wrong media type": (sent("text/plain", GOOD()[".ttl"]), READ),
     "formulas": (hostile("own-formulas.csv"), READ),
 }

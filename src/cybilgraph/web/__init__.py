@@ -9,14 +9,12 @@ from cybilgraph.engine import Engine
 from cybilgraph.release import Release
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import check, openapi, pages, problems, sparql, suggest
+from cybilgraph.web.bodies import drain
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.submissions import MAX_UPLOAD
 
 #: A request's body may be this large; a query longer than queries.MAX_BYTES is refused anyway.
 MAX_BODY = 1_000_000
-#: A body that is larger, but not more than this, is taken in before it is refused: a client that
-#: is still sending would else find its connection broken, and not the answer that says why.
-MAX_TAKEN = 16_000_000
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -38,6 +36,7 @@ def create_app(
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["cybilgraph"] = {
@@ -57,20 +56,16 @@ def create_app(
     app.register_blueprint(openapi.blueprint)
     problems.register(app)
     app.before_request(_limit)
-    app.before_request(_take_in)
     app.after_request(_headers)
     return app
 
 
 def _limit() -> None:
-    most = MAX_UPLOAD if request.blueprint in ("check", "suggest") else MAX_BODY
-    request.max_content_length = request.max_form_memory_size = most
-
-
-def _take_in() -> None:
-    left = request.content_length or 0
-    while (request.max_content_length or 0) < left <= MAX_TAKEN and request.environ["wsgi.input"].read(100_000):
-        pass
+    """What is sent to be checked may be larger, and is read only when its client is let in."""
+    if request.blueprint in ("check", "suggest"):
+        request.max_content_length = request.max_form_memory_size = MAX_UPLOAD
+    else:
+        drain(MAX_BODY)
 
 
 def _headers(response: Response) -> Response:

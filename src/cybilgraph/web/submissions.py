@@ -17,6 +17,7 @@ from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
 from cybilgraph.readers.text import decode
 from cybilgraph.rules import LANGUAGES
+from cybilgraph.web.bodies import drain
 
 #: A saved page with its scripts and styles has some hundred kilobytes.
 MAX_UPLOAD = 2_000_000
@@ -26,6 +27,8 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ANY = ("", "application/octet-stream", "text/plain")
 _SUFFIXES = frozenset(READERS) - {""}
 _LINE_END = re.compile(r"\r\n?")
+#: The encoding of its file that XML declares: a text has none, and is sent on in UTF-8.
+_DECLARED = re.compile(r"""\A(\s*<\?xml\b[^>]*?)(\bencoding\s*=\s*["'][\w.-]*["'])""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,14 @@ def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
 
 
 def _take_in() -> None:
-    """Read a body that comes in chunks, which tell no length beforehand: werkzeug would cut it at the limit,
-    and say nothing. Raises RequestEntityTooLarge.
+    """Read a body that is over its limit, or comes in chunks, which tell no length beforehand: of those,
+    werkzeug would cut what is over, and say nothing. Raises RequestEntityTooLarge.
     """
-    if request.content_length is None and "wsgi.input" in request.environ:
-        most = request.max_content_length or 0
-        body = request.environ["wsgi.input"].read(most + 1)
-        if len(body) > most:
+    if drain(MAX_UPLOAD):
+        raise RequestEntityTooLarge
+    if request.content_length is None:
+        body = request.environ["wsgi.input"].read(MAX_UPLOAD + 1)
+        if len(body) > MAX_UPLOAD:
             raise RequestEntityTooLarge
         request.environ["wsgi.input"] = io.BytesIO(body)
 
@@ -115,7 +119,8 @@ def _text(options: dict[str, Any]) -> bytes:
     text = options.get("text", "")
     if not isinstance(text, str):
         raise BadRequest("'text' is the record as a string")
-    return _LINE_END.sub("\n", text).encode(errors="replace")
+    text = _DECLARED.sub(lambda found: found[1] + " " * len(found[2]), _LINE_END.sub("\n", text))
+    return text.encode(errors="replace")
 
 
 def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:

@@ -323,7 +323,12 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 
 @main.group()
 def suggestions() -> None:
-    """Decide on the edits that visitors have suggested (serve --suggestions DIR)."""
+    """Decide on the edits that visitors have suggested (serve --suggestions DIR).
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
 
 
 _QUEUE = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, exists=True, path_type=Path))

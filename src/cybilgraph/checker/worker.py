@@ -28,7 +28,7 @@ from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.workers.inside import begin, serve
+from cybilgraph.workers.inside import serve
 
 _WIDTH = 100
 
@@ -99,7 +99,6 @@ def _rdf(record: Any, name: str) -> bytes:
 
 def main(memory: int) -> None:
     """Get ready, and check."""
-    begin()
     _read_all_that_is_needed()
     serve(answer, memory)
 

@@ -14,7 +14,7 @@ import pyoxigraph as ox
 
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS
 from cybilgraph.vocab import PREFIXES
-from cybilgraph.workers.inside import begin, serve
+from cybilgraph.workers.inside import serve
 
 
 class _TooLarge(Exception):
@@ -58,7 +58,6 @@ def evaluate(store: ox.Store, query: str, formats: list[str], limit: int) -> tup
 
 def main(folder: str, memory: int, limit: int) -> None:
     """Open the store, and answer queries."""
-    begin()
     store = ox.Store.read_only(folder)
     serve(lambda request, _: evaluate(store, request["query"], request["formats"], limit), memory)
 

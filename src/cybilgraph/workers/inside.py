@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,16 +16,12 @@ from cybilgraph.workers.orphan import leave_with_parent
 Answering = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 
 
-def begin() -> None:
-    """First of all: leave Ctrl-C, which reaches the whole group of processes, to the parent, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leave_with_parent()
-
-
 def serve(answer: Answering, memory: int) -> None:
-    """Answer requests until there are no more, in so many bytes of address space, and without the
-    ability to open any file or socket. What the work needs must have been opened before.
+    """Answer requests until there are no more, or the parent has ended; in so many bytes of address
+    space, and without the ability to open any file or socket. What the work needs must have been
+    opened before.
     """
+    leave_with_parent()
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     _close_the_door()

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -36,9 +37,14 @@ class _Worker:
     """The parent's hold on one worker process."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         assert self.process.stdin
         assert self.process.stdout
         self._input = self.process.stdin

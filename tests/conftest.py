@@ -64,15 +64,16 @@ def server(releases: Path) -> Iterator[str]:
 class running_server:  # noqa: N801
     """A server in a process of its own, on a free port, until the block ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: object) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
+        self.options = map(str, options)
 
     def __enter__(self) -> str:
-        command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port)]
+        command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )

@@ -13,14 +13,15 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
-    ("vocab", "errors", "ntriples", "findings", "formats", "values"),
-    ("fields", "resources", "scratch"),
+    ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
+    ("fields", "resources", "scratch", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
     ("assemble", "checking", "release"),
-    ("pipeline",),
+    ("pipeline", "suggestions"),
+    ("checker",),
     ("web",),
     ("cli",),
 )
@@ -30,7 +31,7 @@ HOMES = {
     "ahocorasick_rs": {"reference", "mentions"},
     "click": {"cli"},
     "defusedxml": {"readers"},
-    "filelock": {"release"},
+    "filelock": {"release", "suggestions"},
     "flask": {"web"},
     "granian": {"web"},
     "jinja2": {"validation"},

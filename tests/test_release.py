@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ def test_what_a_release_holds(release: Release) -> None:
     assert {path.name for path in release.folder.iterdir()} == {
         "graph.nq",
         "identities.csv",
+        "sources.zip",
         "store",
         "report.json",
         "manifest.json",
@@ -33,10 +36,24 @@ def test_what_a_release_holds(release: Release) -> None:
     release.verify()
 
 
+def test_a_release_keeps_what_single_records_were_read_from(release: Release, tmp_path: Path) -> None:
+    content = SEED.read_bytes()
+    assert release.source(hashlib.sha256(content).hexdigest()) == content
+    assert release.source(hashlib.sha256(b"").hexdigest()) is None
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "several.csv").write_text("title,code\nA,G0101\nB,G0102\n", encoding="utf-8")
+    (tmp_path / "in" / "page.txt").write_text("A project\n\nSummary\n\nIt helps Fiji.\n", encoding="utf-8")
+    built, _ = pipeline.build([tmp_path / "in"], tmp_path / "into")
+    with zipfile.ZipFile(built.folder / "sources.zip") as archive:
+        assert [archive.read(name) for name in archive.namelist()] == [(tmp_path / "in" / "page.txt").read_bytes()]
+    (built.folder / "sources.zip").unlink()
+    assert built.source(hashlib.sha256((tmp_path / "in" / "page.txt").read_bytes()).hexdigest()) is None
+
+
 def test_equal_input_gives_equal_bytes(releases: Path, tmp_path: Path) -> None:
     again, _ = pipeline.build([RECORDS], tmp_path)
     first = Releases(releases).current()
-    for name in ("graph.nq", "report.json"):
+    for name in ("graph.nq", "report.json", "sources.zip"):
         assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
 
 

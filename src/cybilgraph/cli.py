@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from rich.console import Console
@@ -20,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph import __version__
 from cybilgraph.errors import CybilgraphError, QuerySyntaxError
+from cybilgraph.files import written_whole
 from cybilgraph.findings import SEVERITIES, Severity, visible
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.vocab import short
@@ -72,6 +71,7 @@ class _Command(click.Command):
 
 class _Group(click.Group):
     command_class = _Command
+    group_class = type  # groups in it are of its own kind
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -238,8 +238,14 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen at.")
-def serve(folder: Path, host: str, port: int) -> None:
-    """Serve the current release of DIR: pages, data and a SPARQL endpoint, until stopped.
+@click.option(
+    "--suggestions", type=click.Path(file_okay=False, path_type=Path), help="Take suggested edits, and keep them here."
+)
+@click.option(
+    "--rate", type=click.IntRange(1), default=240, show_default=True, help="Records a minute that one client may check."
+)
+def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: int) -> None:
+    """Serve the current release of DIR: pages, data, a SPARQL endpoint and the check of records, until stopped.
 
     \b
     Example:
@@ -248,7 +254,7 @@ def serve(folder: Path, host: str, port: int) -> None:
     """
     from cybilgraph.web import server
 
-    server.serve(folder, host, port, announce=lambda text: click.echo(text))
+    server.serve(folder, host, port, announce=lambda text: click.echo(text), suggestions=suggestions, rate=rate)
 
 
 @main.command()
@@ -313,6 +319,116 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     if report.findings:
         _report(report)
     sys.exit(FAILED if report.unread else CONFORMS)
+
+
+@main.group()
+def suggestions() -> None:
+    """Decide on the edits that visitors have suggested (serve --suggestions DIR).
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+
+
+_QUEUE = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, exists=True, path_type=Path))
+_ID = click.argument("name", metavar="ID")
+_RECORDS = click.option(
+    "--records",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    required=True,
+    help="Folder of records that the release was built from.",
+)
+
+
+@suggestions.command("list")
+@_QUEUE
+def list_suggestions(folder: Path) -> None:
+    """List the suggestions that wait, the oldest first.
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    for given in Suggestions(folder).waiting():
+        comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
+        click.echo(visible(f"{given.id}  {given.project}  {given.title}{comment}"))
+
+
+@suggestions.command("show")
+@_QUEUE
+@_ID
+@_RECORDS
+def show_suggestion(folder: Path, name: str, records: Path) -> None:
+    """Show what a suggestion changes in its record file, and what is found in it.
+
+    \b
+    Example:
+      cybilgraph suggestions show build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    """
+    from cybilgraph import pipeline
+    from cybilgraph.readers import Input
+    from cybilgraph.suggestions import Suggestions, current, difference, is_changed
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    given = Suggestions(folder).get(name)
+    now = current(given, records)
+    sender = " ".join(filter(None, (given.sender, f"<{given.email}>" if given.email else ""))) or "nobody named"
+    _say(f"{given.project}: {given.title}", f"Sent {given.time} by {sender}", *given.comment.splitlines(), "")
+    if not given.base.is_source:
+        _say(f"The record was read from {given.base.file}, which the release has not kept as a file of its own.")
+        _say(f"Accepted, the suggestion becomes the file {given.target} beside it.", "")
+    if reason := is_changed(given, records):
+        _say(f"Beware: {reason}. Since then, without the suggestion:", "")
+        _say(*difference(given.base.text, now or "", "when the edit began", given.target), "")
+        _say("The suggestion, against what the edit began with:", "")
+        _say(*difference(given.base.text, given.text, "when the edit began", "suggested"), "")
+    else:
+        before = given.base.text if now is None else now
+        _say(*difference(before, given.text, given.target if now is not None else "the form", "suggested"), "")
+    checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
+    OUTPUTS["text"](checked.report, sys.stdout)
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@_RECORDS
+@click.option("--force", is_flag=True, help="Even where the file has changed since: those changes are lost.")
+def accept(folder: Path, name: str, records: Path, force: bool) -> None:
+    """Write a suggestion into its record file. The graph changes with the next build.
+
+    \b
+    Example:
+      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    written = Suggestions(folder).accept(name, records, force)
+    _say(f"Written: {written}")
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@click.option("--reason", required=True, help="Why; it is kept with the suggestion.")
+def reject(folder: Path, name: str, reason: str) -> None:
+    """Put a suggestion aside.
+
+    \b
+    Example:
+      cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    Suggestions(folder).reject(name, reason)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(visible(line))
 
 
 @main.command("queries")
@@ -433,29 +549,13 @@ def _output(path: str | None) -> Iterator[BinaryIO]:
         return
     target = Path(path).resolve()
     try:
-        if target.exists() and not target.is_file():  # a device or a pipe is written, not replaced
-            with target.open("wb") as file:
-                yield file
-            return
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            aside = Path(file.name)
-            try:
-                yield cast("BinaryIO", file)
-                file.flush()
-                aside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-                aside.replace(target)
-            finally:
-                aside.unlink(missing_ok=True)
+        # A device or a pipe is written, not replaced.
+        with target.open("wb") if target.exists() and not target.is_file() else written_whole(target) as file:
+            yield file
     except OSError as error:
         raise _Failure(
             f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
         ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

@@ -6,6 +6,12 @@
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
     ├── ServeError             the server cannot listen where it should
+    ├── SuggestionError        a suggestion cannot be taken in, shown or decided
+    │   └── SuggestionsFull    there is no room for another
+    ├── CheckError             a record that was sent is not checked
+    │   ├── CheckerBusy        no worker free
+    │   ├── CheckTimeout       stopped at its deadline
+    │   └── CheckTooHeavy      stopped at the limit on memory
     └── QueryError             a query is not answered
         ├── QuerySyntaxError   not SPARQL; carries line and column where known
         ├── QueryRefused       SPARQL that this service never runs (updates, SERVICE …)
@@ -55,6 +61,30 @@ class ReleaseError(CybilgraphError):
 
 class ServeError(CybilgraphError):
     """The server cannot listen where it should."""
+
+
+class SuggestionError(CybilgraphError):
+    """A suggestion cannot be taken in, shown or decided."""
+
+
+class SuggestionsFull(SuggestionError):
+    """There is no room for another suggestion, or the folder cannot be written."""
+
+
+class CheckError(CybilgraphError):
+    """A record that was sent is not checked."""
+
+
+class CheckerBusy(CheckError):
+    """No worker is free, and enough wait for one."""
+
+
+class CheckTimeout(CheckError):
+    """The check ran into its deadline and was stopped."""
+
+
+class CheckTooHeavy(CheckError):
+    """The check ran into its limit on memory."""
 
 
 class QueryError(CybilgraphError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import IO
@@ -95,6 +95,28 @@ def check_inputs(
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedInput:
+    """One input, checked: the report, the records, and their graph in N-Triples."""
+
+    report: Report
+    records: list[Record]
+    blocks: list[bytes]
+
+
+def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
+    """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
+    report, records = Report(as_of=_day(as_of)), []
+    with Identities() as identities, Assembly(identities) as assembly:
+        for record, lines in validated(_records([given], 1, report), report):
+            assembly.add(record, lines)
+            records.append(record)
+        report.findings = told_once([*report.findings, *identities.findings()])
+        report.sort()
+        report.findings = with_excerpts(report.findings, {given.name: given})
+        return CheckedInput(report, records, list(assembly.blocks(history=False)))
+
+
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
     """The report, and each file that has fixes with them applied; nothing is written.
 
@@ -175,7 +197,7 @@ def build(
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
-        records = _records(find_inputs(places), count_inputs(places), report, progress)
+        records = _records(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep)
         for record, lines in validated(records, report):
             assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
@@ -199,30 +221,45 @@ def _records(
     inputs: Iterable[Input],
     total: int,
     report: Report,
-    progress: Progress | None,
+    progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
+    keep: Callable[[bytes], None] | None = None,
 ) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
-    inputs go there by their names, and into the report with their records.
+    """The records, one by one; an input that cannot be read is in the report.
+
+    With ``seen``, the inputs go there by their names, and into the report with their records.
+    ``keep`` is given what each single record was read from.
     """
     for given in inputs:
+        source = replace(given)  # a copy, since an input keeps what was read of it
         report.sources += 1
         checked = Checked(given.name, given.uri)
         if seen is not None:
             seen[given.name] = given
             report.files.append(checked)
+        before = report.records
         try:
-            for record in read_input(replace(given)):  # a copy, since an input keeps what was read of it
+            for record in read_input(source):
                 report.records += 1
                 checked.records.append(record.key)
                 derived = derive(record)
                 report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
                 yield derived
+            if keep and report.records == before + 1 and (content := _page(source)):
+                keep(content)
         except SourceError as error:
             report.unread += 1
-            report.extend([_unreadable(given, error)])
+            report.extend([_unreadable(source, error)])
         if progress:
             progress(report.sources, total)
+
+
+def _page(source: Input) -> bytes | None:
+    """All of a source that is no larger than a page."""
+    try:
+        return source.content
+    except SourceError:
+        return None
 
 
 def _day(given: date | None) -> str:

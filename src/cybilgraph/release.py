@@ -3,6 +3,7 @@
     DIR/
     ├── current          the number of the release that is served
     ├── 0001/
+    │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
@@ -23,8 +24,10 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +45,9 @@ from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
 _IDENTITIES = "identities.csv"
+_SOURCES = "sources.zip"
+#: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
+_NO_DAY = (1980, 1, 1, 0, 0, 0)
 _NUMBER = re.compile(r"[0-9]{4,}")
 
 
@@ -57,6 +63,15 @@ class Release:
     def store(self) -> Path:
         """The folder of the store, to be opened for reading only."""
         return self.folder / "store"
+
+    def source(self, sha256: str) -> bytes | None:
+        """What a record was read from, by its checksum; None where this release has not kept it."""
+        try:
+            with zipfile.ZipFile(self.folder / _SOURCES) as archive:
+                content = archive.read(sha256)
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error):
+            return None  # of an earlier make, or of a file with several records
+        return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
     def verify(self) -> None:
         """Compare every file with the manifest. Raises ReleaseError at the first difference."""
@@ -80,9 +95,23 @@ class Draft:
         self._folder = folder
         self.number = number
         self.manifest: dict[str, Any] | None = None
+        self._sources = zipfile.ZipFile(folder / _SOURCES, "x", zipfile.ZIP_DEFLATED)
+
+    def keep(self, source: bytes) -> None:
+        """Keep what a record was read from."""
+        name = hashlib.sha256(source).hexdigest()
+        if name not in self._sources.NameToInfo:
+            entry = zipfile.ZipInfo(name, _NO_DAY)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            self._sources.writestr(entry, source)
+
+    def close(self) -> None:
+        """Let go of the archive of sources."""
+        self._sources.close()
 
     def finish(self, quads: Iterable[bytes], report: Report, identities: Identities) -> Release:
         """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
+        self.close()
         graph = self._folder / "graph.nq"
         with graph.open("wb") as file:
             file.writelines(quads)
@@ -182,7 +211,8 @@ class Releases:
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
                     draft = Draft(aside, max(self.numbers, default=0) + 1)
-                    yield draft
+                    with closing(draft):
+                        yield draft
                     if draft.manifest is not None:
                         self._publish(aside, draft.number)
                 finally:

@@ -8,14 +8,18 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import openpyxl
 import yaml
 from openpyxl.comments import Comment
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.styles import Font
+from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.writer.excel import ExcelWriter
 
 from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
@@ -69,8 +73,25 @@ def write_xlsx(records: Iterable[Record]) -> bytes:
     for row in COLUMNS:
         about.append([row.column, row.about, "several: one a line, or ; between them" if row.several else "one"])
     output = io.BytesIO()
-    book.save(output)
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        _InMemory(book, archive).write_data()
     return output.getvalue()
+
+
+class _InMemory(ExcelWriter):
+    """Writes a workbook without the temporary files of openpyxl's own writer: nothing that is in a record is left
+    on a disk, and a process that can open no file can write one.
+    """
+
+    def write_worksheet(self, ws: Any) -> None:
+        ws._drawing = SpreadsheetDrawing()
+        part = io.BytesIO()
+        sheet: Any = WorksheetWriter(ws, part)
+        sheet.write()
+        ws._rels = sheet._rels
+        archive: zipfile.ZipFile = vars(self)["_archive"]
+        archive.writestr(ws.path[1:], part.getvalue())
+        self.manifest.append(ws)
 
 
 def write_json(records: Iterable[Record]) -> bytes:

@@ -135,8 +135,8 @@ def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Releas
 def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
-    [worker] = engine._all
-    os.kill(worker._process.pid, signal.SIGKILL)
+    [worker] = engine.processes
+    os.kill(worker, signal.SIGKILL)
     with pytest.raises(QueryError):
         engine.answer("ASK {}", RESULT_FORMATS)
     assert engine.answer("ASK {}", RESULT_FORMATS).content

@@ -1,27 +1,20 @@
 """One query worker: a process of its own that evaluates one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE MEMORY_BYTES ANSWER_BYTES``. A request on
-standard input, and an answer on standard output, are each a line of JSON; an answer's line
-is followed by as many bytes as its ``size`` says. The parent kills the process at a deadline:
-that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.engine.worker STORE MEMORY_BYTES ANSWER_BYTES``. The parent kills the
+process at a deadline: that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
 
 import io
-import json
-import os
-import resource
-import signal
 import sys
-from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.engine.orphan import leave_with_parent
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.inside import serve
 
 
 class _TooLarge(Exception):
@@ -63,45 +56,10 @@ def evaluate(store: ox.Store, query: str, formats: list[str], limit: int) -> tup
     return {"format": name}, output.getvalue()
 
 
-def serve(store: ox.Store, requests: IO[bytes], answers: IO[bytes], limit: int) -> None:
-    """Answer requests until there are no more."""
-    for line in requests:
-        request = json.loads(line)
-        head, content = evaluate(store, request["query"], request["formats"], limit)
-        answers.write(json.dumps(head | {"size": len(content)}).encode() + b"\n")
-        answers.write(content)
-        answers.flush()
-
-
-def _close_the_door() -> None:
-    """Take from this process the ability to open any file or socket: whatever a query says,
-    nothing is fetched. Numbers that are free below the limit are filled, since it is a limit on
-    numbers and not on how many are open.
-    """
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    highest = max(int(name) for name in os.listdir("/dev/fd"))  # noqa: PTH208
-    limit = max(highest + 1, lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    with suppress(OSError):
-        while True:
-            os.dup(0)
-
-
 def main(folder: str, memory: int, limit: int) -> None:
-    """Open the store, give up what a query must never have, and serve."""
-    # Ctrl-C reaches the whole group of processes; it is the parent that ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leave_with_parent()
+    """Open the store, and answer queries."""
     store = ox.Store.read_only(folder)
-    if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    _close_the_door()
-    with suppress(BrokenPipeError):  # the parent has gone
-        sys.stdout.buffer.write(b"ready\n")
-        sys.stdout.buffer.flush()
-        serve(store, sys.stdin.buffer, sys.stdout.buffer, limit)
-    os._exit(0)  # no farewell over a broken pipe
+    serve(lambda request, _: evaluate(store, request["query"], request["formats"], limit), memory)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import rdflib
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from rdflib import RDF, SKOS
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -17,11 +17,10 @@ from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
 from cybilgraph.web.negotiate import wanted
-from cybilgraph.web.sparql import engine, run, send
+from cybilgraph.web.sparql import NTRIPLES, engine, run, send
 
 blueprint = Blueprint("pages", __name__)
 
-_NTRIPLES = (next(fmt for fmt in FORMATS if fmt.name == "ntriples"),)
 _SUFFIXES = {f".{fmt.suffix}": fmt for fmt in GRAPH_FORMATS}
 _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
 
@@ -52,7 +51,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}"), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})
-    answer = engine("pages").answer(text, formats or _NTRIPLES)
+    answer = engine("pages").answer(text, formats or (NTRIPLES,))
     if formats:
         if not _has_statements(iri):
             raise NotFound(f"There is no {iri} in this release")
@@ -63,7 +62,9 @@ def resource(room: str, path: str) -> BaseResponse | str:
         raise NotFound(f"There is no {iri} in this release")
     view = _Resource(graph, node)
     if (node, RDF.type, rdflib.URIRef(CYB.Project)) in graph:
-        return render_template("project.html", project=_project(view), view=view, path=path_of)
+        takes = current_app.extensions["cybilgraph"]["suggestions"] is not None
+        suggest = url_for("suggest.page", key=unquote(iri.removeprefix(f"{BASE}id/project/"))) if takes else ""
+        return render_template("project.html", project=_project(view), view=view, path=path_of, suggest=suggest)
     mentions = run("page-mentions", resource=iri)
     return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
 

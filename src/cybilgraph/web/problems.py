@@ -5,16 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Flask, Response, json, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cybilgraph.errors import (
     AnswerTooLarge,
+    CheckerBusy,
+    CheckTimeout,
+    CheckTooHeavy,
     CybilgraphError,
     EngineUnavailable,
     FormatMismatch,
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
+    SuggestionError,
+    SuggestionsFull,
     UnknownQuery,
 )
 
@@ -27,6 +32,11 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
     (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CheckTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CybilgraphError, HTTPStatus.BAD_REQUEST),
 )
 
@@ -43,7 +53,7 @@ def _ours(error: Exception) -> Response:
     extra: dict[str, object] = {}
     if isinstance(error, QuerySyntaxError) and error.line:
         extra = {"line": error.line, "column": error.column, "excerpt": _excerpt(error)}
-    response = _problem(status, error.what, error.hint, extra)
+    response = problem(status, error.what, error.hint, extra)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
     return response
@@ -52,7 +62,10 @@ def _ours(error: Exception) -> Response:
 def _http(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.code or 500)
-    response = _problem(status, error.description or status.description, "", {})
+    detail = error.description or status.description
+    if isinstance(error, RequestEntityTooLarge):
+        detail = f"The request is larger than {request.max_content_length or 0:,} bytes"
+    response = problem(status, detail)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "Location"):
             response.headers[name] = value
@@ -67,16 +80,17 @@ def _excerpt(error: QuerySyntaxError) -> str:
     return f"{lines[error.line - 1]}\n{' ' * (error.column - 1)}^"
 
 
-def _problem(status: HTTPStatus, detail: str, hint: str, extra: dict[str, object]) -> Response:
+def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, object] | None = None) -> Response:
+    """Problem details, with members of our own in ``extra``; a page for a browser."""
     problem = {
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
         **({"hint": hint} if hint else {}),
-        **extra,
+        **(extra or {}),
     }
     best = request.accept_mimetypes.best_match(["application/problem+json", "text/html"], "application/problem+json")
-    if best == "text/html" and request.values.get("format") in (None, "html"):
+    if best == "text/html" and request.args.get("format") in (None, "html"):
         response = make_response(render_template("problem.html", problem=problem))
     else:
         response = Response(json.dumps(problem), mimetype="application/problem+json")

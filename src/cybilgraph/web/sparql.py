@@ -20,6 +20,7 @@ DIRECT = "application/sparql-query"
 FORM = "application/x-www-form-urlencoded"
 #: For the page: tables as JSON, graphs as Turtle.
 _FOR_PAGE = tuple(fmt for fmt in FORMATS if fmt.name in ("json", "turtle"))
+NTRIPLES = next(fmt for fmt in FORMATS if fmt.name == "ntriples")
 _ROWS_SHOWN = 500
 _JSON, _CSV = (next(fmt for fmt in RESULT_FORMATS if fmt.name == name) for name in ("json", "csv"))
 

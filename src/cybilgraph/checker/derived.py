@@ -1,0 +1,46 @@
+"""What stands only in the sentences of records: each statement with its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cybilgraph.record import Date, Evidence, Participation, Record, Relation, Scope
+from cybilgraph.reference import reference
+
+
+def derived(records: Iterable[Record]) -> Iterator[dict[str, object]]:
+    """Each derived link or date: its project, field and name, and the sentence that tells it."""
+    for record in records:
+        values = (*record.participations, *record.scopes, *record.relations, record.start, record.end, record.duration)
+        for value, name in zip(values, ("",) * (len(values) - 3) + ("start", "end", "duration"), strict=True):
+            for evidence in value.evidence if value else ():
+                yield {"project": record.key, **_said(value, name), **_words(evidence)}
+
+
+def _said(value: Any, name: str) -> dict[str, str]:
+    match value:
+        case Participation(actor=thing, role=field):
+            return {"field": field, "name": _name(thing.kind, thing.key, thing.printed.text)}
+        case Scope(concept=thing):
+            return {"field": thing.kind, "name": _name(thing.kind, thing.key, thing.printed.text)}
+        case Relation(kind=field, project=thing):
+            return {"field": field, "name": thing.printed.text}
+        case Date(printed=printed):
+            return {"field": name, "name": printed.text}
+    raise TypeError(value)
+
+
+def _name(kind: str, key: str, printed: str) -> str:
+    entry = reference().entries.get(kind, {}).get(key)
+    return entry.name if entry else printed
+
+
+def _words(evidence: Evidence) -> dict[str, object]:
+    place = evidence.place
+    return {
+        "quote": evidence.quote,
+        "line": place.line if place else 0,
+        "column": place.column if place else 0,
+        "confidence": evidence.confidence,
+    }

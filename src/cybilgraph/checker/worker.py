@@ -1,0 +1,105 @@
+"""One check worker: a process of its own that checks one submission at a time.
+
+Run as ``python -m cybilgraph.checker.worker MEMORY_BYTES``. It reads what it needs before it takes
+the first submission: afterwards it can open no file, and what a record names is never fetched.
+"""
+
+from __future__ import annotations
+
+import codecs
+import encodings.aliases
+import io
+import json
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
+from cybilgraph.checker.derived import derived
+from cybilgraph.engine.store import serialise
+from cybilgraph.errors import StorageError
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
+from cybilgraph.pipeline import CheckedInput, check_input
+from cybilgraph.readers import READERS, Input
+from cybilgraph.record import Text
+from cybilgraph.rules import LANGUAGES, in_language
+from cybilgraph.templates import WRITERS, example
+from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.workers.inside import serve
+
+
+def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+    """The head and the parts of an answer, or the head of a failure and nothing."""
+    try:
+        as_of = date.fromisoformat(request["as_of"]) if request["as_of"] else None
+        checked = check_input(Input(request["name"], given=content), as_of)
+        report = checked.report
+        report.language = request["language"]
+        report.findings = [in_language(found, report.language) for found in report.findings]
+        parts = [_part(checked, wish) for wish in request["wishes"]]
+    except (MemoryError, RecursionError, OSError, StorageError) as error:  # what has no room in memory would go to disk
+        return {"error": type(error).__name__}, b""
+    return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
+
+
+def _part(checked: CheckedInput, wish: str) -> bytes:
+    """One thing that was wished for; nothing where no record was read."""
+    kind, slash, name = wish.partition("/")
+    if kind + slash == REPORT:
+        text = io.StringIO()
+        OUTPUTS[name](checked.report, text)
+        return text.getvalue().encode(errors="replace")
+    if not checked.records:
+        return b""
+    if wish == DERIVED:
+        return json.dumps(list(derived(checked.records))).encode()
+    if kind + slash == RDF:
+        output = io.BytesIO()
+        serialise(checked.blocks, BY_NAME[name], output)
+        return output.getvalue()
+    return WRITERS[name](checked.records)
+
+
+def _read_all_that_is_needed() -> None:
+    """Do all kinds of work once: what is imported, read or looked up when it is first needed, is needed now."""
+    for encoding in set(encodings.aliases.aliases.values()):
+        with suppress(LookupError):  # those of another system
+            codecs.lookup(encoding)
+    record = replace(example(), code=Text("G0001"))
+    page = b"<!doctype html><title>T</title><h1>A project</h1><h2>Summary</h2><p>It helps Belize.</p>"
+    iati = (
+        b"<?xml version='1.0'?><iati-activities version='2.03'><iati-activity><iati-identifier>X-1</iati-identifier>"
+        b"<title><narrative>A project</narrative></title><recipient-region code='998'/></iati-activity>"
+        b"</iati-activities>"
+    )
+    text = (
+        "A project of UNODC\n\nStatus: Ongong\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
+        "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019.\n"
+    ).encode()
+    wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
+    wishes += [DERIVED, *(f"{FORM}{name}" for name in WRITERS)]
+    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes}
+    head, _ = answer({**request, "name": "a.yaml"}, WRITERS["yaml"]([record]))
+    assert head["records"] == 1, head
+    samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
+    samples |= {name: WRITERS[name]([record]) for name in ("csv", "xlsx", "json")}
+    samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
+    for suffix in READERS:
+        answer({**request, "wishes": [], "name": f"a{suffix}"}, samples.get(suffix[1:], text))
+
+
+def _rdf(record: Any, name: str) -> bytes:
+    checked = check_input(Input("a.json", given=WRITERS["json"]([record])))
+    return _part(checked, f"{RDF}{name}")
+
+
+def main(memory: int) -> None:
+    """Get ready, and check."""
+    _read_all_that_is_needed()
+    serve(answer, memory)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

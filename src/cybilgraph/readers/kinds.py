@@ -1,0 +1,119 @@
+"""What a record that comes without a file may be: one table of kinds, and which one a text looks like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cybilgraph.findings import visible
+from cybilgraph.formats import FORMATS, Kind
+from cybilgraph.readers.cells import field_called
+
+
+@dataclass(frozen=True, slots=True)
+class InputKind:
+    """One kind of input: ``suffix`` chooses its reader. ``is_text`` is false for what nobody can type."""
+
+    name: str
+    title: str
+    suffix: str
+    media_types: tuple[str, ...]
+    is_text: bool = True
+
+
+KINDS = (
+    InputKind("text", "Text of a project page", ".txt", ("text/plain",)),
+    InputKind("html", "Saved web page (HTML)", ".html", ("text/html", "application/xhtml+xml")),
+    InputKind("yaml", "YAML", ".yaml", ("application/yaml", "application/x-yaml", "text/yaml")),
+    InputKind("json", "JSON", ".json", ("application/json",)),
+    InputKind("jsonl", "JSON Lines", ".jsonl", ("application/jsonl", "application/x-ndjson")),
+    InputKind("csv", "Table (CSV)", ".csv", ("text/csv",)),
+    InputKind("tsv", "Table (tabs)", ".tsv", ("text/tab-separated-values",)),
+    InputKind(
+        "xlsx",
+        "Workbook (XLSX)",
+        ".xlsx",
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
+        False,
+    ),
+    InputKind("iati", "IATI activities (XML)", ".xml", ("application/xml", "text/xml")),
+    *(
+        InputKind(fmt.name, fmt.title, f".{fmt.suffix}", fmt.media_types)
+        for fmt in FORMATS
+        if fmt.kind is not Kind.RESULTS
+    ),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+_LOOKED_AT = 4_096
+#: What a text begins with tells what it is; the first that fits.
+_BEGINS: tuple[tuple[str, str], ...] = (
+    (r"<!doctype html|<html\b", ".html"),
+    (r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:iati|\w*:?iati-activit)", ".xml"),
+    (r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^\[>]*(?:\[.*?\])?>\s*)*<(?:\w+:)?rdf\b", ".rdf"),
+    (r"<\?xml\b(?=.*<html\b)", ".html"),
+    (r"<\?xml\b", ".xml"),
+    (r"(?:#.*\n\s*)*(?:@prefix|@base|prefix\s+[\w-]*:|base\s+<)(?=.*\{)(?=.*\bgraph\b|.*[>\w]\s*\{)", ".trig"),
+    (r"(?:#.*\n\s*)*(?:@prefix|@base|prefix\s+[\w-]*:\s*<|base\s+<)", ".ttl"),
+    (r"(?:<\S+>|_:\S+)\s+<\S+>\s+(?:<\S+>|_:\S+|\"[^\n]*\"\S*)\s+(?:<\S+>|_:\S+)\s*\.", ".nq"),
+    (r"(?:<\S+>|_:\S+)\s+<\S+>\s", ".ttl"),
+    (r"[\[{](?=.*\"@(?:context|id|graph|type)\")", ".jsonld"),
+    (r"\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
+    (r"[\[{]", ".json"),
+    (r"(?:#.*\n\s*)*(?:---|%yaml|projects:\s*\n)", ".yaml"),
+)
+_PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _BEGINS)
+_YAML = re.compile(r"(?:- )?([\w-]+): *(?:\S.*)?$")
+_NAME_MOST = 100
+
+
+def input_name(name: str, asked: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
+    """The name under which a record is read, and that tells its reader by its suffix.
+
+    ``asked`` is the name of a kind, and decides; else the suffix of the file's name, if it is one
+    of ``known``; else the media type, where it says more than "text" or "bytes"; else what the
+    content looks like. Raises KeyError where there is no kind of the name that was asked for.
+    """
+    stem = visible(PurePosixPath(name.replace("\\", "/")).name)[-_NAME_MOST:].strip(". ") or "record"
+    given = PurePosixPath(stem).suffix
+    if asked:
+        suffix = BY_NAME[asked].suffix
+    elif given and given.lower() in known:
+        return stem
+    else:
+        suffix = next(_of_media_type(media_type), "") or looks_like(content)
+    if given.lower() == suffix:
+        return stem
+    return f"{stem.removesuffix(given) if given.lower() in known else stem}{suffix}"
+
+
+def _of_media_type(media_type: str) -> Iterator[str]:
+    for kind in KINDS[1:]:  # text/plain is what programs call anything
+        if media_type in kind.media_types and media_type != "text/plain":
+            yield kind.suffix
+
+
+def looks_like(content: bytes) -> str:
+    """The suffix of the kind that a content looks like: page text, where it looks like nothing else."""
+    if content.startswith(b"PK"):
+        return ".xlsx"
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content[:_LOOKED_AT].decode("utf-16" if wide else "utf-8-sig", errors="ignore")
+    for pattern, suffix in _PATTERNS:
+        if pattern.match(text):
+            return suffix
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    for separator, suffix in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
+        if lines and separator in lines[0] and _names_columns(lines[0].split(separator)):
+            return suffix
+    named = [_YAML.match(line) for line in lines[:3]]
+    if named and all(named) and all(match and match[1] == match[1].lower() for match in named):
+        return ".yaml" if any(match and field_called(match[1]) for match in named) else ".txt"
+    return ".txt"
+
+
+def _names_columns(cells: list[str]) -> bool:
+    called = [field_called(cell.strip().strip('"')) for cell in cells if cell.strip()]
+    return len(called) > 1 and sum(row is not None for row in called) * 2 >= len(called)

@@ -1,0 +1,85 @@
+"""How much one client may ask of what is dear: so often, and so much at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from werkzeug.exceptions import TooManyRequests
+
+#: So many clients are remembered; who is forgotten begins anew.
+_MOST = 10_000
+#: An IPv6 client has at least so many addresses of its own (RFC 6177).
+_OWN_BITS = 64
+
+
+@dataclass(slots=True)
+class _Client:
+    tokens: float
+    at: float
+    running: int = 0
+
+
+class Clients:
+    """A bucket of tokens for each client: ``burst`` of them, and ``each_second`` so many new ones; one
+    request takes one. At most ``at_once`` requests of a client are in work. Safe for several threads.
+    """
+
+    def __init__(
+        self, burst: int, each_second: float, at_once: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._burst = burst
+        self._each_second = each_second
+        self._at_once = at_once
+        self._clock = clock
+        self._clients: OrderedDict[str, _Client] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def admit(self, address: str) -> Iterator[None]:
+        """A block of work for a client. Raises TooManyRequests (RFC 6585, section 4)."""
+        key = _network(address)
+        with self._lock:
+            client = self._present(key)
+            if client.running >= self._at_once:
+                raise TooManyRequests(f"{self._at_once} of your requests are in work already", retry_after=1)
+            if client.tokens < 1:
+                wait = math.ceil((1 - client.tokens) / self._each_second)
+                raise TooManyRequests(f"Too many requests: wait {wait} s before the next", retry_after=wait)
+            client.tokens -= 1
+            client.running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                client.running -= 1
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def _present(self, key: str) -> _Client:
+        now = self._clock()
+        client = self._clients.get(key) or _Client(self._burst, now)
+        client.tokens = min(self._burst, client.tokens + (now - client.at) * self._each_second)
+        client.at = now
+        self._clients[key] = client
+        self._clients.move_to_end(key)
+        while len(self._clients) > _MOST:
+            self._clients.popitem(last=False)
+        return client
+
+
+def _network(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(ipaddress.ip_network((found, _OWN_BITS), strict=False))

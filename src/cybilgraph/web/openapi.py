@@ -1,0 +1,253 @@
+"""What programs may ask of this server, as an OpenAPI 3.1 document made from one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, jsonify
+from flask.wrappers import Response
+
+from cybilgraph import __version__
+from cybilgraph.formats import GRAPH_FORMATS, RESULT_FORMATS
+from cybilgraph.readers.kinds import KINDS
+from cybilgraph.rules import LANGUAGES
+from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.validation.outputs.as_json import schema
+from cybilgraph.web.check import OUTPUT_TYPES
+from cybilgraph.web.submissions import EXTRAS, MAX_UPLOAD
+
+blueprint = Blueprint("openapi", __name__)
+
+Schema = dict[str, Any]
+_TEXT: Schema = {"type": "string"}
+_HTML = {"text/html": _TEXT}
+_GRAPHS = {fmt.media_type: _TEXT for fmt in GRAPH_FORMATS}
+_TABLES = {fmt.media_type: _TEXT for fmt in RESULT_FORMATS}
+_REPORTS = {name: OUTPUT_TYPES[name] for name in OUTPUT_TYPES if name in OUTPUTS}
+_PROBLEMS = {
+    400: "The request is not what it should be",
+    403: "The query is such that it is never run",
+    404: "There is no such thing",
+    406: "Nothing here is of the kind that was asked for",
+    413: "The request is too large",
+    415: "What was sent is of no kind that is read here",
+    422: "What was sent cannot be read as a record, or is too heavy; `report` says where and why",
+    429: "Too many requests: Retry-After says when to come again",
+    503: "All workers are busy: Retry-After says when to come again",
+    504: "The work was stopped at its deadline",
+}
+_DEAR = (400, 406, 413, 415, 422, 429, 503, 504)
+_ASK = "ASK { ?project a cyb:Project }"
+_RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the address: in the path if it is in braces there, else in the query."""
+
+    name: str
+    about: str
+    example: str = ""
+    choice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row: ``bodies`` and ``answers`` are schemas by media type, ``problems`` the statuses of errors."""
+
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[str, Schema]
+    parameters: tuple[Parameter, ...] = ()
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+    status: int = 200
+
+
+_FORMAT_OF_REPORT = Parameter("format", "The format of the report; also by Accept.", choice=tuple(_REPORTS))
+_OPTIONS = {
+    "format": {"type": "string", "enum": [kind.name for kind in KINDS], "description": "What the record is."},
+    "name": {"type": "string", "description": "A file's name: its suffix tells what the record is."},
+    "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
+    "as_of": {"type": "string", "format": "date", "description": "The day that rules take for today."},
+    "fix": {"type": "string", "description": "Apply the certain mend at this line:column; `text` has the record then."},
+    "include": {"type": "array", "items": {"enum": list(EXTRAS)}, "description": "What else is wished for."},
+}
+_QUERY = Parameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
+_TIMEOUT = Parameter("timeout", "Seconds after which to give up.", "10")
+_KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
+
+#: To add a path: a row here. A test calls each with its examples.
+OPERATIONS = (
+    Operation(
+        *("post", "/api/check", "Check a record: what is wrong or missing in it, and where"),
+        answers={
+            media_type: {"$ref": "#/components/schemas/Report"} if name == "json" else _TEXT
+            for name, media_type in _REPORTS.items()
+        },
+        parameters=(_FORMAT_OF_REPORT,),
+        bodies={
+            "application/json": {"$ref": "#/components/schemas/Submission"},
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}, **_OPTIONS},
+            },
+            **{kind.media_types[0]: _TEXT for kind in KINDS if kind.name != "json"},
+        },
+        examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
+        problems=_DEAR,
+    ),
+    Operation("get", "/api/openapi.json", "This document", {"application/json": {"type": "object"}}),
+    Operation(
+        *("get", "/sparql", "Answer a query (SPARQL 1.1 Protocol, section 2.1)"),
+        answers=_TABLES | _GRAPHS,
+        parameters=(_QUERY, _TIMEOUT),
+        problems=(400, 403, 406, 422, 503, 504),
+    ),
+    Operation(
+        *("post", "/sparql", "Answer a query that is sent as the body"),
+        answers=_TABLES | _GRAPHS,
+        bodies={
+            "application/sparql-query": _TEXT,
+            "application/x-www-form-urlencoded": {"type": "object", "properties": {"query": _TEXT, "timeout": _TEXT}},
+        },
+        examples={"application/sparql-query": _ASK, "application/x-www-form-urlencoded": {"query": _ASK}},
+        problems=(400, 403, 406, 413, 415, 422, 503, 504),
+    ),
+    Operation(
+        *("get", "/id/{kind}/{key}", "A project, actor, country …, as data or as a page"),
+        answers=_GRAPHS | _HTML,
+        parameters=(
+            Parameter("kind", "What it is.", "project", _KINDS),
+            Parameter("key", "Its key; with a suffix (.ttl …) it tells the format.", "G0020"),
+        ),
+        problems=(404, 406, 503, 504),
+    ),
+    Operation(
+        *("get", "/record/{key}", "The record that describes a project, as data"),
+        answers=_GRAPHS,
+        parameters=(Parameter("key", "The key of the project.", "G0020"),),
+        problems=(404, 406, 503, 504),
+    ),
+    Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
+    Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),
+    Operation("get", "/rules", "The rules, for people", _HTML),
+    Operation("get", "/", "All projects, for people", _HTML),
+    Operation("get", "/check", "The form on which a record is checked", _HTML),
+    Operation(
+        *("get", "/queries/{name}", "An example query, for people"),
+        answers=_HTML,
+        parameters=(Parameter("name", "Its name.", "example-projects-in-country"),),
+        problems=(404,),
+    ),
+)
+
+
+@blueprint.get("/api/openapi.json")
+def document() -> Response:
+    """The document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for row in OPERATIONS:
+        paths.setdefault(row.path, {})[row.method] = _operation(row)
+    return jsonify(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "cybilgraph",
+                "version": __version__,
+                "summary": "Cyber capacity-building projects as linked data",
+                "description": f"Anybody may ask, without a key. What is sent to be checked may have {MAX_UPLOAD:,} "
+                "bytes, and is not kept. Errors are problem details (RFC 9457).",
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "servers": [{"url": "/"}],
+            "paths": paths,
+            "components": {"schemas": {**_SCHEMAS, **_report_schemas()}},
+        }
+    )
+
+
+def _operation(row: Operation) -> dict[str, Any]:
+    answers = {media_type: {"schema": schema} for media_type, schema in row.answers.items()}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    found: dict[str, Any] = {
+        "summary": row.summary,
+        "operationId": f"{row.method} {row.path}",
+        "responses": {
+            str(row.status): {"description": "The answer", "content": answers},
+            **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in row.problems},
+        },
+    }
+    if row.parameters:
+        found["parameters"] = [_parameter(row, parameter) for parameter in row.parameters]
+    if row.bodies:
+        content = {media_type: {"schema": schema} for media_type, schema in row.bodies.items()}
+        for media_type, example in row.examples.items():
+            content[media_type]["example"] = example
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def _parameter(row: Operation, given: Parameter) -> dict[str, Any]:
+    in_path = f"{{{given.name}}}" in row.path
+    schema = _TEXT | ({"enum": list(given.choice)} if given.choice else {})
+    return {
+        "name": given.name,
+        "in": "path" if in_path else "query",
+        "required": in_path,
+        "description": given.about,
+        "schema": schema,
+        **({"example": given.example} if given.example else {}),
+    }
+
+
+def _report_schemas() -> dict[str, Schema]:
+    """The schema of ``check -f json``, in parts, and what else may be asked for with a report."""
+    whole = json.loads(json.dumps(schema()).replace("#/$defs/", "#/components/schemas/"))
+    parts: dict[str, Schema] = whole.pop("$defs")
+    report = {name: whole[name] for name in ("type", "title", "properties", "required", "additionalProperties")}
+    report["properties"] |= {
+        "text": {"type": "string", "description": "The record, where a mend was applied."},
+        "turtle": {"type": "string", "description": "The graph of the record, where it was asked for."},
+        "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
+    }
+    return {"Report": report, **parts}
+
+
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_SCHEMAS: dict[str, Schema] = {
+    "Submission": {
+        "type": "object",
+        "properties": {"text": {"type": "string", "description": "The record."}, **_OPTIONS},
+        "required": ["text"],
+    },
+    "Derived": {
+        "type": "object",
+        "description": "What stands only in a sentence of the record.",
+        "properties": {
+            **dict.fromkeys(("project", "field", "name", "quote"), _TEXT),
+            "line": _COUNT,
+            "column": _COUNT,
+            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        },
+    },
+    "Problem": {
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "properties": {
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "hint": _TEXT,
+            "line": _COUNT,
+            "column": _COUNT,
+            "report": {"$ref": "#/components/schemas/Report"},
+        },
+        "required": ["title", "status", "detail"],
+    },
+}

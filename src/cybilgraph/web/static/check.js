@@ -1,0 +1,309 @@
+// The form, live: what is typed is checked when the typing rests, and its lines are marked.
+"use strict";
+(() => {
+  const form = document.getElementById("check");
+  const text = document.getElementById("text");
+  const marks = form.querySelector(".marks");
+  const file = document.getElementById("file");
+  const tally = document.getElementById("tally");
+  const list = document.getElementById("findings");
+  const derived = document.getElementById("derived");
+  const turtle = document.getElementById("turtle");
+  const SIGNS = { violation: "✖", warning: "▲", info: "ℹ" };
+  const REST = 400; // milliseconds without a key
+  document.documentElement.classList.add("live");
+
+  // ---- the lines behind the text: of the same width and font, so that they break at the same places
+
+  let lines = [];
+
+  function layLines() {
+    const now = text.value.split("\n");
+    let same = 0;
+    while (same < now.length && same < lines.length && now[same] === lines[same]) same++;
+    let tail = 0;
+    while (tail < now.length - same && tail < lines.length - same && now.at(-1 - tail) === lines.at(-1 - tail)) tail++;
+    for (let gone = lines.length - same - tail; gone > 0; gone--) marks.children[same].remove();
+    const fresh = now.slice(same, now.length - tail).map((line) => {
+      const row = document.createElement("div");
+      row.textContent = line || "\u200b";
+      return row;
+    });
+    if (marks.children[same]) marks.children[same].before(...fresh);
+    else marks.append(...fresh);
+    lines = now;
+  }
+
+  function mark(findings) {
+    for (const row of marks.querySelectorAll("[class]")) {
+      row.className = "";
+      row.textContent = row.textContent;
+    }
+    for (const found of [...findings].reverse()) { // the worst of a line comes first, and stays
+      const row = marks.children[found.line - 1];
+      if (!row) continue;
+      row.className = found.severity;
+      row.textContent = row.textContent;
+      const before = [...row.textContent].slice(0, found.column - 1).join("").length;
+      if (found.column && found.text && row.textContent.startsWith(found.text, before)) {
+        const range = document.createRange();
+        range.setStart(row.firstChild, before);
+        range.setEnd(row.firstChild, before + found.text.length);
+        range.surroundContents(document.createElement("mark"));
+      }
+    }
+  }
+
+  function offsetOf(line, column) {
+    const before = lines.slice(0, line - 1).reduce((sum, row) => sum + row.length + 1, 0);
+    return before + [...(lines[line - 1] ?? "")].slice(0, Math.max(column - 1, 0)).join("").length;
+  }
+
+  function goTo(line, column) {
+    const start = offsetOf(line, column);
+    const end = start + (lines[line - 1] ?? "").length - (start - offsetOf(line, 1));
+    text.focus({ preventScroll: true });
+    text.setSelectionRange(start, end);
+    marks.children[line - 1]?.scrollIntoView({ block: "center" });
+  }
+
+  // Puts a text in place of ours, so that "undo" brings ours back: only what differs is changed.
+  function become(now) {
+    const was = text.value;
+    let start = 0;
+    while (start < was.length && was[start] === now[start]) start++;
+    let tail = 0;
+    while (tail < Math.min(was.length, now.length) - start && was.at(-1 - tail) === now.at(-1 - tail)) tail++;
+    text.focus({ preventScroll: true });
+    text.setSelectionRange(start, was.length - tail);
+    const by = now.slice(start, now.length - tail);
+    const done = document.execCommand(by ? "insertText" : "delete", false, by); // the old command alone can be undone
+    if (!done) text.setRangeText(by, start, was.length - tail, "end");
+    layLines();
+  }
+
+  // ---- what was found
+
+  function show(report, language) {
+    list.replaceChildren(...report.findings.map((found, index) => shown(found, index + 1, language)));
+    mark(report.findings);
+    const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+    const { violation, warning, info } = report.counts;
+    say(
+      !report.records
+        ? "No record could be read."
+        : `${counted(report.records, "record")}: ${counted(violation, "violation")}, ${counted(warning, "warning")}` +
+            (info ? `, ${info} to know` : "") + (report.findings.length ? "" : ". All is well.")
+    );
+    document.getElementById("take").hidden = !report.records;
+  }
+
+  function shown(found, number, language) {
+    const item = document.getElementById("a-finding").content.firstElementChild.cloneNode(true);
+    const part = (name) => item.querySelector(name);
+    const name = found.rule.split("#").pop();
+    item.id = `F${number}`;
+    item.className = `finding ${found.severity}`;
+    part(".sign").textContent = SIGNS[found.severity];
+    part("strong").textContent = found.severity;
+    part(".place").hidden = !found.line;
+    part(".place").textContent = `line ${found.line}`;
+    part(".place").href = `#L${found.line}`;
+    part(".place").dataset.column = found.column;
+    part(".rule").textContent = name;
+    part(".rule").href = `${part(".rule").getAttribute("href").split("#")[0]}#${name}`;
+    for (const [where, words] of [["message", found.message], ["suggestion", found.suggestion]]) {
+      part(`.${where}`).textContent = words;
+      part(`.${where}`).lang = language;
+      part(`.${where}`).hidden = !words;
+    }
+    part(".words").hidden = !(found.label || found.text);
+    part(".words").textContent = found.label + (found.label && found.text ? ": " : "");
+    if (found.text) {
+      const quote = document.createElement("q");
+      quote.textContent = found.text.length > 160 ? `${found.text.slice(0, 159)}…` : found.text;
+      part(".words").append(quote);
+    }
+    if (found.fix && !file?.files.length) {
+      part(".apply").hidden = part(".apply").disabled = false;
+      part("del").textContent = found.fix.old;
+      part("ins").textContent = found.fix.new;
+      part(".apply").addEventListener("click", (event) => {
+        event.preventDefault();
+        mend(`${found.fix.line}:${found.fix.column}`);
+      });
+    }
+    return item;
+  }
+
+  function showMore(report) {
+    const rows = (report.derived ?? []).map((row) => {
+      const line = document.getElementById("a-statement").content.querySelector("tr").cloneNode(true);
+      const cells = line.children;
+      cells[0].textContent = row.name;
+      cells[1].textContent = row.field.replace("_", " ");
+      cells[2].firstElementChild.textContent = row.quote;
+      const place = cells[3].firstElementChild;
+      place.textContent = row.line || "";
+      if (row.line) place.href = `#L${row.line}`;
+      place.dataset.column = row.column;
+      return line;
+    });
+    derived.querySelector("tbody").replaceChildren(...rows);
+    derived.hidden = !rows.length;
+    turtle.querySelector("pre").textContent = report.turtle ?? "";
+    turtle.hidden = !report.turtle;
+  }
+
+  function say(words) {
+    if (tally.textContent.trim() !== words) tally.textContent = words;
+  }
+
+  function forget(words) {
+    list.replaceChildren();
+    mark([]);
+    showMore({});
+    say(words);
+  }
+
+  // ---- asking
+
+  let timer = 0;
+  let asking = null;
+
+  function changed() {
+    layLines();
+    askIn(REST);
+  }
+
+  function askIn(milliseconds) {
+    clearTimeout(timer);
+    timer = setTimeout(() => ask(), milliseconds);
+  }
+
+  async function mend(place) {
+    await ask(place);
+    text.focus({ preventScroll: true });
+  }
+
+  async function ask(fix = "") {
+    clearTimeout(timer);
+    asking?.abort();
+    const own = (asking = new AbortController());
+    if (!text.value.trim() && !file?.files.length) {
+      form.removeAttribute("aria-busy");
+      return forget("Nothing has been checked yet.");
+    }
+    form.setAttribute("aria-busy", "true");
+    try {
+      const language = form.elements.lang.value;
+      const reply = await fetch(form.dataset.api, { ...request(language, fix), method: "POST", signal: own.signal });
+      const body = await reply.json();
+      const report = reply.ok ? body : body.report;
+      if (report) {
+        if (report.text) become(report.text);
+        show(report, language);
+        showMore(report);
+      } else {
+        say(body.detail);
+        const wait = Number(reply.headers.get("Retry-After"));
+        if (wait) askIn(wait * 1000);
+      }
+    } catch (error) {
+      if (error.name === "AbortError") return; // by the next
+      say("The server does not answer. Your text is still here; it will be tried again.");
+      askIn(5000);
+    } finally {
+      if (asking === own) form.removeAttribute("aria-busy");
+    }
+  }
+
+  function request(language, fix) {
+    const accept = { Accept: "application/json" };
+    const format = form.elements.format.value;
+    const include = ["derived", "turtle"];
+    if (file?.files.length) {
+      const body = new FormData();
+      body.append("file", file.files[0]);
+      body.append("format", format);
+      body.append("lang", language);
+      body.append("include", include.join());
+      return { headers: accept, body };
+    }
+    const name = form.elements.name?.value ?? text.dataset.name ?? "";
+    return {
+      headers: { ...accept, "Content-Type": "application/json" },
+      body: JSON.stringify({ text: text.value, name, format, lang: language, include, fix }),
+    };
+  }
+
+  // ---- files: what is text becomes the text, and can be mended here
+
+  async function take(chosen) {
+    const bytes = new Uint8Array(await chosen.arrayBuffer());
+    const words = decoded(bytes);
+    if (words === null) {
+      text.value = "";
+      say(`${chosen.name} is no text: it is checked as it is.`);
+    } else {
+      file.value = "";
+      text.value = words;
+      text.dataset.name = chosen.name;
+    }
+    layLines();
+    askIn(0);
+  }
+
+  function decoded(bytes) {
+    if ([0xfe, 0xff].includes(bytes[0]) && [0xfe, 0xff].includes(bytes[1])) {
+      return new TextDecoder(bytes[0] === 0xff ? "utf-16le" : "utf-16be").decode(bytes);
+    }
+    if (bytes.subarray(0, 4096).some((byte) => byte === 0)) return null;
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      return new TextDecoder("windows-1252").decode(bytes);
+    }
+  }
+
+  file?.addEventListener("change", () => file.files.length && take(file.files[0]));
+  if (file) {
+    const editor = document.getElementById("editor");
+    for (const name of ["dragenter", "dragover"]) {
+      editor.addEventListener(name, (event) => {
+        if (![...event.dataTransfer.types].includes("Files")) return;
+        event.preventDefault();
+        editor.classList.add("drop");
+      });
+    }
+    for (const name of ["dragleave", "drop"]) editor.addEventListener(name, () => editor.classList.remove("drop"));
+    editor.addEventListener("drop", (event) => {
+      if (!event.dataTransfer.files.length) return;
+      event.preventDefault();
+      file.files = event.dataTransfer.files;
+      take(file.files[0]);
+    });
+  }
+
+  // ---- what the visitor does
+
+  text.addEventListener("input", () => {
+    if (file) file.value = "";
+    changed();
+  });
+  for (const name of ["lang", "format"]) form.elements[name].addEventListener("change", () => askIn(0));
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest("a.place");
+    if (!place?.hash || (file?.files.length ?? 0)) return;
+    event.preventDefault();
+    goTo(Number(place.hash.slice(2)), Number(place.dataset.column ?? 1));
+  });
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.name !== "check") return;
+    event.preventDefault();
+    askIn(0);
+  });
+
+  layLines();
+  if (text.value.trim()) askIn(0);
+})();

@@ -1,0 +1,180 @@
+"""A request → the record that it brings, and what is wished of it: JSON, a form, a file, or the bare record."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from flask import json, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from cybilgraph.checker import Submission
+from cybilgraph.errors import SourceError
+from cybilgraph.readers import READERS, Input
+from cybilgraph.readers.kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
+from cybilgraph.readers.text import decode
+from cybilgraph.rules import LANGUAGES
+from cybilgraph.web.bodies import drain
+
+#: A saved page with its scripts and styles has some hundred kilobytes.
+MAX_UPLOAD = 2_000_000
+#: What can be asked for beside a report in JSON.
+EXTRAS = ("turtle", "derived")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_ANY = ("", "application/octet-stream", "text/plain")
+_SUFFIXES = frozenset(READERS) - {""}
+_LINE_END = re.compile(r"\r\n?")
+#: The encoding of its file that XML declares: a text has none, and is sent on in UTF-8.
+_DECLARED = re.compile(r"""\A(\s*<\?xml\b[^>]*?)(\bencoding\s*=\s*["'][\w.-]*["'])""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a request brings. ``text`` is the record as text, or nothing where it is none (a workbook).
+
+    ``fix`` is the place, as line:column, of a mend that is to be applied.
+    """
+
+    submission: Submission
+    kind: InputKind
+    text: str | None
+    extras: tuple[str, ...] = ()
+    fix: str = ""
+
+    def changed(self, content: bytes) -> Sent:
+        """The same with another content."""
+        submission = replace(self.submission, content=content)
+        text = _as_text(Input(submission.name, given=content), self.kind)
+        return replace(self, submission=submission, text=text, fix="")
+
+
+def from_api() -> Sent:
+    """What a program sends. Raises BadRequest, UnsupportedMediaType."""
+    _take_in()
+    options: dict[str, Any] = dict(request.args.items())
+    options.pop("format", None)  # of the report
+    media_type = request.mimetype
+    if media_type in _FORMS:
+        options |= request.form.to_dict()
+        file = request.files.get("file")
+        if file is not None:
+            return _sent(file.read(), {"name": file.filename or "", **options}, file.mimetype)
+        if "text" not in options:
+            raise BadRequest("No record was sent: the form has neither a part 'file' nor a field 'text'")
+        return _sent(_text(options), options, "")
+    if media_type == "application/json" and (asked := _envelope()) is not None:
+        return _sent(_text(asked), options | asked, "")
+    if media_type not in _ANY and not any(media_type in kind.media_types for kind in KINDS):
+        known = ", ".join(dict.fromkeys(kind.media_types[0] for kind in KINDS))
+        raise UnsupportedMediaType(f"No record is of the type {media_type!r}. Known are: {known}, {', '.join(_FORMS)}")
+    return _sent(request.get_data(), options, media_type)
+
+
+def from_page() -> Sent:
+    """What the page's form sends: the text, or the file where one was chosen. Raises BadRequest."""
+    _take_in()
+    options: dict[str, Any] = request.form.to_dict()
+    file = request.files.get("file")
+    if file is not None and file.filename:
+        return _sent(file.read(), options | {"name": file.filename}, "")
+    return _sent(_text(options), options, "")
+
+
+def of_text(text: str, name: str, language: str = LANGUAGES[0]) -> Sent:
+    """A record that is not of this request, under a name whose suffix tells its reader."""
+    return of_bytes(text.encode(errors="replace"), name, language)
+
+
+def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
+    """The same, as the bytes of a file."""
+    return _sent(content, {"name": name, "lang": language}, "")
+
+
+def _take_in() -> None:
+    """Read a body that is over its limit, or comes in chunks, which tell no length beforehand: of those,
+    werkzeug would cut what is over, and say nothing. Raises RequestEntityTooLarge.
+    """
+    if drain(MAX_UPLOAD):
+        raise RequestEntityTooLarge
+    if request.content_length is None:
+        body = request.environ["wsgi.input"].read(MAX_UPLOAD + 1)
+        if len(body) > MAX_UPLOAD:
+            raise RequestEntityTooLarge
+        request.environ["wsgi.input"] = io.BytesIO(body)
+
+
+def _envelope() -> dict[str, Any] | None:
+    """The JSON object that has the record as its ``text``; None where the JSON is a record itself, or none."""
+    try:
+        found = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "text" in found else None
+
+
+def _text(options: dict[str, Any]) -> bytes:
+    text = options.get("text", "")
+    if not isinstance(text, str):
+        raise BadRequest("'text' is the record as a string")
+    text = _DECLARED.sub(lambda found: found[1] + " " * len(found[2]), _LINE_END.sub("\n", text))
+    return text.encode(errors="replace")
+
+
+def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:
+    if not content.strip():
+        raise BadRequest("No record was sent: it is empty")
+    name, asked = _option(options, "name"), _option(options, "format")
+    if asked and asked not in BY_NAME:
+        raise BadRequest(f"There is no format {asked!r} of records. Known are: {', '.join(BY_NAME)}")
+    language = _option(options, "lang") or LANGUAGES[0]
+    if language not in LANGUAGES:
+        raise BadRequest(f"Findings are said in {', '.join(LANGUAGES)}, and not in {language!r}")
+    as_of = _option(options, "as_of")
+    try:
+        as_of = as_of and date.fromisoformat(as_of).isoformat()
+    except ValueError:
+        raise BadRequest(f"as_of is a day, as 2026-12-31, and not {as_of!r}") from None
+    name = input_name(name, asked, media_type, content, _SUFFIXES)
+    given = Input(name, given=content)
+    kind = next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
+    return Sent(
+        Submission(name, content, language, as_of),
+        kind,
+        _as_text(given, kind),
+        _extras(options),
+        _option(options, "fix"),
+    )
+
+
+def _kind_of(given: Input) -> InputKind:
+    """The kind of a file whose suffix is another name of it (.htm, .yml)."""
+    reader = READERS[given.suffix]
+    kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
+    return next((kind for kind in kinds if kind.suffix == looks_like(given.given or b"")), kinds[0])
+
+
+def _option(options: dict[str, Any], name: str) -> str:
+    value = options.get(name) or ""
+    if not isinstance(value, str):
+        raise BadRequest(f"'{name}' is a string")
+    return value.strip()
+
+
+def _extras(options: dict[str, Any]) -> tuple[str, ...]:
+    asked = options.get("include") or []
+    asked = asked.split(",") if isinstance(asked, str) else asked
+    if not isinstance(asked, list) or not all(name in EXTRAS for name in asked):
+        raise BadRequest(f"'include' has some of: {', '.join(EXTRAS)}")
+    return tuple(dict.fromkeys(asked))
+
+
+def _as_text(given: Input, kind: InputKind) -> str | None:
+    if not kind.is_text:
+        return None
+    try:
+        return _LINE_END.sub("\n", decode(given, given.given or b"", []))
+    except SourceError:
+        return None

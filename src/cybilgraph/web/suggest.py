@@ -1,0 +1,114 @@
+"""Suggest an edit: the form, filled with the record of a project; what is sent waits for a curator."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from werkzeug.exceptions import BadRequest, NotFound
+
+from cybilgraph import queries
+from cybilgraph.checker import FORM, REPORT, Submission
+from cybilgraph.errors import SuggestionError, SuggestionsFull
+from cybilgraph.release import Release
+from cybilgraph.suggestions import Base, Suggestion, Suggestions, ensure_sound
+from cybilgraph.vocab import thing
+from cybilgraph.web.check import checker, checking, given_back, show
+from cybilgraph.web.clients import Clients
+from cybilgraph.web.pages import path_of
+from cybilgraph.web.sparql import NTRIPLES, engine, run
+from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
+
+blueprint = Blueprint("suggest", __name__)
+
+
+def queue() -> Suggestions | None:
+    """Where the running application keeps suggestions; None where it takes none."""
+    found: Suggestions | None = current_app.extensions["cybilgraph"]["suggestions"]
+    return found
+
+
+@blueprint.route("/suggest/<path:key>", methods=["GET", "POST"])
+def page(key: str) -> Response:
+    """The form with the record of a project; by POST, what a button asks for."""
+    suggestions = queue()
+    if suggestions is None:
+        return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+    with checking().admit(request.remote_addr or ""):
+        title, base, name = _base(key)
+        about: dict[str, Any] = {
+            "title": title,
+            "page": _page(key),
+            "action": url_for("suggest.page", key=key),
+            "as_source": base.is_source,
+            "base": hashlib.sha256(base.text.encode()).hexdigest(),
+        }
+        if request.method == "GET":
+            return show(of_text(base.text, name), {"suggest": about})
+        sent = from_page()
+        if "send" not in request.form:
+            return given_back(sent, {"suggest": about})
+        try:
+            return _send(suggestions, Suggestion(project=key, title=title, name=name, base=base, **_told(sent)), about)
+        except SuggestionError as error:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+            if isinstance(error, SuggestionsFull):
+                status = HTTPStatus.SERVICE_UNAVAILABLE
+            return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+
+
+def _told(sent: Sent) -> dict[str, str]:
+    """What a sender says."""
+    if sent.text is None:
+        raise BadRequest("The record is no text")
+    return {"text": sent.text, **{name: request.form.get(name, "").strip() for name in ("comment", "sender", "email")}}
+
+
+def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) -> Response:
+    if request.form.get("base") != about["base"]:
+        raise SuggestionError(
+            "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
+        )
+    ensure_sound(given)
+    answer = checker().check(of_text(given.text, given.name).submission, (f"{REPORT}json",))
+    if not answer.records:
+        raise SuggestionError("It can no longer be read as a record", "See the findings.")
+    with _sending().admit(request.remote_addr or ""):
+        taken = suggestions.send(given)
+    return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
+
+
+def _sending() -> Clients:
+    found: Clients = current_app.extensions["cybilgraph"]["sending"]
+    return found
+
+
+def _page(key: str) -> str:
+    return path_of(thing("project", key))
+
+
+def _base(key: str) -> tuple[str, Base, str]:
+    """The title of a project, what an edit of its record begins with, and the name it is read under.
+
+    That is the file that the record was read from, where the release has kept it and it is a
+    text; else a form that is filled with what the graph says. Raises NotFound.
+    """
+    iri = thing("project", key)
+    rows = run("page-source", project=iri)
+    if not rows:
+        raise NotFound(f"There is no record of {iri} in this release")
+    [row] = rows
+    release: Release = current_app.extensions["cybilgraph"]["release"]
+    title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
+    content = release.source(sha256)
+    if content is not None and (sent := of_bytes(content, file)).text is not None:
+        return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
+    text = queries.load("page-resource").bind({"resource": [iri]})
+    graph = engine("pages").answer(text, (NTRIPLES,)).content
+    answer = checker().check(Submission("record.nt", graph), (f"{FORM}yaml",))
+    form = answer.parts[f"{FORM}yaml"].decode()
+    if not answer.records:
+        raise NotFound(f"The record of {iri} cannot be written as a form")
+    return title, Base(file, sha256, form, is_source=False), "record.yaml"

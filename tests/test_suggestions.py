@@ -1,0 +1,244 @@
+"""Suggestions: whole or absent, bounded, and never written anywhere but into the folder of records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cybilgraph.errors import SuggestionError, SuggestionsFull
+from cybilgraph.suggestions import Base, Suggestion, Suggestions, current, difference, is_changed
+from tests.conftest import SEED, run
+
+TEXT = SEED.read_text(encoding="utf-8")
+EDITED = TEXT.replace("Mar 2020", "Apr 2020")
+
+
+def suggestion(name: str = "belize-G0020.txt", is_source: bool = True, **changes: str) -> Suggestion:
+    base = Base(name, hashlib.sha256(TEXT.encode()).hexdigest(), TEXT, is_source)
+    given = Suggestion(project="G0020", title="Support to Belize", name="page.txt", base=base, text=EDITED)
+    return replace(given, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    folder = tmp_path / "records"
+    (folder / "below").mkdir(parents=True)
+    for path in (folder / SEED.name, folder / "below" / SEED.name, folder / ".hidden.txt"):
+        path.write_bytes(SEED.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Suggestions:
+    return Suggestions(tmp_path / "queue", most=3)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_what_is_sent_waits(queue: Suggestions) -> None:
+    taken = queue.send(suggestion(comment="Why", sender="A", email="a@example.org"))
+    assert list(queue.waiting()) == [taken] == [queue.get(taken.id)]
+    assert list(tree(queue.folder)) == [f"{taken.id}.json"]
+    assert json.loads((queue.folder / f"{taken.id}.json").read_text(encoding="utf-8"))["base"]["file"] == SEED.name
+
+
+def test_accepting_writes_the_record_file_and_nothing_else(queue: Suggestions, records: Path) -> None:
+    before = tree(records)
+    taken = queue.send(suggestion(sender="A", email="a@example.org"))
+    assert current(taken, records) == TEXT
+    assert is_changed(taken, records) == ""
+    assert queue.accept(taken.id, records) == records.resolve() / SEED.name
+    assert tree(records) == before | {SEED.name: EDITED.encode()}
+    [(name, content)] = tree(queue.folder).items()
+    assert name == f"accepted/{taken.id}.json"
+    assert b"a@example.org" not in content
+    assert list(queue.waiting()) == []
+    with pytest.raises(SuggestionError, match="No suggestion"):
+        queue.accept(taken.id, records)
+
+
+def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: Suggestions, records: Path) -> None:
+    before = tree(records)
+    taken = queue.send(suggestion(sender="A Person", email="a@example.org"))
+    queue.reject(taken.id, "Not so")
+    [(name, content)] = tree(queue.folder).items()
+    found = json.loads(content)
+    assert (name, found["reason"], found["sender"], found["email"]) == (f"rejected/{taken.id}.json", "Not so", "", "")
+    assert tree(records) == before
+
+
+def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: Suggestions, records: Path) -> None:
+    taken = queue.send(suggestion())
+    changed = TEXT.replace("Finished", "Ongoing")
+    (records / SEED.name).write_text(changed, encoding="utf-8")
+    with pytest.raises(SuggestionError, match="has changed since the edit began") as raised:
+        queue.accept(taken.id, records)
+    assert "--force" in raised.value.hint
+    assert (records / SEED.name).read_text(encoding="utf-8") == changed
+    assert list(queue.waiting()) == [taken]
+    queue.accept(taken.id, records, force=True)
+    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
+
+
+def test_a_file_that_is_gone_or_says_so_already(queue: Suggestions, records: Path) -> None:
+    taken, other = queue.send(suggestion()), queue.send(suggestion())
+    (records / SEED.name).unlink()
+    with pytest.raises(SuggestionError, match="no longer there"):
+        queue.accept(taken.id, records)
+    (records / SEED.name).write_text(EDITED, encoding="utf-8")
+    queue.accept(other.id, records)
+    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
+
+
+def test_a_form_becomes_a_file_of_its_own(queue: Suggestions, records: Path) -> None:
+    given = suggestion("projects.csv", is_source=False, project="some/Project x", text="projects:\n- title: A\n")
+    taken = queue.send(given)
+    assert current(taken, records) is None
+    assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
+    with pytest.raises(SuggestionError, match="such a file already"):
+        queue.accept(queue.send(replace(given, text="projects:\n- title: B\n")).id, records)
+
+
+def test_line_ends_and_mark_stay(queue: Suggestions, records: Path) -> None:
+    content = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
+    (records / SEED.name).write_bytes(content)
+    given = suggestion()
+    given = replace(given, base=replace(given.base, sha256=hashlib.sha256(content).hexdigest()))
+    queue.accept(queue.send(given).id, records)
+    assert (records / SEED.name).read_bytes() == b"\xef\xbb\xbf" + EDITED.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../outside.txt", "/etc/passwd", "", ".", "..", ".hidden.txt", "below", "a/../../x", "link.txt"),
+        *("linked/x.txt", "..\\x.txt", "a\0b", "nowhere/x.txt", "./.hidden.txt", "below/../.hidden.txt"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_outside_the_folder(
+    queue: Suggestions, records: Path, tmp_path: Path, name: str, force: bool
+) -> None:
+    (tmp_path / "outside.txt").write_bytes(SEED.read_bytes())
+    (tmp_path / "elsewhere").mkdir()
+    (records / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (records / "linked").symlink_to(tmp_path / "elsewhere")
+    taken = queue.send(suggestion(name))
+    before = tree(tmp_path)
+    with pytest.raises(SuggestionError, match="is no record file below"):
+        queue.accept(taken.id, records, force)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", "../queue", "20270131T120000-1f2e3d4c", "accepted/x", "*", "\0", "a" * 5_000]
+)
+def test_an_id_is_no_path(queue: Suggestions, name: str) -> None:
+    queue.send(suggestion())
+    with pytest.raises(SuggestionError, match="No suggestion"):
+        queue.get(name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "x", "[]", "{}", '{"base": 1}', '{"base": {"file": 1, "sha256": "", "text": ""}}', "[" * 100_000),
+        '{"base": {"file": "", "sha256": "", "text": "", "is_source": true}, "text": 1}',
+    ],
+)
+def test_a_damaged_suggestion_is_told_of(queue: Suggestions, content: str) -> None:
+    taken = queue.send(suggestion())
+    (queue.folder / f"{taken.id}.json").write_text(content, encoding="utf-8")
+    with pytest.raises(SuggestionError, match="is damaged"):
+        queue.get(taken.id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"text": TEXT}, "Nothing was changed"),
+        ({"text": TEXT.replace("\n", "\r\n") + "\n"}, "Nothing was changed"),
+        ({"text": "x" * 500_001}, "larger than 500,000 bytes"),
+        ({"comment": "x" * 2_001}, "comment is longer"),
+        ({"sender": "x" * 201}, "longer than 200"),
+        ({"email": "x" * 201}, "longer than 200"),
+    ],
+)
+def test_what_is_no_suggestion(queue: Suggestions, changes: dict[str, str], reason: str) -> None:
+    with pytest.raises(SuggestionError, match=reason):
+        queue.send(suggestion(**changes))
+    assert not queue.folder.exists() or tree(queue.folder) == {}
+
+
+def test_only_so_many_wait_however_many_send_at_once(queue: Suggestions) -> None:
+    refused: list[Exception] = []
+
+    def send() -> None:
+        try:
+            queue.send(suggestion())
+        except SuggestionsFull as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list(queue.waiting())) == 3
+    assert len(refused) == 6
+    queue.reject(next(queue.waiting()).id, "x")
+    queue.send(suggestion())
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(SuggestionsFull):
+        Suggestions(tmp_path / "file").send(suggestion())
+
+
+def test_what_a_killed_process_left_is_cleared(queue: Suggestions) -> None:
+    taken = queue.send(suggestion())
+    (queue.folder / f".{taken.id}.json.abc").write_text("half", encoding="utf-8")
+    assert list(queue.waiting()) == [taken]
+    queue.send(suggestion())
+    assert len(tree(queue.folder)) == 2
+
+
+def test_a_difference() -> None:
+    assert difference("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
+
+
+def test_the_curators_commands(queue: Suggestions, records: Path) -> None:
+    first = queue.send(suggestion(comment="It ended later\x1b[31m", sender="A Visitor", email="a@example.org"))
+    second = queue.send(suggestion(text=EDITED.replace("Status: Finished", "Status: Finishd")))
+    listed = run("suggestions", "list", queue.folder).stdout.decode()
+    assert [line[:24] for line in listed.splitlines()] == sorted([first.id, second.id])
+    assert "\\x1b" in listed
+    shown = run("suggestions", "show", queue.folder, first.id, "--records", records).stdout.decode()
+    for words in ("-To: Mar 2020\n+To: Apr 2020", "A Visitor <a@example.org>", "1 record from 1 source: 0 violations"):
+        assert words in shown
+    assert "near-name" in run("suggestions", "show", queue.folder, second.id, "--records", records).stdout.decode()
+    accepted = run("suggestions", "accept", queue.folder, first.id, "--records", records)
+    assert (accepted.returncode, accepted.stdout.decode().strip()) == (0, f"Written: {records.resolve() / SEED.name}")
+    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
+    refused = run("suggestions", "accept", queue.folder, second.id, "--records", records)
+    assert refused.returncode == 2
+    assert b"has changed since the edit began" in refused.stderr
+    three_ways = run("suggestions", "show", queue.folder, second.id, "--records", records).stdout.decode()
+    assert "Beware: the file has changed since the edit began" in three_ways
+    assert three_ways.count("+To: Apr 2020") == 2
+    assert run("suggestions", "reject", queue.folder, second.id, "--reason", "It has ended").returncode == 0
+    assert run("suggestions", "list", queue.folder).stdout == b""
+    missing = run("suggestions", "show", queue.folder, second.id, "--records", records)
+    assert (missing.returncode, missing.stdout) == (2, b"")

@@ -1,0 +1,124 @@
+"""Suggesting an edit over HTTP, without scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from tests.conftest import SEED, running_server
+from tests.web.test_check import Controls, submit
+from tests.web.test_sparql import BROWSER, Reply, http
+
+TEXT = SEED.read_text(encoding="utf-8")
+
+
+def waiting(queue: Path) -> list[dict[str, str]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(queue.glob("*.json"))]
+
+
+def opened(portal: str, key: str = "G0020") -> dict[str, str]:
+    reply = http(f"{portal}/suggest/{key}", Accept=BROWSER)
+    assert reply.status == 200, reply.body
+    return Controls(reply.body).fields
+
+
+def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -> Reply:
+    return submit(portal, f"/suggest/{key}", **fields | {"lang": "en", "send": "yes"} | more)
+
+
+def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
+    page = http(f"{portal}/id/project/G0020", Accept=BROWSER).body.decode()
+    assert '<a href="/suggest/G0020" rel="nofollow">Suggest an edit</a>' in page
+    fields = opened(portal)
+    assert fields["text"].rstrip() == TEXT.rstrip()
+    reply = http(f"{portal}/suggest/G0020", Accept=BROWSER)
+    assert '<li id="L17" class="warning">Funders' in reply.body.decode()
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    assert http(f"{portal}/suggest/NOPE", Accept=BROWSER).status == 404
+
+
+def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue: Path) -> None:
+    before = sorted(http(f"{portal}/id/project/G0020.nt").body.splitlines())
+    fields = opened(portal)
+    edited = fields["text"].replace("Mar 2020", "Apr 2020")
+    reply = send(portal, fields, text=edited, comment="See page 3", sender="A Visitor", email="a@example.org")
+    assert reply.status == 202
+    assert b"waits for a curator" in reply.body
+    found = waiting(queue)[-1]
+    assert found["text"] == edited
+    assert (found["project"], found["comment"], found["email"]) == ("G0020", "See page 3", "a@example.org")
+    assert found["base"]["file"] == SEED.name  # type: ignore[index]
+    assert found["id"].encode() in reply.body
+    assert sorted(http(f"{portal}/id/project/G0020.nt").body.splitlines()) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "reason"),
+    [
+        ({}, 422, "Nothing was changed"),
+        ({"text": "<<<", "format": "text"}, 202, ""),
+        ({"text": "\0\0\0\0\0"}, 400, "is no text"),
+        ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
+        ({"text": ""}, 400, "it is empty"),
+        ({"text": TEXT + "x", "base": "another"}, 422, "has changed since you opened it"),
+        ({"text": TEXT + "x", "comment": "x" * 3_000}, 422, "comment is longer"),
+        ({"text": "A project\n" * 60_000}, 422, "larger than 500,000 bytes"),
+    ],
+)
+def test_what_cannot_be_taken_comes_back_with_the_reason(
+    portal: str, queue: Path, more: dict[str, str], status: int, reason: str
+) -> None:
+    before = len(waiting(queue))
+    reply = send(portal, opened(portal), **more)
+    assert reply.status == status
+    assert reason in reply.body.decode()
+    assert len(waiting(queue)) == before + (status == 202)
+    if status == 422:
+        assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
+
+
+def test_names_and_paths_of_a_sender_are_not_taken(portal: str, queue: Path) -> None:
+    fields = opened(portal) | {"name": "../../x.txt", "id": "x", "project": "y", "file": "/etc/passwd"}
+    send(portal, fields, text=fields["text"] + "\nMore\n", title="z")
+    found = waiting(queue)[-1]
+    assert (found["project"], found["name"], found["base"]["file"]) == ("G0020", SEED.name, SEED.name)  # type: ignore[index]
+
+
+def test_findings_mends_and_downloads_work_as_on_the_other_page(portal: str) -> None:
+    fields = opened(portal)
+    bad = fields["text"].replace("Status: Finished", "Status: Finishd")
+    reply = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es"})
+    assert b"se tom\xc3\xb3 por Finished" in reply.body
+    mended = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es", "fix": "11:9"})
+    assert Controls(mended.body).fields["text"].rstrip() == TEXT.rstrip()
+    taken = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "en", "download": "source"})
+    assert taken.headers["content-disposition"] == 'attachment; filename="belize-G0020.txt"'
+
+
+def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
+    """And who sends too often is told; and a folder that takes no more says so."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "several.csv").write_text(
+        "title,code,funders,countries,summary\nA project,G0101,UNODC,Belize,It helps.\nB,G0102,,,\n", encoding="utf-8"
+    )
+    pipeline.build([tmp_path / "in"], tmp_path / "into")
+    with running_server(tmp_path / "into", "--suggestions", tmp_path / "queue") as url:
+        fields = opened(url, "G0101")
+        for line in ("title: 'A project'", "- 'UNODC'", "- 'Belize'", "- 'It helps.'"):
+            assert line.replace("'", "") in fields["text"].replace("'", ""), fields["text"]
+        edited = fields["text"].replace("It helps.", "It helped.")
+        statuses = [send(url, fields, "G0101", text=edited).status for _ in range(7)]
+        assert statuses == [202] * 5 + [429] * 2
+    found = waiting(tmp_path / "queue")[0]
+    assert found["name"] == "record.yaml"
+    assert found["base"]["is_source"] is False  # type: ignore[index]
+
+
+def test_a_server_without_a_folder_says_so(server: str) -> None:
+    reply = http(f"{server}/suggest/G0020", Accept=BROWSER)
+    assert reply.status == 404
+    assert b"Suggestions are not taken here" in reply.body
+    assert b"Suggest an edit" not in http(f"{server}/id/project/G0020", Accept=BROWSER).body

@@ -20,6 +20,7 @@ _ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
 _LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_ONE})*")
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
 _END = re.compile(r"[;:]|\. ")
+_MARKS = frozenset(MARKS)
 _ARTICLES = frozenset(("the", "a", "an", "its", "their", "both"))
 _PREPOSITIONS = frozenset(
     "by with from of for to through at under in and between via as alongside including".split()  # noqa: SIM905
@@ -28,7 +29,7 @@ _BE = frozenset(("is", "are", "was", "were", "be", "been", "being"))
 _AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
 _PASSIVE = ("ed", "en", "ght", "un")
 #: How far from a name, in letters and in words, what stands there is still of it.
-_NEAR, _NEAR_WORDS = 200, 16
+_NEAR, _NEAR_WORDS = 120, 16
 
 
 @lru_cache(maxsize=2_000)
@@ -46,7 +47,7 @@ def around(marked: str) -> dict[int, tuple[str, ...]]:
         place = _place(left)
         own = (*_before(left, place), *_behind(right, place), *money)
         for at in range(start, end):
-            if marked[at] in MARKS:
+            if marked[at] in _MARKS:
                 found[at] = (*own, *sorted({f"beside {role}" for role, ats in told if ats - {at}}))
     return found
 
@@ -61,10 +62,12 @@ def _place(left: list[str]) -> str:
 def _before(left: list[str], place: str) -> Iterator[str]:
     yield f"at {place}"
     near = left[: -_NEAR_WORDS - 1 : -1]
-    yield from (f"before {kind}" for kind in {_kind(word) for word in near} if kind)
+    yield from _each("before ", near)
+    if not _MARKS.isdisjoint(near):
+        yield "name before"
     preposition = across = ""
     for word in near:
-        if word in MARKS:
+        if word in _MARKS:
             across = " across"
         elif word in _PREPOSITIONS:
             preposition = preposition or f" {word}"
@@ -73,17 +76,16 @@ def _before(left: list[str], place: str) -> Iterator[str]:
             break
     else:
         yield f"behind nothing{preposition}{across}"
-    if any(word in MARKS for word in left):
-        yield "name before"
 
 
 def _behind(right: list[str], place: str) -> Iterator[str]:
     near = right[:_NEAR_WORDS]
-    if any(word in MARKS for word in right):
+    yield from _each("followed by ", near)
+    if not _MARKS.isdisjoint(near):
         yield "name behind"
     preposition = across = first = ""
     for index, word in enumerate(near):
-        if word in MARKS:
+        if word in _MARKS:
             across = " across"
         elif word in _PREPOSITIONS:
             preposition = preposition or word
@@ -101,7 +103,11 @@ def _behind(right: list[str], place: str) -> Iterator[str]:
             break
     if not first:
         yield f"at {place} then nothing"
-    yield from (f"followed by {kind}" for kind in {_kind(word) for word in near} if kind)
+
+
+def _each(sign: str, words: list[str]) -> Iterator[str]:
+    """The sign with each kind that the words are of."""
+    return (sign + kind for kind in {*map(_kind, words)} if kind)
 
 
 def _voice(word: str, seen: list[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cybilgraph
-from cybilgraph import pipeline
+from cybilgraph import checking, pipeline
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Severity
 from cybilgraph.formats import BY_NAME
@@ -44,7 +44,6 @@ def test_an_end_before_the_start_names_the_line(tmp_path: Path) -> None:
         ("A project\nThemes & Topics\nGardening\nSummary\nText.", "theme-type", 3),
         ("A project\nImplementors\nUnheard Of Ltd\nSummary\nText.", "known-actor", 3),
         ("Summary\nText.", "title", 0),
-        ("Summary\nText.", "identity", 0),
         ("A project\nFrom: spring\nSummary\nText.", "date-form", 2),
         ("A project\nContact\nJo <jo@nowhere>\nSummary\nText.", None, 0),
     ],
@@ -65,7 +64,7 @@ def test_both_engines_find_the_same(tmp_path: Path) -> None:
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
-    monkeypatch.setattr(pipeline, "BATCH", 2)
+    monkeypatch.setattr(checking, "BATCH", 2)
     assert pipeline.check(RECORDS).findings == whole.findings
 
 

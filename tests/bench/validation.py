@@ -4,10 +4,11 @@ Two kinds of records in N-Triples, a record's statements together: thin ones, su
 gives them, and our own full ones. Ours reads the file and validates it batch by batch and across
 all records, by the function that check and build use, without making findings of it; it is a
 process of its own, and its peak is what the operating system tells of it (getrusage). pySHACL is
-given the first 2,000 thin records as one graph, which rdflib reads; reading counts for both.
-A tenth of the thin records have a fault each: both must find the same.
+given a file of thin records as one graph, which rdflib reads; reading counts for both. A tenth of
+the thin records end before they start: both must find the same.
 
-    python tests/bench/validation.py [--full]    with --full also 100,000 thin records
+    python tests/bench/validation.py [--full]    with --full pySHACL gets 2,000 records and not 1,000,
+                                                 and ours also 100,000: some minutes
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 
 DAY = "2026-11-25"
-_FEW = 2_000
+_FEW, _FULL, _MANY = 1_000, 2_000, 100_000
 
 
 def write_thin(number: int, path: Path) -> None:
@@ -48,13 +49,14 @@ def write_thin(number: int, path: Path) -> None:
                 title=Text(f"Project {count} of {year}"),
                 start=replace(known.start, value=f"{year}-03"),
                 end=replace(known.end, value=f"{year - 2 if count % 10 == 0 else year + 1}-06"),
-                participations=known.participations[:1],
-                scopes=known.scopes[:1],
+                participations=known.participations[:2],
+                scopes=(known.values("country")[0], known.values("theme")[0]),
                 **dict.fromkeys(("relations", "links", "description", "aim", "context", "outputs", "activities"), ()),
                 summary=known.summary[:1],
                 outcomes=known.outcomes[:1],
             )
-            file.write("".join(f"{line}\n" for line in describe(record)) + "\n")
+            lines = (line for line in describe(record) if "/scope/" not in line and "checksum" not in line.lower())
+            file.write("".join(f"{line}\n" for line in lines) + "\n")
 
 
 def write_full(number: int, path: Path) -> None:
@@ -125,7 +127,8 @@ def main(full: bool) -> None:
         f"{'validating':26} {'triples':>10} {'results':>8} {'wall s':>7} {'process s':>10} {'peak MB':>8}", flush=True
     )
     with tempfile.TemporaryDirectory() as name:
-        rows = [("thin", _FEW), ("full", _FEW), *([("thin", 100_000)] if full else [])]
+        few = _FULL if full else _FEW
+        rows = [("thin", few), ("full", few), *([("thin", _MANY)] if full else [])]
         seconds = {}
         for kind, number in rows:
             path = Path(name) / f"{kind}-{number}.nt"
@@ -139,7 +142,9 @@ def main(full: bool) -> None:
                 seconds.setdefault((kind, number), {})[engine] = (count, wall, process)
     both = seconds[rows[0]]
     assert both["ours"][0] == both["pyshacl"][0], "the engines do not find the same"
-    print(f"pySHACL takes {both['pyshacl'][1] / both['ours'][1]:.0f} times as long, start and reading included")
+    print(
+        f"pySHACL takes {both['pyshacl'][2] / both['ours'][2]:.0f} times the process time, start and reading included"
+    )
 
 
 if __name__ == "__main__":

@@ -106,15 +106,18 @@ class CheckedInput:
 
 def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
-    report, records = Report(as_of=_day(as_of)), []
+    report = Report(as_of=_day(as_of))
+    records: list[Record] = []
+    seen: dict[str, Input] = {}
     with Identities() as identities, Assembly(identities) as assembly:
-        for record, lines in validated(_records([given], 1, report), report):
+        for record, lines in validated(_records([given], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
         report.findings = told_once([*report.findings, *identities.findings()])
-        report.sort()
-        report.findings = with_excerpts(report.findings, {given.name: given})
-        return CheckedInput(report, records, list(assembly.blocks(history=False)))
+        blocks = list(assembly.blocks(history=False))
+    report.sort()
+    report.findings = with_excerpts(report.findings, seen)
+    return CheckedInput(report, records, blocks)
 
 
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
@@ -225,19 +228,17 @@ def _records(
     seen: dict[str, Input] | None = None,
     keep: Callable[[bytes], None] | None = None,
 ) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report.
-
-    With ``seen``, the inputs go there by their names, and into the report with their records.
-    ``keep`` is given what each single record was read from.
+    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
+    inputs go there by their names, and into the report with their records. ``keep`` is given what
+    each single record was read from.
     """
     for given in inputs:
-        source = replace(given)  # a copy, since an input keeps what was read of it
+        source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
         report.sources += 1
         checked = Checked(given.name, given.uri)
         if seen is not None:
             seen[given.name] = given
             report.files.append(checked)
-        before = report.records
         try:
             for record in read_input(source):
                 report.records += 1
@@ -249,7 +250,7 @@ def _records(
                 keep(content)
         except SourceError as error:
             report.unread += 1
-            report.extend([_unreadable(source, error)])
+            report.extend([_unreadable(given, error)])
         if progress:
             progress(report.sources, total)
 

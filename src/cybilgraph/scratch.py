@@ -12,7 +12,17 @@ from cybilgraph.errors import StorageError
 
 #: Kilobytes of a database that are in memory; the rest, and what is sorted, is on disk.
 _IN_MEMORY = 1_000
+#: Where a database is, and what is sorted: a file without a name.
+_PLACE, _SORTED = "", "FILE"
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+def stay_in_memory() -> None:
+    """From now on, keep all of every database in memory: in a process that can open no file, and has a limit on
+    its memory.
+    """
+    global _PLACE, _SORTED
+    _PLACE, _SORTED = ":memory:", "MEMORY"
 
 
 class Scratch:
@@ -22,10 +32,10 @@ class Scratch:
     """
 
     def __init__(self, schema: str) -> None:
-        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection = sqlite3.connect(_PLACE, isolation_level=None)
         # Nothing of it outlives the run, so that nothing is written twice or waited for.
         self._connection.executescript(
-            f"PRAGMA cache_size = -{_IN_MEMORY}; PRAGMA temp_store = FILE; PRAGMA journal_mode = OFF; "
+            f"PRAGMA cache_size = -{_IN_MEMORY}; PRAGMA temp_store = {_SORTED}; PRAGMA journal_mode = OFF; "
             f"PRAGMA synchronous = OFF; BEGIN; {schema}"
         )
 

@@ -19,12 +19,12 @@ from typing import Any
 from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
-from cybilgraph.errors import StorageError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.readers import READERS, Input
 from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
+from cybilgraph.scratch import stay_in_memory
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import serve
@@ -39,7 +39,7 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         report.language = request["language"]
         report.findings = [in_language(found, report.language) for found in report.findings]
         parts = [_part(checked, wish) for wish in request["wishes"]]
-    except (MemoryError, RecursionError, OSError, StorageError) as error:  # what has no room in memory would go to disk
+    except (MemoryError, RecursionError, OSError) as error:  # OSError: what has no room in memory would go to disk
         return {"error": type(error).__name__}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
 
@@ -97,6 +97,7 @@ def _rdf(record: Any, name: str) -> bytes:
 
 def main(memory: int) -> None:
     """Get ready, and check."""
+    stay_in_memory()
     _read_all_that_is_needed()
     serve(answer, memory)
 

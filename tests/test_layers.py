@@ -41,7 +41,7 @@ HOMES = {
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},
     "rdflib": {"", "validation", "web"},
-    "rich": {"checker", "cli", "validation"},
+    "rich": {"cli", "validation"},
     "shacl": {"validation"},
     "slugify": {"reference"},
     "SPARQLWrapper": {"engine"},

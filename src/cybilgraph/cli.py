@@ -371,6 +371,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     from cybilgraph import pipeline
     from cybilgraph.readers import Input
     from cybilgraph.suggestions import Suggestions, current, difference, is_changed
+    from cybilgraph.validation.outputs import OUTPUTS
 
     given = Suggestions(folder).get(name)
     now = current(given, records)
@@ -388,7 +389,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
         before = given.base.text if now is None else now
         _say(*difference(before, given.text, given.target if now is not None else "the form", "suggested"), "")
     checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
-    _report(checked.report, "text", Console(highlight=False, markup=False))
+    OUTPUTS["text"](checked.report, sys.stdout)
 
 
 @suggestions.command()

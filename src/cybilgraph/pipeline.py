@@ -109,14 +109,16 @@ class CheckedInput:
 
 
 def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
-    """Read and validate one input, as ``check`` does; for who wants its records and graph as well."""
+    """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
     report, records = Report(as_of=_day(as_of)), []
     with Assembly() as assembly:
         for record, lines in _validated(_records([given], report), report):
             assembly.add(record, lines)
             records.append(record)
         report.extend(assembly.identities.findings())
-        return CheckedInput(report.sort(), records, list(assembly.blocks(history=False)))
+        report.sort()
+        report.findings = with_excerpts(report.findings, {given.name: given})
+        return CheckedInput(report, records, list(assembly.blocks(history=False)))
 
 
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:

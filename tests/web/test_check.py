@@ -134,6 +134,10 @@ def test_a_certain_mend_is_applied(portal: str) -> None:
         ("text/csv;q=0.1, application/json", "", 200, "application/json"),
         ("text/plain", "", 200, "text/plain; charset=utf-8"),
         ("*/*", "?format=text", 200, "text/plain; charset=utf-8"),
+        ("application/sarif+json", "", 200, "application/sarif+json"),
+        ("text/turtle", "", 200, "text/turtle; charset=utf-8"),
+        ("*/*", "?format=junit", 200, "application/xml"),
+        ("*/*", "?format=html", 200, "text/html; charset=utf-8"),
         ("image/png", "", 406, "application/problem+json"),
         ("*/*", "?format=docx", 406, "application/problem+json"),
     ],
@@ -141,6 +145,8 @@ def test_a_certain_mend_is_applied(portal: str) -> None:
 def test_outputs_by_negotiation(portal: str, accept: str, query: str, status: int, content_type: str) -> None:
     reply = post(portal, BAD, "text/plain", accept, f"/api/check{query}")
     assert (reply.status, reply.content_type) == (status, content_type)
+    if content_type.startswith("text/html"):
+        assert "sandbox" in reply.headers["content-security-policy"]
 
 
 def test_a_browser_of_another_site_may_ask(portal: str) -> None:

@@ -16,8 +16,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from rich.console import Console
-
 from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
@@ -30,16 +28,15 @@ from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import serve
 
-_WIDTH = 100
-
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
     """The head and the parts of an answer, or the head of a failure and nothing."""
     try:
         as_of = date.fromisoformat(request["as_of"]) if request["as_of"] else None
         checked = check_input(Input(request["name"], given=content), as_of)
-        findings = [in_language(found, request["language"]) for found in checked.report.findings]
-        checked = replace(checked, report=replace(checked.report, findings=findings))
+        report = checked.report
+        report.language = request["language"]
+        report.findings = [in_language(found, report.language) for found in report.findings]
         parts = [_part(checked, wish) for wish in request["wishes"]]
     except (MemoryError, RecursionError, OSError) as error:  # OSError: what has no room in memory would go to disk
         return {"error": type(error).__name__}, b""
@@ -51,7 +48,7 @@ def _part(checked: CheckedInput, wish: str) -> bytes:
     kind, slash, name = wish.partition("/")
     if kind + slash == REPORT:
         text = io.StringIO()
-        OUTPUTS[name](checked.report, Console(file=text, highlight=False, markup=False, width=_WIDTH))
+        OUTPUTS[name](checked.report, text)
         return text.getvalue().encode(errors="replace")
     if not checked.records:
         return b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +11,11 @@ from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
 from cybilgraph import __version__
-from cybilgraph.findings import SEVERITIES
 from cybilgraph.formats import GRAPH_FORMATS, RESULT_FORMATS
 from cybilgraph.readers.kinds import KINDS
 from cybilgraph.rules import LANGUAGES
 from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.web.check import OUTPUT_TYPES
 from cybilgraph.web.submissions import EXTRAS, MAX_UPLOAD
 
@@ -166,7 +167,7 @@ def document() -> Response:
             },
             "servers": [{"url": "/"}],
             "paths": paths,
-            "components": {"schemas": _SCHEMAS},
+            "components": {"schemas": {**_SCHEMAS, **_report_schemas()}},
         }
     )
 
@@ -205,44 +206,25 @@ def _parameter(row: Operation, given: Parameter) -> dict[str, Any]:
     }
 
 
+def _report_schemas() -> dict[str, Schema]:
+    """The schema of ``check -f json``, in parts, and what else may be asked for with a report."""
+    whole = json.loads(json.dumps(schema()).replace("#/$defs/", "#/components/schemas/"))
+    parts: dict[str, Schema] = whole.pop("$defs")
+    report = {name: whole[name] for name in ("type", "title", "properties", "required", "additionalProperties")}
+    report["properties"] |= {
+        "text": {"type": "string", "description": "The record, where a mend was applied."},
+        "turtle": {"type": "string", "description": "The graph of the record, where it was asked for."},
+        "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
+    }
+    return {"Report": report, **parts}
+
+
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _SCHEMAS: dict[str, Schema] = {
     "Submission": {
         "type": "object",
         "properties": {"text": {"type": "string", "description": "The record."}, **_OPTIONS},
         "required": ["text"],
-    },
-    "Report": {
-        "type": "object",
-        "description": "The same as of: cybilgraph check -f json",
-        "properties": {
-            "conforms": {"type": "boolean", "description": "No violation was found."},
-            "counts": {"type": "object", "properties": {severity.value: _COUNT for severity in SEVERITIES}},
-            "as_of": _TEXT,
-            "sources": _COUNT,
-            "records": _COUNT,
-            "unread": _COUNT,
-            "findings": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
-            "text": {"type": "string", "description": "The record, where a mend was applied."},
-            "turtle": {"type": "string", "description": "The graph of the record, where it was asked for."},
-            "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
-        },
-        "required": ["conforms", "counts", "records", "findings"],
-    },
-    "Finding": {
-        "type": "object",
-        "properties": {
-            "severity": {"enum": [severity.value for severity in SEVERITIES]},
-            "rule": {"type": "string", "format": "iri"},
-            "message": _TEXT,
-            "suggestion": _TEXT,
-            "label": {"type": "string", "description": "The field's label, as printed."},
-            "text": {"type": "string", "description": "The words concerned."},
-            "line": {"type": "integer", "description": "From 1; 0 where no place is known."},
-            "column": {"type": "integer", "description": "From 1, in characters."},
-            "fix": {"type": ["object", "null"], "description": "The mend, where it is certain."},
-        },
-        "required": ["severity", "rule", "message", "line", "column"],
     },
     "Derived": {
         "type": "object",

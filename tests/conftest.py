@@ -109,7 +109,8 @@ def running_terminal(width: int, *arguments: object, **env: str) -> str:
     """What the command line shows on a terminal of this width."""
     lead, follow = pty.openpty()
     fcntl.ioctl(follow, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    terminal = os.environ | {"TERM": "xterm-256color"} | env
+    sized = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    terminal = sized | {"TERM": "xterm-256color"} | env
     command = [*CYBILGRAPH, *map(str, arguments)]
     process = subprocess.Popen(command, stdin=follow, stdout=follow, stderr=subprocess.PIPE, cwd=ROOT, env=terminal)
     os.close(follow)

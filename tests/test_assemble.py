@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
 
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
@@ -22,11 +28,29 @@ def record(key: str, **fields: object) -> Record:
     return Record(source=Source(f"{key}.txt", "0"), code=Text(key), **fields)  # type: ignore[arg-type]
 
 
-def assembled(*records: Record, earlier: list[tuple[str, str]] | None = None) -> tuple[list[str], Identities]:
-    with Assembly(Identities(earlier or ())) as assembly:
-        for each in records:
-            assembly.add(each, describe(each))
-        return list(assembly.quads()), assembly.identities
+class Assembled(Protocol):
+    """Quads of records, and their identities."""
+
+    def __call__(self, *records: Record, earlier: Iterable[tuple[str, str]] = ()) -> tuple[list[str], Identities]: ...
+
+
+@pytest.fixture
+def assembled() -> Iterator[Assembled]:
+    with ExitStack() as stack:
+
+        def make(*records: Record, earlier: Iterable[tuple[str, str]] = ()) -> tuple[list[str], Identities]:
+            identities = stack.enter_context(Identities(earlier))
+            assembly = stack.enter_context(Assembly(identities))
+            for each in records:
+                assembly.add(each, describe(each))
+            return list(assembly.quads()), identities
+
+        yield make
+
+
+def projects(identities: Identities) -> dict[str, list[int]]:
+    """Keys, with the numbers of the records, the oldest first."""
+    return {key: [number for number, _ in records] for key, records in identities.projects()}
 
 
 def test_the_order_of_records_does_not_matter() -> None:
@@ -34,7 +58,7 @@ def test_the_order_of_records_does_not_matter() -> None:
     results = []
     for _ in range(3):
         random.shuffle(records)
-        with Assembly() as assembly:
+        with Identities() as identities, Assembly(identities) as assembly:
             for key, lines in records:
                 assembly.add(record(key), lines)
             results.append(list(assembly.quads([line("urn:other", "y")])))
@@ -42,7 +66,7 @@ def test_the_order_of_records_does_not_matter() -> None:
     assert len(results[0]) == 51
 
 
-def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole() -> None:
+def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(assembled: Assembled) -> None:
     old = record(
         "A",
         title=Text("Old"),
@@ -52,7 +76,7 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     )
     new = record("A", title=Text("New"), summary=(Text("Only the new one tells it."),))
     quads, identities = assembled(old, new)
-    assert list(identities.projects) == ["A"]
+    assert list(projects(identities)) == ["A"]
     present = [quad for quad in quads if "/graph/" not in quad]
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in present
     assert f'<{A}> <{CYB.aim}> "Only the old one tells it."@en .' in present
@@ -67,7 +91,7 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
-def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age() -> None:
+def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age(assembled: Assembled) -> None:
     labels = {"code": ("GFCE Code", None)}
     older, newer = record("A", title=Text("Old"), labels=labels), record("A", title=Text("New"))
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
@@ -76,7 +100,7 @@ def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age() -> None:
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
 
 
-def test_what_is_stated_is_not_lost_to_what_a_newer_capture_only_derives() -> None:
+def test_what_is_stated_is_not_lost_to_what_a_newer_capture_only_derives(assembled: Assembled) -> None:
     stated = record("A", start=Date("2018", Text("2018")))
     derived = record("A", start=Date("2019", Text("2019"), (Evidence("summary", "In 2019 it began."),)))
     quads, _ = assembled(stated, derived)
@@ -84,38 +108,38 @@ def test_what_is_stated_is_not_lost_to_what_a_newer_capture_only_derives() -> No
     assert not any('#start> "2019"' in quad for quad in quads if "/graph/" not in quad)
 
 
-def test_a_key_that_was_given_once_stays_good() -> None:
+def test_a_key_that_was_given_once_stays_good(assembled: Assembled) -> None:
     bare = Record(source=Source("a.txt", "0"), title=Text("A law"), slug=Text("a-law"))
     quads, first = assembled(bare)
-    assert list(first.projects) == ["a-law"]
+    assert list(projects(first)) == ["a-law"]
     coded = record("G0001", title=Text("A law"), slug=Text("a-law"))
     quads, second = assembled(coded, earlier=list(first.rows()))
-    assert second.aliases == {"a-law": "G0001"}
+    assert dict(second.aliases()) == {"a-law": "G0001"}
     assert f"<{thing('project', 'a-law')}> <{DCTERMS.isReplacedBy}> <{thing('project', 'G0001')}> ." in quads
     quads, third = assembled(coded, earlier=list(second.rows()))
-    assert third.aliases == {"a-law": "G0001"}, "the third release still knows it"
+    assert dict(third.aliases()) == {"a-law": "G0001"}, "the third release still knows it"
     quads, fourth = assembled(record("G0002", title=Text("A law"), slug=Text("other")), earlier=list(third.rows()))
     assert fourth.key_of("a-law") == "G0002"
 
 
-def test_a_code_and_a_title_meet_in_one_project() -> None:
+def test_a_code_and_a_title_meet_in_one_project(assembled: Assembled) -> None:
     coded = record("G0001", title=Text("A law"), slug=Text("a-law"))
     bare = Record(source=Source("b.txt", "0"), title=Text("A Law"), slug=Text("a-law"), aim=(Text("To help."),))
     quads, identities = assembled(bare, coded)
-    assert identities.projects == {"G0001": [0, 1]}
+    assert projects(identities) == {"G0001": [0, 1]}
     assert f'<{thing("project", "G0001")}> <{CYB.aim}> "To help."@en .' in quads
     assert any(f"<{BASE}graph/G0001/1>" in quad for quad in quads)
 
 
-def test_codes_tell_projects_of_one_title_apart() -> None:
+def test_codes_tell_projects_of_one_title_apart(assembled: Assembled) -> None:
     one, other = (record(key, title=Text("A law"), slug=Text("a-law")) for key in ("G0001", "G0002"))
     bare = Record(source=Source("b.txt", "0"), title=Text("A law"), slug=Text("a-law"))
     _, identities = assembled(one, other, bare)
-    assert set(identities.projects) == {"G0001", "G0002", "a-law"}
+    assert set(projects(identities)) == {"G0001", "G0002", "a-law"}
     assert any(finding.rule.endswith("duplicate-suspected") for finding in identities.findings())
 
 
-def test_relations_lead_to_the_present_key() -> None:
+def test_relations_lead_to_the_present_key(assembled: Assembled) -> None:
     other = record("G0001", title=Text("A law"), slug=Text("a-law"))
     named = Named("project", "a-law", Text("A law"))
     one = record("G0002", title=Text("A team"), relations=(Relation("follows", named, Basis.STATED),))
@@ -129,8 +153,30 @@ def test_relations_lead_to_the_present_key() -> None:
 def test_what_records_share_is_said_once_with_one_preferred_name() -> None:
     actor = thing("actor", "x")
     label = f"<{actor}> <{SKOS.prefLabel}>"
-    with Assembly() as assembly:
+    with Identities() as identities, Assembly(identities) as assembly:
         assembly.add(record("A"), [line(A, "a"), f'{label} "X Ltd"@en .'])
         assembly.add(record("B"), [line(B, "b"), f'{label} "X Ltd"@en .', f'{label} "X ltd"@en .', f'{label} "X"@fr .'])
         shared = [found for found in assembly.quads() if actor in found]
     assert shared == [f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .', f'{label} "X Ltd"@en .', f'{label} "X"@fr .']
+
+
+def test_what_records_say_of_other_things_does_not_fill_the_memory() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.reset_peak()
+        with Identities() as identities, Assembly(identities) as assembly:
+            for number in range(count):
+                key, actors = f"G{number:05}", (thing("actor", f"x-{number}-{part}") for part in range(5))
+                own = [line(thing("project", key), "x")]
+                assembly.add(
+                    record(key), [*(f'<{actor}> <{SKOS.prefLabel}> "{"X" * 80}"@en .' for actor in actors), *own]
+                )
+            assert sum(len(block.split(b"\n")) - 1 for block in assembly.blocks()) == 6 * count
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        peak(1_000)  # fills the caches
+        few, many = peak(300), peak(2_000)
+    finally:
+        tracemalloc.stop()
+    assert many - few < 2_000_000

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
+from dataclasses import replace
+from hashlib import sha256
+from itertools import permutations
 
 import pytest
 
@@ -14,7 +18,7 @@ from tests.conftest import SAMPLES
 
 def record(title: str, code: str = "", start: str = "", country: str = "", actor: str = "") -> Record:
     return Record(
-        source=Source(f"{title[:20]}.txt", "0"),
+        source=Source(f"{title[:20]}.txt", sha256(title.encode()).hexdigest()),
         title=Text(title),
         code=Text(code) if code else None,
         start=Date(start, Text(start)) if start else None,
@@ -24,10 +28,10 @@ def record(title: str, code: str = "", start: str = "", country: str = "", actor
 
 
 def rules(*records: Record) -> list[str]:
-    identities = Identities()
-    for each in records:
-        identities.add(each)
-    return [finding.rule.rpartition("#")[2] for finding in identities.findings()]
+    with Identities() as identities:
+        for each in records:
+            identities.add(each)
+        return [finding.rule.rpartition("#")[2] for finding in identities.findings()]
 
 
 @pytest.mark.parametrize(
@@ -80,10 +84,10 @@ def test_shared_boilerplate_makes_no_duplicate() -> None:
 
 def test_two_captures_are_told_of_with_the_reason() -> None:
     one, other = record("A law", "G0001"), record("The law", "G0001")
-    identities = Identities()
-    identities.add(one)
-    identities.add(other)
-    [finding] = identities.findings()
+    with Identities() as identities:
+        identities.add(one)
+        identities.add(other)
+        [finding] = identities.findings()
     assert (finding.rule.rpartition("#")[2], finding.file) == ("second-capture", other.source.name)
     assert "of the same code" in finding.message
 
@@ -93,20 +97,70 @@ def test_an_iati_identifier_is_a_key_and_meets_the_page_of_its_title() -> None:
     activity = Record(source=Source("x.xml", "0"), title=Text("A law"), iati=Text("XM-1-2"))
     other = Record(source=Source("y.xml", "0"), title=Text("Another"), iati=Text("XM/1/3"))
     assert (activity.key, other.key) == ("xm-1-2", "xm-1-3")
-    identities = Identities()
-    for each in (activity, page, other):
-        identities.add(each)
-    identities.resolve()
-    assert set(identities.projects) == {page.key, "xm-1-3"}
-    assert identities.key_of("xm-1-2") == page.key
+    with Identities() as identities:
+        for each in (activity, page, other):
+            identities.add(each)
+        assert [key for key, _ in identities.projects()] == sorted((page.key, "xm-1-3"))
+        assert identities.key_of("xm-1-2") == page.key
 
 
 def test_many_records_take_no_long_time() -> None:
-    identities = Identities()
-    for number in range(20_000):
-        identities.add(
-            record(f"Cyber project number {number % 500} of some kind", f"G{number:05d}", "2018", "BZ", "oas")
-        )
+    with Identities() as identities:
+        for number in range(20_000):
+            identities.add(
+                record(f"Cyber project number {number % 500} of some kind", f"G{number:05d}", "2018", "BZ", "oas")
+            )
+        began = time.monotonic()
+        sum(1 for _ in identities.findings())
+        assert time.monotonic() - began < 30
+
+
+def test_many_records_take_no_more_memory() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.reset_peak()
+        with Identities((f"old-{number}", f"code:G{number:06d}") for number in range(count)) as identities:
+            for number in range(count):
+                title = f"Cyber project of some {number // 2 % 40} kind {number // 2}"
+                identities.add(
+                    record(title, f"G{number:06d}" if number % 3 else "", f"{1900 + number % 90}", "BZ", "oas")
+                )
+            assert count / 2 < len(identities) < count
+            assert sum(1 for _ in identities.findings()) > count / 5
+            assert sum(1 for _ in identities.rows()) > count
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        peak(6_000)  # fills the caches
+        few, many = peak(1_000), peak(10_000)
+    finally:
+        tracemalloc.stop()
+    assert many - few < 3_000_000
+
+
+def test_records_that_would_have_one_key_are_one_project() -> None:
+    one, other = (Record(source=Source(f"{name}.xml", "0"), iati=Text(name)) for name in ("XM/1/3", "XM-1-3"))
+    with Identities() as identities:
+        for each in (one, other):
+            identities.add(each)
+        assert list(identities.projects()) == [("xm-1-3", [(0, "xm-1-3"), (1, "xm-1-3")])]
+        assert [finding.file for finding in identities.findings()] == [other.source.name]
+
+
+def test_codes_tell_projects_apart_in_any_order() -> None:
+    """A page between two of other codes, with the slug of one and the title of the other."""
+    one = replace(record("A law", "G0001"), slug=Text("a-law"))
+    other = replace(record("A team", "G0002"), slug=Text("a-team"))
+    between = replace(record("A team"), slug=Text("a-law"))
+    for records in permutations((one, other, between)):
+        with Identities() as identities:
+            for each in records:
+                identities.add(each)
+            assert {"G0001", "G0002"} <= {key for key, _ in identities.projects()}
+
+
+def test_a_very_long_title_is_compared_in_time() -> None:
+    titles = [f"{'cyber ' * 20_000}{number} {word}" for number, word in enumerate(("law", "laws"))]
     began = time.monotonic()
-    sum(1 for _ in identities.findings())
-    assert time.monotonic() - began < 30
+    assert rules(*(record(title, f"G000{number}") for number, title in enumerate(titles))) == ["duplicate-suspected"]
+    assert time.monotonic() - began < 5

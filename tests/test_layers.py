@@ -14,12 +14,12 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fields", "resources", "workers"),
+    ("fields", "resources", "scratch", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
-    ("assemble", "release"),
+    ("assemble", "checking", "release"),
     ("pipeline", "suggestions"),
     ("checker",),
     ("web",),

@@ -3,15 +3,19 @@ independent engines agree on each."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import pyoxigraph as ox
 import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
 from cybilgraph.describe import describe_reference
+from cybilgraph.findings import Severity
 from cybilgraph.reference import reference
 from cybilgraph.resources import shape_files
+from cybilgraph.rules import catalogue
 from cybilgraph.validation import ENGINES, validate
-from cybilgraph.vocab import PREFIXES, RULES
+from cybilgraph.vocab import PREFIXES, RULES, short
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"
@@ -20,19 +24,30 @@ for _path in shape_files():
     SHAPES.parse(_path)
 
 
+TARGETS = (SH.targetClass, SH.targetSubjectsOf, SH.targetObjectsOf)
+
+
 def rules() -> list[str]:
     """The shapes that a report can name: those with a target, and the property shapes of those."""
     found = set()
-    for shape in set(SHAPES.subjects(SH.targetClass)):
-        own = set(SHAPES.predicates(shape)) - {RDF.type, SH.targetClass, SH.property, SH.message}
+    for shape in {shape for target in TARGETS for shape in SHAPES.subjects(target)}:
+        own = set(SHAPES.predicates(shape)) - {RDF.type, *TARGETS, SH.property, SH.message}
         found |= {shape} if own else set()
         found |= set(SHAPES.objects(shape, SH.property))
     return sorted(str(shape).removeprefix(RULES) for shape in found)
 
 
+@cache
+def others() -> str:
+    """The reference things that the graphs and updates here name: pySHACL is slow."""
+    named = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.iterdir()))
+    lines = describe_reference(reference())
+    return "\n".join(line for line in lines if short(line[1 : line.index(">")]) in named)
+
+
 def ntriples(store: ox.Store) -> str:
     lines = ox.serialize((quad.triple for quad in store), format=ox.RdfFormat.N_TRIPLES)
-    return "\n".join([lines.decode(), *describe_reference(reference())])
+    return f"{lines.decode()}\n{others()}"
 
 
 def good() -> ox.Store:
@@ -50,8 +65,9 @@ def test_the_good_graph_breaks_no_rule(engine: str) -> None:
 def test_a_rule_is_broken_by_its_bad_graph(rule: str) -> None:
     store = good()
     store.update((FOLDER / f"{rule}.ru").read_text(encoding="utf-8"), prefixes=PREFIXES)
-    fast, independent = (validate(ntriples(store), engine) for engine in ENGINES)
-    assert fast == independent
+    across = catalogue()[rule].promise == "across"
+    fast, independent = (validate(ntriples(store), engine, across) for engine in ENGINES)
+    assert [result[:-1] for result in fast] == [result[:-1] for result in independent]  # a message is in any language
     hits = [result for result in fast if result.rule == f"{RULES}{rule}"]
     assert hits, fast
     assert all(result.message for result in hits)
@@ -65,19 +81,11 @@ def test_every_shape_has_an_iri_and_every_rule_a_message() -> None:
     for shape in {*SHAPES.subjects(RDF.type, SH.NodeShape), *SHAPES.subjects(RDF.type, SH.PropertyShape)}:
         assert isinstance(shape, URIRef)
         assert str(shape).startswith(RULES)
-    for rule in rules():
-        shape = URIRef(f"{RULES}{rule}")
-        sparql = SHAPES.value(shape, SH.sparql)
-        assert SHAPES.value(sparql or shape, SH.message), rule
+    assert set(rules()) == {rule.name for rule in catalogue().values() if rule.promise != "reading"}
 
 
 def test_the_severity_follows_the_promise() -> None:
-    """What must hold is a violation; what is recommended is a warning."""
-    for path in shape_files():
-        graph = Graph().parse(path)
-        for shape in graph.subjects(RDF.type, SH.PropertyShape):
-            severity = graph.value(shape, SH.severity)
-            if path.stem == "recommended":
-                assert severity == SH.Warning
-            elif path.stem == "must-hold":
-                assert severity is None
+    """What must hold is a violation; what is recommended is a warning; how a text reads is for information."""
+    severities = {"must-hold": Severity.VIOLATION, "recommended": Severity.WARNING, "text-quality": Severity.INFO}
+    for rule in catalogue().values():
+        assert rule.severity is severities.get(rule.promise, rule.severity), rule.name

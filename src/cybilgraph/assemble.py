@@ -1,6 +1,6 @@
 """Described records → one graph, in a fixed order, with memory that does not grow with them.
 
-Lines wait in a temporary file; only each record's names and place in it are kept. Where one
+Lines wait in temporary files; in memory is only where those of each record begin. Where one
 project was captured more than once, the captures are put together: of each field, the newest
 capture that states it wins, and what it says goes to the default graph. Each earlier capture
 goes, whole, to a named graph of its own, so that history can be asked and the present stays
@@ -11,23 +11,28 @@ from __future__ import annotations
 
 import re
 import tempfile
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.record import Record
+from cybilgraph.scratch import Scratch
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
 
 #: Lines wait in memory up to this many bytes, then on disk.
 _IN_MEMORY = 16_000_000
-#: So many of the shared lines are given at once.
+#: So many of the shared lines are in memory, and are given at once.
 _AT_ONCE = 2_000
+# Lines that several records may have said, each with its subject and predicate; and what comes behind all projects.
+_SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
@@ -36,13 +41,15 @@ _NEWEST_ONLY = {"contacts"}
 
 
 class Assembly:
-    """Collects the lines of records; a context manager, since it holds a temporary file."""
+    """Collects the lines of records; a context manager, since it holds temporary files."""
 
-    def __init__(self, identities: Identities | None = None) -> None:
+    def __init__(self, identities: Identities) -> None:
+        """``identities`` take each record too; who made them ends them."""
         self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-        self._spans: list[tuple[int, int]] = []
+        self._starts = array("Q", [0])
         self._shared: set[str] = set()
-        self.identities = identities or Identities()
+        self._aside = Scratch(_SCHEMA)
+        self._identities = identities
 
     def __enter__(self) -> Assembly:
         return self
@@ -51,10 +58,11 @@ class Assembly:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spool.close()
+        self._aside.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
-        """Take one record and its triples, sorted."""
-        self.identities.add(record)
+        """Take one record and its triples, sorted. Before ``blocks``."""
+        self._identities.add(record)
         own: list[str] = []
         start = 0
         for prefix in sorted((f"<{thing('project', record.key)}", f"<{record_iri(record.key)}")):
@@ -64,8 +72,10 @@ class Assembly:
             own += lines[low:high]
             start = high
         self._shared.update(lines[start:])
+        if len(self._shared) > _AT_ONCE:
+            self._put_aside()
         data = "".join([f"{line}\n" for line in own]).encode()
-        self._spans.append((self._spool.tell(), len(data)))
+        self._starts.append(self._starts[-1] + len(data))
         self._spool.write(data)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
@@ -78,38 +88,48 @@ class Assembly:
 
         Without ``history``, of the present only: then they are lines of N-Triples.
         """
-        identities = self.identities
-        identities.resolve()
-        for key in sorted(identities.projects):
-            numbers = identities.projects[key]
-            if len(numbers) == 1 and identities.capture(numbers[0]).key == key:
-                block = self._read(numbers[0])
+        for key, records in self._identities.projects():
+            if len(records) == 1 and records[0][1] == key:
+                block = self._read(records[0][0])
                 if b"/relation/" not in block:  # nothing in it is to be changed
                     yield block
                     continue
-            *earlier, present = captures = [self._lines(number, key) for number in numbers]
+            *earlier, present = captures = [self._lines(number, given, key) for number, given in records]
             yield _block(_merged(key, captures) if earlier else present)
             for number, lines in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
                 yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
-        replaced = (
-            f"<{thing('project', old)}> <{DCTERMS.isReplacedBy}> <{thing('project', key)}> ."
-            for old, key in identities.aliases.items()
-        )
-        rest = iter(sorted({*_one_name_each(self._shared), *replaced, *others}))
+        rest = self._rest(others)
         while block := _block(islice(rest, _AT_ONCE)):
             yield block
-        self._spool.seek(0, 2)
+
+    def _put_aside(self) -> None:
+        aside = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
+        self._aside.fill("INSERT INTO shared VALUES (?, ?)", aside)
+        self._shared.clear()
+
+    def _rest(self, others: Iterable[str]) -> Iterator[str]:
+        """Lines of no project, in order, each once."""
+        self._put_aside()
+        aside = self._aside
+        replaced = (
+            f"<{thing('project', old)}> <{DCTERMS.isReplacedBy}> <{thing('project', key)}> ."
+            for old, key in self._identities.aliases()
+        )
+        shared = aside.rows("SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line")
+        aside.run("DELETE FROM rest")
+        aside.fill("INSERT INTO rest VALUES (?)", ((line,) for line in chain(_one_name_each(shared), replaced, others)))
+        return (line for (line,), _ in groupby(aside.rows("SELECT line FROM rest ORDER BY line")))
 
     def _read(self, number: int) -> bytes:
-        start, size = self._spans[number]
+        start, end = self._starts[number : number + 2]
         self._spool.seek(start)
-        return self._spool.read(size)
+        return self._spool.read(end - start)
 
-    def _lines(self, number: int, key: str) -> list[str]:
-        """The lines of a record, about the project of this key."""
+    def _lines(self, number: int, given: str, key: str) -> list[str]:
+        """The lines of a record with the given key, about the project of another one."""
         text = self._read(number).decode()
-        if (given := self.identities.capture(number).key) != key:
+        if given != key:
             for iri in (lambda name: thing("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
@@ -124,7 +144,7 @@ class Assembly:
         return f"{subject} {predicate} {rest}"
 
     def _present(self, key: str) -> str:
-        return self.identities.key_of(key) or key
+        return self._identities.key_of(key) or key
 
 
 def _block(lines: Iterable[str]) -> bytes:
@@ -175,16 +195,19 @@ def _is_filled(line: str, filled: set[str]) -> bool:
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 
 
-def _one_name_each(lines: Iterable[str]) -> Iterator[str]:
+def _one_name_each(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     """Lines in which a thing has one preferred name in a language, the shortest; where records
     print the name of an unknown thing in several ways, the others are alternative names (SKOS, S14).
+
+    Given are subject and predicate, length and line, in order.
     """
-    named = set()
-    for line in sorted(lines, key=lambda line: (line.split(" ", 2)[:2], len(line), line)):
-        subject, predicate, rest = line.split(" ", 2)
-        if predicate == f"<{SKOS.prefLabel}>":
-            name = (subject, rest.rpartition("@")[2])
-            if name in named:
-                predicate = f"<{SKOS.altLabel}>"
-            named.add(name)
-        yield f"{subject} {predicate} {rest}"
+    for about, rows in groupby(lines, key=itemgetter(0)):
+        subject, predicate = about.split(" ")
+        named = set()
+        for _, _, line in rows:
+            if predicate == f"<{SKOS.prefLabel}>":
+                language = line.rpartition("@")[2]
+                if language in named:
+                    line = f"{subject} <{SKOS.altLabel}>{line.removeprefix(about)}"
+                named.add(language)
+            yield line

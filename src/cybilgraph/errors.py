@@ -3,6 +3,7 @@
     CybilgraphError
     ├── SourceError            a source cannot be read as records
     ├── ReferenceDataError     a file under data/reference contradicts itself
+    ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
@@ -48,6 +49,10 @@ class SourceError(CybilgraphError):
 
 class ReferenceDataError(CybilgraphError):
     """A file of data/reference contradicts itself or another."""
+
+
+class StorageError(CybilgraphError):
+    """What does not fit into memory cannot be put aside."""
 
 
 class ReleaseError(CybilgraphError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from functools import cache
+from functools import cache, lru_cache
 
 from cybilgraph.resources import REFERENCE
 
@@ -25,7 +25,7 @@ def of_many_words(name: str) -> bool:
 
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
-    bare = word.strip(",.").removesuffix("'s").removesuffix("’s")
+    bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
     return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
 
 
@@ -63,6 +63,7 @@ _UNOFFICIAL = frozenset(
 )
 
 
+@lru_cache(maxsize=5_000)
 def is_official(name: str) -> bool:
     """True for an authority of a state, by the words of its name."""
     words = name.split()

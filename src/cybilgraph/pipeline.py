@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
+from cybilgraph.checking import validated
+from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Finding, Fix, Report, Severity
@@ -25,21 +25,15 @@ from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
-from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.readers.changes import changed_since
 from cybilgraph.readers.excerpts import with_excerpts
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import finding, in_language
+from cybilgraph.rules import finding, told_once
 from cybilgraph.templates import WRITERS, example
-from cybilgraph.validation import Result, validate
-from cybilgraph.vocab import record as record_iri
-
-#: Records that are validated together: many enough to make the start of an engine cheap, few
-#: enough that memory does not grow with their number.
-BATCH = 500
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
@@ -77,7 +71,7 @@ def check(
     inputs: Iterable[Input] = find_inputs(places, kind)
     if since:
         inputs = changed_since(since, inputs)
-    return check_inputs(inputs, engine, as_of, excerpts, progress)
+    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places))
 
 
 def check_inputs(
@@ -86,16 +80,18 @@ def check_inputs(
     as_of: date | None = None,
     excerpts: bool = False,
     progress: Progress | None = None,
+    total: int = 0,
 ) -> Report:
-    """Like ``check``, of inputs that are at hand."""
-    report, identities = Report(as_of=_day(as_of)), Identities()
-    inputs = list(inputs)
-    for record, _ in _validated(_records(inputs, report, progress), report, engine):
-        identities.add(record)
-    report.extend(identities.findings())
+    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress."""
+    report = Report(as_of=_day(as_of))
+    seen: dict[str, Input] = {}
+    with Identities() as identities:
+        for record, _ in validated(_records(inputs, total, report, progress, seen), report, engine):
+            identities.add(record)
+        report.findings = told_once([*report.findings, *identities.findings()])
     report.sort()
     if excerpts:
-        report.findings = with_excerpts(report.findings, {given.name: given for given in inputs})
+        report.findings = with_excerpts(report.findings, seen)
     return report
 
 
@@ -110,15 +106,18 @@ class CheckedInput:
 
 def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
-    report, records = Report(as_of=_day(as_of)), []
-    with Assembly() as assembly:
-        for record, lines in _validated(_records([given], report), report):
+    report = Report(as_of=_day(as_of))
+    records: list[Record] = []
+    seen: dict[str, Input] = {}
+    with Identities() as identities, Assembly(identities) as assembly:
+        for record, lines in validated(_records([given], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
-        report.extend(assembly.identities.findings())
-        report.sort()
-        report.findings = with_excerpts(report.findings, {given.name: given})
-        return CheckedInput(report, records, list(assembly.blocks(history=False)))
+        report.findings = told_once([*report.findings, *identities.findings()])
+        blocks = list(assembly.blocks(history=False))
+    report.sort()
+    report.findings = with_excerpts(report.findings, seen)
+    return CheckedInput(report, records, blocks)
 
 
 def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
@@ -157,10 +156,11 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    with Assembly() as assembly:
-        for record in _records(find_inputs(places), report, progress):
+    places = list(places)
+    with Identities() as identities, Assembly(identities) as assembly:
+        for record in _records(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
-        report.extend(assembly.identities.findings())
+        report.extend(identities.findings())
         serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
     return report.sort()
 
@@ -171,7 +171,8 @@ def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progre
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
-    records = list(_records(find_inputs(places), report, progress))
+    places = list(places)
+    records = list(_records(find_inputs(places), count_inputs(places), report, progress))
     output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
@@ -193,11 +194,16 @@ def build(
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
-    with releases.new() as draft, Assembly(Identities(releases.identities())) as assembly:
-        records = _records(find_inputs(places), report, progress, draft.keep)
-        for record, lines in _validated(records, report):
+    places = list(places)
+    with (
+        releases.new() as draft,
+        Identities(releases.identities()) as identities,
+        Assembly(identities) as assembly,
+    ):
+        records = _records(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep)
+        for record, lines in validated(records, report):
             assembly.add(record, lines)
-        report.extend(assembly.identities.findings())
+        report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -210,26 +216,29 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, assembly.identities)
+        release = draft.finish(assembly.blocks(others), report, identities)
     return release, report
 
 
 def _records(
     inputs: Iterable[Input],
+    total: int,
     report: Report,
     progress: Progress | None = None,
+    seen: dict[str, Input] | None = None,
     keep: Callable[[bytes], None] | None = None,
 ) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report.
-
-    ``keep`` is given what each single record was read from.
+    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
+    inputs go there by their names, and into the report with their records. ``keep`` is given what
+    each single record was read from.
     """
-    inputs = list(inputs)
-    for number, given in enumerate(inputs, start=1):
-        source = replace(given)  # a copy, since an input keeps what was read of it
+    for given in inputs:
+        source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
         report.sources += 1
-        report.files.append(checked := Checked(given.name, given.uri))
-        before = report.records
+        checked = Checked(given.name, given.uri)
+        if seen is not None:
+            seen[given.name] = given
+            report.files.append(checked)
         try:
             for record in read_input(source):
                 report.records += 1
@@ -241,9 +250,9 @@ def _records(
                 keep(content)
         except SourceError as error:
             report.unread += 1
-            report.extend([_unreadable(source, error)])
+            report.extend([_unreadable(given, error)])
         if progress:
-            progress(number, len(inputs))
+            progress(report.sources, total)
 
 
 def _page(source: Input) -> bytes | None:
@@ -254,73 +263,8 @@ def _page(source: Input) -> bytes | None:
         return None
 
 
-def _validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[tuple[Record, list[str]]]:
-    """Records with their triples; what breaks the shapes goes into the report."""
-    others = "\n".join([*describe_reference(reference()), describe_day(report.as_of)])
-    records = iter(records)
-    while batch := list(islice(records, BATCH)):
-        described = [(record, describe(record)) for record in batch]
-        lines: list[str] = []
-        by_iri: dict[str, tuple[Record, str]] = {}
-        for number, (record, own) in enumerate(described):
-            own_iris = (project_iri(record), record_iri(record.key))
-            # Two captures of one project would look like one with two titles: the second gets another name.
-            again = f"!{number}" if own_iris[0] in by_iri else ""
-            by_iri |= {f"{iri}{again}": (record, again) for iri in own_iris}
-            lines += _renamed(own, own_iris, again) if again else own
-        text = "\n".join([*lines, others])
-        report.extend(_finding(result, by_iri) for result in validate(text, engine))
-        yield from described
-
-
 def _day(given: date | None) -> str:
     return (given or date.today()).isoformat()
-
-
-def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
-    own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
-    return (own.sub(rf"<\g<1>{by}", line) for line in lines)
-
-
-def _finding(result: Result, by_iri: dict[str, tuple[Record, str]]) -> Finding:
-    found = Finding(
-        severity=Severity(result.severity),
-        rule=result.rule,
-        message=result.message,
-        file="data/reference",  # where the fault is of the reference data, and not of a record
-        focus=result.focus,
-        path=result.path,
-        value=result.value,
-        values=(("value", result.value),),
-    )
-    own = next((iri for iri in _ancestors(result.focus) if iri in by_iri), None)
-    if own is None:
-        return in_language(replace(found, text=result.focus))
-    record, again = by_iri[own]
-    focus = own.removesuffix(again) + result.focus[len(own) :]
-    located = locate(record, focus, result.path, result.value)
-    return mended(
-        in_language(
-            replace(
-                found,
-                focus=focus,
-                file=record.source.name,
-                record=record.key,
-                label=located.label,
-                line=located.place.line if located.place else record.source.line,
-                column=located.place.column if located.place else 0,
-                text=located.text,
-            )
-        ),
-        record,
-    )
-
-
-def _ancestors(iri: str) -> Iterator[str]:
-    """An IRI, and those that it lies below."""
-    while iri:
-        yield iri
-        iri = iri.rpartition("/")[0]
 
 
 def _unreadable(given: Input, error: SourceError) -> Finding:

@@ -96,7 +96,7 @@ class Evidence:
     """The words that a derived link was found in: an exact part of one paragraph.
 
     ``confidence`` is the share of links found by such words that a careful reader confirms,
-    as measured on labelled texts (data/reference/phrases.csv, tests/bench/mentions.py).
+    as measured on labelled texts (data/reference/phrases.csv and role-weights.csv, tests/bench/mentions.py).
     """
 
     section: str

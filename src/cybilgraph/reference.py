@@ -123,6 +123,7 @@ class Reference:
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
+        self._governments: dict[str, Entry] = {}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -196,6 +197,11 @@ class Reference:
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""
+        if country.name not in self._governments:
+            self._governments[country.name] = self._government(country)
+        return self._governments[country.name]
+
+    def _government(self, country: Entry) -> Entry:
         names = [f"Government of {country.name}", f"Government of the {country.name}"]
         found = next((entry for name in names if (entry := self.find("actor", name))), None)
         name = names[bool(_WITH_ARTICLE.search(country.name))]
@@ -321,9 +327,12 @@ def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:
     return best[0] if best else ""
 
 
-def likeness(one: str, other: str) -> float:
-    """How alike two names are, from 0 to 100, whatever the order of their words."""
-    return max(fuzz.ratio(fold(one), fold(other)), fuzz.token_sort_ratio(one, other, processor=fold))
+def likeness(one: str, other: str, least: int) -> float:
+    """How alike two names are, from 0 to 100, whatever the order of their words; 0 where less than ``least``."""
+    return max(
+        fuzz.ratio(fold(one), fold(other), score_cutoff=least),
+        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=least),
+    )
 
 
 def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:

@@ -28,7 +28,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
-from cybilgraph.validation.outputs.as_json import document
+from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
 _IDENTITIES = "identities.csv"
@@ -116,8 +116,7 @@ class Draft:
         with graph.open("wb") as file:
             file.writelines(quads)
         count = write_store(graph, self._folder / "store")
-        # Without where the files lay: equal input gives equal bytes, on any machine.
-        _write_json(self._folder / "report.json", document(replace(report, files=[])))
+        _write_json(self._folder / "report.json", document(report))
         with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
@@ -129,7 +128,7 @@ class Draft:
             "counts": {
                 "sources": report.sources,
                 "records": report.records,
-                "projects": len(identities.projects),
+                "projects": len(identities),
                 "quads": count,
                 "unread": report.unread,
                 "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
@@ -171,14 +170,14 @@ class Releases:
             ) from error
         return self.get(number)
 
-    def identities(self) -> list[tuple[str, str]]:
+    def identities(self) -> Iterator[tuple[str, str]]:
         """The keys of the current release's projects, with their names; none where there is no release."""
         try:
             table = self.current().folder / _IDENTITIES
             with table.open(encoding="utf-8", newline="") as file:
-                return [(row["key"], row["name"]) for row in csv.DictReader(file)]
+                yield from ((row["key"], row["name"]) for row in csv.DictReader(file))
         except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
-            return []  # the first build, or an earlier release that does not tell
+            return  # the first build, or an earlier release that does not tell, or not of all
 
     def get(self, number: int) -> Release:
         """One release by number. Raises ReleaseError where it is not there or not whole."""
@@ -255,4 +254,7 @@ def _sha256(path: Path) -> str:
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, sort_keys=True, default=held)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(encoder.iterencode(value))
+        file.write("\n")

@@ -8,26 +8,50 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
+from sys import intern
 
 import pyoxigraph as ox
 
 from cybilgraph.findings import Finding, Fix, Severity
 from cybilgraph.resources import shape_files
-from cybilgraph.vocab import CYB, RULES, SH
+from cybilgraph.vocab import BASE, CYB, PREFIXES, RULES, SH
 
 #: The languages that every rule speaks; the first is that of findings, unless another is asked for.
 LANGUAGES = ("en", "es", "fr")
 _GAP = re.compile(r"\{[?$](\w+)\}")
+_PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
 _SEVERITIES = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A source that keeps a rule or breaks it: what a person sees of it, ``suffix`` and ``encoding`` of
+    its file, and the line that a report must point at; 0 where none can be.
+    """
+
+    text: str
+    suffix: str = "txt"
+    encoding: str = "utf-8"
+    line: int = 0
+
+    @property
+    def content(self) -> bytes:
+        """The file. Turtle gets the prefixes of vocab.py on its first line, so that lines stay what they are."""
+        text = f"{_PREFIXES}{self.text}" if self.suffix == "ttl" else self.text
+        return text.encode(self.encoding)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: ``promise`` is the file of shapes that it stands in, without its suffix. ``names``
     are what it is about, ``messages`` what is wrong, ``suggestions`` how to mend it, by language.
+
+    ``reads`` and ``joins_on`` are properties: what it asks of other records, and by which values they
+    meet. Where it is broken, the rules of ``supersedes`` say no more about the same record.
     """
 
     name: str
@@ -36,34 +60,74 @@ class Rule:
     names: Mapping[str, str]
     messages: Mapping[str, str]
     suggestions: Mapping[str, str]
+    good: Example | None
+    bad: Example | None
+    reads: tuple[str, ...]
+    joins_on: tuple[str, ...]
+    supersedes: tuple[str, ...]
+
+    @property
+    def iri(self) -> str:
+        """What a finding names it by."""
+        return f"{RULES}{self.name}"
 
 
 @cache
 def catalogue() -> Mapping[str, Rule]:
     """Every rule by its name, in the order of the files."""
-    found: dict[str, Rule] = {}
-    for path in shape_files():
-        texts: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-        severities: dict[str, Severity] = {}
-        carriers: dict[str, str] = {}
-        for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE):
-            if not isinstance(quad.subject, ox.NamedNode):
-                continue
-            subject, predicate, value = quad.subject.value, quad.predicate.value, quad.object
-            if isinstance(value, ox.Literal) and predicate in (SH.name, SH.message, CYB.suggestion):
-                texts[subject][predicate][value.language or LANGUAGES[0]] = value.value
-            elif isinstance(value, ox.NamedNode) and predicate == SH.severity:
-                severities[subject] = _SEVERITIES[value.value]
-            elif isinstance(value, ox.NamedNode) and predicate == SH.sparql:
-                carriers[value.value] = subject  # a SPARQL constraint has its message on a node of its own
-        for constraint, shape in carriers.items():
-            texts[shape][SH.message] |= texts.pop(constraint, {}).get(SH.message, {})
-        for iri, own in texts.items():
-            if own[SH.message]:
-                name = iri.removeprefix(RULES)
-                severity = severities.get(iri, Severity.VIOLATION)
-                found[name] = Rule(name, path.stem, severity, own[SH.name], own[SH.message], own[CYB.suggestion])
-    return found
+    return {rule.name: rule for path in shape_files() for rule in _rules(path)}
+
+
+def _rules(path: Path) -> Iterator[Rule]:
+    """The shapes and reading rules of a file that have a message."""
+    said: dict[str, dict[str, list[ox.NamedNode | ox.Literal]]] = defaultdict(lambda: defaultdict(list))
+    for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE):
+        if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.NamedNode | ox.Literal):
+            said[quad.subject.value][quad.predicate.value].append(quad.object)
+    for iri, own in said.items():
+        # A SPARQL constraint has its message on a node of its own.
+        words = [own[SH.message], *(said[node.value][SH.message] for node in own[SH.sparql] if node.value in said)]
+        if (messages := _texts(value for values in words for value in values)) and SH.select not in own:
+            yield Rule(
+                name=iri.removeprefix(RULES),
+                promise=path.stem,
+                severity=_SEVERITIES[own[SH.severity][0].value] if own[SH.severity] else Severity.VIOLATION,
+                names=_texts(own[SH.name]),
+                messages=messages,
+                suggestions=_texts(own[CYB.suggestion]),
+                good=_example(own, CYB.goodExample),
+                bad=_example(own, CYB.badExample),
+                reads=tuple(value.value for value in own[CYB.reads]),
+                joins_on=tuple(value.value for value in own[CYB.joinsOn]),
+                supersedes=tuple(value.value for value in own[CYB.supersedes]),
+            )
+
+
+def _texts(values: Iterable[ox.NamedNode | ox.Literal]) -> dict[str, str]:
+    return {value.language or LANGUAGES[0]: value.value for value in values if isinstance(value, ox.Literal)}
+
+
+def _example(own: Mapping[str, list[ox.NamedNode | ox.Literal]], which: str) -> Example | None:
+    def first(predicate: str, default: str) -> str:
+        return own[predicate][0].value if own[predicate] else default
+
+    if not own[which]:
+        return None
+    example = Example(own[which][0].value, first(CYB.exampleFormat, "txt"))
+    if which == CYB.goodExample:
+        return example
+    return replace(example, encoding=first(CYB.exampleEncoding, "utf-8"), line=int(first(CYB.badLine, "0")))
+
+
+def told_once(findings: list[Finding]) -> list[Finding]:
+    """The findings without those that another of the same record says better."""
+    better = {
+        (found.record, less)
+        for found in findings
+        if (rule := catalogue().get(found.rule.removeprefix(RULES)))
+        for less in rule.supersedes
+    }
+    return [found for found in findings if (found.record, found.rule) not in better] if better else findings
 
 
 def finding(
@@ -87,7 +151,7 @@ def finding(
     rule = catalogue()[name]
     bare = Finding(
         severity=rule.severity,
-        rule=f"{RULES}{name}",
+        rule=intern(f"{RULES}{name}"),
         message="",
         file=file,
         record=record,
@@ -117,4 +181,4 @@ def in_language(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return _GAP.sub(lambda gap: values[gap[1]], text)
+    return intern(_GAP.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same

@@ -48,7 +48,8 @@ CYB = Vocabulary(
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
         *("nameAsPrinted", "basis", "evidence", "confidence", "line", "section"),
         # of rules, and of a check
-        *("ReadingRule", "suggestion", "asOf"),
+        *("ReadingRule", "suggestion", "goodExample", "badExample", "badLine", "exampleFormat", "exampleEncoding"),
+        *("reads", "joinsOn", "supersedes", "asOf"),
         # of a record, and of reference things
         *("leftBlank", "seat", "alpha3", "m49"),
     ),
@@ -81,7 +82,7 @@ SPDX = Vocabulary(
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
 SCHEMA = Vocabulary("https://schema.org/", ("url",))
 SH = Vocabulary(
-    "http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info", "name", "message", "severity", "sparql")
+    "http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info", "name", "message", "severity", "sparql", "select")
 )
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.

@@ -27,6 +27,7 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME
+from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.pipeline import convert
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -51,7 +52,7 @@ def read_all(folder: Path) -> list[Record]:
 def write_ours(records: Iterable[Record]) -> bytes:
     """From records to N-Triples as ``convert`` does it."""
     output = io.BytesIO()
-    with Assembly() as assembly:
+    with Identities() as identities, Assembly(identities) as assembly:
         for record in records:
             assembly.add(record, describe(record))
         serialise(assembly.blocks(history=False), NTRIPLES, output)

@@ -12,7 +12,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import SourceError
-from cybilgraph.readers import find_inputs, read_input
+from cybilgraph.readers import count_inputs, find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_BYTES
 
 
@@ -42,6 +42,32 @@ def test_an_unknown_kind_names_the_known(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"'\.docx'") as error:
         list(read_input(next(find_inputs([path]))))
     assert ".txt" in error.value.hint
+
+
+def test_files_and_folders_come_in_one_order(tmp_path: Path) -> None:
+    for name in ("a/z.txt", "a/b/c.txt", "a.txt", "a-b/c.txt", "B.txt", ".hidden/x.txt", "a/.x.txt", "é.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+    (tmp_path / "linked").symlink_to(tmp_path / "a")
+    (tmp_path / "linked.txt").symlink_to(tmp_path / "a.txt")
+    paths = [given.path for given in find_inputs([tmp_path])]
+    assert len(paths) == count_inputs([tmp_path]) == 7
+    assert paths == sorted(paths)  # type: ignore[type-var]
+
+
+def test_deep_folders_are_walked(tmp_path: Path) -> None:
+    folders = [tmp_path]
+    for _ in range(1_100):
+        folders.append(folders[-1] / "d")
+        folders[-1].mkdir()
+    try:
+        (folders[-1] / "page.txt").write_text("x", encoding="utf-8")
+        assert [given.name.count("d/") for given in find_inputs([tmp_path])] == [1_100]
+    finally:
+        (folders[-1] / "page.txt").unlink(missing_ok=True)
+        for folder in reversed(folders[1:]):
+            folder.rmdir()
 
 
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:

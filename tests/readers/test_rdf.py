@@ -20,6 +20,7 @@ from cybilgraph.engine.store import serialise
 from cybilgraph.errors import SourceError
 from cybilgraph.fields import FIELDS
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
@@ -147,7 +148,7 @@ def test_a_record_without_code_and_title_keeps_its_name() -> None:
 def test_earlier_captures_come_first_in_the_order_of_their_number(tmp_path: Path) -> None:
     titles = [f"Capture {number}" for number in range(12)]
     captures = []
-    with Assembly() as assembly:
+    with Identities() as identities, Assembly(identities) as assembly:
         for number, title in enumerate(titles):
             more = "Status: Ongoing\nContext\nWhy." if number % 2 else "Aims\nMuch."  # none has it from another
             text = f"{title}\nCybil code: G0001\n{more}\nFunders\nThe X Fund\nSummary\nText.".encode()

@@ -99,7 +99,9 @@ def test_paste_see_the_marked_line_mend_it_see_it_pass(form: Browser) -> None:
     assert "1 violation" in form.tally
     [found] = [item for item in form.all(".finding.violation") if "line 9" in item.text]
     assert "violation" in found.text
-    assert found.find_element(By.CSS_SELECTOR, ".rule").get_attribute("href").endswith("/shapes#end-after-start")
+    assert (
+        found.find_element(By.CSS_SELECTOR, ".which").get_attribute("href").endswith("/rules/end-after-start?lang=en")
+    )
     found.find_element(By.CSS_SELECTOR, ".place").click()
     chosen = "const t = document.activeElement; return t.value.slice(t.selectionStart, t.selectionEnd)"
     assert form.driver.execute_script(chosen) == "Mar 2017"

@@ -24,6 +24,7 @@ from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.readers import READERS, Input
 from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
+from cybilgraph.scratch import stay_in_memory
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import serve
@@ -96,6 +97,7 @@ def _rdf(record: Any, name: str) -> bytes:
 
 def main(memory: int) -> None:
     """Get ready, and check."""
+    stay_in_memory()
     _read_all_that_is_needed()
     serve(answer, memory)
 

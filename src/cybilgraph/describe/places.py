@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cybilgraph.describe.records import ITEMS, project_iri
-from cybilgraph.fields import FIELDS, Field
+from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
+from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Field
 from cybilgraph.record import Contact, Date, Named, Participation, Place, Record, Relation, Scope, Text, WebLink
 from cybilgraph.vocab import thing
 
@@ -23,9 +23,10 @@ class Located:
 def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
     """Where in a record's source the statement (focus, path, value) comes from.
 
-    ``focus`` and ``path`` are IRIs; ``value`` an IRI, or the text of a literal. Falls back
-    to the field's heading, then to the title.
+    ``focus`` and ``path`` are IRIs, ``path`` is the first property where a rule is about several;
+    ``value`` an IRI, or the text of a literal. Falls back to the field's heading, then to the title.
     """
+    path = _term_of(record, path, value)
     for row, printed, iris in _printed(record):
         if focus in iris or (row.term == path and value in iris):
             return Located(_label(record, row), printed.place, printed.text)
@@ -39,6 +40,18 @@ def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
                 return Located(*record.labels[row.name])
     title = record.title or Text("")
     return Located("", title.place, title.text)
+
+
+def _term_of(record: Record, path: str, value: str) -> str:
+    """The property whose text this is: ``path``, unless only other prose of the record has it."""
+    found = [
+        BY_NAME[name].term
+        for name in NARRATIVE
+        if (texts := record.values(name))
+        and value.startswith(texts[0].text)
+        and value == PARAGRAPH.join(text.text for text in texts)
+    ]
+    return path if path in found or not found else found[0]
 
 
 def _label(record: Record, row: Field) -> str:

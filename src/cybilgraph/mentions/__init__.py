@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cybilgraph.mentions.actors import find_participations
+from cybilgraph.mentions.elsewhere import find_other_countries
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.projects import find_relations
 from cybilgraph.mentions.sentences import sentences
@@ -22,7 +23,7 @@ __all__ = ["derive"]
 
 def derive(record: Record, names: Reference | None = None) -> Record:
     """The record with what its prose says added, each derived; and with findings where a name
-    was nearly that of a known actor.
+    was nearly that of a known actor, or the aim is of another country.
     """
     names = names or reference()
     told = list(sentences(record, names))
@@ -37,5 +38,5 @@ def derive(record: Record, names: Reference | None = None) -> Record:
         scopes=scopes,
         participations=record.participations + participations,
         relations=record.relations + tuple(find_relations(record, told)),
-        findings=record.findings + findings,
+        findings=record.findings + findings + tuple(find_other_countries(record, told, scopes, names)),
     )

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding
+from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 from cybilgraph.rules import finding
@@ -17,9 +17,7 @@ from cybilgraph.rules import finding
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
 #: Sections that tell of others too: there only the plainest phrases count.
-_BACKGROUND, _SURE = ("context", "outcomes", "outputs", "activities"), 0.95
-#: Sections that tell what the project is for.
-_PURPOSE = ("summary", "description", "aim")
+_BACKGROUND = ("context", "outcomes", "outputs", "activities")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
@@ -27,13 +25,17 @@ _OF_MONEY = 0.75
 #: What stands before one that is still to be made, or that only asked; and behind the host of an event.
 _NOT_IT = (" a ", " an ", "request of ", "request of the ")
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
+#: What stands before one whose members are meant.
+_MEMBERS = ("members of ", "members of the ", "member states of the ")
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
+#: The project itself is told of in its first sentences.
+_FIRST = 3
 
 
 #: For each actor and role the sentences that tell it: of whom, how surely, by which name.
 _Quotes = dict[Sentence, tuple[Entry, float, Name]]
-_Found = dict[str, dict[str, _Quotes]]
+Found = dict[str, dict[str, _Quotes]]
 
 
 def find_participations(
@@ -42,29 +44,90 @@ def find_participations(
     """Participations that sentences tell and headings do not; and what a curator should know of
     them. ``scopes`` tell which countries the project helps.
     """
-    stated = {link.actor.key for link in record.participations}
     helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
-    found = _said(told, stated, helped, names)
-    _conclude(found, told, stated, helped)
-    _settle_at_home(found, any(link.role == "implementer" for link in record.participations))
+    found = by_phrases(record, told, helped, names)
+    present = {link.actor.key for link in record.participations}
     links, findings = [], []
-    for key, by_role in found.items():
-        known = names.get("actor", key) is not None
-        first, (actor, _, name) = next(iter(next(iter(by_role.values())).items()))
-        if name.near:
-            findings.append(_near_name(record, first, name, actor))
-        for role in _kept(by_role):
-            quotes = by_role[role]
-            printed = Text(actor.name, next(iter(quotes)).text.place)
+    for candidate in candidates(record, told, found, helped, names):
+        if _is_stated(candidate.actor, present):
+            continue
+        key, actor = candidate.actor.key, candidate.actor
+        by_role = _judged(candidate, found.get(key, {}), helped)
+        for role, quotes in sorted(by_role.items()):
+            first, (_, _, name) = next(iter(quotes.items()))
+            printed = Text(actor.name, first.text.place)
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence, _) in quotes.items())
-            role = "implementer" if role == "acts" else role
+            known = names.get("actor", key) is not None
             links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
+        if by_role and name.near:
+            findings.append(_near_name(record, first, name, actor))
     return tuple(links), tuple(findings)
 
 
-def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: Reference) -> _Found:
+def by_phrases(record: Record, told: list[Sentence], helped: set[str], names: Reference) -> Found:
+    """What phrases say, and what may be concluded where they say nothing: for each actor the
+    roles that it is left with.
+    """
+    stated = {link.actor.key for link in _stated(record)}
+    found = _said(told, stated, helped, names)
+    _conclude(found, told, stated, helped)
+    _settle_at_home(found, any(link.role == "implementer" for link in _stated(record)))
+    return {key: _kept(by_role) for key, by_role in found.items()}
+
+
+def _judged(candidate: Candidate, by_role: dict[str, _Quotes], helped: set[str]) -> dict[str, _Quotes]:
+    """The roles that an actor is held to have, each with the sentences that tell it, as sure as
+    the role is likely; where no phrase tells it, with the one that speaks most for it.
+    """
+    kept: dict[str, _Quotes] = {}
+    for role, chance in judged(candidate.told, chances(signs(candidate, helped))).items():
+        sure = min(round(chance * 20) / 20, SURE)
+        if role in by_role:
+            kept[role] = {sentence: (actor, sure, name) for sentence, (actor, _, name) in by_role[role].items()}
+        else:
+            sentence, name = plainest(candidate, role)
+            kept[role] = {sentence: (candidate.actor, sure, name)}
+    return kept
+
+
+def candidates(
+    record: Record, told: list[Sentence], found: Found, helped: set[str], names: Reference
+) -> list[Candidate]:
+    """The actors that may take part and that the page does not state: those of which phrases tell
+    a role, and those named where the text tells of the project; of the helped countries only the former.
+    """
+    stated = {link.actor.key for link in _stated(record)}
+    listed: dict[str, Candidate] = {}
+    for sentence in told:
+        tells = sentence.section in PURPOSE
+        for name in () if _is_silent(sentence) else sentence.names:
+            actor = _acting(name, "funder", helped, names)
+            if (
+                actor
+                and (actor.key in found or actor.key in listed or (tells and _acting(name, "", helped, names)))
+                and not _is_stated(actor, stated)
+                and not sentence.marked.endswith(_MEMBERS, 0, name.at)
+            ):
+                listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
+    roles_of = frozenset(link.role for link in _stated(record))
+    for key, candidate in listed.items():
+        candidate.first = candidate.names[0][0] in told[:_FIRST]
+        candidate.stated = roles_of
+        candidate.told = {
+            role: max(confidence for _, confidence, _ in quotes.values()) for role, quotes in found.get(key, {}).items()
+        }
+        candidate.others = roles_of.union(*(by_role for other, by_role in found.items() if other != key))
+    return list(listed.values())
+
+
+def _stated(record: Record) -> list[Participation]:
+    """What the page states. What was derived earlier, and read back, tells nothing new."""
+    return [link for link in record.participations if link.basis is Basis.STATED]
+
+
+def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: Reference) -> Found:
     """What phrases say."""
-    found: _Found = {}
+    found: Found = {}
     for sentence in told:
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
@@ -74,7 +137,7 @@ def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: R
     return found
 
 
-def _conclude(found: _Found, told: list[Sentence], stated: set[str], helped: set[str]) -> None:
+def _conclude(found: Found, told: list[Sentence], stated: set[str], helped: set[str]) -> None:
     """Add what no phrase says, and what nevertheless is likely."""
     for sentence, name, actor in _payers(told, helped):
         acts = found.get(actor.key, {})
@@ -85,7 +148,7 @@ def _conclude(found: _Found, told: list[Sentence], stated: set[str], helped: set
             found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
 
 
-def _settle_at_home(found: _Found, stated: bool) -> None:
+def _settle_at_home(found: Found, stated: bool) -> None:
     """An authority of a country that is helped, and that does something, is helped; but delivers
     where others deliver with it, or nobody else does. ``stated``: the page states who delivers.
     """
@@ -111,15 +174,8 @@ def _role(said: str, name: Name, helped: set[str]) -> str:
     if said in ROLES:
         return said
     if said == "counterpart":
-        return "beneficiary" if _is_helped_authority(name, helped) else "partner"
-    return "acts at home" if _is_helped_authority(name, helped) else said
-
-
-def _is_helped_authority(name: Name, helped: set[str]) -> bool:
-    """An authority that does not say of which country it is, is of the one that is helped."""
-    if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
-        return False
-    return is_official(name.entries[0].name)
+        return "beneficiary" if is_helped_authority(name, helped) else "partner"
+    return "acts at home" if is_helped_authority(name, helped) else said
 
 
 def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
@@ -137,15 +193,19 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     for sentence in _of_purpose(told):
         for name in sentence.names:
             elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
-            if not elsewhere and (actor := name.of("actor")) and _is_helped_authority(name, helped):
+            if not elsewhere and (actor := name.of("actor")) and is_helped_authority(name, helped):
                 yield sentence, name, actor
 
 
 def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:
     """The sentences that tell of the project itself."""
     for sentence in told:
-        if sentence.section in _PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
+        if sentence.section in PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
             yield sentence
+
+
+def _is_silent(sentence: Sentence) -> bool:
+    return not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
 
 
 def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
@@ -153,8 +213,8 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     another project.
     """
     if sentence.roles is None:
-        silent = not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
-        sure = _SURE if sentence.section in _BACKGROUND else 0
+        silent = _is_silent(sentence)
+        sure = SURE if sentence.section in _BACKGROUND else 0
         sentence.roles = (
             ()
             if silent
@@ -168,7 +228,7 @@ def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     return found
 
 
-def _kept(by_role: dict[str, _Quotes]) -> list[str]:
+def _kept(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
     """The most telling role of an actor, and both if it pays and delivers. Who only does
     something, and of whom nothing else is said, delivers.
     """
@@ -176,7 +236,10 @@ def _kept(by_role: dict[str, _Quotes]) -> list[str]:
     kept = {best} if best == "extending" else {best, *(by_role.keys() & {"funder", "implementer"})}
     if best == "funder" and by_role.get("acts", {}).keys() - by_role["funder"].keys():
         kept.add("acts")
-    return sorted(kept)
+    quotes: dict[str, _Quotes] = {}
+    for role in sorted(kept):
+        quotes.setdefault("implementer" if role == "acts" else role, {}).update(by_role[role])
+    return quotes
 
 
 def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry | None:

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 from operator import itemgetter, or_
+from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick
 
@@ -29,6 +30,8 @@ from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
 from cybilgraph.values import value
 
+#: The phrases in use.
+FILE = REFERENCE / "phrases.csv"
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?"
 # A country that stands where an actor is expected acts by its government.
 _PEOPLE = (
@@ -51,6 +54,7 @@ _ACTOR = (
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
+_HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # "West and Central Africa"
 _PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
@@ -78,7 +82,7 @@ _PARTS = {
     "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
     "named": rf"(?P<found>{_list(_NAMED)})",
     "more": rf"(?P<more>{_list(_ACTOR)})",
-    "places": rf"(?P<found>{_list(_PLACE)})",
+    "places": rf"(?P<found>{_HALF}{_list(_PLACE)})",
     "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
     "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
     "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",
@@ -90,7 +94,7 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
 RELATIONS = ("part_of", "follows", "related")
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "elsewhere", "compare", "aside", *RELATIONS)
+_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
 
 
 #: Which marks a part may begin with, one of which each name in it has.
@@ -171,7 +175,7 @@ def phrases() -> tuple[Phrase, ...]:
 
     Raises ReferenceDataError where one begins with neither words nor names.
     """
-    with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as file:
+    with FILE.open(encoding="utf-8", newline="") as file:
         return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
 
 
@@ -180,6 +184,14 @@ def _parsed_parts() -> dict[str, Group]:
     """The parts as far as they tell what a phrase needs: of names only their marks."""
     of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _MARKS.items()}
     return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
+
+
+def use(file: Path) -> None:
+    """Take phrases from another file from here on: those of an earlier time, to learn from."""
+    global FILE
+    FILE = file
+    for kept in (phrases, _matcher, hits):
+        kept.cache_clear()
 
 
 def _phrase(number: int, row: dict[str, str]) -> Phrase:
@@ -318,9 +330,14 @@ def found_in(sentence: Sentence) -> tuple[Hit, ...]:
     return found
 
 
+def speaks_of_money(marked: str) -> bool:
+    """True for a marked sentence with a word of money."""
+    return _MONEY.search(marked) is not None
+
+
 def of_money(sentence: Sentence) -> Iterator[Name]:
     """The names in clauses that speak of money, where no phrase says who gives it."""
-    if not _MONEY.search(sentence.marked):
+    if not speaks_of_money(sentence.marked):
         return
     taken = spans(sentence, "funder")
     ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]

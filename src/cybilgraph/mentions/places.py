@@ -1,14 +1,15 @@
-"""Where the project helps; and the themes that its title names."""
+"""Where the project helps: countries, regions and groups; and its themes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
+from functools import cache
 
-from cybilgraph.mentions.actors import roles
-from cybilgraph.mentions.marks import DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.mentions.phrases import said, says, spans
-from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, placed_in
+from cybilgraph.mentions.marks import PLACE, PLACES
+from cybilgraph.mentions.phrases import said
+from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.mentions.themes import Found, note_themes
 from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 
@@ -18,21 +19,18 @@ _SECTIONS = ("summary", "aim", "description")
 _LATER = ("context", "activities")
 #: What is at least so sure is taken from them all the same ("participants came from").
 _SURE = 0.95
+#: Where those name a region or nothing, what lists countries tells which they are. What a country
+#: does itself ("Kenya and Ghana adopted") is a result of the project, or in the context its past.
+_RESULTS, _PAST = ("outcomes", "outputs", "activities"), "context"
+_LISTING = (*_SECTIONS, *_RESULTS, _PAST)
+#: Beside fewer countries than this a region is told by more than "in": only such phrases are so sure.
+_MANY, _TOLD = 3, 0.9
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
-#: How sure a place is that stands in the title, or alone as an item of a list.
-_IN_TITLE, _LISTED, _IN_PURPOSE = 0.95, 0.95, 0.7
-#: Sections whose themes are the project's, where its title names none.
-_PURPOSE = ("summary", "aim")
-#: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
-_PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
-_ITEM = re.compile(
-    rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE
-)
-#: What is at home in the country that the project works with.
-_LANGUAGE = re.compile(r"\bin \Z")
-
-_Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
+#: The group of those that give help: beside other countries they are not helped.
+_DONORS = "dac"
+#: How sure a place is that stands in the title, or alone as an item of a list, or with others.
+_IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
 
 
 def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Iterator[Scope]:
@@ -40,101 +38,111 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
 
     A country is added from a sentence only where neither a heading nor the title names one,
     for prose compares, remembers and introduces people; a country that is an item of a list
-    is always added, and then those of sentences are not.
+    is always added, and then those of sentences are not. Where the sentences of the purpose
+    name no country either, or one beside a region, those that any section lists are added.
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
-    found = _named_alone(told, names)
-    if not any(kind == "theme" for kind, _ in (*stated, *found)):
-        _note_themes(found, told)
-    _keep_the_narrower(found)
-    placed = any(kind == "country" for kind, _ in (*stated, *found))
-    for sections in (_SECTIONS, _LATER):
-        told_already = sections is _LATER and any(kind in PLACES for kind, _ in (*stated, *found))
-        for sentence in told:
-            if sentence.section in sections and not _ITEM.fullmatch(sentence.marked):
-                for name, confidence in _places(sentence):
-                    if told_already and confidence < _SURE:
-                        continue
-                    _note(found, sentence, name, confidence, names, others_than_country=placed)
+    donors = _donors(names)
+    found = _named_alone(told, names, donors)
+    note_themes(found, told, stated, names)
+    placed = _countries(stated) | (_countries(found) - donors or _countries(found))
+    _note_told(found, _of(told, _SECTIONS), names, placed)
+    wide = not placed and _is_wide((*stated, *found), donors)
+    least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
+    _note_told(found, _of(told, _LATER), names, placed, least)
+    if wide:
+        _note_listed(found, _of(told, _LISTING), names, donors)
+    unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
     for (kind, key), quotes in found.items():
-        if (kind, key) not in stated | _NEVER:
+        if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
             first, (entry, _) = next(iter(quotes.items()))
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
 
 
-def _named_alone(told: list[Sentence], names: Reference) -> _Found:
-    """What the title names, and the places that are items of a list."""
-    found: _Found = {}
+def _of(told: Iterable[Sentence], sections: tuple[str, ...]) -> Iterator[Sentence]:
+    return (sentence for sentence in told if sentence.section in sections)
+
+
+@cache
+def _donors(names: Reference) -> frozenset[str]:
+    group = names.get("group", _DONORS)
+    return frozenset(group.cell("members") if group else ())
+
+
+def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
+    return {key for kind, key in places if kind == "country"}
+
+
+def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
+    """True where these say no country that is helped, or a single one beside a region or group."""
+    places = list(places)
+    most = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
+    return len(_countries(places) - donors) <= most
+
+
+def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -> Found:
+    """What the title names, and the places that are items of a list. A donor in the title may only
+    tell who gives, unless that says "in".
+    """
+    found: Found = {}
     for sentence in told:
         if sentence.section == "title":
-            for entry in (*_in_title(sentence, names), *sentence.themes):
-                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_TITLE)
-        elif sentence.section in (*_SECTIONS, *_LATER) and _ITEM.fullmatch(sentence.marked):
+            for name in in_title(sentence, names):
+                for entry in entries(sentence, name, names):
+                    if entry.key not in donors or any(name == other for _, other in said(sentence, "place")):
+                        _add(found, sentence, entry, _IN_TITLE)
+            for entry in sentence.themes:
+                _add(found, sentence, entry, _IN_TITLE)
+        elif sentence.section in (*_SECTIONS, *_LATER) and is_item(sentence):
             for name in sentence.names:
                 if name.mark == PLACE:  # and not the town before it
-                    _note(found, sentence, name, _LISTED, names)
+                    for entry in entries(sentence, name, names):
+                        _add(found, sentence, entry, _ALONE)
     return found
 
 
-def _note_themes(found: _Found, told: list[Sentence]) -> None:
+def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], least: float = 0) -> None:
+    """Add the places that sentences tell at least so surely; beside the countries that a heading or
+    the title names (``placed``) only what may stand there.
+    """
     for sentence in told:
-        if sentence.section in _PURPOSE:
-            for entry in sentence.themes:
-                found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+        if sentence.names and not is_item(sentence):
+            for name, confidence in placed_in(sentence):
+                for entry in entries(sentence, name, names) if confidence >= least else ():
+                    if (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
+                        _add(found, sentence, entry, confidence)
 
 
-def _keep_the_narrower(found: _Found) -> None:
-    """Drop a theme of which a topic was found too."""
-    themes = [entry for quotes in found.values() for entry, _ in quotes.values() if entry.kind == "theme"]
-    for entry in themes:
-        found.pop(("theme", entry.row["parent"]), None)
+def _may_stand(entry: Entry, confidence: float, placed: Set[str]) -> bool:
+    """True where no countries are known, or for a region beside many, or that more than "in" tells."""
+    if entry.kind == "country" or not placed:
+        return not placed
+    return len(placed) >= _MANY or confidence >= _TOLD
 
 
-def _note(
-    found: _Found,
-    sentence: Sentence,
-    name: Name,
-    confidence: float,
-    names: Reference,
-    others_than_country: bool = False,
-) -> None:
-    for entry in _entries(name, names):
-        key = (entry.kind, entry.key)
-        if key in found or not (others_than_country and entry.kind == "country"):
-            found.setdefault(key, {}).setdefault(sentence, (entry, confidence))
+def _note_listed(found: Found, told: Iterable[Sentence], names: Reference, donors: Set[str]) -> None:
+    """Add the countries of every sentence that names two or more, and those that results and
+    activities name one by one; donors apart.
+    """
+    single: dict[str, tuple[Sentence, Entry]] = {}
+    for sentence in told:
+        countries = {
+            entry.key: entry
+            for name in listed_in(sentence, past=sentence.section == _PAST)
+            for entry in entries(sentence, name, names)
+            if entry.kind == "country" and entry.key not in donors
+        }
+        if len(countries) > 1:
+            for entry in countries.values():
+                _add(found, sentence, entry, _LISTED)
+        elif sentence.section in _RESULTS:
+            for entry in countries.values():
+                single.setdefault(entry.key, (sentence, entry))
+    if len(single) > 1 or not any(kind in PLACES for kind, _ in found):
+        for sentence, entry in single.values():
+            _add(found, sentence, entry, _LISTED)
 
 
-def _entries(name: Name, names: Reference) -> Iterator[Entry]:
-    """The places that a name is, or the country that it is of, or is at home in."""
-    for entry in (name.home,) if name.of("actor") else name.entries:
-        if entry is not None and entry.kind == "demonym":
-            entry = names.get("country", entry.key)
-        if entry is not None and entry.kind in PLACES:
-            yield entry
-
-
-def _in_title(sentence: Sentence, names: Reference) -> Iterator[Entry]:
-    elsewhere = [(0, len(sentence.marked))] if says(sentence, "compare") else spans(sentence, "elsewhere")
-    for name in sentence.names:
-        if any(start <= name.at < end for start, end in elsewhere):
-            continue
-        if name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at]):
-            continue
-        yield from _entries(name, names)
-
-
-def _places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
-    """The names that a sentence says the project is for or in."""
-    if not sentence.names or says(sentence, "aside") or says(sentence, "compare"):
-        return
-    elsewhere = spans(sentence, "elsewhere")
-    acting: dict[int, str] = {}
-    for phrase, name in roles(sentence):
-        acting.setdefault(name.at, phrase.says)
-    for phrase, name in said(sentence, "place"):
-        if name.at not in acting and not any(start <= name.at < end for start, end in elsewhere):
-            yield name, phrase.confidence
-    for name in sentence.names:
-        if name.home and acting.get(name.at) == "beneficiary":
-            yield name, 0.85
+def _add(found: Found, sentence: Sentence, entry: Entry, confidence: float) -> None:
+    found.setdefault((entry.kind, entry.key), {}).setdefault(sentence, (entry, confidence))

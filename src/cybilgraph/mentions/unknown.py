@@ -20,12 +20,15 @@ _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
 _FIRM = re.compile(
-    r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider) \Z"
+    r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider"
+    r"|association|organi[sz]ation|collective|cooperative|operator) \Z"
 )
 #: "The TSARKA association": an organisation, whatever its name is.
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
+#: A name that has the name of a place in it.
+_HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
 _ITS_OFFICE = re.compile(r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?")
 #: What follows a name that begins a sentence, and not any word that does.
@@ -81,8 +84,8 @@ def _found(
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
-    # "Port of Spain" is a town, and no place in Spain.
-    if mark == BODY or (mark == NAME and (not inside or name.startswith("Port of "))):
+    # "Port of Spain" is a town, and no place in Spain; "ChildFund Vietnam" is an organisation there.
+    if mark == BODY or (mark == NAME and (not inside or _HAS_PLACE.match(name))):
         return _unknown(words, start, end, mark, inside, names)
     return None
 
@@ -118,8 +121,8 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     """True where two names stand beside each other; not in "Ministry of Trade, Industry and
     Commerce", nor in "Information and Communication Authority".
     """
-    if between == " for the " and " " not in right:
-        return False  # "National School for the Judiciary"
+    if between == " for the " and (" " not in right or not has_body(right)):
+        return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
     joins = between.strip() in ("and", "&", "et", "y")
     if not has_body(left):
         return not (joins and has_body(right))
@@ -135,6 +138,8 @@ def _begins_only(word: str) -> bool:
 
 
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
+        start = at + 5
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):

@@ -120,28 +120,41 @@ class _AsFound(io.FileIO):
 
 
 def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]:
-    """The files at these places, folders being walked in the order of names.
+    """The files at these places, folders being walked in the order of names, as they are asked for.
 
     ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
     over. Of two files that would have one name, the second has that of its place in front. Raises
-    SourceError where a place does not exist, or standard input is larger than is held in memory.
+    SourceError where a place does not exist, before any is read, or where standard input is larger
+    than is held in memory.
     """
+    places = _existing(places)
     names: set[str] = set()
     for place in places:
-        path = Path(place)
         if str(place) == "-":
             yield _piped(kind)
-        elif not str(place) or not os.path.lexists(path):
+            continue
+        for file, below, walked in _files(Path(place)):
+            name = _printable(below.as_posix())
+            if len(places) > 1:  # in one place no two have one name
+                name = _printable(file.as_posix()) if name in names else name
+                names.add(name)
+            yield Input(name, file, walked=walked)
+
+
+def count_inputs(places: Iterable[str | Path]) -> int:
+    """How many files ``find_inputs`` finds. Raises SourceError where a place does not exist."""
+    return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
+
+
+def _existing(places: Iterable[str | Path]) -> list[str | Path]:
+    places = list(places)
+    for place in places:
+        if str(place) != "-" and not (str(place) and os.path.lexists(place)):
             raise SourceError(
                 f"{place or 'An empty name'}: no such file or folder",
                 "Check the path; a folder is read with all that it holds.",
             )
-        else:
-            for file, below, walked in _files(path):
-                name = _printable(below.as_posix())
-                name = _printable(file.as_posix()) if name in names else name
-                names.add(name)
-                yield Input(name, file, walked=walked)
+    return places
 
 
 def _piped(kind: str) -> Input:
@@ -158,13 +171,47 @@ def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
     if not path.is_dir():
         yield path, Path(path.name), False
         return
-    closed: list[OSError] = []
-    found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=closed.append) for name in names]
-    folders = {Path(error.filename) for error in closed}
-    for file in sorted({*found, *folders}):
-        below = file.relative_to(path)
-        if not any(part.startswith(".") for part in below.parts):
-            yield file, below, file not in folders
+    for file, is_closed in _walked(path):
+        yield file, file.relative_to(path), not is_closed
+
+
+def _walked(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """The files below a folder; and, with True, folders that cannot be listed, to be told of like a
+    file that cannot be opened. In memory are only the names in one folder and in those above it.
+    """
+    levels = [iter([(folder, True)])]
+    while levels:
+        path, is_folder = next(levels[-1], (None, False))
+        if path is None:
+            levels.pop()
+        elif not is_folder:
+            yield path, False
+        else:
+            try:
+                levels.append(_listed(path))
+            except OSError:
+                yield path, True
+
+
+def _listed(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """What is in a folder, in the order of names, with True for a folder. Links to folders are not followed."""
+    names, folders = [], set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_folder = _is_folder(entry)
+            if not (entry.name.startswith(".") or (is_folder and entry.is_symlink())):
+                names.append(entry.name)
+                if is_folder:
+                    folders.add(entry.name)
+    names.sort(key=os.path.normcase)
+    return ((folder / name, name in folders) for name in names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def _printable(name: str) -> str:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 import shacl
 
-from cybilgraph.validation.results import Result, shapes_text
+from cybilgraph.validation.results import Result
 
 _FIRST_IRI = re.compile(r"<([^>]*)>")
 
 
-@cache
-def _shapes() -> shacl.Shapes:
-    return shacl.Shapes.from_turtle(shapes_text())
+@lru_cache(maxsize=4)
+def _shapes(turtle: str) -> shacl.Shapes:
+    return shacl.Shapes.from_turtle(turtle)
 
 
-def validate(ntriples: str) -> list[Result]:
-    """The results of our shapes over these triples, in the engine's order."""
+def validate(ntriples: str, shapes: str) -> list[Result]:
+    """The results of these shapes (Turtle) over these triples, in the engine's order."""
     return [
         Result(
             focus=_plain(result.focus_node),
@@ -28,7 +28,7 @@ def validate(ntriples: str) -> list[Result]:
             severity=result.severity.lower(),
             message=result.message or "",
         )
-        for result in _shapes().validate_text(ntriples, format="ntriples").results
+        for result in _shapes(shapes).validate_text(ntriples, format="ntriples").results
     ]
 
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from cybilgraph.resources import shape_files
 
+#: The file of the shapes that are held against all records together.
+ACROSS = "across"
+
 
 class Result(NamedTuple):
     """One SHACL validation result (SHACL, section 3.6.2), as plain text.
@@ -24,6 +27,9 @@ class Result(NamedTuple):
 
 
 @cache
-def shapes_text() -> str:
-    """All shapes in one Turtle text."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in shape_files())
+def shapes_text(across: bool = False) -> str:
+    """The shapes that are held against each record in one Turtle text; or those that are held
+    against all records together.
+    """
+    files = [path for path in shape_files() if (path.stem == ACROSS) is across]
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)

@@ -8,7 +8,7 @@ from cybilgraph.checker import Checker
 from cybilgraph.engine import Engine
 from cybilgraph.release import Release
 from cybilgraph.suggestions import Suggestions
-from cybilgraph.web import check, openapi, pages, problems, sparql, suggest
+from cybilgraph.web import check, openapi, pages, problems, rules, sparql, suggest
 from cybilgraph.web.bodies import drain
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.submissions import MAX_UPLOAD
@@ -54,6 +54,7 @@ def create_app(
     app.register_blueprint(check.blueprint)
     app.register_blueprint(suggest.blueprint)
     app.register_blueprint(openapi.blueprint)
+    app.register_blueprint(rules.blueprint)
     problems.register(app)
     app.before_request(_limit)
     app.after_request(_headers)

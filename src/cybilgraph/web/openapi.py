@@ -136,7 +136,17 @@ OPERATIONS = (
     ),
     Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
     Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),
-    Operation("get", "/shapes", "The rules, for people", _HTML),
+    Operation("get", "/shapes", "The same; for people, the page of rules", {"text/turtle": _TEXT}),
+    Operation("get", "/rules", "The rules, for people, with an example each", _HTML),
+    Operation(
+        *("get", "/rules/{name}", "One rule, for people"),
+        answers=_HTML,
+        parameters=(
+            Parameter("name", "Its name: what its IRI ends in.", "end-after-start"),
+            Parameter("lang", "The language.", "es", LANGUAGES),
+        ),
+        problems=(404,),
+    ),
     Operation("get", "/", "All projects, for people", _HTML),
     Operation("get", "/check", "The form on which a record is checked", _HTML),
     Operation(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
 from urllib.parse import quote, unquote
 
 import rdflib
@@ -15,8 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph import queries
 from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
-from cybilgraph.resources import ONTOLOGY, shape_files
-from cybilgraph.rules import catalogue
+from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
 from cybilgraph.web.negotiate import wanted
 from cybilgraph.web.sparql import NTRIPLES, engine, run, send
@@ -41,24 +39,6 @@ def home() -> str:
 def ontology() -> BaseResponse:
     """The ontology, as the file that it is written in."""
     return Response(ONTOLOGY.read_bytes(), content_type="text/turtle; charset=utf-8")
-
-
-@blueprint.get("/shapes")
-def shapes() -> str:
-    """The rules, each at its own place: where a rule's IRI leads."""
-    rules = catalogue().values()
-    promises = [
-        (promise.replace("-", " "), list(own)) for promise, own in groupby(rules, key=lambda rule: rule.promise)
-    ]
-    return render_template("shapes.html", rules=rules, promises=promises)
-
-
-@blueprint.get("/shapes.ttl")
-def shapes_as_turtle() -> BaseResponse:
-    """The shapes, as the files that they are written in."""
-    return Response(
-        "\n".join(path.read_text(encoding="utf-8") for path in shape_files()), content_type="text/turtle; charset=utf-8"
-    )
 
 
 @blueprint.get("/id/<path:path>", defaults={"room": "id"})

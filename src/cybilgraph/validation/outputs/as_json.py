@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TextIO
 
 from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report
@@ -65,15 +65,20 @@ _TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": 
 def document(report: Report) -> dict[str, Any]:
     """The report as it is, with the sums: what the schema describes."""
     counts = {severity.value: report.count(severity) for severity in SEVERITIES}
-    whole = {"$schema": SCHEMA_IRI, "conforms": report.conforms, "counts": counts, **asdict(report)}
-    for finding in whole["findings"]:
-        finding["values"] = dict(finding["values"])
-    return whole
+    return {"$schema": SCHEMA_IRI, "conforms": report.conforms, "counts": counts, **held(report)}
+
+
+def held(value: Any) -> dict[str, Any]:
+    """What a part of a report holds, as an encoder of JSON asks for it (``default``): ``asdict``
+    would copy all of a report at once.
+    """
+    found = {each.name: getattr(value, each.name) for each in fields(value)}
+    return found | {"values": dict(value.values)} if isinstance(value, Finding) else found
 
 
 def as_json(report: Report, stream: TextIO) -> None:
     """One document, by the schema of ``schema()``."""
-    json.dump(document(report), stream, ensure_ascii=False, indent=2)
+    json.dump(document(report), stream, ensure_ascii=False, indent=2, default=held)
     stream.write("\n")
 
 

@@ -110,8 +110,8 @@
     part(".place").textContent = `line ${found.line}`;
     part(".place").href = `#L${found.line}`;
     part(".place").dataset.column = found.column;
-    part(".rule").textContent = name;
-    part(".rule").href = `${part(".rule").getAttribute("href").split("#")[0]}#${name}`;
+    part(".which").textContent = name;
+    part(".which").href = `${form.dataset.rules}/${name}?lang=${language}`;
     for (const [where, words] of [["message", found.message], ["suggestion", found.suggestion]]) {
       part(`.${where}`).textContent = words;
       part(`.${where}`).lang = language;

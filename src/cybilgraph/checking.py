@@ -1,0 +1,133 @@
+"""Records → the same with their triples, and what breaks the shapes as findings with their places:
+batch by batch, and then across all records.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from sys import intern
+from typing import Any
+
+from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
+from cybilgraph.fields import NARRATIVE
+from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.mending import mended
+from cybilgraph.record import Record
+from cybilgraph.reference import reference
+from cybilgraph.rules import in_language
+from cybilgraph.validation import Across, Result, in_batches
+from cybilgraph.vocab import record as record_iri
+
+#: Records that are validated together: many enough to make the start of an engine cheap, few
+#: enough that memory does not grow with their number.
+BATCH = 250
+#: What no rule asks of other records.
+_LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
+
+Described = tuple[Record, list[str]]
+
+
+def validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
+    """Records with their triples, in their order; what breaks the shapes goes into the report.
+
+    What records break together is told when the last has been asked for.
+    """
+    others = others_text(report.as_of)
+    with Across(others) as across:
+        for batch, results in in_batches(_batches(records), others, engine):
+            report.extend(batch.finding(result) for result in results)
+            for record, lines in batch.described:
+                across.add(lines, pickle.dumps(_short(record)))
+            yield from batch.described
+        for batch, results in in_batches(_met(across), others, engine, across=True):
+            report.extend(batch.finding(result) for result in results)
+
+
+def others_text(day: str) -> str:
+    """What is validated with every batch: the reference things, and the day."""
+    return "\n".join([*describe_reference(reference()), describe_day(day)])
+
+
+def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
+    records = iter(records)
+    while batch := [(record, describe(record)) for record in islice(records, BATCH)]:
+        yield _batch(batch)
+
+
+def _met(across: Across) -> Iterator[tuple[_Batch, str]]:
+    for told in across.batches():
+        yield _batch([(pickle.loads(payload), lines) for lines, payload in told])  # noqa: S301 - our own, see validated
+
+
+def _short(record: Record) -> Record:
+    """The record without its long texts."""
+    unknown = tuple(link for link in record.participations if not link.actor.known)
+    return replace(record, participations=unknown, **_LONG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records that are validated together. ``by_iri`` has for each project and record IRI its
+    record, and what was put behind the IRI to tell it from that of another capture.
+    """
+
+    described: list[Described]
+    by_iri: dict[str, tuple[Record, str]]
+
+    def finding(self, result: Result) -> Finding:
+        """A result as a finding, with its place in the source of its record."""
+        found = Finding(
+            severity=Severity(result.severity),
+            rule=intern(result.rule),  # many findings name it
+            message=result.message,
+            file="data/reference",  # where the fault is of the reference data, and not of a record
+            focus=result.focus,
+            path=result.path,
+            value=result.value,
+            values=(("value", result.value),),
+        )
+        own = next((iri for iri in _ancestors(result.focus) if iri in self.by_iri), None)
+        if own is None:
+            return in_language(replace(found, text=result.focus))
+        record, again = self.by_iri[own]
+        focus = own.removesuffix(again) + result.focus[len(own) :]
+        located = locate(record, focus, result.path, result.value)
+        placed = replace(
+            found,
+            focus=focus,
+            file=record.source.name,
+            record=record.key,
+            label=located.label,
+            line=located.place.line if located.place else record.source.line,
+            column=located.place.column if located.place else 0,
+            text=located.text,
+        )
+        return mended(in_language(placed), record)
+
+
+def _batch(described: list[Described]) -> tuple[_Batch, str]:
+    lines: list[str] = []
+    by_iri: dict[str, tuple[Record, str]] = {}
+    for number, (record, own) in enumerate(described):
+        own_iris = (project_iri(record), record_iri(record.key))
+        # Two captures of one project would look like one with two titles: the second gets another name.
+        again = f"!{number}" if own_iris[0] in by_iri else ""
+        by_iri |= {f"{iri}{again}": (record, again) for iri in own_iris}
+        lines += _renamed(own, own_iris, again) if again else own
+    return _Batch(described, by_iri), "\n".join(lines)
+
+
+def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
+    own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
+    return (own.sub(rf"<\g<1>{by}", line) for line in lines)
+
+
+def _ancestors(iri: str) -> Iterator[str]:
+    """An IRI, and those that it lies below."""
+    while iri:
+        yield iri
+        iri = iri.rpartition("/")[0]

@@ -1,0 +1,92 @@
+"""Which records describe one project, under which key, and which of them is the newest.
+
+Records of one code, or of one IATI identifier, are one project. So are records of one slug
+or title, unless their codes say that they are several: then a record without a code that
+carries the same title stays a project of its own, and is reported. Records that would have one
+key are one project too, since it would have one IRI. Records that only look alike are reported
+and never merged.
+
+A key that was given once stays good: where a project has got another (it has a code now),
+the old one becomes an alias of it. ``rows`` are what a release keeps of all this, and what
+the next build is given as ``earlier``.
+
+What is known of the records is in a database on disk, and is asked for by queries, so that
+memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from operator import itemgetter
+from types import TracebackType
+
+from cybilgraph.findings import Finding
+from cybilgraph.identity.captures import Captures
+from cybilgraph.identity.suspected import suspected
+from cybilgraph.record import Record
+from cybilgraph.rules import finding
+
+
+class Identities:
+    """Collects records, and tells their projects apart: add them all, then ask. A context manager."""
+
+    def __init__(self, earlier: Iterable[tuple[str, str]] = ()) -> None:
+        """``earlier`` are rows of the release before: a key, and a name of its project."""
+        self._captures = Captures(earlier)
+
+    def __enter__(self) -> Identities:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._captures.close()
+
+    def __len__(self) -> int:
+        """How many projects there are."""
+        return int(self._captures.resolved.value("SELECT count(*) FROM projects"))
+
+    def add(self, record: Record) -> None:
+        """Take a record; it is known by the number of records before it."""
+        self._captures.add(record)
+
+    def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+        """Each project's key, in order, with its records, the oldest first: the number and own key of each."""
+        rows = self._captures.resolved.rows(
+            "SELECT project, number, key FROM captures ORDER BY project, updated, recent, number"
+        )
+        for project, records in groupby(rows, key=itemgetter(0)):
+            yield project, [(number, key) for _, number, key in records]
+
+    def key_of(self, key: str) -> str | None:
+        """The present key of a project that is called by any key, slug or identifier."""
+        return self._captures.key_of(key)
+
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """Each key that a project had or could have, in order, with its present one."""
+        return self._captures.resolved.rows("SELECT alias, key FROM aliases ORDER BY alias")
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Each project's key with each of its names, in order."""
+        return self._captures.resolved.rows(
+            "SELECT project, name FROM names JOIN captures USING (number) "
+            "UNION SELECT key, 'key:' || alias FROM aliases ORDER BY 1, 2"
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """What a curator should know: records that were put together, and such as look alike."""
+        yield from self._second_captures()
+        yield from suspected(self._captures.resolved)
+
+    def _second_captures(self) -> Iterator[Finding]:
+        rows = self._captures.resolved.rows(
+            "SELECT project, captures.key, code, iati, source, line "
+            "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
+            "ORDER BY first, updated, recent, number"
+        )
+        for (project, _, *ids, source, _), (other, key, *other_ids, file, line) in pairwise(rows):
+            if project == other:
+                same = any(one and one == two for one, two in zip(ids, other_ids, strict=True))
+                name = "second-capture" if same else "same-title"
+                yield finding(name, file, {"other": source}, record=key, line=line)

@@ -1,0 +1,190 @@
+"""What identity needs to know of the records, and the joining of those that are one project."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from cybilgraph.record import KEY, Record
+from cybilgraph.reference import slug
+from cybilgraph.scratch import Scratch
+
+# A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
+# ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and
+# ``project`` the key that they have together. Names that are ``strong`` no two projects share; others they may.
+_SCHEMA = """
+CREATE TABLE captures (
+    number INTEGER PRIMARY KEY, key TEXT, project TEXT, root INTEGER, code TEXT, iati TEXT, slugged INTEGER,
+    updated TEXT, recent INTEGER, source TEXT, line INTEGER, title TEXT,
+    started TEXT, ended TEXT, countries TEXT, actors TEXT);
+CREATE TABLE names (name TEXT, number INTEGER, strong INTEGER);
+CREATE TABLE ambiguous (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE earlier (key TEXT NOT NULL, name TEXT NOT NULL);
+CREATE TABLE aliases (alias TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE projects (key TEXT PRIMARY KEY, first INTEGER, newest INTEGER, captures INTEGER) WITHOUT ROWID;
+"""
+_SHARED = """
+SELECT name, number FROM names
+JOIN (SELECT name, min(number) AS first FROM names WHERE strong = ? GROUP BY name HAVING count(*) > 1) USING (name)
+ORDER BY first, name, number
+"""
+#: The key of records that are one project: the code, else the slug of the newest, else what an identifier gives.
+_KEYS = """
+UPDATE captures SET project = (
+    SELECT key FROM captures AS other WHERE other.root = captures.root
+    ORDER BY code <> '' DESC, slugged DESC, updated DESC, recent DESC, number DESC LIMIT 1)
+WHERE root IS NOT NULL
+"""
+_PROJECTS = """
+INSERT INTO projects SELECT project, min(number), (
+    SELECT number FROM captures AS other WHERE other.project = captures.project
+    ORDER BY updated DESC, recent DESC, number DESC LIMIT 1), count(*)
+FROM captures GROUP BY project ORDER BY project
+"""
+#: Own keys of records that have another now. Where two projects could have had one, the last has it.
+_ALIASES = """
+INSERT OR REPLACE INTO aliases SELECT key, project FROM captures
+WHERE key <> project AND key NOT IN (SELECT key FROM projects) ORDER BY number
+"""
+#: Rows of the release before that tell of a key which no project has now.
+_FORMER = """
+SELECT key, name FROM earlier
+WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
+"""
+_KEY_OF = """
+SELECT coalesce(
+    (SELECT key FROM projects WHERE key = ?1), (SELECT key FROM aliases WHERE alias = ?1),
+    (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ?1 LIMIT 1))
+"""
+
+
+class Captures:
+    """All records, as rows of a database; ``resolved`` when the first question is put."""
+
+    def __init__(self, earlier: Iterable[tuple[str, str]]) -> None:
+        self._base = Scratch(_SCHEMA)
+        self._base.fill("INSERT OR IGNORE INTO earlier VALUES (?, ?)", earlier)
+        self._strong = bytearray()  # 1 for each record that has a strong name
+        self._is_resolved = False
+
+    def close(self) -> None:
+        """Forget the records."""
+        self._base.close()
+
+    def add(self, record: Record) -> None:
+        """Take one more record, before the first question."""
+        assert not self._is_resolved
+        number = len(self._strong)
+        code = record.code.text if record.code and KEY.fullmatch(record.code.text) else ""
+        iati = record.iati.text if record.iati else ""
+        title = record.title.text if record.title else ""
+        place = record.title.place if record.title else None
+        slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
+        strong = [f"{kind}:{text}" for kind, text in (("code", code), ("iati", iati)) if text]
+        weak = [f"slug:{text}" for text in slugs] or [f"key:{record.key}"]
+        # "GFCE Code" is what older pages print.
+        label = record.labels.get("code", ("", None))[0].casefold()
+        self._base.run(
+            "INSERT INTO captures VALUES (?1, ?2, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            number,
+            record.key,
+            code,
+            iati,
+            not code and record.key in slugs,
+            record.updated.text if record.updated else "",
+            not label.startswith("gfce"),
+            record.source.name,
+            place.line if place else 0,
+            title,
+            record.start.value[:7] if record.start else "",
+            record.end.value[:7] if record.end else "",
+            json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
+            json.dumps([link.actor.key for link in record.participations]),
+        )
+        self._base.fill(
+            "INSERT INTO names VALUES (?, ?, ?)",
+            [(name, number, names is strong) for names in (strong, weak) for name in names],
+        )
+        self._strong.append(bool(strong))
+
+    @property
+    def resolved(self) -> Scratch:
+        """The database, when the projects have been told apart."""
+        if not self._is_resolved:
+            self._is_resolved = True
+            self._resolve()
+        return self._base
+
+    def key_of(self, key: str) -> str | None:
+        """The present key of a project that is called by any key, slug or identifier."""
+        found: str | None = self.resolved.value(_KEY_OF, key)
+        return found
+
+    def _resolve(self) -> None:
+        base = self._base
+        base.run("CREATE INDEX by_name ON names (name, number, strong)")
+        joined = self._joined()
+        base.run("DELETE FROM names WHERE name IN (SELECT name FROM ambiguous)")
+        base.fill("UPDATE captures SET root = ?1 WHERE number IN (?1, ?2)", joined)
+        base.run("CREATE INDEX by_root ON captures (root) WHERE root IS NOT NULL")
+        base.run(_KEYS)
+        base.run("CREATE INDEX by_project ON captures (project, updated, recent, number, key)")
+        base.run(_PROJECTS)
+        base.run(_ALIASES)
+        for old, name in base.rows(_FORMER):
+            present = base.value("SELECT project FROM names JOIN captures USING (number) WHERE name = ? LIMIT 1", name)
+            for key in (old, *([name.removeprefix("key:")] if name.startswith("key:") else ())):
+                present = present or self.key_of(old)
+                if present and not base.value("SELECT 1 FROM projects WHERE key = ?", key):
+                    base.run("INSERT OR IGNORE INTO aliases VALUES (?, ?)", key, present)
+
+    def _joined(self) -> Iterator[tuple[int, int]]:
+        """The first of records that are one project, with each of the others."""
+        groups = _Groups(self._strong)
+        for _, numbers in self._shared(strong=True):
+            groups.join(numbers)
+        for name, numbers in self._shared(strong=False):
+            identified = groups.identified(numbers)
+            if len(identified) > 1:  # the title tells them not apart: their codes do
+                self._base.run("INSERT INTO ambiguous VALUES (?)", name)
+                numbers = [number for number in numbers if groups.root(number) not in identified]
+            groups.join(numbers)
+        return groups.joined()
+
+    def _shared(self, strong: bool) -> Iterator[tuple[str, list[int]]]:
+        """Names that several records have, with their records, in the order in which they came."""
+        for name, rows in groupby(self._base.rows(_SHARED, strong), key=itemgetter(0)):
+            yield name, [number for _, number in rows]
+
+
+class _Groups:
+    """Numbers that are joined: each group is known by its least, its root."""
+
+    def __init__(self, strong: bytearray) -> None:
+        self._parents = array("Q", range(len(strong)))
+        self._strong = strong
+
+    def root(self, number: int) -> int:
+        parents = self._parents
+        while parents[number] != number:
+            parents[number] = number = parents[parents[number]]
+        return number
+
+    def join(self, numbers: list[int]) -> None:
+        for number in numbers[1:]:
+            one, other = sorted((self.root(numbers[0]), self.root(number)))
+            self._parents[other] = one
+            self._strong[one] |= self._strong[other]
+
+    def identified(self, numbers: list[int]) -> set[int]:
+        """The roots of these numbers whose groups have a strong name."""
+        return {root for number in numbers if self._strong[root := self.root(number)]}
+
+    def joined(self) -> Iterator[tuple[int, int]]:
+        """Each root, with each other number of its group."""
+        for number in range(len(self._parents)):
+            if (root := self.root(number)) != number:
+                yield root, number

@@ -1,0 +1,154 @@
+"""Projects that only look alike: reported as likely duplicates, never merged.
+
+Not each is compared with each other, but those that share a rare word of their titles, or their
+dates and a country; and of those, the first only. So the work grows no faster than the records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations, groupby, islice
+from operator import itemgetter
+
+from cybilgraph.findings import Finding
+from cybilgraph.reference import likeness, reference
+from cybilgraph.rules import finding
+from cybilgraph.scratch import Scratch
+
+#: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the
+#: same dates, country and actor.
+_ALIKE, _RATHER_ALIKE = 93, 60
+#: So many characters of a title are compared: what is longer is no title.
+_LONGEST = 500
+#: So many projects of one rare word, or of one month and country, are compared with each other.
+_COMPARED = 20
+#: So many of the rarest words of a title decide with which others it is compared.
+_RAREST = 3
+#: So many different words are counted in memory, and so many projects kept there that are compared.
+_AT_ONCE, _AT_HAND = 10_000, 1_000
+_PLACES = ("country", "region", "group")
+
+# ``words`` tells how often a word stands in the titles; a row of ``blocks`` is a word, or dates and a
+# country, of a project.
+_SCHEMA = """
+CREATE TABLE words (word TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
+CREATE TABLE blocks (id INTEGER PRIMARY KEY, block TEXT, project INTEGER);
+"""
+_TITLES = "SELECT title FROM projects JOIN captures ON number = newest"
+_FACTS = """
+SELECT number, title, started, ended, countries FROM projects JOIN captures ON number = newest ORDER BY first
+"""
+_PROJECT = """
+SELECT project, key, source, line, title, started, ended, countries, actors FROM captures WHERE number = ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """The newest capture of a project: ``own`` is its own key, ``key`` that of the project."""
+
+    key: str
+    own: str
+    source: str
+    line: int
+    title: str
+    start: str
+    end: str
+    countries: frozenset[str]
+    actors: frozenset[str]
+
+
+def suspected(captures: Scratch) -> Iterator[Finding]:
+    """A finding for each two projects that look alike, given the database of captures.Captures."""
+
+    @lru_cache(maxsize=_AT_HAND)
+    def project(number: int) -> _Project:
+        [row] = captures.rows(_PROJECT, number)
+        return _Project(*row[:-2], *(frozenset(json.loads(keys)) for keys in row[-2:]))
+
+    with Scratch(_SCHEMA) as blocks:
+        _count(captures, blocks)
+        _fill(captures, blocks)
+        found: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
+        rows = blocks.rows("SELECT block, id, project FROM blocks ORDER BY block, id")
+        for _, members in groupby(rows, key=itemgetter(0)):
+            compared = [(at, number) for _, at, number in islice(members, _COMPARED)]
+            for (one, first), (other, second) in combinations(compared, 2):
+                # Told in the order of the blocks in which they first meet, whatever their words.
+                order = (compared[0][0], one, other)
+                if pair := found.get((first, second)):
+                    found[first, second] = min(pair, (order, pair[1]))
+                elif rule := _alike(project(first), project(second)):
+                    found[first, second] = (order, rule)
+    for (first, second), (_, rule) in sorted(found.items(), key=lambda item: item[1]):
+        yield _finding((project(first), project(second)), rule)
+
+
+def _finding(pair: tuple[_Project, _Project], rule: str) -> Finding:
+    first, second = sorted(pair, key=lambda project: project.key)
+    values = {"other": first.source, "key": first.own}
+    return finding(rule, second.source, values, record=second.own, line=second.line, text=second.title)
+
+
+def _count(captures: Scratch, blocks: Scratch) -> None:
+    """Count how often each word stands in the titles."""
+    counted = "INSERT INTO words VALUES (?, ?) ON CONFLICT (word) DO UPDATE SET times = times + excluded.times"
+    counts: Counter[str] = Counter()
+    for (title,) in captures.rows(_TITLES):
+        counts.update(_words(title))
+        if len(counts) > _AT_ONCE:
+            blocks.fill(counted, sorted(counts.items()))
+            counts.clear()
+    blocks.fill(counted, sorted(counts.items()))
+
+
+def _fill(captures: Scratch, blocks: Scratch) -> None:
+    """Tell of each project its rarest words, and its dates and countries."""
+
+    @lru_cache(maxsize=_AT_ONCE)
+    def times(word: str) -> int:
+        return int(blocks.value("SELECT times FROM words WHERE word = ?", word))
+
+    for number, title, start, end, countries in captures.rows(_FACTS):
+        # Titles that are nearly the same share one at least of their rarest words.
+        shared = sorted((often, word) for word in _words(title) if (often := times(word)) > 1)
+        names = [word for _, word in shared[:_RAREST]]
+        names += [f"{start} {end} {country}" for country in json.loads(countries)]  # no word has a space
+        blocks.fill("INSERT INTO blocks (block, project) VALUES (?, ?)", [(name, number) for name in names])
+
+
+def _alike(one: _Project, other: _Project) -> str:
+    """The rule by which two projects may be one; empty where none says so. Titles that tell of two places or
+    of two phases are not alike, however few letters tell them apart.
+    """
+    same_time = one.start == other.start and one.end == other.end
+    shared = one.countries & other.countries and one.actors & other.actors
+    least = _RATHER_ALIKE if same_time and one.start and shared else _ALIKE
+    if not one.title or not (same_time or not (one.start and other.start)):
+        return ""  # whatever their titles
+    titles = one.title[:_LONGEST], other.title[:_LONGEST]
+    likely = likeness(*titles, least)
+    if likely < least or _told_apart(*titles):
+        return ""
+    if likely >= _ALIKE:
+        return "duplicate-suspected"
+    return "overlap-suspected"
+
+
+def _words(title: str) -> set[str]:
+    words = (part.strip("()[]“”\"'’,.:;–-") for part in title[:_LONGEST].casefold().split())
+    return {word for word in words if word}
+
+
+def _told_apart(one: str, other: str) -> bool:
+    names = reference()
+    return any(
+        any(char.isdigit() for char in word)
+        or word in ("i", "ii", "iii", "iv", "v")
+        or (len(word) > 3 and any(names.find(kind, word) for kind in _PLACES))
+        for word in _words(one) ^ _words(other)
+    )

@@ -1,0 +1,132 @@
+"""What the words around a name are signs of.
+
+Not single words tell, of which there is no end, but kinds of words (role-words.csv): who stands
+behind "by" after a word of doing, who before a word of money, who behind a word of helping.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+from cybilgraph.mentions.marks import ACTOR, BODY, MARKS, NAME, PLACE
+from cybilgraph.mentions.phrases import ACTING, hits, speaks_of_money
+from cybilgraph.resources import REFERENCE
+
+#: Names side by side share what stands before the first and behind the last of them.
+_ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
+_LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_ONE})*")
+_WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
+_END = re.compile(r"[;:]|\. ")
+_ARTICLES = frozenset(("the", "a", "an", "its", "their", "both"))
+_PREPOSITIONS = frozenset(
+    "by with from of for to through at under in and between via as alongside including".split()  # noqa: SIM905
+)
+_BE = frozenset(("is", "are", "was", "were", "be", "been", "being"))
+_AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
+_PASSIVE = ("ed", "en", "ght", "un")
+#: How far from a name, in letters and in words, what stands there is still of it.
+_NEAR, _NEAR_WORDS = 200, 16
+
+
+@lru_cache(maxsize=2_000)
+def around(marked: str) -> dict[int, tuple[str, ...]]:
+    """What the words around each name of a marked sentence are signs of, by where its mark stands."""
+    found: dict[int, tuple[str, ...]] = {}
+    money = ("money",) if speaks_of_money(marked) else ()
+    told = [(hit.phrase.says, hit.ats) for hit in hits(marked) if hit.phrase.says in ACTING]
+    for names in _LIST.finditer(marked):
+        start, end = names.span()
+        left = _WORD.findall(_END.split(marked[max(0, start - _NEAR) : start])[-1])
+        while left and left[-1] in _ARTICLES:
+            left.pop()
+        right = _WORD.findall(_END.split(marked[end : end + _NEAR], maxsplit=1)[0])
+        place = _place(left)
+        own = (*_before(left, place), *_behind(right, place), *money)
+        for at in range(start, end):
+            if marked[at] in MARKS:
+                found[at] = (*own, *sorted({f"beside {role}" for role, ats in told if ats - {at}}))
+    return found
+
+
+def _place(left: list[str]) -> str:
+    """What stands just before a name: nothing, a preposition, a kind of word, or any word."""
+    if not left:
+        return "start"
+    return left[-1] if left[-1] in _PREPOSITIONS or left[-1] in ",()" else _kind(left[-1]) or "word"
+
+
+def _before(left: list[str], place: str) -> Iterator[str]:
+    yield f"at {place}"
+    near = left[: -_NEAR_WORDS - 1 : -1]
+    yield from (f"before {kind}" for kind in {_kind(word) for word in near} if kind)
+    preposition = across = ""
+    for word in near:
+        if word in MARKS:
+            across = " across"
+        elif word in _PREPOSITIONS:
+            preposition = preposition or f" {word}"
+        elif kind := _kind(word):
+            yield f"behind {kind}{preposition}{across}"
+            break
+    else:
+        yield f"behind nothing{preposition}{across}"
+    if any(word in MARKS for word in left):
+        yield "name before"
+
+
+def _behind(right: list[str], place: str) -> Iterator[str]:
+    near = right[:_NEAR_WORDS]
+    if any(word in MARKS for word in right):
+        yield "name behind"
+    preposition = across = first = ""
+    for index, word in enumerate(near):
+        if word in MARKS:
+            across = " across"
+        elif word in _PREPOSITIONS:
+            preposition = preposition or word
+        elif not (kind := _kind(word)):
+            continue
+        elif not first:
+            first = kind
+            then = f"then {_voice(word, near[:index])}{kind}"
+            yield f"{then}{across}"
+            yield f"at {place} {then}{across}"
+            at_once = all(each in _AUXILIARY or each.endswith("ly") for each in near[:index])
+            yield f"{then} {'at once' if at_once else preposition or 'later'}"
+        elif kind != first:
+            yield f"then {first} then {kind}"
+            break
+    if not first:
+        yield f"at {place} then nothing"
+    yield from (f"followed by {kind}" for kind in {_kind(word) for word in near} if kind)
+
+
+def _voice(word: str, seen: list[str]) -> str:
+    """Passive ("is taught"), to do ("to teach"), or neither."""
+    if word.endswith(_PASSIVE) and not _BE.isdisjoint(seen[-2:]):
+        return "is "
+    return "to " if seen[-1:] == ["to"] else ""
+
+
+@lru_cache(maxsize=5_000)
+def _kind(word: str) -> str:
+    """The kind of a word, by the longest beginning that the table has; or nothing."""
+    whole, beginnings = _kinds()
+    if word in whole:
+        return whole[word]
+    return next((beginnings[word[:end]] for end in range(len(word), 1, -1) if word[:end] in beginnings), "")
+
+
+@cache
+def _kinds() -> tuple[dict[str, str], dict[str, str]]:
+    """The kinds of whole words, and of beginnings of words ("fund*")."""
+    whole: dict[str, str] = {}
+    beginnings: dict[str, str] = {}
+    with (REFERENCE / "role-words.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            word = row["word"]
+            (beginnings if word.endswith("*") else whole)[word.removesuffix("*")] = row["kind"]
+    return whole, beginnings

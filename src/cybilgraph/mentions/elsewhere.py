@@ -1,0 +1,50 @@
+"""What a text says of countries that its project is not about: it may have been copied from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cybilgraph.findings import Finding
+from cybilgraph.mentions.located import entries, placed_in
+from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.record import Record, Scope
+from cybilgraph.reference import Entry, Reference
+from cybilgraph.rules import finding
+
+
+def find_other_countries(
+    record: Record, told: list[Sentence], scopes: tuple[Scope, ...], names: Reference
+) -> Iterator[Finding]:
+    """Countries that the aim says the project is for, where the project has others: a text may
+    have been copied from another page.
+    """
+    own = {(link.concept.kind, link.concept.key) for link in scopes}
+    if not any(kind == "country" for kind, _ in own):
+        return
+    for sentence in told:
+        if sentence.section == "aim" and sentence.text.place:
+            for name, _ in placed_in(sentence):
+                for entry in entries(sentence, name, names):
+                    if entry.kind == "country" and own.isdisjoint(_wider(entry, names)):
+                        own.add(("country", entry.key))
+                        at = sentence.text.place
+                        yield finding(
+                            "aim-of-another-country",
+                            record.source.name,
+                            {"name": entry.name},
+                            line=at.line,
+                            column=at.column,
+                            text=sentence.text.text,
+                        )
+
+
+def _wider(country: Entry, names: Reference) -> Iterator[tuple[str, str]]:
+    """The country itself, the regions around it, and the groups that it is of."""
+    yield "country", country.key
+    region = names.get("region", country.row["region"])
+    while region:
+        yield "region", region.key
+        region = names.get("region", region.row["parent"])
+    for group in names.entries["group"].values():
+        if country.key in group.cell("members"):
+            yield "group", group.key

@@ -1,0 +1,150 @@
+"""How likely each role of an actor is: a second opinion beside the phrases.
+
+Phrases tell the wordings that were seen. role-weights.csv holds what else speaks for a role or
+against it, as data/reference/update_role_weights.py learnt it from labelled texts: the words
+around the names, what kind of actor it is, who else takes part; and what phrases tell.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from cybilgraph.errors import ReferenceDataError
+from cybilgraph.mentions.around import around
+from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE
+from cybilgraph.mentions.phrases import ROLES, says
+from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.organisations import is_body, is_official
+from cybilgraph.reference import Entry
+from cybilgraph.resources import REFERENCE
+
+#: Sections that tell what the project is for; only there the words around a name are weighed.
+PURPOSE = ("summary", "description", "aim")
+#: The confidence of the plainest phrases.
+SURE = 0.95
+#: How likely a role must be that a phrase tells, and one that none does.
+_TOLD, _UNTOLD = 0.4, 0.5
+#: For each sign how much it speaks for roles, or against them: the place of the role in ROLES, and
+#: hundredths, since whole numbers have the same sum in any order.
+Weights = Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An actor that sentences name, and what is known of it: where it is named, and whether among
+    the first sentences; the roles that phrases give it and how surely; those that others have, and
+    those that the page states.
+    """
+
+    actor: Entry
+    names: list[tuple[Sentence, Name]] = field(default_factory=list)
+    first: bool = False
+    told: dict[str, float] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    stated: frozenset[str] = frozenset()
+
+
+def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
+    """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
+    is likely to pay and to deliver. What a phrase tells need be a little less likely, and what it
+    tells in so many words stands.
+    """
+    plain = {role for role, confidence in told.items() if confidence >= SURE}
+    likely = {role: chance for role, chance in chances.items() if chance >= (_TOLD if role in told else _UNTOLD)}
+    if not plain and not likely:
+        return {}
+    best = plain or {max(likely, key=lambda role: likely[role])}
+    both = {"funder", "implementer"}
+    kept = best | (both & likely.keys() if best & both else set())
+    return {role: (chances[role] + told[role]) / 2 if role in plain else chances[role] for role in sorted(kept)}
+
+
+def chances(signs: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
+    """How likely each role is, from 0 to 1; by other weights than those of role-weights.csv, if given."""
+    weights = _weights() if weights is None else weights
+    totals = [0] * len(ROLES)
+    for sign in signs:
+        for index, weight in weights.get(sign, ()):
+            totals[index] += weight
+    return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
+
+
+def plainest(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
+    """The sentence whose words speak most for a role, and the name in it."""
+
+    def speaks(where: tuple[Sentence, Name]) -> tuple[bool, float]:
+        sentence, name = where
+        return sentence.section in PURPOSE, chances(around(sentence.marked).get(name.at, ()))[role]
+
+    return max(candidate.names, key=speaks)
+
+
+def signs(candidate: Candidate, helped: set[str]) -> set[str]:
+    """What speaks for or against roles, in the words of role-weights.csv. ``helped`` are the
+    countries that the project helps.
+    """
+    actor, named = candidate.actor, candidate.names
+    found = {"always", f"named {min(len(named), 3)}", *(f"stated {role}" for role in candidate.stated)}
+    found.update(f"other {role}" for role in ("funder", "implementer") if role in candidate.others)
+    found.update(f"told {role}" for role in candidate.told or ("nothing",))
+    found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.told.items())
+    if candidate.first:
+        found.add("first")
+    for sentence, name in named:
+        found.update(_of_name(sentence, name, helped))
+    if actor.row:
+        found.add(f"type {actor.row['type']}")
+        if seat := actor.row["country"]:
+            found.add("seat helped" if seat in helped else "seat elsewhere")
+    elif not actor.key.startswith("government-of-"):  # of a state the name says no more
+        if is_official(actor.name):
+            found.add("official")
+        words = actor.name.split()
+        found.add(f"words {min(len(words), 4)}")
+        found.update(f"word {word.lower()}" for word in words if is_body(word))
+    return found
+
+
+def _of_name(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
+    section = "purpose" if sentence.section in PURPOSE else "title" if sentence.section == "title" else "background"
+    yield f"in {section}"
+    yield f"mark {name.mark}"
+    if is_helped_authority(name, helped):
+        yield "helped authority"
+    if home := name.entries[0] if name.mark in (PLACE, DEMONYM) else name.home:
+        yield f"{'state' if home is not name.home else 'home'} {'helped' if home.key in helped else 'elsewhere'}"
+    if section == "purpose":
+        yield from around(sentence.marked).get(name.at, ())
+        if says(sentence, "compare"):
+            yield "compare"
+
+
+def is_helped_authority(name: Name, helped: set[str]) -> bool:
+    """An authority that does not say of which country it is, is of the one that is helped."""
+    if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
+        return False
+    return is_official(name.entries[0].name)
+
+
+@cache
+def _weights() -> Weights:
+    """For each sign what it speaks for.
+
+    Raises ReferenceDataError where a weight is no number.
+    """
+    with (REFERENCE / "role-weights.csv").open(encoding="utf-8", newline="") as file:
+        try:
+            return {
+                row["sign"]: tuple(
+                    (index, round(float(row[role]) * 100)) for index, role in enumerate(ROLES) if row[role]
+                )
+                for row in csv.DictReader(file)
+            }
+        except (KeyError, ValueError) as error:
+            raise ReferenceDataError(
+                f"role-weights.csv cannot be read: {error}", "Run data/reference/update_role_weights.py."
+            ) from error

@@ -1,0 +1,108 @@
+"""Which places a sentence says that a project is for or in; and which it only lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from cybilgraph.mentions.actors import roles
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
+from cybilgraph.mentions.phrases import found_in, said, says, spans
+from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.reference import Entry, Reference
+
+#: How sure the country of a body is that is helped.
+_HOME = 0.85
+#: What tells that a sentence is of other places; and what tells of places, or of a body that has its own.
+_OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary"))
+_PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
+#: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
+_ITEM = re.compile(
+    rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE
+)
+#: Places one after the other; not "Kenya, Ghana and ITU", who act. And "Kenya: a policy brief".
+_LISTS = (
+    re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])"),
+    re.compile(rf"^[•*–-]? ?{_PLACE}(?=:| [–-] )"),
+)
+#: Places of which a clause says what they do.
+_SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
+#: "West and" before "Central Africa".
+_HALF = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
+_HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))+\Z")
+#: What is at home in the country that the project works with.
+_LANGUAGE = re.compile(r"\bin \Z")
+
+
+def is_item(sentence: Sentence) -> bool:
+    """True for an item of a list that is places and nothing else."""
+    return bool(sentence.names) and _ITEM.fullmatch(sentence.marked) is not None
+
+
+def in_title(sentence: Sentence, names: Reference) -> Iterator[Name]:
+    """The places that a title names: but for those elsewhere, where it has others."""
+    if says(sentence, "compare"):
+        return
+    here = sentence.names
+    if elsewhere := spans(sentence, "elsewhere"):
+        others = tuple(name for name in here if not _within(name, elsewhere))
+        here = others if any(entries(sentence, name, names) for name in others) else here
+    for name in here:
+        if not (name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at])):
+            yield name
+
+
+def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
+    """The names that a sentence says the project is for or in, and how surely."""
+    kinds = {hit.phrase.says for hit in found_in(sentence)}
+    if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
+        return
+    elsewhere = spans(sentence, "elsewhere")
+    acting: dict[int, str] = {}
+    for phrase, name in roles(sentence):
+        acting.setdefault(name.at, phrase.says)
+    for phrase, name in said(sentence, "place"):
+        if name.at not in acting and not _within(name, elsewhere):
+            yield name, phrase.confidence
+    for name in sentence.names:
+        if name.home and acting.get(name.at) == "beneficiary":
+            yield name, _HOME
+
+
+def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
+    """The names that a sentence says the project is for or in, or lists. Where it tells of what
+    was before (``past``), what places did themselves is not of the project.
+    """
+    if not any(name.mark == PLACE for name in sentence.names):
+        return
+    if not _OF_OTHERS.isdisjoint(hit.phrase.says for hit in found_in(sentence)):
+        return
+    sure = {name.at for _, name in said(sentence, "listed")}
+    told = {name.at for name, _ in placed_in(sentence)}
+    elsewhere = [*spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in roles(sentence))]
+    listed = [match.span() for pattern in _LISTS for match in pattern.finditer(sentence.marked)]
+    subjects = [match.span() for match in _SUBJECT.finditer(sentence.marked)] if past else []
+    for name in sentence.names:
+        likely = name.at in told or (_within(name, listed) and not _within(name, elsewhere))
+        if name.at in sure or (likely and not _within(name, subjects)):
+            yield name
+
+
+def entries(sentence: Sentence, name: Name, names: Reference) -> list[Entry]:
+    """The places that a name is, or the country that it is of, or is at home in; and the regions of
+    which a half stands before it: "North, West and Central Africa".
+    """
+    known = (
+        names.get("country", entry.key) if entry is not None and entry.kind == "demonym" else entry
+        for entry in ((name.home,) if name.of("actor") else name.entries)
+    )
+    places = [entry for entry in known if entry is not None and entry.kind in PLACES]
+    region = name.of("region")
+    if region and (match := _HALVES.search(sentence.marked[: name.at])):
+        halves = (f"{half} {region.name.split()[-1]}" for half in _HALF.findall(match[0]))
+        places += (entry for half in halves if (entry := names.find("region", half)))
+    return places
+
+
+def _within(name: Name, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= name.at < end for start, end in spans)

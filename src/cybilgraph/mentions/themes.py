@@ -1,0 +1,83 @@
+"""What the project is about: themes and topics.
+
+A title that names none tells of one by its words: "Short Courses for the Public Service". Those
+are the patterns of data/reference/theme-cues.csv, the most telling first.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Set
+from functools import cache
+
+from cybilgraph.errors import ReferenceDataError
+from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.reference import Entry, Reference, fold_in_place
+from cybilgraph.resources import REFERENCE
+
+#: Sections whose themes are the project's, where its title names none.
+_PURPOSE = ("summary", "aim")
+#: How sure a theme is that the words of the title tell, or that the purpose names.
+_CUED, _IN_PURPOSE = 0.8, 0.7
+
+Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
+
+
+@cache
+def cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Each theme with the pattern of the words that tell of it, the most telling first.
+
+    Raises ReferenceDataError where one cannot be read.
+    """
+    with (REFERENCE / "theme-cues.csv").open(encoding="utf-8", newline="") as file:
+        return tuple((row["theme"], _pattern(row["pattern"])) for row in csv.DictReader(file))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} cannot be read: {error}") from error
+
+
+def note_themes(found: Found, told: list[Sentence], stated: Set[tuple[str, str]], names: Reference) -> None:
+    """Add to the themes that the title names those that its words, or else the purpose, tell: where
+    nothing names one, any; where the title names a theme, a topic of it. A theme of which a topic
+    is known is dropped.
+    """
+    if not any(kind == "theme" for kind, _ in stated):
+        within = {key for kind, key in found if kind == "theme"}
+        if cued := _cued(told, within, names):
+            entry, sentence = cued
+            found[entry.kind, entry.key] = {sentence: (entry, _CUED)}
+        else:
+            _note_purpose(found, told, within)
+    for key in [key for kind, key in (*stated, *found) if kind == "theme"]:
+        if topic := names.get("theme", key):
+            found.pop(("theme", topic.row["parent"]), None)
+
+
+def _cued(told: list[Sentence], within: Set[str], names: Reference) -> tuple[Entry, Sentence] | None:
+    """The theme that words of the title tell of, or of the first sentence where there is no title."""
+    titles = [sentence for sentence in told if sentence.section == "title"] or told[:1]
+    texts = [(sentence, fold_in_place(sentence.text.text)) for sentence in titles]
+    for key, pattern in cues():
+        entry = names.get("theme", key)
+        if entry is not None and _is_within(entry, within):
+            for sentence, text in texts:
+                if pattern.search(text):
+                    return entry, sentence
+    return None
+
+
+def _note_purpose(found: Found, told: Iterable[Sentence], within: Set[str]) -> None:
+    for sentence in told:
+        if sentence.section in _PURPOSE:
+            for entry in sentence.themes:
+                if _is_within(entry, within):
+                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+
+
+def _is_within(entry: Entry, themes: Set[str]) -> bool:
+    return not themes or entry.row["parent"] in themes

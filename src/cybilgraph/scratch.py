@@ -1,0 +1,86 @@
+"""A database for one run: what would fill the memory waits in a file that nobody sees."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from cybilgraph.errors import StorageError
+
+#: Kilobytes of a database that are in memory; the rest, and what is sorted, is on disk.
+_IN_MEMORY = 1_000
+#: Where a database is, and what is sorted: a file without a name.
+_PLACE, _SORTED = "", "FILE"
+_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+def stay_in_memory() -> None:
+    """From now on, keep all of every database in memory: in a process that can open no file, and has a limit on
+    its memory.
+    """
+    global _PLACE, _SORTED
+    _PLACE, _SORTED = ":memory:", "MEMORY"
+
+
+class Scratch:
+    """A context manager: the file, which has no name, is gone when it ends.
+
+    Raises StorageError where the disk refuses.
+    """
+
+    def __init__(self, schema: str) -> None:
+        self._connection = sqlite3.connect(_PLACE, isolation_level=None)
+        # Nothing of it outlives the run, so that nothing is written twice or waited for.
+        self._connection.executescript(
+            f"PRAGMA cache_size = -{_IN_MEMORY}; PRAGMA temp_store = {_SORTED}; PRAGMA journal_mode = OFF; "
+            f"PRAGMA synchronous = OFF; BEGIN; {schema}"
+        )
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+    def run(self, statement: str, *values: object) -> None:
+        """Run a statement that gives no rows."""
+        with _refused():
+            self._connection.execute(statement, values)
+
+    def fill(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Run a statement once for each of the rows."""
+        with _refused():
+            self._connection.executemany(statement, rows)
+
+    def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The answer to a query, row by row. Text is in the order of its code points."""
+        with _refused():
+            yield from self._connection.execute(query, values)
+
+    def value(self, query: str, *values: object) -> Any:
+        """The first value of the first row; None where there is none."""
+        with _refused():
+            row = self._connection.execute(query, values).fetchone()
+        return row[0] if row else None
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _DISK:
+            raise
+        raise StorageError(
+            f"A temporary file cannot be written: {error}",
+            "Free some space, or name another folder for temporary files (TMPDIR).",
+        ) from error

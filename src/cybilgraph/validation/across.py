@@ -1,0 +1,136 @@
+"""All records together: the few statements by which rules compare records wait in a file, and only
+those records that share such a value, or lead to each other, are validated together.
+
+The rules of shapes/across.ttl say themselves what they read (cyb:reads), and by which values
+records meet in them (cyb:joinsOn).
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
+from types import TracebackType
+
+from cybilgraph.rules import catalogue
+from cybilgraph.scratch import Scratch
+from cybilgraph.vocab import BASE, RDF
+
+#: Records that are validated together, unless they are more that belong together.
+_TOGETHER = 500
+
+# ``names`` are values by which records meet, as hashes: of a text that ``subject`` carries, or of an IRI that it
+# has itself, or else is ``linked`` to. Those of the reference data have the number -1.
+_SCHEMA = """
+CREATE TABLE told (number INTEGER PRIMARY KEY, statements TEXT, payload BLOB);
+CREATE TABLE names (name INTEGER, number INTEGER, subject INTEGER, linked INTEGER);
+"""
+_MEETINGS = """
+SELECT name, number FROM names WHERE number >= 0 AND name IN (
+    SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) = 0)
+ORDER BY name, number
+"""
+
+#: A record for the last pass: the statements that rules read, and what the caller keeps with them.
+Told = tuple[list[str], bytes]
+
+
+class Across:
+    """Takes the records one by one, and gives those that must be held together, when all are there.
+
+    A context manager: the file is gone when it ends.
+    """
+
+    def __init__(self, others: str) -> None:
+        """``others`` are the lines that are validated with every batch."""
+        self._base = Scratch(_SCHEMA)
+        self._count = 0
+        self._note(others, -1)
+
+    def __enter__(self) -> Across:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._base.close()
+
+    def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
+        """Take the lines of a record; ``payload`` is given back with them."""
+        statements = self._note("\n".join(lines), self._count)
+        self._base.run("INSERT INTO told VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
+        self._count += 1
+
+    def batches(self) -> Iterator[list[Told]]:
+        """The records that meet, in their order; those that belong together are in one batch."""
+        batch: list[Told] = []
+        for numbers in self._groups():
+            if batch and len(batch) + len(numbers) > _TOGETHER:
+                yield batch
+                batch = []
+            for number in numbers:
+                [(statements, payload)] = self._base.rows(
+                    "SELECT statements, payload FROM told WHERE number = ?", number
+                )
+                batch.append((statements.split("\n"), payload))
+        if batch:
+            yield batch
+
+    def _note(self, text: str, number: int) -> list[str]:
+        statement, joins = _statement(), _joins()
+        statements, names = [], set()
+        for match in statement.finditer(text):
+            statements.append(match[0])
+            subject = hash(match["iri"])
+            if match["kind"] == "project":  # which another record may be of, too
+                subject = hash((subject, number))
+                names.add((hash(match["iri"]), number, subject, 0))
+            if match["predicate"] in joins and match["text"] is not None:
+                names.add((hash(match["text"].casefold()), number, subject, 0))
+            elif match["predicate"] in joins:
+                names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
+        self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
+        return statements
+
+    def _groups(self) -> Iterable[list[int]]:
+        """The numbers of the records that meet, directly or through others."""
+        parents = array("q", range(self._count))
+
+        def root(number: int) -> int:
+            while parents[number] != number:
+                parents[number] = number = parents[parents[number]]
+            return number
+
+        there = bytearray(self._count)
+        last, first = None, 0
+        for name, number in self._base.rows(_MEETINGS):
+            there[number] = 1
+            if name == last:
+                one, other = sorted((root(first), root(number)))
+                parents[other] = one
+            else:
+                last, first = name, number
+        groups: dict[int, list[int]] = defaultdict(list)
+        for number in range(self._count):
+            if there[number]:
+                groups[root(number)].append(number)
+        return groups.values()
+
+
+@cache
+def _joins() -> frozenset[str]:
+    return frozenset(iri for rule in catalogue().values() for iri in rule.joins_on)
+
+
+@cache
+def _statement() -> re.Pattern[str]:
+    """A statement that a rule reads of a project or an actor itself."""
+    read = {RDF.type, *_joins(), *(iri for rule in catalogue().values() for iri in rule.reads)}
+    predicates = "|".join(map(re.escape, sorted(read)))
+    return re.compile(
+        rf"^<(?P<iri>{re.escape(BASE)}id/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "
+        r'(?:"(?P<text>.*)"[^"\n]*|<(?P<other>[^>]*)>) \.$',
+        re.MULTILINE,
+    )

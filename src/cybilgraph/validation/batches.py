@@ -1,0 +1,36 @@
+"""Batches of triples → the results of each, in their order, while the next are being made."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from cybilgraph.validation.results import Result
+
+#: Batches that are validated at a time; one more waits for them, so that memory is bounded.
+WORKERS = 2
+
+_Batch = TypeVar("_Batch")
+
+
+def in_order(
+    batches: Iterable[tuple[_Batch, str]], run: Callable[[str], list[Result]], workers: int = WORKERS
+) -> Iterator[tuple[_Batch, list[Result]]]:
+    """Each batch, whatever it is, with what ``run`` makes of its text.
+
+    Threads do: an engine in Rust lets Python go on while it works.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[tuple[_Batch, Future[list[Result]]]] = deque()
+        for batch, text in batches:
+            waiting.append((batch, pool.submit(run, text)))
+            if len(waiting) > workers:
+                yield _done(*waiting.popleft())
+        while waiting:
+            yield _done(*waiting.popleft())
+
+
+def _done(batch: _Batch, future: Future[list[Result]]) -> tuple[_Batch, list[Result]]:
+    return batch, future.result()

@@ -1,0 +1,80 @@
+"""The handbook of rules: what each promises, says and advises, with its examples, in one language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cybilgraph.findings import SEVERITIES, Severity
+from cybilgraph.rules import LANGUAGES, Example, Rule, catalogue
+
+#: The promises, the strictest first; each is a file of shapes.
+PROMISES = ("must-hold", "controlled-lists", "consistency", "across", "recommended", "text-quality", "reading")
+_GAP = re.compile(r"\{[?$]\w+\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an example; ``bad`` where a report of the broken rule points at it."""
+
+    number: int
+    text: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule as the handbook shows it. The examples have no lines where none could be small."""
+
+    name: str
+    severity: Severity
+    about: str
+    message: str
+    suggestion: str
+    format: str
+    good: tuple[Line, ...]
+    bad: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The rules of one promise, the worst first."""
+
+    promise: str
+    entries: tuple[Entry, ...]
+
+
+def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
+    """All rules, in a language of LANGUAGES."""
+    chapters = []
+    for promise in PROMISES:
+        rules = [rule for rule in catalogue().values() if rule.promise == promise]
+        rules.sort(key=lambda rule: SEVERITIES.index(rule.severity))  # else in the order of the file
+        chapters.append(Chapter(promise, tuple(_entry(rule, language) for rule in rules)))
+    return chapters
+
+
+def entry(name: str, language: str = LANGUAGES[0]) -> Entry | None:
+    """The rule of this name; None where there is none."""
+    rule = catalogue().get(name)
+    return _entry(rule, language) if rule else None
+
+
+def _entry(rule: Rule, language: str) -> Entry:
+    return Entry(
+        name=rule.name,
+        severity=rule.severity,
+        about=rule.names.get(language, ""),
+        message=_GAP.sub("…", rule.messages[language]),
+        suggestion=_GAP.sub("…", rule.suggestions.get(language, "")),
+        format=rule.bad.suffix if rule.bad else "",
+        good=tuple(_lines(rule.good)),
+        bad=tuple(_lines(rule.bad)),
+    )
+
+
+def _lines(example: Example | None) -> Iterable[Line]:
+    if example:
+        for number, text in enumerate(example.text.split("\n"), start=1):
+            yield Line(number, text, number == example.line)

@@ -1,0 +1,156 @@
+"""How fast RDF is validated with our shapes, beside pySHACL with the same shapes in the same run.
+
+Two kinds of records in N-Triples, a record's statements together: thin ones, such as a register
+gives them, and our own full ones. Ours reads the file and validates it batch by batch and across
+all records, by the function that check and build use, without making findings of it; it is a
+process of its own, and its peak is what the operating system tells of it (getrusage). pySHACL is
+given the first 2,000 thin records as one graph, which rdflib reads; reading counts for both.
+A tenth of the thin records have a fault each: both must find the same.
+
+    python tests/bench/validation.py [--full]    with --full also 100,000 thin records
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+DAY = "2026-11-25"
+_FEW = 2_000
+
+
+def write_thin(number: int, path: Path) -> None:
+    """Records with what a register has of each project; every tenth ends before it starts."""
+    from dataclasses import replace
+
+    from made import records
+
+    from cybilgraph.describe import describe
+    from cybilgraph.record import Text
+
+    pattern = list(islice(records(200), 200))
+    with path.open("w", encoding="utf-8") as file:
+        for count in range(number):
+            known = pattern[count % len(pattern)]
+            assert known.start
+            assert known.end
+            year = 2005 + count % 15
+            record = replace(
+                known,
+                code=Text(f"G{count:04}") if count < 10_000 else None,
+                slug=Text(f"project-{count}"),
+                title=Text(f"Project {count} of {year}"),
+                start=replace(known.start, value=f"{year}-03"),
+                end=replace(known.end, value=f"{year - 2 if count % 10 == 0 else year + 1}-06"),
+                participations=known.participations[:1],
+                scopes=known.scopes[:1],
+                **dict.fromkeys(("relations", "links", "description", "aim", "context", "outputs", "activities"), ()),
+                summary=known.summary[:1],
+                outcomes=known.outcomes[:1],
+            )
+            file.write("".join(f"{line}\n" for line in describe(record)) + "\n")
+
+
+def write_full(number: int, path: Path) -> None:
+    from made import records
+
+    from cybilgraph.describe import describe
+
+    with path.open("w", encoding="utf-8") as file:
+        for record in records(number):
+            file.write("".join(f"{line}\n" for line in describe(record)) + "\n")
+
+
+def blocks(path: Path) -> Iterator[list[str]]:
+    """The statements of each record."""
+    block: list[str] = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line == "\n":
+                yield block
+                block = []
+            else:
+                block.append(line.rstrip("\n"))
+
+
+def ours(path: Path) -> int:
+    """Read and validate a file; how many results there are."""
+    from cybilgraph.checking import BATCH, others_text
+    from cybilgraph.validation import Across, in_batches
+
+    others, count = others_text(DAY), 0
+    given = blocks(path)
+    with Across(others) as across:
+        taken = iter(lambda: list(islice(given, BATCH)), [])
+        batches = ((batch, "\n".join(line for block in batch for line in block)) for batch in taken)
+        for batch, results in in_batches(batches, others):
+            count += len(results)
+            for block in batch:
+                across.add(block)
+        met = (("", "\n".join(line for lines, _ in batch for line in lines)) for batch in across.batches())
+        for _, results in in_batches(met, others, across=True):
+            count += len(results)
+    return count
+
+
+def theirs(path: Path) -> int:
+    """The same by pySHACL, all in one graph; without the shapes for all records together."""
+    from cybilgraph.checking import others_text
+    from cybilgraph.validation import validate
+
+    return len(validate(path.read_text(encoding="utf-8") + others_text(DAY), "pyshacl"))
+
+
+def measured(run: str, path: Path) -> tuple[int, float, float, float]:
+    """Results, seconds, seconds of process time and peak memory in MB of a process that does it."""
+    begin = perf_counter()
+    process = subprocess.Popen([sys.executable, __file__, run, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    told = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{run} gave exit code {process.returncode}")
+    return int(told), perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def main(full: bool) -> None:
+    print(
+        f"{'validating':26} {'triples':>10} {'results':>8} {'wall s':>7} {'process s':>10} {'peak MB':>8}", flush=True
+    )
+    with tempfile.TemporaryDirectory() as name:
+        rows = [("thin", _FEW), ("full", _FEW), *([("thin", 100_000)] if full else [])]
+        seconds = {}
+        for kind, number in rows:
+            path = Path(name) / f"{kind}-{number}.nt"
+            subprocess.run([sys.executable, __file__, f"--write-{kind}", str(number), path], check=True)
+            with path.open(encoding="utf-8") as file:
+                triples = sum(line != "\n" for line in file)
+            for engine in ("ours", "pyshacl") if (kind, number) == rows[0] else ("ours",):
+                count, wall, process, peak = measured(f"--{engine}", path)
+                label = f"{number:,} {kind}, {engine}"
+                print(f"{label:26} {triples:10,} {count:8,} {wall:7.1f} {process:10.1f} {peak:8.0f}", flush=True)
+                seconds.setdefault((kind, number), {})[engine] = (count, wall, process)
+    both = seconds[rows[0]]
+    assert both["ours"][0] == both["pyshacl"][0], "the engines do not find the same"
+    print(f"pySHACL takes {both['pyshacl'][1] / both['ours'][1]:.0f} times as long, start and reading included")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["--write-thin", number, path]:
+            write_thin(int(number), Path(path))
+        case ["--write-full", number, path]:
+            write_full(int(number), Path(path))
+        case ["--ours", path]:
+            print(ours(Path(path)))
+        case ["--pyshacl", path]:
+            print(theirs(Path(path)))
+        case rest:
+            main("--full" in rest)

@@ -1,0 +1,1 @@
+INSERT DATA { actor:nobody-knows a cyb:Actor }

@@ -1,0 +1,1 @@
+DELETE { ?s cyb:duration ?o } INSERT { ?s cyb:duration "4 months" } WHERE { ?s cyb:duration ?o }

@@ -1,0 +1,2 @@
+DELETE WHERE { ?s cyb:end ?o } ;
+DELETE WHERE { ?s cyb:duration ?o }

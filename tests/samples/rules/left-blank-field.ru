@@ -1,0 +1,1 @@
+DELETE { ?s cyb:leftBlank ?o } INSERT { ?s cyb:leftBlank cyb:confidence } WHERE { ?s cyb:leftBlank ?o }

@@ -1,0 +1,1 @@
+DELETE { ?s dcterms:language ?o } INSERT { ?s dcterms:language "English" } WHERE { ?s dcterms:language ?o }

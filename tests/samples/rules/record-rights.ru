@@ -1,0 +1,1 @@
+DELETE { ?s dcterms:rights ?o } INSERT { ?s dcterms:rights ""@en } WHERE { ?s dcterms:rights ?o }

@@ -1,0 +1,1 @@
+DELETE { ?s rdfs:label ?o } WHERE { ?s a prov:Entity ; rdfs:label ?o }

@@ -1,0 +1,2 @@
+DELETE { ?s cyb:status ?t ; cyb:start ?a ; cyb:end ?b ; cyb:duration ?d } INSERT { ?s cyb:status status:ongoing ; cyb:start "2026-12"^^xsd:gYearMonth ; cyb:end "2028-01"^^xsd:gYearMonth }
+WHERE { ?s cyb:status ?t ; cyb:start ?a ; cyb:end ?b ; cyb:duration ?d }

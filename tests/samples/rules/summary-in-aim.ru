@@ -1,0 +1,1 @@
+INSERT { ?s cyb:aim ?o } WHERE { ?s dcterms:abstract ?o }

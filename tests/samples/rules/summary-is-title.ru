@@ -1,0 +1,1 @@
+INSERT { ?s dcterms:abstract ?o } WHERE { ?s a cyb:Project ; dcterms:title ?o }

@@ -1,0 +1,1 @@
+DELETE { ?s dcterms:title ?o } INSERT { ?s dcterms:title "A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, A very good project, "@en } WHERE { ?s a cyb:Project ; dcterms:title ?o }

@@ -1,0 +1,112 @@
+"""Batches, and what only all records together show: whatever stands between the records."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from cybilgraph.checking import BATCH
+from cybilgraph.findings import Finding
+from cybilgraph.pipeline import check_inputs
+from cybilgraph.readers import Input
+from cybilgraph.validation import Across
+from cybilgraph.validation.batches import in_order
+from cybilgraph.validation.results import Result
+from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF
+
+HEADER = "code,title,start,countries,part_of,follows\n"
+#: So many that the first and the last are not in one batch.
+BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH + 10)]
+
+
+def told(*rows: str) -> list[Finding]:
+    text = HEADER + "\n".join(rows)
+    found = check_inputs([Input("all.csv", given=text.encode())], as_of=date(2026, 11, 25)).findings
+    return [finding for finding in found if "has-" not in finding.rule]
+
+
+def rules(findings: list[Finding]) -> list[tuple[str, int]]:
+    return [(finding.rule.partition("#")[2], finding.line) for finding in findings]
+
+
+def test_records_of_two_batches_are_held_together() -> None:
+    first = "G0001,Training of judges,2018,Belize,G0009,"
+    last = "G0009,Training of police,2018,Samoa,G0001,"
+    lines = [("part-of-loop", 2), ("part-of-loop", len(BETWEEN) + 3)]
+    assert rules(told(first, *BETWEEN, last)) == lines
+
+
+def test_two_projects_of_one_code_are_told_of_once() -> None:
+    found = told("G0001,Training of judges,2018,Belize,,", *BETWEEN, "G0001,Cyber strategy,2021,Samoa,,")
+    assert rules(found) == [("code-of-two", len(BETWEEN) + 3)]
+    assert found[0].message == "Another project has this code: “Training of judges”."
+    assert found[0].text == "G0001"
+
+
+def test_two_captures_of_one_project_are_no_violation() -> None:
+    found = told("G0001,Training of judges,2018,Belize,,", "G0001,Judges are trained,2018,Belize,,")
+    assert rules(found) == [("second-capture", 3)]
+
+
+def test_a_sequel_is_later_than_what_it_follows() -> None:
+    assert not told("G0001,Training of judges,2018,Belize,,", "G0002,More training,2021,Belize,,G0001")
+    found = told("G0001,Training of judges,2021,Belize,,", "G0002,More training,2018,Belize,,G0001")
+    assert rules(found) == [("follows-later", 3)]
+
+
+def test_the_order_of_findings_is_the_same_each_time() -> None:
+    rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH * 3)]
+    found = told(*rows)
+    assert [finding.line for finding in found] == list(range(2, len(rows) + 2))
+    assert found == told(*rows)
+
+
+def _project(number: int, *more: str) -> list[str]:
+    iri = f"<{BASE}id/project/P{number}>"
+    return [f"{iri} <{RDF.type}> <{CYB.Project}> .", *(f"{iri} {line} ." for line in more)]
+
+
+def test_only_records_that_meet_are_given_and_those_that_belong_together_at_once() -> None:
+    with Across("") as across:
+        for number in range(1_000):
+            across.add(
+                _project(number, f'<{DCTERMS.title}> "Title {number}"@en', f'<{CYB.aim}> "Aim"@en'), b"%d" % number
+            )
+        across.add(_project(1_000, f'<{DCTERMS.title}> "title 7"@en'), b"same")
+        across.add(_project(1_001, f"<{DCTERMS.isPartOf}> <{BASE}id/project/P1>"), b"part")
+        across.add(_project(1_002, f"<{DCTERMS.isPartOf}> <{BASE}id/project/NONE>"), b"alone")
+        [batch] = across.batches()
+    assert [payload for _, payload in batch] == [b"1", b"part", b"7", b"same"]
+    assert not any(CYB.aim in line for lines, _ in batch for line in lines)
+
+
+def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
+    gate = threading.Event()
+    made: list[int] = []
+
+    def batches() -> Iterator[tuple[int, str]]:
+        for number in range(10):
+            made.append(number)
+            yield number, str(number)
+
+    def run(text: str) -> list[Result]:
+        if text == "0":
+            gate.wait(10)
+        return [Result(text, "", "", "", "", "")]
+
+    running = in_order(batches(), run, workers=2)
+    threading.Timer(0.2, gate.set).start()
+    assert next(running)[0] == 0
+    assert made == [0, 1, 2]
+    assert [(number, results[0].focus) for number, results in running] == [(n, str(n)) for n in range(1, 10)]
+
+
+def test_an_engine_that_fails_is_heard() -> None:
+    def run(_: str) -> list[Result]:
+        raise ValueError("no N-Triples")
+
+    with pytest.raises(ValueError, match="no N-Triples"):
+        list(in_order([(1, "")], run))

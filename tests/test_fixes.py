@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.findings import Fix
+from cybilgraph.findings import Fix, Severity
 from cybilgraph.fixes import apply
+from tests.conftest import run
 
 
 @pytest.mark.parametrize(
@@ -53,12 +54,47 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
         "Countries\nJamiaca\n\nSummary\nIt helps.\n",
         encoding="utf-8",
     )
-    report, [(path, mended)] = pipeline.mend(tmp_path)
-    assert path == page
+    [(given, mended)] = pipeline.mend(tmp_path)
+    assert given.path == page
     assert "Cybil code: G0020\n" in mended.after
     assert "\nOrganization of American States\n" in mended.after
     assert not mended.refused
     assert page.read_text(encoding="utf-8") == mended.before
+    before = pipeline.check(tmp_path)
     page.write_bytes(mended.content)
-    again, _ = pipeline.mend(tmp_path)
-    assert len(again.findings) < len(report.findings)
+    assert pipeline.check(tmp_path).count(Severity.VIOLATION) < before.count(Severity.VIOLATION)
+    assert not pipeline.mend(tmp_path)
+
+
+def test_a_table_whose_codes_would_become_one_keeps_its_text(tmp_path: Path) -> None:
+    """Mended, both rows would be of one code, and two projects may not be."""
+    table = "title,code\nA clinic in Kenya,g 0020\nA strategy for Belize,G0020\n"
+    (tmp_path / "a.csv").write_text(table, encoding="utf-8")
+    [(_, mended)] = pipeline.mend(tmp_path)
+    assert mended.after == mended.before == table
+    assert mended.content == table.encode()
+    assert [fix.new for fix in mended.refused] == ["G0020"]
+
+
+def test_the_command_shows_the_change_and_writes_it(tmp_path: Path) -> None:
+    page = tmp_path / "a.txt"
+    page.write_bytes(b"A project\r\nCybil code: g 0020\r\nSummary\r\nIt helps.\r\n")
+    page.chmod(0o640)
+    shown = run("check", tmp_path, "--diff")
+    assert b"-Cybil code: g 0020" in shown.stdout
+    assert b"+Cybil code: G0020" in shown.stdout
+    assert page.read_bytes().startswith(b"A project\r\nCybil code: g 0020\r\n")
+    done = run("check", tmp_path, "--fix")
+    assert b"+Cybil code: G0020" in done.stderr
+    assert b"0 violations" in done.stdout
+    assert page.read_bytes() == b"A project\r\nCybil code: G0020\r\nSummary\r\nIt helps.\r\n"
+    assert page.stat().st_mode & 0o777 == 0o640
+    assert run("check", tmp_path, "--diff").stdout == b""
+
+
+def test_standard_input_is_shown_and_not_written() -> None:
+    text = b"A project\nCybil code: g 0020\nSummary\nIt helps.\n"
+    assert b"+Cybil code: G0020" in run("check", "-", "--diff", given=text).stdout
+    result = run("check", "-", "--fix", given=text)
+    assert result.returncode == 2
+    assert b"Standard input cannot be mended" in result.stderr

@@ -24,8 +24,12 @@ from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.vocab import short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cybilgraph.engine import Answer, Engine
     from cybilgraph.findings import Report
+    from cybilgraph.fixes import Mended
+    from cybilgraph.readers import Input
 
 #: check: no violation; violations; the work could not be done.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
@@ -145,6 +149,8 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option(
     "--engine", type=click.Choice(["fast", "pyshacl"]), default="fast", show_default=True, help="SHACL engine."
 )
+@click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option(
     "--json-schema",
     is_flag=True,
@@ -163,6 +169,8 @@ def check(
     since: str,
     kind: str,
     engine: str,
+    fix: bool,
+    diff: bool,
 ) -> None:
     """Tell what is wrong or missing in records, and where.
 
@@ -176,6 +184,7 @@ def check(
       cybilgraph check data/records -f html -o report.html --lang es
       cybilgraph check data/records --since origin/main -f github --fail-on warning
       cat projects.csv | cybilgraph check - --as csv
+      cybilgraph check data/records --fix
     """
     from cybilgraph import pipeline, rules
     from cybilgraph.validation.outputs import OUTPUTS
@@ -183,6 +192,10 @@ def check(
     _not_a_source(output, sources)
     with _progress("Checking") as progress:
         day = as_of.date() if as_of else None
+        if fix or diff:
+            _mend(pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind), write=fix and not diff)
+            if diff:
+                return
         report = pipeline.check(
             *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
         )
@@ -200,6 +213,20 @@ def check(
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
     sys.exit(FAILED if not report.records else CONFORMS if report.passes else VIOLATIONS)
+
+
+def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> None:
+    """Show the change of each file, and write it; what was not certain after all is told of."""
+    for given, change in mended:
+        if write and change.applied:
+            if given.path is None:
+                raise _Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+            with _output(str(given.path)) as out:
+                out.write(change.content)
+        click.echo(visible(change.diff(), lines=True), nl=False, err=write)
+        for left in change.refused:
+            place = f"{change.name}:{left.line}:{left.column}"
+            click.echo(visible(f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."), err=True)
 
 
 @main.command()

@@ -31,6 +31,12 @@ class Mended:
     applied: tuple[Fix, ...]
     refused: tuple[Fix, ...]
 
+    def undone(self) -> Mended:
+        """The text as it was, with every fix refused."""
+        mark, encoding = encoding_of(self.content)
+        content = mark + self.before.encode(encoding, errors="surrogateescape")
+        return Mended(self.name, self.before, self.before, content, (), self.applied + self.refused)
+
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
         before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))

@@ -7,7 +7,8 @@ validation. The command line, the web form and CI all call these.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -68,10 +69,12 @@ def check(
     standard input is read as. With ``excerpts``, each finding has its line. Raises SourceError
     where a place does not exist, or git cannot tell what has changed.
     """
-    inputs: Iterable[Input] = find_inputs(places, kind)
-    if since:
-        inputs = changed_since(since, inputs)
-    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places))
+    return check_inputs(_chosen(places, since, kind), engine, as_of, excerpts, progress, count_inputs(places))
+
+
+def _chosen(places: Iterable[Place], since: str, kind: str) -> Iterable[Input]:
+    inputs = find_inputs(places, kind)
+    return changed_since(since, inputs) if since else inputs
 
 
 def check_inputs(
@@ -120,34 +123,37 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     return CheckedInput(report, records, blocks)
 
 
-def mend(*places: Place, engine: str = "fast", as_of: date | None = None) -> tuple[Report, list[tuple[Path, Mended]]]:
-    """The report, and each file that has fixes with them applied; nothing is written.
+def mend(
+    *places: Place, engine: str = "fast", as_of: date | None = None, since: str = "", kind: str = ""
+) -> list[tuple[Input, Mended]]:
+    """What ``check`` looks at, as far as it has fixes that are certain, with them applied; nothing is written.
 
     A file that would read worse when it is mended keeps its text, and its fixes are refused.
-    Raises SourceError where a place does not exist.
+    Raises SourceError as ``check`` does.
     """
-    inputs = list(find_inputs(places))
-    report = check_inputs(inputs, engine, as_of)
+    inputs = list(_chosen(places, since, kind))
     fixes: dict[str, list[Fix]] = defaultdict(list)
-    for found in report.findings:
+    for found in check_inputs(inputs, engine, as_of).findings:
         if found.fix:
             fixes[found.file].append(found.fix)
     mended = []
     for given in inputs:
-        if given.path and (own := fixes.pop(given.name, None)):
-            change = apply(given.name, given.path.read_bytes(), own)
+        if own := fixes.get(given.name):
+            with replace(given).open(sys.maxsize) as file:
+                content = file.read()
+            change = apply(given.name, content, own)
             before, after = (
-                check_inputs([Input(given.name, given=content)], engine, as_of)
-                for content in (given.path.read_bytes(), change.content)
+                check_inputs([Input(given.name, given=text)], engine, as_of) for text in (content, change.content)
             )
-            if after.records != before.records or _violations(after) > _violations(before):
-                change = replace(change, after=change.before, applied=(), refused=change.applied + change.refused)
-            mended.append((given.path, change))
-    return report, mended
+            if after.records != before.records or _violated(after) - _violated(before):
+                change = change.undone()
+            mended.append((given, change))
+    return mended
 
 
-def _violations(report: Report) -> int:
-    return report.count(Severity.VIOLATION)
+def _violated(report: Report) -> Counter[str]:
+    """How often each rule is violated."""
+    return Counter(found.rule for found in report.findings if found.severity is Severity.VIOLATION)
 
 
 def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:

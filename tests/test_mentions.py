@@ -413,13 +413,25 @@ def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
     assert name in {actor.key for one in sentence.names if (actor := one.of("actor"))}
 
 
-def test_labelled_texts() -> None:
-    """What tests/bench/mentions.py prints. The texts were learnt from: on others it is less."""
-    right = wrong = missed = 0
-    for path in sorted((SAMPLES / "labelled").glob("*.txt")):
+@pytest.mark.parametrize(
+    ("texts", "precision", "recall", "country"),
+    [("[0-8]*.txt", 0.96, 0.90, 0.975), ("9*.txt", 0.88, 0.67, 0.95)],
+    ids=["01-500", "901-960"],
+)
+def test_labelled_texts(texts: str, precision: float, recall: float, country: float) -> None:
+    """What tests/bench/mentions.py prints, of actors with their roles and of countries. The texts were
+    learnt from, 901-960 for places only: on others it is less.
+    """
+    counts = {"actors": [0, 0, 0], "countries": [0, 0, 0]}
+    for path in sorted((SAMPLES / "labelled").glob(texts)):
         [record] = read(path)
-        true = set(map(tuple, json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["actors"]))
-        found = roles(record)
-        right, wrong, missed = right + len(found & true), wrong + len(found - true), missed + len(true - found)
-    assert right / (right + wrong) >= 0.96
-    assert right / (right + missed) >= 0.90
+        labels = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        countries = {(link.concept.key,) for link in record.scopes if link.concept.kind == "country"}
+        for field, found in (("actors", roles(record)), ("countries", countries)):
+            true = {(label,) if isinstance(label, str) else tuple(label) for label in labels[field]}
+            for index, part in enumerate((found & true, found - true, true - found)):
+                counts[field][index] += len(part)
+    for field, least_right, least_found in (("actors", precision, recall), ("countries", country, country)):
+        right, wrong, missed = counts[field]
+        assert right / (right + wrong) >= least_right, field
+        assert right / (right + missed) >= least_found, field

@@ -185,6 +185,11 @@ def test_only_so_many_wait(strict: Checker) -> None:
     assert CheckTimeout in ended
 
 
+def test_what_would_wait_on_disk_waits_in_memory(checker: Checker) -> None:
+    rows = b"".join(b"Project %d of a long name %s,It helps Belize.\n" % (n, b"x " * 1_500) for n in range(300))
+    assert checker.check(Submission("a.csv", b"title,summary\n" + rows), [JSON, "rdf/ntriples"]).records == 300
+
+
 def test_every_suffix_can_be_read(checker: Checker) -> None:
     from tests.hostile import GOOD
 

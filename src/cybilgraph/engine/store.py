@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,12 +27,16 @@ RESULT_FORMATS = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
+#: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
+_AT_ONCE = 50_000
 
 
 def write_store(nquads: Path, folder: Path) -> int:
     """Load an N-Quads file into a new store in this folder; returns the number of quads."""
     store = ox.Store(folder)
-    store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS)
+    with nquads.open("rb") as lines:
+        while block := b"".join(islice(lines, _AT_ONCE)):
+            store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS)
     store.optimize()
     store.flush()
     return len(store)

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test check format bench lock picture clean
+.PHONY: help setup demo build test suites check format bench lock picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,15 @@ demo: build ## build the graph, ask it one question, serve it until stopped
 
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The W3C test suite of SHACL is not ours: a package that carries it is fetched, by its checksum.
+suites: build/suites/data-shapes ## fetch the test suites of others into build/suites
+build/suites/data-shapes: tests/suites.txt | $(BIN)/cybilgraph
+	@rm -rf build/suites && mkdir -p build/suites
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyshacl --require-hashes -r $< -d build/suites
+	@tar -xzf build/suites/pyshacl-*.tar.gz -C build/suites --strip-components=3 \
+	  $$(basename build/suites/pyshacl-*.tar.gz .tar.gz)/test/resources/sht_tests
+	@mv build/suites/sht_tests $@
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -9,12 +9,11 @@ from datetime import date
 import pytest
 
 from cybilgraph.checking import BATCH
-from cybilgraph.findings import Finding
+from cybilgraph.findings import Finding, Result
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.validation import Across
 from cybilgraph.validation.batches import in_order
-from cybilgraph.validation.results import Result
 from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF
 
 HEADER = "code,title,start,countries,part_of,follows\n"
@@ -95,7 +94,7 @@ def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
     def run(text: str) -> list[Result]:
         if text == "0":
             gate.wait(10)
-        return [Result(text, "", "", "", "", "")]
+        return [Result(text, "", "", "", "", "", ())]
 
     running = in_order(batches(), run, workers=2)
     threading.Timer(0.2, gate.set).start()

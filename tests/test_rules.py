@@ -15,7 +15,7 @@ from cybilgraph.findings import Severity
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.rules import LANGUAGES, Example, Rule, catalogue, finding, in_language, told_once
-from cybilgraph.validation import validate
+from cybilgraph.validation import shapes_text, validate
 
 GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())
@@ -43,7 +43,7 @@ def lines(rule: Rule, example: Example) -> list[int]:
         # Reading makes one record of whatever RDF says; these rules are for graphs that others make.
         triples = (quad.triple for quad in ox.parse(example.content, format=ox.RdfFormat.TURTLE))
         text = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES).decode() + others_text(DAY.isoformat())
-        results = validate(text, across=rule.promise == "across")
+        results = validate(text, shapes_text(rule.promise == "across"))
         return [0 for result in results if result.rule == rule.iri]
     report = check_inputs([Input(f"example.{example.suffix}", given=example.content)], as_of=DAY)
     return [found.line for found in report.findings if found.rule == rule.iri]

@@ -14,12 +14,13 @@ from typing import Any
 
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.fields import NARRATIVE
-from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.findings import Finding, Report, Result
 from cybilgraph.mending import mended
+from cybilgraph.ntriples import iri, plain
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
-from cybilgraph.rules import in_language
-from cybilgraph.validation import Across, Result, in_batches
+from cybilgraph.rules import SEVERITY_OF, in_language
+from cybilgraph.validation import Across, in_batches
 from cybilgraph.vocab import record as record_iri
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
@@ -80,22 +81,24 @@ class _Batch:
 
     def finding(self, result: Result) -> Finding:
         """A result as a finding, with its place in the source of its record."""
+        focus, value = plain(result.focus), plain(result.value)
         found = Finding(
-            severity=Severity(result.severity),
+            severity=SEVERITY_OF[result.severity],
             rule=intern(result.rule),  # many findings name it
-            message=result.message,
+            message=next(iter(result.messages), ""),
             file="data/reference",  # where the fault is of the reference data, and not of a record
-            focus=result.focus,
-            path=result.path,
-            value=result.value,
-            values=(("value", result.value),),
+            focus=focus,
+            path=intern(result.first),
+            value=value,
+            values=(("value", value),),
+            result=result,
         )
-        own = next((iri for iri in _ancestors(result.focus) if iri in self.by_iri), None)
+        own = next((above for above in _ancestors(focus) if above in self.by_iri), None)
         if own is None:
-            return in_language(replace(found, text=result.focus))
+            return in_language(replace(found, text=focus))
         record, again = self.by_iri[own]
-        focus = own.removesuffix(again) + result.focus[len(own) :]
-        located = locate(record, focus, result.path, result.value)
+        focus = own.removesuffix(again) + focus[len(own) :]
+        located = locate(record, focus, result.first, value)
         placed = replace(
             found,
             focus=focus,
@@ -105,6 +108,7 @@ class _Batch:
             line=located.place.line if located.place else record.source.line,
             column=located.place.column if located.place else 0,
             text=located.text,
+            result=replace(result, focus=iri(focus)) if again else result,
         )
         return mended(in_language(placed), record)
 
@@ -116,7 +120,7 @@ def _batch(described: list[Described]) -> tuple[_Batch, str]:
         own_iris = (project_iri(record), record_iri(record.key))
         # Two captures of one project would look like one with two titles: the second gets another name.
         again = f"!{number}" if own_iris[0] in by_iri else ""
-        by_iri |= {f"{iri}{again}": (record, again) for iri in own_iris}
+        by_iri |= {f"{own_iri}{again}": (record, again) for own_iri in own_iris}
         lines += _renamed(own, own_iris, again) if again else own
     return _Batch(described, by_iri), "\n".join(lines)
 
@@ -126,8 +130,8 @@ def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
     return (own.sub(rf"<\g<1>{by}", line) for line in lines)
 
 
-def _ancestors(iri: str) -> Iterator[str]:
+def _ancestors(address: str) -> Iterator[str]:
     """An IRI, and those that it lies below."""
-    while iri:
-        yield iri
-        iri = iri.rpartition("/")[0]
+    while address:
+        yield address
+        address = address.rpartition("/")[0]

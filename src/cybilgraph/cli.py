@@ -147,7 +147,14 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--since", default="", metavar="COMMIT", help="Only files that have changed since, as git tells it.")
 @_KIND
 @click.option(
-    "--engine", type=click.Choice(["fast", "pyshacl"]), default="fast", show_default=True, help="SHACL engine."
+    "--engine",
+    type=click.Choice(["fast", "pyshacl", "both"]),
+    default="fast",
+    show_default=True,
+    help="SHACL engine; both: fail where they disagree.",
+)
+@click.option(
+    "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
 )
 @click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
@@ -169,14 +176,18 @@ def check(
     since: str,
     kind: str,
     engine: str,
+    shapes: tuple[str, ...],
     fix: bool,
     diff: bool,
 ) -> None:
     """Tell what is wrong or missing in records, and where.
 
+    With --shapes, the sources are RDF of any kind, and together one graph. Nothing is fetched:
+    owl:imports is not followed.
+
     Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
-    2 nothing could be read. Where COMMIT is on another branch, --since counts from where the
-    two parted.
+    2 nothing could be read, the shapes cannot be used, or the engines disagree. Where COMMIT is on
+    another branch, --since counts from where the two parted.
 
     \b
     Examples:
@@ -185,20 +196,28 @@ def check(
       cybilgraph check data/records --since origin/main -f github --fail-on warning
       cat projects.csv | cybilgraph check - --as csv
       cybilgraph check data/records --fix
+      cybilgraph check --shapes shapes.ttl data.ttl
     """
     from cybilgraph import pipeline, rules
     from cybilgraph.validation.outputs import OUTPUTS
 
     _not_a_source(output, sources)
+    if shapes and (fix or diff):
+        raise _Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
     with _progress("Checking") as progress:
         day = as_of.date() if as_of else None
-        if fix or diff:
-            _mend(pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind), write=fix and not diff)
-            if diff:
-                return
-        report = pipeline.check(
-            *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
-        )
+        if shapes:
+            report = pipeline.check_rdf(
+                *sources, shapes=shapes, engine=engine, since=since, kind=kind, excerpts=True, progress=progress
+            )
+        else:
+            if fix or diff:
+                _mend(pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind), write=fix and not diff)
+                if diff:
+                    return
+            report = pipeline.check(
+                *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
+            )
     report.fail_on = Severity(fail_on)
     report.language = lang
     report.findings = [rules.in_language(finding, lang) for finding in report.findings]
@@ -212,7 +231,8 @@ def check(
     if since and not report.sources:
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
-    sys.exit(FAILED if not report.records else CONFORMS if report.passes else VIOLATIONS)
+    nothing_read = report.unread == report.sources and not report.records
+    sys.exit(FAILED if nothing_read else CONFORMS if report.passes else VIOLATIONS)
 
 
 def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> None:

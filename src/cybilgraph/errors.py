@@ -2,6 +2,8 @@
 
     CybilgraphError
     ├── SourceError            a source cannot be read as records
+    ├── ShapesError            shapes cannot be used for validation
+    ├── EnginesDisagree        two engines find different faults; carries what each found alone
     ├── ReferenceDataError     a file under data/reference contradicts itself
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
@@ -27,6 +29,8 @@ record does not stop its neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CybilgraphError(Exception):
     """Base of all errors that the product raises on purpose.
@@ -45,6 +49,21 @@ class CybilgraphError(Exception):
 
 class SourceError(CybilgraphError):
     """A source cannot be read as records."""
+
+
+class ShapesError(CybilgraphError):
+    """Shapes cannot be used: they are no RDF, hold no shape, or ask for what no engine does."""
+
+
+class EnginesDisagree(CybilgraphError):
+    """Two SHACL engines find different faults in the same data.
+
+    ``differences`` are pairs: the name of an engine, and what it alone has found.
+    """
+
+    def __init__(self, what: str, hint: str, differences: Sequence[tuple[str, object]]) -> None:
+        super().__init__(what, hint)
+        self.differences = differences
 
 
 class ReferenceDataError(CybilgraphError):

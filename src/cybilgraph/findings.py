@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 #: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
+_FIRST_IRI = re.compile(r"<([^>]*)>")
 _HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
 
 
@@ -77,6 +78,35 @@ class Checked:
     records: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Result:
+    """One SHACL validation result (SHACL, section 3.6.2), as text that a report in RDF is made of.
+
+    ``focus`` and ``value`` are terms as N-Triples writes them; ``value`` is empty where there is
+    none. ``rule``, ``component`` and ``severity`` are IRIs; ``rule`` is the source shape, of one
+    without a name the nearest above it that has one, else its label (``_:b7``). ``path`` is a
+    property path of SPARQL, ``(<urn:a>/^<urn:b>)``, and empty for a node shape.
+    """
+
+    focus: str
+    rule: str
+    path: str
+    value: str
+    component: str
+    severity: str
+    messages: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The IRI of the first property of the path."""
+        return first[1] if (first := _FIRST_IRI.search(self.path)) else ""
+
+    @property
+    def fault(self) -> Result:
+        """The result without what each engine may word as it likes."""
+        return replace(self, messages=())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that a curator should know.
@@ -85,7 +115,8 @@ class Finding:
     count from 1 in ``file``; 0 means that no place is known. ``label`` is the field's label
     as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them,
     and ``fix`` the mend where it is certain. ``focus``, ``path`` and ``value`` are the statement
-    that a shape found wrong (SHACL, section 3.6.2). ``values`` fill the gaps of the rule's words,
+    that a shape found wrong, for people to read: IRIs, the first property of a path, the text of a
+    literal. ``result`` has all of it, as an engine reported it. ``values`` fill the gaps of the rule's words,
     and ``advice`` names the rule whose suggestion was given, so that they can be said in another
     language (rules.py). ``excerpt`` is the line of the source, where it was asked for.
     """
@@ -107,6 +138,7 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
     advice: str = ""
     fix: Fix | None = None
+    result: Result | None = None
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str, str]:
@@ -120,7 +152,8 @@ class Report:
     """All findings of one run, with what was looked at.
 
     ``as_of`` is the day that rules took for today, ``language`` that of the messages, and
-    ``fail_on`` the least severity with which the run has failed.
+    ``fail_on`` the least severity with which the run has failed. ``statements`` are those of RDF
+    that was held against shapes of others: it has no records.
     """
 
     as_of: str = ""
@@ -128,6 +161,7 @@ class Report:
     fail_on: Severity = Severity.VIOLATION
     sources: int = 0
     records: int = 0
+    statements: int = 0
     unread: int = 0
     files: list[Checked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

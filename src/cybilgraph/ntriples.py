@@ -30,6 +30,9 @@ _IRI = re.compile(
 )
 #: A text without any of these is written as it is.
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff\ufffe\uffff]')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)", re.DOTALL)
+_CHARACTERS = {"\\b": "\b", "\\t": "\t", "\\n": "\n", "\\f": "\f", "\\r": "\r"}
 
 
 def is_iri(text: str) -> bool:
@@ -52,6 +55,19 @@ def literal(text: str, language: str = "", datatype: str = "") -> str:
 
 def _escaped(special: re.Match[str]) -> str:
     return _ESCAPES.get(special[0], "�")
+
+
+def plain(term: str) -> str:
+    """What a term says: an IRI, the text of a literal, the label of a blank node."""
+    if term.startswith("<"):
+        return term[1:-1]
+    quoted = _QUOTED.match(term)
+    return _ESCAPE.sub(_character, quoted[1]) if quoted else term
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2]
+    return chr(int(code, 16)) if code else _CHARACTERS.get(escape[0], escape[0][1:])
 
 
 def decimal(value: float) -> str:

@@ -22,6 +22,7 @@ from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Finding, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
+from cybilgraph.foreign import DataGraph, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.mending import mended
@@ -35,6 +36,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import finding, told_once
 from cybilgraph.templates import WRITERS, example
+from cybilgraph.validation import validate
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
@@ -121,6 +123,44 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     report.sort()
     report.findings = with_excerpts(report.findings, seen)
     return CheckedInput(report, records, blocks)
+
+
+def check_rdf(
+    *places: Place,
+    shapes: Iterable[Place],
+    engine: str = "fast",
+    since: str = "",
+    kind: str = "",
+    excerpts: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Validate RDF of any kind against any shapes: all files together are one data graph.
+
+    ``since``, ``kind`` and ``excerpts`` are those of ``check``. What cannot be read is in the
+    report. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
+    asked and find different faults, SourceError where a place does not exist.
+    """
+    report, graph = Report(), DataGraph()
+    rules = read_shapes_files(find_inputs(shapes))
+    seen: dict[str, Input] = {}
+    total = count_inputs(places)
+    for given in _chosen(places, since, kind):
+        seen[given.name] = given
+        report.sources += 1
+        report.files.append(Checked(given.name, given.uri))
+        try:
+            report.statements += graph.add(given)
+        except SourceError as error:
+            report.unread += 1
+            report.extend([_unreadable(given, error)])
+        if progress:
+            progress(report.sources, total)
+    if report.unread < report.sources:
+        report.extend(graph.findings(validate(graph.ntriples, rules, engine)))
+    report.sort()
+    if excerpts:
+        report.findings = with_excerpts(report.findings, seen)
+    return report
 
 
 def mend(

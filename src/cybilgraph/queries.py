@@ -130,15 +130,16 @@ def _guard(query: str) -> None:
 
 def undeclared_prefixes(query: str) -> list[str]:
     """Those of our prefixes that a query uses and does not declare, in order of their names."""
-    return sorted(_undeclared(query) & PREFIXES.keys())
+    return sorted(undeclared(query) & PREFIXES.keys())
 
 
 def unknown_prefixes(query: str) -> list[str]:
     """The prefixes that a query uses, that it does not declare, and that are not ours."""
-    return sorted(_undeclared(query) - PREFIXES.keys())
+    return sorted(undeclared(query) - PREFIXES.keys())
 
 
-def _undeclared(query: str) -> set[str]:
+def undeclared(query: str) -> set[str]:
+    """The prefixes that a query uses and does not declare."""
     used: set[str] = set()
     declared: set[str] = set()
     last = ""

@@ -24,7 +24,8 @@ from cybilgraph.vocab import BASE, CYB, PREFIXES, RULES, SH
 LANGUAGES = ("en", "es", "fr")
 _GAP = re.compile(r"\{[?$](\w+)\}")
 _PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
-_SEVERITIES = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
+#: How bad a result is, by the IRI of its severity.
+SEVERITY_OF = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _rules(path: Path) -> Iterator[Rule]:
             yield Rule(
                 name=iri.removeprefix(RULES),
                 promise=path.stem,
-                severity=_SEVERITIES[own[SH.severity][0].value] if own[SH.severity] else Severity.VIOLATION,
+                severity=SEVERITY_OF[own[SH.severity][0].value] if own[SH.severity] else Severity.VIOLATION,
                 names=_texts(own[SH.name]),
                 messages=messages,
                 suggestions=_texts(own[CYB.suggestion]),

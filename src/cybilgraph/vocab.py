@@ -54,10 +54,10 @@ CYB = Vocabulary(
         *("leftBlank", "seat", "alpha3", "m49"),
     ),
 )
-RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type",))
+RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies"))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary("http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "duration", "integer", "decimal"))
-OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "versionInfo"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
@@ -82,7 +82,13 @@ SPDX = Vocabulary(
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
 SCHEMA = Vocabulary("https://schema.org/", ("url",))
 SH = Vocabulary(
-    "http://www.w3.org/ns/shacl#", ("Violation", "Warning", "Info", "name", "message", "severity", "sparql", "select")
+    "http://www.w3.org/ns/shacl#",
+    (
+        *("Violation", "Warning", "Info", "name", "message", "severity"),
+        *("NodeShape", "PropertyShape", "property"),
+        *("targetClass", "targetNode", "targetSubjectsOf", "targetObjectsOf"),
+        *("sparql", "select", "ask", "prefixes", "declare", "prefix", "namespace"),
+    ),
 )
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.

@@ -106,7 +106,7 @@ def theirs(path: Path) -> int:
     from cybilgraph.checking import others_text
     from cybilgraph.validation import validate
 
-    return len(validate(path.read_text(encoding="utf-8") + others_text(DAY), "pyshacl"))
+    return len(validate(path.read_text(encoding="utf-8") + others_text(DAY), engine="pyshacl"))
 
 
 def measured(run: str, path: Path) -> tuple[int, float, float, float]:

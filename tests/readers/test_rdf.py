@@ -24,7 +24,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
-from cybilgraph.readers.rdf.graph import SYNTAXES
+from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.record import (
     Basis,
     Contact,

@@ -16,7 +16,7 @@ from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, count_inputs, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
-from cybilgraph.readers.rdf.graph import SYNTAXES
+from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tables import read_csv, read_xlsx
 from cybilgraph.record import Record
 

@@ -1,36 +1,58 @@
 """Triples → what breaks the shapes. Knows SHACL, not records: findings are made in checking.
 
-An engine is a function from N-Triples text and shapes in Turtle to results; each is the only
-home of its package.
+An engine is a function from N-Triples and shapes to results; each is the only home of its package.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from cybilgraph.errors import EnginesDisagree
+from cybilgraph.findings import Result
 from cybilgraph.validation import fast, independent
 from cybilgraph.validation.across import Across
 from cybilgraph.validation.batches import WORKERS, in_order
-from cybilgraph.validation.results import Result, shapes_text
+from cybilgraph.validation.shapes import Numbering, Shapes, read_shapes, shapes_text
 
-__all__ = ["ENGINES", "Across", "Result", "in_batches", "validate"]
-
-ENGINES: dict[str, Callable[[str, str], list[Result]]] = {
-    "fast": fast.validate,  # the Rust package shacl: everyday use
-    "pyshacl": independent.validate,  # pySHACL: the second opinion, a thousand times slower
-}
+__all__ = [
+    "BOTH",
+    "CHOICES",
+    "ENGINES",
+    "Across",
+    "Numbering",
+    "in_batches",
+    "read_shapes",
+    "shapes_text",
+    "validate",
+]
 
 _Batch = TypeVar("_Batch")
 
+ENGINES: dict[str, Callable[[str, Shapes], list[Result]]] = {
+    "fast": fast.validate,  # the Rust package shacl: everyday use
+    "pyshacl": independent.validate,  # pySHACL: the second opinion, a thousand times slower
+}
+#: What can be asked for: one engine, or each held against the other.
+BOTH = "both"
+CHOICES = (*ENGINES, BOTH)
+#: Differences that are told of.
+_TOLD_MOST = 100
 
-def validate(ntriples: str, engine: str = "fast", across: bool = False) -> list[Result]:
-    """What breaks our shapes in these triples, in a fixed order: the shapes that are held against
-    each record, or with ``across`` those that are held against all records together.
 
-    ``ntriples`` must hold the reference things too, since shapes ask for their types.
+def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[Result]:
+    """What breaks the shapes (Turtle) in these triples, in a fixed order; where none are given,
+    those of ours that are held against each record.
+
+    ``ntriples`` must hold the reference things too, since our shapes ask for their types. ``engine``
+    is one of CHOICES. Raises ShapesError, and EnginesDisagree where both are asked and one finds what
+    the other does not.
     """
-    return sorted(ENGINES[engine](ntriples, shapes_text(across)))
+    graph = read_shapes(shapes_text() if shapes is None else shapes)
+    if engine == BOTH:
+        return _agreed({name: sorted(ask(ntriples, graph)) for name, ask in ENGINES.items()})
+    return sorted(ENGINES[engine](ntriples, graph))
 
 
 def in_batches(
@@ -40,5 +62,30 @@ def in_batches(
 
     ``others`` are triples that are there in every batch. A batch is validated while the next is made.
     """
-    workers = WORKERS if engine == "fast" else 1  # rdflib is not for several threads
-    return in_order(batches, lambda text: validate(f"{text}\n{others}", engine, across), workers)
+    workers = WORKERS if engine == "fast" else 1  # pySHACL does one thing at a time
+    return in_order(batches, lambda text: validate(f"{text}\n{others}", shapes_text(across), engine), workers)
+
+
+def _agreed(found: dict[str, list[Result]]) -> list[Result]:
+    """The results of the first engine, where the others have the same: what SHACL leaves open is
+    not looked at (the order of results, labels of blank nodes, words that an engine makes).
+    """
+    (first, results), *others = found.items()
+    faults = Counter(result.fault for result in results)
+    for other, theirs in others:
+        again = Counter(result.fault for result in theirs)
+        alone = {first: faults - again, other: again - faults}
+        differences = [(name, result) for name, only in alone.items() for result in sorted(only.elements())]
+        if differences:
+            told = [f"  only {name}: {_printed(result)}" for name, result in differences[:_TOLD_MOST]]
+            raise EnginesDisagree(
+                "\n".join([f"The engines disagree: {len(differences):,} found by one alone", *told]),
+                "One of them is wrong: see which, and tell its authors.",
+                differences,
+            )
+    return results
+
+
+def _printed(result: Result) -> str:
+    parts = (result.focus, result.path, result.value, result.rule, result.component, result.severity)
+    return " ".join(filter(None, parts))

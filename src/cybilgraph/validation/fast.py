@@ -4,33 +4,66 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from sys import intern
 
 import shacl
 
-from cybilgraph.validation.results import Result
+from cybilgraph.errors import ShapesError
+from cybilgraph.findings import Result
+from cybilgraph.validation.shapes import Shapes
 
-_FIRST_IRI = re.compile(r"<([^>]*)>")
+#: A blank node as the engine calls it: it numbers those of the shapes and then those of the data
+#: as they appear, in one row.
+_BLANK = re.compile(r"_:[01]_b([0-9]+)")
+#: The nodes of a line of canonical N-Triples.
+_NODES = re.compile(r"^(\S+) \S+ (?:(_:\S+) \.$)?", re.MULTILINE)
 
 
 @lru_cache(maxsize=4)
-def _shapes(turtle: str) -> shacl.Shapes:
-    return shacl.Shapes.from_turtle(turtle)
+def _compiled(text: str) -> shacl.Shapes:
+    try:
+        return shacl.Shapes.from_text(text, format="ntriples")
+    except ValueError as error:
+        raise ShapesError(f"The shapes cannot be used: {error}", "Mend the shape, or try the other engine.") from error
 
 
-def validate(ntriples: str, shapes: str) -> list[Result]:
-    """The results of these shapes (Turtle) over these triples, in the engine's order."""
+def validate(ntriples: str, shapes: Shapes) -> list[Result]:
+    """The results of these shapes over these triples, in the engine's order. Raises ShapesError."""
+    try:
+        found = _compiled(shapes.text).validate_text(ntriples, format="ntriples").results
+    except ValueError as error:
+        raise ShapesError(f"The shapes cannot be used: {error}", "Mend the shape, or try the other engine.") from error
+    labels: list[str] = []
+    before = len(_blank_nodes(shapes.text))
+
+    def term(printed: str | None) -> str:
+        if printed is None or not (blank := _BLANK.fullmatch(printed)):
+            return printed or ""
+        if not labels:
+            labels.extend(_blank_nodes(ntriples))
+        return labels[int(blank[1]) - before]
+
     return [
         Result(
-            focus=_plain(result.focus_node),
-            rule=_plain(result.source_shape or ""),
-            path=first[1] if (first := _FIRST_IRI.search(result.path or "")) else "",
-            value=result.value_plain or "",
-            severity=result.severity.lower(),
-            message=result.message or "",
+            focus=term(result.focus_node),
+            rule=intern(shapes.name(_BLANK.sub(r"_:b\1", result.source_shape or "").strip("<>"))),
+            path=intern(result.path or ""),
+            value=term(result.value),
+            component=intern(result.component_iri),
+            severity=intern(result.severity_iri),
+            messages=_same(tuple(result.messages)),
         )
-        for result in _shapes(shapes).validate_text(ntriples, format="ntriples").results
+        for result in found
     ]
 
 
-def _plain(term: str) -> str:
-    return term[1:-1] if term.startswith("<") else term
+@lru_cache(maxsize=10_000)
+def _same(messages: tuple[str, ...]) -> tuple[str, ...]:
+    """The messages, held once: many results have the same."""
+    return messages
+
+
+def _blank_nodes(ntriples: str) -> list[str]:
+    """The labels of blank nodes, as they appear."""
+    nodes = (node for line in _NODES.finditer(ntriples) for node in line.groups())
+    return list(dict.fromkeys(node for node in nodes if node and node.startswith("_:")))

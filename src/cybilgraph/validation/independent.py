@@ -2,53 +2,115 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import warnings
 from functools import lru_cache
+from threading import Lock
+from typing import Any
 
+import pyoxigraph as ox
 import pyshacl
-from rdflib import RDF, SH, Graph
+import rdflib.plugins.sparql
+from pyparsing.exceptions import ParseBaseException
+from pyshacl.errors import ReportableRuntimeError
+from rdflib import RDF, SH, BNode, Graph, Literal, URIRef
 from rdflib.collection import Collection
+from rdflib.plugins.sparql.sparql import SPARQLError
 from rdflib.term import Node
 
-from cybilgraph.validation.results import Result
+from cybilgraph.errors import ShapesError
+from cybilgraph.findings import Result
+from cybilgraph.ntriples import iri, literal
+from cybilgraph.validation.shapes import Shapes
+
+#: pySHACL patches rdflib while it works.
+_ONE_AT_A_TIME = Lock()
+_TALKERS = ("pyshacl-validate", "rdflib.term")
+#: What pySHACL, rdflib and the regular expressions raise where a shape is not what it should be.
+_INABILITY = (
+    *(ReportableRuntimeError, NotImplementedError, RecursionError, ValueError, TypeError, AttributeError, KeyError),
+    *(re.error, ParseBaseException, SPARQLError),
+)
+_HINT = "Mend the shape, or try the other engine."
+#: What a path that is no property does with the path inside (SHACL, section 2.3.1).
+_UNARY = {SH.zeroOrMorePath: "({})*", SH.oneOrMorePath: "({})+", SH.zeroOrOnePath: "({})?", SH.inversePath: "^{}"}
 
 
-@lru_cache(maxsize=4)
-def _shapes(turtle: str) -> Graph:
-    return Graph().parse(data=turtle, format="turtle")
+def validate(ntriples: str, shapes: Shapes) -> list[Result]:
+    """The results of these shapes over these triples, in no order. Raises ShapesError.
 
-
-def validate(ntriples: str, shapes: str) -> list[Result]:
-    """The results of these shapes (Turtle) over these triples, in no order. Not for several threads
-    at once.
+    Nothing is fetched: imports are not followed, and a query reads the data alone.
     """
-    given = _shapes(shapes)
-    data = Graph().parse(data=ntriples, format="ntriples")
-    _, report, _ = pyshacl.validate(data, shacl_graph=given, inplace=True)
+    with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
+        rdflib.plugins.sparql.SPARQL_LOAD_GRAPHS = False  # FROM <file:…> would be read, else
+        for name in _TALKERS:  # what they have to say comes as an exception, too
+            logging.getLogger(name).disabled = True
+        try:
+            _, report, text = pyshacl.validate(
+                graph_of(ntriples), shacl_graph=_graph_of_shapes(shapes.text), inplace=True
+            )
+        except _INABILITY as error:
+            raise ShapesError(f"The shapes cannot be used: {error}", _HINT) from error
+    if not isinstance(report, Graph):
+        raise ShapesError(f"The shapes cannot be used: {text}", _HINT)
     # Only the report's own results: those nested under sh:detail tell of sub-shapes.
     top = report.objects(next(report.subjects(RDF.type, SH.ValidationReport)), SH.result)
-    return [_result(report, given, node) for node in top]
+    return [_result(report, node, shapes) for node in top]
 
 
-def _result(report: Graph, shapes: Graph, node: Node) -> Result:
-    def value(predicate: Node) -> str:
-        found = report.value(node, predicate)
-        return "" if found is None else str(found)  # a literal that is 0 or empty is false
+def graph_of(ntriples: str) -> Graph:
+    """The triples with their literals as written, and blank nodes by their labels."""
+    graph = Graph()
+    for quad in ox.parse(ntriples.encode(), format=ox.RdfFormat.N_TRIPLES):
+        if not isinstance(quad.object, ox.Triple):  # SHACL knows none
+            graph.add((_node(quad.subject), _node(quad.predicate), _node(quad.object)))
+    return graph
 
+
+_graph_of_shapes = lru_cache(maxsize=4)(graph_of)
+
+
+def _node(term: Any) -> Node:
+    if isinstance(term, ox.NamedNode):
+        return URIRef(term.value)
+    if isinstance(term, ox.BlankNode):
+        return BNode(term.value)
+    datatype = None if term.language or term.datatype.value.endswith("#string") else URIRef(term.datatype.value)
+    return Literal(term.value, lang=term.language, datatype=datatype, normalize=False)
+
+
+def _result(report: Graph, node: Node, shapes: Shapes) -> Result:
+    def term(predicate: Node) -> str:
+        value = report.value(node, predicate)
+        return "" if value is None else _term(value)
+
+    path = report.value(node, SH.resultPath)
     return Result(
-        focus=value(SH.focusNode),
-        rule=value(SH.sourceShape),
-        path=_first(report, shapes, report.value(node, SH.resultPath)),
-        value=value(SH.value),
-        severity=value(SH.resultSeverity).removeprefix(str(SH)).lower(),
-        message=value(SH.resultMessage),
+        focus=term(SH.focusNode),
+        rule=shapes.name(term(SH.sourceShape).strip("<>")),
+        path="" if path is None else sparql_path(_graph_of_shapes(shapes.text), path),
+        value=term(SH.value),
+        component=term(SH.sourceConstraintComponent).strip("<>"),
+        severity=term(SH.resultSeverity).strip("<>"),
+        messages=tuple(sorted(str(message) for message in report.objects(node, SH.resultMessage))),
     )
 
 
-def _first(report: Graph, shapes: Graph, path: Node | None) -> str:
-    """The first property of a path."""
-    if path is None:
-        return ""
-    for graph in (report, shapes):
-        if (alternatives := graph.value(path, SH.alternativePath)) is not None:
-            return str(next(iter(Collection(graph, alternatives))))
-    return str(path)
+def _term(node: Node) -> str:
+    if isinstance(node, Literal):
+        return literal(str(node), node.language or "", str(node.datatype or ""))
+    return f"_:{node}" if isinstance(node, BNode) else iri(str(node))
+
+
+def sparql_path(graph: Graph, path: Node) -> str:
+    """A path as a property path of SPARQL, in the form that the fast engine writes."""
+    if not isinstance(path, BNode):
+        return _term(path)
+    if graph.value(path, RDF.first) is None:
+        for predicate, form in _UNARY.items():
+            if (inner := graph.value(path, predicate)) is not None:
+                return form.format(sparql_path(graph, inner))
+    alternatives = graph.value(path, SH.alternativePath)
+    parts = [sparql_path(graph, part) for part in Collection(graph, alternatives or path)]
+    return f"({('|' if alternatives else '/').join(parts)})"

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import FIELDS, Kind
+from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.values import read_values
-from cybilgraph.readers.rdf.view import NOWHERE, View, own
+from cybilgraph.readers.rdf.view import NOWHERE, View, on_one_line, own
 from cybilgraph.readers.sections import CODE, Section
-from cybilgraph.record import LeftBlank, Record, Source, Text
+from cybilgraph.record import LeftBlank, Place, Record, Source, Text
 from cybilgraph.reference import slug
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, short, thing
 from cybilgraph.vocab import record as record_iri
@@ -35,12 +35,12 @@ def read_rdf(given: Input) -> Iterator[Record]:
 
     Raises SourceError where the file is no RDF, or has no project.
     """
-    source, graphs = read_graphs(given)
+    source, places, graphs = read_graphs(given)
     found = False
     for graph in graphs:
         for project, about in _projects(graph).items():
             found = True
-            yield _record(View(given, graph), project, about, source)
+            yield _record(View(given, graph, places), project, about, source)
     if not found:
         raise SourceError(
             f"{given.name}: no project in it",
@@ -81,26 +81,43 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
         view.visit(node)
         for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # this file is the source now
             view.graph.values(node, predicate)
-    stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language))), "")
+    stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
     view.language = (stated or _spoken(view, project)).lower()
     sections = view.sections()
     for row in FIELDS:
-        texts: list[str] = []
-        if row.kind is Kind.VALUE:
-            texts = [view.text(project, row.term) or (view.name(project) if row.name == "title" else "")]
-        elif row.name == "language":
-            texts = [view.language if stated or view.language != "en" else ""]
-        elif row.kind is Kind.RECORD:
-            texts = [_of_record(view, node, row.term) for node in nodes]
-        if text := next(filter(None, texts), ""):
-            sections.take(Section(row, short(row.term), NOWHERE, [Text(text)]))
+        printed = _text(view, project, nodes, row, bool(stated))
+        if printed.text:
+            sections.take(Section(row, short(row.term), printed.place or NOWHERE, [printed]))
     read = read_links(view, project) | read_values(view, project)
     for name, value in read.items():
-        kept = sections.kept(value if isinstance(value, tuple) else [value], NOWHERE)
+        kept = sections.kept(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
         read[name] = tuple(kept) if isinstance(value, tuple) else next(iter(kept), None)
     record = replace(sections.record(), source=source, left_blank=tuple(_left_blank(view, nodes)), **read)
+    record = replace(record, labels=dict(_labels(view, project)) | record.labels)
     record = _identified(view, record, project, nodes)
     return replace(record, findings=tuple(view.tell()))
+
+
+def _text(view: View, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
+    """The text of a field that is read as one; empty where there is none, or the field is of another kind."""
+    if row.kind is Kind.VALUE:
+        text = view.text(project, row.term)
+        return text if text.text or row.name != "title" else view.name(project)
+    if row.name == "language":
+        texts = [found for node in nodes if (found := view.text(node, row.term)).text]
+        place = texts[0].place if texts else None
+        return Text(view.language if language_stated or view.language != "en" else "", place)
+    if row.kind is Kind.RECORD:
+        texts = [_of_record(view, node, row.term) for node in nodes]
+        return next((text for text in texts if text.text), Text(""))
+    return Text("")
+
+
+def _labels(view: View, project: str) -> Iterator[tuple[str, tuple[str, Place]]]:
+    """What the fields are called here, and where they stand."""
+    for row in FIELDS:
+        for value in view.graph.values(project, row.term)[:1] if row.term else ():
+            yield row.name, (short(row.term), view.place(project, row.term, value) or NOWHERE)
 
 
 def _spoken(view: View, project: str) -> str:
@@ -110,12 +127,12 @@ def _spoken(view: View, project: str) -> str:
     return "en" if "en" in languages or not languages else str(languages[0])
 
 
-def _of_record(view: View, node: str, predicate: str) -> str:
+def _of_record(view: View, node: str, predicate: str) -> Text:
     """A literal, or an address; others of either are told of."""
     first, *rest = view.values(node, predicate) or [""]
     for other in rest[:1]:
-        view.leave(predicate, other)
-    return " ".join(_plain(first).split())
+        view.leave(node, predicate, other)
+    return on_one_line(view.printed(node, predicate, first))
 
 
 def _plain(term: Term) -> str:
@@ -126,9 +143,9 @@ def _left_blank(view: View, nodes: list[str]) -> Iterator[LeftBlank]:
     for node in nodes:
         for term in view.values(node, CYB.leftBlank):
             if isinstance(term, str) and (row := BY_TERM.get(term)):
-                yield LeftBlank(row.name, short(term))
+                yield LeftBlank(row.name, short(term), view.place(node, CYB.leftBlank, term))
             else:
-                view.leave(CYB.leftBlank, term)
+                view.leave(node, CYB.leftBlank, term)
 
 
 def _identified(view: View, record: Record, project: str, nodes: list[str]) -> Record:
@@ -150,7 +167,7 @@ def _identified(view: View, record: Record, project: str, nodes: list[str]) -> R
         return replace(record, code=Text(key))
     if record.code is None and not view.graph.values(project, CYB.slug):
         return replace(record, slug=Text(key))
-    view.find("other-key", project, {"iri": thing("project", record.key)})
+    view.find("other-key", Text(project, view.begin(project)), {"iri": thing("project", record.key)})
     return record
 
 

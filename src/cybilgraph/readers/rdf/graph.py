@@ -9,47 +9,35 @@ from urllib.parse import unquote
 
 import pyoxigraph as ox
 
-from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf.bounds import too_much
+from cybilgraph.readers.rdf.document import Document
+from cybilgraph.readers.rdf.positions import UNKNOWN, Places
 from cybilgraph.record import Source
 from cybilgraph.vocab import BASE
 
 #: An IRI, a blank node (``_:…``), or a literal.
 Term = str | ox.Literal
-#: Suffix → syntax. What of N3 is not Turtle is refused as the syntax error that it is there.
-SYNTAXES = {
-    ".ttl": ox.RdfFormat.TURTLE,
-    ".n3": ox.RdfFormat.TURTLE,
-    ".nt": ox.RdfFormat.N_TRIPLES,
-    ".nq": ox.RdfFormat.N_QUADS,
-    ".trig": ox.RdfFormat.TRIG,
-    ".rdf": ox.RdfFormat.RDF_XML,
-    ".owl": ox.RdfFormat.RDF_XML,
-    ".jsonld": ox.RdfFormat.JSON_LD,
-}
-#: Most bytes of a file. The parser holds a whole object of JSON-LD in memory, at fifty times its size.
-MOST, MOST_JSON = 200_000_000, 50_000_000
-#: Statements of a file: each takes up to half a kilobyte. Three thousand projects have as many.
-MAX_STATEMENTS = 2_000_000
 _VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
 
 
 class Graph:
-    """Statements by subject and predicate, which knows what of them was asked for.
+    """Statements by subject and predicate, which knows what of them was asked for, and the offset
+    at which the value of each is printed.
 
     ``shared`` holds what captures of a project share, and is asked for things of which this
     graph says nothing: their names.
     """
 
     def __init__(self, shared: Graph | None = None) -> None:
-        self._statements: dict[str, dict[str, list[Term]]] = {}
+        self._statements: dict[str, dict[str, dict[Term, int]]] = {}
+        self._begins: dict[str, int] = {}
         self._asked: set[tuple[str, str]] = set()
         self._shared = shared
 
-    def add(self, subject: str, predicate: str, value: Term) -> None:
-        """Take one statement."""
-        self._statements.setdefault(subject, {}).setdefault(predicate, []).append(value)
+    def add(self, subject: str, predicate: str, value: Term, begin: int = UNKNOWN, at: int = UNKNOWN) -> None:
+        """Take one statement; ``begin`` and ``at`` are the offsets of its subject and of its value."""
+        self._begins.setdefault(subject, begin)
+        self._statements.setdefault(subject, {}).setdefault(predicate, {}).setdefault(value, at)
 
     @property
     def subjects(self) -> Iterator[str]:
@@ -65,63 +53,48 @@ class Graph:
         self._asked.add((subject, predicate))
         if subject not in self._statements and self._shared:
             return self._shared.values(subject, predicate)
-        return list(dict.fromkeys(self._statements.get(subject, {}).get(predicate, ())))
+        return list(self._statements.get(subject, {}).get(predicate, ()))
+
+    def at(self, subject: str, predicate: str, value: Term) -> int:
+        """The offset at which the value of a statement is printed."""
+        if subject not in self._statements and self._shared:
+            return self._shared.at(subject, predicate, value)
+        return self._statements.get(subject, {}).get(predicate, {}).get(value, UNKNOWN)
+
+    def begin(self, subject: str) -> int:
+        """The offset at which a thing is first spoken of as a subject."""
+        return self._begins.get(subject, UNKNOWN)
 
     def not_asked(self, subject: str) -> Iterator[tuple[str, Term]]:
         """The predicates that nobody has asked for, each with a value."""
         for predicate, values in self._statements.get(subject, {}).items():
             if (subject, predicate) not in self._asked:
-                yield predicate, values[0]
+                yield predicate, next(iter(values))
 
 
-def read_graphs(given: Input) -> tuple[Source, list[Graph]]:
+def read_graphs(given: Input) -> tuple[Source, Places, list[Graph]]:
     """What a file says: earlier captures in the order of their number, then the present.
 
     A named graph that is none of our captures is a part of the present. Raises SourceError
     where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
     """
-    syntax = SYNTAXES[given.suffix]
-    with given.open(MOST_JSON if syntax == ox.RdfFormat.JSON_LD else MOST) as file:
-        content = file.read().removeprefix(b"\xef\xbb\xbf")
-    if reason := too_much(content, syntax):
-        raise SourceError(f"{given.name}: not read, since {reason}", "Write it flatter, as N-Triples for example.")
+    document = Document(given)
     present = Graph()
     earlier: dict[tuple[str, int], Graph] = {}
     iris: dict[str, str] = {}  # each IRI is held once
-    try:
-        for number, quad in enumerate(ox.parse(content, format=syntax, base_iri=BASE)):
-            if number == MAX_STATEMENTS:
-                raise SourceError(
-                    f"{given.name}: more than {MAX_STATEMENTS:,} statements", "Give it in several smaller files."
-                )
-            graph = present
-            if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
-                graph = earlier.setdefault((unquote(version[1]), int(version[2])), Graph(present))
-            subject, predicate = _node(quad.subject), quad.predicate.value
-            value = quad.object if isinstance(quad.object, ox.Literal) else _node(quad.object)
-            if isinstance(value, str):
-                value = iris.setdefault(value, value)
-            graph.add(iris.setdefault(subject, subject), iris.setdefault(predicate, predicate), value)
-    except SyntaxError as error:
-        raise _broken(given, syntax, error) from error
-    source = Source(given.name, hashlib.sha256(content).hexdigest())
-    return source, [*(earlier[key] for key in sorted(earlier)), present]
+    for quad, spot in document.statements(document.is_small):
+        graph = present
+        if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
+            graph = earlier.setdefault((unquote(version[1]), int(version[2])), Graph(present))
+        subject, predicate = _node(quad.subject), quad.predicate.value
+        value = quad.object if isinstance(quad.object, ox.Literal) else _node(quad.object)
+        if isinstance(value, str):
+            value = iris.setdefault(value, value)
+        predicate = iris.setdefault(predicate, predicate)
+        graph.add(iris.setdefault(subject, subject), predicate, value, spot.subject, spot.object)
+    source = Source(given.name, hashlib.sha256(document.content).hexdigest())
+    return source, document.places, [*(earlier[key] for key in sorted(earlier)), present]
 
 
 def _node(term: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:
     return term.value if isinstance(term, ox.NamedNode) else str(term)
-
-
-def _broken(given: Input, syntax: ox.RdfFormat, error: SyntaxError) -> SourceError:
-    message = str(error.msg)
-    if "LoadDocumentCallback" in message:
-        return SourceError(
-            f"{given.name}: its @context is an address, and nothing is fetched for a file",
-            "Write the context itself into the file, in place of its address.",
-        )
-    message = re.sub(r"^Parser error at .*?: | \(line \d+\)$", "", message)[:300]
-    where = f"line {error.lineno}, column {error.offset}: " if error.lineno else ""
-    return SourceError(
-        f"{given.name}: {where}this is no {syntax.name}: {message}",
-        "Mend the file there, or check that its suffix tells its syntax.",
-    )

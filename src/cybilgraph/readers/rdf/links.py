@@ -12,7 +12,7 @@ import pyoxigraph as ox
 from cybilgraph.fields import BY_NAME, FIELDS, Field, Kind
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.view import View, own
-from cybilgraph.record import Basis, Evidence, Named, Participation, Place, Relation, Scope
+from cybilgraph.record import Basis, Evidence, Named, Participation, Place, Relation, Scope, Text
 from cybilgraph.reference import reference
 from cybilgraph.vocab import CYB, OA, PROV
 
@@ -37,7 +37,7 @@ def read_links(view: View, project: str) -> dict[str, Any]:
         if row.kind in (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS):
             for target in view.values(project, row.term):
                 if (row.term, target) not in said:
-                    links += _linked(view, row, target)
+                    links += _linked(view, row, (project, row.term, target))
     return {
         "participations": tuple(link for link in links if isinstance(link, Participation)),
         "scopes": tuple(link for link in links if isinstance(link, Scope)),
@@ -45,14 +45,16 @@ def read_links(view: View, project: str) -> dict[str, Any]:
     }
 
 
-def _linked(
-    view: View, row: Field, target: Term, printed: str = "", basis: Basis = Basis.STATED, node: str = ""
-) -> Iterator[Any]:
-    """The links of one field to one target: by its IRI, or by its name."""
-    evidence = tuple(read_evidence(view, node)) if node else ()
-    if named := view.named(_kinds(row), target, printed):
+def _linked(view: View, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
+    """The links of one field to the object of a statement: by its IRI, or by its name. ``node``
+    tells how the link is known, where there is such a node.
+    """
+    basis, evidence = _basis(view, node), tuple(read_evidence(view, node))
+    printed = view.text(node, CYB.nameAsPrinted)
+    printed = printed if printed.text else Text("", view.place(*statement))
+    if named := view.named(_kinds(row), statement[2], printed):
         yield _made(row, named, basis, evidence)
-    elif record := view.resolve(row, target):
+    elif record := view.resolve(row, *statement):
         links: list[Any] = [*record.participations, *record.scopes, *record.relations]
         for link in links:
             yield replace(link, basis=basis, evidence=evidence)
@@ -78,7 +80,7 @@ def _participations(view: View, project: str, said: _Said) -> Iterator[Participa
         for actor in _targets(view, node, CYB.actor):
             if role in BY_NAME:
                 said.add((row.term, actor))
-            for link in _linked(view, row, actor, view.text(node, CYB.nameAsPrinted), _basis(view, node), node):
+            for link in _linked(view, row, (node, CYB.actor, actor), node):
                 yield replace(link, role=role)
 
 
@@ -90,7 +92,7 @@ def _role(view: View, node: str) -> str:
             return found[1]
         if isinstance(term, ox.Literal) and (entry := reference().find("role", term.value)):
             return entry.key
-        view.leave(CYB.role, term)
+        view.leave(node, CYB.role, term)
     return "unspecified"
 
 
@@ -102,10 +104,10 @@ def _scopes(view: View, project: str, said: _Said) -> Iterator[Scope]:
             row = next((row for row in rows if row.name == kind), None)
             row = row or next((row for row in rows if concept in view.graph.values(project, row.term)), None)
             if row is None:
-                view.leave(CYB.concept, concept)
+                view.leave(node, CYB.concept, concept)
                 continue
             said.update((row.term, concept) for row in rows)
-            yield from _linked(view, row, concept, view.text(node, CYB.nameAsPrinted), _basis(view, node), node)
+            yield from _linked(view, row, (node, CYB.concept, concept), node)
 
 
 def _relations(view: View, project: str, said: _Said) -> Iterator[Relation]:
@@ -115,14 +117,14 @@ def _relations(view: View, project: str, said: _Said) -> Iterator[Relation]:
         for target in _targets(view, node, CYB.project):
             found = row or BY_NAME["related"]
             said.add((found.term, target))
-            yield from _linked(view, found, target, view.text(node, CYB.nameAsPrinted), _basis(view, node), node)
+            yield from _linked(view, found, (node, CYB.project, target), node)
 
 
 def _targets(view: View, node: str, predicate: str) -> list[Term]:
     """What a node leads to; without it, the node says nothing."""
     targets = view.values(node, predicate)
     if not targets:
-        view.leave(predicate, node)
+        view.leave("", predicate, node)
     return targets
 
 
@@ -135,10 +137,10 @@ def read_evidence(view: View, node: str) -> Iterator[Evidence]:
     for quote in view.nodes(node, CYB.evidence):
         view.graph.values(quote, PROV.wasDerivedFrom)  # this file is the source now
         sections = [BY_TERM[str(term)].name for term in view.values(quote, CYB.section) if term in BY_TERM]
-        number, line = view.text(quote, CYB.confidence), view.text(quote, CYB.line)
+        number, line = view.text(quote, CYB.confidence).text, view.text(quote, CYB.line).text
         yield Evidence(
             sections[0] if sections else "description",
-            view.text(quote, OA.exact),
+            view.text(quote, OA.exact).text,
             Place(int(line)) if _LINE.fullmatch(line) and int(line) else None,
             min(float(number), 1.0) if _NUMBER.fullmatch(number) else 1.0,
         )

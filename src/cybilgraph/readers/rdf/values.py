@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyoxigraph as ox
@@ -12,7 +13,7 @@ from cybilgraph.dates import read_date, read_duration
 from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.links import read_evidence
-from cybilgraph.readers.rdf.view import View
+from cybilgraph.readers.rdf.view import View, on_one_line
 from cybilgraph.record import Contact, Date, Named, Text, WebLink
 from cybilgraph.vocab import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 
@@ -27,12 +28,12 @@ def read_values(view: View, project: str) -> dict[str, Any]:
 def _choice(view: View, project: str, row: Field) -> Named | None:
     first, *rest = view.values(project, row.term) or [""]
     for other in rest[:1]:
-        view.leave(row.term, other)
+        view.leave(project, row.term, other)
     if not first:
         return None
-    if named := view.named((row.name,), first):
+    if named := view.named((row.name,), first, Text("", view.place(project, row.term, first))):
         return named
-    record = view.resolve(row, first)
+    record = view.resolve(row, project, row.term, first)
     return next(iter(record.values(row.name)), None) if record else None
 
 
@@ -43,31 +44,42 @@ def _date(view: View, project: str, row: Field) -> Date | None:
     evidence = tuple(words for node in dating for words in read_evidence(view, node))
     for node in dating:
         view.values(node, CYB.basis)
-    if not value:
-        return Date("", Text(printed), evidence) if printed else None
-    date = (read_duration if row.name == "duration" else read_date)(Text(value))
+    if not value.text:
+        return Date("", printed, evidence) if printed.text else None
+    date = (read_duration if row.name == "duration" else read_date)(value)
     if date and date.value:
-        return Date(date.value, Text(printed or value), evidence)
-    record = view.resolve(row, ox.Literal(value))
+        return Date(date.value, printed if printed.text else value, evidence)
+    stated = next(term for term in view.values(project, row.term) if isinstance(term, ox.Literal))
+    record = view.resolve(row, project, row.term, stated)
     return next(iter(record.values(row.name)), None) if record else None
 
 
 def _prose(view: View, project: str, row: Field) -> tuple[Text, ...]:
-    texts = [part for text in view.texts(project, row.term) for part in _BLANK_LINE.split(text)]
-    return tuple(Text(line) for text in texts if (line := " ".join(text.split())))
+    parts = [on_one_line(part) for text in view.texts(project, row.term) for part in _paragraphs(text)]
+    return tuple(part for part in parts if part.text)
+
+
+def _paragraphs(text: Text) -> Iterator[Text]:
+    start = 0
+    for blank in _BLANK_LINE.finditer(text.text):
+        yield text.part(start, blank.start())
+        start = blank.end()
+    yield text.part(start)
 
 
 def _items(view: View, project: str, row: Field) -> tuple[Text, ...]:
     items = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
-            items.append(Text(" ".join(node.value.split())))
+            items.append(on_one_line(view.printed(project, row.term, node)))
             continue
         view.visit(node)
-        if text := view.text(node, DCTERMS.description) or view.name(node):
-            items.append(Text(text, under=view.text(node, CYB.subheading)))
+        text = view.text(node, DCTERMS.description)
+        text = text if text.text else view.name(node)
+        if text.text:
+            items.append(replace(text, under=view.text(node, CYB.subheading).text))
         else:
-            view.leave(row.term, node)
+            view.leave(project, row.term, node)
     return tuple(item for item in items if item.text)
 
 
@@ -75,18 +87,19 @@ def _contacts(view: View, project: str, row: Field) -> tuple[Contact, ...]:
     contacts: list[Contact] = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
-            record = view.resolve(row, node)
+            record = view.resolve(row, project, row.term, node)
             contacts += record.contacts if record else ()
             continue
         view.visit(node)
-        name = view.text(node, VCARD.fn) or view.name(node)
+        name = view.text(node, VCARD.fn).text or view.name(node).text
         mails = [text.removeprefix("mailto:") for value in view.values(node, VCARD.hasEmail) if (text := _plain(value))]
         mails += [node.removeprefix("mailto:")] if node.startswith("mailto:") else []
-        notes = [text for text in (view.text(node, VCARD.note), *mails[1:]) if text]
+        notes = [text for text in (view.text(node, VCARD.note).text, *mails[1:]) if text]
         if name or mails or notes:
-            contacts.append(Contact(name, mails[0] if mails else "", ", ".join(notes)))
+            place = view.begin(node) or view.place(project, row.term, node)
+            contacts.append(Contact(name, mails[0] if mails else "", ", ".join(notes), place))
         else:
-            view.leave(row.term, node)
+            view.leave(project, row.term, node)
     return tuple(contacts)
 
 
@@ -94,20 +107,20 @@ def _links(view: View, project: str, row: Field) -> tuple[WebLink, ...]:
     links: list[WebLink] = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
-            record = view.resolve(row, node)
+            record = view.resolve(row, project, row.term, node)
             links += record.links if record else ()
             continue
         view.visit(node)
         first, *rest = view.values(node, SCHEMA.url) or [""]
         for other in rest[:1]:
-            view.leave(SCHEMA.url, other)
-        url, text = _plain(first), view.name(node, (DCTERMS.title, SKOS.prefLabel))
+            view.leave(node, SCHEMA.url, other)
+        url, text = _plain(first), view.name(node, (DCTERMS.title, SKOS.prefLabel)).text
         if not url and (not text or re.match("https?:", node)) and _foreign(node, project):
             url = node
         if text or url:
-            links.append(WebLink(text or url, url))
+            links.append(WebLink(text or url, url, view.begin(node) or view.place(project, row.term, node)))
         else:
-            view.leave(row.term, node)
+            view.leave(project, row.term, node)
     return tuple(links)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -15,13 +16,14 @@ from cybilgraph.fields import Field
 from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
+from cybilgraph.readers.rdf.positions import Places
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.record import Named, Place, Record, Text
 from cybilgraph.reference import Entry, reference
 from cybilgraph.rules import finding
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 
-#: RDF has no lines.
+#: The place of what no line of the file tells.
 NOWHERE = Place(0, 0)
 #: Names that are looked up for one field, and predicates that are told of: more are counted.
 _NAMES_MOST, _TOLD_MOST = 1_000, 100
@@ -40,14 +42,15 @@ def own(term: Term) -> tuple[str, str] | None:
 class View:
     """What a graph says of one project, in the language of its record."""
 
-    def __init__(self, given: Input, graph: Graph, language: str = "en") -> None:
+    def __init__(self, given: Input, graph: Graph, places: Places, language: str = "en") -> None:
         self.graph = graph
+        self._places = places
         self.language = language
         self.findings: list[Finding] = []
         self._file = given.name
         self._visited: dict[str, None] = {}
         self._looked_up: Counter[str] = Counter()
-        self._left: dict[str, str] = {}
+        self._left: dict[str, Text] = {}
 
     def sections(self) -> Sections:
         """The reader of labelled texts, for what is given as text."""
@@ -76,62 +79,82 @@ class View:
                 self.visit(value)
                 found.append(value)
             else:
-                self.leave(predicate, value)
+                self.leave(node, predicate, value)
         return found
 
-    def texts(self, node: str, predicate: str) -> list[str]:
+    def place(self, node: str, predicate: str, value: Term) -> Place | None:
+        """Where the value of a statement is printed."""
+        return self._places.place(self.graph.at(node, predicate, value))
+
+    def begin(self, node: str) -> Place | None:
+        """Where a thing is first spoken of."""
+        return self._places.place(self.graph.begin(node))
+
+    def printed(self, node: str, predicate: str, value: Term) -> Text:
+        """A value as it is printed, with its place."""
+        if isinstance(value, ox.Literal):
+            return self._places.text(value.value, self.graph.at(node, predicate, value))
+        return Text(value, self.place(node, predicate, value))
+
+    def texts(self, node: str, predicate: str) -> list[Text]:
         """The literals in the record's language, or without one; else in English, or another."""
-        by_language: dict[str, list[str]] = {}
+        by_language: dict[str, list[ox.Literal]] = {}
         for value in self.graph.values(node, predicate):
             if isinstance(value, ox.Literal):
-                by_language.setdefault((value.language or "").lower(), []).append(value.value)
+                by_language.setdefault((value.language or "").lower(), []).append(value)
             else:
-                self.leave(predicate, value)
+                self.leave(node, predicate, value)
         taken = [language for language in by_language if language in (self.language, "")]
         taken = taken or [language for language in ("en", *by_language) if language in by_language][:1]
         for language in by_language.keys() - set(taken):
-            self.leave(predicate, f"{by_language[language][0]}@{language}")
-        return [text for language in taken for text in by_language[language] if text.strip()]
+            self.leave(node, predicate, by_language[language][0], f"@{language}")
+        literals = [value for language in taken for value in by_language[language] if value.value.strip()]
+        return [self.printed(node, predicate, value) for value in literals]
 
-    def text(self, node: str, predicate: str) -> str:
+    def text(self, node: str, predicate: str) -> Text:
         """The one literal, on one line; further ones are left, and told of."""
-        first, *rest = self.texts(node, predicate) or [""]
+        first, *rest = self.texts(node, predicate) or [Text("")]
         for other in rest[:1]:
-            self.leave(predicate, other)
-        return " ".join(first.split())
+            self._left.setdefault(predicate, other)
+        return on_one_line(first)
 
-    def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> str:
+    def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
         """What a node is called; empty where it has no name."""
-        return next((text for predicate in predicates if (text := self.text(node, predicate))), "")
+        texts = (self.text(node, predicate) for predicate in predicates)
+        return next((text for text in texts if text.text), Text(""))
 
-    def named(self, kinds: tuple[str, ...], target: Term, printed: str = "") -> Named | None:
-        """The thing of an IRI: ours, or one that our reference data know as the same."""
+    def named(self, kinds: tuple[str, ...], target: Term, printed: Text) -> Named | None:
+        """The thing of an IRI: ours, or one that our reference data know as the same. ``printed``
+        is how it is called, and may be empty.
+        """
         if found := own(target):
             kind, key = found
             if kind in kinds:
                 entry = None if kind == "project" else reference().get(kind, key)
-                label = "" if entry else self.name(str(target), (SKOS.prefLabel,))
+                label = "" if entry else self.name(str(target), (SKOS.prefLabel,)).text
                 known = not label if kind == "project" else entry is not None
-                return Named(kind, key, Text(printed or label or (entry.name if entry else key)), known)
+                name = label or (entry.name if entry else key)
+                return Named(kind, key, printed if printed.text else replace(printed, text=name), known)
         elif isinstance(target, str) and (entry := _same().get(target)) and entry.kind in kinds:
-            return Named(entry.kind, entry.key, Text(printed or entry.name))
+            return Named(entry.kind, entry.key, printed if printed.text else replace(printed, text=entry.name))
         return None
 
-    def resolve(self, row: Field, target: Term) -> Record | None:
-        """A value by its name, read as if it stood under the field's label. None where the field
-        has had too many.
+    def resolve(self, row: Field, node: str, predicate: str, target: Term) -> Record | None:
+        """The value of a statement by its name, read as if it stood under the field's label. None
+        where the field has had too many.
         """
         self._looked_up[row.name] += 1
         if self._looked_up[row.name] > _NAMES_MOST:
             return None
+        place = self.printed(node, predicate, target).place
         text = self._called(row, target)
         found: list[Finding] = []
         sections = Sections(Input(self._file, given=b""), found)
-        sections.take(Section(row, short(row.term), NOWHERE, [Text(text)] if text else []))
+        sections.take(Section(row, short(row.term), place or NOWHERE, [Text(text, place)] if text else []))
         record = sections.record()
         self.findings += found
         if not record.values(row.name) and not record.scopes:
-            self.leave(row.term, target)
+            self.leave(node, predicate, target)
         return record
 
     def _called(self, row: Field, target: Term) -> str:
@@ -141,37 +164,49 @@ class View:
             entry = reference().get(*found)
             return entry.name if entry else found[1]
         if row.kind == "projects":
-            return self.name(target, _PROJECT_NAMES) or ("" if target.startswith("_:") else target)
+            return self.name(target, _PROJECT_NAMES).text or ("" if target.startswith("_:") else target)
         self.visit(target)
-        if name := self.name(target):
+        if name := self.name(target).text:
             return name
         last = unquote(re.split(r"[/#:]", target.rstrip("/"))[-1])
         known = any(reference().find(kind, last) for kind in ("actor", "country", "region", "group", "theme", "status"))
         return last if known else "" if target.startswith("_:") else target
 
-    def leave(self, predicate: str, value: Term) -> None:
+    def leave(self, node: str, predicate: str, value: Term, more: str = "") -> None:
         """Note a value that no field takes."""
-        self._left.setdefault(predicate, value if isinstance(value, str) else value.value)
+        if predicate not in self._left:
+            printed = self.printed(node, predicate, value)
+            self._left[predicate] = replace(printed, text=f"{printed.text}{more}")
 
     def tell(self) -> list[Finding]:
         """All findings: also one for each predicate with statements that were not read."""
         for node in self._visited:
             for predicate, value in self.graph.not_asked(node):
-                self.leave(predicate, value)
+                self.leave(node, predicate, value)
         left = sorted(self._left.items())
-        for predicate, value in left[:_TOLD_MOST]:
-            self.find("not-read", value, predicate=predicate)
+        for predicate, text in left[:_TOLD_MOST]:
+            self.find("not-read", text, predicate=predicate)
         if len(left) > _TOLD_MOST:
-            self.find("more-not-read", "", {"count": f"{len(left) - _TOLD_MOST:,}"})
+            self.find("more-not-read", Text(""), {"count": f"{len(left) - _TOLD_MOST:,}"})
         for name, count in sorted(self._looked_up.items()):
             if count > _NAMES_MOST:
-                self.find("too-many", "", {"count": f"{count:,}", "name": name, "most": f"{_NAMES_MOST:,}"})
+                self.find("too-many", Text(""), {"count": f"{count:,}", "name": name, "most": f"{_NAMES_MOST:,}"})
         return self.findings
 
-    def find(self, rule: str, text: str, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
+    def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
         """Add a finding for information."""
-        text = text if len(text) <= 200 else f"{text[:199]}…"
-        self.findings.append(finding(rule, self._file, values, text=text, label=short(predicate) if predicate else ""))
+        text = printed.text if len(printed.text) <= 200 else f"{printed.text[:199]}…"
+        place = printed.place or NOWHERE
+        label = short(predicate) if predicate else ""
+        self.findings.append(
+            finding(rule, self._file, values, text=text, label=label, line=place.line, column=place.column)
+        )
+
+
+def on_one_line(text: Text) -> Text:
+    """The text with single spaces, and the place of its first word."""
+    text = text.part(0)
+    return Text(" ".join(text.text.split()), text.place)
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from typing import Any, TextIO
 
-from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report
+from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Result
 from cybilgraph.vocab import BASE
 
 SCHEMA_IRI = f"{BASE}schema/report.json"
@@ -18,6 +18,7 @@ _SAYS: dict[type, dict[str, str]] = {
         "fail_on": "The least severity with which the check has failed.",
         "sources": "How many files were looked at.",
         "records": "How many records were found in them.",
+        "statements": "How many statements, where RDF was held against other shapes than ours.",
         "unread": "How many files could not be read, or not to their end.",
         "files": "The files, in the order of reading.",
         "findings": "What was found, in the order of files, lines, columns and severity.",
@@ -45,6 +46,16 @@ _SAYS: dict[type, dict[str, str]] = {
         "values": "What fills the gaps of the rule's words.",
         "advice": "The name of another rule, where its suggestion was given.",
         "fix": "A mend that is certain.",
+        "result": "What an engine reported, where a shape was broken.",
+    },
+    Result: {
+        "focus": "The node that was found wrong, as N-Triples writes it (sh:focusNode).",
+        "rule": "IRI of the shape, or of the nearest above it that has one (sh:sourceShape).",
+        "path": "The path, as SPARQL writes it; empty for the node itself (sh:resultPath).",
+        "value": "The value as N-Triples writes it; empty where there is none (sh:value).",
+        "component": "IRI of the constraint component (sh:sourceConstraintComponent).",
+        "severity": "IRI of the severity (sh:resultSeverity).",
+        "messages": "What the shape says, in all its languages (sh:resultMessage).",
     },
     Excerpt: {
         "text": "A part of the line, as the source has it.",
@@ -93,6 +104,8 @@ def schema() -> dict[str, Any]:
         "list[Checked]": {"type": "array", "items": {"$ref": "#/$defs/Checked"}},
         "list[Finding]": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
         "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
+        "tuple[str, ...]": {"type": "array", "items": _TYPES["str"]},
+        "Result | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Result"}]},
         "Fix | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Fix"}]},
     }
     whole = _object(Report, known)
@@ -114,7 +127,7 @@ def schema() -> dict[str, Any]:
         "title": "A report of cybilgraph check",
         **whole,
         "required": list(whole["properties"]),
-        "$defs": {each.__name__: _object(each, known) for each in (Checked, Finding, Excerpt, Fix)},
+        "$defs": {each.__name__: _object(each, known) for each in (Checked, Finding, Excerpt, Fix, Result)},
     }
 
 

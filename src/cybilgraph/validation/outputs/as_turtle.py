@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -16,8 +17,8 @@ from cybilgraph.vocab import BASE, PREFIXES, SH, XSD
 from cybilgraph.vocab import record as record_iri
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
-#: A value that begins so is a node; any other is a literal, also where it might be an IRI: "G0020:1".
-_SCHEMES = ("http://", "https://", "urn:", "mailto:")
+_PATH = re.compile(r"<[^>]*>|[()^/|*+?]")
+_REPEATED = {"*": "sh:zeroOrMorePath", "+": "sh:oneOrMorePath", "?": "sh:zeroOrOnePath"}
 _USED = ("cyb", "oa", "prov", "rdfs", "sh")
 _NEXT = ",\n        "
 
@@ -27,7 +28,7 @@ def as_turtle(report: Report, stream: TextIO) -> None:
 
     The words and the line in the source are the result's evidence. What only a reader could find
     has the record as its focus, or the file. Each node has an IRI, which is made from what is
-    said, so that equal reports are equal.
+    said, so that equal reports are equal; but for those of a path that is no single property.
     """
     results = [list(_result(finding)) for finding in report.findings]
     told = "\n".join("\n".join(f"{predicate} {value}" for predicate, value in result) for result in results)
@@ -48,15 +49,19 @@ def as_turtle(report: Report, stream: TextIO) -> None:
 def _result(finding: Finding) -> Iterator[tuple[str, str]]:
     """What SHACL says of a result (section 3.6.2)."""
     yield "a", "sh:ValidationResult"
-    yield "sh:focusNode", _focus(finding)
-    if is_iri(finding.path):
-        yield "sh:resultPath", iri(finding.path)
-    if finding.value:
-        node = finding.value.startswith(_SCHEMES) and is_iri(finding.value)
-        yield "sh:value", iri(finding.value) if node else literal(finding.value)
+    if result := finding.result:
+        yield "sh:focusNode", result.focus
+        if result.path:
+            yield "sh:resultPath", shacl_path(result.path)
+        if result.value:
+            yield "sh:value", result.value
+        yield "sh:sourceConstraintComponent", iri(result.component)
+        yield "sh:resultSeverity", iri(result.severity if is_iri(result.severity) else SH.Violation)
+    else:
+        yield "sh:focusNode", _focus(finding)
+        yield "sh:resultSeverity", iri(_SEVERITIES[finding.severity])
     if is_iri(finding.rule):
         yield "sh:sourceShape", iri(finding.rule)
-    yield "sh:resultSeverity", iri(_SEVERITIES[finding.severity])
     rule = catalogue().get(name(finding))
     for language in rule.messages if rule else ():
         yield "sh:resultMessage", literal(in_language(finding, language).message, language)
@@ -64,6 +69,27 @@ def _result(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "sh:resultMessage", literal(finding.message)
     if finding.suggestion:
         yield "cyb:suggestion", literal(finding.suggestion)
+
+
+def shacl_path(path: str) -> str:
+    """A property path of SPARQL, in the form that engines report, as SHACL writes it (section 2.3.1)."""
+    parts = _PATH.findall(path)
+
+    def element() -> str:
+        first = parts.pop(0)
+        if first == "^":
+            return f"[ sh:inversePath {element()} ]"
+        if first != "(":
+            return str(first)
+        inner, separator = [element()], ""
+        while (mark := parts.pop(0)) != ")":
+            separator = mark
+            inner.append(element())
+        whole = f"( {' '.join(inner)} )" if separator else inner[0]
+        whole = f"[ sh:alternativePath {whole} ]" if separator == "|" else whole
+        return f"[ {_REPEATED[parts.pop(0)]} {whole} ]" if parts and parts[0] in _REPEATED else whole
+
+    return element()
 
 
 def _focus(finding: Finding) -> str:

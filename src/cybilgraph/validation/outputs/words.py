@@ -14,6 +14,7 @@ _NOUNS = {
         "warning": ("warning", "warnings"),
         "info": ("info", "infos"),
         "record": ("record", "records"),
+        "statement": ("statement", "statements"),
         "source": ("source", "sources"),
     },
     "es": {
@@ -21,6 +22,7 @@ _NOUNS = {
         "warning": ("advertencia", "advertencias"),
         "info": ("aviso", "avisos"),
         "record": ("registro", "registros"),
+        "statement": ("enunciado", "enunciados"),
         "source": ("fuente", "fuentes"),
     },
     "fr": {
@@ -28,6 +30,7 @@ _NOUNS = {
         "warning": ("avertissement", "avertissements"),
         "info": ("information", "informations"),
         "record": ("fiche", "fiches"),
+        "statement": ("énoncé", "énoncés"),
         "source": ("source", "sources"),
     },
 }
@@ -101,7 +104,9 @@ def summary(report: Report) -> str:
     return word(
         language,
         "summary",
-        records=counted(language, report.records, "record"),
+        records=counted(language, report.statements, "statement")
+        if report.statements
+        else counted(language, report.records, "record"),
         sources=counted(language, report.sources, "source"),
         unread=word(language, "unread", sources=counted(language, report.unread, "source")) if report.unread else "",
         found=", ".join(

@@ -1,0 +1,94 @@
+"""An RDF file in any syntax → its statements, and where each stands; within bounds, and fetching nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import PurePath
+
+import pyoxigraph as ox
+
+from cybilgraph.errors import SourceError
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.rdf.bounds import too_much
+from cybilgraph.readers.rdf.positions import NOWHERE, Places, Spot, parse
+from cybilgraph.vocab import BASE
+
+#: Suffix → syntax. What of N3 is not Turtle is refused as the syntax error that it is there.
+SYNTAXES = {
+    ".ttl": ox.RdfFormat.TURTLE,
+    ".n3": ox.RdfFormat.TURTLE,
+    ".nt": ox.RdfFormat.N_TRIPLES,
+    ".nq": ox.RdfFormat.N_QUADS,
+    ".trig": ox.RdfFormat.TRIG,
+    ".rdf": ox.RdfFormat.RDF_XML,
+    ".owl": ox.RdfFormat.RDF_XML,
+    ".jsonld": ox.RdfFormat.JSON_LD,
+}
+#: Most bytes of a file. The parser holds a whole object of JSON-LD in memory, at fifty times its size.
+MOST, MOST_JSON = 200_000_000, 50_000_000
+#: Statements of a file: each takes up to half a kilobyte. Three thousand projects have as many.
+MAX_STATEMENTS = 2_000_000
+#: Bytes of a file up to which each statement is looked up where it stands: this takes some five
+#: times as long as to parse it.
+MOST_LOCATED = 50_000_000
+
+
+class Document:
+    """The text of an RDF file, which the parser may be given."""
+
+    def __init__(self, given: Input) -> None:
+        """Raises SourceError where the file is of no syntax that is known, too large, or not to be parsed safely."""
+        self.name = given.name
+        suffix = given.suffix if given.suffix in SYNTAXES else PurePath(given.name).suffix.lower()
+        if suffix not in SYNTAXES:
+            raise SourceError(f"{given.name}: this is no file of RDF", f"Known suffixes: {', '.join(SYNTAXES)}.")
+        self.syntax = SYNTAXES[suffix]
+        with given.open(MOST_JSON if self.syntax == ox.RdfFormat.JSON_LD else MOST) as file:
+            self.content = file.read().removeprefix(b"\xef\xbb\xbf")
+        if reason := too_much(self.content, self.syntax):
+            raise SourceError(f"{given.name}: not read, since {reason}", "Write it flatter, as N-Triples for example.")
+
+    @cached_property
+    def places(self) -> Places:
+        """Offsets → lines and columns."""
+        return Places(self.content)
+
+    @property
+    def is_small(self) -> bool:
+        """Small enough to look each statement up."""
+        return len(self.content) <= MOST_LOCATED
+
+    def statements(self, located: bool = True, base: str = BASE) -> Iterator[tuple[ox.Quad, Spot]]:
+        """The statements in the order of the text, each with its place, if that is asked for.
+
+        Raises SourceError where the text is no RDF in its syntax, or has more statements than it may.
+        """
+        try:
+            if located:
+                found = parse(self.content, self.syntax, base)
+            else:
+                found = ((quad, NOWHERE) for quad in ox.parse(self.content, format=self.syntax, base_iri=base))
+            for number, statement in enumerate(found):
+                if number == MAX_STATEMENTS:
+                    raise SourceError(
+                        f"{self.name}: more than {MAX_STATEMENTS:,} statements", "Give it in several smaller files."
+                    )
+                yield statement
+        except SyntaxError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: SyntaxError) -> SourceError:
+        message = str(error.msg)
+        if "LoadDocumentCallback" in message:
+            return SourceError(
+                f"{self.name}: its @context is an address, and nothing is fetched for a file",
+                "Write the context itself into the file, in place of its address.",
+            )
+        message = re.sub(r"^Parser error at .*?: | \(line \d+\)$", "", message)[:300]
+        where = f"line {error.lineno}, column {error.offset}: " if error.lineno else ""
+        return SourceError(
+            f"{self.name}: {where}this is no {self.syntax.name}: {message}",
+            "Mend the file there, or check that its suffix tells its syntax.",
+        )

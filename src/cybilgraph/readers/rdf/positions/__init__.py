@@ -1,0 +1,116 @@
+"""The statements of an RDF text, each with its place: no library for RDF keeps them.
+
+The parser tells what is said; a scanner of ours, which knows the structure of the syntax and
+nothing else, tells where statements stand. Both go through the text once, side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import pyoxigraph as ox
+
+from cybilgraph.readers.rdf.positions import jsonld, lines, rdfxml, turtle
+from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
+from cybilgraph.record import Place, Text
+from cybilgraph.vocab import RDF
+
+__all__ = ["NOWHERE", "UNKNOWN", "Places", "Spot", "parse"]
+
+_SCANNERS: dict[ox.RdfFormat, Callable[[bytes], Iterator[Spot]]] = {
+    ox.RdfFormat.TURTLE: turtle.spots,
+    ox.RdfFormat.TRIG: turtle.spots,
+    ox.RdfFormat.N_TRIPLES: lines.spots,
+    ox.RdfFormat.N_QUADS: lines.spots,
+    ox.RdfFormat.RDF_XML: rdfxml.spots,
+}
+#: Places that are looked at for a statement. The parser may give the statements of a list, or
+#: those of attributes, in another order; what is further away is another statement.
+_WINDOW = 64
+_QUOTES, _NODES = (b'"', b"'"), (b"<", b"[", b"(", b"_")
+#: Bytes by which a literal is told from its neighbour.
+_ENOUGH = 16
+_QUOTED = re.compile(rb"\"{3}|'{3}|[\"']")
+
+
+def parse(content: bytes, syntax: ox.RdfFormat, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
+    """The statements, in the parser's order, each with its place.
+
+    A statement whose place is not found has that of the subject before it. Raises SyntaxError,
+    with line and column where they are known.
+    """
+    if syntax == ox.RdfFormat.JSON_LD:
+        yield from jsonld.parse(content, base)
+        return
+    quads = ox.parse(content, format=syntax, base_iri=base)
+    # In XML nothing tells what begins at a place: text may begin with any character.
+    yield from _matched(quads, _SCANNERS[syntax](content), b"" if syntax == ox.RdfFormat.RDF_XML else content)
+
+
+def _matched(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes) -> Iterator[tuple[ox.Quad, Spot]]:
+    ahead: deque[Spot] = deque()
+    last = NOWHERE
+    for quad in quads:
+        if not ahead:
+            ahead.extend(islice(spots, 1))
+        if ahead and _fits(quad, ahead[0], content):
+            last = ahead.popleft()
+        else:
+            ahead.extend(islice(spots, _WINDOW - len(ahead)))
+            at = next((at for at, spot in enumerate(ahead) if _fits(quad, spot, content)), UNKNOWN)
+            if at == UNKNOWN:
+                last = Spot(last.subject, last.subject, last.subject)
+            else:
+                last = ahead[at]
+                del ahead[at]
+        yield quad, last
+
+
+def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
+    """True where what is printed at a place can be the statement. Without content, its predicate decides."""
+    if not quad.predicate.value.endswith(spot.says):
+        return False
+    if spot.says == RDF.rest:  # leads to a node that is printed as nothing but its item
+        return True
+    at, value = spot.object, quad.object
+    first = content[at : at + 1]
+    if isinstance(value, ox.Literal):
+        if first not in _QUOTES:
+            return first not in _NODES
+        at += 3 if content.startswith(first * 3, at) else 1
+        begin = content[at : at + _ENOUGH].partition(first)[0]
+        return b"\\" in begin or value.value[:_ENOUGH].encode().startswith(begin)
+    return first not in _QUOTES
+
+
+class Places:
+    """Lines and columns of a text, by offsets into it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._starts = array("Q", [0])
+        self._starts.extend(match.end() for match in re.finditer(b"\n", content))
+
+    def place(self, offset: int) -> Place | None:
+        """The line and the column, in characters; None where the offset is not known."""
+        if offset == UNKNOWN:
+            return None
+        line = bisect_right(self._starts, offset)
+        return Place(line, len(self._content[self._starts[line - 1] : offset].decode(errors="replace")) + 1)
+
+    def text(self, value: str, offset: int) -> Text:
+        """A literal with the place of its first character; of each line, where it is printed as it is."""
+        if offset == UNKNOWN:
+            return Text(value)
+        quotes = _QUOTED.match(self._content, offset)
+        start = quotes.end() if quotes else offset
+        place = self.place(start)
+        if "\n" not in value or place is None or not self._content.startswith(value.encode(), start):
+            return Text(value, place)
+        ends = (match.end() for match in re.finditer("\n", value))
+        return Text(value, place, breaks=tuple((end, Place(place.line + number)) for number, end in enumerate(ends, 1)))

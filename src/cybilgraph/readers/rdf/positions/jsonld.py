@@ -1,0 +1,107 @@
+"""JSON-LD → its statements with their places.
+
+What a key or a value means depends on contexts, and only the parser knows all of their rules. So
+it is given the text with a mark behind each value, which says where the value stands; from what it
+gives back the marks are taken off again. What cannot bear a mark (a number, a term of the context)
+has the place of its subject.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pyoxigraph as ox
+
+from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
+
+_TOKEN = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+")(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
+#: Keys whose values are words of JSON-LD itself.
+_WORDS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
+#: To these nothing can be added: what is empty, and paths that lead to another folder.
+_BARE = re.compile(rb"@.*|(?:[^\s]*/)?\.{0,2}", re.DOTALL)
+
+
+def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
+    """The statements, each with its place.
+
+    Raises SyntaxError where the text is no JSON-LD.
+    """
+    mark = _unused(content)
+    try:
+        quads = list(ox.parse(_marked(content, mark), format=ox.RdfFormat.JSON_LD, base_iri=base))
+    except SyntaxError:  # told of with its own places; or a mark has done harm, and there are none
+        yield from ((quad, NOWHERE) for quad in ox.parse(content, format=ox.RdfFormat.JSON_LD, base_iri=base))
+        return
+    bare = partial(_bare, re.compile(rf"{mark}([0-9]+)Z"))
+    for quad in quads:
+        graph, _ = bare(quad.graph_name)
+        subject, at = bare(quad.subject)
+        value, place = bare(quad.object)
+        place = at if place == UNKNOWN else place
+        yield ox.Quad(subject, quad.predicate, value, graph), Spot(at, place, place)
+
+
+def _unused(content: bytes) -> str:
+    """The beginning of a mark, which the text has nowhere. Letters and digits fit into every term."""
+    return next(mark for number in count() if (mark := f"Zplace{number}Z").encode() not in content)
+
+
+def _marked(content: bytes, mark: str) -> bytes:
+    """The text with a mark at the end of each value that can bear one: where the value begins."""
+    terms, words = _terms(content)
+    pieces: list[bytes] = []
+    done = 0
+    for token, keys in _values(content):
+        value = token["string"][1:-1]
+        if not (_BARE.fullmatch(value) or value in terms or keys[-1] in words or b"@context" in keys):
+            end = token.end("string") - 1
+            pieces += [content[done:end], f"{mark}{token.start()}Z".encode()]
+            done = end
+    return b"".join([*pieces, content[done:]])
+
+
+def _terms(content: bytes) -> tuple[set[bytes], set[bytes]]:
+    """The terms of all contexts, and the keys whose values are words."""
+    terms: set[bytes] = set()
+    words = set(_WORDS)
+    for token, keys in _values(content):
+        if b"@context" in keys:
+            terms.update(keys)
+            if token["string"][1:-1] in _WORDS:
+                words.add(keys[-1])
+    return terms, words
+
+
+def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
+    """Each text that is no key, with the keys that it stands under."""
+    keys = [b""]
+    for token in _TOKEN.finditer(content):
+        kind = token.lastgroup
+        if kind == "key":
+            keys[-1] = token["string"][1:-1]
+        elif kind == "string":
+            yield token, keys
+        elif kind == "open":
+            keys.append(keys[-1] if token[0] == b"[" else b"")
+        elif len(keys) > 1:
+            keys.pop()
+
+
+def _bare(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
+    """A term without its mark, and the place that the mark tells."""
+    text = term.value if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal) else ""
+    found = marks.search(text)
+    at = int(found[1]) if found else UNKNOWN
+    if isinstance(term, ox.Literal):
+        datatype = marks.sub("", term.datatype.value)
+        if not found and datatype == term.datatype.value:
+            return term, at
+        text = marks.sub("", text)
+        if term.language:
+            return ox.Literal(text, language=term.language, direction=term.direction), at
+        return ox.Literal(text, datatype=ox.NamedNode(datatype)), at
+    return (type(term)(marks.sub("", text)), at) if found else (term, at)

@@ -1,0 +1,209 @@
+"""Turtle and TriG → where each statement stands, in the order in which a parser gives them.
+
+Only the structure is read: the parser has found the text to be right, and tells the terms.
+RDF 1.2 Turtle, section 6.5 (grammar); TriG, section 3.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cybilgraph.readers.rdf.positions.spots import Spot
+from cybilgraph.vocab import RDF
+
+_TOKEN = re.compile(
+    rb"""
+      (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+"{3} | '{3}(?:[^'\\]++|\\.|'(?!''))*+'{3}
+        | "(?:[^"\\\r\n]++|\\.)*+" | '(?:[^'\\\r\n]++|\\.)*+')
+    | (?P<iri><[^<>"{}|^`\x00-\x20]*+>)
+    | \#[^\r\n]*+
+    | (?P<mark><<\(|\)>>|<<|>>|\{\||\|\}|\^\^|[\[\](){};,~])
+    | (?P<number>[+-]?(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:\.?[eE][+-]?[0-9]+)?)
+    | (?P<word>@?(?:[^\s<>"'{}|^`()\[\];,\#~@\\.]|\\.|\.(?=\.*(?:[^\s<>"'{}|^`()\[\];,\#~@.])))++)
+    | (?P<end>\.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(.)")
+_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+#: What stands at the end of the text.
+_NOTHING = ("", b"", 0)
+
+
+def spots(content: bytes) -> Iterator[Spot]:
+    """The places of all statements. The text must have been parsed without fault."""
+    return _Scanner(content).document()
+
+
+class _Scanner:
+    """Reads token after token: ``_kind``, ``_text`` and ``_at`` are of the one that comes next."""
+
+    def __init__(self, content: bytes) -> None:
+        self._tokens = ((match.lastgroup, match[0], match.start()) for match in _TOKEN.finditer(content))
+        self._found: list[Spot] = []
+        self._prefixes: dict[str, str] = {}
+        self._says: dict[bytes, str] = {}
+        self._kind, self._text, self._at = "", b"", 0
+        self._next()
+
+    def _next(self) -> int:
+        """Go on to the next token; the offset of the one before."""
+        at = self._at
+        kind = None
+        while kind is None:  # a comment is of no kind
+            kind, self._text, self._at = next(self._tokens, _NOTHING)
+        self._kind = kind
+        return at
+
+    def _take(self, mark: bytes) -> bool:
+        if self._text == mark:  # no other token has the text of a mark
+            self._next()
+            return True
+        return False
+
+    def document(self) -> Iterator[Spot]:
+        """The places, a statement at a time."""
+        while self._kind:
+            self._statement()
+            yield from self._found
+            self._found.clear()
+
+    def _statement(self) -> None:
+        word = self._text.lower() if self._kind == "word" else self._text
+        if word in (b"@prefix", b"prefix"):
+            self._prefix()
+        elif word in (b"@base", b"base", b"@version", b"version"):
+            self._next()
+            self._next()
+        elif word == b"graph":
+            self._next()
+            self._term()
+        elif word == b"{":
+            self._next()
+            while self._kind and not self._take(b"}"):
+                self._triples()
+        else:
+            self._triples()
+
+    def _triples(self) -> None:
+        """A subject with what is said of it; or one token that opens none."""
+        if self._kind in ("word", "iri") or self._text in (b"[", b"(", b"<<"):
+            subject = self._term()
+            if self._text != b"{":  # else it was the name of a graph
+                self._properties(subject)
+        else:
+            self._next()
+
+    def _prefix(self) -> None:
+        self._next()
+        name = self._text.partition(b":")[0].decode(errors="replace")
+        self._next()
+        self._prefixes[name] = _iri(self._text)
+        self._says.clear()
+        self._next()
+
+    def _properties(self, subject: int) -> None:
+        """Predicates and objects, up to what ends them."""
+        while self._kind in ("word", "iri"):
+            if self._text not in self._says:
+                self._says[self._text] = self._resolved(self._text)
+            says, predicate = self._says[self._text], self._next()
+            self._object(subject, predicate, says)
+            while self._take(b","):
+                self._object(subject, predicate, says)
+            while self._take(b";"):
+                pass
+
+    def _resolved(self, token: bytes) -> str:
+        """What the IRI of a predicate ends in: all of it, where it does not depend on a base."""
+        if token == b"a":
+            return RDF.type
+        if token.startswith(b"<"):
+            return _iri(token)
+        prefix, _, local = token.decode(errors="replace").partition(":")
+        return self._prefixes.get(prefix, "") + _ESCAPE.sub(r"\1", local)
+
+    def _object(self, subject: int, predicate: int, says: str) -> None:
+        """One object, with the statements that stand in it, and those about the statement."""
+        if self._text == b"(":
+            at = self._at
+            self._collection(Spot(subject, predicate, at, says))
+        else:
+            at = self._term()
+            self._found.append(Spot(subject, predicate, at, says))
+        named = False
+        while self._text in (b"~", b"{|"):
+            begin = self._at
+            if self._take(b"~"):
+                if self._kind in ("word", "iri"):
+                    begin = self._next()
+                elif self._text == b"[":
+                    begin = self._term()
+                self._found.append(Spot(begin, predicate, at, RDF.reifies))
+                named = True
+                continue
+            self._next()
+            if not named:
+                self._found.append(Spot(begin, predicate, at, RDF.reifies))
+            self._properties(begin)
+            self._take(b"|}")
+
+    def _term(self) -> int:
+        """A subject or an object, with the statements that stand in it; the offset of its beginning."""
+        at, mark, kind = self._at, self._text, self._kind
+        if mark == b"(" and kind == "mark":
+            self._collection(None)
+            return at
+        self._next()
+        if kind == "string":
+            if self._take(b"^^") or (self._kind == "word" and self._text.startswith(b"@")):
+                self._next()
+        elif mark == b"[":
+            self._properties(at)
+            self._take(b"]")
+        elif mark == b"<<":
+            self._reified(at)
+        elif mark == b"<<(":
+            while self._kind and not self._take(b")>>"):
+                self._term()
+        return at
+
+    def _reified(self, at: int) -> None:
+        """A statement that is spoken of: << subject predicate object ~ name >>."""
+        self._term()
+        predicate = self._next()
+        value = self._term()
+        if self._take(b"~") and self._text != b">>":
+            self._next()
+        self._take(b">>")
+        self._found.append(Spot(at, predicate, value, RDF.reifies))
+
+    def _collection(self, parent: Spot | None) -> None:
+        """Items in a chain of nodes; ``parent`` is the statement whose object it is."""
+        at = self._next()
+        before = at
+        while self._kind and self._text != b")":
+            cell = self._at
+            if before != at:
+                self._found.append(Spot(before, before, cell, RDF.rest))
+            self._term_or_collection(cell)
+            if parent and before == at:
+                self._found.append(parent)
+            before = cell
+        end = self._next()
+        if before != at:
+            self._found.append(Spot(before, before, end, RDF.rest))
+        elif parent:  # the empty collection is rdf:nil
+            self._found.append(parent)
+
+    def _term_or_collection(self, cell: int) -> None:
+        item = self._term()
+        self._found.append(Spot(cell, cell, item, RDF.first))
+
+
+def _iri(token: bytes) -> str:
+    """The IRI between brackets; of one that is relative, what does not depend on its base."""
+    text = _UNICODE.sub(lambda match: chr(int(match[1] or match[2], 16)), token[1:-1].decode(errors="replace"))
+    return text if _SCHEME.match(text) else re.split(r"[./]*/", text)[-1].lstrip(".")

@@ -1,0 +1,159 @@
+"""A shapes graph, as both engines are given it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+import pyoxigraph as ox
+
+from cybilgraph.errors import QueryError, ShapesError
+from cybilgraph.ntriples import is_iri
+from cybilgraph.queries import guard, tokens, undeclared
+from cybilgraph.resources import shape_files
+from cybilgraph.vocab import OWL, RDF, SH
+
+#: The file of the shapes that are held against all records together.
+ACROSS = "across"
+_KINDS = (SH.NodeShape, SH.PropertyShape)
+_TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
+_PREFIX = re.compile(r"[\w.-]*")
+#: Shapes in shapes that are looked through for one with a name.
+_DEEPEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """A shapes graph: ``text`` is N-Triples, whose blank nodes are numbered as they appear (``_:b0``).
+
+    ``named`` has the nearest named shape above each blank node that a shape has for a property.
+    """
+
+    text: str
+    named: Mapping[str, str]
+
+    def name(self, shape: str) -> str:
+        """The IRI of a shape, or of the nearest above it; the label of one that has none."""
+        return self.named.get(shape, shape)
+
+
+@cache
+def shapes_text(across: bool = False) -> str:
+    """Our shapes that are held against each record in one Turtle text; or those that are held
+    against all records together.
+    """
+    files = [path for path in shape_files() if (path.stem == ACROSS) is across]
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+
+
+@lru_cache(maxsize=4)
+def read_shapes(turtle: str) -> Shapes:
+    """The shapes of this Turtle.
+
+    Raises ShapesError where no shape is in it, or where it has a query that is never run.
+    """
+    numbering = Numbering()
+    triples = [numbering.triple(quad) for quad in ox.parse(turtle.encode(), format=ox.RdfFormat.TURTLE)]
+    if not any(map(_is_shape, triples)):
+        raise ShapesError(
+            "there is no shape in it",
+            "A shape is of the class sh:NodeShape or sh:PropertyShape, or has a target.",
+        )
+    prefixes = _Prefixes(triples)
+    for triple in triples:
+        if isinstance(triple.object, ox.Literal):
+            _check(triple.predicate.value, triple.object.value, prefixes.of(triple.subject))
+    triples += prefixes.of_imports()
+    text = "".join(f"{triple.subject} {triple.predicate} {triple.object} .\n" for triple in triples)
+    return Shapes(text, _named(triples))
+
+
+def _check(predicate: str, text: str, prefixes: set[str]) -> None:
+    """Raise ShapesError where a query is never run, or where a prefix would change the query behind it."""
+    if predicate in (SH.select, SH.ask):
+        try:
+            guard(text)
+        except QueryError as error:
+            raise ShapesError(f"the query of a shape is not run: {error.what}", error.hint) from error
+        if any(token.text.upper() == "FROM" for token in tokens(text)):
+            raise ShapesError("the query of a shape asks another graph than the data (FROM)", "Take FROM out of it.")
+        if unknown := sorted(undeclared(text) - prefixes):
+            raise ShapesError(
+                f"the query of a shape uses prefixes that are not declared: {', '.join(unknown)[:200]}",
+                "Name under sh:prefixes what has them (sh:declare), or write IRIs.",
+            )
+    elif (predicate == SH.namespace and not is_iri(text)) or (predicate == SH.prefix and not _PREFIX.fullmatch(text)):
+        raise ShapesError(
+            f"this can be no prefix of a query: {text[:100]!r}", "sh:prefix is a name, sh:namespace an IRI."
+        )
+
+
+class _Prefixes:
+    """What the queries of shapes may use as prefixes (SHACL, section 5.2.1)."""
+
+    def __init__(self, triples: Iterable[ox.Triple]) -> None:
+        self._objects: dict[tuple[Any, str], list[Any]] = {}
+        for triple in triples:
+            if triple.predicate.value in (SH.prefixes, SH.declare, SH.prefix, OWL.imports):
+                self._objects.setdefault((triple.subject, triple.predicate.value), []).append(triple.object)
+
+    def of(self, constraint: Any) -> set[str]:
+        """The prefixes that a constraint has."""
+        declarations = (each for names in self._all(constraint, SH.prefixes) for each in self._declared(names))
+        return {prefix.value for each in declarations for prefix in self._all(each, SH.prefix)}
+
+    def of_imports(self) -> Iterator[ox.Triple]:
+        """What is declared where an import leads to, said of what imports it: not every engine goes there."""
+        for subject, predicate in list(self._objects):
+            if predicate == OWL.imports:
+                for declaration in self._declared(subject):
+                    yield ox.Triple(subject, ox.NamedNode(SH.declare), declaration)
+
+    def _declared(self, names: Any) -> list[Any]:
+        reached = [names]
+        for each in reached:
+            reached += (other for other in self._all(each, OWL.imports) if other not in reached)
+        return [declaration for each in reached for declaration in self._all(each, SH.declare)]
+
+    def _all(self, subject: Any, predicate: str) -> list[Any]:
+        return self._objects.get((subject, predicate), [])
+
+
+class Numbering:
+    """Gives blank nodes numbers in the order in which they appear: a parser gives those without a
+    label another at each reading.
+    """
+
+    def __init__(self, prefix: str = "b") -> None:
+        self._prefix = prefix
+        self._labels: dict[str, ox.BlankNode] = {}
+
+    def triple(self, quad: ox.Quad) -> ox.Triple:
+        """The triple of a quad, with its blank nodes numbered."""
+        return ox.Triple(self._term(quad.subject), quad.predicate, self._term(quad.object))
+
+    def _term(self, term: Any) -> Any:
+        if isinstance(term, ox.BlankNode):
+            known = self._labels.get(term.value)
+            return known or self._labels.setdefault(term.value, ox.BlankNode(f"{self._prefix}{len(self._labels)}"))
+        return ox.Triple(*map(self._term, term)) if isinstance(term, ox.Triple) else term
+
+
+def _is_shape(triple: ox.Triple) -> bool:
+    predicate = triple.predicate.value
+    return predicate in _TARGETS or (predicate == RDF.type and getattr(triple.object, "value", "") in _KINDS)
+
+
+def _named(triples: Iterable[ox.Triple]) -> dict[str, str]:
+    above = {str(triple.object): str(triple.subject) for triple in triples if triple.predicate.value == SH.property}
+    named: dict[str, str] = {}
+    for shape in above:
+        seen = [shape]
+        while seen[-1].startswith("_:") and seen[-1] in above and len(seen) <= _DEEPEST:
+            seen.append(above[seen[-1]])
+        if shape.startswith("_:") and not seen[-1].startswith("_:"):
+            named[shape] = seen[-1].strip("<>")
+    return named

@@ -1,0 +1,250 @@
+"""Any RDF against any shapes: findings with their places, clear errors, nothing fetched, nothing crashed."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from rdflib import SH, Graph, Literal, URIRef
+
+from cybilgraph import pipeline
+from cybilgraph.errors import ShapesError
+from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.readers.rdf.document import SYNTAXES
+from cybilgraph.validation import ENGINES
+from cybilgraph.validation.independent import sparql_path
+from cybilgraph.validation.outputs import OUTPUTS
+from tests.conftest import run
+
+HEAD = """@prefix sh: <http://www.w3.org/ns/shacl#> .
+@prefix ex: <http://e/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+"""
+SHAPES = f"""{HEAD}
+ex:Person a sh:NodeShape ; sh:targetClass ex:C ; sh:property ex:age, [ sh:path ex:name ; sh:minCount 1 ; sh:severity sh:Warning ] .
+ex:age sh:path ex:age ; sh:datatype xsd:integer ; sh:message "An age is a number."@en .
+"""
+DATA = """@prefix ex: <http://e/> .
+ex:a a ex:C ; ex:name "A" ;
+   ex:age "old"@en-GB ,
+  5 .
+[ a ex:C ; ex:age 1.5 ] .
+"""
+
+
+def check(
+    tmp_path: Path, data: str | bytes, shapes: str = SHAPES, name: str = "data.ttl", engine: str = "fast"
+) -> Report:
+    (tmp_path / name).write_bytes(data.encode() if isinstance(data, str) else data)
+    (tmp_path / "shapes.ttl").write_text(shapes, encoding="utf-8")
+    return pipeline.check_rdf(tmp_path / name, shapes=[tmp_path / "shapes.ttl"], engine=engine)
+
+
+def brief(finding: Finding) -> tuple[int, int, str, str]:
+    return finding.line, finding.column, finding.rule, finding.text
+
+
+@pytest.mark.parametrize("engine", ["fast", "pyshacl", "both"])
+def test_a_finding_has_the_place_of_its_statement(tmp_path: Path, engine: str) -> None:
+    report = check(tmp_path, DATA, engine=engine)
+    assert list(map(brief, report.findings)) == [
+        (3, 11, "http://e/age", "old"),
+        (5, 1, "http://e/Person", ""),
+        (5, 19, "http://e/age", "1.5"),
+    ]
+    first, second, third = report.findings
+    assert first.message == "An age is a number."
+    assert first.file == "data.ttl"
+    assert (first.focus, first.path, first.value) == ("http://e/a", "http://e/age", "old")
+    assert first.result
+    assert first.result.value == '"old"@en-gb'
+    assert second.severity is Severity.WARNING
+    assert second.message
+    assert third.result
+    assert third.result.focus.startswith("_:")
+    assert (report.statements, report.records, report.sources, report.unread) == (6, 0, 1, 0)
+
+
+@pytest.mark.parametrize("suffix", SYNTAXES)
+def test_in_every_syntax(tmp_path: Path, suffix: str) -> None:
+    triples = [quad.triple for quad in ox.parse(DATA.encode(), format=ox.RdfFormat.TURTLE)]
+    content = ox.serialize(triples, format=SYNTAXES[suffix], prefixes={"ex": "http://e/"})
+    report = check(tmp_path, content, name=f"data{suffix}")
+    lines = content.decode().split("\n")
+    assert len(report.findings) == 3
+    for finding in report.findings:
+        assert finding.line
+        if finding.value:
+            assert finding.value in lines[finding.line - 1][finding.column - 1 :]
+
+
+def test_files_are_one_graph_and_keep_their_blank_nodes_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.ttl").write_text(f'{HEAD}_:x a ex:C ; ex:name "A" ; ex:age ex:b .\n')
+    (tmp_path / "b.nq").write_text('_:x <http://e/age> "x" <urn:g> .\n<http://e/b> <http://e/is> "an age" .\n')
+    (tmp_path / "shapes.ttl").write_text(
+        f"{HEAD}ex:S sh:targetClass ex:C ; sh:property [ sh:path ( ex:age ex:is ) ; sh:maxCount 0 ], ex:age . ex:age sh:path ex:age ; sh:maxCount 0 ."
+    )
+    report = pipeline.check_rdf(tmp_path / "a.ttl", tmp_path / "b.nq", shapes=[tmp_path / "shapes.ttl"], engine="both")
+    assert [(finding.file, finding.line, finding.rule) for finding in report.findings] == [
+        ("a.ttl", 4, "http://e/S"),
+        ("a.ttl", 4, "http://e/age"),
+    ]
+    assert report.sources == 2
+
+
+def test_relative_iris_are_of_their_file(tmp_path: Path) -> None:
+    shapes = f"{HEAD}<#s> a sh:NodeShape ; sh:targetNode <data.ttl#me> ; sh:nodeKind sh:Literal ."
+    [finding] = check(tmp_path, "<#me> <#p> 1 .", shapes).findings
+    assert finding.focus == (tmp_path / "data.ttl").as_uri() + "#me"
+    assert (finding.line, finding.column) == (1, 1)
+
+
+def test_a_focus_that_is_only_spoken_of_has_a_place(tmp_path: Path) -> None:
+    shapes = f"{HEAD}ex:S a sh:NodeShape ; sh:targetObjectsOf ex:age ; sh:nodeKind sh:IRI ; sh:severity ex:Worst ."
+    findings = check(tmp_path, DATA, shapes, engine="both").findings
+    assert [(finding.line, finding.text, finding.severity) for finding in findings] == [
+        (3, "old", Severity.VIOLATION),
+        (4, "5", Severity.VIOLATION),
+        (5, "1.5", Severity.VIOLATION),
+    ]
+
+
+def test_the_report_in_turtle_has_all_of_each_result(tmp_path: Path) -> None:
+    shapes = f"""{HEAD}ex:S sh:targetClass ex:C ; sh:severity ex:Worst ; sh:property [ sh:path ex:age ; sh:nodeKind sh:IRI ;
+        sh:severity ex:Worst ], [ sh:minCount 1 ; sh:path ( ex:p [ sh:inversePath ex:q ] [ sh:zeroOrMorePath ex:r ]
+        [ sh:alternativePath ( ex:s [ sh:oneOrMorePath [ sh:zeroOrOnePath ( ex:u ex:v ) ] ] ) ] ) ] ."""
+    report = check(tmp_path, DATA, shapes)
+    output = io.StringIO()
+    OUTPUTS["turtle"](report, output)
+    graph = Graph().parse(data=output.getvalue(), format="turtle")
+    assert {str(path) for path in graph.objects(None, SH.resultPath) if isinstance(path, URIRef)} == {"http://e/age"}
+    paths = {sparql_path(graph, path) for path in graph.objects(None, SH.resultPath)}
+    assert paths == {found.result.path for found in report.findings if found.result}
+    assert len(paths) == 2
+    assert Literal("old", lang="en-gb") in set(graph.objects(None, SH.value))
+    assert URIRef("http://e/Worst") in set(graph.objects(None, SH.resultSeverity))
+    assert set(graph.objects(None, SH.sourceConstraintComponent)) == {
+        SH.NodeKindConstraintComponent,
+        SH.MinCountConstraintComponent,
+    }
+
+
+# ---- the command -----------------------------------------------------------------------------------
+
+
+def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
+    good, bad, shapes = tmp_path / "good.ttl", tmp_path / "bad.ttl", tmp_path / "shapes.ttl"
+    good.write_text('@prefix ex: <http://e/> . ex:a a ex:C ; ex:name "A" ; ex:age 5 .')
+    bad.write_text(DATA)
+    shapes.write_text(SHAPES)
+    assert run("check", "--shapes", shapes, good).returncode == 0
+    shown = run("check", "--shapes", shapes, bad, "--engine", "both")
+    assert shown.returncode == 1
+    assert b"3:11  violation  An age is a number.  [http://e/age]" in shown.stdout
+    assert b"6 statements from 1 source: 2 violations, 1 warning" in shown.stdout
+    report = json.loads(run("check", "--shapes", shapes, bad, "-f", "json").stdout)
+    assert report["findings"][0]["line"] == 3
+    shapes.write_text(f"{HEAD}ex:S a sh:NodeShape ; sh:targetClass ex:C ; sh:not ex:S .")
+    shown = run("check", "--shapes", shapes, good, "--engine", "both")
+    assert shown.returncode == 2
+    assert b"only fast: <http://e/a> <http://e/a> http://e/S" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("shapes", "told"),
+    [
+        (f"{HEAD}ex:S a\n  sh:NodeShape ; ; sh:path [ .", b"shapes.ttl: line 5, column 30: this is no Turtle"),
+        ("", b"shapes.ttl: there is no shape in it"),
+        (DATA, b"shapes.ttl: there is no shape in it"),
+        (f"{HEAD}ex:S sh:targetClass ex:C ; sh:property " + "[ sh:property " * 10_000, b"stand in each other"),
+    ],
+)
+def test_shapes_that_cannot_be_used_end_with_a_message(tmp_path: Path, shapes: str, told: bytes) -> None:
+    (tmp_path / "data.ttl").write_text(DATA)
+    (tmp_path / "shapes.ttl").write_text(shapes)
+    shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl")
+    assert shown.returncode == 2
+    assert told in shown.stderr, shown.stderr.decode()
+
+
+BOMB = (
+    '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {b} "&{a};&{a};&{a};&{a};">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    + "]>"
+)
+HOSTILE = {
+    "brackets.ttl": "<urn:a> <urn:b> " + "[ <urn:b> " * 10_000 + "] " * 10_000 + ".",
+    "lists.trig": "<urn:a> <urn:b> " + "( " * 10_000 + ") " * 10_000 + ".",
+    "terms.nt": "<urn:a> <urn:b> " + "<<( <urn:a> <urn:b> " * 10_000 + "<urn:c>" + " )>>" * 10_000 + " .",
+    "entities.rdf": f'<?xml version="1.0"?>{BOMB}<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">&i;</rdf:RDF>',
+    "context.jsonld": '{"@context": "http://127.0.0.1:9/c", "@id": "urn:a", "b": 1}',
+    "objects.jsonld": '{"urn:a": ' * 10_000 + "1" + "}" * 10_000,
+    "broken.ttl": "<urn:a> <urn:b> .",
+    "binary.nq": "\x00\x01\x02",
+    "page.txt": "Title\nStatus: Ongoing",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_data_that_cannot_be_read_is_told_of(tmp_path: Path, name: str) -> None:
+    report = check(tmp_path, HOSTILE[name], name=name)
+    [finding] = report.findings
+    assert finding.rule.endswith("#unreadable")
+    assert finding.file == name
+    assert report.unread == report.sources == 1
+    (tmp_path / "good.ttl").write_text(DATA)
+    report = pipeline.check_rdf(tmp_path / name, tmp_path / "good.ttl", shapes=[tmp_path / "shapes.ttl"])
+    assert (report.unread, len(report.findings)) == (1, 4)
+
+
+# ---- nothing is fetched ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[bytes]]]:
+    """An address, and what was asked of it."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(1_000))
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/x", asked
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_is_fetched(tmp_path: Path, engine: str, listener: tuple[str, list[bytes]]) -> None:
+    url, asked = listener
+    imports = f"<{url}> <http://www.w3.org/2002/07/owl#imports> <{url}> . ex:S sh:shapesGraph <{url}> ; sh:entailment <{url}> ."
+    check(
+        tmp_path,
+        f"{DATA}<{url}> <http://www.w3.org/2002/07/owl#imports> <{url}>; <http://www.w3.org/ns/shacl#shapesGraph> <{url}> .",
+        engine=engine,
+    )
+    for more in (
+        imports,
+        f"ex:S sh:targetClass ex:C ; sh:sparql [ sh:select 'SELECT $this {{ SERVICE <{url}> {{ ?a ?b ?c }} }}' ] .",
+        f"ex:S sh:targetClass ex:C ; sh:sparql [ sh:select 'SELECT $this FROM <{url}> {{ $this ?b ?c }}' ] .",
+        f"ex:S sh:targetClass ex:C ; sh:js [ sh:jsLibrary [ sh:jsLibraryURL <{url}> ] ; sh:jsFunctionName 'f' ] .",
+    ):
+        try:
+            check(tmp_path, DATA, SHAPES + more, engine=engine)
+        except ShapesError as error:
+            assert error.hint
+    assert asked == []

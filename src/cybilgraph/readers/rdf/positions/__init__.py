@@ -82,9 +82,11 @@ def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
     if isinstance(value, ox.Literal):
         if first not in _QUOTES:
             return first not in _NODES
-        at += 3 if content.startswith(first * 3, at) else 1
-        begin = content[at : at + _ENOUGH].partition(first)[0]
-        return b"\\" in begin or value.value[:_ENOUGH].encode().startswith(begin)
+        several = content.startswith(first * 3, at)  # such a text may hold a quote, and end further on
+        at += 3 if several else 1
+        begin, ended, _ = content[at : at + _ENOUGH].partition(first)
+        said = value.value[:_ENOUGH].encode()
+        return b"\\" in begin or (said == begin if ended and not several else said.startswith(begin))
     return first not in _QUOTES
 
 

@@ -55,7 +55,9 @@ def shown(text: str, syntax: ox.RdfFormat = ox.RdfFormat.TURTLE) -> list[tuple[s
 _texts = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\"\\.;,[](){}<>#@^~ 'é𝄞"), max_size=30
 ).filter(lambda text: "\ufffe" not in text and "\uffff" not in text)
-_iris = st.sampled_from([f"{BASE}{name}" for name in ("a", "b.c", "c#d", "e/f", "g-1")] + ["urn:x:one", "mailto:a@example.org"])
+_iris = st.sampled_from(
+    [f"{BASE}{name}" for name in ("a", "b.c", "c#d", "e/f", "g-1")] + ["urn:x:one", "mailto:a@example.org"]
+)
 _predicates = st.sampled_from([f"{BASE}v#p", f"{BASE}v#q", f"{BASE}v#r", f"{RDF}type"])
 _literals = st.one_of(
     _texts.map(Literal),

@@ -1,0 +1,28 @@
+"""The command line: parse arguments, call one function, print, set the exit code."""
+
+from __future__ import annotations
+
+import click
+
+from cybilgraph import __version__
+from cybilgraph.cli.check import check
+from cybilgraph.cli.convert import build, convert, template
+from cybilgraph.cli.frame import Group
+from cybilgraph.cli.query import list_queries, query
+from cybilgraph.cli.serve import serve
+from cybilgraph.cli.suggestions import suggestions
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, package_name="cybilgraph")
+def main() -> None:
+    """A linked-data knowledge graph of cyber capacity-building projects.
+
+    \b
+    A SOURCE is a file, a folder (read with all that it holds) or - for standard input.
+    Each command explains itself: cybilgraph build --help
+    """
+
+
+for command in (convert, check, build, serve, query, list_queries, template, suggestions):
+    main.add_command(command)

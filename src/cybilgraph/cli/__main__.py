@@ -1,0 +1,5 @@
+"""``python -m cybilgraph.cli`` is ``cybilgraph``."""
+
+from cybilgraph.cli import main
+
+main()

@@ -1,0 +1,165 @@
+"""What is wrong or missing in records, or in any RDF; and the mends."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from cybilgraph.cli.frame import (
+    CONFORMS,
+    FAILED,
+    KIND,
+    SOURCES,
+    VIOLATIONS,
+    Command,
+    Failure,
+    check_output,
+    progress_bar,
+    writing,
+)
+from cybilgraph.findings import SEVERITIES, Severity, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cybilgraph.fixes import Mended
+    from cybilgraph.readers import Input
+
+
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from cybilgraph.validation.outputs.as_json import schema
+
+        click.echo(json.dumps(schema(), ensure_ascii=False, indent=2))
+        context.exit()
+
+
+@click.command(cls=Command)
+@SOURCES
+@click.option(
+    *("-f", "--format", "name"),
+    type=click.Choice(["text", "json", "html", "sarif", "junit", "github", "turtle", "csv"]),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in SEVERITIES]),
+    default="violation",
+    show_default=True,
+    help="The least that makes the exit code 1.",
+)
+@click.option(
+    "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
+)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
+@click.option("--since", default="", metavar="COMMIT", help="Only files that have changed since, as git tells it.")
+@KIND
+@click.option(
+    "--engine",
+    type=click.Choice(["fast", "pyshacl", "both"]),
+    default="fast",
+    show_default=True,
+    help="SHACL engine; both: fail where they disagree.",
+)
+@click.option(
+    "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
+)
+@click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option(
+    "--json-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of -f json.",
+)
+def check(
+    sources: tuple[str, ...],
+    name: str,
+    output: str | None,
+    fail_on: str,
+    lang: str,
+    as_of: datetime | None,
+    since: str,
+    kind: str,
+    engine: str,
+    shapes: tuple[str, ...],
+    fix: bool,
+    diff: bool,
+) -> None:
+    """Tell what is wrong or missing in records, and where.
+
+    With --shapes, the sources are RDF of any kind, and together one graph. Nothing is fetched:
+    owl:imports is not followed.
+
+    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
+    2 nothing could be read, the shapes cannot be used, or the engines disagree. Where COMMIT is on
+    another branch, --since counts from where the two parted.
+
+    \b
+    Examples:
+      cybilgraph check data/records
+      cybilgraph check data/records -f html -o report.html --lang es
+      cybilgraph check data/records --since origin/main -f github --fail-on warning
+      cat projects.csv | cybilgraph check - --as csv
+      cybilgraph check data/records --fix
+      cybilgraph check --shapes shapes.ttl data.ttl
+    """
+    from cybilgraph import pipeline, rules
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    check_output(output, sources)
+    if shapes and (fix or diff):
+        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
+    with progress_bar("Checking") as progress:
+        day = as_of.date() if as_of else None
+        if shapes:
+            report = pipeline.check_rdf(
+                *sources, shapes=shapes, engine=engine, since=since, kind=kind, excerpts=True, progress=progress
+            )
+        else:
+            if fix or diff:
+                _mend(pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind), write=fix and not diff)
+                if diff:
+                    return
+            report = pipeline.check(
+                *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
+            )
+    report.fail_on = Severity(fail_on)
+    report.language = lang
+    report.findings = [rules.in_language(finding, lang) for finding in report.findings]
+    if name == "text" and output in (None, "-"):
+        OUTPUTS[name](report, sys.stdout)
+    else:
+        with writing(output) as out:
+            text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+            OUTPUTS[name](report, text)
+            text.detach()
+    if since and not report.sources:
+        click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
+        sys.exit(CONFORMS)
+    nothing_read = report.unread == report.sources and not report.records
+    sys.exit(FAILED if nothing_read else CONFORMS if report.passes else VIOLATIONS)
+
+
+def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> None:
+    """Show the change of each file, and write it; what was not certain after all is told of."""
+    for given, change in mended:
+        if write and change.applied:
+            if given.path is None:
+                raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+            with writing(str(given.path)) as out:
+                out.write(change.content)
+        click.echo(visible(change.diff(), lines=True), nl=False, err=write)
+        for left in change.refused:
+            place = f"{change.name}:{left.line}:{left.column}"
+            click.echo(visible(f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."), err=True)

@@ -1,0 +1,122 @@
+"""What commands have in common: their errors, sources, outputs and progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cybilgraph.errors import CybilgraphError, QuerySyntaxError
+from cybilgraph.files import written_whole
+from cybilgraph.findings import visible
+
+if TYPE_CHECKING:
+    from cybilgraph.findings import Report
+
+#: check: no violation; violations; the work could not be done.
+CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
+
+SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+KIND = click.option(
+    "--as",
+    "kind",
+    default="",
+    metavar="SUFFIX",
+    callback=lambda *given: _known_kind(given[2]),
+    help="Read standard input as such a file: csv.",
+)
+
+
+class Failure(click.ClickException):
+    """An error of ours as click shows it."""
+
+    exit_code = FAILED
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        click.echo(visible(f"cybilgraph: {self.format_message()}", lines=True), err=True, file=file)
+
+
+class Command(click.Command):
+    """A command whose help keeps the line breaks of its examples, and that turns our errors
+    into messages.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except CybilgraphError as error:
+            where = (
+                f" (line {error.line}, column {error.column})"
+                if isinstance(error, QuerySyntaxError) and error.line
+                else ""
+            )
+            hint = f"\n  {error.hint}" if error.hint else ""
+            raise Failure(f"{error.what}{where}{hint}") from error
+
+
+class Group(click.Group):
+    """Commands of one name."""
+
+    command_class = Command
+    group_class = type  # groups in it are of its own kind
+
+
+def check_output(output: str | None, sources: tuple[str, ...]) -> None:
+    """Refuse to write over a source."""
+    if output and output != "-" and any(Path(output).resolve() == Path(source).resolve() for source in sources):
+        raise Failure(f"{output}: this is a source\n  Write to another file.")
+
+
+@contextmanager
+def writing(path: str | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears only when the block has ended well."""
+    if path is None or path == "-":
+        yield sys.stdout.buffer
+        return
+    target = Path(path).resolve()
+    try:
+        # A device or a pipe is written, not replaced.
+        with target.open("wb") if target.exists() and not target.is_file() else written_whole(target) as file:
+            yield file
+    except OSError as error:
+        raise Failure(
+            f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
+        ) from error
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; nothing in a pipe."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def tell_of(report: Report) -> None:
+    """Tell of findings beside what the command gives."""
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    OUTPUTS["text"](report, sys.stderr)
+
+
+def _known_kind(kind: str) -> str:
+    """A suffix with its full stop, in lower case; it must be one that is read."""
+    if not kind:
+        return ""
+    from cybilgraph.readers import READERS
+
+    suffix = f".{kind.lower().removeprefix('.')}"
+    if suffix not in READERS:
+        known = ", ".join(each.removeprefix(".") for each in READERS if each)
+        raise click.BadParameter(f"{kind!r} is not read. Known are {known}.")
+    return suffix

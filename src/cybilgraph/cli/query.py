@@ -1,0 +1,147 @@
+"""Questions to a release or an endpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from cybilgraph.cli.frame import Command, Failure
+from cybilgraph.findings import visible
+from cybilgraph.formats import BY_NAME, Format
+from cybilgraph.vocab import short
+
+if TYPE_CHECKING:
+    from cybilgraph.engine import Answer, Engine
+
+
+@click.command(cls=Command)
+@click.argument("query", metavar="FILE|NAME|TEXT")
+@click.option(
+    "--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or address of an endpoint."
+)
+@click.option(
+    "-f", "--format", "name", type=click.Choice(["table", *BY_NAME]), default=None, help="Default: a table, or Turtle."
+)
+@click.option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
+def query(query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None) -> None:
+    """Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
+
+    \b
+    Examples:
+      cybilgraph query example-projects-in-country --param country=BZ --from build/releases
+      cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
+    """
+    from cybilgraph import queries
+
+    text = _query_text(query, parameters)
+    queries.guard(text)
+    engine = _engine(place)
+    try:
+        answer = engine.answer(text, _formats(name), timeout)
+    finally:
+        engine.close()
+    if name in (None, "table") and answer.format.name == "json":
+        _table(answer)
+    else:
+        sys.stdout.buffer.write(answer.content)
+
+
+@click.command("queries", cls=Command)
+def list_queries() -> None:
+    """List the queries that can be asked by name.
+
+    \b
+    Example:
+      cybilgraph queries
+    """
+    from cybilgraph.queries import examples
+
+    for example in examples():
+        parameters = " ".join(f"--param {parameter.name}=…" for parameter in example.parameters)
+        click.echo(f"{example.name}  {parameters}".rstrip())
+        click.echo(f"    {example.title}")
+
+
+def _query_text(query: str, parameters: tuple[str, ...]) -> str:
+    from cybilgraph import queries
+
+    values: dict[str, list[str]] = {}
+    for parameter in parameters:
+        key, equals, value = parameter.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
+        values.setdefault(key, []).append(value)
+    if _is_file(query):
+        try:
+            found = queries.parse(Path(query).stem, Path(query).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise Failure(f"{query}: not a text in UTF-8\n  A query is a text file, usually named *.rq.") from error
+    elif re.fullmatch(r"[\w-]+", query):
+        found = queries.load(query)
+    elif query.endswith(".rq"):
+        raise Failure(f"{query}: no such file\n  cybilgraph queries lists the queries that can be asked by name.")
+    else:
+        found = queries.parse("the query", query)
+    return found.bind(values) if values else found.text
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte: a query
+        return False
+
+
+def _engine(place: str) -> Engine:
+    if re.match(r"https?://", place):
+        from cybilgraph.engine.remote import RemoteEngine
+
+        return RemoteEngine(place)
+    from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+    from cybilgraph.release import Releases
+
+    return EmbeddedEngine(Releases(Path(place)).current().store, Limits(workers=1))
+
+
+def _formats(name: str | None) -> tuple[Format, ...]:
+    if name is None:
+        return (BY_NAME["json"], BY_NAME["turtle"])
+    return (BY_NAME["json" if name == "table" else name],)
+
+
+def _table(answer: Answer) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    result = json.loads(answer.content)
+    if "boolean" in result:
+        click.echo("yes" if result["boolean"] else "no")
+        return
+    columns, rows = result["head"]["vars"], result["results"]["bindings"]
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        # Text and not str: square brackets in a value are no markup.
+        table.add_row(*(Text(_shown(row[column])) if column in row else "" for column in columns))
+    # In a pipe nothing is cut or folded: the reader there has no width.
+    console = (
+        Console(highlight=False, markup=False)
+        if sys.stdout.isatty()
+        else Console(highlight=False, markup=False, width=100_000)
+    )
+    console.print(table)
+    Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
+
+
+def _shown(term: dict[str, str]) -> str:
+    return visible(short(term["value"]) if term["type"] == "uri" else term["value"])

@@ -1,0 +1,121 @@
+"""Suggested edits, for the curator."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cybilgraph.cli.frame import Group
+from cybilgraph.findings import visible
+
+
+@click.group(cls=Group)
+def suggestions() -> None:
+    """Decide on the edits that visitors have suggested (serve --suggestions DIR).
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+
+
+_QUEUE = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, exists=True, path_type=Path))
+_ID = click.argument("name", metavar="ID")
+_RECORDS = click.option(
+    "--records",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    required=True,
+    help="Folder of records that the release was built from.",
+)
+
+
+@suggestions.command("list")
+@_QUEUE
+def list_suggestions(folder: Path) -> None:
+    """List the suggestions that wait, the oldest first.
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    for given in Suggestions(folder).waiting():
+        comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
+        click.echo(visible(f"{given.id}  {given.project}  {given.title}{comment}"))
+
+
+@suggestions.command("show")
+@_QUEUE
+@_ID
+@_RECORDS
+def show_suggestion(folder: Path, name: str, records: Path) -> None:
+    """Show what a suggestion changes in its record file, and what is found in it.
+
+    \b
+    Example:
+      cybilgraph suggestions show build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    """
+    from cybilgraph import pipeline
+    from cybilgraph.readers import Input
+    from cybilgraph.suggestions import Suggestions, current, difference, is_changed
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    given = Suggestions(folder).get(name)
+    now = current(given, records)
+    sender = " ".join(filter(None, (given.sender, f"<{given.email}>" if given.email else ""))) or "nobody named"
+    _say(f"{given.project}: {given.title}", f"Sent {given.time} by {sender}", *given.comment.splitlines(), "")
+    if not given.base.is_source:
+        _say(f"The record was read from {given.base.file}, which the release has not kept as a file of its own.")
+        _say(f"Accepted, the suggestion becomes the file {given.target} beside it.", "")
+    if reason := is_changed(given, records):
+        _say(f"Beware: {reason}. Since then, without the suggestion:", "")
+        _say(*difference(given.base.text, now or "", "when the edit began", given.target), "")
+        _say("The suggestion, against what the edit began with:", "")
+        _say(*difference(given.base.text, given.text, "when the edit began", "suggested"), "")
+    else:
+        before = given.base.text if now is None else now
+        _say(*difference(before, given.text, given.target if now is not None else "the form", "suggested"), "")
+    checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
+    OUTPUTS["text"](checked.report, sys.stdout)
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@_RECORDS
+@click.option("--force", is_flag=True, help="Even where the file has changed since: those changes are lost.")
+def accept(folder: Path, name: str, records: Path, force: bool) -> None:
+    """Write a suggestion into its record file. The graph changes with the next build.
+
+    \b
+    Example:
+      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    written = Suggestions(folder).accept(name, records, force)
+    _say(f"Written: {written}")
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@click.option("--reason", required=True, help="Why; it is kept with the suggestion.")
+def reject(folder: Path, name: str, reason: str) -> None:
+    """Put a suggestion aside.
+
+    \b
+    Example:
+      cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
+    """
+    from cybilgraph.suggestions import Suggestions
+
+    Suggestions(folder).reject(name, reason)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(visible(line))

@@ -19,7 +19,7 @@ FLOORS = (
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
-    ("assemble", "checking", "foreign", "release"),
+    ("assemble", "checking", "intake", "foreign", "release"),
     ("pipeline", "suggestions"),
     ("checker",),
     ("web",),

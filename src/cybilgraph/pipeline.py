@@ -6,10 +6,9 @@ validation. The command line, the web form and CI all call these.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,29 +19,22 @@ from cybilgraph.checking import validated
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
-from cybilgraph.findings import Checked, Finding, Fix, Report, Severity
+from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
-from cybilgraph.mending import mended
+from cybilgraph.intake import Place, Progress, chosen, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
-from cybilgraph.readers.changes import changed_since
 from cybilgraph.readers.excerpts import with_excerpts
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import finding, told_once
+from cybilgraph.rules import told_once
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import validate
-
-#: What a reader says behind the name of the file: ":2:11: this is no JSON".
-_PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
-
-Place = str | Path
-Progress = Callable[[int, int], None]
 
 
 def read(*places: Place) -> Iterator[Record]:
@@ -71,12 +63,7 @@ def check(
     standard input is read as. With ``excerpts``, each finding has its line. Raises SourceError
     where a place does not exist, or git cannot tell what has changed.
     """
-    return check_inputs(_chosen(places, since, kind), engine, as_of, excerpts, progress, count_inputs(places))
-
-
-def _chosen(places: Iterable[Place], since: str, kind: str) -> Iterable[Input]:
-    inputs = find_inputs(places, kind)
-    return changed_since(since, inputs) if since else inputs
+    return check_inputs(chosen(places, since, kind), engine, as_of, excerpts, progress, count_inputs(places))
 
 
 def check_inputs(
@@ -91,7 +78,7 @@ def check_inputs(
     report = Report(as_of=_day(as_of))
     seen: dict[str, Input] = {}
     with Identities() as identities:
-        for record, _ in validated(_records(inputs, total, report, progress, seen), report, engine):
+        for record, _ in validated(records_of(inputs, total, report, progress, seen), report, engine):
             identities.add(record)
         report.findings = told_once([*report.findings, *identities.findings()])
     report.sort()
@@ -115,7 +102,7 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     records: list[Record] = []
     seen: dict[str, Input] = {}
     with Identities() as identities, Assembly(identities) as assembly:
-        for record, lines in validated(_records([given], 1, report, seen=seen), report):
+        for record, lines in validated(records_of([given], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
         report.findings = told_once([*report.findings, *identities.findings()])
@@ -144,7 +131,7 @@ def check_rdf(
     rules = read_shapes_files(find_inputs(shapes))
     seen: dict[str, Input] = {}
     total = count_inputs(places)
-    for given in _chosen(places, since, kind):
+    for given in chosen(places, since, kind):
         seen[given.name] = given
         report.sources += 1
         report.files.append(Checked(given.name, given.uri))
@@ -152,7 +139,7 @@ def check_rdf(
             report.statements += graph.add(given)
         except SourceError as error:
             report.unread += 1
-            report.extend([_unreadable(given, error)])
+            report.extend([unreadable(given, error)])
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
@@ -171,7 +158,7 @@ def mend(
     A file that would read worse when it is mended keeps its text, and its fixes are refused.
     Raises SourceError as ``check`` does.
     """
-    inputs = list(_chosen(places, since, kind))
+    inputs = list(chosen(places, since, kind))
     fixes: dict[str, list[Fix]] = defaultdict(list)
     for found in check_inputs(inputs, engine, as_of).findings:
         if found.fix:
@@ -204,7 +191,7 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     report = Report()
     places = list(places)
     with Identities() as identities, Assembly(identities) as assembly:
-        for record in _records(find_inputs(places), count_inputs(places), report, progress):
+        for record in records_of(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
         serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
@@ -218,7 +205,7 @@ def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progre
     """
     report = Report()
     places = list(places)
-    records = list(_records(find_inputs(places), count_inputs(places), report, progress))
+    records = list(records_of(find_inputs(places), count_inputs(places), report, progress))
     output.write(WRITERS[form](records or [example()]))
     return report.sort()
 
@@ -246,7 +233,7 @@ def build(
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
-        records = _records(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep)
+        records = records_of(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep)
         for record, lines in validated(records, report):
             assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
@@ -266,63 +253,8 @@ def build(
     return release, report
 
 
-def _records(
-    inputs: Iterable[Input],
-    total: int,
-    report: Report,
-    progress: Progress | None = None,
-    seen: dict[str, Input] | None = None,
-    keep: Callable[[bytes], None] | None = None,
-) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
-    inputs go there by their names, and into the report with their records. ``keep`` is given what
-    each single record was read from.
-    """
-    for given in inputs:
-        source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
-        report.sources += 1
-        checked = Checked(given.name, given.uri)
-        if seen is not None:
-            seen[given.name] = given
-            report.files.append(checked)
-        try:
-            for record in read_input(source):
-                report.records += 1
-                checked.records.append(record.key)
-                derived = derive(record)
-                report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
-                yield derived
-            if keep and report.records == before + 1 and (content := _page(source)):
-                keep(content)
-        except SourceError as error:
-            report.unread += 1
-            report.extend([_unreadable(given, error)])
-        if progress:
-            progress(report.sources, total)
-
-
-def _page(source: Input) -> bytes | None:
-    """All of a source that is no larger than a page."""
-    try:
-        return source.content
-    except SourceError:
-        return None
-
-
 def _day(given: date | None) -> str:
     return (given or date.today()).isoformat()
-
-
-def _unreadable(given: Input, error: SourceError) -> Finding:
-    where = _PLACED.match(error.what.removeprefix(given.name))
-    assert where
-    return finding(
-        "unreadable",
-        given.name,
-        {"reason": where["message"], "hint": error.hint},
-        line=int(where["line"] or 0),
-        column=int(where["column"] or 0),
-    )
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:

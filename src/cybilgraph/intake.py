@@ -1,0 +1,87 @@
+"""Places → inputs → records, with what their prose says; what cannot be read goes into the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from cybilgraph.errors import SourceError
+from cybilgraph.findings import Checked, Finding, Report
+from cybilgraph.mending import mended
+from cybilgraph.mentions import derive
+from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers.changes import changed_since
+from cybilgraph.record import Record
+from cybilgraph.rules import finding
+
+#: What a reader says behind the name of the file: ":2:11: this is no JSON".
+_PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
+
+Place = str | Path
+Progress = Callable[[int, int], None]
+
+
+def chosen(places: Iterable[Place], since: str = "", kind: str = "") -> Iterable[Input]:
+    """The inputs at these places; with ``since``, those that have changed since that commit of git.
+    ``kind`` is the suffix that standard input is read as. Raises SourceError.
+    """
+    inputs = find_inputs(places, kind)
+    return changed_since(since, inputs) if since else inputs
+
+
+def records_of(
+    inputs: Iterable[Input],
+    total: int,
+    report: Report,
+    progress: Progress | None = None,
+    seen: dict[str, Input] | None = None,
+    keep: Callable[[bytes], None] | None = None,
+) -> Iterator[Record]:
+    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
+    inputs go there by their names, and into the report with their records. ``keep`` is given what
+    each single record was read from.
+    """
+    for given in inputs:
+        source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
+        report.sources += 1
+        checked = Checked(given.name, given.uri)
+        if seen is not None:
+            seen[given.name] = given
+            report.files.append(checked)
+        try:
+            for record in read_input(source):
+                report.records += 1
+                checked.records.append(record.key)
+                derived = derive(record)
+                report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
+                yield derived
+            if keep and report.records == before + 1 and (content := _page(source)):
+                keep(content)
+        except SourceError as error:
+            report.unread += 1
+            report.extend([unreadable(given, error)])
+        if progress:
+            progress(report.sources, total)
+
+
+def _page(source: Input) -> bytes | None:
+    """All of a source that is no larger than a page."""
+    try:
+        return source.content
+    except SourceError:
+        return None
+
+
+def unreadable(given: Input, error: SourceError) -> Finding:
+    """Says that an input cannot be read, where and why."""
+    where = _PLACED.match(error.what.removeprefix(given.name))
+    assert where
+    return finding(
+        "unreadable",
+        given.name,
+        {"reason": where["message"], "hint": error.hint},
+        line=int(where["line"] or 0),
+        column=int(where["column"] or 0),
+    )

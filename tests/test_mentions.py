@@ -372,7 +372,7 @@ def test_what_the_words_around_a_name_are_signs_of() -> None:
         ({}, {"funder": 0.4, "partner": 0.45}, set()),
         ({}, {"funder": 0.6, "partner": 0.7}, {"partner"}),
         ({}, {"funder": 0.6, "implementer": 0.7}, {"funder", "implementer"}),
-        ({"partner": 0.85}, {"funder": 0.1, "partner": 0.45}, {"partner"}),
+        ({"partner": 0.85}, {"funder": 0.1, "partner": 0.45}, set()),
         ({"partner": 0.85}, {"funder": 0.9, "partner": 0.2}, {"funder"}),
         ({"partner": 0.95}, {"funder": 0.9, "partner": 0.2}, {"partner"}),
     ],
@@ -406,6 +406,15 @@ def test_what_was_derived_and_read_back_tells_nothing_new() -> None:
         ("The scheme was designed by the association Cyber Sisters.", "cyber-sisters"),
         ("It was taught by the Spanish National Centre for the Protection of Critical Infrastructures.", "spanish-national-centre-for-the-protection-of-critical-infrastructures"),
         ("It was taught by ChildFund Papua New Guinea.", "childfund-papua-new-guinea"),
+        ("It helps the Office of the Security Council, the Data Agency and the Cyber Bureau.", "data-agency"),
+        ("Advice to the State Committee of Information Technologies and Communications.", "state-committee-of-information-technologies-and-communications"),
+        ("It was run with the British High Commission in Nairobi.", "british-high-commission-in-nairobi"),
+        ("It was run by the U.S. Embassy in San José.", "u-s-embassy-in-san-jose"),
+        ("It was taught by experts of the Gendarmerie nationale.", "gendarmerie-nationale"),
+        ("It was set up with the Central Bank of Fiji and LinkPay.", "linkpay"),
+        ("Mentoring of the CSIRT of the Coast by experts.", "csirt-of-the-coast"),
+        ("MISA Zimbabwe runs a clinic.", "misa-zimbabwe"),
+        ("PNG now has a National Cyber Security Centre.", "national-cyber-security-centre"),
     ],
 )  # fmt: skip
 def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
@@ -415,7 +424,7 @@ def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("texts", "precision", "recall", "country"),
-    [("[0-8]*.txt", 0.96, 0.90, 0.975), ("9*.txt", 0.88, 0.67, 0.95)],
+    [("[0-8]*.txt", 0.96, 0.90, 0.975), ("9*.txt", 0.92, 0.75, 0.95)],
     ids=["01-500", "901-960"],
 )
 def test_labelled_texts(texts: str, precision: float, recall: float, country: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache, lru_cache
 
 from cybilgraph.resources import REFERENCE
@@ -18,9 +19,15 @@ def words(tells: str) -> frozenset[str]:
         return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
 
 
+_OF_MANY = re.compile(
+    r"(?:Ministry|Department|Office|Centre|Center)\b"
+    r"|(?:[\w-]+ ){0,2}(?:Committee|Agency|Commission|Directorate|Authority) (?:of|for) "
+)
+
+
 def of_many_words(name: str) -> bool:
     """True for a name that may go on behind a comma or an "and": "Ministry of Trade, Industry and Commerce"."""
-    return name.split(" ", 1)[0] in ("Ministry", "Department", "Office", "Centre", "Center")
+    return _OF_MANY.match(name) is not None
 
 
 def is_body(word: str) -> bool:

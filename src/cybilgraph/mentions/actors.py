@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding
 from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, PLACE
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
@@ -16,7 +16,7 @@ from cybilgraph.rules import finding
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
-#: Sections that tell of others too: there only the plainest phrases count.
+#: Sections that tell of others too.
 _BACKGROUND = ("context", "outcomes", "outputs", "activities")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.75
@@ -94,20 +94,20 @@ def candidates(
     record: Record, told: list[Sentence], found: Found, helped: set[str], names: Reference
 ) -> list[Candidate]:
     """The actors that may take part and that the page does not state: those of which phrases tell
-    a role, and those named where the text tells of the project; of the helped countries only the former.
+    a role, and those named where the text may tell of them; of the helped countries only the former.
     """
     stated = {link.actor.key for link in _stated(record)}
     listed: dict[str, Candidate] = {}
     for sentence in told:
-        tells = sentence.section in PURPOSE
-        for name in () if _is_silent(sentence) else sentence.names:
+        if _is_silent(sentence):
+            continue
+        told_of = _told_of(sentence)
+        for name in sentence.names:
             actor = _acting(name, "funder", helped, names)
-            if (
-                actor
-                and (actor.key in found or actor.key in listed or (tells and _acting(name, "", helped, names)))
-                and not _is_stated(actor, stated)
-                and not sentence.marked.endswith(_MEMBERS, 0, name.at)
-            ):
+            if not actor or _is_stated(actor, stated) or sentence.marked.endswith(_MEMBERS, 0, name.at):
+                continue
+            known = actor.key in found or actor.key in listed
+            if known or (name.mark in told_of and _acting(name, "", helped, names)):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
     roles_of = frozenset(link.role for link in _stated(record))
     for key, candidate in listed.items():
@@ -116,6 +116,9 @@ def candidates(
         candidate.told = {
             role: max(confidence for _, confidence, _ in quotes.values()) for role, quotes in found.get(key, {}).items()
         }
+        candidate.told_in = frozenset(
+            (role, sentence.section) for role, quotes in found.get(key, {}).items() for sentence in quotes
+        )
         candidate.others = roles_of.union(*(by_role for other, by_role in found.items() if other != key))
     return list(listed.values())
 
@@ -208,22 +211,23 @@ def _is_silent(sentence: Sentence) -> bool:
     return not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
 
 
+def _told_of(sentence: Sentence) -> str:
+    """The marks of those of whom a sentence may tell though no phrase does: where it tells of the
+    project, and in the background of organisations, unless it compares or tells of what is elsewhere.
+    """
+    if sentence.section in PURPOSE:
+        return ACTOR + BODY + NAME + PLACE
+    aside = sentence.section not in _BACKGROUND or says(sentence, "compare") or says(sentence, "elsewhere")
+    return "" if aside else ACTOR + BODY
+
+
 def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     """Roles that phrases give to names; none in a sentence that tells of what is not, or of
     another project.
     """
     if sentence.roles is None:
         silent = _is_silent(sentence)
-        sure = SURE if sentence.section in _BACKGROUND else 0
-        sentence.roles = (
-            ()
-            if silent
-            else tuple(
-                (phrase, name)
-                for phrase, name in said(sentence, *ACTING)
-                if phrase.confidence >= sure and not (sure and phrase.says == "acts" and name.mark == BODY)
-            )
-        )
+        sentence.roles = () if silent else tuple(said(sentence, *ACTING))
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 

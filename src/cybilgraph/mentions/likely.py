@@ -22,12 +22,12 @@ from cybilgraph.organisations import is_body, is_official
 from cybilgraph.reference import Entry
 from cybilgraph.resources import REFERENCE
 
-#: Sections that tell what the project is for; only there the words around a name are weighed.
+#: Sections that tell what the project is for.
 PURPOSE = ("summary", "description", "aim")
 #: The confidence of the plainest phrases.
 SURE = 0.95
-#: How likely a role must be that a phrase tells, and one that none does.
-_TOLD, _UNTOLD = 0.4, 0.5
+#: How likely a role must be.
+_LIKELY = 0.5
 #: For each sign how much it speaks for roles, or against them: the place of the role in ROLES, and
 #: hundredths, since whole numbers have the same sum in any order.
 Weights = Mapping[str, Sequence[tuple[int, int]]]
@@ -36,25 +36,25 @@ Weights = Mapping[str, Sequence[tuple[int, int]]]
 @dataclass(slots=True)
 class Candidate:
     """An actor that sentences name, and what is known of it: where it is named, and whether among
-    the first sentences; the roles that phrases give it and how surely; those that others have, and
-    those that the page states.
+    the first sentences; the roles that phrases give it, how surely, and in which sections; those
+    that others have, and those that the page states.
     """
 
     actor: Entry
     names: list[tuple[Sentence, Name]] = field(default_factory=list)
     first: bool = False
     told: dict[str, float] = field(default_factory=dict)
+    told_in: frozenset[tuple[str, str]] = frozenset()
     others: frozenset[str] = frozenset()
     stated: frozenset[str] = frozenset()
 
 
 def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
     """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
-    is likely to pay and to deliver. What a phrase tells need be a little less likely, and what it
-    tells in so many words stands.
+    is likely to pay and to deliver. What a phrase tells in so many words stands.
     """
     plain = {role for role, confidence in told.items() if confidence >= SURE}
-    likely = {role: chance for role, chance in chances.items() if chance >= (_TOLD if role in told else _UNTOLD)}
+    likely = {role: chance for role, chance in chances.items() if chance >= _LIKELY}
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}
@@ -92,10 +92,14 @@ def signs(candidate: Candidate, helped: set[str]) -> set[str]:
     found.update(f"other {role}" for role in ("funder", "implementer") if role in candidate.others)
     found.update(f"told {role}" for role in candidate.told or ("nothing",))
     found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.told.items())
+    found.update(f"told {role} in {_part(section)}" for role, section in candidate.told_in)
     if candidate.first:
         found.add("first")
+    purpose = any(sentence.section in PURPOSE for sentence, _ in named)
     for sentence, name in named:
         found.update(_of_name(sentence, name, helped))
+        if sentence.section in PURPOSE or not (purpose or sentence.section == "title"):
+            found.update(_of_words(sentence, name))
     if actor.row:
         found.add(f"type {actor.row['type']}")
         if seat := actor.row["country"]:
@@ -109,18 +113,27 @@ def signs(candidate: Candidate, helped: set[str]) -> set[str]:
     return found
 
 
+def _part(section: str) -> str:
+    """What kind of section that is: it tells of the project, or beside it also of others."""
+    return "purpose" if section in PURPOSE else "title" if section == "title" else "background"
+
+
 def _of_name(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
-    section = "purpose" if sentence.section in PURPOSE else "title" if sentence.section == "title" else "background"
-    yield f"in {section}"
+    yield f"in {_part(sentence.section)}"
     yield f"mark {name.mark}"
     if is_helped_authority(name, helped):
         yield "helped authority"
     if home := name.entries[0] if name.mark in (PLACE, DEMONYM) else name.home:
         yield f"{'state' if home is not name.home else 'home'} {'helped' if home.key in helped else 'elsewhere'}"
-    if section == "purpose":
-        yield from around(sentence.marked).get(name.at, ())
-        if says(sentence, "compare"):
-            yield "compare"
+
+
+def _of_words(sentence: Sentence, name: Name) -> Iterator[str]:
+    """What the words around a name tell: those where the text tells of the project, and of an actor
+    that is not named there, those in the background.
+    """
+    yield from around(sentence.marked).get(name.at, ())
+    if says(sentence, "compare"):
+        yield "compare"
 
 
 def is_helped_authority(name: Name, helped: set[str]) -> bool:

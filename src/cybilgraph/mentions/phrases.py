@@ -350,7 +350,7 @@ def of_money(sentence: Sentence) -> Iterator[Name]:
 
 def says(sentence: Sentence, kind: str) -> bool:
     """True where a phrase of this kind stands in the sentence."""
-    return any(hit.phrase.says == kind for hit in found_in(sentence))
+    return kind in {hit.phrase.says for hit in found_in(sentence)}
 
 
 def spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:

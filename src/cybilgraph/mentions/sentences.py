@@ -60,8 +60,11 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "US$ 5 million" is of no country, nor is the "Indian Ocean" or who is "Portuguese-speaking".
 _NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| Ocean\b|[- ][Ss]peaking\b")
-#: "The OSCE Mission to Moldova" is one name.
-_SENT_TO = re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?")
+#: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
+_SENT = {
+    PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
+    NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
+}
 _OWNED = re.compile(r"['’]s? ")
 
 
@@ -217,12 +220,9 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             joined[-1] = Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
             last.end = span.end
-        elif last.mark == BODY and span.mark == PLACE and _SENT_TO.fullmatch(words, last.start, span.start):
-            last.entries, last.home, last.end = (
-                (actor_called(words[last.start : span.end], names),),
-                _country(span),
-                span.end,
-            )
+        elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
+            last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
+            last.home = _country(span) or last.home
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
             last.home, last.end = last.home or _country(span), span.end
         elif (

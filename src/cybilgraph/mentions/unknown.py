@@ -9,14 +9,19 @@ from functools import lru_cache
 from cybilgraph import organisations
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES, Span, actor_called
 from cybilgraph.organisations import has_body, is_body, of_many_words
-from cybilgraph.reference import NEAR, Entry, Reference
+from cybilgraph.reference import NEAR, Entry, Reference, fold
 
-_ABBREVIATION = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?")
-_WORD = r"(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?"
-_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|für|der|van|against|&)"
+#: What is a name by its letters alone: an abbreviation, or a capital inside.
+_OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
+_WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?)"
+_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&)"
+#: "École nationale à vocation régionale": small letters in a name.
+_SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publique|nacional|à vocation|d[’']\w+)\b){0,3}"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 #: "INCIBE of León": a name and its town.
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
+#: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
+_LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
 _FIRM = re.compile(
@@ -36,7 +41,7 @@ FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
-_NAMES = re.compile(rf"{_WORD}(?:,? (?:{_LINK} ){{0,3}}{_WORD}){{0,11}}")
+_NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A long name that stands alone may be spelt a little worse: "Indonisia".
 _NEAR_LONG = 88
@@ -77,7 +82,7 @@ def _found(
         return Span(start, end, meant.mark, meant.entries, meant.home)
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=name)
-    mark = _kind(name, "" if start else words[end:])
+    mark, own = _kind(name, "" if start else words[end:]), None
     if mark != BODY and _FIRM.search(words, max(0, start - 20), start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
@@ -85,7 +90,9 @@ def _found(
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
     # "Port of Spain" is a town, and no place in Spain; "ChildFund Vietnam" is an organisation there.
-    if mark == BODY or (mark == NAME and (not inside or _HAS_PLACE.match(name))):
+    if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
+        own = _OWN.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
+    if mark == BODY or (mark == NAME and (not inside or own or _HAS_PLACE.match(name))):
         return _unknown(words, start, end, mark, inside, names)
     return None
 
@@ -108,7 +115,7 @@ def _parts(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tupl
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
         if _are_apart(match[0], left, right) or any(
-            (known.mark == ACTOR and cuts[-1] <= known.start < end)
+            (known.mark == ACTOR and (known.start == match.end() or cuts[-1] <= known.start < match.start()))
             or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
             for known in spans
         ):
@@ -126,8 +133,10 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     joins = between.strip() in ("and", "&", "et", "y")
     if not has_body(left):
         return not (joins and has_body(right))
-    if joins and _ABBREVIATION.fullmatch(right):
+    if joins and _OWN.fullmatch(right):
         return True  # "the Bank of Zambia and ZESCO"
+    if between.endswith(" the ") and has_body(right):
+        return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
     if of_many_words(left):
         return has_body(right) and is_body(right.split(" ", 1)[0])
     return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
@@ -140,6 +149,8 @@ def _begins_only(word: str) -> bool:
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
         start = at + 5
+    if not start and (lead := _LEADS.match(words, start, end)) and has_body(words[lead.end() : end]):
+        start = lead.end() if not is_body(lead[1]) else start
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
@@ -201,8 +212,16 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 @lru_cache(maxsize=5_000)
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
-        return names.near("actor", name) if len(name) > 12 else None
+        found = names.near("actor", name) if len(name) > 12 else None
+        return None if found and _of_each_country(name, found, names) else found
     if len(name) < 6 or " " in name:
         return None
     found = names.near("country", name, NEAR if len(name) < 8 else _NEAR_LONG)
     return found if found and found.name[0] == name[0] else None
+
+
+def _of_each_country(name: str, found: Entry, names: Reference) -> bool:
+    """True where the name lacks only the country: "National Cyber Security Centre" is not that of the UK."""
+    words = set(fold(name).split())
+    others = (set(fold(called).split()) for called in found.names)
+    return any(words < other and all(names.find("country", word) for word in other - words) for other in others)

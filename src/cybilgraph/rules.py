@@ -181,5 +181,12 @@ def in_language(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
     )
 
 
+def in_general(finding: Finding, language: str = LANGUAGES[0]) -> str:
+    """What the finding's rule says of any record, its gaps left open; empty where it says nothing without them."""
+    rule = catalogue().get(finding.rule.removeprefix(RULES))
+    text = _GAP.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
+    return text if text.strip("… ") else ""
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return intern(_GAP.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same

@@ -64,7 +64,9 @@ class Scratch:
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The answer to a query, row by row. Text is in the order of its code points."""
         with _refused():
-            yield from self._connection.execute(query, values)
+            # Not "yield from": that would close the cursor when the reader leaves, be the database closed or not.
+            for row in self._connection.execute(query, values):  # noqa: UP028
+                yield row
 
     def value(self, query: str, *values: object) -> Any:
         """The first value of the first row; None where there is none."""

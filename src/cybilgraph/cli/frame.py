@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,8 +51,19 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        if sys.stdout is None:
+            raise Failure("There is no standard output to write to\n  Leave it open, or name a file where there is -o.")
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # or Python would do it when it ends, where nobody can tell of a fault
+        except BrokenPipeError:  # the reader has seen enough
+            _silence()
+            sys.exit(CONFORMS)
+        except OSError as error:
+            _silence()
+            raise Failure(f"The output cannot be written: {error.strerror}\n  Is there space left?") from error
         except CybilgraphError as error:
             where = (
                 f" (line {error.line}, column {error.column})"
@@ -60,6 +72,11 @@ class Command(click.Command):
             )
             hint = f"\n  {error.hint}" if error.hint else ""
             raise Failure(f"{error.what}{where}{hint}") from error
+
+
+def _silence() -> None:
+    """Let what is still to be written go nowhere, so that it fails no second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Group(click.Group):

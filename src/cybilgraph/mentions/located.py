@@ -65,7 +65,7 @@ def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not _within(name, elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        if name.home and acting.get(name.at) == "beneficiary":
+        if (name.home or name.mark == PLACE) and acting.get(name.at) == "beneficiary":
             yield name, _HOME
 
 

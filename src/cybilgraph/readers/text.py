@@ -18,8 +18,9 @@ _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20)))
-#: Control characters at which Python would end a line.
-_SEPARATORS = "\x1c\x1d\x1e"
+_LINE_END = re.compile(r"\r\n?|\n")
+#: What parts lines of a text, and is no end of a line to editors, git, and those who count lines.
+_PARTED = re.compile(r"[^\f\v\x85\u2028\u2029]+")
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
@@ -69,17 +70,20 @@ def not_utf8(given: Input, line: int) -> Finding:
 
 
 def raw_lines(text: str) -> list[str]:
-    """The lines as they are, blank ones too."""
-    for separator in _SEPARATORS:
-        text = text.replace(separator, "")
-    return text.splitlines()
+    """The lines as editors count them, as they are, blank ones too."""
+    return _LINE_END.split(text)
 
 
 def lines_of(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
     for number, raw in enumerate(raw_lines(text), start=1):
-        if line := clean(raw):
-            yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+        if raw.isprintable():
+            if line := clean(raw):
+                yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+            continue
+        for part in _PARTED.finditer(raw):
+            if line := clean(part[0]):
+                yield Text(line, Place(number, part.start() + len(part[0]) - len(part[0].lstrip()) + 1))
 
 
 def clean(raw: str) -> str:

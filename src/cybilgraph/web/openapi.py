@@ -39,7 +39,7 @@ _PROBLEMS = {
     503: "All workers are busy: Retry-After says when to come again",
     504: "The work was stopped at its deadline",
 }
-_DEAR = (400, 406, 413, 415, 422, 429, 503, 504)
+_DEAR = (400, 406, 413, 415, 422, 429, 503)
 _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
 

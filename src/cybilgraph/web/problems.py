@@ -35,7 +35,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
     (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
-    (CheckTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (CheckTimeout, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CybilgraphError, HTTPStatus.BAD_REQUEST),
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from cybilgraph.findings import SEVERITIES, Finding, Report, Severity, visible
+from cybilgraph.rules import in_general
 from cybilgraph.vocab import RULES
 
 #: One and several of what is counted.
@@ -119,14 +121,17 @@ def summary(report: Report) -> str:
 
 def by_rule(report: Report) -> list[tuple[int, Finding]]:
     """How often each rule was broken, with the finding that tells what it says; the worst first."""
-    found = Counter((finding.severity, finding.rule) for finding in report.findings)
-    first: dict[tuple[Severity, str], Finding] = {}
+    found = Counter((finding.severity, finding.rule, finding.message) for finding in report.findings)
+    first: dict[tuple[Severity, str, str], Finding] = {}
+    numbers: Counter[tuple[Severity, str, str]] = Counter()
     for finding in report.findings:
-        kept = first.setdefault((finding.severity, finding.rule), finding)
-        if finding.message < kept.message:
-            first[finding.severity, finding.rule] = finding
-    ordered = sorted(found.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1]))
-    return [(number, first[key]) for key, number in ordered]
+        # What differs between the findings of a rule of ours is a gap; rules of others may say anything.
+        key = (finding.severity, finding.rule, in_general(finding, report.language) or finding.message)
+        first.setdefault(key, finding)
+        numbers[key] += 1
+    alone = {key for key, finding in first.items() if found[(*key[:2], finding.message)] == numbers[key]}
+    ordered = sorted(numbers.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1:]))
+    return [(number, first[key] if key in alone else replace(first[key], message=key[2])) for key, number in ordered]
 
 
 def tally(report: Report) -> list[str]:

@@ -383,9 +383,9 @@ def test_a_broken_sentence_is_no_title() -> None:
     assert derive(record).participations
 
 
-def test_a_line_ends_where_a_reader_sees_its_end() -> None:
+def test_what_parts_a_line_is_no_end_of_a_line_to_who_counts() -> None:
     text = "Training\u2028Summary\x85  It\x1c trains  officers.\fAim\v\tTo help.\r\nOutcomes\rThey know."
     record = read(text)
     assert record.summary == (Text("It trains officers."),)
-    assert record.summary[0].place == Place(3, 3)
+    assert record.summary[0].place == Place(1, 20)
     assert (record.aim, record.outcomes) == ((Text("To help."),), (Text("They know."),))

@@ -79,6 +79,23 @@ def without_comments(query: str) -> str:
     return _TOKEN.sub(lambda match: "" if match.lastgroup == "comment" else match[0], query)
 
 
+def with_columns(query: str, columns: Sequence[str]) -> str:
+    """The query with its first ``SELECT *`` naming these columns instead, in the order in which the
+    text first uses them; the same query where it names its columns itself.
+    """
+    found = list(tokens(query))
+    select = next((place for place, token in enumerate(found) if token.text.upper() == "SELECT"), len(found))
+    after = select + 1
+    if after < len(found) and found[after].text.upper() in ("DISTINCT", "REDUCED"):
+        after += 1
+    if after >= len(found) or found[after].text != "*" or not columns:
+        return query
+    used = dict.fromkeys(token.text[1:] for token in found if token.kind == "variable")
+    order = sorted(columns, key=list(used).index)
+    star = found[after].start
+    return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :]
+
+
 def guard(query: str) -> None:
     """Refuse what this service never runs, before any engine sees it.
 

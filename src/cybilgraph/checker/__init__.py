@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
-from cybilgraph.workers.pool import Busy, Died, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Died, Lanes, NotStarted, Pool
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
@@ -53,9 +53,8 @@ class Checker:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._pool = Pool(
-            "cybilgraph.checker.worker", (str(self._limits.memory),), self._limits.workers, self._limits.waiting
-        )
+        lanes = Lanes(self._limits.workers, self._limits.waiting)
+        self._pool = Pool("cybilgraph.checker.worker", (str(self._limits.memory),), lanes)
 
     def check(self, given: Submission, wishes: Sequence[str]) -> Answer:
         """What was wished of a submission. Raises CheckerBusy, CheckTimeout, or CheckTooHeavy."""

@@ -27,7 +27,7 @@ from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.scratch import stay_in_memory
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.workers.inside import serve
+from cybilgraph.workers.inside import Answering, nursery
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -95,12 +95,12 @@ def _rdf(record: Any, name: str) -> bytes:
     return _part(checked, f"{RDF}{name}")
 
 
-def main(memory: int) -> None:
-    """Get ready, and check."""
+def _prepare() -> Answering:
+    """Get ready in the worker itself: the engine of shapes has threads, which do not survive a fork."""
     stay_in_memory()
     _read_all_that_is_needed()
-    serve(answer, memory)
+    return lambda request, content, _: answer(request, content)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    nursery(_prepare, int(sys.argv[1]))

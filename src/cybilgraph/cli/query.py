@@ -52,7 +52,7 @@ def query(query: str, place: str, name: str | None, parameters: tuple[str, ...],
     if name in (None, "table") and answer.format.name == "json":
         _table(answer)
     else:
-        sys.stdout.buffer.write(answer.content)
+        sys.stdout.buffer.writelines(answer.body.blocks())
 
 
 @click.command("queries", cls=Command)

@@ -6,27 +6,97 @@ What the rest of the product knows of engines is here: a query and a format go i
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from tempfile import TemporaryFile
+from typing import IO, Protocol
 
 from cybilgraph.formats import Format
+from cybilgraph.workers.turns import Caller
+
+_BLOCK = 1 << 18
+
+
+class Content:
+    """The bytes of a complete answer: a small one in memory, a large one on disk, without a name, as long
+    as anybody has it.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._last = b""
+        self.size = 0
+
+    def add(self, part: bytes) -> None:
+        """Take a part that is not the last. Raises OSError where the disk is full."""
+        if self._file is None:
+            self._file = TemporaryFile()  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+        self._file.write(part)
+        self.size += len(part)
+
+    def end(self, last: bytes) -> Content:
+        """Take the last part."""
+        if self._file:
+            self._file.write(last)
+            self._file.flush()
+        else:
+            self._last = last
+        self.size += len(last)
+        return self
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, some at a time."""
+        if self._file is None:
+            yield self._last
+            return
+        self._file.seek(0)
+        yield from iter(partial(self._file.read, _BLOCK), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """The dataset of a query (SPARQL 1.1 Protocol, section 2.1.4): IRIs of graphs; without any, the query says."""
+
+    default: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+ALL = Graphs()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer: ``content`` is ``format``'s serialisation of it."""
+    """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table."""
 
     format: Format
-    content: bytes
+    body: Content
+    rows: int | None = None
+
+    @property
+    def content(self) -> bytes:
+        """All of it at once."""
+        return b"".join(self.body.blocks())
 
 
 class Engine(Protocol):
     """What plugs in as an engine."""
 
-    def answer(self, query: str, formats: tuple[Format, ...], timeout: float | None = None) -> Answer:
+    def answer(
+        self,
+        query: str,
+        formats: tuple[Format, ...],
+        timeout: float | None = None,
+        *,
+        graphs: Graphs = ALL,
+        caller: Caller | None = None,
+    ) -> Answer:
         """Answer a query in the first of ``formats`` that fits what the query returns.
 
-        ``timeout`` in seconds may only shorten the engine's own deadline. Raises QueryError.
+        ``timeout`` in seconds may only shorten the engine's own deadline; ``caller`` is whom to be fair
+        to, and may leave. Raises QueryError.
         """
         ...
 

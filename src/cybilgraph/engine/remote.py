@@ -7,11 +7,12 @@ from urllib.error import HTTPError, URLError
 from SPARQLWrapper import SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
-from cybilgraph.engine import Answer
+from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.formats import FORMATS, Format
 from cybilgraph.queries import undeclared_prefixes, without_comments
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.turns import Caller
 
 #: A query longer than this goes in the body of a POST, since some servers cut long addresses.
 _LONG = 2000
@@ -23,7 +24,15 @@ class RemoteEngine:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def answer(self, query: str, formats: tuple[Format, ...], timeout: float | None = None) -> Answer:
+    def answer(
+        self,
+        query: str,
+        formats: tuple[Format, ...],
+        timeout: float | None = None,
+        *,
+        graphs: Graphs = ALL,
+        caller: Caller | None = None,  # noqa: ARG002  what was sent cannot be taken back
+    ) -> Answer:
         """Answer a query; see Engine.answer. Raises QueryError and its kinds."""
         wrapper = SPARQLWrapper(self._url)
         # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
@@ -32,6 +41,10 @@ class RemoteEngine:
         # SPARQLWrapper's own formats cannot name two at once; a header can.
         wrapper.setOnlyConneg(True)
         wrapper.addCustomHttpHeader("Accept", ", ".join(fmt.media_type for fmt in formats))
+        for graph in graphs.default:
+            wrapper.addDefaultGraph(graph)
+        for graph in graphs.named:
+            wrapper.addNamedGraph(graph)
         if timeout:
             wrapper.setTimeout(max(1, round(timeout)))
         try:
@@ -47,7 +60,7 @@ class RemoteEngine:
         media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
         for fmt in (*formats, *FORMATS):
             if media_type in fmt.media_types:
-                return Answer(fmt, content)
+                return Answer(fmt, Content().end(content))
         raise QueryError(f"{self._url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?")
 
     def close(self) -> None:

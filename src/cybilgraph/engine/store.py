@@ -42,6 +42,13 @@ def write_store(nquads: Path, folder: Path) -> int:
     return len(store)
 
 
+def read_store(nquads: str) -> ox.Store:
+    """Load an N-Quads file into a store in memory. It has no threads, and may be forked."""
+    store = ox.Store()
+    store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
+    return store
+
+
 def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
     """Write N-Quads in another format. For one without graphs they are of the default graph.
 

@@ -1,66 +1,122 @@
-"""One query worker: a process of its own that evaluates one query at a time over a release.
+"""The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE MEMORY_BYTES ANSWER_BYTES``. The parent kills the
-process at a deadline: that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.engine.worker STORE GRAPH MEMORY_BYTES ANSWER_BYTES DOOR``: with a GRAPH
+(N-Quads) all workers share one store in memory, without one each opens the STORE on disk. The parent
+kills a worker at a deadline: that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS
+from cybilgraph import queries
+from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, read_store
 from cybilgraph.vocab import PREFIXES
-from cybilgraph.workers.inside import serve
+from cybilgraph.workers.inside import Answering, Sending, nursery
+
+#: An answer that is larger is sent in parts of this size.
+_PART = 1_000_000
+#: What each row of a table has once in its serialisation, whatever its values are, and how many are of no row.
+_ROW = {"json": (rb'[,\[]\{"', 0), "xml": (rb"<result>", 0), "csv": (rb"\r\n", 1), "tsv": (rb"\n", 1)}
+_LONGEST = 8
 
 
 class _TooLarge(Exception):
     """The answer is over the limit."""
 
 
-class _Bounded(io.BytesIO):
-    """A buffer that refuses to grow over a limit, which stops the query that writes it."""
+class _Output(io.BytesIO):
+    """Takes an answer, sends it in parts, counts its rows, and refuses to take more than a limit: that
+    stops the query.
+    """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, send: Sending, limit: int, name: str) -> None:
         super().__init__()
-        self._limit = limit
+        self._send = send
+        self._left = limit
+        self._held: list[bytes] = []
+        self._size = 0
+        self._tail = b""
+        row, of_none = _ROW.get(name, (rb"(?!)", 0))
+        self._row = re.compile(row)
+        self.rows = -of_none
 
     def write(self, data: Any) -> int:
-        if self.tell() + len(data) > self._limit:
+        self._left -= len(data)
+        if self._left < 0:
             raise _TooLarge
-        return super().write(data)
+        self._held.append(bytes(data))
+        self._size += len(data)
+        if self._size >= _PART:
+            self._send(self.rest())
+        return len(data)
+
+    def rest(self) -> bytes:
+        """What is not sent yet."""
+        rest = b"".join(self._held)
+        self._held.clear()
+        self._size = 0
+        # A row may be told at the seam of two parts; the tail is in the count of both.
+        self.rows += len(self._row.findall(self._tail + rest)) - len(self._row.findall(self._tail))
+        self._tail = rest[-_LONGEST:]
+        return rest
 
 
-def evaluate(store: ox.Store, query: str, formats: list[str], limit: int) -> tuple[dict[str, Any], bytes]:
-    """The head and content of an answer, or the head of a failure and nothing."""
+def evaluate(store: ox.Store, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
+    """The head and the last part of an answer, or the head of a failure and nothing."""
     try:
-        result = store.query(query, prefixes=PREFIXES)
+        result = _result(store, request)
         table: dict[str, Any] = RDF_FORMATS if isinstance(result, ox.QueryTriples) else RESULT_FORMATS
-        name = next((name for name in formats if name in table), None)
-        if name is None:
+        name = next((name for name in request["formats"] if name in table), "")
+        if not name:
             return {"error": "format", "message": "graph" if table is RDF_FORMATS else "results"}, b""
-        output = _Bounded(limit)
+        output = _Output(send, limit, name)
         if isinstance(result, ox.QueryTriples):
             ox.serialize(result, output, format=RDF_FORMATS[name], prefixes=PREFIXES)
         else:
             result.serialize(output, format=RESULT_FORMATS[name])
+        rest = output.rest()
     except SyntaxError as error:
         return {"error": "syntax", "message": str(error)}, b""
     except _TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
         return {"error": "evaluation", "message": str(error) or type(error).__name__}, b""
-    return {"format": name}, output.getvalue()
+    return {"format": name, "rows": output.rows if isinstance(result, ox.QuerySolutions) else None}, rest
 
 
-def main(folder: str, memory: int, limit: int) -> None:
-    """Open the store, and answer queries."""
-    store = ox.Store.read_only(folder)
-    serve(lambda request, _: evaluate(store, request["query"], request["formats"], limit), memory)
+def _result(store: ox.Store, request: dict[str, Any]) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+    """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
+    the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
+    """
+    options: dict[str, Any] = {"prefixes": PREFIXES}
+    if request.get("default_graphs") or request.get("named_graphs"):
+        options["default_graph"] = [ox.NamedNode(graph) for graph in request["default_graphs"]]
+        options["named_graphs"] = [ox.NamedNode(graph) for graph in request["named_graphs"]]
+    query = request["query"]
+    result = store.query(query, **options)
+    if isinstance(result, ox.QuerySolutions):
+        ordered = queries.with_columns(query, [variable.value for variable in result.variables])
+        if ordered != query:
+            return store.query(ordered, **options)
+    return result
+
+
+def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
+    """Load what is shared, and fork workers."""
+    shared = read_store(graph) if graph else None
+
+    def prepare() -> Answering:
+        store = shared or ox.Store.read_only(folder)
+        return lambda request, _, send: evaluate(store, request, send, int(limit))
+
+    nursery(prepare, int(memory), door=bool(door))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(*sys.argv[1:])

@@ -1,52 +1,114 @@
-"""The side of the process: give up what the work must never have, then do it piece by piece."""
+"""The side of the processes: a nursery loads what all workers share, and forks one when it is told to.
+
+A worker gives up what its work must never have, then does it piece by piece.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from cybilgraph.workers.orders import FORK, ORDER
 from cybilgraph.workers.orphan import leave_with_parent
 
-#: What answers a request: its head and content in, those of the answer out.
-Answering = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
+#: Takes a part of an answer that is not whole yet.
+Sending = Callable[[bytes], None]
+#: What answers a request: its head and content in, those of the answer out; large ones part by part.
+Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], bytes]]
 
 
-def serve(answer: Answering, memory: int) -> None:
-    """Answer requests until there are no more, or the parent has ended; in so many bytes of address
-    space, and without the ability to open any file or socket. What the work needs must have been
-    opened before.
+def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False) -> None:
+    """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
+
+    ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
+    bytes of address space more, and cannot open any file or socket unless it has a ``door``.
+    The process must have no threads: they do not survive a fork.
     """
-    leave_with_parent()
-    if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    _close_the_door()
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    with suppress(BrokenPipeError):  # the parent has gone
-        answers.write(b"ready\n")
-        answers.flush()
-        for line in requests:
-            request = json.loads(line)
-            head, content = answer(request, requests.read(request["size"]))
-            answers.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
-            answers.flush()
-    os._exit(0)  # no farewell over a broken pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends us
+    control = socket.socket(fileno=0)
+    children: set[int] = set()
+    while order := _order(control):
+        number, wanted, connection = order
+        children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
+        if number != FORK:
+            if number in children:  # only this process waits for them: the number is still its own
+                os.kill(number, wanted)
+            continue
+        with connection:
+            child = os.fork()
+            if not child:
+                control.close()
+                _work(connection, prepare, memory, door=door)
+        children.add(child)
+    os._exit(0)  # the workers see it and leave
 
 
-def _close_the_door() -> None:
+def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
+    """The next order, and the connection of the new worker that came with it; None at the end."""
+    message, handles, *_ = socket.recv_fds(control, ORDER.size, 1)
+    while message and len(message) < ORDER.size:
+        message += control.recv(ORDER.size - len(message))
+    if not message:
+        return None
+    number, wanted = ORDER.unpack(message)
+    return number, wanted, socket.socket(fileno=handles[0]) if handles else control
+
+
+def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, *, door: bool) -> None:
+    """The life of a worker, up to its end."""
+    try:
+        leave_with_parent()
+        answer = prepare()
+        if memory:
+            limit = _in_use() + memory
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        if not door:
+            _close_the_door(connection.fileno())
+        with connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
+            _serve(stream, answer)
+    finally:  # a worker never returns into the code of the nursery
+        if (failure := sys.exc_info())[1]:
+            sys.excepthook(*failure)
+        os._exit(bool(failure[1]))
+
+
+def _serve(stream: Any, answer: Answering) -> None:
+    def send(head: dict[str, Any], content: bytes) -> None:
+        stream.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
+        stream.flush()
+
+    send({"pid": os.getpid()}, b"")
+    for line in stream:
+        request = json.loads(line)
+        send(*answer(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))
+
+
+def _in_use() -> int:
+    """Bytes of address space that this process has; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _close_the_door(handle: int) -> None:
     """Take from this process the ability to open any file or socket: whatever it is asked, nothing
     is fetched. Numbers that are free below the limit are filled, since it is a limit on numbers
-    and not on how many are open.
+    and not on how many are open. ``handle`` is one that is open.
     """
-    lowest_free = os.dup(0)
+    lowest_free = os.dup(handle)
     os.close(lowest_free)
     highest = max(int(name) for name in os.listdir("/dev/fd"))  # noqa: PTH208
     limit = max(highest + 1, lowest_free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     with suppress(OSError):
         while True:
-            os.dup(0)
+            os.dup(handle)

@@ -1,28 +1,36 @@
-"""The parent's side: a pool of worker processes, each killed and replaced when it is over its limits."""
+"""The parent's side: a pool of worker processes, each killed and replaced when it is over its limits.
+
+Work begins in a *quick* place. What is not done after a moment gives its place back, and goes on
+with lower priority in one of few *long* places, or is paused until one is free: what is quick
+never waits for what is long, whoever sent it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import queue
-import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-#: A worker has this many seconds to start.
-_START = 30.0
+from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.turns import Busy, Caller, Turns
+
+__all__ = ["Busy", "Caller", "Died", "Lanes", "NotStarted", "Pool"]
+
+#: A worker has this many seconds to start, what it shares with others included.
+_START = 120.0
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
-
-
-class Busy(Exception):
-    """No worker is free, or too many wait for one already."""
+#: How much less of a processor long work gets (``nice``).
+_LESS = 10
 
 
 class NotStarted(Exception):
@@ -33,144 +41,247 @@ class Died(Exception):
     """The worker ended in the middle of its work."""
 
 
-class _Worker:
-    """The parent's hold on one worker process."""
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """``quick`` places and how many may wait for one; ``long`` places (0: all work is done in its quick
+    place), how many may be paused, and the seconds after which work is long.
+    """
+
+    quick: int
+    waiting: int = sys.maxsize
+    long: int = 0
+    paused: int = 16
+    after: float = 0.1
+
+
+class _Nursery:
+    """The parent's hold on the process that forks workers; begun anew should it end."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._control, theirs = socket.socketpair()
         # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            with theirs:
+                self._process = subprocess.Popen(self._command, stdin=theirs.fileno())  # noqa: S603
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        assert self.process.stdin
-        assert self.process.stdout
-        self._input = self.process.stdin
-        self._output = self.process.stdout
-        self._poll = select.poll()
-        self._poll.register(self._output, select.POLLIN)
+
+    def fork(self) -> socket.socket:
+        """The connection to a new worker."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
+            except OSError:
+                self._end()
+                self._begin()
+                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
+        return ours
+
+    def send(self, process: int, wanted: signal.Signals) -> None:
+        """Send a signal to a worker, if it lives."""
+        with self._lock, suppress(OSError):
+            self._control.sendall(ORDER.pack(process, wanted))
+
+    def _end(self) -> None:
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process; its workers see it and leave."""
+        with self._lock:
+            self._end()
+
+
+class _Worker:
+    """The parent's hold on one worker process."""
+
+    def __init__(self, nursery: _Nursery) -> None:
+        self._nursery = nursery
+        self._connection = nursery.fork()
         self._buffer = bytearray()
-        self._ready = False
+        self.process = 0
 
-    def ask(self, head: dict[str, Any], content: bytes, deadline: float) -> tuple[dict[str, Any], bytes]:
-        """Head and content of the answer. Raises TimeoutError at the deadline, NotStarted, Died.
+    def ask(
+        self,
+        head: dict[str, Any],
+        content: bytes,
+        until: float,
+        overtime: tuple[float, Callable[[], None]] | None,
+        part: Callable[[bytes], object] | None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """Head and content of the answer. Raises TimeoutError at the moment ``until``, NotStarted, Died.
 
-        What the worker still takes to start does not count.
+        What the worker still takes to start does not count. ``overtime`` are the seconds after
+        which something is to be done once; ``part`` takes what is not the last of an answer.
         """
-        if not self._ready:
+        if not self.process:
             began = time.monotonic()
             try:
-                self._line(began + _START)
+                self.process = json.loads(self._line(began + _START))["pid"]
             except (Died, TimeoutError) as error:
                 raise NotStarted from error
-            self._ready = True
-            deadline += time.monotonic() - began
+            until += time.monotonic() - began
         try:
-            self._input.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
-            self._input.flush()
-        except OSError as error:
+            self._connection.settimeout(max(until - time.monotonic(), 0.001))
+            self._connection.sendall(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
+        except BrokenPipeError as error:
             raise Died from error
-        answer: dict[str, Any] = json.loads(self._line(deadline))
-        size = answer["size"]
-        while len(self._buffer) < size:
-            self._more(deadline)
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return answer, data
+        if overtime:
+            seconds, now_long = overtime
+            with suppress(TimeoutError):
+                if b"\n" not in self._buffer:
+                    self._more(min(time.monotonic() + seconds, until))
+            if b"\n" not in self._buffer:
+                now_long()
+        while (answer := json.loads(self._line(until))).get("more"):
+            assert part
+            part(self._content(answer["size"], until))
+        return answer, self._content(answer["size"], until)
 
-    def _line(self, deadline: float) -> bytes:
+    def _line(self, until: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
-            self._more(deadline)
+            self._more(until)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
 
-    def _more(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0 or not self._poll.poll(left * 1000):
+    def _content(self, size: int, until: float) -> bytes:
+        while len(self._buffer) < size:
+            self._more(until)
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _more(self, until: float) -> None:
+        left = until - time.monotonic()
+        if left <= 0:
             raise TimeoutError
-        data = os.read(self._output.fileno(), 1 << 20)
+        self._connection.settimeout(left)
+        try:
+            data = self._connection.recv(1 << 20)
+        except ConnectionResetError:
+            data = b""
         if not data:
             raise Died
         self._buffer += data
 
+    def signal(self, wanted: signal.Signals) -> None:
+        """Pause the process, let it go on, or end it."""
+        if self.process:
+            self._nursery.send(self.process, wanted)
+
+    def less(self) -> None:
+        """Let all others have the processors first."""
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.process, _LESS)
+
+    def abandon(self) -> None:
+        """Have whoever waits for this worker learn that it has ended."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def kill(self) -> None:
         """End the process, whatever it is doing."""
-        self.process.kill()
-        self.process.wait()
-        with suppress(OSError):  # a request that the process no longer read
-            self._input.close()
-        self._output.close()
+        self.signal(signal.SIGKILL)
+        self._connection.close()  # who has not begun finds nobody there
 
 
 class Pool:
-    """``size`` workers of one kind, and at most ``waiting`` pieces of work that wait for one.
+    """Workers of one kind: ``module`` is run with ``arguments``; see ``inside``. Safe for several threads."""
 
-    Safe for use by several threads. ``module`` is run with ``arguments``; see ``inside``.
-    """
-
-    def __init__(self, module: str, arguments: Sequence[str], size: int, waiting: int = sys.maxsize) -> None:
-        self._command = (module, arguments)
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
+    def __init__(self, module: str, arguments: Sequence[str], lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._nursery = _Nursery(module, arguments)
+        self._quick = Turns(lanes.quick, lanes.waiting)
+        self._long = Turns(lanes.long, lanes.paused)
+        self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
-        self._places = size + waiting
         self._lock = threading.Lock()
         self._closed = False
-        for _ in range(size):
+        for _ in range(lanes.quick):
             self._start()
 
     @property
     def processes(self) -> list[int]:
-        """The numbers of the processes that live now."""
+        """The numbers of the worker processes that live now and have worked already."""
         with self._lock:
-            return [worker.process.pid for worker in self._all]
+            return [worker.process for worker in self._all if worker.process]
 
-    def ask(self, head: dict[str, Any], content: bytes = b"", *, seconds: float) -> tuple[dict[str, Any], bytes]:
+    @property
+    def load(self) -> dict[str, int]:
+        """How much work is quick, waits, is long, is paused."""
+        quick, waiting = self._quick.used
+        long, paused = self._long.used
+        return {"quick": quick, "waiting": waiting, "long": long, "paused": paused}
+
+    def ask(
+        self,
+        head: dict[str, Any],
+        content: bytes = b"",
+        *,
+        seconds: float,
+        caller: Caller | None = None,
+        part: Callable[[bytes], object] | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
         """What a worker answers within so many seconds, the wait for it included.
 
-        Raises Busy, NotStarted, Died, or TimeoutError where the worker was stopped.
+        Raises Busy, NotStarted, Died, or TimeoutError where the worker was stopped. Where the
+        answer is large, ``part`` takes all but the last of it.
         """
-        deadline = time.monotonic() + seconds
-        worker = self._take(min(seconds, _PATIENCE))
+        until = time.monotonic() + seconds
+        caller = caller or Caller()
+        self._quick.enter(caller, min(until, time.monotonic() + _PATIENCE))
+        place: Turns | None = self._quick
         sound = False
+        with self._lock:
+            worker = self._idle.pop()
+
+        def now_long() -> None:
+            nonlocal place
+            worker.signal(signal.SIGSTOP)
+            self._start()
+            self._quick.leave(caller)
+            place = None
+            self._long.enter(caller, until)
+            place = self._long
+            caller.waits_for(worker.abandon)
+            worker.less()
+            worker.signal(signal.SIGCONT)
+
+        caller.waits_for(worker.abandon)
         try:
-            answer = worker.ask(head, content, deadline)
+            overtime = (self._lanes.after, now_long) if self._lanes.long else None
+            answer = worker.ask(head, content, until, overtime, part)
             sound = True
         finally:
-            with self._lock:
-                self._places += 1
-            if sound:
-                self._idle.put(worker)
-            else:
-                self._replace(worker)
+            caller.waits_for(None)
+            if sound and place is self._quick:
+                with self._lock:
+                    self._idle.append(worker)
+            else:  # also after long work: a process cannot take back that it lets others go first
+                with self._lock:
+                    self._all.discard(worker)
+                worker.kill()
+                if place is self._quick:
+                    self._start()
+            if place:
+                place.leave(caller)
         return answer
-
-    def _take(self, patience: float) -> _Worker:
-        with self._lock:
-            if not self._places:
-                raise Busy
-            self._places -= 1
-        try:
-            return self._idle.get(timeout=patience)
-        except queue.Empty:
-            with self._lock:
-                self._places += 1
-            raise Busy from None
 
     def _start(self) -> None:
         with self._lock:
             if not self._closed:
-                worker = _Worker(*self._command)
+                worker = _Worker(self._nursery)
                 self._all.add(worker)
-                self._idle.put(worker)
-
-    def _replace(self, worker: _Worker) -> None:
-        with self._lock:
-            self._all.discard(worker)
-        worker.kill()
-        self._start()
+                self._idle.append(worker)
 
     def close(self) -> None:
         """End all workers."""
@@ -179,3 +290,4 @@ class Pool:
             workers, self._all = self._all, set()
         for worker in workers:
             worker.kill()
+        self._nursery.close()

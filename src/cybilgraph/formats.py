@@ -18,8 +18,8 @@ class Kind(StrEnum):
 class Format:
     """One serialisation. ``media_types[0]`` is the one we send; the others are accepted.
 
-    ``also`` are the words that clients use for it in ``format=``: "json" asks for the JSON of
-    whatever the query returns, a table or a graph.
+    ``iri`` names it in descriptions of services. ``also`` are the words that clients use for it
+    in ``format=``: "json" asks for the JSON of whatever the query returns, a table or a graph.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Format:
     media_types: tuple[str, ...]
     suffix: str
     title: str
+    iri: str
     also: tuple[str, ...] = ()
 
     @property
@@ -45,18 +46,37 @@ class Format:
         return self.kind is not Kind.RESULTS
 
 
+_W3C = "http://www.w3.org/ns/formats/"  # its list of unique IRIs for file formats
 #: In order of preference: the first of a kind is the default.
 FORMATS = (
-    Format("turtle", Kind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", ("n3",)),
-    Format("ntriples", Kind.GRAPH, ("application/n-triples", "text/plain"), "nt", "N-Triples"),
-    Format("jsonld", Kind.DATASET, ("application/ld+json",), "jsonld", "JSON-LD", ("json", "json-ld")),
-    Format("rdfxml", Kind.GRAPH, ("application/rdf+xml",), "rdf", "RDF/XML", ("xml", "rdf", "rdf+xml")),
-    Format("nquads", Kind.DATASET, ("application/n-quads", "text/x-nquads"), "nq", "N-Quads"),
-    Format("trig", Kind.DATASET, ("application/trig", "application/x-trig"), "trig", "TriG"),
-    Format("json", Kind.RESULTS, ("application/sparql-results+json", "application/json"), "srj", "JSON"),
-    Format("xml", Kind.RESULTS, ("application/sparql-results+xml", "application/xml", "text/xml"), "srx", "XML"),
-    Format("csv", Kind.RESULTS, ("text/csv",), "csv", "CSV"),
-    Format("tsv", Kind.RESULTS, ("text/tab-separated-values",), "tsv", "TSV"),
+    Format("turtle", Kind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", f"{_W3C}Turtle", ("n3",)),
+    Format("ntriples", Kind.GRAPH, ("application/n-triples", "text/plain"), "nt", "N-Triples", f"{_W3C}N-Triples"),
+    Format(
+        "jsonld", Kind.DATASET, ("application/ld+json",), "jsonld", "JSON-LD", f"{_W3C}JSON-LD", ("json", "json-ld")
+    ),
+    Format(
+        "rdfxml", Kind.GRAPH, ("application/rdf+xml",), "rdf", "RDF/XML", f"{_W3C}RDF_XML", ("xml", "rdf", "rdf+xml")
+    ),
+    Format("nquads", Kind.DATASET, ("application/n-quads", "text/x-nquads"), "nq", "N-Quads", f"{_W3C}N-Quads"),
+    Format("trig", Kind.DATASET, ("application/trig", "application/x-trig"), "trig", "TriG", f"{_W3C}TriG"),
+    Format(
+        "json",
+        Kind.RESULTS,
+        ("application/sparql-results+json", "application/json"),
+        "srj",
+        "JSON",
+        f"{_W3C}SPARQL_Results_JSON",
+    ),
+    Format(
+        "xml",
+        Kind.RESULTS,
+        ("application/sparql-results+xml", "application/xml", "text/xml"),
+        "srx",
+        "XML",
+        f"{_W3C}SPARQL_Results_XML",
+    ),
+    Format("csv", Kind.RESULTS, ("text/csv",), "csv", "CSV", f"{_W3C}SPARQL_Results_CSV"),
+    Format("tsv", Kind.RESULTS, ("text/tab-separated-values",), "tsv", "TSV", f"{_W3C}SPARQL_Results_TSV"),
 )
 
 BY_NAME = {fmt.name: fmt for fmt in FORMATS}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,6 +144,16 @@ def _guard(query: str) -> None:
             "This is no query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",
             "Example: SELECT ?title WHERE { ?project dcterms:title ?title } LIMIT 10",
         )
+
+
+#: Functions that do not give the same each time (SPARQL 1.1 Query, section 17.4).
+_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def is_volatile(query: str) -> bool:
+    """Whether the same query may have another answer over the same graph; said too often rather than too rarely."""
+    return bool(_VOLATILE.search(_ESCAPE.sub(_letter, query)))
 
 
 def undeclared_prefixes(query: str) -> list[str]:

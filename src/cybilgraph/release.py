@@ -160,15 +160,18 @@ class Releases:
             int(path.name) for path in self.folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()
         )
 
-    def current(self) -> Release:
-        """The release that is to be served. Raises ReleaseError where there is none."""
+    def current_number(self) -> int:
+        """The number of the release that is to be served. Raises ReleaseError where there is none."""
         try:
-            number = int((self.folder / "current").read_text(encoding="ascii"))
+            return int((self.folder / "current").read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
             raise ReleaseError(
                 f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
             ) from error
-        return self.get(number)
+
+    def current(self) -> Release:
+        """The release that is to be served. Raises ReleaseError where there is none."""
+        return self.get(self.current_number())
 
     def identities(self) -> Iterator[tuple[str, str]]:
         """The keys of the current release's projects, with their names; none where there is no release."""

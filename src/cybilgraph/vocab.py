@@ -91,6 +91,15 @@ SH = Vocabulary(
     ),
 )
 
+SD = Vocabulary(
+    "http://www.w3.org/ns/sparql-service-description#",
+    (
+        *("Service", "Dataset", "Graph", "SPARQL11Query", "BasicFederatedQuery"),
+        *("endpoint", "supportedLanguage", "resultFormat", "feature", "defaultDataset", "defaultGraph"),
+    ),
+)
+VOID = Vocabulary("http://rdfs.org/ns/void#", ("triples",))
+
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.
 PREFIXES: dict[str, str] = {
     "cyb": CYB.iri,
@@ -109,10 +118,12 @@ PREFIXES: dict[str, str] = {
     "rdf": RDF.iri,
     "rdfs": RDFS.iri,
     "schema": SCHEMA.iri,
+    "sd": SD.iri,
     "sh": SH.iri,
     "skos": SKOS.iri,
     "spdx": SPDX.iri,
     "vcard": VCARD.iri,
+    "void": VOID.iri,
     "xsd": XSD.iri,
 }
 

@@ -44,7 +44,7 @@ class Clients:
     @contextmanager
     def admit(self, address: str) -> Iterator[None]:
         """A block of work for a client. Raises TooManyRequests (RFC 6585, section 4)."""
-        key = _network(address)
+        key = network(address)
         with self._lock:
             client = self._present(key)
             if client.running >= self._at_once:
@@ -75,7 +75,8 @@ class Clients:
         return client
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """The name by which a client is told apart: of IPv6 its whole network."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -17,7 +17,7 @@ from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
 from cybilgraph.web.negotiate import wanted
-from cybilgraph.web.sparql import NTRIPLES, engine, run, send
+from cybilgraph.web.sparql import NTRIPLES, find, run, send
 
 blueprint = Blueprint("pages", __name__)
 
@@ -46,12 +46,14 @@ def ontology() -> BaseResponse:
 def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix."""
     path, chosen = _suffix(path.rstrip("/"))
-    formats = chosen or wanted(GRAPH_FORMATS, html=True)
+    formats = chosen or wanted(
+        GRAPH_FORMATS, request.headers.get("Accept", ""), request.values.get("format", ""), html=True
+    )
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}"), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})
-    answer = engine("pages").answer(text, formats or (NTRIPLES,))
+    answer = find(text, *(formats or (NTRIPLES,)))
     if formats:
         if not _has_statements(iri):
             raise NotFound(f"There is no {iri} in this release")
@@ -72,7 +74,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
 def _has_statements(iri: str) -> bool:
     query = f"ASK {{ <{iri}> ?p ?o }}"
     queries.guard(query)
-    return b"true" in engine("pages").answer(query, FORMATS).content
+    return b"true" in find(query, *FORMATS).content
 
 
 def _suffix(path: str) -> tuple[str, tuple[Format, ...]]:

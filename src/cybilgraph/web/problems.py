@@ -18,17 +18,21 @@ from cybilgraph.errors import (
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
+    ReleaseError,
     SuggestionError,
     SuggestionsFull,
     UnknownQuery,
 )
+from cybilgraph.web import endpoint
 
+_PROGRAM = "application/problem+json"
 #: The first class that an error is of decides.
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
     (QueryRefused, HTTPStatus.FORBIDDEN),
     (UnknownQuery, HTTPStatus.NOT_FOUND),
     (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
+    (ReleaseError, HTTPStatus.NOT_FOUND),
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
     (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -45,6 +49,16 @@ def register(app: Flask) -> None:
     """Answer our errors and those of HTTP in one form."""
     app.register_error_handler(CybilgraphError, _ours)
     app.register_error_handler(HTTPException, _http)
+
+
+def reply(app: Flask, path: str, request: endpoint.Request, error: CybilgraphError | HTTPException) -> endpoint.Reply:
+    """An error outside of Flask, in the same form."""
+    with app.test_request_context(
+        path, method=request.method, query_string=request.arguments, headers=request.headers, data=request.body
+    ):
+        response = app.process_response(_http(error) if isinstance(error, HTTPException) else _ours(error))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return endpoint.Reply(response.status_code, headers, response.get_data())
 
 
 def _ours(error: Exception) -> Response:
@@ -80,6 +94,12 @@ def _excerpt(error: QuerySyntaxError) -> str:
     return f"{lines[error.line - 1]}\n{' ' * (error.column - 1)}^"
 
 
+def _in_words(problem: dict[str, object]) -> str:
+    place = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
+    parts = (problem["detail"], place, problem.get("excerpt"), problem.get("hint"))
+    return "".join(f"{part}\n" for part in parts if part)
+
+
 def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, object] | None = None) -> Response:
     """Problem details, with members of our own in ``extra``; a page for a browser."""
     problem = {
@@ -89,10 +109,13 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    best = request.accept_mimetypes.best_match(["application/problem+json", "text/html"], "application/problem+json")
-    if best == "text/html" and request.args.get("format") in (None, "html"):
-        response = make_response(render_template("problem.html", problem=problem))
-    else:
-        response = Response(json.dumps(problem), mimetype="application/problem+json")
+    kind = "" if request.values.get("format", "html") == "html" else _PROGRAM
+    match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
+        case "text/html":
+            response = make_response(render_template("problem.html", problem=problem))
+        case "text/plain":
+            response = Response(_in_words(problem), content_type="text/plain; charset=utf-8")
+        case _:
+            response = Response(json.dumps(problem), mimetype=_PROGRAM)
     response.status_code = status
     return response

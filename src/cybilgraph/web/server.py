@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from cybilgraph.checker import Checker
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import ServeError
-from cybilgraph.release import Release, Releases
+from cybilgraph.release import Releases
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import create_app
 from cybilgraph.web.clients import Clients
+from cybilgraph.web.front import Front
+from cybilgraph.web.live import Live
 from cybilgraph.workers.orphan import leave_with_parent
 
-#: Requests that are handled at once; each query still waits for a query worker.
-THREADS = 64
+_log = logging.getLogger(__name__)
+
+#: Bytes of memory for answers that are kept, and for the store: what does not fit stays on disk.
+ROOM_OF_ANSWERS = 64_000_000
+_ROOM_OF_STORE = 2_000_000_000
 #: Who types has a check each half second or so.
 RATE = 240
 
@@ -48,10 +53,9 @@ def serve(
         target=str(folder),
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGI,
         workers=1,
-        blocking_threads=THREADS,
-        backpressure=THREADS * 8,
+        websockets=False,
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=5,  # a worker that misses the signal to stop, or is in a long query, is ended
@@ -71,12 +75,10 @@ def _probe(host: str, port: int) -> None:
             ) from error
 
 
-def _load(folder: str, suggestions: Path | None, rate: int) -> Flask:
+def _load(folder: str, suggestions: Path | None, rate: int) -> Front:
     """Called in the server's own process: the application, with its query workers."""
-    release: Release = Releases(Path(folder)).current()
     leave_with_parent()
-    # Pages have a worker of their own, so that heavy queries cannot keep them waiting.
-    pages = EmbeddedEngine(release.store, Limits(timeout=10, workers=1))
+    live = Live(Releases(Path(folder)), Limits(store=_ROOM_OF_STORE), ROOM_OF_ANSWERS, _log.info)
     queue = Suggestions(suggestions) if suggestions else None
     checking = Clients(burst=max(rate // 4, 1), each_second=rate / 60, at_once=4)
-    return create_app(EmbeddedEngine(release.store), release, Checker(), pages, queue, checking)
+    return create_app(live, Checker(), queue, checking)

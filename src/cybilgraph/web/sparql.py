@@ -1,40 +1,41 @@
-"""The endpoint: queries of the SPARQL 1.1 Protocol (section 2.1), and a plain page to write one."""
+"""The endpoint for people: pages to write a query on, and to read its answer. Programs are served by ``front``."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-from flask import Blueprint, Response, current_app, json, render_template, request
-from werkzeug.exceptions import UnsupportedMediaType
+from flask import Blueprint, Response, current_app, g, json, render_template, request
 
 from cybilgraph import queries
-from cybilgraph.engine import Answer, Engine
-from cybilgraph.errors import QuerySyntaxError
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
-from cybilgraph.web.negotiate import wanted
+from cybilgraph.engine import Answer
+from cybilgraph.formats import BY_NAME, Format
+from cybilgraph.web import endpoint
+from cybilgraph.web.answers import Kept, Question
+from cybilgraph.web.endpoint import Request
+from cybilgraph.web.live import Live, Serving
+from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
 
-DIRECT = "application/sparql-query"
-FORM = "application/x-www-form-urlencoded"
-#: For the page: tables as JSON, graphs as Turtle.
-_FOR_PAGE = tuple(fmt for fmt in FORMATS if fmt.name in ("json", "turtle"))
-NTRIPLES = next(fmt for fmt in FORMATS if fmt.name == "ntriples")
+NTRIPLES = BY_NAME["ntriples"]
 _ROWS_SHOWN = 500
-_JSON, _CSV = (next(fmt for fmt in RESULT_FORMATS if fmt.name == name) for name in ("json", "csv"))
+_JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
 
 
-def engine(use: str) -> Engine:
-    """The engine of the running application for visitors' "queries", or for our "pages"."""
-    found: Engine = current_app.extensions["cybilgraph"][use]
+def serving() -> Serving:
+    """The release that this request is answered from: the same from its beginning to its end."""
+    if "serving" not in g:
+        live: Live = current_app.extensions["cybilgraph"]["live"]
+        g.serving = live.current
+    found: Serving = g.serving
     return found
 
 
-def ask(query: str, formats: tuple[Format, ...]) -> Answer:
-    """Guard a query, and answer it. Raises QueryError."""
-    queries.guard(query)
-    return engine("queries").answer(query, formats, timeout=_timeout())
+def find(query: str, *formats: Format) -> Answer:
+    """The answer to a query of our own."""
+    found = serving().answers.find(Question(query, formats))
+    return found.answer if isinstance(found, Kept) else found
 
 
 def send(answer: Answer) -> Response:
@@ -43,56 +44,25 @@ def send(answer: Answer) -> Response:
 
 
 @blueprint.route("/sparql", methods=["GET", "POST"])
-def sparql() -> Response | str:
-    """Answer a query; without one, show the page to write it on."""
-    formats = wanted((*RESULT_FORMATS, *GRAPH_FORMATS), html=True)
-    query = _query()
-    if query is None:
-        if formats:
-            raise QuerySyntaxError(
-                "No query was sent",
-                "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query.",
-            )
+def sparql() -> str:
+    """The answer to a query as a page; without one, the page to write it on."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    given = Request(request.method, request.query_string.decode(), headers, request.get_data())
+    asked = endpoint.read(given)
+    if asked is None:
         return _page("", None)
-    if not formats:
-        return _page(query, ask(query, _FOR_PAGE))
-    return send(ask(query, formats))
+    if asked.release:
+        live: Live = current_app.extensions["cybilgraph"]["live"]
+        g.serving = live.at(asked.release)
+    queries.guard(asked.query)
+    found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
+    return _page(asked.query, found.answer if isinstance(found, Kept) else found)
 
 
 @blueprint.get("/queries/<name>")
 def named(name: str) -> Response | str:
     """A named query, with its title, explanation and parameters, ready to run or change."""
     return render_template("query.html", query="", answer=None, named=queries.load(name), examples=queries.examples())
-
-
-def _query() -> str | None:
-    """The query of this request, or None. Raises QuerySyntaxError, UnsupportedMediaType."""
-    if request.method == "POST" and request.mimetype == DIRECT:
-        try:
-            return request.get_data().decode()
-        except UnicodeDecodeError as error:
-            raise QuerySyntaxError("The query is not UTF-8", "Send the body as UTF-8.") from error
-    if request.method == "POST" and request.mimetype != FORM:
-        raise UnsupportedMediaType(f"A query is sent as {FORM} or {DIRECT}, not as {request.mimetype or 'nothing'}")
-    if graphs := [name for name in ("default-graph-uri", "named-graph-uri") if name in request.values]:
-        raise QuerySyntaxError(f"{graphs[0]} is not supported", "Choose graphs in the query, by FROM and FROM NAMED.")
-    given = (request.form if request.method == "POST" else request.args).getlist("query")
-    if len(given) > 1:
-        raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
-    return given[0] if given and given[0].strip() else None
-
-
-def _timeout() -> float | None:
-    given = request.values.get("timeout")
-    if not given:
-        return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds < 1e6:
-        raise QuerySyntaxError(f"timeout={given} is no number of seconds", "Example: timeout=10")
-    return seconds
 
 
 def _page(query: str, answer: Answer | None) -> str:
@@ -117,12 +87,7 @@ def _shown(answer: Answer) -> dict[str, object]:
     }
 
 
-def rows(answer: Answer) -> list[dict[str, str]]:
-    """The rows of a CSV answer."""
-    return list(csv.DictReader(io.StringIO(answer.content.decode())))
-
-
 def run(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
     text = queries.load(name).bind({key: [value] for key, value in values.items()})
-    return rows(engine("pages").answer(text, (_CSV,)))
+    return list(csv.DictReader(io.StringIO(find(text, _CSV).content.decode())))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from flask import json, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from cybilgraph.checker import Submission
 from cybilgraph.errors import SourceError
@@ -17,7 +16,6 @@ from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
 from cybilgraph.readers.text import decode
 from cybilgraph.rules import LANGUAGES
-from cybilgraph.web.bodies import drain
 
 #: A saved page with its scripts and styles has some hundred kilobytes.
 MAX_UPLOAD = 2_000_000
@@ -53,7 +51,6 @@ class Sent:
 
 def from_api() -> Sent:
     """What a program sends. Raises BadRequest, UnsupportedMediaType."""
-    _take_in()
     options: dict[str, Any] = dict(request.args.items())
     options.pop("format", None)  # of the report
     media_type = request.mimetype
@@ -75,7 +72,6 @@ def from_api() -> Sent:
 
 def from_page() -> Sent:
     """What the page's form sends: the text, or the file where one was chosen. Raises BadRequest."""
-    _take_in()
     options: dict[str, Any] = request.form.to_dict()
     file = request.files.get("file")
     if file is not None and file.filename:
@@ -91,19 +87,6 @@ def of_text(text: str, name: str, language: str = LANGUAGES[0]) -> Sent:
 def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
     """The same, as the bytes of a file."""
     return _sent(content, {"name": name, "lang": language}, "")
-
-
-def _take_in() -> None:
-    """Read a body that is over its limit, or comes in chunks, which tell no length beforehand: of those,
-    werkzeug would cut what is over, and say nothing. Raises RequestEntityTooLarge.
-    """
-    if drain(MAX_UPLOAD):
-        raise RequestEntityTooLarge
-    if request.content_length is None:
-        body = request.environ["wsgi.input"].read(MAX_UPLOAD + 1)
-        if len(body) > MAX_UPLOAD:
-            raise RequestEntityTooLarge
-        request.environ["wsgi.input"] = io.BytesIO(body)
 
 
 def _envelope() -> dict[str, Any] | None:

@@ -12,13 +12,12 @@ from werkzeug.exceptions import BadRequest, NotFound
 from cybilgraph import queries
 from cybilgraph.checker import FORM, REPORT, Submission
 from cybilgraph.errors import SuggestionError, SuggestionsFull
-from cybilgraph.release import Release
 from cybilgraph.suggestions import Base, Suggestion, Suggestions, ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checker, checking, given_back, show
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.pages import path_of
-from cybilgraph.web.sparql import NTRIPLES, engine, run
+from cybilgraph.web.sparql import NTRIPLES, find, run, serving
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 
 blueprint = Blueprint("suggest", __name__)
@@ -100,13 +99,12 @@ def _base(key: str) -> tuple[str, Base, str]:
     if not rows:
         raise NotFound(f"There is no record of {iri} in this release")
     [row] = rows
-    release: Release = current_app.extensions["cybilgraph"]["release"]
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
-    content = release.source(sha256)
+    content = serving().release.source(sha256)
     if content is not None and (sent := of_bytes(content, file)).text is not None:
         return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
     text = queries.load("page-resource").bind({"resource": [iri]})
-    graph = engine("pages").answer(text, (NTRIPLES,)).content
+    graph = find(text, NTRIPLES).content
     answer = checker().check(Submission("record.nt", graph), (f"{FORM}yaml",))
     form = answer.parts[f"{FORM}yaml"].decode()
     if not answer.records:

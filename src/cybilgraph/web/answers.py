@@ -1,0 +1,130 @@
+"""Answers that are kept: a release never changes, so an answer is good as long as its release is.
+
+Each has a strong ETag (RFC 9110, section 8.8.3) that is known before the query runs: who has the
+answer already is told so at no cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import zstandard
+from cachetools import LRUCache
+from werkzeug.http import parse_accept_header
+
+from cybilgraph import __version__, queries
+from cybilgraph.engine import ALL, Answer, Engine, Graphs
+from cybilgraph.formats import Format
+from cybilgraph.workers.turns import Caller
+
+#: In order of preference; what is shorter than _WORTH bytes is not compressed.
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda data: zstandard.compress(data, 3),
+    "gzip": lambda data: _gzip(data),
+}
+_WORTH = 1_000
+CODINGS = tuple(_ENCODERS)
+#: A single answer takes no more than this part of what is kept.
+_SHARE = 16
+
+
+def _gzip(data: bytes) -> bytes:
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+@lru_cache(maxsize=256)
+def encoding(accepted: str) -> str:
+    """The content coding that a client takes (RFC 9110, section 12.5.3), by its header; empty for none."""
+    wishes = parse_accept_header(accepted)
+    quality = {name: wishes.quality(name) for name in _ENCODERS}
+    best = max(quality, key=lambda name: quality[name])
+    return best if quality[best] > 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What decides the bytes of an answer over one release."""
+
+    query: str
+    formats: tuple[Format, ...]
+    graphs: Graphs = ALL
+
+
+@dataclass(slots=True)
+class Kept:
+    """An answer that is wholly in memory, in each content coding that was asked for."""
+
+    answer: Answer
+    content: bytes
+    encoded: dict[str, bytes] = field(default_factory=dict)
+
+    def in_coding(self, name: str) -> tuple[bytes, str]:
+        """The content, and the coding that it has in truth."""
+        if not name or len(self.content) < _WORTH:
+            return self.content, ""
+        if name not in self.encoded:
+            self.encoded[name] = _ENCODERS[name](self.content)
+        return self.encoded[name], name
+
+    def size(self) -> int:
+        """Bytes of memory, those of all codings and of the bookkeeping included, about."""
+        return 2 * len(self.content) + 1_000
+
+
+class Answers:
+    """An engine over one release, and its answers as far as ``room`` bytes hold them. Safe for several threads."""
+
+    def __init__(self, engine: Engine, release: str, room: int) -> None:
+        """``release`` tells this release, and how its answers are ordered, from every other."""
+        self.engine = engine
+        self._tag = f"{__version__}/{release}".encode()
+        self._room = room
+        self._kept: LRUCache[Question, Kept] = LRUCache(max(room, 1), getsizeof=Kept.size)
+        self._lock = threading.Lock()
+        self.hits = self.misses = 0
+
+    def etag(self, question: Question) -> str:
+        """The ETag of the answer without its coding; empty where the same question may have another
+        answer tomorrow.
+        """
+        if queries.is_volatile(question.query):
+            return ""
+        names = "\n".join([
+            *question.graphs.default, "", *question.graphs.named, "", *(fmt.name for fmt in question.formats)
+        ])  # fmt: skip
+        return hashlib.blake2b(
+            b"\0".join((self._tag, names.encode(), question.query.encode())), digest_size=12
+        ).hexdigest()
+
+    def known(self, question: Question) -> Kept | None:
+        """The answer, if it is kept."""
+        with self._lock:
+            kept = self._kept.get(question)
+        if kept:
+            self.hits += 1
+        return kept
+
+    def find(self, question: Question, timeout: float | None = None, caller: Caller | None = None) -> Kept | Answer:
+        """The answer; kept, unless it is large or is of this moment only. Raises QueryError."""
+        if kept := self.known(question):
+            return kept
+        self.misses += 1
+        answer = self.engine.answer(question.query, question.formats, timeout, graphs=question.graphs, caller=caller)
+        if answer.body.size > max(self._room // _SHARE, _WORTH):
+            return answer
+        kept = Kept(answer, answer.content)
+        if kept.size() <= self._room and not queries.is_volatile(question.query):
+            with self._lock:
+                self._kept[question] = kept
+        return kept
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept."""
+        return int(self._kept.currsize)

@@ -1,0 +1,33 @@
+"""What this endpoint is and can, for programs (SPARQL 1.1 Service Description)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from cybilgraph.engine.store import serialise
+from cybilgraph.formats import FORMATS, Format
+from cybilgraph.ntriples import iri, literal
+from cybilgraph.release import Release
+from cybilgraph.vocab import RDF, SD, VOID, XSD
+
+
+def description(address: str, release: Release, fmt: Format) -> bytes:
+    """The service at an address, and the dataset that it answers from."""
+    output = io.BytesIO()
+    serialise([f"{line} .\n".encode() for line in _statements(address, release)], fmt, output)
+    return output.getvalue()
+
+
+def _statements(address: str, release: Release) -> Iterator[str]:
+    service, dataset, graph = iri(address), iri(f"{address}#dataset"), iri(f"{address}#default-graph")
+    yield f"{service} {iri(RDF.type)} {iri(SD.Service)}"
+    yield f"{service} {iri(SD.endpoint)} {service}"
+    yield f"{service} {iri(SD.supportedLanguage)} {iri(SD.SPARQL11Query)}"
+    for fmt in FORMATS:
+        yield f"{service} {iri(SD.resultFormat)} {iri(fmt.iri)}"
+    yield f"{service} {iri(SD.defaultDataset)} {dataset}"
+    yield f"{dataset} {iri(RDF.type)} {iri(SD.Dataset)}"
+    yield f"{dataset} {iri(SD.defaultGraph)} {graph}"
+    yield f"{graph} {iri(RDF.type)} {iri(SD.Graph)}"
+    yield f"{dataset} {iri(VOID.triples)} {literal(str(release.manifest['counts']['quads']), datatype=XSD.integer)}"

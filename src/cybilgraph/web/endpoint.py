@@ -1,0 +1,202 @@
+"""The endpoint for programs: a query of the SPARQL 1.1 Protocol (section 2.1) in, its answer out.
+
+It knows nothing of the server: ``read`` turns a request into an ``Asked``, ``answer`` answers it.
+The page on which people write queries goes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.http import parse_etags, parse_options_header
+
+from cybilgraph import queries
+from cybilgraph.engine import Answer, Graphs
+from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.ntriples import is_iri
+from cybilgraph.release import Release
+from cybilgraph.web.answers import CODINGS, Answers, Kept, Question, encoding
+from cybilgraph.web.description import description
+from cybilgraph.web.negotiate import wanted
+from cybilgraph.workers.turns import Caller
+
+DIRECT = "application/sparql-query"
+FORM = "application/x-www-form-urlencoded"
+ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
+#: For the page: tables as JSON, graphs as Turtle.
+FOR_PAGE = tuple(fmt for fmt in FORMATS if fmt.name in ("json", "turtle"))
+#: The answer to an address without a release changes with the next release.
+_FRESH = "public, max-age=60, must-revalidate"
+_PINNED = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What of an HTTP request is looked at: ``arguments`` is the query of the address, names of headers are
+    in lower case.
+    """
+
+    method: str
+    arguments: str
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as it was asked for. ``formats`` are empty where a page is wished; ``release`` is a number or 0."""
+
+    query: str
+    formats: tuple[Format, ...]
+    graphs: Graphs
+    timeout: float | None
+    release: int
+
+    @property
+    def question(self) -> Question:
+        """What decides its answer."""
+        return Question(self.query, self.formats or FOR_PAGE, self.graphs)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response: its body is whole in ``content``, or comes from ``blocks``; its length is in the headers."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes = b""
+    blocks: Iterator[bytes] | None = None
+
+
+def read(request: Request) -> Asked | None:
+    """What is asked for; None where there is no query.
+
+    Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch.
+    """
+    sent = _parameters(request)
+    given = sent.get("query", ())
+    if len(given) > 1:
+        raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
+    formats = wanted(ALL_FORMATS, request.headers.get("accept", ""), _first(sent, "format"), html=True)
+    if not given or not given[0].strip():
+        return None
+    return Asked(given[0], formats, _graphs(sent), _timeout(_first(sent, "timeout")), _release(_first(sent, "release")))
+
+
+def for_people(request: Request) -> bool:
+    """Whether a page is wished, also if only to say what is wrong."""
+    arguments = dict(parse_qsl(request.arguments)) if "format=" in request.arguments else {}
+    if request.method == "POST" and _media_type(request) == FORM and b"format=" in request.body:
+        arguments |= dict(parse_qsl(request.body.decode(errors="replace")))
+    name = arguments.get("format", "")
+    return name == "html" or (not name and "text/html" in request.headers.get("accept", ""))
+
+
+def _media_type(request: Request) -> str:
+    return parse_options_header(request.headers.get("content-type", ""))[0].lower()
+
+
+def _parameters(request: Request) -> dict[str, list[str]]:
+    sent: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(request.arguments, keep_blank_values=True, errors="strict")
+        if request.method == "POST":
+            media_type = _media_type(request)
+            if media_type == DIRECT:
+                pairs = [*(pair for pair in pairs if pair[0] != "query"), ("query", request.body.decode())]
+            elif media_type == FORM:
+                pairs = [*pairs, *parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict")]
+            else:
+                raise UnsupportedMediaType(f"A query is sent as {FORM} or {DIRECT}, not as {media_type or 'nothing'}")
+    except UnicodeDecodeError as error:
+        raise QuerySyntaxError("The query is not UTF-8", "Send it as UTF-8.") from error
+    for name, value in pairs:
+        sent.setdefault(name, []).append(value)
+    return sent
+
+
+def _first(sent: dict[str, list[str]], name: str) -> str:
+    return sent[name][0] if name in sent else ""
+
+
+def _graphs(sent: dict[str, list[str]]) -> Graphs:
+    graphs = Graphs(tuple(sent.get("default-graph-uri", ())), tuple(sent.get("named-graph-uri", ())))
+    for graph in (*graphs.default, *graphs.named):
+        if not is_iri(graph):
+            raise QuerySyntaxError(f"{graph!r} is no absolute IRI of a graph", "Example: https://example.org/graph/1")
+    return graphs
+
+
+def _timeout(given: str) -> float | None:
+    if not given:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e6:
+        raise QuerySyntaxError(f"timeout={given} is no number of seconds", "Example: timeout=10")
+    return seconds
+
+
+def _release(given: str) -> int:
+    if given and not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise QuerySyntaxError(f"release={given} is no number of a release", "Example: release=1")
+    return int(given or 0)
+
+
+def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
+    """The reply, if it costs nothing: the client has the answer already, or it is kept."""
+    etag = answers.etag(asked.question)
+    if etag and (theirs := request.headers.get("if-none-match")):
+        known = parse_etags(theirs)
+        for variant in (etag, *(f"{etag}-{coding}" for coding in CODINGS)):
+            if known.contains_weak(variant):
+                return Reply(304, _headers(asked, variant))
+    kept = answers.known(asked.question)
+    return reply(asked, request, kept, etag) if kept else None
+
+
+def slow(asked: Asked, request: Request, answers: Answers, caller: Caller) -> Reply:
+    """The reply, by running the query. Raises QueryError."""
+    queries.guard(asked.query)
+    found = answers.find(asked.question, asked.timeout, caller)
+    return reply(asked, request, found, answers.etag(asked.question))
+
+
+def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Reply:
+    """An answer as a reply, in the content coding that the client takes."""
+    answer = found.answer if isinstance(found, Kept) else found
+    if isinstance(found, Kept):
+        content, coding = found.in_coding(encoding(request.headers.get("accept-encoding", "")))
+        size, blocks = len(content), None
+    else:  # large, and on disk: sent as it is
+        content, coding, size, blocks = b"", "", answer.body.size, answer.body.blocks()
+    headers = _headers(asked, f"{etag}-{coding}" if etag and coding else etag)
+    headers |= {"content-type": answer.format.content_type, "content-length": str(size)}
+    if coding:
+        headers["content-encoding"] = coding
+    return Reply(200, headers, content, blocks)
+
+
+def _headers(asked: Asked, etag: str) -> dict[str, str]:
+    if not etag:
+        return {"cache-control": "no-store"}
+    return {"etag": f'"{etag}"', "cache-control": _PINNED if asked.release else _FRESH}
+
+
+def described(request: Request, address: str, release: Release) -> Reply:
+    """The description of this service, for who asks it nothing. Raises FormatMismatch, QuerySyntaxError."""
+    if request.method == "POST":
+        raise QuerySyntaxError(
+            "No query was sent",
+            "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query.",
+        )
+    fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""))[0]
+    content = description(address, release, fmt)
+    headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": _FRESH}
+    return Reply(200, headers, content)

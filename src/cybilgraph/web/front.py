@@ -1,0 +1,234 @@
+"""The ASGI application: what must not wait is answered here, pages go on to Flask in threads.
+
+Bodies are read here, with limits on size and time, so that a slow sender costs no thread; a client
+that goes away has its query stopped; one that asks much waits in a queue of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+from cybilgraph.errors import CybilgraphError
+from cybilgraph.web import endpoint, problems
+from cybilgraph.web.clients import network
+from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.web.live import Live
+from cybilgraph.workers.turns import Caller
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+#: Threads for queries, and for pages: they mostly wait.
+_QUERY_THREADS, _PAGE_THREADS = 96, 32
+#: So many queries of one client are in work, and so many more wait.
+AT_ONCE, WAITING = 8, 128
+#: The body of a query may be this large; a query longer than queries.MAX_BYTES is refused anyway.
+_QUERY_BYTES = 1_000_000
+#: A body must have come after so many seconds; those in work together have no more bytes than this.
+_BODY_SECONDS, _BODY_BYTES = 20.0, 256_000_000
+#: A body that is too large, but not larger than this, is taken in before it is refused: a client that
+#: is still sending would else find its connection broken, and not the answer that says why.
+_TAKEN_IN = 16_000_000
+#: A client is looked after when its query takes longer than this.
+_WATCHED = 0.1
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_COMMON = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "ETag, Retry-After, Link",
+    "vary": "Accept, Accept-Encoding",
+    "x-content-type-options": "nosniff",
+}
+_PREFLIGHT = {
+    "allow": ", ".join(_METHODS),
+    "access-control-allow-methods": ", ".join(_METHODS),
+    "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
+    "access-control-max-age": "86400",
+}
+
+
+class Front:
+    """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``most`` bytes."""
+
+    def __init__(self, live: Live, pages: Flask, most: int) -> None:
+        self._live = live
+        self._flask = pages
+        self._most = most
+        wsgi: Any = pages.wsgi_app  # two names for the same types
+        self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
+        self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        self._clients: dict[str, _Client] = {}
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI 3.0)."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["query_string"].isascii():
+            scope["query_string"] = quote_from_bytes(scope["query_string"], safe="%&=+").encode()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        is_query = scope["path"].rstrip("/") == "/sparql"
+        most = min(_QUERY_BYTES, self._most) if is_query else self._most
+        request = Request(scope["method"], scope["query_string"].decode(), headers)
+        try:
+            async with self._body(headers, receive, most) as body:
+                if is_query:
+                    request = Request(request.method, request.arguments, headers, body)
+                    if not endpoint.for_people(request) or request.method not in ("GET", "POST"):
+                        await _respond(send, await self._query(scope, request, receive), request.method)
+                        return
+                await self._pages(_with_length(scope, body), _replayed(body, receive), send)
+        except (CybilgraphError, HTTPException) as error:
+            reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
+            await _respond(send, reply, request.method)
+
+    async def _query(self, scope: Scope, request: Request, receive: Receive) -> Reply:
+        """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
+        if request.method == "OPTIONS":
+            return Reply(204, _PREFLIGHT)
+        if request.method not in _METHODS:
+            raise MethodNotAllowed(_METHODS)
+        asked = endpoint.read(request)
+        if asked is None:
+            host = request.headers.get("host", "localhost")
+            return endpoint.described(request, f"{scope['scheme']}://{host}/sparql", self._live.current.release)
+        serving = self._live.current
+        if asked.release:
+            serving = await asyncio.to_thread(self._live.at, asked.release)
+        if found := endpoint.quick(asked, request, serving.answers):
+            return found
+        name = network(scope["client"][0] if scope.get("client") else "")
+        async with self._turn(name):
+            caller = Caller(name)
+            run = partial(endpoint.slow, asked, request, serving.answers, caller)
+            return await _while_there(receive, caller, run, self._threads)
+
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        """A block of work of one client. Raises TooManyRequests."""
+        client = self._clients.setdefault(name, _Client())
+        if client.count >= AT_ONCE + WAITING:
+            raise TooManyRequests(f"{client.count} of your queries are in work or wait already", retry_after=1)
+        client.count += 1
+        try:
+            async with client.places:
+                yield
+        finally:
+            client.count -= 1
+            if not client.count:
+                del self._clients[name]
+
+    @asynccontextmanager
+    async def _body(self, headers: dict[str, str], receive: Receive, most: int) -> AsyncIterator[bytes]:
+        """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, ServiceUnavailable."""
+        body = bytearray()
+        taken = 0
+        until = time.monotonic() + _BODY_SECONDS
+        try:
+            while True:
+                if not headers.get("content-length", headers.get("transfer-encoding")):
+                    break  # there is none (RFC 9112, section 6.3)
+                try:
+                    message = await asyncio.wait_for(receive(), until - time.monotonic())
+                except TimeoutError:
+                    raise RequestTimeout(f"The body did not come within {_BODY_SECONDS:g} seconds") from None
+                if message["type"] == "http.disconnect":
+                    raise RequestTimeout("The client went away")
+                part = message.get("body", b"")
+                taken += len(part)
+                if taken <= most:
+                    body += part
+                    self._bytes += len(part)
+                if self._bytes > _BODY_BYTES:
+                    raise ServiceUnavailable("Too much is being sent at this moment", retry_after=5)
+                if not message.get("more_body") or taken > _TAKEN_IN:
+                    break
+            if taken > most:
+                raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
+            yield bytes(body)
+        finally:
+            self._bytes -= len(body)
+
+
+class _Client:
+    """The queue of one client."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.places = asyncio.Semaphore(AT_ONCE)
+
+
+async def _while_there(
+    receive: Receive, caller: Caller, run: Callable[[], Reply], threads: ThreadPoolExecutor
+) -> Reply:
+    """What ``run`` returns in a thread; if the client goes away meanwhile, the caller leaves."""
+    loop = asyncio.get_running_loop()
+    watching: list[asyncio.Task[None]] = []
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        caller.leave()
+
+    timer = loop.call_later(_WATCHED, lambda: watching.append(loop.create_task(watch())))
+    try:
+        return await loop.run_in_executor(threads, run)
+    finally:
+        timer.cancel()
+        for task in watching:
+            task.cancel()
+
+
+async def _respond(send: Send, reply: Reply, method: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in (_COMMON | reply.headers).items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    if reply.blocks and method != "HEAD":
+        loop = asyncio.get_running_loop()
+        while block := await loop.run_in_executor(None, next, reply.blocks, b""):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, to be read again."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+def _with_length(scope: Scope, body: bytes) -> Scope:
+    """The scope with the true length of the body, also where it came in chunks."""
+    kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"transfer-encoding")]
+    return {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())] if body else kept}
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    with suppress(KeyError):
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        await send({"type": "lifespan.shutdown.complete"})

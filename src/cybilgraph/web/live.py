@@ -1,0 +1,127 @@
+"""The release that is served: opened, made warm, and changed for the next one without a request being lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cybilgraph import queries
+from cybilgraph.engine import Engine
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.errors import QueryError, ReleaseError
+from cybilgraph.formats import BY_NAME
+from cybilgraph.release import Release, Releases
+from cybilgraph.web.answers import Answers, Question
+from cybilgraph.web.endpoint import FOR_PAGE
+
+#: Seconds between looks at which release is current.
+_EVERY = 1.0
+#: What pages show and visitors ask for first.
+_PAGES = ("page-numbers", "page-projects")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One release, the engine over it, and the answers that are kept."""
+
+    release: Release
+    engine: Engine
+    answers: Answers
+
+    def close(self) -> None:
+        """End the engine's workers."""
+        self.engine.close()
+
+
+class Live:
+    """What the application serves now, and earlier releases that are asked for by number.
+
+    A release that cannot be opened is told of, and the last good one goes on being served.
+    """
+
+    def __init__(self, releases: Releases, limits: Limits, room: int, told: Callable[[str], None]) -> None:
+        """``room`` are the bytes for answers that are kept; what happens is ``told``. Raises ReleaseError."""
+        self._releases = releases
+        self._limits = limits
+        self._room = room
+        self._told = told
+        self._earlier: dict[int, Serving] = {}
+        self._refused = 0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.current = self._open(releases.current(), limits)
+        #: Set when the first release is open and warm; it answers before, only not as fast.
+        self.ready = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def at(self, number: int) -> Serving:
+        """The release of a number; 0 is the current one. Raises ReleaseError."""
+        if number in (0, self.current.release.number):
+            return self.current
+        with self._lock:
+            if number not in self._earlier:
+                release = self._releases.get(number)
+                release.verify()
+                # Few ask for the past: it stays on disk, and only the last that was asked for is open.
+                for left in self._earlier.values():
+                    self._close_later(left)
+                limits = Limits(timeout=self._limits.timeout, memory=self._limits.memory, workers=1, long=1)
+                self._earlier = {number: self._open(release, limits)}
+            return self._earlier[number]
+
+    def _open(self, release: Release, limits: Limits) -> Serving:
+        engine = EmbeddedEngine(release.store, limits, graph=release.folder / "graph.nq")
+        place = engine.storage.partition(":")[0]
+        tag = f"{release.number}/{release.manifest['files']['graph.nq']}/{place}"
+        self._told(f"Release {release.number:04d} is {engine.storage}")
+        return Serving(release, engine, Answers(engine, tag, self._room))
+
+    def _warm(self, serving: Serving) -> None:
+        """Have the answers that most will ask for, before the first one asks."""
+        for name in (*(query.name for query in queries.examples()), *_PAGES):
+            formats = (BY_NAME["csv"],) if name in _PAGES else FOR_PAGE
+            with suppress(QueryError):
+                serving.answers.find(Question(queries.load(name).text, formats))
+
+    def _watch(self) -> None:
+        self._warm(self.current)
+        self.ready.set()
+        while not self._stop.wait(_EVERY):
+            with suppress(ReleaseError):
+                self.refresh()
+
+    def refresh(self) -> bool:
+        """Serve the release that is current now; whether it is another than before.
+
+        Raises ReleaseError where it cannot be served: the one before goes on.
+        """
+        number = self._releases.current_number()
+        if number in (self.current.release.number, self._refused):
+            return False
+        try:
+            release = self._releases.get(number)
+            release.verify()
+        except ReleaseError as error:
+            self._refused = number
+            self._told(f"Release {number:04d} is refused, and {self.current.release.number:04d} served on: {error}")
+            raise
+        serving = self._open(release, self._limits)
+        self._warm(serving)
+        before, self.current = self.current, serving
+        self._told(f"Release {number:04d} is served from now on")
+        self._close_later(before)
+        return True
+
+    def _close_later(self, serving: Serving) -> None:
+        """Close it when no query can run any more."""
+        timer = threading.Timer(self._limits.timeout + 10, serving.close)
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """End all workers."""
+        self._stop.set()
+        for serving in (self.current, *self._earlier.values()):
+            serving.close()

@@ -87,7 +87,7 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
     """Build a release: the graph, its store, its report; it is made current when it is whole.
 
-    A server that runs goes on with the release that it started with, until it is started again.
+    A server that runs serves it a second later, without a request being lost.
 
     \b
     Example:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.findings import Finding
 from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
@@ -22,11 +22,26 @@ _BACKGROUND = ("context", "outcomes", "outputs", "activities")
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
 _OF_MONEY = 0.75
-#: What stands before one that is still to be made, or that only asked; and behind the host of an event.
-_NOT_IT = (" a ", " an ", "request of ", "request of the ")
+#: What stands before one that is still to be made: "to set up the new Agency", "a National Centre for".
+_TO_BE = re.compile(
+    r"\b(?:(?:set(?:s|ting)? up|establish(?:es|ed|ing)?|creat(?:es?|ed|ing)|build(?:s|ing)?|launch(?:es|ed|ing)?"
+    r"|establishment of|creation of|formation of) (?:the |its |their )?(?:new |first |national |governmental )*"
+    rf"(?:(?:an? )?[^{MARKS},.;]{{1,50}}, )?"
+    r"|(?P<kind>an? (?:new |first )?))\Z"
+)
+#: What follows one that "a" stands before, and that is not a name before a noun ("a Ministry team").
+_NO_NOUN = re.compile(
+    r"(?: \([^)]{1,30}\))?(?:[.,;:)]|\Z| (?:in|for|of|to|that|which|with|by|and|at|on|under|within)\b)"
+)
+#: How far in front of a name that is looked for.
+_TO_BE_MOST = 100
+#: What stands before one that only asked; and behind the host of an event.
+_NOT_IT = ("request of ", "request of the ")
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
 #: What stands before one whose members are meant.
 _MEMBERS = ("members of ", "members of the ", "member states of the ")
+#: What one is with whom others work, or for whom, and who is not helped.
+_TOWARDS = {"counterpart": "partner", "client": "funder"}
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 #: The project itself is told of in its first sentences.
@@ -106,6 +121,8 @@ def candidates(
             actor = _acting(name, "funder", helped, names)
             if not actor or _is_stated(actor, stated) or sentence.marked.endswith(_MEMBERS, 0, name.at):
                 continue
+            if _is_to_be(sentence, name):
+                continue
             known = actor.key in found or actor.key in listed
             if known or (name.mark in told_of and _acting(name, "", helped, names)):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
@@ -134,7 +151,7 @@ def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: R
     for sentence in told:
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
-            if actor and not _is_stated(actor, stated):
+            if actor and not _is_stated(actor, stated) and not _is_to_be(sentence, name):
                 quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {})
                 quotes.setdefault(sentence, (actor, phrase.confidence, name))
     return found
@@ -172,13 +189,20 @@ def _is_stated(actor: Entry, stated: set[str]) -> bool:
 
 def _role(said: str, name: Name, helped: set[str]) -> str:
     """The role that is said, or may be concluded: an authority of a country that is helped is
-    helped where others work with it.
+    helped where others work with it, or for it.
     """
     if said in ROLES:
         return said
-    if said == "counterpart":
-        return "beneficiary" if is_helped_authority(name, helped) else "partner"
+    if said in _TOWARDS:
+        at_home = is_helped_authority(name, helped) or (said == "client" and _country(name) in helped)
+        return "beneficiary" if at_home else _TOWARDS[said]
     return "acts at home" if is_helped_authority(name, helped) else said
+
+
+def _country(name: Name) -> str:
+    """The country that the reference data have for an actor, if any."""
+    actor = name.of("actor")
+    return actor.row.get("country", "") if actor else ""
 
 
 def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
@@ -196,8 +220,17 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     for sentence in _of_purpose(told):
         for name in sentence.names:
             elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
+            elsewhere = elsewhere or _is_to_be(sentence, name)
             if not elsewhere and (actor := name.of("actor")) and is_helped_authority(name, helped):
                 yield sentence, name, actor
+
+
+def _is_to_be(sentence: Sentence, name: Name) -> bool:
+    """True for an organisation that no list knows, and that is only being made, or any of its kind."""
+    if name.mark != BODY:
+        return False
+    before = _TO_BE.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at)
+    return before is not None and not (before["kind"] and not _NO_NOUN.match(sentence.marked, name.at + 1))
 
 
 def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:

@@ -19,7 +19,11 @@ from cybilgraph.resources import REFERENCE
 _ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
 _LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_ONE})*")
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
-_END = re.compile(r"[;:]|\. ")
+#: Where what is told of a name ends: "funded by A and delivered by B" tells B nothing of money.
+_END = re.compile(
+    r"[;:]|\. | and (?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out|conducted|run"
+    r"|managed|led|funded|financed|paid for|sponsored) by\b)"
+)
 _MARKS = frozenset(MARKS)
 _ARTICLES = frozenset(("the", "a", "an", "its", "their", "both"))
 _PREPOSITIONS = frozenset(

@@ -26,6 +26,9 @@ from cybilgraph.resources import REFERENCE
 PURPOSE = ("summary", "description", "aim")
 #: The confidence of the plainest phrases.
 SURE = 0.95
+#: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
+#: of who is only named, phrases tell too much.
+_PLAIN, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
 #: How likely a role must be.
 _LIKELY = 0.5
 #: For each sign how much it speaks for roles, or against them: the place of the role in ROLES, and
@@ -51,10 +54,13 @@ class Candidate:
 
 def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
     """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
-    is likely to pay and to deliver. What a phrase tells in so many words stands.
+    is likely to pay and to deliver. What a phrase tells in so many words stands; and what one tells
+    plainly, where no role is likely.
     """
     plain = {role for role, confidence in told.items() if confidence >= SURE}
     likely = {role: chance for role, chance in chances.items() if chance >= _LIKELY}
+    if not likely:
+        plain = plain or {role for role, confidence in told.items() if role in _PLAINLY and confidence >= _PLAIN}
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}

@@ -14,7 +14,9 @@ from cybilgraph.reference import Entry, Reference
 #: How sure the country of a body is that is helped.
 _HOME = 0.85
 #: What tells that a sentence is of other places; and what tells of places, or of a body that has its own.
-_OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary"))
+_OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
+#: Whose country is helped: who is helped, and with whom others work.
+_OF_HELPED = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
 _ITEM = re.compile(
@@ -65,7 +67,7 @@ def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not _within(name, elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        if (name.home or name.mark == PLACE) and acting.get(name.at) == "beneficiary":
+        if (name.home or name.mark == PLACE) and acting.get(name.at) in _OF_HELPED:
             yield name, _HOME
 
 

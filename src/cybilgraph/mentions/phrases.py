@@ -45,6 +45,9 @@ _KIND = (
     # fifteen names takes hours.
     r"(?:a consortium of )?(?:the country's |the |its |their )?+"
     rf"(?:(?:{DEMONYM} )?{_FIRMS} )?"
+    r"(?:(?:(?:local|national|regional|international|public|private|other) )?(?:organi[sz]ations|partners|donors"
+    r"|agencies|bodies|institutions|authorities|implementers|funders|sponsors|providers)"
+    r",? (?:such as|including|like) (?:the )?)?"
     r"(?:(?:partner|donor|local|national|regional|implementing) )?(?:(?:the )?governments? of (?:the )?)?"
 )
 _ACTOR = (
@@ -90,8 +93,8 @@ _PARTS = {
 }
 ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspecified")
 #: What phrases tell of actors, the most telling first: their roles; that they do something (acts);
-#: that others work with them (counterpart).
-ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart")
+#: that others work with them (counterpart), or for them (client).
+ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart", "client")
 RELATIONS = ("part_of", "follows", "related")
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
 _SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
@@ -125,7 +128,10 @@ _MONEY = re.compile(
     r"|paid|pays?|bankroll\w*|underwr\w+|expenses|costs?|airfares?|salar(?:y|ies)|loans?|credits?|invest(?:ed|s|ments?)"
     r"|sponsored|millions?|usd|eur|euros?|dollars|gbp|aud|prize money)\b|[$€£]"
 )
-_CLAUSE = re.compile(r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b)")
+_CLAUSE = re.compile(
+    r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
+    r"|(?:is |was )?(?:implemented|delivered|executed|carried out|conducted|run|managed|led) by\b)"
+)
 #: What stands in front of a place that says only where somebody is.
 _BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
 #: How far back it is looked for what must stand in front.
@@ -253,12 +259,12 @@ class Matcher:
         for index, start, _ in words:
             met |= self._of_word[index][0]
             behind[start] = met
-        tries = set()
+        tries: set[tuple[Phrase, int]] = set()
         for index, start, _ in words:
-            missed = ~behind[start]
-            for needs, phrase in self._of_word[index][1]:
-                if not needs & missed and not (start and marked[start - 1].isalnum()):
-                    tries.add((phrase, start))
+            begun = self._of_word[index][1]
+            if begun and not (start and marked[start - 1].isalnum()):
+                missed = ~behind[start]
+                tries.update((phrase, start) for needs, phrase in begun if not needs & missed)
         return tries
 
 
@@ -350,7 +356,7 @@ def of_money(sentence: Sentence) -> Iterator[Name]:
 
 def says(sentence: Sentence, kind: str) -> bool:
     """True where a phrase of this kind stands in the sentence."""
-    return kind in {hit.phrase.says for hit in found_in(sentence)}
+    return any(hit.phrase.says == kind for hit in found_in(sentence))
 
 
 def spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
 from cybilgraph.mentions.unknown import FIRST_ACTS, with_unknown
+from cybilgraph.organisations import is_official
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
 from cybilgraph.values import value
@@ -66,6 +67,10 @@ _SENT = {
     NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
 }
 _OWNED = re.compile(r"['’]s? ")
+#: "Spain's INCIBE" is one name, and "Spain's Barcelona" is none.
+_SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
+#: "The Ministry of Justice in Fiji" is at home there.
+_IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
 
 
 @value(frozen=True, slots=True)
@@ -231,8 +236,15 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             name = words[last.start : span.end]
             last.entries = (actor_called(name, names),)
             last.home, last.end = _country(span), span.end
-        elif last.mark in (PLACE, DEMONYM) and acts and (_OWNED.fullmatch(between) or between == " "):
+        elif (
+            last.mark in (PLACE, DEMONYM)
+            and (acts or (span.mark == NAME and _SHORT_NAME.fullmatch(words, span.start, span.end)))
+            and (_OWNED.fullmatch(between) or between == " ")
+        ):
             joined[-1] = _owned(last, span, names)
+        elif last.mark == BODY and span.mark == PLACE and _IN.fullmatch(between) and is_official(last.entries[0].name):
+            last.home = last.home or _country(span)
+            joined.append(span)
         else:
             joined.append(span)
     return joined

@@ -20,6 +20,7 @@ _SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publi
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 #: "INCIBE of León": a name and its town.
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
+_OF_OWNER = re.compile(r" of (?:the )?\Z")
 #: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
 _LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
@@ -32,6 +33,8 @@ _FIRM = re.compile(
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
+#: "National CSIRT", of which each country has one: a kind, and no name.
+_KIND_OF_TEAM = re.compile(r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?")
 #: A name that has the name of a place in it.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
@@ -43,6 +46,9 @@ FIRST_ACTS = re.compile(
 )
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
+#: What follows the names of several: "are partners".
+_PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
+_ANDS = ("and", "&", "et", "y")
 #: A long name that stands alone may be spelt a little worse: "Indonisia".
 _NEAR_LONG = 88
 
@@ -66,9 +72,18 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
                 continue
             if any(span.start <= start and end <= span.end for span in inside):
                 continue
+            end = _without_owner(words, start, end, inside)
+            inside = [span for span in inside if span.start < end]
             if found := _found(words, start, end, inside, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
+
+
+def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
+    """Where a name ends without the known one that it is of: "the Fund of the UK Government" is the Fund."""
+    owner = inside[-1] if inside and inside[-1].mark == ACTOR and inside[-1].end == end else None
+    of = owner and _OF_OWNER.search(words, start, owner.start)
+    return of.start() if of else end
 
 
 def _found(
@@ -111,12 +126,14 @@ def _parts(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tupl
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
-    cuts = [start]
+    cuts, plural = [start], _PLURAL.match(words, end) is not None
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
-        if _are_apart(match[0], left, right) or any(
+        if _are_apart(match[0], left, right, plural) or any(
             (known.mark == ACTOR and (known.start == match.end() or cuts[-1] <= known.start < match.start()))
             or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
+            or (known.end == match.start() and cuts[-1] < known.start and _ends_with_country(match[0], known, right))
+            or (known.mark == DEMONYM and known.start == match.end() and has_body(left) and has_body(right))
             for known in spans
         ):
             yield from _trimmed(words, cuts[-1], match.start())
@@ -124,13 +141,15 @@ def _parts(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tupl
     yield from _trimmed(words, cuts[-1], end)
 
 
-def _are_apart(between: str, left: str, right: str) -> bool:
+def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     """True where two names stand beside each other; not in "Ministry of Trade, Industry and
-    Commerce", nor in "Information and Communication Authority".
+    Commerce", nor in "Information and Communication Authority". ``plural``: what follows is of several.
     """
     if between == " for the " and (" " not in right or not has_body(right)):
         return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
-    joins = between.strip() in ("and", "&", "et", "y")
+    joins = between.strip() in _ANDS
+    if joins and plural and not of_many_words(left):
+        return True
     if not has_body(left):
         return not (joins and has_body(right))
     if joins and _OWN.fullmatch(right):
@@ -140,6 +159,11 @@ def _are_apart(between: str, left: str, right: str) -> bool:
     if of_many_words(left):
         return has_body(right) and is_body(right.split(" ", 1)[0])
     return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
+
+
+def _ends_with_country(between: str, place: Span, right: str) -> bool:
+    """True where a name ends with its country: "the Ministry of Interior of Senegal and Data Senegal"."""
+    return place.mark == PLACE and between.strip(", ") in _ANDS and has_body(right)
 
 
 def _begins_only(word: str) -> bool:
@@ -169,6 +193,8 @@ def _kind(name: str, after: str) -> str:
     """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
     what follows a name that begins the sentence, where any word has a capital.
     """
+    if _KIND_OF_TEAM.fullmatch(name):
+        return ""
     head = _HEAD.split(name, maxsplit=1)[0].split()
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""

@@ -508,16 +508,17 @@ def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "precision", "recall", "country"),
-    [("[0-8]*.txt", 0.96, 0.91, 0.98), ("9*.txt", 0.90, 0.80, 0.95)],
-    ids=["01-500", "901-960"],
+    ("first", "last", "precision", "recall", "country"),
+    [(1, 500, 0.96, 0.91, 0.98), (901, 960, 0.90, 0.80, 0.95), (961, 999, 0.87, 0.76, 0.99)],
 )
-def test_labelled_texts(texts: str, precision: float, recall: float, country: float) -> None:
+def test_labelled_texts(first: int, last: int, precision: float, recall: float, country: float) -> None:
     """What tests/bench/mentions.py prints, of actors with their roles and of countries. The texts were
-    learnt from, 901-960 for places only: on others it is less.
+    learnt from but for 961-999, which nobody has looked at who wrote a rule.
     """
     counts = {"actors": [0, 0, 0], "countries": [0, 0, 0]}
-    for path in sorted((SAMPLES / "labelled").glob(texts)):
+    for path in sorted((SAMPLES / "labelled").glob("*.txt")):
+        if not first <= int(path.name.partition("-")[0]) <= last:
+            continue
         [record] = read(path)
         labels = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         countries = {(link.concept.key,) for link in record.scopes if link.concept.kind == "country"}

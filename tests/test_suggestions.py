@@ -102,12 +102,14 @@ def test_a_file_that_is_gone_or_says_so_already(queue: Suggestions, records: Pat
 
 
 def test_a_form_becomes_a_file_of_its_own(queue: Suggestions, records: Path) -> None:
-    given = suggestion("projects.csv", is_source=False, project="some/Project x", text="projects:\n- title: A\n")
+    given = replace(suggestion("projects.csv", is_source=False, project="some/Project x"), name="record.yaml")
+    before = "projects:\n- title: A\n  code: G0101\n"
+    given = replace(given, text=before.replace("A", "B"), base=replace(given.base, text=before))
     taken = queue.send(given)
     assert current(taken, records) is None
     assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
     with pytest.raises(SuggestionError, match="such a file already"):
-        queue.accept(queue.send(replace(given, text="projects:\n- title: B\n")).id, records)
+        queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
 
 
 def test_line_ends_and_mark_stay(queue: Suggestions, records: Path) -> None:
@@ -173,12 +175,70 @@ def test_a_damaged_suggestion_is_told_of(queue: Suggestions, content: str) -> No
         ({"comment": "x" * 2_001}, "comment is longer"),
         ({"sender": "x" * 201}, "longer than 200"),
         ({"email": "x" * 201}, "longer than 200"),
+        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 holds .* \(U\+001B\)"),
+        ({"text": EDITED.replace("Finished", "Fini\u202eshed")}, r"U\+202E"),
+        (
+            {"text": "<!doctype html><title>Support to Belize</title>"},
+            "was Text of a project page, and this is Saved web",
+        ),
+        ({"text": "{}"}, "this is JSON"),
     ],
 )
 def test_what_is_no_suggestion(queue: Suggestions, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SuggestionError, match=reason):
         queue.send(suggestion(**changes))
     assert not queue.folder.exists() or tree(queue.folder) == {}
+
+
+YAML = "title: A project\nsummary: It helps.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still tells which it is
+        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # whose first lines look like text
+        ("a.txt", "A project\n\nSummary\n\nIt\a helps.\n", "A project\n\nSummary\n\nIt\a helps Belize.\n"),
+        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code tells which it is
+    ],
+)
+def test_an_edit_of_the_same_project(queue: Suggestions, records: Path, name: str, before: str, after: str) -> None:
+    given = replace(suggestion(), name=name, text=after)
+    (records / SEED.name).write_text(before, encoding="utf-8")
+    given = replace(given, base=replace(given.base, text=before, sha256=hashlib.sha256(before.encode()).hexdigest()))
+    assert queue.accept(queue.send(given).id, records).read_text(encoding="utf-8") == after
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (EDITED.replace("G0020", "G0021"), "no longer describes the same project: it was G0020, and would be G0021"),
+        ("<<<", "no longer describes the same project"),
+        ("%PDF-1.7", "can no longer be read"),
+        (EDITED + "\x1b", "cannot be seen"),
+        ("{}", "this is JSON"),
+        (TEXT, "Nothing was changed"),
+    ],
+)
+def test_accepting_looks_again_also_when_forced(queue: Suggestions, records: Path, text: str, reason: str) -> None:
+    """What waits may have been put there by anyone."""
+    taken = queue.send(suggestion())
+    path = queue.folder / f"{taken.id}.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"text": text}), encoding="utf-8")
+    before = tree(records)
+    for force in (False, True):
+        with pytest.raises(SuggestionError, match=reason):
+            queue.accept(taken.id, records, force)
+    assert tree(records) == before
+    assert len(list(queue.waiting())) == 1
+
+
+def test_a_text_of_several_projects(queue: Suggestions, records: Path) -> None:
+    before = "title,code\nA project,G0101\n"
+    given = replace(suggestion(), name="a.csv", text=f"{before}B project,G0102\n")
+    taken = queue.send(replace(given, base=replace(given.base, text=before)))
+    with pytest.raises(SuggestionError, match="has become 2 records"):
+        queue.accept(taken.id, records)
 
 
 def test_only_so_many_wait_however_many_send_at_once(queue: Suggestions) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from cybilgraph.readers import READERS
@@ -47,6 +49,18 @@ def test_samples_look_like_what_they_are() -> None:
 def test_a_text_looks_like(content: str, suffix: str) -> None:
     assert looks_like(content.encode()) == suffix
     assert looks_like(content.encode("utf-16")) == suffix
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#\n", "# a\n\n  ", "<!---->", "<!--a--> \n", "<?xml?>", "<!doctype a>", "<!doctype a[]>\n", "# {\n@prefix"],
+)
+def test_many_comments_are_looked_through_at_once(line: str) -> None:
+    """Comments could be counted as one or as several, each in twice as many ways as the one before."""
+    begin = process_time()
+    looks_like(line.encode() * 1_000)
+    assert process_time() - begin < 1
+    assert looks_like(line.encode() * 1_000 + b"x") == looks_like(line.encode() * 30 + b"x")
 
 
 @pytest.mark.parametrize("name", ANY)

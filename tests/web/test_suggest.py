@@ -59,7 +59,11 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
     ("more", "status", "reason"),
     [
         ({}, 422, "Nothing was changed"),
-        ({"text": "<<<", "format": "text"}, 202, ""),
+        ({"text": "<<<", "format": "text"}, 422, "no longer describes the same project"),
+        ({"text": TEXT.replace("G0020", "G0021")}, 422, "it was G0020, and would be G0021"),
+        ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "cannot be seen (U+0007)"),
+        ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "was Text of a project page, and this is JSON"),
+        ({"text": TEXT.replace("Mar 2020", "May 2020")}, 202, ""),
         ({"text": "\0\0\0\0\0"}, 400, "is no text"),
         ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
         ({"text": ""}, 400, "it is empty"),

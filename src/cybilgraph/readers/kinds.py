@@ -48,21 +48,25 @@ KINDS = (
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 _LOOKED_AT = 4_096
+#: What may stand in front, taken once and never given back: else a text of nothing but comments
+#: could be cut into them in more ways than can be tried.
+_HASHES = r"(?:#[^\n]*\n\s*)*+"
+_COMMENTS = r"<\?xml[^>]*>\s*|<!--.*?-->\s*"
 #: What a text begins with tells what it is; the first that fits.
 _BEGINS: tuple[tuple[str, str], ...] = (
     (r"<!doctype html|<html\b", ".html"),
-    (r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:iati|\w*:?iati-activit)", ".xml"),
-    (r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^\[>]*(?:\[.*?\])?>\s*)*<(?:\w+:)?rdf\b", ".rdf"),
+    (rf"(?>{_COMMENTS})*+<(?:iati|\w*:?iati-activit)", ".xml"),
+    (rf"(?>{_COMMENTS}|<!doctype[^\[>]*(?:\[.*?\])?>\s*)*+<(?:\w+:)?rdf\b", ".rdf"),
     (r"<\?xml\b(?=.*<html\b)", ".html"),
     (r"<\?xml\b", ".xml"),
-    (r"(?:#.*\n\s*)*(?:@prefix|@base|prefix\s+[\w-]*:|base\s+<)(?=.*\{)(?=.*\bgraph\b|.*[>\w]\s*\{)", ".trig"),
-    (r"(?:#.*\n\s*)*(?:@prefix|@base|prefix\s+[\w-]*:\s*<|base\s+<)", ".ttl"),
+    (_HASHES + r"(?:@prefix|@base|prefix\s+[\w-]*:|base\s+<)(?=.*\{)(?=.*\bgraph\b|.*[>\w]\s*\{)", ".trig"),
+    (_HASHES + r"(?:@prefix|@base|prefix\s+[\w-]*:\s*<|base\s+<)", ".ttl"),
     (r"(?:<\S+>|_:\S+)\s+<\S+>\s+(?:<\S+>|_:\S+|\"[^\n]*\"\S*)\s+(?:<\S+>|_:\S+)\s*\.", ".nq"),
     (r"(?:<\S+>|_:\S+)\s+<\S+>\s", ".ttl"),
     (r"[\[{](?=.*\"@(?:context|id|graph|type)\")", ".jsonld"),
     (r"\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
     (r"[\[{]", ".json"),
-    (r"(?:#.*\n\s*)*(?:---|%yaml|projects:\s*\n)", ".yaml"),
+    (_HASHES + r"(?:---|%yaml|projects:\s*\n)", ".yaml"),
 )
 _PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _BEGINS)
 _YAML = re.compile(r"(?:- )?([\w-]+): *(?:\S.*)?$")

@@ -10,9 +10,11 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.exceptions import BadRequest, NotFound
 
 from cybilgraph import queries
-from cybilgraph.checker import FORM, REPORT, Submission
+from cybilgraph.checker import FORM, Submission
 from cybilgraph.errors import SuggestionError, SuggestionsFull
-from cybilgraph.suggestions import Base, Suggestion, Suggestions, ensure_sound
+from cybilgraph.readers import Input, read_input
+from cybilgraph.suggestions import Base, Suggestion, Suggestions
+from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checker, checking, given_back, show
 from cybilgraph.web.clients import Clients
@@ -21,6 +23,8 @@ from cybilgraph.web.sparql import NTRIPLES, find, run, serving
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 
 blueprint = Blueprint("suggest", __name__)
+
+_FORM = f"{FORM}json"
 
 
 def queue() -> Suggestions | None:
@@ -71,9 +75,9 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
             "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
         )
     ensure_sound(given)
-    answer = checker().check(of_text(given.text, given.name).submission, (f"{REPORT}json",))
-    if not answer.records:
-        raise SuggestionError("It can no longer be read as a record", "See the findings.")
+    # What a stranger wrote is read by the checker only; here, the form that it makes of it.
+    form = checker().check(of_text(given.text, given.name).submission, (_FORM,)).parts[_FORM]
+    ensure_same_project(given, read_input(Input("record.json", given=form)) if form else ())
     with _sending().admit(request.remote_addr or ""):
         taken = suggestions.send(given)
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)

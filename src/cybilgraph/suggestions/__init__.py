@@ -28,11 +28,10 @@ from cybilgraph.errors import SuggestionError, SuggestionsFull
 from cybilgraph.files import written_whole
 from cybilgraph.readers.inputs import MAX_BYTES
 from cybilgraph.reference import slug
+from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound, plain
 
 #: So many wait; then a curator has to decide some first.
 MOST_WAITING = 200
-#: Characters of what is written beside the record.
-MOST_COMMENT, MOST_NAME = 2_000, 200
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MOST_FILE = 4 * MAX_BYTES
@@ -115,11 +114,14 @@ class Suggestions:
         """Write the record file of a suggestion into a folder of records; the file that was written.
 
         Raises SuggestionError where the file has changed since the edit began, unless with
-        ``force``, and where it would lie elsewhere than in the folder.
+        ``force``; and always where it would lie elsewhere than in the folder, or the text is no
+        record of the same project in the same format.
         """
         with self._locked():
             given = self.get(name)
             target = _inside(records, given.target)
+            ensure_sound(given)
+            ensure_same_project(given)
             before = target.read_bytes() if target.exists() else None
             content = _like(given.text, before or b"")
             if not force and before != content and (reason := _changed(given, before)):
@@ -183,7 +185,7 @@ def current(given: Suggestion, records: Path) -> str | None:
     target = _inside(records, given.target)
     if not target.exists():
         return None
-    return _plain(target.read_bytes().decode("utf-8-sig", errors="replace"))
+    return plain(target.read_bytes().decode("utf-8-sig", errors="replace"))
 
 
 def is_changed(given: Suggestion, records: Path) -> str:
@@ -204,18 +206,6 @@ def _parsed(text: str) -> Suggestion:
     if not all(isinstance(value, str) for value in (*found.values(), base["file"], base["sha256"], base["text"])):
         raise ValueError("what should be a text is none")
     return Suggestion(**found, base=Base(**base))
-
-
-def ensure_sound(given: Suggestion) -> None:
-    """Raise SuggestionError where something that is sent is no suggestion."""
-    if len(given.text.encode(errors="replace")) > MAX_BYTES:
-        raise SuggestionError(f"The record is larger than {MAX_BYTES:,} bytes", "A project page is a few kilobytes.")
-    if _plain(given.text).strip() == _plain(given.base.text).strip():
-        raise SuggestionError("Nothing was changed", "Change the record, and send it then.")
-    if len(given.comment) > MOST_COMMENT:
-        raise SuggestionError(f"The comment is longer than {MOST_COMMENT:,} characters", "Say it shorter.")
-    if max(len(given.sender), len(given.email)) > MOST_NAME:
-        raise SuggestionError(f"Name or address is longer than {MOST_NAME} characters", "Leave it out.")
 
 
 def _changed(given: Suggestion, before: bytes | None) -> str:
@@ -243,13 +233,9 @@ def _inside(records: Path, name: str) -> Path:
 
 def _like(text: str, before: bytes) -> bytes:
     """A text as bytes, with the line ends and the mark of the file whose place it takes."""
-    text = _plain(text)
+    text = plain(text)
     if not text.endswith("\n") and (not before or before.endswith(b"\n")):
         text += "\n"
     if b"\r\n" in before:
         text = text.replace("\n", "\r\n")
     return (b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b"") + text.encode(errors="replace")
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -211,3 +211,44 @@ def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
     }
     assert places == {"data/records/-f.txt"}
     assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in shown[1].stdout
+
+
+@needs_git
+def test_since_nothing_is_refused(tmp_path: Path) -> None:
+    """As in a workflow whose variable is empty."""
+    top = repository(tmp_path)
+    for nothing in ("", " "):
+        for given in (("--since", nothing), (f"--since={nothing}",)):
+            result = run("check", "data", *given, cwd=top)
+            assert (result.returncode, result.stdout) == (2, b"")
+            assert b"--since" in result.stderr
+            assert b"it is empty" in result.stderr
+
+
+@needs_git
+def test_annotations_name_files_from_the_root_of_the_repository(tmp_path: Path) -> None:
+    top = repository(tmp_path / "a b")
+    (tmp_path / "link").symlink_to(top / "data")
+    (tmp_path / "alone").mkdir()
+    shutil.copy(top / "data/records/-f.txt", tmp_path / "alone" / "f.txt")
+    for place, cwd in (("records", top / "data"), (".", top / "data/records"), (top, tmp_path), ("link", tmp_path)):
+        told = run("check", place, "-f", "github", cwd=cwd).stdout.decode()
+        assert "::error file=data/records/-f.txt,line=3," in told, (place, told)
+    assert "::error file=alone/f.txt,line=3" in run("check", "alone", "-f", "github", cwd=tmp_path).stdout.decode()
+
+
+COMMANDS = ("::error file=a::x", "  ::stop-commands::x", "##[error]x", "a ##[add-mask]b")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("output", ["text", "github"])
+def test_no_name_or_text_becomes_a_command_of_a_workflow(tmp_path: Path, name: str, output: str) -> None:
+    """A runner takes a line for a command that has "::" behind its spaces, or "##[" anywhere."""
+    (tmp_path / f"{name}.txt").write_text(f"{name}\nStatus: Ongong\n{name}\nFunders\n{name}\n", encoding="utf-8")
+    (tmp_path / f"{name}.csv").write_text(f"title,{name},status\nA,{name},Ongong\n", encoding="utf-8")
+    (tmp_path / f"{name}.docx").write_text("x", encoding="utf-8")
+    for more in ((), ("--diff",), ("--fix",), ("--shapes", f"{name}.txt")):
+        result = run("check", ".", f"./{name}.docx", "-f", output, *more, cwd=tmp_path)
+        for line in (result.stdout + result.stderr).decode().splitlines():
+            ours = output == "github" and re.match(r"::(?:error|warning|notice) file=[^:]*::[^:]*", line)
+            assert ours or not re.search(r"^\s*::|##\[", line), line

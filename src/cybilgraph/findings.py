@@ -9,6 +9,7 @@ from enum import StrEnum
 
 #: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
 _FIRST_IRI = re.compile(r"<([^>]*)>")
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 _HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
 
 
@@ -24,6 +25,13 @@ def visible(text: str, lines: bool = False) -> str:
         else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def inert(text: str) -> str:
+    """Lines for a log that a CI service reads: what it would take for a command (``::error``, ``##[error]``)
+    begins with an escape.
+    """
+    return _COMMAND.sub(lambda sign: rf"{sign[1]}\x3a" if sign[1] is not None else r"\x23", text)
 
 
 class Severity(StrEnum):
@@ -70,12 +78,14 @@ class Excerpt:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A file that was looked at: its name in findings, its address (a URI, relative to the folder
-    that the work was started in where it lies below), and the keys of its records.
+    that the work was started in where it lies below), the keys of its records, and its address from
+    the root of its git repository, where it lies in one.
     """
 
     name: str
     uri: str
     records: list[str] = field(default_factory=list)
+    tracked: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -46,7 +46,7 @@ def records_of(
     for given in inputs:
         source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
         report.sources += 1
-        checked = Checked(given.name, given.uri)
+        checked = Checked(given.name, given.uri, tracked=given.tracked)
         if seen is not None:
             seen[given.name] = given
             report.files.append(checked)

@@ -134,7 +134,7 @@ def check_rdf(
     for given in chosen(places, since, kind):
         seen[given.name] = given
         report.sources += 1
-        report.files.append(Checked(given.name, given.uri))
+        report.files.append(Checked(given.name, given.uri, tracked=given.tracked))
         try:
             report.statements += graph.add(given)
         except SourceError as error:

@@ -22,7 +22,7 @@ from cybilgraph.cli.frame import (
     progress_bar,
     writing,
 )
-from cybilgraph.findings import SEVERITIES, Severity, visible
+from cybilgraph.findings import SEVERITIES, Severity, inert, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,13 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
         click.echo(json.dumps(schema(), ensure_ascii=False, indent=2))
         context.exit()
+
+
+def _commit(given: str | None) -> str:
+    """What a script has left empty names no commit, and must not mean all files."""
+    if given is not None and not given.strip():
+        raise click.BadParameter("it is empty. Give a branch, a tag or a commit, or leave --since out.")
+    return given or ""
 
 
 @click.command(cls=Command)
@@ -60,7 +67,12 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
 )
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
-@click.option("--since", default="", metavar="COMMIT", help="Only files that have changed since, as git tells it.")
+@click.option(
+    "--since",
+    metavar="COMMIT",
+    callback=lambda *given: _commit(given[2]),
+    help="Only files that have changed since, as git tells it.",
+)
 @KIND
 @click.option(
     "--engine",
@@ -159,7 +171,8 @@ def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> None:
                 raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
             with writing(str(given.path)) as out:
                 out.write(change.content)
-        click.echo(visible(change.diff(), lines=True), nl=False, err=write)
+        click.echo(inert(visible(change.diff(), lines=True)), nl=False, err=write)
         for left in change.refused:
             place = f"{change.name}:{left.line}:{left.column}"
-            click.echo(visible(f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."), err=True)
+            said = f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."
+            click.echo(inert(visible(said)), err=True)

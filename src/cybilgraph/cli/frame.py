@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph.errors import CybilgraphError, QuerySyntaxError
 from cybilgraph.files import written_whole
-from cybilgraph.findings import visible
+from cybilgraph.findings import inert, visible
 
 if TYPE_CHECKING:
     from cybilgraph.findings import Report
@@ -41,7 +41,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print it."""
-        click.echo(visible(f"cybilgraph: {self.format_message()}", lines=True), err=True, file=file)
+        click.echo(inert(visible(f"cybilgraph: {self.format_message()}", lines=True)), err=True, file=file)
 
 
 class Command(click.Command):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import Group
-from cybilgraph.findings import visible
+from cybilgraph.findings import inert, visible
 
 
 @click.group(cls=Group)
@@ -44,7 +44,7 @@ def list_suggestions(folder: Path) -> None:
 
     for given in Suggestions(folder).waiting():
         comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
-        click.echo(visible(f"{given.id}  {given.project}  {given.title}{comment}"))
+        click.echo(inert(visible(f"{given.id}  {given.project}  {given.title}{comment}")))
 
 
 @suggestions.command("show")
@@ -118,4 +118,4 @@ def reject(folder: Path, name: str, reason: str) -> None:
 
 def _say(*lines: str) -> None:
     for line in lines:
-        click.echo(visible(line))
+        click.echo(inert(visible(line)))

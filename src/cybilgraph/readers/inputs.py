@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +54,15 @@ class Input:
         path, here = self.path.absolute(), Path.cwd()
         return quote(os.fsencode(path.relative_to(here).as_posix())) if path.is_relative_to(here) else path.as_uri()
 
+    @property
+    def tracked(self) -> str:
+        """Where the file lies below the root of its git repository, as ``uri`` tells it; else nothing."""
+        if self.path is None:
+            return ""
+        folder = self.path.absolute().parent.resolve()  # of a link, git has its own name
+        root = _repository(folder)
+        return quote(os.fsencode((folder / self.path.name).relative_to(root).as_posix())) if root else ""
+
     @cached_property
     def content(self) -> bytes:
         """All bytes of a page. Raises SourceError where they cannot be had or are over its limit."""
@@ -95,6 +104,12 @@ class Input:
             return Source(self.name, hashlib.sha256(self.content).hexdigest())
         with self.open(sys.maxsize) as stream:
             return Source(self.name, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+@lru_cache(maxsize=1_000)
+def _repository(folder: Path) -> Path | None:
+    """The root of the git repository that a folder lies in: there is its .git, a folder or a file."""
+    return next((above for above in (folder, *folder.parents) if os.path.lexists(above / ".git")), None)
 
 
 class _AsFound(io.FileIO):

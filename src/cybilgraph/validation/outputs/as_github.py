@@ -14,8 +14,11 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def as_github(report: Report, stream: TextIO) -> None:
-    """One command a finding; the file is named from the folder that the work was started in."""
-    paths = {checked.name: unquote(checked.uri, errors="backslashreplace") for checked in report.files}
+    """One command a finding; the file is named from the root of its repository, as annotations are;
+    where it lies in none, from the folder that the work was started in.
+    """
+    uris = {checked.name: checked.tracked or checked.uri for checked in report.files}
+    paths = {file: unquote(uri, errors="backslashreplace") for file, uri in uris.items()}
     for finding in report.findings:
         properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": name(finding)}
         said = "\n".join(visible(text) for text in (finding.message, finding.suggestion) if text)

@@ -27,6 +27,7 @@ _SAYS: dict[type, dict[str, str]] = {
         "name": "The file's name in findings: its path below the folder that was asked for.",
         "uri": "Where it lies: relative to the folder that the check was started in, if it lies below that.",
         "records": "The keys of its records: code, IATI identifier or slug.",
+        "tracked": "Where it lies below the root of its git repository; empty where it lies in none.",
     },
     Finding: {
         "severity": "How bad it is.",

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, visible
+from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, inert, visible
 from cybilgraph.validation.outputs.words import name, summary, tally, word
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -79,9 +79,13 @@ class _Page:
     def _print(self, lead: Text, text: Text, margin: int) -> None:
         """A text behind its lead; on a terminal, wrapped behind the margin."""
         first, *rest = text.wrap(self._console, self._width - margin - 1) if self._width else [text]
-        self._console.print(lead + first, soft_wrap=True)
+        self._put(lead + first)
         for part in rest:
-            self._console.print(Text(" " * margin) + part, soft_wrap=True)
+            self._put(Text(" " * margin) + part)
+
+    def _put(self, line: Text) -> None:
+        """Print one line as it is; a terminal takes no commands of a CI service, and a pipe may lead to one."""
+        self._console.print(line if self._width else Text(inert(line.plain)), soft_wrap=True)
 
     def source(self, finding: Finding) -> None:
         """The line of the source with the words marked; the words alone, where there is no line."""
@@ -95,7 +99,7 @@ class _Page:
         gutter = f"{number} │ "
         room = (self._width or _IN_A_PIPE + self.margin) - cell_len(gutter) - 1
         shown, before, marked = _window(finding.excerpt, max(room, 10))
-        self._console.print(Text().append(gutter, style="dim").append(shown), soft_wrap=True)
+        self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
             shows_label = not words and _marked(finding.excerpt) == finding.label
             told = [label] * bool(label and not shows_label) + [word(self._language, "empty")] * (not words)
@@ -104,7 +108,7 @@ class _Page:
                 note = ""
             caret = Text().append(f"{'':{len(number)}} │ ", style="dim").append(" " * before)
             caret.append("^" * marked, style=_COLOURS[finding.severity]).append(note, style="dim")
-            self._console.print(caret, soft_wrap=True)
+            self._put(caret)
 
 
 def _marked(excerpt: Excerpt) -> str:

@@ -12,14 +12,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import pyoxigraph as ox
+
 from cybilgraph.errors import ShapesError, SourceError
 from cybilgraph.findings import Finding, Result, Severity
 from cybilgraph.ntriples import plain
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
-from cybilgraph.rules import SEVERITY_OF, in_language
-from cybilgraph.validation import Numbering, read_shapes
+from cybilgraph.reference import SUGGESTED, alike
+from cybilgraph.rules import LANGUAGES, SEVERITY_OF, finding, in_language
+from cybilgraph.validation import Numbering, Said, known_terms, read_shapes, unknown_term
+from cybilgraph.validation.outputs.words import word
 from cybilgraph.vocab import BASE, short
 
 #: "http://www.w3.org/ns/shacl#MinCountConstraintComponent" is that of sh:minCount.
@@ -38,6 +42,32 @@ def read_shapes_files(files: Iterable[Input]) -> str:
     except ShapesError as error:
         raise ShapesError(f"{', '.join(file.name for file in given)}: {error.what}", error.hint) from error
     return text
+
+
+def odd_terms(given: Input) -> Iterator[Finding]:
+    """What stands in a file of shapes as a term of SHACL, and is none: each at its first place.
+
+    Raises SourceError where the file cannot be read.
+    """
+    document = Document(given)
+    seen: set[str] = set()
+    for quad, spot in document.statements():
+        for term, offset in ((quad.predicate, spot.predicate), (quad.object, spot.object)):
+            if not isinstance(term, ox.NamedNode):
+                continue
+            if (name := unknown_term(term.value)) and name not in seen:
+                seen.add(name)
+                place = document.places.place(offset)
+                near = alike(name, known_terms(), SUGGESTED)
+                yield finding(
+                    "unknown-shape-term",
+                    given.name,
+                    {"term": short(term.value), "meant": f"sh:{near}"},
+                    line=place.line if place else 0,
+                    column=place.column if place else 0,
+                    text=short(term.value),
+                    advice="did-you-mean" if near else "",
+                )
 
 
 class DataGraph:
@@ -63,14 +93,19 @@ class DataGraph:
         """All statements."""
         return "".join(self._lines)
 
-    def findings(self, results: list[Result]) -> Iterator[Finding]:
-        """The findings of these results, each with the place of the statement that it is about."""
+    def findings(
+        self, results: list[Result], said: Said | None = None, language: str = LANGUAGES[0]
+    ) -> Iterator[Finding]:
+        """The findings of these results, each with the place of the statement that it is about; in a
+        language, as far as ``said``, the messages of their shapes, has it.
+        """
         wanted = {result.focus for result in results}
         indexes = [(file, file.index(wanted)) for file in self._files] if results else []
         for result in results:
             found = [(rank, file, offset) for file, index in indexes for rank, offset in index.find(result)]
             _, file, offset = min(found, key=lambda each: each[0], default=(0, self._files[0], UNKNOWN))
-            yield _finding(result, file, offset)
+            message = said.chosen(result.messages, language) if said else next(iter(result.messages), "")
+            yield _finding(result, file, offset, message or _message(result, language), language)
 
 
 class _File:
@@ -130,31 +165,30 @@ class _Index:
         return ((rank, offset) for rank, offset in enumerate(offsets) if offset != UNKNOWN)
 
 
-def _finding(result: Result, file: _File, offset: int) -> Finding:
+def _finding(result: Result, file: _File, offset: int, message: str, language: str) -> Finding:
     place = file.document.places.place(offset)
     value = plain(result.value)
-    return in_language(
-        Finding(
-            severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a severity of their own is no lesser one
-            rule=result.rule,
-            message=next(iter(result.messages), "") or _message(result),
-            file=file.document.name,
-            label=short(result.first),
-            line=place.line if place else 0,
-            column=place.column if place else 0,
-            text=value or ("" if result.first else plain(result.focus)),
-            focus=plain(result.focus),
-            path=result.first,
-            value=value,
-            values=(("value", value),),
-            result=result,
-        )
+    found = Finding(
+        severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a severity of their own is no lesser one
+        rule=result.rule,
+        message=message,
+        file=file.document.name,
+        label=short(result.first),
+        line=place.line if place else 0,
+        column=place.column if place else 0,
+        text=value or ("" if result.first else plain(result.focus)),
+        focus=plain(result.focus),
+        path=result.first,
+        value=value,
+        values=(("value", value),),
+        result=result,
     )
+    return in_language(found, language)  # of rules of ours, with how to mend it
 
 
-def _message(result: Result) -> str:
+def _message(result: Result, language: str) -> str:
     """What is said of a rule that has no words of its own."""
     match = _COMPONENT.fullmatch(result.component)
     name = match["name"] if match else result.component
-    what = "This value" if result.value else f"What is said by {short(result.first)}" if result.first else "This node"
-    return f"{what} does not meet sh:{name[:1].lower()}{name[1:]}."
+    gaps = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": short(result.first)}
+    return word(language, f"unmet {'value' if result.value else 'property' if result.first else 'node'}", **gaps)

@@ -21,7 +21,7 @@ from cybilgraph.engine.store import ontology_lines, serialise
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
-from cybilgraph.foreign import DataGraph, read_shapes_files
+from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.intake import Place, Progress, chosen, records_of, unreadable
@@ -32,9 +32,9 @@ from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import told_once
+from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
-from cybilgraph.validation import validate
+from cybilgraph.validation import Said, validate
 
 
 def read(*places: Place) -> Iterator[Record]:
@@ -118,17 +118,21 @@ def check_rdf(
     engine: str = "fast",
     since: str = "",
     kind: str = "",
+    language: str = LANGUAGES[0],
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Validate RDF of any kind against any shapes: all files together are one data graph.
 
-    ``since``, ``kind`` and ``excerpts`` are those of ``check``. What cannot be read is in the
-    report. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
+    ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
+    messages, where they have it. What cannot be read is in the report, and terms of SHACL that
+    there are none of. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
     asked and find different faults, SourceError where a place does not exist.
     """
     report, graph = Report(), DataGraph()
-    rules = read_shapes_files(find_inputs(shapes))
+    rules_files = list(find_inputs(shapes))
+    rules = read_shapes_files(rules_files)
+    slips = [found for file in rules_files for found in odd_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
     for given in chosen(places, since, kind):
@@ -143,11 +147,14 @@ def check_rdf(
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples, rules, engine)))
-    report.sort()
+        report.extend(graph.findings(validate(graph.ntriples, rules, engine), Said(rules), language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
-    return report
+        slips = with_excerpts(slips, {file.name: file for file in rules_files})
+    odd = {found.file for found in slips}
+    report.files += [Checked(file.name, file.uri, tracked=file.tracked) for file in rules_files if file.name in odd]
+    report.extend(slips)
+    return report.sort()
 
 
 def mend(

@@ -136,7 +136,14 @@ def check(
         day = as_of.date() if as_of else None
         if shapes:
             report = pipeline.check_rdf(
-                *sources, shapes=shapes, engine=engine, since=since, kind=kind, excerpts=True, progress=progress
+                *sources,
+                shapes=shapes,
+                engine=engine,
+                since=since,
+                kind=kind,
+                language=lang,
+                excerpts=True,
+                progress=progress,
             )
         else:
             if fix or diff:

@@ -14,7 +14,9 @@ from cybilgraph.findings import Result
 from cybilgraph.validation import fast, independent
 from cybilgraph.validation.across import Across
 from cybilgraph.validation.batches import WORKERS, in_order
+from cybilgraph.validation.said import Said
 from cybilgraph.validation.shapes import Numbering, Shapes, read_shapes, shapes_text
+from cybilgraph.validation.terms import known_terms, unknown_term
 
 __all__ = [
     "BOTH",
@@ -22,9 +24,12 @@ __all__ = [
     "ENGINES",
     "Across",
     "Numbering",
+    "Said",
     "in_batches",
+    "known_terms",
     "read_shapes",
     "shapes_text",
+    "unknown_term",
     "validate",
 ]
 

@@ -52,6 +52,9 @@ _WORDS = {
         "line": "line",
         "times": "Times",
         "clean": "Nothing was found wrong or missing.",
+        "unmet value": "This value does not meet {constraint}.",
+        "unmet property": "What is said by {property} does not meet {constraint}.",
+        "unmet node": "This node does not meet {constraint}.",
     },
     "es": {
         "summary": "{records} de {sources}{unread}: {found}",
@@ -67,6 +70,9 @@ _WORDS = {
         "line": "línea",
         "times": "Veces",
         "clean": "No se encontró nada incorrecto ni ausente.",
+        "unmet value": "Este valor no cumple {constraint}.",
+        "unmet property": "Lo que dice {property} no cumple {constraint}.",
+        "unmet node": "Este nodo no cumple {constraint}.",
     },
     "fr": {
         "summary": "{records} de {sources}{unread} : {found}",
@@ -82,6 +88,9 @@ _WORDS = {
         "line": "ligne",
         "times": "Fois",
         "clean": "Rien d’incorrect ni de manquant n’a été trouvé.",
+        "unmet value": "Cette valeur ne respecte pas {constraint}.",
+        "unmet property": "Ce que dit {property} ne respecte pas {constraint}.",
+        "unmet node": "Ce nœud ne respecte pas {constraint}.",
     },
 }
 

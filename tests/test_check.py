@@ -50,7 +50,7 @@ def test_each_format_to_a_pipe_and_to_a_file(name: str, bad: Path) -> None:
         case "turtle":
             assert list(ox.parse(piped.stdout, format=ox.RdfFormat.TURTLE))
         case "csv":
-            assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {14}
+            assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {15}
         case "github":
             assert all(
                 re.match(r"::(error|warning|notice) file=bad page\.txt,", line) for line in text.splitlines()[:-1]

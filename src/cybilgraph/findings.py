@@ -122,7 +122,9 @@ class Finding:
     """One thing that a curator should know.
 
     ``rule`` is the IRI of the shape or reader rule that found it. ``line`` and ``column``
-    count from 1 in ``file``; 0 means that no place is known. ``label`` is the field's label
+    count from 1 in ``file``, in characters; 0 means that no place is known. Readers tell where a value
+    begins, and of a table which cell it is in: ``cell``, once readers/excerpts.py has put it there,
+    and in ``column`` the character that is meant. ``label`` is the field's label
     as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them,
     and ``fix`` the mend where it is certain. ``focus``, ``path`` and ``value`` are the statement
     that a shape found wrong, for people to read: IRIs, the first property of a path, the text of a
@@ -139,6 +141,7 @@ class Finding:
     label: str = ""
     line: int = 0
     column: int = 0
+    cell: int = 0
     text: str = ""
     suggestion: str = ""
     focus: str = ""

@@ -27,7 +27,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.intake import Place, Progress, chosen, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
-from cybilgraph.readers.excerpts import with_excerpts
+from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases
@@ -81,10 +81,8 @@ def check_inputs(
         for record, _ in validated(records_of(inputs, total, report, progress, seen), report, engine):
             identities.add(record)
         report.findings = told_once([*report.findings, *identities.findings()])
-    report.sort()
-    if excerpts:
-        report.findings = with_excerpts(report.findings, seen)
-    return report
+    report.findings = (with_excerpts if excerpts else with_cells)(report.findings, seen)
+    return report.sort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +105,8 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
             records.append(record)
         report.findings = told_once([*report.findings, *identities.findings()])
         blocks = list(assembly.blocks(history=False))
-    report.sort()
     report.findings = with_excerpts(report.findings, seen)
-    return CheckedInput(report, records, blocks)
+    return CheckedInput(report.sort(), records, blocks)
 
 
 def check_rdf(
@@ -167,7 +164,7 @@ def mend(
     """
     inputs = list(chosen(places, since, kind))
     fixes: dict[str, list[Fix]] = defaultdict(list)
-    for found in check_inputs(inputs, engine, as_of).findings:
+    for found in check_inputs(inputs, engine, as_of, excerpts=True).findings:
         if found.fix:
             fixes[found.file].append(found.fix)
     mended = []

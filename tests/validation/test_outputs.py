@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import jsonschema
+import openpyxl
 import pyoxigraph as ox
 import pytest
 import rdflib
@@ -271,6 +272,57 @@ def test_text_is_safe_for_a_terminal() -> None:
     assert max(map(len, text.splitlines())) > 1000, "no message is cut in a pipe"
     assert "[bold]x[/bold]" in text
     assert ":tada:" in text
+
+
+# ---- the place -----------------------------------------------------------------------------
+
+
+def test_the_place_is_that_of_the_words_in_each_format(tmp_path: Path) -> None:
+    """The character that the caret stands under, whatever the source counts in."""
+    sources = {
+        "a.csv": 'title,code,funders\n"A, b ""c""",G0101,"Council of Europe; Organistion of American States"\n',
+        "a.txt": "A project\nFunders\n  Organistion of American States\n",
+        "a.yaml": "title: A project\nfunders:\n- 'Organistion of American States'\n",
+        "a.json": '{"title": "A project", "funders": ["Organistion of American States"]}',
+        "a.html": "<title>A</title>\n<h1>A project</h1><h2>Funders</h2><p>Organistion of American States</p>",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    report = pipeline.check(tmp_path, excerpts=True)
+    near = [finding for finding in report.findings if finding.rule == f"{RULES}near-name"]
+    assert [finding.file for finding in near] == sorted(sources)
+    shown = written(report, "text")
+    junit, github = written(report, "junit"), written(report, "github")
+    rows = list(csv.DictReader(io.StringIO(written(report, "csv"))))
+    for finding in near:
+        line = sources[finding.file].split("\n")[finding.line - 1]
+        assert line[finding.column - 1 :].startswith("Organistion")
+        assert finding.fix
+        assert (finding.fix.line, finding.fix.column) == (finding.line, finding.column)
+        place = f"{finding.line}:{finding.column}"
+        part = shown[shown.index(f"{finding.file}\n") :]
+        caret = re.search(rf"^ *{place} .*\n(.*│ ).*\n.*│ ( *)\^", part, re.MULTILINE)
+        assert caret
+        assert len(caret[2]) == finding.column - 1
+        assert f"{finding.file}:{place}: " in junit
+        assert f"line={finding.line},col={finding.column}," in github.replace("\n", ",")
+        assert {
+            (row["column"], row["cell"]) for row in rows if row["file"] == finding.file and "near" in row["rule"]
+        } == {(str(finding.column), "3" if finding.file == "a.csv" else "")}
+    unknown = next(finding for finding in report.findings if finding.line and not finding.column)
+    assert f"  {unknown.line}  " in shown
+    assert ":0" not in re.sub(r"T[\d:]+", "", shown + junit)
+
+
+def test_a_workbook_has_cells_and_no_characters(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["title", "status"], ["A project", "Sleeping"]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    for excerpts in (True, False):
+        report = pipeline.check(tmp_path, excerpts=excerpts)
+        [found] = [finding for finding in report.findings if finding.text == "Sleeping"]
+        assert (found.line, found.column, found.cell) == (2, 0, 2)
 
 
 # ---- text: the caret -----------------------------------------------------------------------

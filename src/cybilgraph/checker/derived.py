@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cybilgraph.readers import Input
+from cybilgraph.readers.excerpts import CELLED
 from cybilgraph.record import Date, Evidence, Participation, Record, Relation, Scope
 from cybilgraph.reference import reference
 
@@ -12,10 +14,11 @@ from cybilgraph.reference import reference
 def derived(records: Iterable[Record]) -> Iterator[dict[str, object]]:
     """Each derived link or date: its project, field and name, and the sentence that tells it."""
     for record in records:
+        has_cells = Input(record.source.name).suffix in CELLED
         values = (*record.participations, *record.scopes, *record.relations, record.start, record.end, record.duration)
         for value, name in zip(values, ("",) * (len(values) - 3) + ("start", "end", "duration"), strict=True):
             for evidence in value.evidence if value else ():
-                yield {"project": record.key, **_said(value, name), **_words(evidence)}
+                yield {"project": record.key, **_said(value, name), **_words(evidence, has_cells)}
 
 
 def _said(value: Any, name: str) -> dict[str, str]:
@@ -36,11 +39,11 @@ def _name(kind: str, key: str, printed: str) -> str:
     return entry.name if entry else printed
 
 
-def _words(evidence: Evidence) -> dict[str, object]:
+def _words(evidence: Evidence, has_cells: bool) -> dict[str, object]:
     place = evidence.place
     return {
         "quote": evidence.quote,
         "line": place.line if place else 0,
-        "column": place.column if place else 0,
+        "column": place.column if place and not has_cells else 0,
         "confidence": evidence.confidence,
     }

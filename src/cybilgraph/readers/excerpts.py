@@ -31,19 +31,29 @@ _NEEDLE = 24
 _QUOTED, _TELLING = 2, 4
 
 _PAGES, _WORKBOOKS, _TABLES = ("", ".txt", ".text"), (".xlsx",), (".csv", ".tsv")
+#: Formats whose places are those of cells.
+CELLED = (*_TABLES, *_WORKBOOKS)
 _HTML = (".html", ".htm", ".xhtml")
 #: Formats in which a lone carriage return ends a line too.
 _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
 
 
+def with_cells(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
+    """The findings, with the cell of a table as such, and no longer as the column of a character."""
+    tables = {name for name, given in inputs.items() if given.suffix in CELLED}
+    return [
+        replace(finding, column=0, cell=finding.column) if finding.file in tables else finding for finding in findings
+    ]
+
+
 def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
-    """The findings, each with the part of its line that it is about.
+    """The findings, each with the part of its line that it is about, and the character that is meant as its column.
 
     ``inputs`` are the sources by name; each is read once, none is kept. A finding stays as it is
     where its line is not known, or cannot be had: a workbook has none, and what was a readable
     file may be gone.
     """
-    found = list(findings)
+    found = with_cells(findings, inputs)
     wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, finding in enumerate(found):
         if finding.line and finding.file in inputs:
@@ -54,15 +64,25 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
             for number, line in enumerate(islice(lines, last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
-                        found[index] = replace(found[index], excerpt=excerpt(line, found[index], given.suffix))
+                        found[index] = _shown(found[index], line, given.suffix)
     return found
+
+
+def _shown(finding: Finding, line: str, suffix: str) -> Finding:
+    """The finding with its line; its place, and that of its fix, are those of the words on it."""
+    part = excerpt(line, finding, suffix)
+    fix = finding.fix
+    if fix and fix.line == finding.line and part.mark:
+        at = part.column + fix.column - (finding.cell or finding.column)
+        fix = replace(fix, column=at) if line.startswith(fix.old, at - 1) else fix
+    return replace(finding, excerpt=part, column=part.column, fix=fix)
 
 
 def excerpt(line: str, finding: Finding, suffix: str = "") -> Excerpt:
     """The part of a line that a finding in a file of this suffix is about."""
     words = (finding.text or finding.label).split("\n", 1)[0]
     if suffix in _TABLES:  # their columns are cells
-        start = _in_cell(line, finding.column, words)
+        start = _in_cell(line, finding.cell, words)
     elif finding.column:
         begin = min(finding.column - 1, len(line))
         at = line.find(words[:_NEEDLE], begin) if words else -1

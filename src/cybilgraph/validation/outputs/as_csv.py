@@ -10,7 +10,7 @@ from cybilgraph.readers.tables import FORMULA
 from cybilgraph.validation.outputs.words import name
 
 COLUMNS = (
-    *("severity", "rule", "file", "line", "column", "record", "label", "text"),
+    *("severity", "rule", "file", "line", "column", "cell", "record", "label", "text"),
     *("message", "suggestion", "fix_line", "fix_column", "fix_old", "fix_new"),
 )
 
@@ -23,7 +23,7 @@ def as_csv(report: Report, stream: TextIO) -> None:
     rows.writerow(COLUMNS)
     for finding in report.findings:
         fix = finding.fix
-        place: tuple[object, ...] = (finding.line or "", finding.column or "")
+        place: tuple[object, ...] = (finding.line or "", finding.column or "", finding.cell or "")
         mend = (fix.line, fix.column, _harmless(fix.old), _harmless(fix.new)) if fix else ("", "", "", "")
         rows.writerow(
             (

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from lxml import etree
 
 from cybilgraph.findings import Checked, Finding, Report, visible
-from cybilgraph.validation.outputs.words import name
+from cybilgraph.validation.outputs.words import name, place_of
 from cybilgraph.vocab import RULES
 
 _UNREADABLE = f"{RULES}unreadable"
@@ -64,7 +64,7 @@ def _suite(number: int, checked: Checked, findings: list[Finding], report: Repor
 
 def _line(finding: Finding) -> str:
     """A finding on one line: file, place, severity, what is said, and the rule."""
-    place = f":{finding.line}{f':{finding.column}' if finding.column else ''}" if finding.line else ""
+    place = f":{place}" if (place := place_of(finding)) else ""
     said = " ".join(filter(None, (finding.message, finding.suggestion)))
     return visible(f"{finding.file}{place}: {finding.severity.value}: {said} [{name(finding)}]")
 

@@ -115,14 +115,11 @@ def _region(finding: Finding) -> dict[str, Any]:
 
 
 def _column(finding: Finding, fix: Fix) -> int:
-    """Where the words that a fix replaces begin on their line; 0 where the source does not show it.
-    A finding's own column may be that of a cell.
-    """
+    """Where the words that a fix replaces begin on their line; 0 where the source does not show it."""
     if finding.excerpt is None or fix.line != finding.line:
         return 0
-    at = finding.excerpt.mark + fix.column - finding.column
-    shown = at > 0 and finding.excerpt.text.startswith(fix.old, at - 1)
-    return finding.excerpt.cut + at if shown else 0
+    at = fix.column - finding.excerpt.cut
+    return fix.column if at > 0 and finding.excerpt.text.startswith(fix.old, at - 1) else 0
 
 
 def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str, Any]:

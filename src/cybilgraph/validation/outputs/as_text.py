@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, inert, visible
-from cybilgraph.validation.outputs.words import name, summary, tally, word
+from cybilgraph.validation.outputs.words import name, place_of, summary, tally, word
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 #: What stands before a finding's severity and before a rule's message, in so many columns; and the
@@ -65,7 +65,7 @@ class _Page:
 
     def message(self, finding: Finding) -> None:
         """Where it is, how bad, and what is wrong."""
-        place = f"{finding.line}:{finding.column}" if finding.line else "-"
+        place = place_of(finding) or "-"
         severity = word(self._language, finding.severity.value)
         head = Text(f"{place:>{len(_PLACE) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
         said = Text(visible(finding.message)).append(f"  [{visible(name(finding))}]", style="dim")

@@ -151,3 +151,8 @@ def tally(report: Report) -> list[str]:
 def name(finding: Finding) -> str:
     """The name of a finding's rule: the same in every format."""
     return finding.rule.removeprefix(RULES)
+
+
+def place_of(finding: Finding) -> str:
+    """The line, and the character where it is known: "15:5"; empty where not even the line is."""
+    return ":".join(str(number) for number in (finding.line, finding.column if finding.line else 0) if number)

@@ -277,3 +277,30 @@ def test_all_of_it_without_scripts(portal: str) -> None:
         assert browser.errors() == []
     finally:
         browser.driver.quit()
+
+
+# ---- on a phone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/id/project/G0020", "/id/project/cybercrime-octopus", "/check", "/rules", "/rules/near-name"),
+        *("/suggest/G0020", "/id/country/BZ", "/id/actor/gpd", "/sparql?query=SELECT+*+{?s+?p+?o}LIMIT+9"),
+        *("/queries/example-who-funds-whom", "/nowhere"),
+    ],
+)
+def test_a_page_is_no_wider_than_a_phone(browser: Browser, portal: str, path: str) -> None:
+    width = 360
+    size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.driver.get(f"{portal}{path}")
+        wide = browser.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide == [width, width], browser.driver.execute_script(
+            "return [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > arguments[0])"
+            ".map(e => e.outerHTML.slice(0, 120))",
+            width,
+        )
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -21,8 +21,10 @@ $(BIN)/cybilgraph: requirements.txt pyproject.toml
 setup: $(BIN)/cybilgraph ## make the virtual environment, with the pinned packages
 
 build: setup ## build the graph from data/records into build/releases
-	@$(BIN)/cybilgraph build data/records --into $(RELEASES)
+	@$(BIN)/cybilgraph build data/records --into $(RELEASES) $(AS_OF)
 
+# What is found depends on the day; it prints what the README says, also in years.
+demo: AS_OF = --as-of 2026-01-31
 demo: build ## build the graph, ask it one question, serve it until stopped
 	@echo
 	@$(BIN)/cybilgraph query example-projects-in-country --param country=Belize --from $(RELEASES)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, running_server
+from tests.conftest import ROOT, run, running_server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
@@ -69,3 +69,12 @@ def test_every_link_leads_somewhere() -> None:
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md"):
         for link in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (path.parent / link).exists(), (path, link)
+
+
+def test_the_demo_does_not_depend_on_the_day(tmp_path: Path) -> None:
+    """Some rules take an end or a start for long past; the demo says of which day it is."""
+    [day] = re.findall(r"^demo: AS_OF = --as-of (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = run("build", "data/records", "--into", tmp_path / "then", "--as-of", "2024-06-01").stdout.decode()
+    assert "[open-end-long-past]" not in shown
+    shown = run("build", "data/records", "--into", tmp_path / "now", "--as-of", day).stdout.decode()
+    assert "[open-end-long-past]" in shown

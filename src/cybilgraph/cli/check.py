@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cybilgraph.cli.frame import (
+    AS_OF,
     CONFORMS,
     FAILED,
     KIND,
@@ -66,7 +67,7 @@ def _commit(given: str | None) -> str:
 @click.option(
     "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
 )
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
+@AS_OF
 @click.option(
     "--since",
     metavar="COMMIT",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from cybilgraph.cli.frame import (
+    AS_OF,
     CONFORMS,
     FAILED,
     SOURCES,
@@ -84,7 +86,8 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 @SOURCES
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of releases.")
 @click.option("--strict", is_flag=True, help="Make no release if any rule is broken.")
-def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
+@AS_OF
+def build(sources: tuple[str, ...], into: Path, strict: bool, as_of: datetime | None) -> None:
     """Build a release: the graph, its store, its report; it is made current when it is whole.
 
     A server that runs serves it a second later, without a request being lost.
@@ -97,7 +100,7 @@ def build(sources: tuple[str, ...], into: Path, strict: bool) -> None:
     from cybilgraph.validation.outputs.words import summary, tally
 
     with progress_bar("Building") as progress:
-        release, report = pipeline.build(sources, into, strict=strict, progress=progress)
+        release, report = pipeline.build(sources, into, strict, as_of.date() if as_of else None, progress)
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
     console.print(

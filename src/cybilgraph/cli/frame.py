@@ -33,6 +33,10 @@ KIND = click.option(
     help="Read standard input as such a file: csv.",
 )
 
+AS_OF = click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31."
+)
+
 
 class Failure(click.ClickException):
     """An error of ours as click shows it."""

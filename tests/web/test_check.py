@@ -53,6 +53,35 @@ def rules(reply: Reply) -> list[str]:
 # ---- the API
 
 
+@pytest.mark.parametrize("charset", ["cp1252", "windows-1251", "utf-16", "ISO-8859-1", "utf-8", "euc-kr"])
+@pytest.mark.parametrize(
+    ("media_type", "text"),
+    [
+        ("text/csv", "title,code\n{},G0101\n"),
+        ("text/plain", "{}\n\nCybil code: G0101\n"),
+        ("application/json", '{{"title": "{}", "code": "G0101"}}'),
+        ("application/json", '{{"text": "{}\\nCybil code: G0101"}}'),
+        ("application/yaml", "title: {}\ncode: G0101\n"),
+        ("text/html; a=b", "<meta charset=koi8-r><h1>{}</h1><p>Cybil code: G0101</p>"),
+        (
+            "text/turtle",
+            '<urn:x> a <https://w3id.org/cybilgraph/ontology#Project> ; <http://purl.org/dc/terms/title> "{}" .',
+        ),
+    ],
+)
+def test_the_encoding_that_is_named_is_heard(server: str, media_type: str, text: str, charset: str) -> None:
+    title = {"windows-1251": "Проект", "euc-kr": "사이버"}.get(charset, "Été à Genève")
+    content = text.format(title).encode(charset)
+    whole = post(server, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
+    part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
+    for reply in (whole, post(server, part_of, FORM, path="/api/check?include=turtle")):
+        if reply is not whole and b'"text"' in content.replace(b"\0", b""):
+            continue  # in a file, this is a record of another form
+        assert reply.status == 200, reply.body
+        assert title in json.loads(reply.body)["turtle"]
+        assert "encoding" not in rules(reply)
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -232,6 +261,9 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "extra that is a number": (sent("application/json", '{"text": "a", "include": 7}'), BAD_REQUEST),
     "picture by its type": (sent("image/png", b"\x89PNG"), 415),
     "update by its type": (sent("application/sparql-update", b"CLEAR ALL"), 415),
+    "encoding that is none": (sent("text/csv; charset=rot13", b"title\nA\n"), 415),
+    "encoding by an odd name": (sent('text/csv; charset="../x"', b"title\nA\n"), 415),
+    "not in its encoding": (sent("text/csv; charset=euc-jp", b"title\n\xff\xff\n"), BAD_REQUEST),
     "huge": (sent("text/plain", b"x" * (MAX_UPLOAD + 1)), TOO_LARGE),
     "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD), TOO_LARGE),
     "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD + 1)))), TOO_LARGE),

@@ -26,6 +26,11 @@ _BROKEN = re.compile(r"[a-z]-$")
 _WRAPPED_MOST = 200
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _WINDOWS = "cp1252"
+#: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
+_ENCODINGS = re.compile(
+    r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
+    r"|iso-2022-jp|latin-?1"
+)
 #: A text may hold a stray control character or two; a picture or an archive holds many.
 _STRAY = 2
 
@@ -43,6 +48,16 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
     if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
         raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
     return text
+
+
+def codec_of(charset: str) -> str:
+    """What Python calls an encoding other than Unicode's own that a file or its sender names; empty
+    where there is none of this name for texts.
+    """
+    name = charset.lower()
+    if not _ENCODINGS.fullmatch(name):
+        return ""
+    return _WINDOWS if name in ("iso-8859-1", "latin1", "latin-1") else name  # so WHATWG Encoding
 
 
 def encoding_of(content: bytes) -> tuple[bytes, str]:

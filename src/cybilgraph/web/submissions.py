@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -14,7 +16,7 @@ from cybilgraph.checker import Submission
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
-from cybilgraph.readers.text import decode
+from cybilgraph.readers.text import codec_of, decode
 from cybilgraph.rules import LANGUAGES
 
 #: A saved page with its scripts and styles has some hundred kilobytes.
@@ -27,6 +29,9 @@ _SUFFIXES = frozenset(READERS) - {""}
 _LINE_END = re.compile(r"\r\n?")
 #: The encoding of its file that XML declares: a text has none, and is sent on in UTF-8.
 _DECLARED = re.compile(r"""\A(\s*<\?xml\b[^>]*?)(\bencoding\s*=\s*["'][\w.-]*["'])""")
+
+_UTF_8 = ("utf-8", "utf8", "us-ascii")
+_UTF_16 = ("utf-16", "utf-16le", "utf-16be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,18 @@ def from_api() -> Sent:
         options |= request.form.to_dict()
         file = request.files.get("file")
         if file is not None:
-            return _sent(file.read(), {"name": file.filename or "", **options}, file.mimetype)
+            content = _in_utf8(file.read(), file.mimetype_params)
+            return _sent(content, {"name": file.filename or "", **options}, file.mimetype)
         if "text" not in options:
             raise BadRequest("No record was sent: the form has neither a part 'file' nor a field 'text'")
         return _sent(_text(options), options, "")
-    if media_type == "application/json" and (asked := _envelope()) is not None:
+    content = _in_utf8(request.get_data(), request.mimetype_params)
+    if media_type == "application/json" and (asked := _envelope(content)) is not None:
         return _sent(_text(asked), options | asked, "")
     if media_type not in _ANY and not any(media_type in kind.media_types for kind in KINDS):
         known = ", ".join(dict.fromkeys(kind.media_types[0] for kind in KINDS))
         raise UnsupportedMediaType(f"No record is of the type {media_type!r}. Known are: {known}, {', '.join(_FORMS)}")
-    return _sent(request.get_data(), options, media_type)
+    return _sent(content, options, media_type)
 
 
 def from_page() -> Sent:
@@ -89,10 +96,35 @@ def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
     return _sent(content, {"name": name, "lang": language}, "")
 
 
-def _envelope() -> dict[str, Any] | None:
+def _in_utf8(content: bytes, parameters: Mapping[str, str]) -> bytes:
+    """A text in the encoding that its media type names, in UTF-8. A workbook has none, and stays.
+
+    Raises UnsupportedMediaType where no encoding of this name is known, BadRequest where the text is not in it.
+    """
+    charset = parameters.get("charset", "").strip().lower()
+    if not charset or content.startswith(b"PK"):
+        return content
+    if charset in _UTF_8:  # what is not in it after all is told of with its line, when it is read
+        return content
+    codec = charset if charset in _UTF_16 else codec_of(charset)
+    try:
+        text = content.decode(codec)
+    except LookupError:
+        raise UnsupportedMediaType(f"No encoding {charset[:40]!r} is known. Send the record in UTF-8") from None
+    except UnicodeError as error:
+        raise BadRequest(f"The record is not in the encoding {charset!r}: {error}") from None
+    # The mark tells readers so, whatever the text says of itself.
+    return codecs.BOM_UTF8 + _undeclared(text).encode(errors="replace")
+
+
+def _undeclared(text: str) -> str:
+    return _DECLARED.sub(lambda found: found[1] + " " * len(found[2]), text)
+
+
+def _envelope(content: bytes) -> dict[str, Any] | None:
     """The JSON object that has the record as its ``text``; None where the JSON is a record itself, or none."""
     try:
-        found = json.loads(request.get_data())
+        found = json.loads(content)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and "text" in found else None
@@ -102,8 +134,7 @@ def _text(options: dict[str, Any]) -> bytes:
     text = options.get("text", "")
     if not isinstance(text, str):
         raise BadRequest("'text' is the record as a string")
-    text = _DECLARED.sub(lambda found: found[1] + " " * len(found[2]), _LINE_END.sub("\n", text))
-    return text.encode(errors="replace")
+    return _undeclared(_LINE_END.sub("\n", text)).encode(errors="replace")
 
 
 def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:

@@ -19,7 +19,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.fields import BY_LABEL, Field
 from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.text import decode
+from cybilgraph.readers.text import codec_of, decode
 
 #: An element of lxml, which has no types.
 Element: TypeAlias = Any
@@ -33,11 +33,6 @@ MAX_DEPTH, MAX_TAGS, MAX_ATTRIBUTES = 250, 200_000, 1_000
 _HEAD = 4096
 _CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{2,30})""", re.IGNORECASE)
 _DECLARED = re.compile(rb"""^\s{0,99}<\?xml\s[^<>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.-]{2,30})""")
-#: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
-_ENCODINGS = re.compile(
-    r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
-    r"|iso-2022-jp|latin-?1"
-)
 #: "Label" or "Label: value".
 _LABEL = re.compile(r"([^:]{2,40}?)\s*(?::\s*(.*))?", re.DOTALL)
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
@@ -64,11 +59,9 @@ def decoded(given: Input, findings: list[Finding]) -> str:
 def _as_declared(content: bytes) -> str:
     """The text by the encoding that the file names, where it must be heard; else empty."""
     match = _CHARSET.search(content, 0, _HEAD) or _DECLARED.search(content, 0, _HEAD)
-    name = match[1].decode("ascii", errors="replace").lower() if match else ""
-    if not _ENCODINGS.fullmatch(name) or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
+    name = codec_of(match[1].decode("ascii", errors="replace")) if match else ""
+    if not name or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
         return ""
-    if name in ("iso-8859-1", "latin1", "latin-1"):  # WHATWG Encoding: what says Latin-1 is windows-1252
-        name = "cp1252"
     try:
         if name != "iso-2022-jp":  # the only one of them that is written in ASCII alone
             content.decode("utf-8")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.findings import Fix, Severity
 from cybilgraph.fixes import apply
-from tests.conftest import run
+from tests.conftest import CYBILGRAPH, run
 
 
 @pytest.mark.parametrize(
@@ -98,3 +101,46 @@ def test_standard_input_is_shown_and_not_written() -> None:
     result = run("check", "-", "--fix", given=text)
     assert result.returncode == 2
     assert b"Standard input cannot be mended" in result.stderr
+
+
+FAULTY = "A project\n\nStatus: Finishd\n"
+
+
+def test_a_file_that_cannot_be_written_is_told_of_and_the_others_are_mended(tmp_path: Path) -> None:
+    for name in ("a.txt", "locked.txt", "z.txt"):
+        (tmp_path / name).write_text(FAULTY, encoding="utf-8")
+    (tmp_path / "large.txt").write_text(f"{FAULTY}\nSummary\n\n{'It helps. ' * 500}\n", encoding="utf-8")
+    (tmp_path / "locked.txt").chmod(0o444)
+    # No file of more than two kilobytes can be written, as on a full disk.
+    command = f"ulimit -f 2; exec {shlex.join(CYBILGRAPH)} check . --fix"
+    result = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "locked.txt: not mended, since it is read-only" in result.stderr
+    assert "large.txt: cannot be written: File too large" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("+Status: Finished") == 2
+    assert {path.name for path in tmp_path.iterdir() if "Finishd" in path.read_text(encoding="utf-8")} == {
+        "locked.txt",
+        "large.txt",
+    }
+    assert len(list(tmp_path.iterdir())) == 4, "nothing is left beside them"
+
+
+def test_a_run_that_is_killed_leaves_each_file_whole(tmp_path: Path) -> None:
+    text = f"{FAULTY}\nSummary\n\n{'It helps. ' * 2_000}\n"
+    names = [f"{number:03}.txt" for number in range(60)]
+    mended = text.replace("Finishd", "Finished")
+    for name in names:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    process = subprocess.Popen(
+        [*CYBILGRAPH, "check", tmp_path, "--fix"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and (tmp_path / names[0]).read_text(encoding="utf-8") == text:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    found = [(tmp_path / name).read_text(encoding="utf-8") for name in names]
+    assert set(found) <= {text, mended}
+    assert mended in found
+    report = pipeline.check(tmp_path)
+    assert report.sources == len(names), "what it has left is passed over"

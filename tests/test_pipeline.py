@@ -110,3 +110,18 @@ def test_progress_reaches_the_end() -> None:
     steps: list[tuple[int, int]] = []
     pipeline.check(RECORDS, progress=lambda done, total: steps.append((done, total)))
     assert steps == [(number, 15) for number in range(1, 16)]
+
+
+def test_a_name_that_was_nearly_right_has_the_label_that_it_stands_under(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "A project\n\nCybil code: G0101\n\nDonors\n\nOrganistion of American States\n\nAim\n\nIt helps.\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "c.txt").write_text(
+        "C project\n\nCybil code: G0102\n\nAim\n\nThe course was given by the Organistion of American States.\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.csv").write_text("title,donors\nB,Organistion of American States\n", encoding="utf-8")
+    report = pipeline.check(tmp_path)
+    near = [(found.file, found.label) for found in report.findings if found.rule.endswith("#near-name")]
+    assert near == [("a.txt", "Donors"), ("b.csv", "donors"), ("c.txt", "Aim")]

@@ -69,12 +69,12 @@ def rules(reply: Reply) -> list[str]:
         ),
     ],
 )
-def test_the_encoding_that_is_named_is_heard(server: str, media_type: str, text: str, charset: str) -> None:
+def test_the_encoding_that_is_named_is_heard(portal: str, media_type: str, text: str, charset: str) -> None:
     title = {"windows-1251": "Проект", "euc-kr": "사이버"}.get(charset, "Été à Genève")
     content = text.format(title).encode(charset)
-    whole = post(server, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
+    whole = post(portal, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
     part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
-    for reply in (whole, post(server, part_of, FORM, path="/api/check?include=turtle")):
+    for reply in (whole, post(portal, part_of, FORM, path="/api/check?include=turtle")):
         if reply is not whole and b'"text"' in content.replace(b"\0", b""):
             continue  # in a file, this is a record of another form
         assert reply.status == 200, reply.body

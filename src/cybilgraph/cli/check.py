@@ -115,8 +115,8 @@ def check(
     owl:imports is not followed.
 
     Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
-    2 nothing could be read, the shapes cannot be used, or the engines disagree. Where COMMIT is on
-    another branch, --since counts from where the two parted.
+    2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
+    engines disagree. Where COMMIT is on another branch, --since counts from where the two parted.
 
     \b
     Examples:
@@ -131,6 +131,7 @@ def check(
     from cybilgraph.validation.outputs import OUTPUTS
 
     check_output(output, sources)
+    all_written = True
     if shapes and (fix or diff):
         raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
     with progress_bar("Checking") as progress:
@@ -148,7 +149,8 @@ def check(
             )
         else:
             if fix or diff:
-                _mend(pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind), write=fix and not diff)
+                mended = pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind)
+                all_written = _mend(mended, write=fix and not diff)
                 if diff:
                     return
             report = pipeline.check(
@@ -168,19 +170,35 @@ def check(
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
-    sys.exit(FAILED if nothing_read else CONFORMS if report.passes else VIOLATIONS)
+    sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
 
 
-def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> None:
-    """Show the change of each file, and write it; what was not certain after all is told of."""
+def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
+    """Show the change of each file, and write it; what was not certain after all is told of. Whether
+    all could be written: one that could not is told of, and the others go on.
+    """
+    all_written = True
     for given, change in mended:
         if write and change.applied:
-            if given.path is None:
-                raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
-            with writing(str(given.path)) as out:
-                out.write(change.content)
+            try:
+                _write(given, change.content)
+            except Failure as failure:
+                failure.show()
+                all_written = False
+                continue
         click.echo(inert(visible(change.diff(), lines=True)), nl=False, err=write)
         for left in change.refused:
             place = f"{change.name}:{left.line}:{left.column}"
             said = f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."
             click.echo(inert(visible(said)), err=True)
+    return all_written
+
+
+def _write(given: Input, content: bytes) -> None:
+    if given.path is None:
+        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+    # Another file would take its place, whatever its own rights are.
+    if not given.path.stat().st_mode & 0o222:
+        raise Failure(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")
+    with writing(str(given.path)) as out:
+        out.write(content)

@@ -295,11 +295,13 @@ def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry 
 
 def _near_name(record: Record, sentence: Sentence, name: Name, actor: Entry) -> Finding:
     place = sentence.text.place
+    label, _ = record.labels.get(sentence.section, ("", None))
     return finding(
         "near-name",
         record.source.name,
         {"printed": name.near, "name": actor.name},
         line=place.line if place else 0,
         column=place.column if place else 0,
+        label=label,
         text=sentence.text.text,
     )

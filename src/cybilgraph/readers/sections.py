@@ -224,7 +224,7 @@ class Sections:
         if (until := _UNTIL.search(printed.text)) and (date := read_date(printed.part(until.end()))) and date.value:
             self._values.setdefault("end", date)  # "Ongoing until 31 August 2025"
             printed = printed.part(0, until.start())
-        self._values.setdefault(section.row.name, self._resolve(section.row.name, printed))
+        self._values.setdefault(section.row.name, self._resolve(section.row.name, printed, section.label))
         self._extend("description", rest)
 
     def _date(self, section: Section) -> None:
@@ -281,12 +281,12 @@ class Sections:
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
-            actor = self._resolve("actor", item)
+            actor = self._resolve("actor", item, section.label)
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, kinds_under(section.row.name)):
-            self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item), Basis.STATED)])
+            self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
         for item in self._sorting(section):
             for kind in ("region", "group"):
                 if entry := reference().find(kind, item.text):
@@ -348,19 +348,19 @@ class Sections:
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
-    def _resolve_scope(self, kind: str, printed: Text) -> Named:
+    def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
         for other in kinds_under(kind):
             if entry := reference().find(other, printed.text):
                 return Named(other, entry.key, printed)
-        return self._resolve(kind, printed)
+        return self._resolve(kind, printed, label)
 
-    def _resolve(self, kind: str, printed: Text) -> Named:
+    def _resolve(self, kind: str, printed: Text, label: str) -> Named:
         """The reference thing of this name; if there is none, a thing of its own."""
         names = reference()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
-            self.find("near-name", printed, values={"printed": printed.text, "name": entry.name})
+            self.find("near-name", printed, label, values={"printed": printed.text, "name": entry.name})
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
             name = _ABBREVIATED.sub("", name) if kind == "actor" else name

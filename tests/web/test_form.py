@@ -304,3 +304,41 @@ def test_a_page_is_no_wider_than_a_phone(browser: Browser, portal: str, path: st
         )
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+# ---- dropped files -------------------------------------------------------------------------
+
+DROP = """
+const [content, name] = arguments;
+const transfer = new DataTransfer();
+transfer.items.add(new File([Uint8Array.from(content)], name));
+const editor = document.getElementById("editor");
+const over = new DragEvent("dragover", { dataTransfer: transfer, bubbles: true, cancelable: true });
+editor.dispatchEvent(over);
+const shown = editor.classList.contains("drop");
+editor.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+return [shown, over.defaultPrevented, editor.classList.contains("drop")];
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", BAD.encode()),
+        ("a.csv", b"title,status\r\nA project,Finishd\r\n"),
+        ("a.yaml", "title: Über\nstatus: Finishd\n".encode("utf-16")),
+        ("a.html", "<h1>Café</h1><h2>Status</h2><p>Finishd</p>".encode("cp1252")),
+    ],
+)
+def test_a_dropped_file_becomes_the_text(form: Browser, name: str, content: bytes) -> None:
+    assert form.driver.execute_script(DROP, list(content), name) == [True, True, False]
+    form.until(lambda: "near-name" in form.one("#findings").text)
+    assert "Finishd" in (form.one("#text").get_attribute("value") or "")
+    form.one("#findings .apply:not([hidden])").click()
+    form.until(lambda: "Finished" in (form.one("#text").get_attribute("value") or ""))
+
+
+def test_a_dropped_workbook_is_checked_as_it_is(form: Browser) -> None:
+    form.driver.execute_script(DROP, list(GOOD()[".xlsx"]), "a.xlsx")
+    form.until(lambda: "1 record" in form.one("#tally").text)
+    assert form.one("#text").get_attribute("value") == ""

@@ -148,7 +148,7 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     assert run("check", "--shapes", shapes, good).returncode == 0
     shown = run("check", "--shapes", shapes, bad, "--engine", "both")
     assert shown.returncode == 1
-    assert b"3:11  violation  An age is a number.  [http://e/age]" in shown.stdout
+    assert b"3:12  violation  An age is a number.  [http://e/age]" in shown.stdout
     assert b"6 statements from 1 source: 2 violations, 1 warning" in shown.stdout
     report = json.loads(run("check", "--shapes", shapes, bad, "-f", "json").stdout)
     assert report["findings"][0]["line"] == 3

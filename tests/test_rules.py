@@ -94,6 +94,17 @@ def test_what_another_rule_says_better_is_not_told() -> None:
     assert told_once([second, other, better]) == [other, better]
 
 
+def test_a_date_that_cannot_be_read_is_not_missing_too() -> None:
+    page = "Cybercrime training for Belize\nFrom: after the rains\nTo: some day\nStatus: Finished\n"
+    for text, rules in (
+        (page, {"date-form"}),
+        (page.replace("From: after the rains\n", ""), {"date-form", "has-start"}),
+    ):
+        report = check_inputs([Input("page.txt", given=text.encode())], as_of=DAY)
+        told = {found.rule.rpartition("#")[2] for found in report.findings}
+        assert told & {"date-form", "has-start"} == rules
+
+
 def test_a_shape_has_its_own_severity_and_that_of_its_constraint_its_message() -> None:
     assert catalogue()["has-status"].severity is Severity.WARNING
     assert catalogue()["title"].severity is Severity.VIOLATION

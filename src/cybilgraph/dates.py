@@ -27,6 +27,8 @@ _MONTH = (
 )
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
 _DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
+_NUMERIC = rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}"
+_DAY_OR_MONTH = re.compile(_NUMERIC)
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -36,7 +38,7 @@ _FORMS = tuple(
         rf"{_YEAR}[-/](?P<month>[01][0-9])[-/](?P<day>[0-3][0-9])(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?",  # 2018-04-30
         rf"{_YEAR}-(?P<month>[01][0-9])",
         rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
-        rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}",  # 30/04/2018
+        _NUMERIC,  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
         # A part of a year that is no month leaves the year: "early 2018", "Q2 2018", "spring of 2018".
         rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
@@ -106,6 +108,16 @@ def read_date(printed: Text) -> Date | None:
                 return Date(value, printed) if value else None
             return Date(match["year"], printed)
     return Date("", printed) if _YEARLESS.fullmatch(text) or _OPEN.fullmatch(text) else None
+
+
+def readings(date: Date) -> tuple[str, str] | None:
+    """The two days that ``03/04/2018`` may be, as ISO dates; None where a date is one, or none."""
+    if len(date.value) != 4 or (match := _DAY_OR_MONTH.fullmatch(date.printed.text.strip(" .;"))) is None:
+        return None
+    if match["day"] == match["month"] or not _ambiguous(match):
+        return None
+    day, month = int(match["day"]), int(match["month"])
+    return f"{date.value}-{month:02d}-{day:02d}", f"{date.value}-{day:02d}-{month:02d}"
 
 
 def read_range(printed: Text) -> tuple[Date, Date] | None:

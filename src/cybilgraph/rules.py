@@ -123,12 +123,22 @@ def _example(own: Mapping[str, list[ox.NamedNode | ox.Literal]], which: str) -> 
 def told_once(findings: list[Finding]) -> list[Finding]:
     """The findings without those that another of the same record says better."""
     better = {
-        (found.record, less)
+        (found.record, less, _at(found, rule))
         for found in findings
         if (rule := catalogue().get(found.rule.removeprefix(RULES)))
         for less in rule.supersedes
     }
-    return [found for found in findings if (found.record, found.rule) not in better] if better else findings
+
+    def is_better_said(found: Finding) -> bool:
+        places = (None, (found.file, found.line, found.column))
+        return any((found.record, found.rule, place) in better for place in places)
+
+    return [found for found in findings if not is_better_said(found)] if better else findings
+
+
+def _at(found: Finding, rule: Rule) -> tuple[str, int, int] | None:
+    """The place at which nothing more is to be said: a reader tells of one value, a shape of the record."""
+    return (found.file, found.line, found.column) if rule.promise == "reading" else None
 
 
 def finding(

@@ -377,3 +377,36 @@ def test_a_length_with_its_dates(tmp_path: Path) -> None:
     assert record.start
     assert record.end
     assert (record.duration.value, record.start.value, record.end.value) == ("P3Y", "2021-09", "2024-08")
+
+
+@pytest.mark.parametrize(("word", "ends"), [('word, and "" more ', ""), ('word, and "" more ', "\n"), ("word ", "")])
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_cell_of_many_megabytes_is_told_once_and_its_neighbours_are_kept(
+    word: str, ends: str, quoted: bool, tmp_path: Path
+) -> None:
+    if not quoted:
+        word, ends = word.translate({ord(char): None for char in '",'}), ""
+    mark = '"' if quoted else ""
+    cell = f"{mark}{(word * 5 + ends) * 100_000}{mark}"
+    rows = f"title,code,summary,status\nFirst,G0001,ok,Finished\nBig,G0002,{cell},Finished\nThird,G0003,ok,Ongoing\n"
+    records = read(tmp_path, "page.csv", rows)
+    assert [record.code and record.code.text for record in records] == ["G0001", "G0002", "G0003"]
+    assert [record.findings and record.findings[0].line for record in records] == [(), 3, ()]
+    assert [found.rule.rpartition("#")[2] for found in records[1].findings] == ["long-cell"]
+    assert sum(len(part.text) for part in records[1].summary) < 100_000
+
+
+@pytest.mark.parametrize("name", ["page.json", "page.yaml"])
+def test_a_key_that_stands_twice_is_told_at_any_depth(name: str, tmp_path: Path) -> None:
+    text = """{"title": "A", "status": "Finished",
+"status": "Ongoing",
+"contacts": [{"name": "Ann Lee",
+"name": "Bob Roe"}]}"""
+    [record] = read(tmp_path, name, text)
+    told = {(found.rule.rpartition("#")[2], found.label, found.line) for found in record.findings}
+    assert told == {("second-key", "status", 2), ("second-key", "name", 4)}
+
+
+def test_two_lists_of_projects_are_both_read(tmp_path: Path) -> None:
+    text = '{"projects": [{"title": "A"}], "projects": [{"title": "B"}], "records": [{"title": "C"}]}'
+    assert [record.title and record.title.text for record in read(tmp_path, "page.json", text)] == ["A", "B", "C"]

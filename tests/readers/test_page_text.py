@@ -167,6 +167,81 @@ def test_a_date_that_cannot_be_read_is_reported_at_its_line() -> None:
     assert (finding.line, finding.column, finding.label, finding.text) == (2, 7, "From", "spring")
 
 
+def told(text: str | bytes) -> list[tuple[str, int, str]]:
+    return [(found.rule.rpartition("#")[2], found.line, found.text) for found in read(text).findings]
+
+
+@pytest.mark.parametrize(
+    ("second", "text"),
+    [
+        ("Status: Ongoing", "Ongoing"),
+        ("From: 2019", "2019"),
+        ("Cybil Code: G0021", "G0021"),
+        ("To: Mar 2021", "Mar 2021"),
+        ("Duration: March 2017 – Mar 2020", "March 2017"),
+        ("To: ongoing", "ongoing"),
+    ],
+)
+def test_a_second_value_is_told_and_the_first_kept(second: str, text: str) -> None:
+    page = "A project\nStatus: Finished\nFrom: Apr 2018\nTo: Mar 2020\nCybil Code: G0020\n"
+    first, both = read(page), read(page + second)
+    assert told(page + second) == [("second-value", 6, text)]
+    assert (first.status, first.start, first.end, first.code) == (both.status, both.start, both.end, both.code)
+    assert not told(page + "Status: finished\nFrom: April 2018\nTo: 2020\nCode: G0020")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "From: Apr 2018 To: Mar 2020\nStatus: Finished Code: ABC-1",
+        "From: Apr 2018 | To: Mar 2020, Status: Finished; Cybil Code: ABC-1",
+        "Project status: Finished From: Apr 2018 To: Mar 2020 Project Code: ABC-1",
+        "STATUS – finished\nFROM - Apr 2018\nTo — Mar 2020\nCode – ABC-1",
+    ],
+)
+def test_several_labels_on_a_line_and_dashes_behind_them(lines: str) -> None:
+    record = read(f"A project\n{lines}")
+    assert record.status
+    assert record.start
+    assert record.end
+    assert record.code
+    assert (record.status.key, record.start.value, record.end.value) == ("finished", "2018-04", "2020-03")
+    assert record.code.text == "ABC-1"
+    assert not record.description
+
+
+def test_a_title_with_a_dash_is_no_label() -> None:
+    record = read("Partners – a project\nSummary\nTo: all who care From: us.")
+    assert record.title
+    assert record.title.text == "Partners – a project"
+
+
+def test_a_duration_may_tell_where_it_begins() -> None:
+    record = read("A project\nDuration: 18 months from March 2019")
+    assert record.start
+    assert record.duration
+    assert (record.start.value, record.duration.value) == ("2019-03", "P1Y6M")
+
+
+def test_a_day_that_may_be_a_month_is_told() -> None:
+    assert told("A project\nFrom: 03/04/2018\nTo: 30/04/2018") == [("ambiguous-date", 2, "03/04/2018")]
+    assert not told("A project\nFrom: 04/04/2018")
+
+
+def test_a_page_without_line_ends_is_told() -> None:
+    page = "A project. " * 60
+    assert [rule for rule, *_ in told(page)] == ["one-line"]
+    assert not told(f"{page}\nSummary\nIt helps.")
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
+def test_an_encoding_that_is_not_told_is_named(encoding: str) -> None:
+    for name, text in (("page.txt", "A project\nSummary\nIl aide à former.\n"), ("page.csv", "title,code\nA,G0020\n")):
+        with pytest.raises(SourceError, match=f"looks like {encoding}") as raised:
+            read(text.encode(encoding), name)
+        assert f"iconv -f {encoding}" in raised.value.hint
+
+
 def test_a_capture_that_begins_in_the_middle() -> None:
     record = read("Summary\n\nIt helps Belize.\n")
     assert record.title is None

@@ -28,6 +28,7 @@ from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, 
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import clean, decode
 from cybilgraph.record import Place, Record, Text
+from cybilgraph.rules import finding
 
 MAX_DOCUMENT = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
@@ -170,6 +171,18 @@ class _Str(str):
         return text
 
 
+class _Again(str):
+    """The name of a key that stood in its object before."""
+
+    __slots__ = ("key",)
+    key: str
+
+    def __new__(cls, key: str, times: int) -> _Again:
+        name = super().__new__(cls, f"{key} (again, {times})")
+        name.key = str(key)
+        return name
+
+
 def _places(text: str) -> Callable[[int], Place]:
     """A function from an offset in the text to its place."""
     starts = array("Q", [0])
@@ -227,7 +240,7 @@ def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         name = str(key)
         while name in found:
             times[key] += 1
-            name = f"{key} (again, {times[key]})"
+            name = _Again(key, times[key])
         found[name] = value
     return found
 
@@ -273,7 +286,8 @@ def _of_node(node: yaml.Node) -> Any:
 def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
     """The records in a value: an object, a list of them, or an object that holds such a list."""
     if isinstance(value, dict) and not any(field_called(key) for key in value):
-        value = next((value[name] for name in _LISTS if name in value), value)
+        lists = [each for name, each in value.items() if (name.key if isinstance(name, _Again) else name) in _LISTS]
+        value = [record for each in lists for record in _listed(each)] if lists else value
     bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
         if isinstance(record, dict):
@@ -292,14 +306,32 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
-        unknown = (cell for cell in cells if field_called(cell.name) is None)
+        again = list(islice(_again(document, start), _TOLD_MOST))
+        told = {name for name, _place in again}
+        unknown = (cell for cell in cells if cell.name not in told and field_called(cell.name) is None)
         odd = [unknown_name(given, cell.name, cell.place) for cell in islice(unknown, _TOLD_MOST)]
+        odd += [_second_key(given, name, place) for name, place in again]
         if record := read_cells(given, cells, findings + odd):
             findings = []
             found += 1
             yield record
     if not found:
         raise SourceError(f"{given.name}: holds no project", _HINT)
+
+
+def _again(value: Any, place: Place) -> Iterator[tuple[_Again, Place]]:
+    """The keys, at any depth, that stood in their object before, each with the place of its value."""
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(item, dict | list):
+            yield from _again(item, place)
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(name, _Again):
+                yield name, next((text.place for text in _texts(item)), place)
+
+
+def _second_key(given: Input, name: _Again, place: Place) -> Finding:
+    return finding("second-key", given.name, {"name": name.key}, label=name.key, line=place.line, column=place.column)
 
 
 def _texts(value: Any) -> Iterator[_Str]:

@@ -25,6 +25,8 @@ RIGHTS = "The Cybil project repository is being continuously updated"
 
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
+#: "STATUS – finished": only a label of the table, of a value that is short.
+_DASHED = re.compile(r"(?P<label>[^:–—-]{2,40}) [–—-] (?P<value>\S.*)", re.DOTALL)
 #: "6. Funded by:": a questionnaire numbers its labels.
 _NUMBERED = re.compile(r"[0-9]{1,2}[.)] (?=[^:?]{2,40}[:?]\Z)")
 #: "Which organisation funds the project?"
@@ -32,8 +34,10 @@ _OF_PROJECT = re.compile(
     r" (?:of |in )?(?:the|this|your) project\b|^which (?=\w+ (?:fund|implement|benefit|pay|support))"
 )
 _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
+#: What may stand between a value and the label of the next: "From: Apr 2018 | To: Mar 2020".
+_COLON, _WORD, _BESIDE = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
 #: No label is longer.
-_LABEL_MOST = 45
+_LABEL_MOST, _LABEL_WORDS = 45, 4
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
 _OWN_CODE = re.compile(
     rf"\bthis (?:page|project|record)\b[^.]{{0,40}}\b(?:Cybil|GFCE) code:? (?P<code>{CODE.pattern})\b", re.IGNORECASE
@@ -69,12 +73,27 @@ def read_page(lines: list[Text], values: Sections) -> Record:
 def _labelled_apart(line: Text) -> Iterator[Text]:
     """Of a line "Funded by: A. Implemented by: B." each label with its value."""
     start = 0
-    if line.text.count(":") > 1 and _labelled(line.text.partition(":")[0]):
-        for match in _NEXT_LABEL.finditer(line.text):
-            if _labelled(match["label"]):
-                yield line.part(start, match.start() + 1)
-                start = match.start("label")
+    if line.text.count(":") > 1 and (first := _labelled(line.text.partition(":")[0])):
+        labels = (match for match in _NEXT_LABEL.finditer(line.text) if _labelled(match["label"]))
+        ends = {match.start("label"): match.start() + 1 for match in labels}
+        if first.kind in _ONE_LINE:
+            ends |= {begin: end for end, begin in _values_beside(line.text)}
+        for begin, end in sorted(ends.items()):
+            yield line.part(start, end)
+            start = begin
     yield line.part(start) if start else line
+
+
+def _values_beside(text: str) -> Iterator[tuple[int, int]]:
+    """Of "From: Apr 2018 To: Mar 2020", where a value ends, and where the label behind it begins."""
+    for colon in list(_COLON.finditer(text))[1:]:
+        words = list(_WORD.finditer(text, max(0, colon.start() - _LABEL_MOST), colon.start()))[-_LABEL_WORDS:]
+        for word in words:
+            row = _labelled(text[word.start() : colon.start()]) if word[0][0].isupper() else None
+            before = text[: word.start()].rstrip(_BESIDE)
+            if row and row.kind in _ONE_LINE and text[word.start() - 1] == " " and not before.endswith(":"):
+                yield len(before), word.start()
+                break
 
 
 def _goes_on(line: Text, following: Text) -> bool:
@@ -183,7 +202,9 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     """The section that this line opens, or None where it is no label. With ``guess``, a label
     that is in no list is taken by what its words tell.
     """
-    if len(line.text) > _LABEL_MOST and ":" not in line.text[:_LABEL_MOST]:
+    begin = line.text[:_LABEL_MOST]
+    dashed = guess and (" – " in begin or " - " in begin or " — " in begin)
+    if len(line.text) > _LABEL_MOST and ":" not in begin and not dashed:
         return None
     assert line.place
     if (numbered := _NUMBERED.match(line.text)) and (opened := _open(line.part(numbered.end()), guess)):
@@ -196,6 +217,8 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     row = _labelled(match["label"]) if match else None
     if match and row is None and guess:
         row = _meant(match["label"])
+    if dashed and row is None and (match := _DASHED.fullmatch(line.text)):
+        row = found if (found := _labelled(match["label"])) and found.kind in _ONE_LINE else None
     if match is None or row is None or row.kind is Kind.LAYOUT:
         return None
     if line.text.startswith("//", match.start("value")):

@@ -12,10 +12,13 @@ from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.sections import Sections
 from cybilgraph.readers.text import decode, lines_of
 from cybilgraph.record import Record
+from cybilgraph.rules import finding
 
 _BEGINS = re.compile(
     r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE
 )
+#: A title, or a sentence that is all of a page, is shorter.
+_ONE_LINE_MOST = 400
 _OTHERS = {
     **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "….html")),
     **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "….xml")),
@@ -37,4 +40,6 @@ def read_page_text(given: Input) -> Iterator[Record]:
     lines = list(lines_of(text))
     if not lines:
         raise SourceError(f"{given.name}: the file is empty", "Save the page's text again.")
+    if len(lines) == 1 and len(lines[0].text) > _ONE_LINE_MOST:
+        findings.append(finding("one-line", given.name, {"length": f"{len(lines[0].text):,}"}, line=1, column=1))
     yield read_page(lines, Sections(given, findings))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from cybilgraph.dates import find_periods, read_date, read_duration, read_range
+from cybilgraph.dates import find_periods, read_date, read_duration, read_range, readings
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding
 from cybilgraph.readers.contacts import is_address, is_person, read_contacts
@@ -38,6 +38,7 @@ from cybilgraph.rules import finding
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?")
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
+_BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
@@ -202,9 +203,18 @@ class Sections:
             rest = self._values.pop("description", [])
             self._extend("description", [*body, *rest])
 
-    def _set_dates(self, dates: tuple[Date, Date]) -> None:
+    def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
+        """Keep the first value of a field that has but one; tell of another that says something else."""
+        kept = self._values.setdefault(name, value)
+        if kept is not value and _conflict(kept, value):
+            label, printed = label or BY_NAME[name].column, _printed(value)
+            self.find("second-value", printed, label, {"label": label, "other": _quoted(value), "kept": _quoted(kept)})
+        elif isinstance(value, Date) and (both := readings(value)):
+            self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
+
+    def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
         for name, date in zip(("start", "end"), dates, strict=True):
-            self._values.setdefault(name, date)
+            self._keep(name, date, label)
 
     def _is_contact(self, line: Text) -> bool:
         """True for an address alone, and for a name where an older page prints its contact:
@@ -216,46 +226,51 @@ class Sections:
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
-        self._values.setdefault(section.row.name, value)
+        self._keep(section.row.name, value, section.label)
         self._extend("description", rest)
 
     def _choice(self, section: Section) -> None:
         printed, *rest = section.lines
         if (until := _UNTIL.search(printed.text)) and (date := read_date(printed.part(until.end()))) and date.value:
-            self._values.setdefault("end", date)  # "Ongoing until 31 August 2025"
+            self._keep("end", date, section.label)  # "Ongoing until 31 August 2025"
             printed = printed.part(0, until.start())
-        self._values.setdefault(section.row.name, self._resolve(section.row.name, printed, section.label))
+        self._keep(section.row.name, self._resolve(section.row.name, printed, section.label), section.label)
         self._extend("description", rest)
 
     def _date(self, section: Section) -> None:
         printed, *rest = section.lines
         name = section.row.name
         if name == "duration":
-            self._duration(printed)
+            self._duration(printed, section.label)
         elif date := read_date(printed):
-            self._values.setdefault(name, date)
+            self._keep(name, date, section.label)
         elif dates := read_range(printed):  # "From: FY21/22" tells the end too, unless another does
             own, other = dates if name == "start" else dates[::-1]
-            self._values.setdefault(name, own)
+            self._keep(name, own, section.label)
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
             self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
-    def _duration(self, printed: Text) -> None:
-        """A length, two dates, or both: "36 months (September 2021 – August 2024)"."""
+    def _duration(self, printed: Text, label: str) -> None:
+        """A length, two dates, or both: "36 months (September 2021 – August 2024)", or a length
+        and where it begins: "18 months from March 2019".
+        """
         periods = (period for period in find_periods(printed) if period.end)
         if dates := read_range(printed):
-            self._set_dates(dates)
+            self._set_dates(dates, label)
         elif (period := next(periods, None)) and period.end:
-            self._set_dates((period.start, period.end))
+            self._set_dates((period.start, period.end), label)
             dates = (period.start, period.end)
         length = read_duration(printed)
+        if (begin := _BEGINNING.search(printed.text)) and (start := read_date(printed.part(begin.end()))):
+            length = read_duration(printed.part(0, begin.start()))
+            self._keep("start", start, label)
         for part in re.finditer(r"[^(),;]+", printed.text):
             length = length or read_duration(printed.part(*part.span()))
         if length or not dates:
-            self._values.setdefault("duration", Date(length.value if length else "", printed))
+            self._keep("duration", Date(length.value if length else "", printed), label)
 
     def _prose(self, section: Section) -> None:
         self._extend(section.row.name, section.lines)
@@ -331,7 +346,7 @@ class Sections:
         elif name == "address":
             value = value if _URL.fullmatch(value.text) else Text("", value.place)
         if value.text:
-            self._values.setdefault(name, value)
+            self._keep(name, value, section.label)
         else:
             self.find("record-value", section.lines[0], section.label, {"label": section.label})
 
@@ -385,6 +400,26 @@ class Sections:
                     advice=advice,
                 )
             )
+
+
+def _conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
+    """True where two values of one field cannot both hold. Of two dates one may be the more precise."""
+    match kept, other:
+        case Date(), Date() if kept.value and other.value:
+            return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
+        case Named(), Named():
+            return kept.key != other.key
+    return _printed(kept).text.casefold() != _printed(other).text.casefold()
+
+
+def _printed(value: Text | Named | Date) -> Text:
+    return value if isinstance(value, Text) else value.printed
+
+
+def _quoted(value: Text | Named | Date) -> str:
+    """A value as printed, at most so long that a message can quote it."""
+    text = _printed(value).text
+    return text if len(text) <= _NAME_MOST else f"{text[: _NAME_MOST - 1]}…"
 
 
 def _characters(value: Any) -> int:

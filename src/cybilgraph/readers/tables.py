@@ -30,7 +30,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.text import clean, not_utf8
+from cybilgraph.readers.text import clean, no_text, not_utf8
 from cybilgraph.record import Place, Record
 from cybilgraph.rules import finding
 
@@ -64,6 +64,8 @@ _BLANK = f"{SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
+#: Of a cell that is too long, so much is kept.
+_CELL_MOST = 30_000
 _SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
@@ -169,8 +171,10 @@ def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         file.seek(0)
         return "utf-16"
-    if start == b"PK\x03\x04" or b"\x00" in start:
+    if start == b"PK\x03\x04":
         raise SourceError(f"{given.name}: this is no text", "Save the table as CSV.")
+    if b"\x00" in start:
+        raise no_text(given, start + file.read(4092))
     decoder = codecs.getincrementaldecoder("utf-8")()
     file.seek(0)
     lines = 1
@@ -214,7 +218,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._text.readline(self._LONGEST)
+        line = self._again.pop() if self._again else self._next()
         if not line:
             raise StopIteration
         self.number += 1
@@ -226,6 +230,27 @@ class _Lines:
             raise csv.Error(f"it has more than {self._LONGEST:,} characters")
         self.taken.append(line)
         return line
+
+    def _next(self) -> str:
+        """A line of the text; of one that is too long only the beginning, with a quotation mark more
+        where the rest, which is passed over, opens or closes one.
+        """
+        line = rest = self._text.readline(self._LONGEST)
+        marks = 0
+        while len(rest) == self._LONGEST and not rest.endswith("\n"):
+            rest = self._text.readline(self._LONGEST)
+            marks += rest.count('"')
+        return f'{line}"' if marks % 2 else line
+
+    def pass_cell(self) -> str:
+        """Pass over the row to where its last quotation mark is closed, and return its first line."""
+        first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
+        self.taken = []
+        while marks % 2 and (line := self._again.pop() if self._again else self._text.readline(self._LONGEST)):
+            self.number += line.endswith("\n")
+            marks += line.count('"')
+        self.done()
+        return first
 
     def done(self) -> None:
         """A row was read: what was taken for it is forgotten."""
@@ -275,9 +300,13 @@ def _mended(
     if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         rule = "broken-off"
+    elif "more than" in str(error) or "larger" in str(error):
+        whole = rows * 2 < len(below) + 1  # what is below are lines of the cell, and no rows
+        cells = _cut(lines.pass_cell() if whole else lines.give_back(), separator)
+        rule = "long-cell"
     else:
         cells = _lenient(lines.give_back(), separator)
-        rule = "long-cell" if "more than" in str(error) or "larger" in str(error) else "quotation-marks"
+        rule = "quotation-marks"
     return cells, [finding(rule, given.name, {"reason": error}, line=number)]
 
 
@@ -287,6 +316,21 @@ def _lenient(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
         return line.split(separator)
+
+
+def _cut(line: str, separator: str) -> list[str]:
+    """The cells of the first line of a row that is too long, up to the one that makes it so, which is
+    cut: of what stands behind it nothing tells to which column it belongs.
+    """
+    cells, at = [], 0
+    for match in re.finditer(
+        rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}]*){re.escape(separator)}', line[:_CELL_MOST]
+    ):
+        if match.start() != at:
+            break
+        cells.append(match[0][:-1].strip('"').replace('""', '"'))
+        at = match.end()
+    return [*cells, line[at : at + _CELL_MOST].lstrip('"').rstrip()]
 
 
 def _unguarded(cell: str) -> str:

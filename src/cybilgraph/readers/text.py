@@ -46,7 +46,7 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
         findings.append(not_utf8(given, _first_odd_line(content)))
     begin = text[:4096].encode(errors="replace")
     if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
-        raise SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
+        raise no_text(given, content[:4096])
     return text
 
 
@@ -58,6 +58,30 @@ def codec_of(charset: str) -> str:
     if not _ENCODINGS.fullmatch(name):
         return ""
     return _WINDOWS if name in ("iso-8859-1", "latin1", "latin-1") else name  # so WHATWG Encoding
+
+
+def no_text(given: Input, begin: bytes) -> SourceError:
+    """Says that a file is no text, and of which encoding it may be one, by where its NUL bytes stand."""
+    wide = _wide(begin)
+    if wide is None:
+        return SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
+    return SourceError(
+        f"{given.name}: this looks like {wide}, and does not say so at its start",
+        f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
+    )
+
+
+def _wide(begin: bytes) -> str | None:
+    """The encoding of two or four bytes a character that this looks like."""
+    for width, encodings in ((4, ("UTF-32LE", "UTF-32BE")), (2, ("UTF-16LE", "UTF-16BE"))):
+        whole = begin[: len(begin) // width * width]
+        for encoding in encodings if whole else ():
+            text = whole.decode(encoding, errors="replace")
+            odd = sum(not (char.isprintable() or char.isspace() or char == "\ufeff") for char in text)
+            latin = sum(char < "\u0250" for char in text)
+            if "\ufffd" not in text[:-1] and odd <= _STRAY and latin * 2 > len(text):
+                return encoding
+    return None
 
 
 def encoding_of(content: bytes) -> tuple[bytes, str]:

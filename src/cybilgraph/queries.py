@@ -156,6 +156,13 @@ def is_volatile(query: str) -> bool:
     return bool(_VOLATILE.search(_ESCAPE.sub(_letter, query)))
 
 
+@lru_cache(maxsize=4096)
+def gives_graph(query: str) -> bool:
+    """Whether the query gives RDF (CONSTRUCT, DESCRIBE), and no table or yes or no."""
+    form = next((word for token in tokens(query) if (word := token.text.upper()) in _FORMS), "")
+    return form in ("CONSTRUCT", "DESCRIBE")
+
+
 def undeclared_prefixes(query: str) -> list[str]:
     """Those of our prefixes that a query uses and does not declare, in order of their names."""
     return sorted(undeclared(query) & PREFIXES.keys())

@@ -55,6 +55,15 @@ class Question:
     formats: tuple[Format, ...]
     graphs: Graphs = ALL
 
+    @classmethod
+    def of(cls, query: str, formats: tuple[Format, ...], graphs: Graphs = ALL) -> Question:
+        """With the one format that the answer will have, however long the list of wishes: who wishes for
+        much and who wishes for little have one answer.
+        """
+        fitting = (fmt for fmt in formats if fmt.carries_graph == queries.gives_graph(query))
+        first = next(fitting, None)
+        return cls(query, (first,) if first else formats, graphs)
+
 
 @dataclass(slots=True)
 class Kept:

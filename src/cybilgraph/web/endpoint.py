@@ -59,7 +59,7 @@ class Asked:
     @property
     def question(self) -> Question:
         """What decides its answer."""
-        return Question(self.query, self.formats or FOR_PAGE, self.graphs)
+        return Question.of(self.query, self.formats or FOR_PAGE, self.graphs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Live:
         for name in (*(query.name for query in queries.examples()), *_PAGES):
             formats = (BY_NAME["csv"],) if name in _PAGES else FOR_PAGE
             with suppress(QueryError):
-                serving.answers.find(Question(queries.load(name).text, formats))
+                serving.answers.find(Question.of(queries.load(name).text, formats))
 
     def _watch(self) -> None:
         self._warm(self.current)

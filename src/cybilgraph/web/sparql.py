@@ -34,7 +34,7 @@ def serving() -> Serving:
 
 def find(query: str, *formats: Format) -> Answer:
     """The answer to a query of our own."""
-    found = serving().answers.find(Question(query, formats))
+    found = serving().answers.find(Question.of(query, formats))
     return found.answer if isinstance(found, Kept) else found
 
 

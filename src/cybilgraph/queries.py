@@ -188,11 +188,14 @@ def undeclared(query: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri."""
+    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri; ``default`` is
+    the value that the text has, as one would give it.
+    """
 
     name: str
     type: str
     description: str
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +256,23 @@ def parse(name: str, text: str) -> Query:
                 param = _PARAM.fullmatch(rest)
                 if not param:
                     raise QueryError(f"{name}: cannot read {line!r}", "Write: # param NAME TYPE: description")
-                parameters.append(Parameter(**param.groupdict()))
+                parameters.append(Parameter(**param.groupdict(), default=_default(text, param["name"])))
             else:
                 header[key] = rest
         elif key in header:
             header[key] += f" {line.lstrip('# ')}"
     return Query(name, header["title"], header["description"].strip(), tuple(parameters), text)
+
+
+def _default(text: str, name: str) -> str:
+    block = next((match for match in _BLOCK.finditer(text) if match[2] == name), None)
+    term = next(tokens(block[0].partition("{")[2]), None) if block else None
+    match term and term.kind:
+        case "iri" | "name":
+            return re.split("[:/]", term.text.strip("<>"))[-1] if term else ""
+        case "string" | "number":
+            return term.text.strip("\"'") if term else ""
+    return ""
 
 
 def _term(parameter: Parameter, value: str, names: Reference) -> str:

@@ -27,10 +27,10 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
         if asked := tuple(fmt for fmt in called(name) if fmt in formats):
             return asked
         raise _mismatch(f"There is no format {name!r} here", formats)
-    wishes = parse_accept_header(accept, MIMEAccept)
+    wishes = _wishes(accept)
     if not wishes:
         return formats
-    quality = {fmt: max(wishes.quality(media_type) for media_type in fmt.media_types) for fmt in formats}
+    quality = {fmt: _quality(fmt, wishes) for fmt in formats}
     best = max(quality.values(), default=0)
     # A browser names text/html itself; "*/*" alone is a program that takes anything.
     if html and wishes.quality(HTML) > 0 and wishes.quality(HTML) >= best and _named(HTML, wishes):
@@ -39,6 +39,18 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
     if not acceptable:
         raise _mismatch(f"Nothing here is of the kind {accept!r}", formats)
     return tuple(acceptable)
+
+
+def _wishes(accept: str) -> MIMEAccept:
+    """The header without parameters of media types: none tells our formats apart (``charset``, ``header``)."""
+    return MIMEAccept((value.partition(";")[0], q) for value, q in parse_accept_header(accept, MIMEAccept))
+
+
+def _quality(fmt: Format, wishes: MIMEAccept) -> float:
+    """A range like ``text/*`` is held against the type that is sent; the others count where they are named."""
+    ours, *others = fmt.media_types
+    named = {value.lower() for value, _ in wishes}
+    return max([wishes.quality(ours), *(wishes.quality(other) for other in others if other in named)])
 
 
 def _named(media_type: str, wishes: MIMEAccept) -> bool:

@@ -32,8 +32,8 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
         return formats
     quality = {fmt: _quality(fmt, wishes) for fmt in formats}
     best = max(quality.values(), default=0)
-    # A browser names text/html itself; "*/*" alone is a program that takes anything.
-    if html and wishes.quality(HTML) > 0 and wishes.quality(HTML) >= best and _named(HTML, wishes):
+    # A browser names text/html itself; "*/*" and "text/*" alone are of programs that take anything.
+    if html and HTML in _named(wishes) and wishes.quality(HTML) >= max(best, 0.001):
         return ()
     acceptable = sorted((fmt for fmt in formats if quality[fmt] > 0), key=lambda fmt: -quality[fmt])
     if not acceptable:
@@ -49,12 +49,12 @@ def _wishes(accept: str) -> MIMEAccept:
 def _quality(fmt: Format, wishes: MIMEAccept) -> float:
     """A range like ``text/*`` is held against the type that is sent; the others count where they are named."""
     ours, *others = fmt.media_types
-    named = {value.lower() for value, _ in wishes}
+    named = _named(wishes)
     return max([wishes.quality(ours), *(wishes.quality(other) for other in others if other in named)])
 
 
-def _named(media_type: str, wishes: MIMEAccept) -> bool:
-    return any(value in (media_type, "text/*") for value, _ in wishes)
+def _named(wishes: MIMEAccept) -> set[str]:
+    return {value.lower() for value, _ in wishes}
 
 
 def _mismatch(what: str, formats: Iterable[Format]) -> FormatMismatch:

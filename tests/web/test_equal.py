@@ -135,7 +135,7 @@ class Makers:
         return f"SELECT * {{ {ends[0]} {shape.format(p, on)} {ends[1]} }}"
 
     def grouped(self) -> str:
-        patterns, names = self.walk(3)
+        patterns, names = self.walk(2)
         key, value = (self.chance.choice(names or ["?v0"]) for _ in range(2))
         what = self.chance.choice(
             [

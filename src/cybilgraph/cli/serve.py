@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from cybilgraph.cli.frame import Command
+from cybilgraph.ntriples import is_iri
 
 
 @click.command(cls=Command)
@@ -19,7 +21,14 @@ from cybilgraph.cli.frame import Command
 @click.option(
     "--rate", type=click.IntRange(1), default=240, show_default=True, help="Records a minute that one client may check."
 )
-def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: int) -> None:
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="URL",
+    help="An endpoint that queries may call with SERVICE; may be repeated. Without it, none.",
+)
+def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: int, services: tuple[str, ...]) -> None:
     """Serve the current release of DIR: pages, data, a SPARQL endpoint and the check of records, until stopped.
 
     \b
@@ -29,4 +38,13 @@ def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: in
     """
     from cybilgraph.web import server
 
-    server.serve(folder, host, port, announce=lambda text: click.echo(text), suggestions=suggestions, rate=rate)
+    for service in services:
+        if not re.fullmatch(r"https?://[!-~]+", service) or not is_iri(service):
+            raise click.BadParameter(f"{service!r} is no absolute web address", param_hint="--service")
+    server.serve(
+        *(folder, host, port),
+        announce=lambda text: click.echo(text),
+        suggestions=suggestions,
+        rate=rate,
+        services=frozenset(services),
+    )

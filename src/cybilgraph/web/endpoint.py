@@ -205,7 +205,7 @@ def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
 
 def slow(asked: Asked, request: Request, answers: Answers, caller: Caller) -> Reply:
     """The reply, by running the query. Raises QueryError."""
-    queries.guard(asked.query)
+    queries.guard(asked.query, answers.engine.services)
     found = answers.find(asked.question, asked.timeout, caller)
     return reply(asked, request, found, answers.etag(asked.question))
 
@@ -237,8 +237,11 @@ def _headers(asked: Asked, etag: str) -> dict[str, str]:
     return {"etag": f'"{etag}"', "cache-control": _PINNED if asked.release else _FRESH}
 
 
-def described(request: Request, address: str, release: Release) -> Reply:
-    """The description of this service, for who asks it nothing. Raises FormatMismatch, QuerySyntaxError."""
+def described(request: Request, address: str, release: Release, *, federated: bool) -> Reply:
+    """The description of this service, for who asks it nothing; ``federated``: it may be told to ask others.
+
+    Raises FormatMismatch, QuerySyntaxError.
+    """
     if request.method == "POST":
         raise QuerySyntaxError(
             "No query was sent",
@@ -246,6 +249,6 @@ def described(request: Request, address: str, release: Release) -> Reply:
         )
     name = dict(parse_qsl(request.arguments)).get("format", "")
     fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
-    content = description(address, release, fmt)
+    content = description(address, release, fmt, federated=federated)
     headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": _FRESH}
     return Reply(200, headers, content)

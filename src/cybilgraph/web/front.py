@@ -115,8 +115,9 @@ class Front:
             raise MethodNotAllowed(methods)
         asked = endpoint.read(request)
         if asked is None:
-            host = request.headers.get("host", "localhost")
-            return endpoint.described(request, f"{scope['scheme']}://{host}/sparql", self._live.current.release)
+            address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
+            now = self._live.current
+            return endpoint.described(request, address, now.release, federated=bool(now.engine.services))
         serving = self._live.current
         if asked.release:
             serving = await asyncio.to_thread(self._live.at, asked.release)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cybilgraph import queries
 from cybilgraph.engine import Engine
@@ -66,7 +66,7 @@ class Live:
                 # Few ask for the past: it stays on disk, and only the last that was asked for is open.
                 for left in self._earlier.values():
                     self._close_later(left)
-                limits = Limits(timeout=self._limits.timeout, memory=self._limits.memory, workers=1, long=1)
+                limits = replace(self._limits, workers=1, long=1, store=0)
                 self._earlier = {number: self._open(release, limits)}
             return self._earlier[number]
 

@@ -39,9 +39,10 @@ def serve(
     announce: Callable[[str], None],
     suggestions: Path | None = None,
     rate: int = RATE,
+    services: frozenset[str] = frozenset(),
 ) -> None:
     """Serve the current release of a folder. What visitors suggest goes to another, if one is given;
-    each may have ``rate`` records checked in a minute.
+    each may have ``rate`` records checked in a minute. Queries may call ``services``.
 
     Raises ReleaseError where it is not there or damaged, ServeError where the address is taken.
     """
@@ -59,7 +60,7 @@ def serve(
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=5,  # a worker that misses the signal to stop, or is in a long query, is ended
-    ).serve(target_loader=partial(_load, suggestions=suggestions, rate=rate))
+    ).serve(target_loader=partial(_load, suggestions=suggestions, rate=rate, services=services))
 
 
 def _probe(host: str, port: int) -> None:
@@ -75,10 +76,10 @@ def _probe(host: str, port: int) -> None:
             ) from error
 
 
-def _load(folder: str, suggestions: Path | None, rate: int) -> Front:
+def _load(folder: str, suggestions: Path | None, rate: int, services: frozenset[str]) -> Front:
     """Called in the server's own process: the application, with its query workers."""
     leave_with_parent()
-    live = Live(Releases(Path(folder)), Limits(store=_ROOM_OF_STORE), ROOM_OF_ANSWERS, _log.info)
+    live = Live(Releases(Path(folder)), Limits(store=_ROOM_OF_STORE, services=services), ROOM_OF_ANSWERS, _log.info)
     queue = Suggestions(suggestions) if suggestions else None
     checking = Clients(burst=max(rate // 4, 1), each_second=rate / 60, at_once=4)
     return create_app(live, Checker(), queue, checking)

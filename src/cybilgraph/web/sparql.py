@@ -59,7 +59,7 @@ def sparql(name: str = "") -> Response | str:
     if asked.release:
         live: Live = current_app.extensions["cybilgraph"]["live"]
         g.serving = live.at(asked.release)
-    queries.guard(asked.query)
+    queries.guard(asked.query, serving().engine.services)
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
     query = queries.load(named.split(request.path)[0]) if name else None
     page = _page(asked.query, found.answer if isinstance(found, Kept) else found, query, _citation(asked, query))

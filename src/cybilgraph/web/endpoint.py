@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
 from werkzeug.exceptions import UnsupportedMediaType
@@ -76,8 +77,15 @@ class Asked:
         """The address at which the answer over a release stays what it is; empty where there is none: the same
         question has another answer tomorrow, or is too long for an address.
         """
-        address = f"{quote(self.path)}?{urlencode([*self.decisive, ('release', release)], quote_via=quote)}"
-        return "" if queries.is_volatile(self.query) or len(address) > _LONGEST_LINK else address
+        if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
+            return ""
+        address = _address(self.path, (*self.decisive, ("release", str(release))))
+        return "" if len(address) > _LONGEST_LINK else address
+
+
+@lru_cache(maxsize=512)  # many ask the same, and to escape a query takes as long as to answer it from memory
+def _address(path: str, arguments: tuple[tuple[str, str], ...]) -> str:
+    return f"{quote(path)}?{urlencode(arguments, quote_via=quote)}"
 
 
 @dataclass(frozen=True, slots=True)

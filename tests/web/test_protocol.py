@@ -8,9 +8,6 @@ import json
 import re
 import select
 import socket
-import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -501,30 +498,12 @@ def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> N
             assert int(reply.headers["retry-after"]) > 0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def late(server: str) -> Iterator[list[bytes]]:
-    """What a client is answered whose body does not come; begun first, since it takes its time."""
-    found: list[bytes] = []
+def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
     place = urlsplit(server)
-
-    def wait() -> None:
-        with socket.create_connection((place.hostname, place.port), timeout=60) as stream:
-            stream.sendall(
-                f"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: {DIRECT}\r\nContent-Length: 50\r\n\r\nASK".encode()
-            )
-            found.append(stream.recv(100_000))
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    yield found
-    thread.join(60)
-
-
-def test_a_body_that_does_not_come_is_a_408(late: list[bytes]) -> None:
-    deadline = time.monotonic() + 40
-    while not late and time.monotonic() < deadline:
-        time.sleep(0.1)
-    [answer] = late
+    head = f"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: {DIRECT}\r\nContent-Length: 50\r\n\r\nASK"
+    with socket.create_connection((place.hostname, place.port), timeout=60) as stream:
+        stream.sendall(head.encode())
+        answer = stream.recv(100_000)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"status": 408' in answer
 

@@ -53,7 +53,7 @@ _WATCHED = 0.1
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _COMMON = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "ETag, Retry-After, Link",
+    "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Advice",
     "vary": "Accept, Accept-Encoding",
     "x-content-type-options": "nosniff",
 }

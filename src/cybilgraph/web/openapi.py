@@ -256,6 +256,8 @@ _SCHEMAS: dict[str, Schema] = {
             "hint": _TEXT,
             "line": _COUNT,
             "column": _COUNT,
+            "excerpt": _TEXT,
+            "advice": {"type": "array", "items": _TEXT},
             "report": {"$ref": "#/components/schemas/Report"},
         },
         "required": ["title", "status", "detail"],

@@ -8,7 +8,7 @@ import io
 from flask import Blueprint, Response, current_app, g, json, render_template, request
 
 from cybilgraph import queries
-from cybilgraph.engine import Answer
+from cybilgraph.engine import Advice, Answer
 from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.web import endpoint
 from cybilgraph.web.answers import Kept, Question
@@ -55,19 +55,26 @@ def sparql() -> str:
         live: Live = current_app.extensions["cybilgraph"]["live"]
         g.serving = live.at(asked.release)
     queries.guard(asked.query)
+    if request.values.get("explain"):
+        return _page(asked.query, None, serving().answers.engine.explain(asked.query))
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
-    return _page(asked.query, found.answer if isinstance(found, Kept) else found)
+    answer = found.answer if isinstance(found, Kept) else found
+    return _page(asked.query, answer, answer.advice or None)
 
 
 @blueprint.get("/queries/<name>")
 def named(name: str) -> Response | str:
     """A named query, with its title, explanation and parameters, ready to run or change."""
-    return render_template("query.html", query="", answer=None, named=queries.load(name), examples=queries.examples())
-
-
-def _page(query: str, answer: Answer | None) -> str:
     return render_template(
-        "query.html", query=query, answer=answer and _shown(answer), named=None, examples=queries.examples()
+        "query.html", query="", answer=None, advice=None, named=queries.load(name), examples=queries.examples()
+    )
+
+
+def _page(query: str, answer: Answer | None, advice: tuple[Advice, ...] | None = None) -> str:
+    """The page with an answer and advice; advice that is empty is that there is none."""
+    shown = answer and _shown(answer)
+    return render_template(
+        "query.html", query=query, answer=shown, advice=advice, named=None, examples=queries.examples()
     )
 
 

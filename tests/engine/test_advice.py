@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cybilgraph import queries
 from cybilgraph.engine.advice import advise
@@ -64,6 +66,7 @@ EMPTY = [
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'There are: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "fr")', ""),
     ('VALUES ?n { "Belize" } ?c skos:prefLabel ?n', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel "Guin\\u00e9e"@fr', ""),
     ('?c skos:notation "bz"', 'Did you mean "BZ"?'),
     ('?p cyb:country "Belize"', "leads to things, not to texts. Did you mean country:BZ?"),
     ('?p cyb:status ?s FILTER(?s = "Finished")', "Did you mean status:finished?"),
@@ -151,6 +154,100 @@ def test_much_is_looked_at_in_little_time(facts: Facts) -> None:
     began = time.process_time()
     assert len(advise(f"SELECT * {{ {many} }}", facts=facts)) == 5
     assert time.process_time() - began < 2
+
+
+PIECES = [
+    "SELECT",
+    "ASK",
+    "CONSTRUCT",
+    "DESCRIBE",
+    "WHERE",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    ".",
+    ";",
+    ",",
+    "*",
+    "+",
+    "?",
+    "^",
+    "|",
+    "!",
+    "/",
+    "=",
+    "<",
+    ">",
+    "&&",
+    "||",
+    "a",
+    "?a",
+    "$b",
+    "_:c",
+    "cyb:aim",
+    "foo:x",
+    ":x",
+    "<x>",
+    "<http://e.org/x>",
+    "'x'",
+    '"x"@en',
+    '"x"^^xsd:date',
+    '"\\u00e9"',
+    '"\\uD800"',
+    "@en",
+    "^^",
+    "1",
+    "-2",
+    "1e3",
+    "true",
+    "OPTIONAL",
+    "UNION",
+    "MINUS",
+    "FILTER",
+    "NOT",
+    "EXISTS",
+    "BIND",
+    "AS",
+    "VALUES",
+    "UNDEF",
+    "GRAPH",
+    "SERVICE",
+    "SILENT",
+    "FROM",
+    "NAMED",
+    "PREFIX",
+    "BASE",
+    "GROUP",
+    "BY",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "COUNT",
+    "(",
+    "#",
+    "“",
+    "é",
+]
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "]))
+def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str) -> None:
+    query = before + " ".join(pieces)
+    try:
+        read(query)
+    except Unreadable as place:
+        assert 0 <= place.start <= len(query)
+    mistake = explained(query, "error at 1:1: expected OPTIONAL")
+    assert mistake.line >= 1
+    try:
+        ox.Store().query(query, prefixes=PREFIXES)
+    except (SyntaxError, ValueError):
+        return
+    advise(query, facts=facts)
 
 
 # syntax

@@ -11,7 +11,7 @@ from cybilgraph.queries import Token, tokens
 from cybilgraph.vocab import PREFIXES, XSD
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
 
 class Unreadable(Exception):
@@ -100,7 +100,7 @@ class Cursor:
 
     def _literal(self, token: Token) -> Term:
         quotes = 3 if token.text[:3] in ('"""', "'''") else 1
-        value = _ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[1]), token.text[quotes:-quotes])
+        value = _ESCAPED.sub(_unescaped, token.text[quotes:-quotes])
         if self.token.kind == "language":
             tag = self.next().text
             return Term("literal", value, token.text + tag, token.start, tag[1:])
@@ -109,3 +109,9 @@ class Cursor:
             datatype = self.piece()
             return Term("literal", value, f"{token.text}^^{datatype.text}", token.start, "", datatype.value)
         return Term("literal", value, token.text, token.start)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if len(match[1]) > 1:
+        return chr(min(int(match[1][1:], 16), 0x10FFFF))
+    return _ESCAPES.get(match[1], match[1])

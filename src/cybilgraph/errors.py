@@ -112,16 +112,23 @@ class CheckTooHeavy(CheckError):
 
 
 class QueryError(CybilgraphError):
-    """A query is not answered."""
+    """A query is not answered. ``advice`` are sentences on why it took so much."""
+
+    def __init__(self, what: str, hint: str = "", advice: Sequence[str] = ()) -> None:
+        super().__init__(what, hint)
+        self.advice = tuple(advice)
 
 
 class QuerySyntaxError(QueryError):
-    """The text is not SPARQL. ``line`` and ``column`` count from 1; 0 where unknown."""
+    """The text is not SPARQL. ``line`` and ``column`` count from 1, 0 where unknown; ``excerpt`` is the line with a
+    caret under the place.
+    """
 
-    def __init__(self, what: str, hint: str = "", line: int = 0, column: int = 0) -> None:
+    def __init__(self, what: str, hint: str = "", line: int = 0, column: int = 0, excerpt: str = "") -> None:
         super().__init__(what, hint)
         self.line = line
         self.column = column
+        self.excerpt = excerpt
 
 
 class QueryRefused(QueryError):

@@ -99,6 +99,8 @@ SD = Vocabulary(
     ),
 )
 VOID = Vocabulary("http://rdfs.org/ns/void#", ("triples",))
+#: All of them.
+VOCABULARIES = (CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID)
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.
 PREFIXES: dict[str, str] = {

@@ -258,7 +258,7 @@ LASTING = [
 WRONG = [
     Case("no query", q("SELECT"), status=400, type=PROBLEM),
     Case("no query, for a browser", q("SELECT"), accept=BROWSER, status=400, type=HTML, has="Bad Request"),
-    Case("no query, as text", q("SELECT * { x }"), accept="text/plain", status=400, type=TEXT, has=r"line 1, column 15:\nSELECT \* { x }\n {14}\^\n"),
+    Case("no query, as text", q("SELECT * { x }"), accept="text/plain", status=400, type=TEXT, has=r"line 1, column 12:\nSELECT \* { x }\n {11}\^\n"),
     Case("no query, format= given by a program", q("SELECT", format="csv"), status=400, type=PROBLEM),
     Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
     Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),

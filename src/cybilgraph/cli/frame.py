@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cybilgraph.errors import CybilgraphError, QuerySyntaxError
+from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.files import written_whole
 from cybilgraph.findings import inert, visible
 
@@ -74,8 +74,10 @@ class Command(click.Command):
                 if isinstance(error, QuerySyntaxError) and error.line
                 else ""
             )
-            hint = f"\n  {error.hint}" if error.hint else ""
-            raise Failure(f"{error.what}{where}{hint}") from error
+            excerpt = error.excerpt if isinstance(error, QuerySyntaxError) else ""
+            advice = error.advice if isinstance(error, QueryError) else ()
+            more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *advice) if line)
+            raise Failure(f"{error.what}{where}{more}") from error
 
 
 def _silence() -> None:

@@ -17,7 +17,7 @@ from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.vocab import short
 
 if TYPE_CHECKING:
-    from cybilgraph.engine import Answer, Engine
+    from cybilgraph.engine import Advice, Answer, Engine
 
 
 @click.command(cls=Command)
@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated."
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
-def query(query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None) -> None:
+@click.option("--explain", is_flag=True, help="Do not run it: tell why it may be empty or slow.")
+def query(
+    query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None, *, explain: bool
+) -> None:
     """Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
 
     \b
     Examples:
       cybilgraph query example-projects-in-country --param country=BZ --from build/releases
       cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
+      cybilgraph query 'SELECT ?p { ?p cyb:implementor ?a }' --from build/releases --explain
     """
     from cybilgraph import queries
 
@@ -46,9 +50,14 @@ def query(query: str, place: str, name: str | None, parameters: tuple[str, ...],
     queries.guard(text)
     engine = _engine(place)
     try:
+        if explain:
+            _advice(engine.explain(text))
+            return
         answer = engine.answer(text, _formats(name), timeout)
     finally:
         engine.close()
+    if answer.advice:
+        _advice(answer.advice, err=True)
     if name in (None, "table") and answer.format.name == "json":
         _table(answer)
     else:
@@ -116,6 +125,13 @@ def _formats(name: str | None) -> tuple[Format, ...]:
     if name is None:
         return (BY_NAME["json"], BY_NAME["turtle"])
     return (BY_NAME["json" if name == "table" else name],)
+
+
+def _advice(advice: tuple[Advice, ...], *, err: bool = False) -> None:
+    for piece in advice:
+        click.echo(f"line {piece.line}: {visible(piece.text)}" if piece.line else visible(piece.text), err=err)
+    if not advice:
+        click.echo("Nothing was found to advise on this query.", err=err)
 
 
 def _table(answer: Answer) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from cybilgraph.formats import Format
 from cybilgraph.workers.turns import Caller
@@ -67,13 +67,24 @@ class Graphs:
 ALL = Graphs()
 
 
+class Advice(NamedTuple):
+    """Why a query may be ``empty`` or ``slow``: a sentence or two, and the line that it is about (0: none)."""
+
+    why: str
+    text: str
+    line: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table."""
+    """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table,
+    ``advice`` what is told of an answer that is empty, or that took long.
+    """
 
     format: Format
     body: Content
     rows: int | None = None
+    advice: tuple[Advice, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -103,6 +114,10 @@ class Engine(Protocol):
         ``timeout`` in seconds may only shorten the engine's own deadline; ``caller`` is whom to be fair
         to, and may leave. Raises QueryError.
         """
+        ...
+
+    def explain(self, query: str) -> tuple[Advice, ...]:
+        """Why a query may be empty or slow, without running it. Raises QueryError."""
         ...
 
     def close(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cybilgraph import queries
-from cybilgraph.engine import ALL, Answer, Content, Graphs
+from cybilgraph.engine import ALL, Advice, Answer, Content, Graphs
+from cybilgraph.engine.advice import advise
 from cybilgraph.errors import (
     AnswerTooLarge,
     EngineUnavailable,
@@ -19,9 +19,6 @@ from cybilgraph.errors import (
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
 from cybilgraph.workers.pool import Busy, Caller, Died, Lanes, NotStarted, Pool
-
-_POSITION = re.compile(r"error at (?P<line>\d+):(?P<column>\d+): (?P<message>.*)", re.DOTALL)
-
 
 #: So many queries at a time may wait for other endpoints.
 _ABROAD = 2
@@ -90,10 +87,39 @@ class EmbeddedEngine:
             queries.guard(query, self.services)
             pool = self._abroad
         try:
+            head, last = self._ask(pool, request, seconds, caller, body)
+            return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
+        except TimeoutError:
+            raise QueryTimeout(
+                f"The query was stopped after {seconds:g} seconds",
+                "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
+                [advice.text for advice in advise(query, ("slow",))],
+            ) from None
+        except Died:
+            raise QueryError(
+                "The query used up the memory or the depth that one query may have",
+                "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
+                [advice.text for advice in advise(query, ("slow",))],
+            ) from None
+
+    def explain(self, query: str) -> tuple[Advice, ...]:
+        """Why a query may be empty or slow; see Engine.explain.
+
+        Raises QuerySyntaxError, EngineUnavailable, QueryError.
+        """
+        try:
+            return _advice(
+                self._ask(self._pool, {"query": query, "explain": True}, self._limits.timeout, None, Content())[0]
+            )
+        except (TimeoutError, Died):
+            raise QueryError("The query is too large to be explained") from None
+
+    def _ask(
+        self, pool: Pool, request: dict[str, object], seconds: float, caller: Caller | None, body: Content
+    ) -> tuple[dict[str, Any], bytes]:
+        """What a worker answers. Raises QueryError, TimeoutError, Died."""
+        try:
             head, last = pool.ask(request, seconds=seconds, caller=caller, part=body.add)
-            if "error" in head:
-                raise _failure(query, head)
-            return Answer(BY_NAME[head["format"]], body.end(last), head.get("rows"))
         except Busy:
             raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
         except NotStarted as error:
@@ -101,19 +127,14 @@ class EmbeddedEngine:
                 "The store of the release cannot be opened", "Build the release again, or serve another."
             ) from error
         except TimeoutError:
-            raise QueryTimeout(
-                f"The query was stopped after {seconds:g} seconds",
-                "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-            ) from None
-        except Died:
-            raise QueryError(
-                "The query used up the memory or the depth that one query may have",
-                "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-            ) from None
+            raise
         except OSError as error:
             raise EngineUnavailable(
                 f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
             ) from error
+        if "error" in head:
+            raise _failure(head)
+        return head, last
 
     @property
     def services(self) -> frozenset[str]:
@@ -137,18 +158,15 @@ class EmbeddedEngine:
             self._abroad.close()
 
 
-def _failure(query: str, head: dict[str, Any]) -> QueryError:
-    message = str(head["message"])
+def _advice(head: dict[str, Any]) -> tuple[Advice, ...]:
+    return tuple(Advice(*advice) for advice in head.get("advice", ()))
+
+
+def _failure(head: dict[str, Any]) -> QueryError:
+    message = str(head.get("message"))
     match head["error"]:
         case "syntax":
-            found = _POSITION.search(message)
-            unknown = ", ".join(f"{prefix}:" for prefix in queries.unknown_prefixes(query))
-            return QuerySyntaxError(
-                found["message"] if found else message,
-                f"No PREFIX declares {unknown}" if unknown else "",
-                line=int(found["line"]) if found else 0,
-                column=int(found["column"]) if found else 0,
-            )
+            return QuerySyntaxError(*head["mistake"])
         case "format":
             kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
             return FormatMismatch(

@@ -7,7 +7,8 @@ from urllib.error import HTTPError, URLError
 from SPARQLWrapper import SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
-from cybilgraph.engine import ALL, Answer, Content, Graphs
+from cybilgraph.engine import ALL, Advice, Answer, Content, Graphs
+from cybilgraph.engine.advice import advise
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.formats import FORMATS, Format
 from cybilgraph.queries import undeclared_prefixes, without_comments
@@ -64,6 +65,10 @@ class RemoteEngine:
             if media_type in fmt.media_types:
                 return Answer(fmt, Content().end(content))
         raise QueryError(f"{self._url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?")
+
+    def explain(self, query: str) -> tuple[Advice, ...]:
+        """Why a query may be empty or slow, as far as that can be told without its data."""
+        return advise(query)
 
     def close(self) -> None:
         """Nothing to let go of: each query has its own connection."""

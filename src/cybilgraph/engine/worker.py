@@ -10,12 +10,18 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
+from itertools import chain
 from typing import Any
 
 import pyoxigraph as ox
 
 from cybilgraph import queries
+from cybilgraph.engine.advice import advise
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, read_store
+from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
@@ -24,6 +30,10 @@ _PART = 1_000_000
 #: What each row of a table has once in its serialisation, whatever its values are, and how many are of no row.
 _ROW = {"json": (rb'[,\[]\{"', 0), "xml": (rb"<result>", 0), "csv": (rb"\r\n", 1), "tsv": (rb"\n", 1)}
 _LONGEST = 8
+#: A query that takes so many seconds of a processor is slow.
+_SLOW = 1.0
+#: A row of sums, and one of them is that of nothing.
+_ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
 
 class _TooLarge(Exception):
@@ -67,27 +77,52 @@ class _Output(io.BytesIO):
         return rest
 
 
-def evaluate(store: ox.Store, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
+def evaluate(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
     """The head and the last part of an answer, or the head of a failure and nothing."""
     try:
-        result = _result(store, request)
-        table: dict[str, Any] = RDF_FORMATS if isinstance(result, ox.QueryTriples) else RESULT_FORMATS
-        name = next((name for name in request["formats"] if name in table), "")
-        if not name:
-            return {"error": "format", "message": "graph" if table is RDF_FORMATS else "results"}, b""
-        output = _Output(send, limit, name)
-        if isinstance(result, ox.QueryTriples):
-            ox.serialize(result, output, format=RDF_FORMATS[name], prefixes=PREFIXES)
-        else:
-            result.serialize(output, format=RESULT_FORMATS[name])
-        rest = output.rest()
+        if request.get("explain"):
+            ox.Store().query(request["query"], prefixes=PREFIXES)  # only to see whether it is one
+            return {"advice": advise(request["query"], facts=facts)}, b""
+        return _answer(facts, request, send, limit)
     except SyntaxError as error:
-        return {"error": "syntax", "message": str(error)}, b""
+        return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
     except _TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
         return {"error": "evaluation", "message": str(error) or type(error).__name__}, b""
-    return {"format": name, "rows": output.rows if isinstance(result, ox.QuerySolutions) else None}, rest
+
+
+def _answer(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
+    began = time.process_time()
+    result = _result(facts.store, request)
+    table: dict[str, Any] = RDF_FORMATS if isinstance(result, ox.QueryTriples) else RESULT_FORMATS
+    name = next((name for name in request["formats"] if name in table), "")
+    if not name:
+        return {"error": "format", "message": "graph" if table is RDF_FORMATS else "results"}, b""
+    output = _Output(send, limit, name)
+    if isinstance(result, ox.QueryTriples):
+        first = next(result, None)
+        ox.serialize(chain((first,), result) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
+        nothing = first is None
+    else:
+        result.serialize(output, format=RESULT_FORMATS[name])
+        nothing = isinstance(result, ox.QueryBoolean) and not result
+    rest = output.rest()
+    head: dict[str, Any] = {"format": name, "rows": None}
+    if isinstance(result, ox.QuerySolutions):
+        head["rows"] = output.rows
+        nothing = not output.rows or (output.rows == 1 and bool(_ZERO.search(rest)) and _counts(request["query"]))
+    slow = time.process_time() - began > _SLOW
+    if nothing or slow:
+        why = ("empty",) * nothing + ("slow",) * slow
+        head["advice"] = advise(request["query"], why, facts)
+    return head, rest
+
+
+def _counts(query: str) -> bool:
+    """Whether it counts all that it finds: that of nothing is a row, and says 0."""
+    words = {token.text.upper() for token in queries.tokens(query) if token.kind == "word"}
+    return "COUNT" in words and "GROUP" not in words
 
 
 def _result(store: ox.Store, request: dict[str, Any]) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
@@ -110,10 +145,12 @@ def _result(store: ox.Store, request: dict[str, Any]) -> ox.QuerySolutions | ox.
 def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
     """Load what is shared, and fork workers."""
     shared = read_store(graph) if graph else None
+    reference()  # read now, for advice: a worker opens no file
 
     def prepare() -> Answering:
         store = shared or ox.Store.read_only(folder)
-        return lambda request, _, send: evaluate(store, request, send, int(limit))
+        facts = Facts(store)
+        return lambda request, _, send: evaluate(facts, request, send, int(limit))
 
     nursery(prepare, int(memory), door=bool(door))
 

@@ -20,7 +20,7 @@ from cybilgraph.errors import FormatMismatch, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.ntriples import is_iri
 from cybilgraph.release import Release
-from cybilgraph.web import named
+from cybilgraph.web import advising, named
 from cybilgraph.web.answers import CODINGS, Answers, Kept, Question, encoding
 from cybilgraph.web.description import description
 from cybilgraph.web.negotiate import wanted
@@ -228,6 +228,7 @@ def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Re
         content, coding, size, blocks = b"", "", answer.body.size, answer.body.blocks()
     headers = _headers(asked, f"{etag}-{coding}" if etag and coding else etag)
     headers |= {"content-type": answer.format.content_type, "content-length": str(size)}
+    headers |= advising.header(answer.advice)
     if coding:
         headers["content-encoding"] = coding
     return Reply(200, headers, content, blocks)

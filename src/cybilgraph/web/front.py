@@ -55,7 +55,7 @@ _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
 _COMMON = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Release",
+    "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Release, Cybilgraph-Advice",
     "vary": "Accept, Accept-Encoding",
     "x-content-type-options": "nosniff",
 }

@@ -307,6 +307,7 @@ _SCHEMAS: dict[str, Schema] = {
             "excerpt": _TEXT,
             "line": _COUNT,
             "column": _COUNT,
+            "advice": {"type": "array", "items": _TEXT},
             "report": {"$ref": "#/components/schemas/Report"},
         },
         "required": ["type", "title", "status", "detail", "instance"],

@@ -16,6 +16,7 @@ from cybilgraph.errors import (
     CybilgraphError,
     EngineUnavailable,
     FormatMismatch,
+    QueryError,
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
@@ -69,7 +70,9 @@ def _ours(error: Exception) -> Response:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     extra: dict[str, object] = {}
     if isinstance(error, QuerySyntaxError) and error.line:
-        extra = {"line": error.line, "column": error.column, "excerpt": _excerpt(error)}
+        extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
+    if isinstance(error, QueryError) and error.advice:
+        extra["advice"] = list(error.advice)
     response = problem(status, error.what, error.hint, extra)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
@@ -89,17 +92,11 @@ def _http(error: Exception) -> Response:
     return response
 
 
-def _excerpt(error: QuerySyntaxError) -> str:
-    """The line of the query that the error is in, with a caret under the place."""
-    lines = (request.values.get("query") or request.get_data(as_text=True)).splitlines()
-    if error.line > len(lines):
-        return ""
-    return f"{lines[error.line - 1]}\n{' ' * (error.column - 1)}^"
-
-
 def _in_words(problem: dict[str, object]) -> str:
     place = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
-    parts = (problem["detail"], place, problem.get("excerpt"), problem.get("hint"))
+    advice = problem.get("advice")
+    more = advice if isinstance(advice, list) else []
+    parts = (problem["detail"], place, problem.get("excerpt"), problem.get("hint"), *more)
     return "".join(f"{part}\n" for part in parts if part)
 
 

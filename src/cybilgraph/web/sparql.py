@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, g, json, jsonify, render_template, request
 
 from cybilgraph import queries
-from cybilgraph.engine import Answer
+from cybilgraph.engine import Advice, Answer
 from cybilgraph.formats import BY_NAME, FORMATS, Format
 from cybilgraph.queries import Query
 from cybilgraph.web import endpoint, named
@@ -60,9 +60,12 @@ def sparql(name: str = "") -> Response | str:
         live: Live = current_app.extensions["cybilgraph"]["live"]
         g.serving = live.at(asked.release)
     queries.guard(asked.query, serving().engine.services)
-    found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
     query = queries.load(named.split(request.path)[0]) if name else None
-    page = _page(asked.query, found.answer if isinstance(found, Kept) else found, query, _citation(asked, query))
+    if request.values.get("explain"):
+        return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query)))
+    found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
+    answer = found.answer if isinstance(found, Kept) else found
+    page = _page(asked.query, answer, query, _citation(asked, query), answer.advice or None)
     return Response(page, headers=endpoint.lasting(asked, serving().release.number))
 
 
@@ -78,13 +81,21 @@ def query_page(name: str) -> str:
     return _page("", None, queries.load(name))
 
 
-def _page(query: str, answer: Answer | None, of: Query | None = None, citation: str = "") -> str:
+def _page(
+    query: str,
+    answer: Answer | None,
+    of: Query | None = None,
+    citation: str = "",
+    advice: tuple[Advice, ...] | None = None,
+) -> str:
+    """The page with an answer and advice; advice that is empty is that there is none."""
     return render_template(
         "query.html",
         query=query,
         answer=answer and _shown(answer),
         named=of,
         citation=citation,
+        advice=advice,
         given=request.args,
         formats=[fmt.name for fmt in (named.formats(of) if of else FORMATS)],
         arguments=request.query_string.decode(),

@@ -1,0 +1,47 @@
+"""Advice about a query: why it may be empty, or slow.
+
+``outline`` reads the query, ``empty`` and ``slow`` look at the outline, ``facts`` at the release; ``syntax`` is for
+what is no query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from cybilgraph.engine import Advice
+from cybilgraph.engine.advice.cursor import Unreadable
+from cybilgraph.engine.advice.empty import empty
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.outline import read
+from cybilgraph.engine.advice.parts import Note
+from cybilgraph.engine.advice.slow import slow
+
+#: No more is told of one query, and of one sentence.
+_MOST, _LONGEST = 5, 400
+
+
+def advise(query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | None = None) -> tuple[Advice, ...]:
+    """Why a query may be ``empty`` or ``slow``, or both; nothing where it cannot be read."""
+    try:
+        outline = read(query)
+    except Unreadable:
+        return ()
+    if facts:
+        facts.begin()
+    causes: Iterator[Advice] = chain(
+        _told(query, "empty", empty(outline, facts)) if "empty" in why else (),
+        _told(query, "slow", slow(outline)) if "slow" in why else (),
+    )
+    found: dict[Advice, None] = {}
+    for advice in causes:
+        found[advice] = None
+        if len(found) == _MOST:
+            break
+    return tuple(found)
+
+
+def _told(query: str, why: str, notes: Iterator[Note]) -> Iterator[Advice]:
+    for note in notes:
+        text = note.text if len(note.text) <= _LONGEST else f"{note.text[:_LONGEST]}..."
+        yield Advice(why, text, query.count("\n", 0, note.start) + 1)

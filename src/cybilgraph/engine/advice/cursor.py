@@ -1,0 +1,117 @@
+"""Goes over the tokens of a query, and makes terms of them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin
+
+from cybilgraph.engine.advice.parts import Term
+from cybilgraph.ntriples import is_iri
+from cybilgraph.queries import Token, tokens
+from cybilgraph.vocab import PREFIXES, XSD
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
+
+
+class Unreadable(Exception):
+    """The query cannot be read on from this character."""
+
+    def __init__(self, start: int, *, between: bool = False) -> None:
+        """``between`` is told where one triple has ended and another begins without a dot."""
+        super().__init__(start)
+        self.start = start
+        self.between = between
+
+
+class Cursor:
+    """A place in a query. What it goes over raises Unreadable where it is not what must stand there."""
+
+    def __init__(self, query: str) -> None:
+        self._tokens = list(tokens(query))
+        self._tokens.append(Token("end", "", len(query)))
+        self._at = 0
+        self.base = ""
+        self.declared: dict[str, str] = {}
+        self.used: dict[str, int] = {}
+        self.graphs = False
+
+    @property
+    def token(self) -> Token:
+        """The next token; behind the last, one of the kind ``end``."""
+        return self._tokens[self._at]
+
+    @property
+    def word(self) -> str:
+        """The token in capitals; empty for what could be mistaken for a word."""
+        return self.token.text.upper() if self.token.kind in ("word", "open", "close", "other") else ""
+
+    def next(self) -> Token:
+        """Go over the next token."""
+        token = self.token
+        if token.kind == "end":
+            raise Unreadable(token.start)
+        self._at += 1
+        return token
+
+    def take(self, word: str) -> bool:
+        """Go over this token, if it is the next."""
+        found = self.word == word
+        self._at += found
+        return found
+
+    def expect(self, word: str) -> None:
+        """Go over this token, which must be the next."""
+        if not self.take(word):
+            raise Unreadable(self.token.start)
+
+    def piece(self) -> Term:
+        """The next term, or word of an expression."""
+        token = self.next()
+        match token.kind:
+            case "variable":
+                return Term("variable", token.text[1:], token.text, token.start)
+            case "iri":
+                value = urljoin(self.base, token.text[1:-1])
+                if not is_iri(value):
+                    raise Unreadable(token.start)
+                return Term("iri", value, token.text, token.start)
+            case "name":
+                prefix, _, local = token.text.partition(":")
+                namespace = self.declared.get(prefix, PREFIXES.get(prefix))
+                if namespace is None:
+                    raise Unreadable(token.start)
+                self.used.setdefault(prefix, token.start)
+                return Term("iri", namespace + re.sub(r"\\(.)", r"\1", local), token.text, token.start)
+            case "blank":
+                return Term("blank", token.text, token.text, token.start)
+            case "number":
+                datatype = f"{XSD.iri}double" if "e" in token.text.lower() else XSD.decimal
+                datatype = XSD.integer if token.text.isdigit() else datatype
+                return Term("literal", token.text, token.text, token.start, "", datatype)
+            case "string":
+                return self._literal(token)
+            case "other" if token.text in "+-" and self.token.kind == "number":
+                number = self.piece()
+                return number._replace(value=token.text + number.value, text=token.text + number.text)
+            case "word" if token.text in ("true", "false"):
+                return Term("literal", token.text, token.text, token.start, "", f"{XSD.iri}boolean")
+        return Term("word", token.text.upper(), token.text, token.start)
+
+    def _literal(self, token: Token) -> Term:
+        quotes = 3 if token.text[:3] in ('"""', "'''") else 1
+        value = _ESCAPED.sub(_unescaped, token.text[quotes:-quotes])
+        if self.token.kind == "language":
+            tag = self.next().text
+            return Term("literal", value, token.text + tag, token.start, tag[1:])
+        if self.word == "^" and self._tokens[self._at + 1].text == "^":
+            self._at += 2
+            datatype = self.piece()
+            return Term("literal", value, f"{token.text}^^{datatype.text}", token.start, "", datatype.value)
+        return Term("literal", value, token.text, token.start)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if len(match[1]) > 1:
+        return chr(min(int(match[1][1:], 16), 0x10FFFF))
+    return _ESCAPES.get(match[1], match[1])

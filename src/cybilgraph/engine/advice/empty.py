@@ -1,0 +1,218 @@
+"""Why a query may be empty: names that nothing has, and values that are written otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.literals import compared, written
+from cybilgraph.engine.advice.parts import Note, Outline, Term, Triple, inside
+from cybilgraph.reference import FILES, SUGGESTED, Entry, alike, reference
+from cybilgraph.vocab import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
+
+_WANTING = {"property": "Nothing in this release has", "class": "Nothing in this release is a", "thing": "There is no"}
+#: What is in these may fail, and rows be left.
+_OUTSIDE = {"OPTIONAL", "UNION", "MINUS", "FILTER"}
+
+
+def empty(outline: Outline, facts: Facts | None) -> Iterator[Note]:
+    """What may leave nothing, the likeliest first. Without facts it tells what no release has."""
+    misread = dict(_prefixes(outline))
+    yield from misread.values()
+    names = _Names(facts)
+    told: set[str] = set()
+    for term, role, required in _terms(outline):
+        if term.text.partition(":")[0] in misread:
+            told.add(term.value)
+        elif term.value not in told and (note := names.wrong(term, role, required=required)):
+            told.add(term.value)
+            yield note
+    if facts:
+        yield from compared(outline, facts)
+        yield from _patterns(outline, facts, told)
+    if outline.graphs:
+        yield Note("GRAPH and FROM look at earlier captures only. The present is in the default graph.", 0)
+
+
+def _prefixes(outline: Outline) -> Iterator[tuple[str, Note]]:
+    """Prefixes of namespaces that are nearly ours, and our prefixes with another meaning."""
+    ours = {_bare(iri): (prefix, iri) for prefix, iri in PREFIXES.items()}
+    for prefix, iri in outline.declared.items():
+        if iri in PREFIXES.values() or prefix not in outline.used:
+            continue
+        if _bare(iri) in ours:
+            name, right = ours[_bare(iri)]
+            text = f"{prefix}: is declared as <{iri}>. The namespace of {name}: is <{right}>."
+            yield prefix, Note(text, outline.used[prefix])
+        elif prefix in PREFIXES:
+            text = f"{prefix}: is declared as <{iri}>. Here it is <{PREFIXES[prefix]}>."
+            yield prefix, Note(text, outline.used[prefix])
+
+
+def _bare(iri: str) -> str:
+    return iri.partition("://")[2].removeprefix("www.").rstrip("#/").lower()
+
+
+def _with_scheme(iri: str) -> str:
+    """The IRI with the scheme (http or https) that our namespace of this name has."""
+    scheme, found, rest = iri.partition("://")
+    other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
+    ours = (BASE, *PREFIXES.values())
+    return other if found and other.startswith(ours) and not iri.startswith(ours) else iri
+
+
+def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
+    """The IRIs of a query, each with its role, and whether nothing is left where nothing has it."""
+    for iri in outline.described:
+        if iri.kind == "iri":
+            yield iri, "thing", True
+    for root in outline.main.groups:
+        for group, within in inside(root):
+            needed = not _OUTSIDE.intersection(within)
+            for triple in group.triples:
+                verbs = triple.path or ((triple.predicate,) if triple.predicate else ())
+                yield from ((verb, "property", needed and verb.value in triple.certain) for verb in verbs)
+                is_class = bool(triple.path) and triple.path[-1].value == RDF.type
+                yield triple.object, "class" if is_class else "thing", needed
+                yield triple.subject, "thing", needed
+            for block in group.blocks:
+                yield from ((term, "thing", False) for term in block.terms if block.kind != "SELECT")
+
+
+class _Names:
+    """What is known of names: by the release, or without one by the vocabularies."""
+
+    def __init__(self, facts: Facts | None) -> None:
+        self._facts = facts
+
+    def wrong(self, term: Term, role: str, *, required: bool) -> Note | None:
+        """What is wrong with an IRI, if it leaves nothing, or another was meant."""
+        if term.kind != "iri":
+            return None
+        if (right := _with_scheme(term.value)) != term.value:
+            return Note(f"There is no {term.text}. Did you mean {short(right)}?", term.start)
+        for kind in ("project", *FILES):
+            if term.value.startswith(thing(kind, "")):
+                return self._thing(term, kind, unquote(term.value.removeprefix(thing(kind, ""))), required=required)
+        if role == "thing" and not any(term.value.startswith(vocabulary.iri) for vocabulary in VOCABULARIES):
+            known = self._facts is None or self._facts.is_thing(term.value)
+            # An IRI in an expression may be a datatype or a function.
+            return None if known or not required else Note(f"There is no {term.text} in this release.", term.start)
+        return self._term(term, role, required=required)
+
+    def _term(self, term: Term, role: str, *, required: bool) -> Note | None:
+        if self._is(role, term.value):
+            return None
+        what = {"property": "Nothing in this release has", "class": "Nothing in this release is a"}.get(
+            role, "There is no"
+        )
+        if meant := self._meant(term, role):
+            return Note(f"{what} {term.text}. Did you mean {short(meant)}?", term.start)
+        if role == "thing" or not required or self._facts is None:
+            return None
+        return Note(f"{what} {term.text}.", term.start)
+
+    def _is(self, role: str, iri: str) -> bool:
+        if self._facts is None:
+            return any(iri.removeprefix(vocabulary.iri) in vocabulary.terms for vocabulary in VOCABULARIES)
+        if role == "property":
+            return self._facts.is_property(iri)
+        # What a class or property is said to be is in the data, also if nothing is of it.
+        return (
+            self._facts.is_class(iri)
+            if role == "class"
+            else (self._facts.is_thing(iri) or self._facts.is_property(iri) or not iri.startswith(BASE))
+        )
+
+    def _meant(self, term: Term, role: str) -> str:
+        """The term that is called nearly so: in its own vocabulary, else by the same name in another."""
+        for vocabulary in VOCABULARIES:
+            if term.value.startswith(vocabulary.iri):
+                local = term.value.removeprefix(vocabulary.iri)
+                if local in vocabulary.terms and role != "property":
+                    local = local[:1].upper() + local[1:]
+                fitting = [name for name in sorted(vocabulary.terms) if self._is(role, vocabulary.iri + name)]
+                best = alike(local, fitting, SUGGESTED)
+                if best and (best.lower() == local.lower() or local not in vocabulary.terms):
+                    return vocabulary.iri + best
+                break
+        local = term.value.replace("#", "/").rpartition("/")[2].lower()
+        for vocabulary in VOCABULARIES:
+            for name in sorted(vocabulary.terms):
+                iri = vocabulary.iri + name
+                if name.lower() == local and iri != term.value and self._facts and self._is(role, iri):
+                    return iri
+        return ""
+
+    def _thing(self, term: Term, kind: str, key: str, *, required: bool) -> Note | None:
+        if self._facts and self._facts.is_thing(term.value):
+            return None
+        if kind == "project":
+            return self._project(term, key) if self._facts else None
+        names = reference()
+        if entry := names.get(kind, key):
+            if self._facts is None or not required:
+                return None
+            return Note(f"{term.text} is known ({entry.name}), but nothing in this release names it.", term.start)
+        entry = _entry(kind, key)
+        if entry:
+            iri = thing(entry.kind, entry.key)
+            return Note(f"There is no {term.text}. Did you mean {short(iri)} ({entry.name})?", term.start)
+        if self._facts is None and kind == "actor":
+            return None  # a release has more actors than the list
+        return Note(f"There is no {term.text} in this release.", term.start)
+
+    def _project(self, term: Term, key: str) -> Note:
+        assert self._facts
+        for other in (key.upper(), key.lower()):
+            if self._facts.is_thing(thing("project", other)):
+                return Note(f"There is no {term.text}. Did you mean {short(thing('project', other))}?", term.start)
+        return Note(f"There is no {term.text} in this release.", term.start)
+
+
+def _words(key: str) -> str:
+    return key.replace("-", " ").replace("_", " ")
+
+
+def _entry(kind: str, key: str) -> Entry | None:
+    """The entry that is meant by a key: by a name, by another code of a country, as another kind, or nearly so."""
+    names = reference()
+    name = _words(key)
+    if found := names.find(kind, name):
+        return found
+    if kind == "country":
+        for entry in names.entries[kind].values():
+            if key.upper() in (entry.row["alpha3"], entry.row["numeric"]):
+                return entry
+    others = (names.find(other, name) for other in FILES)
+    return next(filter(None, others), None) or names.near(kind, name, SUGGESTED)
+
+
+def _patterns(outline: Outline, facts: Facts, told: set[str]) -> Iterator[Note]:
+    """Required patterns of constants that no statement has, each alone."""
+    for root in outline.main.groups:
+        for group, within in inside(root):
+            if _OUTSIDE.intersection(within):
+                continue
+            for triple in group.triples:
+                if note := _pattern(triple, facts, told):
+                    yield note
+
+
+def _pattern(triple: Triple, facts: Facts, told: set[str]) -> Note | None:
+    verb = triple.predicate
+    ends = [term if term.constant else None for term in (triple.subject, triple.object)]
+    if verb is None or not verb.constant or not any(ends):
+        return None
+    if any(term and term.value in told for term in (*ends, verb)) or facts.has(ends[0], verb, ends[1]):
+        return None
+    if triple.object.kind == "literal" and (note := written(verb, triple.object, facts)):
+        return note
+    if ends[0] and ends[1] is None and not facts.has(subject=ends[0]):
+        return None
+    verb_text = "a" if verb.value == RDF.type else verb.text
+    return Note(
+        f"No statement in this release fits {{ {triple.subject.text} {verb_text} {triple.object.text} }}.",
+        triple.subject.start,
+    )

@@ -1,0 +1,137 @@
+"""Values that are written otherwise than a query has them: language, datatype, capitals, precision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.parts import Note, Outline, Term, inside
+from cybilgraph.ntriples import literal
+from cybilgraph.reference import FILES, SUGGESTED, alike, reference
+from cybilgraph.vocab import XSD, short, thing
+
+_DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
+_DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
+_OPERATORS = {"=", "<", ">"}
+#: Of values that are as long as a text no likeness is looked for.
+_LONG = 200
+
+
+def written(verb: Term, given: Term, facts: Facts) -> Note | None:
+    """How the release writes a value that a property has not as it is given; None where it has nothing like it."""
+    values = facts.values(verb.value) if facts.may_search() else []
+    literals = [value for value in values if value.kind == "literal"]
+    if not literals:
+        return Note(_link(verb, given, values[0].value), given.start) if values else None
+    for text in dict.fromkeys((given.value, given.value.upper(), given.value.lower())):
+        for language, datatype in sorted({(value.language, value.datatype) for value in literals}):
+            other = Term("literal", text, text, 0, language, datatype)
+            if facts.has(None, verb, other):
+                return _meant(verb, given, other)
+    low = given.value.casefold()
+    for value in literals:
+        if value.value.casefold() == low:
+            return _meant(verb, given, value)
+    if _DATE.match(given.value) and any(value.datatype in _DATES for value in literals):
+        return Note(_dates(verb, "?" + verb.text.rpartition(":")[2], given.value, literals), given.start)
+    names = {value.value: value for value in literals if len(value.value) < _LONG}
+    best = alike(given.value, list(names), SUGGESTED) if len(given.value) < _LONG else ""
+    return _meant(verb, given, names[best]) if best else None
+
+
+def _meant(verb: Term, given: Term, value: Term) -> Note:
+    return Note(f"No {verb.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
+
+
+def _shown(value: Term) -> str:
+    if value.kind == "iri":
+        return short(value.value)
+    text = literal(value.value, language=value.language)
+    return f"{text}^^{short(value.datatype)}" if value.datatype else text
+
+
+def _link(verb: Term, given: Term, example: str) -> str:
+    """A property that leads to things, asked for a text."""
+    names = reference()
+    kind = next((kind for kind in FILES if example.startswith(thing(kind, ""))), "")
+    if kind and (entry := names.find(kind, given.value)):
+        return f"{verb.text} leads to things, not to texts. Did you mean {short(thing(kind, entry.key))}?"
+    return f"{verb.text} leads to things, not to texts such as {given.text}. Ask for the name of the thing."
+
+
+def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
+    kinds = sorted({short(value.datatype) for value in values if value.datatype})
+    return (
+        f"{verb.text} is as precise as it was printed ({', '.join(kinds)}), and dates of two kinds never match."
+        f' Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
+    )
+
+
+def compared(outline: Outline, facts: Facts) -> Iterator[Note]:
+    """Comparisons in filters, and lists, with values of another kind than the property has."""
+    verbs: dict[str, Term] = {}
+    groups = [group for root in outline.main.groups for group, _ in inside(root)]
+    for group in groups:
+        for triple in group.triples:
+            last = triple.predicate or (triple.path[-1] if triple.path else None)
+            if last and last.constant and triple.object.kind == "variable":
+                verbs.setdefault(triple.object.value, last)
+    for group in groups:
+        for block in group.blocks:
+            if block.kind == "FILTER":
+                for name, operator, value in _comparisons(block.terms):
+                    verb = verbs.get(name.removeprefix("LANG "))
+                    if verb and (note := _comparison(verb, name, operator, value, facts)):
+                        yield note
+            elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
+                for value in block.terms:
+                    missing = value.kind == "literal" and not facts.has(None, verb, value)
+                    if missing and (note := written(verb, value, facts)):
+                        yield note
+
+
+def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
+    """Variables that are compared with a literal, and the operator. ``LANG x`` stands for the language of x."""
+    for at, term in enumerate(terms):
+        if term.kind != "literal":
+            continue
+        before = "".join(word.value for word in terms[max(at - 2, 0) : at] if word.value in _OPERATORS)
+        after = "".join(word.value for word in terms[at + 1 : at + 3] if word.value in _OPERATORS)
+        left, right = at - len(before) - 1, at + len(after) + 1
+        if before and left >= 0 and terms[left].kind == "variable":
+            yield terms[left].value, before, term
+        elif before and [word.value for word in terms[max(left - 3, 0) : left - 1]] == ["LANG", "("]:
+            yield f"LANG {terms[left - 1].value}", before, term
+        elif after and right < len(terms) and terms[right].kind == "variable":
+            yield terms[right].value, after, term
+
+
+def _kind(value: Term) -> str:
+    return value.datatype or ("language" if value.language else "")
+
+
+def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts) -> Note | None:
+    values = facts.values(verb.value)
+    literals = [value for value in values if value.kind == "literal"]
+    kinds = {_kind(value) for value in literals}
+    if name.startswith("LANG "):
+        return _language(verb, given, literals)
+    if not literals:
+        return Note(_link(verb, given, values[0].value), given.start) if values else None
+    if dates := kinds & _DATES:
+        right = dates == {_kind(given)}
+        return None if right else Note(_dates(verb, f"?{name}", given.value, literals), given.start)
+    if operator == "=":
+        return None if facts.has(None, verb, given) else written(verb, given, facts)
+    if "language" in kinds and not _kind(given):
+        return Note(f"{verb.text} has texts with a language. Compare STR(?{name}) with {given.text}.", given.start)
+    return None
+
+
+def _language(verb: Term, given: Term, literals: list[Term]) -> Note | None:
+    tags = sorted({value.language for value in literals})
+    if not tags or given.value.lower() in (tag.lower() for tag in tags):
+        return None
+    have = ", ".join(f'"{tag}"' for tag in tags)
+    return Note(f"No {verb.text} has the language {given.text}. There are: {have}.", given.start)

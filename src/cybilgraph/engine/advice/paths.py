@@ -1,0 +1,78 @@
+"""Property paths (SPARQL 1.1 Query, section 9.1), read for what they cannot do without."""
+
+from __future__ import annotations
+
+from cybilgraph.engine.advice.cursor import Cursor, Unreadable
+from cybilgraph.engine.advice.parts import Term
+from cybilgraph.vocab import RDF
+
+
+class Path:
+    """Its IRIs, those that are ``certain`` to be needed; ``endless`` if of any length, ``simple`` if a single IRI."""
+
+    def __init__(self) -> None:
+        self.iris: list[Term] = []
+        self.certain: set[str] = set()
+        self.endless = False
+        self.simple = True
+
+
+class Paths(Cursor):
+    """Reads paths."""
+
+    def path(self) -> Path:
+        """The path that is next."""
+        path = Path()
+        self._alternatives(path)
+        return path
+
+    def _alternatives(self, path: Path) -> None:
+        """What stands between bars, or may be left out, is not certain."""
+        branches = [self._sequence(path)]
+        while self.take("|"):
+            branches.append(self._sequence(path))
+        path.simple &= len(branches) == 1
+        if len(branches) == 1:
+            path.certain |= branches[0]
+
+    def _sequence(self, path: Path) -> set[str]:
+        needed = self._step(path)
+        while self.word == "/":
+            self.next()
+            path.simple = False
+            needed |= self._step(path)
+        return needed
+
+    def _step(self, path: Path) -> set[str]:
+        if self.take("^"):
+            path.simple = False
+        if self.take("!"):
+            path.simple = False
+            if self.take("("):
+                while not self.take(")"):
+                    self.next()
+            else:
+                self.take("^")
+                self.next()
+            return set()
+        if self.take("("):
+            path.simple = False
+            below = self.path()
+            self.expect(")")
+            path.iris += below.iris
+            path.endless |= below.endless
+            needed = below.certain
+        else:
+            iri = self.piece()
+            if iri.value == "A" and iri.kind == "word":
+                iri = iri._replace(kind="iri", value=RDF.type)
+            if iri.kind != "iri":
+                raise Unreadable(iri.start)
+            path.iris.append(iri)
+            needed = {iri.value}
+        for mark in ("*", "+", "?"):
+            if self.take(mark):
+                path.simple = False
+                path.endless |= mark != "?"
+                return needed if mark == "+" else set()
+        return needed

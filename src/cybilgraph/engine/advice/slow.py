@@ -1,0 +1,202 @@
+"""Why a query may be slow: what in its outline makes this engine do more than it must."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, Triple, inside
+from cybilgraph.vocab import RDF
+
+#: A list of no more rows may be crossed with anything.
+_FEW = 50
+_SEARCHING = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
+
+
+def slow(outline: Outline) -> Iterator[Note]:
+    """What may be slow, the worst first. It needs no store."""
+    groups = [(group, within) for root in outline.main.groups for group, within in inside(root)]
+    times = Counter(name for group, _ in groups for name in _uses(group))
+    for group, within in groups:
+        # Patterns under a FILTER are met with the rows outside of it.
+        if "FILTER" not in within:
+            yield from _apart(group)
+    for group, _ in groups:
+        yield from _after_optional(group)
+    for group, _ in groups:
+        yield from _endless(group, times)
+    for group, _ in groups:
+        yield from _searching(group, times)
+    yield from _sorting(outline, [group for group, _ in groups], times)
+
+
+def _uses(group: Group) -> Iterator[str]:
+    """The variables of the patterns and lists of a group, as often as they stand there."""
+    for part in group.parts:
+        if isinstance(part, Triple) or part.kind == "VALUES":
+            yield from part.names
+
+
+def _apart(group: Group) -> Iterator[Note]:
+    """Parts of a group that share no variable: each row of one is met with each of the other."""
+    parts = [part for part in group.parts if part.names and not _asks(part) and not _short(part)]
+    roots: dict[str, str] = {}
+    # Short lists join others at no cost, and a BIND that uses two parts is no pattern.
+    for part in (*parts, *(part for part in group.parts if _short(part))):
+        first, *others = part.names
+        for name in others:
+            roots[_root(roots, name)] = _root(roots, first)
+    found: dict[str, Triple | Block] = {}
+    for part in parts:
+        found.setdefault(_root(roots, next(iter(part.names))), part)
+    wide = [part for part in found.values() if not _narrow(part)]
+    if len(wide) > 1:
+        yield Note(
+            f"{_named(wide[0])} and {_named(wide[1])} share no variable: each row of one is combined with each of the"
+            " other. Join them by a pattern, or ask twice.",
+            _start(wide[1]),
+        )
+
+
+def _root(roots: dict[str, str], name: str) -> str:
+    while (up := roots.get(name, name)) != name:
+        roots[name] = roots.get(up, up)
+        name = up
+    return name
+
+
+def _asks(part: Triple | Block) -> bool:
+    return isinstance(part, Block) and part.kind in ("FILTER", "BIND", "MINUS")
+
+
+def _short(part: Triple | Block) -> bool:
+    return isinstance(part, Block) and part.kind == "VALUES" and part.rows <= _FEW and bool(part.names)
+
+
+def _narrow(part: Triple | Block) -> bool:
+    """Whether it can have few rows only: it is about one thing, or a single row of sums."""
+    if isinstance(part, Triple):
+        return part.subject.constant and bool(part.predicate and part.predicate.constant)
+    if part.kind == "SELECT":
+        return not any(term.value == "GROUP" for term in part.terms) and len(part.names) < 2 and _sums(part)
+    return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
+        _narrow(below) for group in part.groups for below in group.parts if not _asks(below)
+    )
+
+
+def _sums(part: Block) -> bool:
+    return not part.names & frozenset().union(*(group.names for group in part.groups))
+
+
+def _after_optional(group: Group) -> Iterator[Note]:
+    """A required pattern behind an OPTIONAL: the engine keeps that order, and so narrows too late."""
+    optional: Block | None = None
+    for part in group.parts:
+        if isinstance(part, Block) and part.kind == "OPTIONAL":
+            optional = optional or part
+        elif optional and (isinstance(part, Triple) or part.kind == "VALUES"):
+            yield Note(
+                f"{_named(part)} is required, and stands behind an OPTIONAL: the engine comes to it last."
+                " Write what is required first.",
+                _start(part),
+            )
+            return
+
+
+def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
+    """A path of any length with two ends that nothing else binds."""
+    for triple in group.triples:
+        ends = (triple.subject, triple.object)
+        if triple.endless and all(not end.constant and times[end.value] == 1 for end in ends):
+            yield Note(
+                f"Both ends of the path {{ {ends[0].text} {_verb(triple)} {ends[1].text} }} are free: it is followed"
+                " from everything. Say what one end is.",
+                triple.subject.start,
+            )
+
+
+def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
+    """A search in texts that no other pattern narrows."""
+    filters = [block for block in group.blocks if block.kind == "FILTER"]
+    searched = {name: start for block in filters for name, start in _searched(block.terms)}
+    if not searched:
+        return
+    given = frozenset().union(*(block.names for block in group.blocks if block.kind in ("VALUES", "BIND", "SELECT")))
+    narrowed = {
+        triple.subject.value
+        for triple in group.triples
+        if triple.object.constant or triple.object.value in given or triple.subject.value in given
+    }
+    # So is what stands in another group, and must be met with that.
+    here = Counter(_uses(group))
+    narrowed |= {name for name in here if times[name] > here[name]}
+    # A thing is narrowed too by a link to one that is.
+    narrowed |= {
+        end.value
+        for triple in group.triples
+        for end in (triple.subject, triple.object)
+        if {triple.subject.value, triple.object.value} & narrowed
+    }
+    for triple in group.triples:
+        if triple.object.value not in searched or triple.subject.constant or triple.subject.value in narrowed:
+            continue
+        free = triple.predicate is not None and not triple.predicate.constant and triple.predicate.value not in given
+        every = "every value of everything" if free else f"every {_verb(triple)} there is"
+        yield Note(
+            f"The text filter on {triple.object.text} reads {every}."
+            f" Narrow {triple.subject.text} by another pattern{', and name the property' if free else ''}.",
+            searched[triple.object.value],
+        )
+        return
+
+
+def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
+    """The variables in the first argument of a function that searches in text."""
+    for at, term in enumerate(terms):
+        if term.kind == "word" and term.value in _SEARCHING:
+            for argument in terms[at + 1 : at + 12]:
+                if argument.value == ",":
+                    break
+                if argument.kind == "variable":
+                    yield argument.value, term.start
+
+
+def _sorting(outline: Outline, groups: list[Group], times: Counter[str]) -> Iterator[Note]:
+    """Sorting that nobody sees, or of the whole graph."""
+    for block in (block for group in groups for block in group.blocks if block.kind == "SELECT"):
+        if (order := _order(block.terms)) and not _limited(block.terms):
+            yield Note("ORDER BY in a subquery without LIMIT has no effect. Leave it out.", order.start)
+    order = _order(outline.main.terms)
+    if order and not _limited(outline.main.terms):
+        main = outline.main.groups[0]
+        for triple in main.triples:
+            ends = (triple.subject, triple.predicate, triple.object)
+            if all(end and not end.constant and times[end.value] == 1 for end in ends):
+                yield Note("ORDER BY sorts the whole graph here. Leave it out, or add a LIMIT.", order.start)
+                return
+
+
+def _order(terms: Iterable[Term]) -> Term | None:
+    return next((term for term in terms if term.kind == "word" and term.value == "ORDER"), None)
+
+
+def _limited(terms: Iterable[Term]) -> bool:
+    return any(term.kind == "word" and term.value == "LIMIT" for term in terms)
+
+
+def _verb(triple: Triple) -> str:
+    if triple.predicate and triple.predicate.value == RDF.type:
+        return "a"
+    return triple.predicate.text if triple.predicate else f"{triple.path[0].text} ..." if triple.path else "!(...)"
+
+
+def _named(part: Triple | Block) -> str:
+    """A part in words: what is written there, shortened."""
+    if isinstance(part, Triple):
+        return f"{{ {part.subject.text} {_verb(part)} {part.object.text} }}"
+    shown = " ".join(f"?{name}" for name in sorted(part.names)[:2] if name[0] not in "[(_")
+    return f"{part.kind} of {shown}" if shown else part.kind
+
+
+def _start(part: Triple | Block) -> int:
+    return part.subject.start if isinstance(part, Triple) else part.start

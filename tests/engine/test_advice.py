@@ -1,0 +1,352 @@
+"""Advice: each cause is told by its own words, and a query without fault gets none."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cybilgraph import queries
+from cybilgraph.engine.advice import advise
+from cybilgraph.engine.advice.cursor import Unreadable
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.outline import read
+from cybilgraph.engine.advice.syntax import explained
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.errors import QuerySyntaxError, QueryTimeout
+from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.release import Release
+from cybilgraph.resources import QUERIES
+from cybilgraph.vocab import PREFIXES
+
+JSON = (BY_NAME["json"],)
+
+
+@pytest.fixture(scope="module")
+def facts(release: Release) -> Facts:
+    return Facts(ox.Store.read_only(str(release.store)))
+
+
+#: What stands between the braces of SELECT * { … }, and words of the one piece of advice; none where there is none.
+EMPTY = [
+    ("?p cyb:implementor ?a", "has cyb:implementor. Did you mean cyb:implementer?"),
+    ("?p dcterms:titel ?t", "Did you mean dcterms:title?"),
+    ("?p cyb:Country ?c", "Did you mean cyb:country?"),
+    ("?p cyb:scope / cyb:concpt ?c", "Did you mean cyb:concept?"),
+    ("OPTIONAL { ?p cyb:implementor ?a }", "Did you mean cyb:implementer?"),
+    ("?p <http://purl.org/dc/elements/1.1/title> ?t", "Did you mean dcterms:title?"),
+    ("?p cyb:accountable ?a", "Nothing in this release has cyb:accountable."),
+    ("OPTIONAL { ?p cyb:accountable ?a }", ""),
+    ("?p cyb:funder | cyb:accountable ?a", ""),
+    ("?p cyb:accountable* ?a", ""),
+    ("?p a cyb:Projekt", "is a cyb:Projekt. Did you mean cyb:Project?"),
+    ("?c a cyb:country", "Did you mean cyb:Country?"),
+    ("?p cyb:country country:BLZ", "country:BZ (Belize)"),
+    ("?p cyb:country country:Kenya", "country:KE (Kenya)"),
+    ("?p cyb:country actor:belize", "country:BZ (Belize)"),
+    ("VALUES ?c { country:BLZ } ?p cyb:country ?c", "country:BZ (Belize)"),
+    ("?p cyb:country ?c FILTER(?c = country:BLZ)", "country:BZ (Belize)"),
+    ("?p cyb:implementer actor:OAS", "actor:oas (Organization of American States)"),
+    ("?p cyb:implementer actor:council-of-europ", "actor:coe (Council of Europe)"),
+    ("?p cyb:status status:Finished", "status:finished"),
+    ("project:g0020 dcterms:title ?t", "project:G0020"),
+    ("project:G9999 dcterms:title ?t", "There is no project:G9999 in this release."),
+    ("<http://w3id.org/cybilgraph/id/country/BZ> skos:prefLabel ?n", "country:BZ"),
+    ("?p a cyb:Project ; cyb:country country:FR", "No statement in this release fits { ?p cyb:country country:FR }."),
+    ('?c skos:prefLabel "Belize"', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel "Belize"@en-GB', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel ?n FILTER(?n = "Belize")', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel ?n FILTER("Belize" = ?n)', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel ?n FILTER(STR(?n) = "Belize")', ""),
+    ('?c skos:prefLabel ?n FILTER(?n < "Belize")', "STR(?n)"),
+    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "fr")', ""),
+    ('VALUES ?n { "Belize" } ?c skos:prefLabel ?n', 'Did you mean "Belize"@en?'),
+    ('?c skos:prefLabel "Guin\\u00e9e"@fr', ""),
+    ('?c skos:notation "bz"', 'Did you mean "BZ"?'),
+    ('?p cyb:country "Belize"', "leads to things, not to texts. Did you mean country:BZ?"),
+    ('?p cyb:status ?s FILTER(?s = "Finished")', "Did you mean status:finished?"),
+    ('?p cyb:start "2018-04"', '"2018-04"^^xsd:gYearMonth'),
+    ('?p cyb:start "2018-04-01"^^xsd:date', "xsd:gYearMonth"),
+    ('?p cyb:start ?d FILTER(?d >= "2018-01-01"^^xsd:date)', "YEAR(?d) with 2018"),
+    ('?p cyb:start ?d FILTER(?d >= "2018")', 'STR(?d) with "2018"'),
+    ("?p cyb:start ?d FILTER(?d >= 2018)", "YEAR(?d) with 2018"),
+    ("?p cyb:start ?d FILTER(YEAR(?d) >= 2018)", ""),
+    ("GRAPH ?g { ?p cyb:country country:BZ }", "The present is in the default graph."),
+]
+SLOW = [
+    ("?p a cyb:Project OPTIONAL { ?p cyb:start ?s } ?p cyb:country country:BZ", "behind an OPTIONAL"),
+    ("?p a cyb:Project ; cyb:country country:BZ OPTIONAL { ?p cyb:start ?s }", ""),
+    ("?p a cyb:Project . ?c a cyb:Country", "{ ?p a cyb:Project } and { ?c a cyb:Country } share no variable"),
+    ("?p cyb:country ?c . ?c skos:prefLabel ?n . ?q cyb:status ?s FILTER(?p != ?q)", "share no variable"),
+    ("?p a cyb:Project OPTIONAL { ?q cyb:status ?s }", "share no variable"),
+    ("?p a cyb:Project . country:BZ skos:prefLabel ?n", ""),
+    ('VALUES ?w { "a" "b" } ?p dcterms:title ?t ; a cyb:Project FILTER(CONTAINS(?t, ?w))', ""),
+    ("{ ?p a cyb:Project } UNION { ?c a cyb:Country }", ""),
+    ("?p a cyb:Project FILTER NOT EXISTS { ?q cyb:follows ?p . ?x cyb:end ?e }", ""),
+    ('?s ?p ?o FILTER(CONTAINS(LCASE(STR(?o)), "cyber"))', "reads every value of everything"),
+    ('?s dcterms:title ?o FILTER REGEX(?o, "cyber")', "reads every dcterms:title"),
+    ('?s dcterms:title ?o ; cyb:country country:BZ FILTER REGEX(?o, "cyber")', ""),
+    ('?s cyb:country country:BZ OPTIONAL { ?s dcterms:title ?o FILTER REGEX(?o, "cyber") }', ""),
+    ("?a skos:broader* ?b", "Both ends of the path"),
+    ("?a cyb:follows+ ?b", "Both ends of the path"),
+    ("?a skos:broader* ?b . ?a a cyb:Region", ""),
+    ("country:BZ skos:broader* ?b", ""),
+    ("{ SELECT ?p { ?p a cyb:Project } ORDER BY ?p }", "has no effect"),
+    ("{ SELECT ?p { ?p a cyb:Project } ORDER BY ?p LIMIT 3 }", ""),
+]
+
+
+@pytest.mark.parametrize(("pattern", "words"), EMPTY, ids=[pattern for pattern, _ in EMPTY])
+def test_why_it_is_empty(facts: Facts, pattern: str, words: str) -> None:
+    told = advise(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
+    assert [words in advice.text for advice in told] == [True] * bool(words), told
+    assert all(advice.why == "empty" and advice.line in (1, 2) for advice in told)
+
+
+@pytest.mark.parametrize(("pattern", "words"), SLOW, ids=[pattern for pattern, _ in SLOW])
+def test_why_it_is_slow(pattern: str, words: str) -> None:
+    told = advise(f"SELECT * {{\n {pattern} }}", ("slow",))
+    assert [words in advice.text for advice in told] == [True] * bool(words), told
+    assert all(advice.why == "slow" and advice.line == 2 for advice in told)
+
+
+def test_prefixes_of_another_meaning(facts: Facts) -> None:
+    query = "SELECT * { ?a schema:url ?b ; dcterms:title ?c }"
+    [told] = advise(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
+    assert "The namespace of schema: is <https://schema.org/>" in told.text
+    assert told.line == 2
+    told = advise(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
+    assert "Here it is <http://purl.org/dc/terms/>" in told.text
+    assert not advise(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
+
+
+def test_sorting_of_everything() -> None:
+    [told] = advise("SELECT * { ?s ?p ?o } ORDER BY ?s")
+    assert "sorts the whole graph" in told.text
+    assert not advise("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10")
+
+
+@pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
+def test_published_queries_get_no_advice(facts: Facts, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert advise(text, facts=facts) == advise(text) == ()
+
+
+def test_without_facts_only_what_no_release_has_is_told() -> None:
+    assert not advise('SELECT * { ?p cyb:accountable actor:anybody-else ; dcterms:title "x" . project:X a ?y }')
+    assert "cyb:implementer" in advise("SELECT * { ?p cyb:implementor ?a }")[0].text
+
+
+def test_what_cannot_be_read_gets_none() -> None:
+    for query in ("", "SELECT", "SELECT * {", "SELECT * { ?a ?b }", "x" * 1000, "SELECT * " + "{" * 5000):
+        with pytest.raises(Unreadable):
+            read(query)
+        assert advise(query) == ()
+
+
+def test_much_is_looked_at_in_little_time(facts: Facts) -> None:
+    many = " ".join(f'?p dcterms:title "Nothing {n}" . ?q{n} cyb:implementer{n} ?r{n} .' for n in range(2000))
+    began = time.process_time()
+    assert len(advise(f"SELECT * {{ {many} }}", facts=facts)) == 5
+    assert time.process_time() - began < 2
+
+
+PIECES = [
+    "SELECT",
+    "ASK",
+    "CONSTRUCT",
+    "DESCRIBE",
+    "WHERE",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    ".",
+    ";",
+    ",",
+    "*",
+    "+",
+    "?",
+    "^",
+    "|",
+    "!",
+    "/",
+    "=",
+    "<",
+    ">",
+    "&&",
+    "||",
+    "a",
+    "?a",
+    "$b",
+    "_:c",
+    "cyb:aim",
+    "foo:x",
+    ":x",
+    "<x>",
+    "<http://e.org/x>",
+    "'x'",
+    '"x"@en',
+    '"x"^^xsd:date',
+    '"\\u00e9"',
+    '"\\uD800"',
+    "@en",
+    "^^",
+    "1",
+    "-2",
+    "1e3",
+    "true",
+    "OPTIONAL",
+    "UNION",
+    "MINUS",
+    "FILTER",
+    "NOT",
+    "EXISTS",
+    "BIND",
+    "AS",
+    "VALUES",
+    "UNDEF",
+    "GRAPH",
+    "SERVICE",
+    "SILENT",
+    "FROM",
+    "NAMED",
+    "PREFIX",
+    "BASE",
+    "GROUP",
+    "BY",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "COUNT",
+    "(",
+    "#",
+    "“",
+    "é",
+]
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "]))
+def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str) -> None:
+    query = before + " ".join(pieces)
+    try:
+        read(query)
+    except Unreadable as place:
+        assert 0 <= place.start <= len(query)
+    mistake = explained(query, "error at 1:1: expected OPTIONAL")
+    assert mistake.line >= 1
+    try:
+        ox.Store().query(query, prefixes=PREFIXES)
+    except (SyntaxError, ValueError):
+        return
+    advise(query, facts=facts)
+
+
+# syntax
+
+#: A text that is no query, the place of the mistake as the character that follows the mark ▸, and words of the hint.
+MISTAKES = [
+    ("SELECT ?a { ?a ▸foo:b ?c }", "No PREFIX declares foo:"),
+    ("SELECT ?a ▸{ ?a ?b ?c", "} is missing"),
+    ("SELECT ?a { ?a ?b ?c } ▸}", "closes nothing"),
+    ("SELECT ?a { ?a ?b ?c ▸?a ?d ?e }", "A dot (or ; or ,) is missing before ?a."),
+    ("SELECT ?a {\n\t?a\t?b ?c\n\t▸?a ?d ?e }", "A dot"),
+    ('SELECT ?a {\r\n?a ?b "é😀"\r\n ▸?d ?e ?f }', "A dot"),
+    ("SELECT ?a { ?a ?b ?c . ?c ▸= 3 }", "FILTER(?a = ?b)"),
+    ("SELECT ?a { ?a ?b ?c . ?c ▸&& ?d }", "FILTER(?a = ?b)"),
+    ("SELECT ?a { ?a ?b ?c FILTER ▸?c > 3 }", "FILTER(?a > 1)"),
+    ("SELECT ?a { ?a ?b ?c FILTER(?c ▸== 3) }", "a single ="),
+    ("SELECT ?a { ?a ?b ?c FILTER(?c > 3 ▸AND ?c < 5) }", "Write &&"),
+    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not parted by commas"),
+    ("SELECT ▸COUNT(?a) AS ?n { ?a ?b ?c }", "(COUNT(?a) AS ?b)"),
+    ("SELECT ▸?a (COUNT(?b) AS ?n) { ?a ?b ?c }", "add GROUP BY ?a"),
+    ("SELECT ▸* { ?a ?b ?c } GROUP BY ?a", "Name the columns"),
+    ("SELECT ?a { ?a ?b ▸“x” }", "no quotation mark of SPARQL"),
+    ('SELECT ?a { ?a ?b ▸"x }', "not closed"),
+    ("PREFIX ▸foo <http://e.org/> SELECT ?a { ?a foo:x ?c }", "PREFIX foo: <...>"),
+    ("PREFIX foo: ▸https://e.org/ SELECT ?a { ?a foo:x ?c }", "angle brackets"),
+    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER belongs before LIMIT"),
+    ("SELECT ?a { ?a ?b▸\u00a0?c }", "U+00A0"),
+]
+
+
+@pytest.mark.parametrize(("marked", "words"), MISTAKES, ids=[marked for marked, _ in MISTAKES])
+def test_mistakes_have_a_hint_and_a_place(engine: EmbeddedEngine, marked: str, words: str) -> None:
+    before, _, after = marked.partition("▸")
+    with pytest.raises(QuerySyntaxError) as error:
+        engine.answer(before + after, FORMATS)
+    assert words in error.value.hint
+    last = before.replace("\r\n", "\n").split("\n")[-1]
+    assert (error.value.line, error.value.column) == (before.count("\n") + 1, len(last) + 1)
+    line, caret = error.value.excerpt.split("\n")
+    assert line == last + after.splitlines()[0]
+    assert caret.endswith("^")
+
+
+@pytest.mark.parametrize(
+    ("query", "line", "caret"),
+    [
+        ("SELECT * { ?a\t?b\t}}", "SELECT * { ?a\t?b\t}}", "             \t  \t ^"),
+        ('SELECT * { ?a ?b "日本" ?c ?d }', 'SELECT * { ?a ?b "日本" ?c ?d }', " " * 24 + "^"),
+        (f'SELECT * {{ ?a ?b "{"x" * 300}" ?c ?d }}', f'…{"x" * 58}" ?c ?d }}', " " * 61 + "^"),
+        (f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 300}", f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 41}…", " " * 9 + "^"),
+    ],
+)
+def test_the_caret_is_under_the_place(query: str, line: str, caret: str) -> None:
+    mistake = explained(query, "error at 1:1: expected OPTIONAL")
+    assert mistake.excerpt.split("\n") == [line, caret]
+
+
+# where it is told
+
+
+@pytest.mark.parametrize("name", [fmt.name for fmt in FORMATS])
+def test_what_is_empty_is_told_in_every_format(engine: EmbeddedEngine, name: str) -> None:
+    fmt = BY_NAME[name]
+    form = "CONSTRUCT { ?p cyb:country ?c }" if fmt.carries_graph else "SELECT *"
+    [told] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).advice
+    assert "country:BZ" in told.text
+    assert not engine.answer(f"{form} {{ ?p cyb:country ?c }}", (fmt,)).advice
+
+
+@pytest.mark.parametrize("name", [fmt.name for fmt in RESULT_FORMATS])
+def test_a_count_of_nothing_and_a_no_are_empty_too(engine: EmbeddedEngine, name: str) -> None:
+    fmt = (BY_NAME[name],)
+    assert engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BLZ }", fmt).advice
+    assert engine.answer("ASK { ?p cyb:country country:BLZ }", fmt).advice
+    assert not engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BZ }", fmt).advice
+    assert not engine.answer("ASK { ?p cyb:country country:BZ . OPTIONAL { ?p cyb:implementor ?q } }", fmt).advice
+
+
+def test_a_timeout_tells_why(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(timeout=1, workers=1))
+    query = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
+    with pytest.raises(QueryTimeout) as error:
+        engine.answer(query, JSON)
+    assert "share no variable" in error.value.advice[0]
+    engine.close()
+
+
+def test_what_took_long_is_told(engine: EmbeddedEngine) -> None:
+    answer = engine.answer(
+        "SELECT (COUNT(*) AS ?n) { ?a skos:prefLabel ?c . ?d skos:prefLabel ?f FILTER(?c != ?f) }", JSON
+    )
+    assert [advice.why for advice in answer.advice] == ["slow"]
+
+
+def test_explaining_runs_nothing(engine: EmbeddedEngine) -> None:
+    began = time.process_time()
+    told = engine.explain("SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(?c = ?f && ?i = ?a) } ORDER BY ?a")
+    assert time.process_time() - began < 1
+    assert "share no variable" in told[0].text
+    assert engine.explain(queries.load("example-projects-in-country").text) == ()
+    with pytest.raises(QuerySyntaxError):
+        engine.explain("SELECT * { ?a ?b ")

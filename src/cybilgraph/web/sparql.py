@@ -13,6 +13,7 @@ from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.web import endpoint
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Request
+from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
 from cybilgraph.workers.turns import Caller
 
@@ -54,9 +55,13 @@ def sparql() -> str:
     if asked.release:
         live: Live = current_app.extensions["cybilgraph"]["live"]
         g.serving = live.at(asked.release)
+    entry: Entry = request.environ["asgi.scope"]["entry"]
+    entry.query, entry.release = asked.query, serving().release.number
     queries.guard(asked.query)
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
-    return _page(asked.query, found.answer if isinstance(found, Kept) else found)
+    answer = found.answer if isinstance(found, Kept) else found
+    entry.format, entry.rows = answer.format.name, answer.rows
+    return _page(asked.query, answer)
 
 
 @blueprint.get("/queries/<name>")

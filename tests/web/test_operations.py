@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -28,8 +29,9 @@ LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 4 5 } ?a ?p ?b . ?c a ?d }"
 
 
 def get(url: str, **headers: str) -> tuple[int, str]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=named), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -189,6 +191,16 @@ def served(own: Path) -> Iterator[running_server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def patient(releases: Path) -> Iterator[running_server]:
+    """A server that waits a second, behind a proxy, with a log that holds no query."""
+    options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxies", "127.0.0.1")
+    server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
+    with server as url:
+        until(lambda: get(f"{url}/readyz")[0] == 200)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def right(server: str) -> set[str]:
     return {ask(server, COUNT, Accept="text/csv")[1]}
@@ -313,3 +325,131 @@ def test_a_damaged_release_is_refused(served: running_server, own: Path, right: 
         until(lambda: clients.seen["right"] > before + 50)
     assert clients.seen.keys() == {"right"}
     assert get(f"{served.url}/readyz") == (200, "ready\n")
+
+
+def closed_after(port: int, first: bytes, each: bytes = b"") -> tuple[float, bytes]:
+    """Seconds until the server closes a connection on which this is sent, and each half second some more;
+    and what it has answered.
+    """
+    answer = b""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(first)
+        while time.monotonic() - began < 20:
+            with contextlib.suppress(TimeoutError):
+                if not (data := connection.recv(65536)):
+                    break
+                answer += data
+            connection.sendall(each)
+    return time.monotonic() - began, answer
+
+
+HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sparql-query\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "each", "status"),
+    [
+        (b"", b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: loc", b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-More: more\r\n", b""),
+        (HEAD + b"Content-Length: 30\r\n\r\nASK {", b"", b"408"),
+        (HEAD + b"Content-Length: 3000\r\n\r\nASK {", b" ", b"408"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nASK {", b"\r\n1\r\n ", b"408"),
+    ],
+    ids=["nothing", "half a head", "a slow head", "half a body", "a slow body", "a slow body in chunks"],
+)
+def test_who_does_not_send_does_not_stay(patient: running_server, first: bytes, each: bytes, status: bytes) -> None:
+    seconds, answer = closed_after(patient.port, first, each)
+    assert 0.5 < seconds < 4
+    assert answer.split(b" ")[1:2] == ([status] if status else []), answer
+
+
+ROWS = "SELECT * { ?s ?p ?o } LIMIT 3"
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        (ROWS, "ok"),
+        ("SELECT * { ?s ?p }", "syntax"),
+        ("INSERT DATA { <a:a> <a:b> <a:c> }", "refused"),
+        ("CONSTRUCT WHERE { ?s ?p ?o }", "format"),
+        ("SELECT * { ?s ?p ?o }", "too_large"),
+        (LONG, "timeout"),
+    ],
+)
+def test_each_query_is_in_the_log_and_in_the_figures(patient: running_server, query: str, outcome: str) -> None:
+    before = len(lines(patient))
+    counted = figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}')
+    status, body = ask(patient.url, query, Accept="text/csv", X_Forwarded_For="2001:db8::1")
+    until(lambda: len(lines(patient)) > before)
+    line = lines(patient)[-1]
+    assert {name: line[name] for name in ("event", "client", "method", "path", "status", "outcome", "release")} == {
+        "event": "query", "client": "2001:db8::/64", "method": "GET", "path": "/sparql",
+        "status": status, "outcome": outcome, "release": 1,
+    }  # fmt: skip
+    assert line["bytes"] == len(body.encode())
+    assert (line["rows"], line["format"]) == ((3, "csv") if outcome == "ok" else (None, ""))
+    assert len(str(line["query_hash"])) == 16
+    assert query not in patient.log
+    assert figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}') == counted + 1
+
+
+def figure(url: str, name: str) -> float:
+    found = dict(line.rsplit(" ", 1) for line in get(f"{url}/metrics")[1].splitlines() if not line.startswith("#"))
+    return float(found.get(name, 0))
+
+
+def test_what_was_answered_before_is_told_as_such(patient: running_server) -> None:
+    hits = figure(patient.url, "cybilgraph_cache_hits_total")
+    for _ in range(2):
+        ask(patient.url, f"{ROWS} # twice", Accept="text/csv")
+    until(lambda: [line["cached"] for line in lines(patient) if line["event"] == "query"][-2:] == [False, True])
+    assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
+
+
+def test_a_client_that_goes_away_is_told_as_such(served: running_server) -> None:
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(0.5)
+    until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"], 5)
+
+
+def test_other_requests_are_told_too_without_what_they_ask(patient: running_server) -> None:
+    get(f"{patient.url}/nowhere?name=somebody")
+    get(f"{patient.url}/sparql?query={quote(ROWS)}", Accept="text/html")
+    until(lambda: any(line.get("path") == "/nowhere" for line in lines(patient)))
+    [line] = [line for line in lines(patient) if line.get("path") == "/nowhere"]
+    assert (line["event"], line["status"], line["outcome"]) == ("request", 404, "failed")
+    assert "somebody" not in patient.log
+    until(lambda: any(line.get("format") == "json" and line["rows"] == 3 for line in lines(patient)))
+    assert figure(patient.url, 'cybilgraph_requests_total{route="other",status="404"}') == 1
+
+
+def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
+    slow = [Asking(served.url, number) for number in range(5)]
+    began = time.monotonic()
+    assert get(f"{served.url}/healthz") == (200, "alive\n")
+    assert get(f"{served.url}/readyz") == (200, "ready\n")
+    assert figure(served.url, 'cybilgraph_pool{state="long"}') == 2
+    assert figure(served.url, 'cybilgraph_pool{state="paused"}') >= 1
+    assert time.monotonic() - began < 2
+    assert figure(served.url, "cybilgraph_release") == 1
+    assert figure(served.url, 'cybilgraph_resident_bytes{process="server"}') > 1e7
+    for asking in slow:
+        asking.join()
+
+
+def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_server) -> None:
+    nursery, workers = nursery_of(served.process.pid)
+    for process in (nursery, *workers):
+        os.kill(process, signal.SIGSTOP)
+    began = time.monotonic()
+    until(lambda: get(f"{served.url}/readyz")[0] == 503)
+    assert get(f"{served.url}/healthz")[0] == 200
+    assert time.monotonic() - began < 15
+    for process in (*workers, nursery):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+    until(lambda: get(f"{served.url}/readyz")[0] == 200)

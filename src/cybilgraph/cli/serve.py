@@ -13,6 +13,9 @@ import click
 from cybilgraph.cli.frame import Command
 from cybilgraph.settings import PREFIX, Settings, flag, names
 
+#: What a value in a file is, and what a setting is, must go together: click would make one of the other.
+_ALIKE = ((bool, bool), (list, tuple))
+
 
 def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     """Take what the file says for what neither flag nor environment does."""
@@ -26,7 +29,7 @@ def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> N
     for name, value in given.items():
         if name not in known:
             raise click.BadParameter(f"{path}: there is no setting {name!r}. Known are {', '.join(known)}.")
-        if isinstance(value, bool) is not isinstance(known[name].default, bool):
+        if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _ALIKE):
             raise click.BadParameter(f"{path}: {name} = {value!r} is of the wrong type.")
     context.default_map = {known[name].name: value for name, value in given.items()}
 
@@ -40,7 +43,7 @@ def _type(row: Field[Any]) -> Any:
         case int():
             return click.IntRange(row.metadata["least"])
         case float():
-            return click.FloatRange(row.metadata["least"])
+            return click.FloatRange(row.metadata["least"], 86_400)
         case None:
             return click.Path(file_okay=False, path_type=Path)
         case _:

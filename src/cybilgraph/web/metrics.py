@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, live: Live, journal: Journal, routes: frozenset[str]) -> None:
         """``routes`` are the first parts of the addresses that there are."""
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._routes = routes
         self._registry = CollectorRegistry()
         self._requests = Counter(

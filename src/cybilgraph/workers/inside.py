@@ -53,6 +53,8 @@ def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False
         children.add(child)
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
+    for child in children:
+        os.waitpid(child, 0)
     os._exit(0)
 
 

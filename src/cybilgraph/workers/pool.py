@@ -94,12 +94,15 @@ class _Nursery:
             self._control.sendall(ORDER.pack(process, wanted))
 
     def _end(self) -> None:
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
+        self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
-        """End the process; its workers see it and leave."""
+        """End the process and its workers."""
         with self._lock:
             self._end()
 

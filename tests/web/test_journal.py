@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -67,3 +68,15 @@ def test_who_tells_does_not_wait_for_who_reads() -> None:
     os.close(there)  # nobody will read any more: what waits is thrown away
     kept.writer.close()
     os.close(here)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_fault_of_ours_is_told_with_its_traceback(form: str) -> None:
+    with journal(form) as (_, told):
+        try:
+            [][0]
+        except IndexError:
+            logging.getLogger("cybilgraph.web").exception("Exception on /sparql")
+    text = json.loads(told[0])["exception"] if form == "json" else "\n".join(told)
+    assert "IndexError" in text
+    assert "Traceback" in text

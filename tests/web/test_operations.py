@@ -52,15 +52,16 @@ def until(what: Callable[[], object], seconds: float = 20) -> None:
 class Asking(threading.Thread):
     """Somebody who waits for the answer to a query that takes some seconds: ``status`` is 0 if none came."""
 
-    def __init__(self, url: str, number: int = 0) -> None:
+    def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
         super().__init__()
-        self.url, self.number, self.status = url, number, 0
+        self.status = 0
+        self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"
         self.start()
         time.sleep(0.5)  # it is in work now
 
     def run(self) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            self.status = ask(self.url, f"{LONG} # {self.number}", Accept="text/csv")[0]
+            self.status = get(self._url, Accept="text/csv")[0]
 
 
 class Clients:
@@ -253,6 +254,7 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
     _, workers = nursery_of(served.process.pid)
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
+    until(lambda: not any(map(lives, workers)))
     for number in range(8):
         assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))
 
@@ -277,6 +279,7 @@ def test_the_process_that_serves_is_begun_anew(served: running_server, right: se
     os.kill(inner, signal.SIGKILL)
     until(lambda: not any(map(lives, family)), 5)
     until(lambda: _answers(served.url), 20)
+    assert any("Unexpected exit" in str(line.get("message")) for line in lines(served))
     with Clients(served.url, right) as clients:
         pass
     assert clients.seen.keys() == {"right"}
@@ -428,7 +431,7 @@ def test_other_requests_are_told_too_without_what_they_ask(patient: running_serv
 
 
 def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
-    slow = [Asking(served.url, number) for number in range(5)]
+    slow = [Asking(served.url, number, seconds=4) for number in range(5)]
     began = time.monotonic()
     assert get(f"{served.url}/healthz") == (200, "alive\n")
     assert get(f"{served.url}/readyz") == (200, "ready\n")

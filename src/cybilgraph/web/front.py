@@ -118,8 +118,10 @@ class Front:
         entry: Entry = scope["entry"]
         entry.query = asked.query
         serving = self._live.current
-        if asked.release:
-            serving = await asyncio.to_thread(self._live.at, asked.release)
+        if asked.release not in (0, serving.release.number):
+            async with self._turn(entry.client):  # it may have to be opened
+                loop = asyncio.get_running_loop()
+                serving = await loop.run_in_executor(self._threads, self._live.at, asked.release)
         entry.release = serving.release.number
         if found := endpoint.quick(asked, request, serving.answers):
             entry.cached = True

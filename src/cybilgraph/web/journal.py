@@ -30,7 +30,8 @@ from cybilgraph.errors import (
 from cybilgraph.findings import visible
 from cybilgraph.workers.turns import Caller
 
-_LOG = logging.getLogger("cybilgraph.serve")
+_ALL = logging.getLogger("cybilgraph")
+_LOG = _ALL.getChild("serve")
 #: So many lines wait to be written; of a query, so many characters are in its line.
 _LINES, _CHARACTERS = 10_000, 2_000
 #: The first class that an error is of decides; without one of them it is its status.
@@ -87,9 +88,9 @@ class Journal:
         """Lines go to ``handle``, else to standard error."""
         self._queries = queries
         self.writer = _Writer(sys.stderr.fileno() if handle is None else handle)
-        self.writer.setFormatter(_Json() if form == "json" else _Text())
-        _LOG.handlers = [self.writer]
-        _LOG.propagate = False
+        self.writer.setFormatter(formatter(form))
+        _ALL.handlers = [self.writer]
+        _ALL.propagate = False
         _LOG.setLevel(logging.INFO)
 
     def tell(self, what: str) -> None:
@@ -124,13 +125,31 @@ class Journal:
         return told
 
 
+def formatter(form: str) -> logging.Formatter:
+    """What makes lines of this form."""
+    return _Json() if form == "json" else _Text()
+
+
+def of_http_server(form: str) -> dict[str, Any]:
+    """Have the HTTP server's own lines, and those of its main process, among the others (logging.config)."""
+    to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
+    return {
+        "formatters": {"ours": {"()": f"{__name__}.{formatter.__name__}", "form": form}},
+        "handlers": {"console": to_error, "access": to_error},
+    }
+
+
 def _when(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 def _told(record: logging.LogRecord) -> dict[str, Any]:
-    found: dict[str, Any] = record.__dict__.get("told") or {"event": "server", "message": record.getMessage()}
-    return found
+    if found := record.__dict__.get("told"):
+        return dict(found)
+    told = {"event": "server", "message": record.getMessage()}
+    if record.exc_info:
+        told["exception"] = logging.Formatter().formatException(record.exc_info)
+    return told
 
 
 class _Json(logging.Formatter):
@@ -144,10 +163,11 @@ class _Text(logging.Formatter):
     """A line for people, that steers no terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = dict(_told(record))
+        told = _told(record)
         event = told.pop("event")
         if event == "server":
-            return visible(f"{_when(record)} {told['message']}")
+            traceback = f"\n{told['exception']}" if "exception" in told else ""
+            return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True)
         query = " ".join(told.pop("query", "").split())
         parts = [f"{told.pop(name)}" for name in ("client", "method", "path", "status", "outcome")]
         parts += [f"{name}={value}" for name, value in told.items() if value not in (None, False, "")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cybilgraph.engine import Engine
@@ -36,6 +37,7 @@ class Observed:
         self._metrics = metrics
         self._own = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._figures}
         self._asking = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self._answered = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,12 +62,16 @@ class Observed:
             await send(message)
 
         own = self._own.get(scope["path"])
+        whole = False
         try:
             if own and scope["method"] in ("GET", "HEAD"):
                 await _say(counted, scope["method"], *await own())
             else:
                 await self._front(scope, receive, counted)
+            whole = True
         finally:
+            if not whole:  # the server answers so
+                entry.status = 500
             entry.end()
             self._metrics.count(entry)
             if not own or entry.status >= 400:  # probes that find all well would fill the log
@@ -78,10 +84,11 @@ class Observed:
         """Whether queries are answered now, and at their usual speed."""
         if not self._live.ready.is_set():
             return 503, _TEXT, b"The release is being opened.\n"
+        loop = asyncio.get_running_loop()
         async with self._asking:
             if time.monotonic() > self._answered + _GOOD:
                 try:
-                    await asyncio.to_thread(_ask, self._live.current.engine)
+                    await loop.run_in_executor(self._thread, _ask, self._live.current.engine)
                 except QueryError as error:
                     return 503, _TEXT, f"No query is answered: {error.what}.\n".encode()
                 self._answered = time.monotonic()

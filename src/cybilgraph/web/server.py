@@ -21,7 +21,7 @@ from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
 from cybilgraph.web import create_app
-from cybilgraph.web.journal import Journal
+from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.workers.orphan import leave_with_parent
 
@@ -45,6 +45,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=math.ceil(settings.header_seconds * 1000)),
         log_level=LogLevels.error,
+        log_dictconfig=of_http_server(settings.log_format),
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds,
     ).serve(target_loader=partial(_load, settings=settings))

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test suites check format bench lock picture clean
+.PHONY: help setup demo build test suites clients check format bench lock picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,11 @@ build/suites/data-shapes: tests/suites.txt | $(BIN)/cybilgraph
 	@tar -xzf build/suites/pyshacl-*.tar.gz -C build/suites --strip-components=3 \
 	  $$(basename build/suites/pyshacl-*.tar.gz .tar.gz)/test/resources/sht_tests
 	@mv build/suites/sht_tests $@
+
+# Clients of SPARQL that are no Python: those of tests/clients, by their checksums. Tests that need them say so.
+clients: ## fetch the clients of others that run in Node.js
+	@if command -v npm > /dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	  else echo "There is no npm: Comunica is not tested."; fi
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -92,7 +92,7 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
         ("port = [1, 2]", "port"),
         ('log-queries = "no way"', "wrong type"),
         ('log-format = "xml"', "'text', 'json'"),
-        ('trusted-proxies = "192.0.2.1"', "wrong type"),
+        ('trusted-proxy = "192.0.2.1"', "wrong type"),
         ("timeout = 0", "not in the range"),
     ],
 )

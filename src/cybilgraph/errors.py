@@ -7,6 +7,7 @@
     ├── ReferenceDataError     a file under data/reference contradicts itself
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
+    │   └── ReleaseGone        it was there once
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
     │   └── SuggestionsFull    there is no room for another
@@ -76,6 +77,10 @@ class StorageError(CybilgraphError):
 
 class ReleaseError(CybilgraphError):
     """A release cannot be made, opened or switched to."""
+
+
+class ReleaseGone(ReleaseError):
+    """There was a release of this number, and it has been taken away."""
 
 
 class ServeError(CybilgraphError):

@@ -53,6 +53,7 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 #: "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
 _HIDDEN = re.compile(r"\).*service", re.IGNORECASE | re.DOTALL)
+_CALL = re.compile(r"SERVICE(?:[ \t\r\n]+SILENT)?[ \t\r\n]*<([^<>\"{}|^`\\\x00-\x20]*)>", re.IGNORECASE | re.ASCII)
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
@@ -97,8 +98,9 @@ def with_columns(query: str, columns: Sequence[str]) -> str:
     return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :]
 
 
-def guard(query: str) -> None:
-    """Refuse what this service never runs, before any engine sees it.
+def guard(query: str, services: frozenset[str] = frozenset()) -> None:
+    """Refuse what this service never runs, before any engine sees it. ``services`` are the absolute IRIs that
+    SERVICE may name: only as such, and only where its word stands nowhere else in the query.
 
     Raises QuerySyntaxError (empty, too long, too deep), QueryRefused (updates, SERVICE).
     """
@@ -106,9 +108,33 @@ def guard(query: str) -> None:
         raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
     # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
     # only: a keyword must not hide from either reading.
-    readings = {query, _ESCAPE.sub(_letter, query)}
-    for reading in readings:
+    rest = _without_services(query, services)
+    for reading in {rest, _ESCAPE.sub(_letter, rest)}:
+        # A worker for such a query can send requests: nothing must hang on where a string or a comment ends.
+        if rest != query and "SERVICE" in reading.upper():
+            raise QueryRefused(
+                "SERVICE is allowed only to addresses on a list, and its word nowhere else in the query",
+                f"On the list: {', '.join(sorted(services))}. Leave the word out of names, texts and comments.",
+            )
         _guard(reading)
+
+
+def is_federated(query: str, services: frozenset[str]) -> bool:
+    """Whether a query calls some of these; the guard tells whether it may."""
+    return _without_services(query, services) != query
+
+
+def _without_services(query: str, services: frozenset[str]) -> str:
+    """The query without the words that call one of these; what they are asked stays."""
+    if not services:
+        return query
+    parts, last = [], 0
+    for token in tokens(query):
+        call = _CALL.match(query, token.start) if token.kind == "word" else None
+        if call and token.text.upper() == "SERVICE" and call[1] in services:
+            parts.append(query[last : token.start])
+            last = call.end()
+    return " ".join([*parts, query[last:]])
 
 
 def _letter(match: re.Match[str]) -> str:
@@ -146,8 +172,8 @@ def _guard(query: str) -> None:
         )
 
 
-#: Functions that do not give the same each time (SPARQL 1.1 Query, section 17.4).
-_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(", re.IGNORECASE)
+#: Functions that do not give the same each time (SPARQL 1.1 Query, section 17.4), and what others answer.
+_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(|\bSERVICE\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -188,11 +214,14 @@ def undeclared(query: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri."""
+    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri; ``default`` is
+    the value that the text has, as one would give it.
+    """
 
     name: str
     type: str
     description: str
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +282,23 @@ def parse(name: str, text: str) -> Query:
                 param = _PARAM.fullmatch(rest)
                 if not param:
                     raise QueryError(f"{name}: cannot read {line!r}", "Write: # param NAME TYPE: description")
-                parameters.append(Parameter(**param.groupdict()))
+                parameters.append(Parameter(**param.groupdict(), default=_default(text, param["name"])))
             else:
                 header[key] = rest
         elif key in header:
             header[key] += f" {line.lstrip('# ')}"
     return Query(name, header["title"], header["description"].strip(), tuple(parameters), text)
+
+
+def _default(text: str, name: str) -> str:
+    block = next((match for match in _BLOCK.finditer(text) if match[2] == name), None)
+    term = next(tokens(block[0].partition("{")[2]), None) if block else None
+    match term and term.kind:
+        case "iri" | "name":
+            return re.split("[:/]", term.text.strip("<>"))[-1] if term else ""
+        case "string" | "number":
+            return term.text.strip("\"'") if term else ""
+    return ""
 
 
 def _term(parameter: Parameter, value: str, names: Reference) -> str:

@@ -34,8 +34,8 @@ class Settings:
     header_seconds: float = _setting(10.0, "Seconds within which the head of a request must have come.", 0.1)
     body_seconds: float = _setting(20.0, "Seconds within which the body of a request must have come.", 0.1)
     stop_seconds: int = _setting(35, "Seconds that a server which is told to stop gives to what is in work.", 1)
-    trusted_proxies: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
-    services: tuple[str, ...] = _setting((), "Address of an endpoint that queries may ask by SERVICE.")
+    trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
+    service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")
     log_format: str = _setting("text", "Form of the lines of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Have the text of queries in the log, and not only its hash.")
 

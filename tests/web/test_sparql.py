@@ -1,16 +1,15 @@
-"""The endpoint over HTTP: the protocol as a table of cases, then real clients."""
+"""The endpoint for people and for real clients; the protocol itself is in test_protocol.py."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 import subprocess
 import urllib.error
 import urllib.request
 from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import pytest
 import rdflib
@@ -48,112 +47,6 @@ def http(url: str, method: str = "GET", body: bytes | None = None, **headers: st
 
 def get(server: str, query: str, accept: str = "*/*", **parameters: str) -> Reply:
     return http(f"{server}/sparql?{urlencode({'query': query, **parameters})}", Accept=accept)
-
-
-@pytest.mark.parametrize(
-    ("accept", "query", "status", "content_type"),
-    [
-        ("*/*", SELECT, 200, "application/sparql-results+json"),
-        ("application/sparql-results+json", SELECT, 200, "application/sparql-results+json"),
-        ("application/json", SELECT, 200, "application/sparql-results+json"),
-        ("application/sparql-results+xml", SELECT, 200, "application/sparql-results+xml"),
-        ("text/csv", SELECT, 200, "text/csv; charset=utf-8"),
-        ("text/tab-separated-values", SELECT, 200, "text/tab-separated-values; charset=utf-8"),
-        ("text/csv;q=0.5, application/sparql-results+xml;q=0.6", SELECT, 200, "application/sparql-results+xml"),
-        ("text/turtle, text/csv;q=0.1", SELECT, 200, "text/csv; charset=utf-8"),
-        ("image/png, text/csv;q=0.1", SELECT, 200, "text/csv; charset=utf-8"),
-        ("image/png", SELECT, 406, "application/problem+json"),
-        ("text/turtle", SELECT, 406, "application/problem+json"),
-        ("text/csv;q=0", SELECT, 406, "application/problem+json"),
-        ("*/*", CONSTRUCT, 200, "text/turtle; charset=utf-8"),
-        ("text/turtle", CONSTRUCT, 200, "text/turtle; charset=utf-8"),
-        ("application/n-triples", CONSTRUCT, 200, "application/n-triples"),
-        ("application/ld+json", CONSTRUCT, 200, "application/ld+json"),
-        ("application/rdf+xml", CONSTRUCT, 200, "application/rdf+xml"),
-        ("text/csv", CONSTRUCT, 406, "application/problem+json"),
-        (BROWSER, SELECT, 200, "text/html; charset=utf-8"),
-        (BROWSER, CONSTRUCT, 200, "text/html; charset=utf-8"),
-        (BROWSER, "SELECT", 400, "text/html; charset=utf-8"),
-        ("*/*", "SELECT", 400, "application/problem+json"),
-        ("*/*", "SELECT * { SERVICE <http://x> {} }", 403, "application/problem+json"),
-        ("*/*", "DELETE WHERE { ?s ?p ?o }", 403, "application/problem+json"),
-        ("*/*", "SELECT " + "(" * 300, 400, "application/problem+json"),
-    ],
-)
-def test_get(server: str, accept: str, query: str, status: int, content_type: str) -> None:
-    reply = get(server, query, accept)
-    assert (reply.status, reply.content_type) == (status, content_type)
-    assert reply.headers["access-control-allow-origin"] == "*"
-    if content_type == "application/problem+json":
-        problem = json.loads(reply.body)
-        assert problem["status"] == status
-        assert problem["detail"]
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "status"),
-    [
-        ("application/x-www-form-urlencoded", urlencode({"query": SELECT}), 200),
-        ("application/sparql-query", SELECT, 200),
-        ("application/sparql-query; charset=utf-8", SELECT, 200),
-        ("application/sparql-update", "DELETE WHERE { ?s ?p ?o }", 415),
-        ("text/plain", SELECT, 415),
-        ("application/x-www-form-urlencoded", "", 400),
-        ("application/x-www-form-urlencoded", urlencode({"update": "CLEAR ALL"}), 400),
-        ("application/x-www-form-urlencoded", urlencode([("query", SELECT), ("query", SELECT)]), 400),
-        ("application/sparql-query", "SELECT", 400),
-        ("application/sparql-query", "x" * 1_100_000, 413),
-    ],
-)
-def test_post(server: str, content_type: str, body: str, status: int) -> None:
-    reply = http(f"{server}/sparql", "POST", body.encode(), Content_Type=content_type, Accept="text/csv")
-    assert reply.status == status
-    if status == 200:
-        assert reply.body.startswith(b"title\r\nSupport to Belize")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("HEAD", f"/sparql?query={quote(SELECT)}", 200),
-        ("OPTIONS", "/sparql", 204),
-        ("PUT", "/sparql", 405),
-        ("DELETE", "/sparql", 405),
-        ("GET", f"/sparql/?query={quote(SELECT)}", 200),
-        ("GET", "/sparql", 200),
-        ("GET", f"/sparql?query={quote(SELECT)}&query={quote(SELECT)}", 400),
-        ("GET", f"/sparql?query={quote(SELECT)}&format=png", 406),
-        ("GET", f"/sparql?query={quote(SELECT)}&timeout=soon", 400),
-        ("GET", f"/sparql?query={quote(SELECT)}&timeout=5", 200),
-        ("GET", f"/sparql?query={quote(SELECT)}&default-graph-uri=http://x/", 200),
-        ("GET", f"/sparql?query={quote(SELECT)}&default-graph-uri=x", 400),
-        ("GET", f"/sparql?query={quote(SELECT)}&release=1", 200),
-        ("GET", f"/sparql?query={quote(SELECT)}&release=99", 404),
-        ("GET", f"/sparql?query={quote(SELECT)}&release=one", 400),
-        ("GET", "/nothing", 404),
-        ("GET", "/queries/example-nothing", 404),
-        ("GET", "/queries/" + "a" * 500, 404),
-        ("GET", "/queries/..%2Fsecrets", 404),
-        ("GET", "/queries/example-who-funds-whom", 200),
-    ],
-)
-def test_methods_and_addresses(server: str, method: str, path: str, status: int) -> None:
-    assert http(f"{server}{path}", method, Accept="*/*").status == status
-
-
-def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
-    problem = json.loads(get(server, "SELECT ?s\nWHERE { ?s ex:name ?o }").body)
-    assert problem["line"] == 2
-    assert problem["excerpt"].startswith("WHERE { ?s ex:name ?o }\n")
-    assert problem["excerpt"].endswith("^")
-    assert "ex:" in problem["hint"]
-
-
-def test_a_query_over_its_time_is_a_504(server: str) -> None:
-    slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
-    reply = get(server, slow, timeout="0.5")
-    assert reply.status == 504
-    assert "0.5 seconds" in json.loads(reply.body)["detail"]
 
 
 def test_the_page_shows_rows_and_escapes_them(server: str) -> None:

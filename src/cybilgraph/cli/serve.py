@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from cybilgraph.cli.frame import Command
+from cybilgraph.ntriples import is_iri
 from cybilgraph.settings import PREFIX, Settings, flag, names
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.
@@ -90,4 +92,7 @@ def serve(folder: Path, **given: Any) -> None:
     """
     from cybilgraph.web import server
 
+    for service in given["service"]:
+        if not re.fullmatch(r"https?://[!-~]+", service) or not is_iri(service):
+            raise click.BadParameter(f"{service!r} is no absolute web address", param_hint="--service")
     server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))

@@ -84,6 +84,11 @@ class Answer:
 class Engine(Protocol):
     """What plugs in as an engine."""
 
+    @property
+    def services(self) -> frozenset[str]:
+        """The endpoints that a query may call with SERVICE."""
+        ...
+
     def answer(
         self,
         query: str,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cybilgraph import queries
 from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.errors import (
     AnswerTooLarge,
@@ -17,12 +18,13 @@ from cybilgraph.errors import (
     QueryTimeout,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
-from cybilgraph.queries import unknown_prefixes
 from cybilgraph.workers.pool import Busy, Caller, Died, Lanes, NotStarted, Pool
 
 _POSITION = re.compile(r"error at (?P<line>\d+):(?P<column>\d+): (?P<message>.*)", re.DOTALL)
 
 
+#: So many queries at a time may wait for other endpoints.
+_ABROAD = 2
 #: A store in memory takes so many bytes for each byte of its N-Quads (measured: 3.1 to 3.6).
 _IN_MEMORY = 4
 
@@ -30,7 +32,8 @@ _IN_MEMORY = 4
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What queries may use: seconds, bytes of an answer, bytes of memory beside the store; the processes for
-    quick and for long queries; and bytes for the store itself (0: it stays on disk).
+    quick and for long queries; bytes for the store itself (0: it stays on disk); and the endpoints that
+    they may call with SERVICE.
     """
 
     timeout: float = 30.0
@@ -39,6 +42,7 @@ class Limits:
     workers: int = 2
     long: int = 2
     store: int = 0
+    services: frozenset[str] = frozenset()
 
 
 class EmbeddedEngine:
@@ -56,6 +60,11 @@ class EmbeddedEngine:
         )
         arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), "")
         self._pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=limits.workers, long=limits.long))
+        # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
+        with_door = (str(store), "", *arguments[2:4], "door")
+        self._abroad = (
+            Pool("cybilgraph.engine.worker", with_door, Lanes(quick=_ABROAD, waiting=16)) if limits.services else None
+        )
 
     def answer(
         self,
@@ -68,7 +77,7 @@ class EmbeddedEngine:
     ) -> Answer:
         """Answer a query; see Engine.answer.
 
-        Raises QuerySyntaxError, FormatMismatch, QueryTimeout, AnswerTooLarge,
+        Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
         EngineUnavailable, or QueryError where the query fails or brings its worker down.
         """
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
@@ -76,8 +85,12 @@ class EmbeddedEngine:
         if graphs != ALL:
             request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
         body = Content()
+        pool = self._pool
+        if self._abroad and queries.is_federated(query, self.services):
+            queries.guard(query, self.services)
+            pool = self._abroad
         try:
-            head, last = self._pool.ask(request, seconds=seconds, caller=caller, part=body.add)
+            head, last = pool.ask(request, seconds=seconds, caller=caller, part=body.add)
             if "error" in head:
                 raise _failure(query, head)
             return Answer(BY_NAME[head["format"]], body.end(last), head.get("rows"))
@@ -103,6 +116,11 @@ class EmbeddedEngine:
             ) from error
 
     @property
+    def services(self) -> frozenset[str]:
+        """The endpoints that a query may call with SERVICE."""
+        return self._limits.services
+
+    @property
     def processes(self) -> list[int]:
         """The numbers of the worker processes that live now."""
         return self._pool.processes
@@ -120,6 +138,8 @@ class EmbeddedEngine:
     def close(self) -> None:
         """End all workers."""
         self._pool.close()
+        if self._abroad:
+            self._abroad.close()
 
 
 def _failure(query: str, head: dict[str, Any]) -> QueryError:
@@ -127,7 +147,7 @@ def _failure(query: str, head: dict[str, Any]) -> QueryError:
     match head["error"]:
         case "syntax":
             found = _POSITION.search(message)
-            unknown = ", ".join(f"{prefix}:" for prefix in unknown_prefixes(query))
+            unknown = ", ".join(f"{prefix}:" for prefix in queries.unknown_prefixes(query))
             return QuerySyntaxError(
                 found["message"] if found else message,
                 f"No PREFIX declares {unknown}" if unknown else "",

@@ -21,6 +21,8 @@ _LONG = 2000
 class RemoteEngine:
     """Sends queries to one endpoint."""
 
+    services: frozenset[str] = frozenset()
+
     def __init__(self, url: str) -> None:
         self._url = url
 

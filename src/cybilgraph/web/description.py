@@ -12,18 +12,20 @@ from cybilgraph.release import Release
 from cybilgraph.vocab import RDF, SD, VOID, XSD
 
 
-def description(address: str, release: Release, fmt: Format) -> bytes:
-    """The service at an address, and the dataset that it answers from."""
+def description(address: str, release: Release, fmt: Format, *, federated: bool) -> bytes:
+    """The service at an address, and the dataset that it answers from (``federated``: and others, if told to)."""
     output = io.BytesIO()
-    serialise([f"{line} .\n".encode() for line in _statements(address, release)], fmt, output)
+    serialise([f"{line} .\n".encode() for line in _statements(address, release, federated=federated)], fmt, output)
     return output.getvalue()
 
 
-def _statements(address: str, release: Release) -> Iterator[str]:
+def _statements(address: str, release: Release, *, federated: bool) -> Iterator[str]:
     service, dataset, graph = iri(address), iri(f"{address}#dataset"), iri(f"{address}#default-graph")
     yield f"{service} {iri(RDF.type)} {iri(SD.Service)}"
     yield f"{service} {iri(SD.endpoint)} {service}"
     yield f"{service} {iri(SD.supportedLanguage)} {iri(SD.SPARQL11Query)}"
+    if federated:
+        yield f"{service} {iri(SD.feature)} {iri(SD.BasicFederatedQuery)}"
     for fmt in FORMATS:
         yield f"{service} {iri(SD.resultFormat)} {iri(fmt.iri)}"
     yield f"{service} {iri(SD.defaultDataset)} {dataset}"

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, urlencode
 
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.http import parse_etags, parse_options_header
 
 from cybilgraph import queries
 from cybilgraph.engine import Answer, Graphs
-from cybilgraph.errors import QuerySyntaxError
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.errors import FormatMismatch, QuerySyntaxError
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.ntriples import is_iri
 from cybilgraph.release import Release
+from cybilgraph.web import named
 from cybilgraph.web.answers import CODINGS, Answers, Kept, Question, encoding
 from cybilgraph.web.description import description
 from cybilgraph.web.negotiate import wanted
@@ -28,10 +30,14 @@ DIRECT = "application/sparql-query"
 FORM = "application/x-www-form-urlencoded"
 ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
 #: For the page: tables as JSON, graphs as Turtle.
-FOR_PAGE = tuple(fmt for fmt in FORMATS if fmt.name in ("json", "turtle"))
+FOR_PAGE = (BY_NAME["json"], BY_NAME["turtle"])
 #: The answer to an address without a release changes with the next release.
 _FRESH = "public, max-age=60, must-revalidate"
 _PINNED = "public, max-age=31536000, immutable"
+#: A longer address is not given as a link: many servers and proxies would refuse it.
+_LONGEST_LINK = 8_000
+#: What of the parameters decides an answer, beside the release.
+_DECISIVE = ("query", "default-graph-uri", "named-graph-uri", "format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +50,42 @@ class Request:
     arguments: str
     headers: dict[str, str]
     body: bytes = b""
+    path: str = "/sparql"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as it was asked for. ``formats`` are empty where a page is wished; ``release`` is a number or 0."""
+    """A query as it was asked for. ``formats`` are empty where a page is wished; ``release`` is a number or 0.
+
+    ``path`` and ``decisive`` are the address that it has without a release.
+    """
 
     query: str
     formats: tuple[Format, ...]
     graphs: Graphs
     timeout: float | None
     release: int
+    path: str = "/sparql"
+    decisive: tuple[tuple[str, str], ...] = ()
 
     @property
     def question(self) -> Question:
         """What decides its answer."""
         return Question.of(self.query, self.formats or FOR_PAGE, self.graphs)
+
+    def at(self, release: int) -> str:
+        """The address at which the answer over a release stays what it is; empty where there is none: the same
+        question has another answer tomorrow, or is too long for an address.
+        """
+        if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
+            return ""
+        address = _address(self.path, (*self.decisive, ("release", str(release))))
+        return "" if len(address) > _LONGEST_LINK else address
+
+
+@lru_cache(maxsize=512)  # many ask the same, and to escape a query takes as long as to answer it from memory
+def _address(path: str, arguments: tuple[tuple[str, str], ...]) -> str:
+    return f"{quote(path)}?{urlencode(arguments, quote_via=quote)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +104,48 @@ class Reply:
 def read(request: Request) -> Asked | None:
     """What is asked for; None where there is no query.
 
-    Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch.
+    Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch; for a named query UnknownQuery, QueryError.
     """
     sent = _parameters(request)
-    given = sent.get("query", ())
+    formats = _formats(request, sent)
+    name, _ = named.split(request.path)
+    if request.path.startswith(named.ROOT):
+        query = named.text(name, sent)
+        decisive = [(key, value) for key in sent if key not in ("release", "timeout") for value in sent[key] if value]
+    else:
+        query = _query(sent)
+        decisive = [(key, value) for key in _DECISIVE for value in sent.get(key, ())]
+    if not query:
+        return None
+    return Asked(
+        *(query, formats, _graphs(sent), _timeout(_first(sent, "timeout")), _release(_first(sent, "release"))),
+        path=request.path,
+        decisive=tuple(decisive),
+    )
+
+
+def _query(sent: dict[str, list[str]]) -> str:
+    given = sent.get("query", [""])
     if len(given) > 1:
         raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
-    formats = wanted(ALL_FORMATS, request.headers.get("accept", ""), _first(sent, "format"), html=True)
-    if not given or not given[0].strip():
-        return None
-    return Asked(given[0], formats, _graphs(sent), _timeout(_first(sent, "timeout")), _release(_first(sent, "release")))
+    return given[0] if given[0].strip() else ""
+
+
+def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]:
+    name = _first(sent, "format") or named.split(request.path)[1]
+    return wanted(ALL_FORMATS, request.headers.get("accept", ""), name, html=True)
 
 
 def for_people(request: Request) -> bool:
     """Whether a page is wished, also if only to say what is wrong."""
-    arguments = dict(parse_qsl(request.arguments)) if "format=" in request.arguments else {}
-    if request.method == "POST" and _media_type(request) == FORM and b"format=" in request.body:
-        arguments |= dict(parse_qsl(request.body.decode(errors="replace")))
-    name = arguments.get("format", "")
-    return name == "html" or (not name and "text/html" in request.headers.get("accept", ""))
+    if not any("html" in given for given in (request.headers.get("accept", "").lower(), request.arguments)) and (
+        b"html" not in request.body
+    ):
+        return False  # as nearly all programs
+    try:
+        return not _formats(request, _parameters(request))
+    except (FormatMismatch, QuerySyntaxError, UnsupportedMediaType):
+        return False
 
 
 def _media_type(request: Request) -> str:
@@ -110,7 +159,7 @@ def _parameters(request: Request) -> dict[str, list[str]]:
         if request.method == "POST":
             media_type = _media_type(request)
             if media_type == DIRECT:
-                pairs = [*(pair for pair in pairs if pair[0] != "query"), ("query", request.body.decode())]
+                pairs = [*pairs, ("query", request.body.decode())]
             elif media_type == FORM:
                 pairs = [*pairs, *parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict")]
             else:
@@ -155,8 +204,9 @@ def _release(given: str) -> int:
 def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
     """The reply, if it costs nothing: the client has the answer already, or it is kept."""
     etag = answers.etag(asked.question)
-    if etag and (theirs := request.headers.get("if-none-match")):
-        known = parse_etags(theirs)
+    theirs = request.headers.get("if-none-match") if request.method != "POST" else None
+    # "*" is any answer: whether there is one, only the engine knows.
+    if etag and theirs and not (known := parse_etags(theirs)).star_tag:
         for variant in (etag, *(f"{etag}-{coding}" for coding in CODINGS)):
             if known.contains_weak(variant):
                 return Reply(304, _headers(asked, variant))
@@ -166,7 +216,7 @@ def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
 
 def slow(asked: Asked, request: Request, answers: Answers, caller: Caller) -> Reply:
     """The reply, by running the query. Raises QueryError."""
-    queries.guard(asked.query)
+    queries.guard(asked.query, answers.engine.services)
     found = answers.find(asked.question, asked.timeout, caller)
     return reply(asked, request, found, answers.etag(asked.question))
 
@@ -186,20 +236,30 @@ def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Re
     return Reply(200, headers, content, blocks, answer)
 
 
+def lasting(asked: Asked, release: int) -> dict[str, str]:
+    """The headers that tell from which release an answer is, and where it stays what it is (RFC 8574)."""
+    address = asked.at(release)
+    return {"cybilgraph-release": str(release)} | ({"link": f'<{address}>; rel="cite-as"'} if address else {})
+
+
 def _headers(asked: Asked, etag: str) -> dict[str, str]:
     if not etag:
         return {"cache-control": "no-store"}
     return {"etag": f'"{etag}"', "cache-control": _PINNED if asked.release else _FRESH}
 
 
-def described(request: Request, address: str, release: Release) -> Reply:
-    """The description of this service, for who asks it nothing. Raises FormatMismatch, QuerySyntaxError."""
+def described(request: Request, address: str, release: Release, *, federated: bool) -> Reply:
+    """The description of this service, for who asks it nothing; ``federated``: it may be told to ask others.
+
+    Raises FormatMismatch, QuerySyntaxError.
+    """
     if request.method == "POST":
         raise QuerySyntaxError(
             "No query was sent",
             "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query.",
         )
-    fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""))[0]
-    content = description(address, release, fmt)
+    name = dict(parse_qsl(request.arguments)).get("format", "")
+    fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
+    content = description(address, release, fmt, federated=federated)
     headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": _FRESH}
     return Reply(200, headers, content)

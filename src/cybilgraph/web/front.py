@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -28,7 +29,7 @@ from werkzeug.exceptions import (
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.settings import Settings
-from cybilgraph.web import endpoint, problems
+from cybilgraph.web import endpoint, named, problems
 from cybilgraph.web.endpoint import Reply, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live
@@ -50,15 +51,14 @@ _TAKEN_IN = 16_000_000
 #: A client is looked after when its query takes longer than this.
 _WATCHED = 0.1
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
 _COMMON = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "ETag, Retry-After, Link",
+    "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Release",
     "vary": "Accept, Accept-Encoding",
     "x-content-type-options": "nosniff",
 }
 _PREFLIGHT = {
-    "allow": ", ".join(_METHODS),
-    "access-control-allow-methods": ", ".join(_METHODS),
     "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
     "access-control-max-age": "86400",
 }
@@ -89,14 +89,15 @@ class Front:
         if not scope["query_string"].isascii():
             scope["query_string"] = quote_from_bytes(scope["query_string"], safe="%&=+").encode()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        is_query = scope["path"].rstrip("/") == "/sparql"
+        path = scope["path"].rstrip("/")
+        is_query = path == "/sparql" or path.startswith(named.ROOT)
         most = min(_QUERY_BYTES, self._most) if is_query else self._most
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
             async with self._body(headers, receive, most) as body:
                 if is_query:
-                    request = Request(request.method, request.arguments, headers, body)
-                    if not endpoint.for_people(request) or request.method not in ("GET", "POST"):
+                    request = Request(request.method, request.arguments, headers, body, path)
+                    if request.method not in ("GET", "HEAD", "POST") or not endpoint.for_people(request):
                         await _respond(send, await self._query(scope, request, receive), request.method)
                         return
                 await self._pages(_with_length(scope, body), _replayed(body, receive), send)
@@ -107,14 +108,17 @@ class Front:
 
     async def _query(self, scope: Scope, request: Request, receive: Receive) -> Reply:
         """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
+        methods = _METHODS if request.path == "/sparql" else _METHODS_OF_NAMED
         if request.method == "OPTIONS":
-            return Reply(204, _PREFLIGHT)
-        if request.method not in _METHODS:
-            raise MethodNotAllowed(_METHODS)
+            allowed = ", ".join(methods)
+            return Reply(204, _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed})
+        if request.method not in methods:
+            raise MethodNotAllowed(methods)
         asked = endpoint.read(request)
         if asked is None:
-            host = request.headers.get("host", "localhost")
-            return endpoint.described(request, f"{scope['scheme']}://{host}/sparql", self._live.current.release)
+            address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
+            now = self._live.current
+            return endpoint.described(request, address, now.release, federated=bool(now.engine.services))
         entry: Entry = scope["entry"]
         entry.query = asked.query
         serving = self._live.current
@@ -132,7 +136,7 @@ class Front:
                 found = await _while_there(receive, caller, run, self._threads)
         if found.answer:
             entry.format, entry.rows = found.answer.format.name, found.answer.rows
-        return found
+        return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
 
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:

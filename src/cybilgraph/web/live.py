@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.errors import QueryError, ReleaseError
+from cybilgraph.errors import QueryError, ReleaseError, ReleaseGone
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.web.answers import Answers, Question
@@ -56,19 +56,34 @@ class Live:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def at(self, number: int) -> Serving:
-        """The release of a number; 0 is the current one. Raises ReleaseError."""
+        """The release of a number; 0 is the current one. Raises ReleaseError, ReleaseGone."""
         if number in (0, self.current.release.number):
             return self.current
         with self._lock:
             if number not in self._earlier:
-                release = self._releases.get(number)
-                release.verify()
+                release = self._whole(number)
                 # Few ask for the past: it stays on disk, and only the last that was asked for is open.
                 for left in self._earlier.values():
                     self._close_later(left)
-                limits = Limits(timeout=self._limits.timeout, memory=self._limits.memory, workers=1, long=1)
+                limits = replace(self._limits, workers=1, long=1, store=0)
                 self._earlier = {number: self._open(release, limits)}
             return self._earlier[number]
+
+    def _whole(self, number: int) -> Release:
+        there = self._releases.numbers
+        hint = f"There are: {', '.join(map(str, there))}."
+        if number not in there:
+            gone = number < max(there, default=0)
+            raise (ReleaseGone if gone else ReleaseError)(
+                f"Release {number} is not kept any more" if gone else f"There is no release {number}", hint
+            )
+        try:
+            release = self._releases.get(number)
+            release.verify()
+        except ReleaseError as error:  # which tells of files, and is for who runs the server
+            self._told(str(error))
+            raise ReleaseError(f"Release {number} is damaged, and nothing is answered from it", hint) from error
+        return release
 
     def _open(self, release: Release, limits: Limits) -> Serving:
         engine = EmbeddedEngine(release.store, limits, graph=release.folder / "graph.nq")

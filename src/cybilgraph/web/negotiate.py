@@ -27,13 +27,13 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
         if asked := tuple(fmt for fmt in called(name) if fmt in formats):
             return asked
         raise _mismatch(f"There is no format {name!r} here", formats)
-    wishes = parse_accept_header(accept, MIMEAccept)
+    wishes = _wishes(accept)
     if not wishes:
         return formats
-    quality = {fmt: max(wishes.quality(media_type) for media_type in fmt.media_types) for fmt in formats}
+    quality = {fmt: _quality(fmt, wishes) for fmt in formats}
     best = max(quality.values(), default=0)
-    # A browser names text/html itself; "*/*" alone is a program that takes anything.
-    if html and wishes.quality(HTML) > 0 and wishes.quality(HTML) >= best and _named(HTML, wishes):
+    # A browser names text/html itself; "*/*" and "text/*" alone are of programs that take anything.
+    if html and HTML in _named(wishes) and wishes.quality(HTML) >= max(best, 0.001):
         return ()
     acceptable = sorted((fmt for fmt in formats if quality[fmt] > 0), key=lambda fmt: -quality[fmt])
     if not acceptable:
@@ -41,8 +41,20 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
     return tuple(acceptable)
 
 
-def _named(media_type: str, wishes: MIMEAccept) -> bool:
-    return any(value in (media_type, "text/*") for value, _ in wishes)
+def _wishes(accept: str) -> MIMEAccept:
+    """The header without parameters of media types: none tells our formats apart (``charset``, ``header``)."""
+    return MIMEAccept((value.partition(";")[0], q) for value, q in parse_accept_header(accept, MIMEAccept))
+
+
+def _quality(fmt: Format, wishes: MIMEAccept) -> float:
+    """A range like ``text/*`` is held against the type that is sent; the others count where they are named."""
+    ours, *others = fmt.media_types
+    named = _named(wishes)
+    return max([wishes.quality(ours), *(wishes.quality(other) for other in others if other in named)])
+
+
+def _named(wishes: MIMEAccept) -> set[str]:
+    return {value.lower() for value, _ in wishes}
 
 
 def _mismatch(what: str, formats: Iterable[Format]) -> FormatMismatch:

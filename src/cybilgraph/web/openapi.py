@@ -11,11 +11,13 @@ from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
 from cybilgraph import __version__
-from cybilgraph.formats import GRAPH_FORMATS, RESULT_FORMATS
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.queries import Query
 from cybilgraph.readers.kinds import KINDS
 from cybilgraph.rules import LANGUAGES
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
+from cybilgraph.web import named
 from cybilgraph.web.check import OUTPUT_TYPES
 from cybilgraph.web.submissions import EXTRAS, MAX_UPLOAD
 
@@ -32,6 +34,8 @@ _PROBLEMS = {
     403: "The query is such that it is never run",
     404: "There is no such thing",
     406: "Nothing here is of the kind that was asked for",
+    408: "The body did not come in time",
+    410: "The release is not kept any more",
     413: "The request is too large",
     415: "What was sent is of no kind that is read here",
     422: "What was sent cannot be read as a record, or is too heavy; `report` says where and why",
@@ -52,6 +56,7 @@ class Parameter:
     about: str
     example: str = ""
     choice: tuple[str, ...] = ()
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Operation:
     examples: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     status: int = 200
+    about: str = ""
 
 
 _FORMAT_OF_REPORT = Parameter("format", "The format of the report; also by Accept.", choice=tuple(_REPORTS))
@@ -80,7 +86,35 @@ _OPTIONS = {
 }
 _QUERY = Parameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
 _TIMEOUT = Parameter("timeout", "Seconds after which to give up.", "10")
+_RELEASE = Parameter("release", "The number of a release: the header Cybilgraph-Release of an answer has it.")
+_PAGING = (
+    Parameter("limit", "So many rows at most.", "100"),
+    Parameter("offset", "So many rows are passed over first."),
+)
 _KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
+
+
+def _of_query(query: Query) -> Operation:
+    """The path of a named query."""
+    formats = named.formats(query)
+    own = [
+        Parameter(given.name, f"{given.description} ({given.type})", given.default, several=True)
+        for given in query.parameters
+    ]
+    wish = Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))
+    paging = _PAGING if formats == RESULT_FORMATS else ()
+    return Operation(
+        *("get", f"{named.ROOT}{query.name}", query.title),
+        about=query.description,
+        answers={fmt.media_type: _TEXT for fmt in formats} | _HTML,
+        parameters=(*own, *paging, wish, _TIMEOUT, _RELEASE),
+        problems=(400, 404, 406, 410, 422, 429, 503, 504),
+    )
+
+
+def _names(formats: tuple[Format, ...]) -> tuple[str, ...]:
+    return tuple(fmt.name for fmt in formats)
+
 
 #: To add a path: a row here. A test calls each with its examples.
 OPERATIONS = (
@@ -106,8 +140,15 @@ OPERATIONS = (
     Operation(
         *("get", "/sparql", "Answer a query (SPARQL 1.1 Protocol, section 2.1)"),
         answers=_TABLES | _GRAPHS,
-        parameters=(_QUERY, _TIMEOUT),
-        problems=(400, 403, 406, 422, 503, 504),
+        parameters=(
+            _QUERY,
+            Parameter("default-graph-uri", "A graph that takes part in the default graph.", several=True),
+            Parameter("named-graph-uri", "A graph that GRAPH may name.", several=True),
+            Parameter("format", "The format of the answer; also by Accept.", choice=_names(FORMATS)),
+            _TIMEOUT,
+            _RELEASE,
+        ),
+        problems=(400, 403, 404, 406, 410, 422, 429, 503, 504),
     ),
     Operation(
         *("post", "/sparql", "Answer a query that is sent as the body"),
@@ -117,8 +158,12 @@ OPERATIONS = (
             "application/x-www-form-urlencoded": {"type": "object", "properties": {"query": _TEXT, "timeout": _TEXT}},
         },
         examples={"application/sparql-query": _ASK, "application/x-www-form-urlencoded": {"query": _ASK}},
-        problems=(400, 403, 406, 413, 415, 422, 503, 504),
+        problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 503, 504),
     ),
+    Operation(
+        "get", "/api/queries", "The named queries, with their parameters", {"application/json": {"type": "object"}}
+    ),
+    *map(_of_query, named.known().values()),
     Operation(
         *("get", "/id/{kind}/{key}", "A project, actor, country …, as data or as a page"),
         answers=_GRAPHS | _HTML,
@@ -187,6 +232,7 @@ def _operation(row: Operation) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     found: dict[str, Any] = {
         "summary": row.summary,
+        **({"description": row.about} if row.about else {}),
         "operationId": f"{row.method} {row.path}",
         "responses": {
             str(row.status): {"description": "The answer", "content": answers},
@@ -206,13 +252,15 @@ def _operation(row: Operation) -> dict[str, Any]:
 def _parameter(row: Operation, given: Parameter) -> dict[str, Any]:
     in_path = f"{{{given.name}}}" in row.path
     schema = _TEXT | ({"enum": list(given.choice)} if given.choice else {})
+    if given.several:
+        schema = {"type": "array", "items": schema}
     return {
         "name": given.name,
         "in": "path" if in_path else "query",
         "required": in_path,
         "description": given.about,
         "schema": schema,
-        **({"example": given.example} if given.example else {}),
+        **({"example": [given.example] if given.several else given.example} if given.example else {}),
     }
 
 
@@ -250,14 +298,17 @@ _SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "description": "Problem details (RFC 9457).",
         "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
             "title": _TEXT,
             "status": {"type": "integer"},
             "detail": _TEXT,
+            "instance": {"type": "string", "format": "uri-reference"},
             "hint": _TEXT,
+            "excerpt": _TEXT,
             "line": _COUNT,
             "column": _COUNT,
             "report": {"$ref": "#/components/schemas/Report"},
         },
-        "required": ["title", "status", "detail"],
+        "required": ["type", "title", "status", "detail", "instance"],
     },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -19,6 +20,7 @@ from cybilgraph.errors import (
     QuerySyntaxError,
     QueryTimeout,
     ReleaseError,
+    ReleaseGone,
     SuggestionError,
     SuggestionsFull,
     UnknownQuery,
@@ -32,6 +34,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QueryRefused, HTTPStatus.FORBIDDEN),
     (UnknownQuery, HTTPStatus.NOT_FOUND),
     (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
+    (ReleaseGone, HTTPStatus.GONE),
     (ReleaseError, HTTPStatus.NOT_FOUND),
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -79,7 +82,7 @@ def _http(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.code or 500)
     detail = error.description or status.description
-    if isinstance(error, RequestEntityTooLarge):
+    if isinstance(error, RequestEntityTooLarge) and detail == RequestEntityTooLarge.description:
         detail = f"The request is larger than {request.max_content_length or 0:,} bytes"
     response = problem(status, detail)
     for name, value in error.get_headers():
@@ -103,11 +106,16 @@ def _in_words(problem: dict[str, object]) -> str:
 
 
 def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, object] | None = None) -> Response:
-    """Problem details, with members of our own in ``extra``; a page for a browser."""
+    """Problem details, with members of our own in ``extra``; a page for a browser.
+
+    What kind of problem it is, the status says (RFC 9457, section 4.2.1).
+    """
     problem = {
+        "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
+        "instance": quote(request.path),
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }

@@ -75,7 +75,8 @@ def _load(folder: str, settings: Settings) -> Any:
         workers=settings.quick_workers,
         long=settings.long_workers,
         store=settings.store_memory,
+        services=frozenset(settings.service),
     )
     live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell)
     app = create_app(live, Checker(), settings, journal)
-    return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxies)) if settings.trusted_proxies else app
+    return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 
-from flask import Blueprint, Response, current_app, g, json, render_template, request
+from flask import Blueprint, Response, current_app, g, json, jsonify, render_template, request
 
 from cybilgraph import queries
 from cybilgraph.engine import Answer
-from cybilgraph.formats import BY_NAME, Format
-from cybilgraph.web import endpoint
+from cybilgraph.formats import BY_NAME, FORMATS, Format
+from cybilgraph.queries import Query
+from cybilgraph.web import endpoint, named
 from cybilgraph.web.answers import Kept, Question
-from cybilgraph.web.endpoint import Request
+from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
 from cybilgraph.workers.turns import Caller
@@ -45,10 +47,13 @@ def send(answer: Answer) -> Response:
 
 
 @blueprint.route("/sparql", methods=["GET", "POST"])
-def sparql() -> str:
+@blueprint.get("/api/queries/<name>")
+def sparql(name: str = "") -> Response | str:
     """The answer to a query as a page; without one, the page to write it on."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    given = Request(request.method, request.query_string.decode(), headers, request.get_data())
+    given = Request(
+        request.method, request.query_string.decode(), headers, request.get_data(), request.path.rstrip("/")
+    )
     asked = endpoint.read(given)
     if asked is None:
         return _page("", None)
@@ -57,22 +62,51 @@ def sparql() -> str:
         g.serving = live.at(asked.release)
     entry: Entry = request.environ["asgi.scope"]["entry"]
     entry.query, entry.release = asked.query, serving().release.number
-    queries.guard(asked.query)
+    queries.guard(asked.query, serving().engine.services)
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
     answer = found.answer if isinstance(found, Kept) else found
     entry.format, entry.rows = answer.format.name, answer.rows
-    return _page(asked.query, answer)
+    query = queries.load(named.split(request.path)[0]) if name else None
+    page = _page(asked.query, answer, query, _citation(asked, query))
+    return Response(page, headers=endpoint.lasting(asked, serving().release.number))
+
+
+@blueprint.get("/api/queries")
+def listed() -> Response:
+    """All named queries, for programs."""
+    return jsonify(named.listing())
 
 
 @blueprint.get("/queries/<name>")
-def named(name: str) -> Response | str:
+def query_page(name: str) -> str:
     """A named query, with its title, explanation and parameters, ready to run or change."""
-    return render_template("query.html", query="", answer=None, named=queries.load(name), examples=queries.examples())
+    return _page("", None, queries.load(name))
 
 
-def _page(query: str, answer: Answer | None) -> str:
+def _page(query: str, answer: Answer | None, of: Query | None = None, citation: str = "") -> str:
     return render_template(
-        "query.html", query=query, answer=answer and _shown(answer), named=None, examples=queries.examples()
+        "query.html",
+        query=query,
+        answer=answer and _shown(answer),
+        named=of,
+        citation=citation,
+        given=request.args,
+        formats=[fmt.name for fmt in (named.formats(of) if of else FORMATS)],
+        arguments=request.query_string.decode(),
+        examples=queries.examples(),
+    )
+
+
+def _citation(asked: Asked, of: Query | None) -> str:
+    """How to cite an answer; empty where it has no address that lasts."""
+    manifest = serving().release.manifest
+    address = asked.at(manifest["release"])
+    if not address:
+        return ""
+    title = of.title if of else "Answer to a query"
+    return (
+        f"“{title}”. cybilgraph, release {manifest['release']} ({manifest['created'][:10]}). "
+        f"{request.host_url.rstrip('/')}{address} (accessed {datetime.now(UTC).date()})."
     )
 
 

@@ -1,0 +1,80 @@
+"""The named queries as paths: ``/api/queries/NAME?country=BZ`` is asked as its text would be at ``/sparql``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from cybilgraph import queries
+from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
+from cybilgraph.queries import Query
+
+ROOT = "/api/queries/"
+#: Parameters that every path has: a query has none of the same name.
+COMMON = ("format", "release", "timeout")
+#: Those of a table only: of a graph, they would count rows that nobody sees.
+OF_TABLES = ("limit", "offset")
+_SUFFIXES = {fmt.suffix: fmt.name for fmt in FORMATS}
+
+
+@cache
+def known() -> Mapping[str, Query]:
+    """The queries that have a path, by name."""
+    return {query.name: query for query in queries.examples()}
+
+
+def formats(query: Query) -> tuple[Format, ...]:
+    """The formats that an answer can have."""
+    return GRAPH_FORMATS if queries.gives_graph(query.text) else RESULT_FORMATS
+
+
+def split(path: str) -> tuple[str, str]:
+    """The name of a query in a path, and the format that the suffix tells, empty where there is none."""
+    whole = path.removeprefix(ROOT)
+    name, dot, suffix = whole.rpartition(".")
+    if dot and (suffix in _SUFFIXES or called(suffix)):
+        return name, _SUFFIXES.get(suffix, suffix)
+    return whole, ""
+
+
+def text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
+    """The query with the parameters that were sent. What is sent empty, as forms do, is as if it were not.
+
+    Raises UnknownQuery, QueryError.
+    """
+    query = known().get(name) or queries.load(name)
+    common = {*COMMON, *(OF_TABLES if formats(query) == RESULT_FORMATS else ())}
+    own = {key: filled for key, values in sent.items() if key not in common and (filled := [v for v in values if v])}
+    bound = query.bind(own)
+    for key in OF_TABLES:
+        if key in common and (given := sent.get(key, [""])[0]):
+            if not (given.isascii() and given.isdigit() and len(given) < 10):
+                raise QuerySyntaxError(f"{key}={given} is no number of rows", f"Example: {key}=10")
+            bound += f"\n{key.upper()} {int(given)}"
+    return bound
+
+
+def listing() -> dict[str, object]:
+    """All of them, for programs."""
+    return {
+        "queries": [
+            {
+                "name": query.name,
+                "title": query.title,
+                "description": query.description,
+                "parameters": [
+                    {
+                        "name": parameter.name,
+                        "type": parameter.type,
+                        "description": parameter.description,
+                        "default": parameter.default,
+                    }
+                    for parameter in query.parameters
+                ],
+                "formats": [fmt.name for fmt in formats(query)],
+                "links": {"answer": f"{ROOT}{query.name}", "page": f"/queries/{query.name}"},
+            }
+            for query in known().values()
+        ]
+    }

@@ -1,0 +1,530 @@
+"""The SPARQL 1.1 Protocol for queries, over HTTP, as one table. Each row of GET is asked as HEAD, too."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import re
+import select
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+import rdflib
+import zstandard
+
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
+
+SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
+ASK = "ASK { project:G0020 dcterms:title ?title }"
+CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dcterms:title ?title }"
+DESCRIBE = "DESCRIBE project:G0020"
+TITLES = "SELECT (COUNT(?t) AS ?n) { ?p dcterms:title ?t }"
+GRAPHS = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }"
+SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
+HISTORY = "https://w3id.org/cybilgraph/graph/G0020/1"
+NOWHERE = "https://example.org/no-such-graph"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
+JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
+CSV, TSV = "text/csv; charset=utf-8", "text/tab-separated-values; charset=utf-8"
+TURTLE, HTML, TEXT = "text/turtle; charset=utf-8", "text/html; charset=utf-8", "text/plain; charset=utf-8"
+PROBLEM = "application/problem+json"
+TITLE = "Support to Belize National Cyber Security Strategy"
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+def send(
+    server: str,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    *,
+    source: str = "127.0.0.1",
+    timeout: float = 60,
+    **headers: str,
+) -> Reply:
+    """One request with these headers, and no others but Host, Accept-Encoding: identity and Content-Length."""
+    place = urlsplit(server)
+    assert place.hostname
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout, source_address=(source, 0))
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, target, body, names)
+        answer = connection.getresponse()
+        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row: the request; then status, type, a pattern of the body, and patterns of headers."""
+
+    what: str
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    method: str = "GET"
+    path: str = "/sparql"
+    accept: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | bytes | None = None
+    status: int = 200
+    type: str = ""
+    has: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
+
+    def call(self, server: str, method: str = "") -> Reply:
+        target = self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
+        body = self.body.encode() if isinstance(self.body, str) else self.body
+        headers = self.headers | ({"Accept": self.accept} if self.accept else {})
+        return send(server, method or self.method, target, body, **headers)
+
+
+def q(query: str, **more: str) -> list[tuple[str, str]]:
+    return [("query", query), *((name.replace("_", "-"), value) for name, value in more.items())]
+
+
+def post(what: str, kind: str | None, body: str | bytes, pairs: Any = (), **expected: Any) -> Case:
+    headers = {"Content-Type": kind} if kind is not None else {}
+    return Case(what, list(pairs), "POST", headers=headers, body=body, **{"accept": "text/csv", **expected})
+
+
+def over(what: str, query: str, n: str, *graphs: tuple[str, str]) -> list[Case]:
+    """The same dataset in each of the three ways to send a query."""
+    has = rf"\A\w+\r\n{n}\r\n\Z" if n else r"\A\w+\r\n\Z"
+    return [
+        Case(f"{what}, GET", [("query", query), *graphs], accept="text/csv", has=has),
+        post(f"{what}, POST form", FORM, urlencode([("query", query), *graphs]), has=has),
+        post(f"{what}, POST direct", DIRECT, query, graphs, has=has),
+    ]
+
+
+DEFAULT, NAMED = "default-graph-uri", "named-graph-uri"
+WAYS = [
+    Case("GET", q(SELECT), type=JSON, has=TITLE),
+    Case("GET, slash behind", q(SELECT), path="/sparql/", type=JSON, has=TITLE),
+    Case("GET, time given", q(SELECT, timeout="5"), has=TITLE),
+    Case("GET, what is not known is ignored", q(SELECT, whatever="5"), has=TITLE),
+    Case(
+        "GET, no declared prefix",
+        q("SELECT * { country:BZ skos:prefLabel ?name FILTER(LANG(?name) = 'en') }"),
+        has="Belize",
+    ),
+    Case("GET, not ASCII", q("SELECT ('Côte d’Ivoire' AS ?x) {}"), accept="text/csv", has="Côte d’Ivoire"),
+    post("POST form", FORM, urlencode({"query": SELECT}), type=CSV, has=TITLE),
+    post("POST form, in the body", FORM, urlencode({"query": SELECT, "format": "tsv"}), type=TSV, has=TITLE),
+    post("POST form, charset", f"{FORM}; charset=UTF-8", urlencode({"query": SELECT}), has=TITLE),
+    post("POST direct", DIRECT, SELECT, has=TITLE),
+    post("POST direct, charset", f"{DIRECT}; charset=utf-8", SELECT, has=TITLE),
+    post("POST direct, capitals", "Application/SPARQL-Query", SELECT, has=TITLE),
+    post("POST direct, format in the address", DIRECT, SELECT, [("format", "xml")], type=XML, has=TITLE),
+    post("POST direct, a long one", DIRECT, f"{SELECT} # {'x' * 90_000}", has=TITLE),
+]
+DATASETS = [
+    *over("one default graph", TITLES, "1", (DEFAULT, HISTORY)),
+    *over("several default graphs", TITLES, "1", (DEFAULT, HISTORY), (DEFAULT, NOWHERE)),
+    *over("an unknown default graph is empty", TITLES, "0", (DEFAULT, NOWHERE)),
+    *over("only default graphs: none is named", GRAPHS, "", (DEFAULT, HISTORY)),
+    *over("one named graph", GRAPHS, HISTORY, (NAMED, HISTORY)),
+    *over("only named graphs: the default graph is empty", TITLES, "0", (NAMED, HISTORY)),
+    *over("several named graphs", GRAPHS, HISTORY, (NAMED, HISTORY), (NAMED, NOWHERE)),
+    *over("an unknown named graph is empty", GRAPHS, "", (NAMED, NOWHERE)),
+    *over("both", "SELECT (COUNT(*) AS ?n) { ?p dcterms:title ?t GRAPH ?g { ?p a cyb:Project } }", "1",
+          (DEFAULT, HISTORY), (NAMED, HISTORY)),
+    *over("goes before FROM", TITLES.replace("{", f"FROM <{NOWHERE}> {{"), "1", (DEFAULT, HISTORY)),
+    *over("goes before FROM NAMED", GRAPHS.replace("{", f"FROM NAMED <{NOWHERE}> {{", 1), HISTORY, (NAMED, HISTORY)),
+    *over("FROM alone", TITLES.replace("{", f"FROM <{HISTORY}> {{"), "1"),
+    *over("FROM of nothing, which is not fetched", TITLES.replace("{", f"FROM <{NOWHERE}> {{"), "0"),
+    *over("FROM NAMED alone", GRAPHS.replace("{", f"FROM NAMED <{HISTORY}> {{", 1), HISTORY),
+    *[
+        Case(f"{name} is no absolute IRI: {value!r}", [("query", SELECT), (name, value)], status=400)
+        for name in (DEFAULT, NAMED)
+        for value in ("x", "", "http://a b/", "http://x/> } #")
+    ],
+]  # fmt: skip
+CHOICES = [
+    Case(f"{accept or 'nothing'} accepted, {query.split()[0]}", q(query), accept=accept, status=200 if "problem" not in kind else 406, type=kind)
+    for accept, query, kind in [
+        ("", SELECT, JSON),
+        ("", CONSTRUCT, TURTLE),
+        ("*/*", SELECT, JSON),
+        ("*/*", ASK, JSON),
+        ("*/*", CONSTRUCT, TURTLE),
+        ("*/*", DESCRIBE, TURTLE),
+        ("application/json", SELECT, JSON),
+        ("application/xml", ASK, XML),
+        ("APPLICATION/SPARQL-RESULTS+XML", SELECT, XML),
+        ("text/csv;q=0.5, application/sparql-results+xml;q=0.6", SELECT, XML),
+        ("text/csv;q=0.5,text/tab-separated-values;q=0.5", SELECT, CSV),
+        ("text/turtle, text/csv;q=0.1", SELECT, CSV),
+        ("text/turtle, text/csv;q=0.1", CONSTRUCT, TURTLE),
+        ("image/png, text/csv;q=0.1", SELECT, CSV),
+        ("text/*", SELECT, CSV),
+        ("text/*", CONSTRUCT, TURTLE),
+        ("text/*;q=0.4, application/*;q=0.5", SELECT, JSON),
+        ("*/*;q=0.1, text/csv", SELECT, CSV),
+        ("*/*, application/sparql-results+json;q=0", SELECT, XML),
+        ("text/csv; header=present", SELECT, CSV),
+        ("text/csv;charset=utf-8;q=0.9, */*;q=0.1", SELECT, CSV),
+        ("application/n-triples, */*;q=0.1", CONSTRUCT, "application/n-triples"),
+        ("text/plain", CONSTRUCT, "application/n-triples"),
+        ("image/png", SELECT, PROBLEM),
+        ("text/turtle", SELECT, PROBLEM),
+        ("text/csv", CONSTRUCT, PROBLEM),
+        ("text/csv;q=0", SELECT, PROBLEM),
+        ("*/*;q=0", SELECT, PROBLEM),
+        (BROWSER, SELECT, HTML),
+        (BROWSER, ASK, HTML),
+        (BROWSER, CONSTRUCT, HTML),
+        ("text/html", SELECT, HTML),
+        ("text/html;q=0.1, text/csv", SELECT, CSV),
+        ("text/html;q=0, */*", SELECT, JSON),
+    ]
+]  # fmt: skip
+NAMES = [
+    *[Case(f"format={fmt.name}, {query.split()[0]}", q(query, format=fmt.name), accept=BROWSER, type=fmt.content_type, has="Support|true")
+      for fmt in RESULT_FORMATS for query in (SELECT, ASK)],
+    *[Case(f"format={fmt.name}, {query.split()[0]}", q(query, format=fmt.name), accept=BROWSER, type=fmt.content_type, has="Support")
+      for fmt in GRAPH_FORMATS for query in (CONSTRUCT, DESCRIBE)],
+    *[Case(f"{fmt.media_type} accepted, {query.split()[0]}", q(query), accept=fmt.media_type, type=fmt.content_type)
+      for formats, queries in ((RESULT_FORMATS, (SELECT, ASK)), (GRAPH_FORMATS, (CONSTRUCT, DESCRIBE)))
+      for fmt in formats for query in queries],
+    *[Case(f"format={name}, {query.split()[0]}", q(query, format=name), type=kind) for name, query, kind in [
+        ("json", CONSTRUCT, "application/ld+json"),
+        ("xml", CONSTRUCT, "application/rdf+xml"),
+        ("rdf", CONSTRUCT, "application/rdf+xml"),
+        ("n3", CONSTRUCT, TURTLE),
+        ("JSON", SELECT, JSON),
+        ("text/csv", SELECT, CSV),
+        ("html", SELECT, HTML),
+    ]],
+    Case("format= goes before Accept", q(SELECT, format="csv"), accept=JSON, type=CSV),
+    Case("format= of nothing", q(SELECT, format="png"), status=406, type=PROBLEM),
+    Case("format= of a graph for a table", q(SELECT, format="turtle"), status=406, type=PROBLEM, has="json, xml, csv, tsv"),
+    Case("format= of a table for a graph", q(DESCRIBE, format="csv"), status=406, type=PROBLEM),
+]  # fmt: skip
+SERVICE = [
+    *[Case(f"asked nothing, as {fmt.name}", accept=fmt.media_type, type=fmt.content_type, has="service-description")
+      for fmt in GRAPH_FORMATS],
+    *[Case(f"asked nothing, format={fmt.name}", [("format", fmt.name)], type=fmt.content_type, has="service-description")
+      for fmt in GRAPH_FORMATS],
+    Case("asked nothing", type=TURTLE, has="sd:Service"),
+    Case("asked nothing, by a browser", accept=BROWSER, type=HTML, has="<textarea"),
+    Case("asked nothing, in no format of RDF", accept="text/csv", status=406, type=PROBLEM),
+    Case("asked an empty query", q(" "), type=TURTLE),
+]  # fmt: skip
+PREFLIGHT = {
+    "allow": "^GET, HEAD, POST, OPTIONS$",
+    "access-control-allow-methods": "^GET, HEAD, POST, OPTIONS$",
+    "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
+    "access-control-max-age": r"^\d+$",
+}
+OPTIONS = [
+    Case("OPTIONS", method="OPTIONS", status=204, sent=PREFLIGHT),
+    Case("preflight", method="OPTIONS", status=204, sent=PREFLIGHT, headers={
+        "Origin": "https://example.org", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}),
+    Case("from another origin", q(SELECT), headers={"Origin": "https://example.org"},
+         sent={"access-control-allow-origin": r"^\*$", "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Release"}),
+]  # fmt: skip
+LASTING = [
+    Case("release named", q(SELECT, release="1"), sent={"cybilgraph-release": "^1$", "cache-control": "immutable"}),
+    Case("no release named", q(SELECT), sent={
+        "cybilgraph-release": "^1$", "cache-control": "max-age=60",
+        "link": f'^<{re.escape("/sparql?" + urlencode([("query", SELECT), ("release", 1)], quote_via=quote))}>; rel="cite-as"$'}),
+    Case("a release that is not there", q(SELECT, release="99"), status=404, type=PROBLEM, has="There are: 1"),
+    Case("a release that is no number", q(SELECT, release="one"), status=400, type=PROBLEM),
+    *[Case(f"{name} is of this moment", q(f"SELECT ({name} AS ?x) {{}}"), sent={"cache-control": "^no-store$", "etag": "^$", "link": "^$"})
+      for name in ("NOW()", "RAND()", "UUID()", "STRUUID()", "BNODE()", "now ( )")],
+]  # fmt: skip
+WRONG = [
+    Case("no query", q("SELECT"), status=400, type=PROBLEM),
+    Case("no query, for a browser", q("SELECT"), accept=BROWSER, status=400, type=HTML, has="Bad Request"),
+    Case("no query, as text", q("SELECT * { x }"), accept="text/plain", status=400, type=TEXT, has=r"line 1, column 15:\nSELECT \* { x }\n {14}\^\n"),
+    Case("no query, format= given by a program", q("SELECT", format="csv"), status=400, type=PROBLEM),
+    Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
+    Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),
+    Case("no number of seconds", q(SELECT, timeout="soon"), status=400, type=PROBLEM),
+    Case("no time at all", q(SELECT, timeout="-1"), status=400, type=PROBLEM),
+    Case("too deep", q("SELECT " + "(" * 300), status=400, type=PROBLEM),
+    Case("too long", q(f"{SELECT} # {'x' * 60_000}"), has=TITLE),
+    post("too long", DIRECT, f"{SELECT} # {'x' * 110_000}", status=400),
+    Case("SERVICE", q("SELECT * { SERVICE <http://x> {} }"), status=403, type=PROBLEM),
+    Case("an update", q("DELETE WHERE { ?s ?p ?o }"), status=403, type=PROBLEM),
+    Case("an update, for a browser", q("CLEAR ALL"), accept=BROWSER, status=403, type=HTML),
+    Case("an update as parameter", [("update", "CLEAR ALL")], type=TURTLE),  # no query: what the service is
+    Case("an address below", path="/sparql/update", status=404, type=PROBLEM),
+    *[Case(method, q(SELECT), method=method, status=405, type=PROBLEM, sent={"allow": "^GET, HEAD, POST, OPTIONS$"})
+      for method in ("PUT", "DELETE", "PATCH", "TRACE", "QUERY")],
+    post("POST form, an update", FORM, urlencode({"update": "CLEAR ALL"}), status=400, type=PROBLEM),
+    post("POST form, nothing", FORM, "", status=400, type=PROBLEM),
+    post("POST form, two queries", FORM, urlencode([*q(SELECT), *q(SELECT)]), status=400),
+    post("POST form, and another in the address", FORM, urlencode(q(SELECT)), q(SELECT), status=400),
+    post("POST direct, and another in the address", DIRECT, SELECT, q(SELECT), status=400),
+    post("POST direct, no query", DIRECT, "SELECT", status=400),
+    post("POST direct, no UTF-8", DIRECT, SELECT.encode("utf-16"), status=400, has="UTF-8"),
+    post("POST form, no UTF-8", FORM, b"query=ASK%7B%7D%23\xff", status=400, has="UTF-8"),
+    post("POST an update", "application/sparql-update", "CLEAR ALL", status=415, type=PROBLEM),
+    post("POST text", "text/plain", SELECT, status=415, type=PROBLEM, has=re.escape(DIRECT)),
+    post("POST of no type, a form", None, urlencode(q(SELECT)), status=415, type=PROBLEM),
+    post("POST of no type, a query", None, SELECT, status=415, type=PROBLEM),
+    post("POST of an unreadable type", ";;;", SELECT, status=415, type=PROBLEM),
+    post("POST multipart", "multipart/form-data; boundary=x", SELECT, status=415, type=PROBLEM),
+    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="1,000,000 bytes"),
+    Case("too large an answer", q(
+        "SELECT ?x ?t { { SELECT ?x { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
+            + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(16))
+            + " BIND(?x16 AS ?x) } } ?s skos:prefLabel ?t }"), status=422, type=PROBLEM, has="256,000,000 bytes"),
+    Case("too slow", q(SLOW, timeout="0.5"), status=504, type=PROBLEM, has=r"0\.5 seconds"),
+]  # fmt: skip
+#: What the W3C's tests of the protocol ask of queries, beside what stands above: each by its name there.
+W3C = [
+    Case("query_get", q("ASK {}"), accept=f"{JSON}, {XML}", has="true"),
+    post("query_post_form", FORM, urlencode(q("ASK {}")), accept=f"{JSON}, {XML}", has="true"),
+    post("query_post_direct", DIRECT, "ASK {}", accept=f"{JSON}, {XML}", has="true"),
+    post("query_content_type_select", FORM, urlencode(q("SELECT (1 AS ?value) {}")), accept=f"{XML},{JSON},text/tab-separated-values,text/csv", type=JSON),
+    post("query_content_type_ask", FORM, urlencode(q("ASK {}")), accept=f"{XML},{JSON}", type=JSON),
+    post("query_content_type_describe", FORM, urlencode(q(DESCRIBE)), accept="application/rdf+xml,text/turtle", type=TURTLE),
+    post("query_content_type_construct", FORM, urlencode(q("CONSTRUCT { <s> <p> 1 } {}".replace("<", "<http://x/"))),
+         accept="application/rdf+xml,text/turtle", type=TURTLE),
+    post("query_multiple_dataset", DIRECT, f"ASK FROM <{NOWHERE}> {{ ?p dcterms:title ?t }}", [(DEFAULT, HISTORY)], has="true"),
+    Case("bad_query_method", q("ASK {}"), method="PUT", status=405),
+    Case("bad_multiple_queries", [*q("ASK {}"), *q("SELECT * {}")], status=400),
+    post("bad_query_wrong_media_type", "text/plain", "ASK {}", status=415),
+    post("bad_query_missing_form_type", None, "query=ASK%20%7B%7D", status=415),
+    post("bad_query_missing_direct_type", None, "ASK {}", status=415),
+    post("bad_query_non_utf8", f"{DIRECT}; charset=UTF-16", "ASK {}".encode("utf-16"), status=400),
+    Case("bad_query_syntax", q("ASK {"), status=400),
+    *[Case(name, pairs, method, headers={"Content-Type": kind}, body=body, status=status) for name, pairs, method, kind, body, status in [
+        ("update_post_form", [], "POST", FORM, urlencode({"update": "CLEAR ALL"}), 400),
+        ("update_post_direct", [], "POST", "application/sparql-update", "CLEAR ALL", 415),
+        ("bad_update_get", [("query", "CLEAR ALL")], "GET", FORM, None, 403),
+    ]],
+]  # fmt: skip
+TABLE = [*WAYS, *DATASETS, *CHOICES, *NAMES, *SERVICE, *OPTIONS, *LASTING, *WRONG, *W3C]
+
+
+@pytest.mark.parametrize("case", TABLE, ids=[case.what for case in TABLE])
+def test_the_protocol(server: str, case: Case) -> None:
+    reply = case.call(server)
+    assert reply.status == case.status, reply.body[:500]
+    assert not case.type or reply.type == case.type
+    assert re.search(case.has, reply.body.decode()), reply.body[:500]
+    for name, pattern in case.sent.items():
+        assert re.search(pattern, reply.headers.get(name, "")), (name, reply.headers.get(name))
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "Accept" in reply.headers["vary"]
+    if reply.type == PROBLEM:
+        told = reply.problem
+        assert told["status"] == case.status
+        assert told["type"] == "about:blank"
+        assert told["title"] == http.client.responses[case.status]
+        assert told["detail"]
+        assert told["instance"] == case.path.partition("?")[0].rstrip("/")
+    if case.method == "GET" and case.status not in (422, 504):  # which take long
+        head = case.call(server, "HEAD")
+        assert not head.body
+        assert head.status == reply.status
+        assert "content-length" in reply.headers
+        other = {"date", *(("content-length",) if case.sent.get("etag") == "^$" else ())}  # RAND() may be shorter
+        assert {*head.headers.items()} ^ {*reply.headers.items()} <= {
+            (name, headers[name]) for name in other for headers in (head.headers, reply.headers)
+        }
+
+
+def test_the_whole_table_of_formats_is_asked() -> None:
+    told = {case.what for case in NAMES}
+    assert all(any(f"format={fmt.name}," in what for what in told) for fmt in FORMATS)
+
+
+def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
+    query = "SELECT ?s\nWHERE { ?s ex:name ?o }"
+    for case in (
+        Case("", q(query)),
+        post("", DIRECT, query, accept="*/*"),
+        post("", FORM, urlencode(q(query)), accept=""),
+    ):
+        problem = case.call(server).problem
+        assert problem["line"] == 2
+        line, caret = problem["excerpt"].split("\n")
+        assert line == "WHERE { ?s ex:name ?o }"
+        assert caret == " " * (problem["column"] - 1) + "^"
+        assert "ex:" in problem["hint"]
+
+
+def test_an_address_that_is_too_long_is_a_clear_4xx(server: str) -> None:
+    """The server reads no more than 64 kB of it, and answers by itself: the query goes into the body."""
+    for size in (66_000, 100_000, 200_000):
+        reply = send(server, "GET", f"/sparql?query={'x' * size}")
+        assert reply.status == 414
+    assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
+
+
+def test_headers_that_are_too_large_are_a_clear_4xx(server: str) -> None:
+    place = urlsplit(server)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as stream:
+        stream.sendall(
+            b"GET /sparql HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(2_000)) + b"\r\n"
+        )
+        assert re.match(rb"HTTP/1.1 4\d\d ", stream.recv(1000))
+    assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
+
+
+# What is not asked again, and in which coding
+
+MANY = "SELECT ?project ?title { ?project dcterms:title ?title } ORDER BY ?title"
+
+
+def many(
+    server: str, method: str = "GET", query: str = MANY, name: str = "csv", release: str = "", **headers: str
+) -> Reply:
+    pairs = q(query, format=name) + ([("release", release)] if release else [])
+    return send(server, method, f"/sparql?{urlencode(pairs)}", **headers)
+
+
+def test_who_has_the_answer_is_told_so(server: str) -> None:
+    first = many(server)
+    for given in (first.headers["etag"], f"W/{first.headers['etag']}", f'"x", {first.headers["etag"]}'):
+        for method in ("GET", "HEAD"):
+            again = many(server, method, If_None_Match=given)
+            assert (again.status, again.body) == (304, b"")
+            for name in ("etag", "vary", "cache-control", "cybilgraph-release", "link"):
+                assert again.headers[name] == first.headers[name]
+    for given in ('"x"', "*"):  # whether there is an answer at all is not known without asking
+        assert many(server, If_None_Match=given).body == first.body
+    assert many(server, query="SELECT * {", If_None_Match="*").status == 400
+    posted = send(
+        server,
+        "POST",
+        "/sparql",
+        MANY.encode(),
+        Content_Type=DIRECT,
+        Accept="text/csv",
+        If_None_Match=first.headers["etag"],
+    )
+    assert posted.body == first.body
+
+
+def test_codings_are_of_the_same_bytes(server: str) -> None:
+    plain = many(server)
+    assert len(plain.body) > 1_000
+    assert "content-encoding" not in plain.headers
+    packed = many(server, Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert int(packed.headers["content-length"]) == len(packed.body) < len(plain.body)
+    fast = many(server, Accept_Encoding="gzip, deflate, br, zstd")
+    assert fast.headers["content-encoding"] == "zstd"
+    assert zstandard.decompress(fast.body) == plain.body
+    assert len({reply.headers["etag"] for reply in (plain, packed, fast)}) == 3
+    for reply in (plain, packed, fast):
+        assert reply.headers["vary"] == "Accept, Accept-Encoding"
+        assert many(server, Accept_Encoding="gzip", If_None_Match=reply.headers["etag"]).status == 304
+    for refused in ("gzip;q=0", "br", "zstd;q=0, gzip;q=0", "identity"):
+        assert many(server, Accept_Encoding=refused).body == plain.body
+    assert many(server, Accept_Encoding="zstd;q=0.1, gzip").headers["content-encoding"] == "gzip"
+    assert many(server, "HEAD", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
+
+
+def test_etags_differ_where_bytes_may(server: str) -> None:
+    replies = [
+        many(server),
+        many(server, name="tsv"),
+        many(server, name="json"),
+        many(server, query=MANY.replace("ORDER BY ?title", "ORDER BY DESC(?title)")),
+        send(server, "GET", f"/sparql?{urlencode([*q(MANY, format='csv'), (DEFAULT, HISTORY)])}"),
+        send(server, "GET", f"/sparql?{urlencode([*q(MANY, format='csv'), (NAMED, HISTORY)])}"),
+    ]
+    tags = [reply.headers["etag"] for reply in replies]
+    assert all(re.fullmatch(r'"[0-9a-f-]+"', tag) for tag in tags), "strong"
+    assert len(set(tags)) == len(tags)
+    assert many(server, release="1").headers["etag"] == tags[0], "one release, named or not"
+
+
+# Of a busy server
+
+
+def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -> None:
+    """The queue of a client is its own: another is answered meanwhile."""
+    place = urlsplit(server)
+    request = f"GET /sparql?{urlencode(q(SLOW, timeout='20'))} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    streams = []
+    try:
+        for _ in range(150):
+            stream = socket.create_connection((place.hostname, place.port), 10, source_address=("127.0.0.7", 0))
+            streams.append(stream)
+            stream.sendall(request)
+        refused, *_ = select.select(streams, [], [], 15)
+        answer = refused[0].recv(100_000)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert re.search(rb"\nretry-after: [1-9]", answer)
+        assert b'"status": 429' in answer
+        other = f"/sparql?{urlencode(q(f'{ASK} # of another'))}"
+        assert send(server, "GET", other, source="127.0.0.8").status == 200
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> None:
+    target = f"/sparql?{urlencode(q(SLOW, timeout='8'))}"
+    with ThreadPoolExecutor(32) as pool:
+        sources = [f"127.0.0.{10 + client}" for client in range(4) for _ in range(8)]
+        replies = list(pool.map(lambda source: send(server, "GET", target, source=source), sources))
+    assert {reply.status for reply in replies} == {503, 504}
+    for reply in replies:
+        assert reply.type == PROBLEM
+        assert reply.problem["status"] == reply.status
+        if reply.status == 503:
+            assert int(reply.headers["retry-after"]) > 0
+
+
+def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
+    place = urlsplit(server)
+    head = f"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: {DIRECT}\r\nContent-Length: 50\r\n\r\nASK"
+    with socket.create_connection((place.hostname, place.port), timeout=60) as stream:
+        stream.sendall(head.encode())
+        answer = stream.recv(100_000)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"status": 408' in answer
+
+
+def test_graphs_are_the_same_in_each_format(server: str) -> None:
+    parsers = {
+        "turtle": "turtle",
+        "ntriples": "nt",
+        "rdfxml": "xml",
+        "jsonld": "json-ld",
+        "nquads": "nquads",
+        "trig": "trig",
+    }
+    for query in (None, CONSTRUCT):
+        graphs = []
+        for fmt in GRAPH_FORMATS:
+            body = Case("", q(query) if query else [], accept=fmt.media_type).call(server).body
+            graph = rdflib.Dataset() if fmt.name in ("nquads", "trig", "jsonld") else rdflib.Graph()
+            graph.parse(data=body, format=parsers[fmt.name])
+            graphs.append(
+                {(s, p, o) for s, p, o, *_ in (graph.quads() if isinstance(graph, rdflib.Dataset) else graph)}
+            )
+        assert graphs[0]
+        assert all(graph == graphs[0] for graph in graphs)

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 import urllib.request
@@ -73,16 +74,15 @@ class running_server:  # noqa: N801
         self.options = map(str, options)
 
     def __enter__(self) -> str:
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would fill
         command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
+        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
         for _ in range(200):
             try:
                 with urllib.request.urlopen(f"{self.url}/", timeout=5) as answer:
                     assert answer.status == 200
             except OSError:
-                assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
+                assert self.process.poll() is None, self.log
                 time.sleep(0.05)
             else:
                 return self.url
@@ -90,9 +90,13 @@ class running_server:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(timeout=20)
-        assert self.process.stdout
-        self.process.stdout.close()
+        self.process.wait(timeout=60)
+        self.output.close()
+
+    @property
+    def log(self) -> str:
+        """What it has written until now."""
+        return os.pread(self.output.fileno(), 10_000_000, 0).decode()
 
 
 def run(

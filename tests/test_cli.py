@@ -186,8 +186,7 @@ def test_nobody_is_left_when_the_server_is_killed(tmp_path: Path) -> None:
     server.__enter__()
     server.process.kill()
     server.process.wait()
-    assert server.process.stdout
-    server.process.stdout.close()
+    server.output.close()
     deadline = time.monotonic() + 10
     while subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True).stdout:
         assert time.monotonic() < deadline, "processes outlive their server"
@@ -236,8 +235,7 @@ def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
         ).stdout.split()
         os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C does
         assert server.process.wait(timeout=20) == 0
-        assert server.process.stdout
-        shown = server.process.stdout.read()
+        shown = server.log
         assert f"Serving release 0001 at {url}/" in shown
         assert "Traceback" not in shown
     assert children

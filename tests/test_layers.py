@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fields", "resources", "scratch", "workers"),
+    ("fields", "resources", "scratch", "settings", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
@@ -37,6 +37,7 @@ HOMES = {
     "jinja2": {"validation"},
     "openpyxl": {"readers", "templates"},
     "lxml": {"readers", "validation"},
+    "prometheus_client": {"web"},
     "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"reference"},

@@ -7,6 +7,7 @@ import click
 from cybilgraph import __version__
 from cybilgraph.cli.check import check
 from cybilgraph.cli.convert import build, convert, template
+from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.serve import serve
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, build, serve, query, list_queries, template, suggestions):
+for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

@@ -3,33 +3,87 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import Field
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cybilgraph.cli.frame import Command
 from cybilgraph.ntriples import is_iri
+from cybilgraph.settings import PREFIX, Settings, flag, names
+
+#: What a value in a file is, and what a setting is, must go together: click would make one of the other.
+_ALIKE = ((bool, bool), (list, tuple))
 
 
-@click.command(cls=Command)
+def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take what the file says for what neither flag nor environment does."""
+    if path is None:
+        return
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
+    known = {flag(row).removeprefix("--"): row for row in names()}
+    for name, value in given.items():
+        if name not in known:
+            raise click.BadParameter(f"{path}: there is no setting {name!r}. Known are {', '.join(known)}.")
+        if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _ALIKE):
+            raise click.BadParameter(f"{path}: {name} = {value!r} is of the wrong type.")
+    context.default_map = {known[name].name: value for name, value in given.items()}
+
+
+def _type(row: Field[Any]) -> Any:
+    if row.metadata["choices"]:
+        return click.Choice(row.metadata["choices"])
+    match row.default:
+        case int() if row.name == "port":
+            return click.IntRange(row.metadata["least"], 65535)
+        case int():
+            return click.IntRange(row.metadata["least"])
+        case float():
+            return click.FloatRange(row.metadata["least"], 86_400)
+        case None:
+            return click.Path(file_okay=False, path_type=Path)
+        case _:
+            return str
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each setting."""
+    for row in reversed(names()):
+        what: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
+        if isinstance(row.default, bool):
+            add = click.option(f"{flag(row)}/--no-{flag(row).removeprefix('--')}", row.name, show_default=True, **what)
+        elif isinstance(row.default, tuple):
+            add = click.option(
+                flag(row), row.name, multiple=True, **what | {"help": what["help"] + " May be repeated."}
+            )
+        else:
+            add = click.option(flag(row), row.name, type=_type(row), show_default=row.default is not None, **what)
+        command = add(command)
+    return command
+
+
+@click.command(cls=Command, context_settings={"auto_envvar_prefix": PREFIX})
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen at.")
 @click.option(
-    "--suggestions", type=click.Path(file_okay=False, path_type=Path), help="Take suggested edits, and keep them here."
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_of_file,
+    show_envvar=True,
+    help="Settings in TOML, named as the flags: port = 8000.",
 )
-@click.option(
-    "--rate", type=click.IntRange(1), default=240, show_default=True, help="Records a minute that one client may check."
-)
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    metavar="URL",
-    help="An endpoint that queries may call with SERVICE; may be repeated. Without it, none.",
-)
-def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: int, services: tuple[str, ...]) -> None:
+@_options
+def serve(folder: Path, **given: Any) -> None:
     """Serve the current release of DIR: pages, data, a SPARQL endpoint and the check of records, until stopped.
+
+    What can be set is set by flag, else by environment, else by the file of --config.
 
     \b
     Example:
@@ -38,13 +92,7 @@ def serve(folder: Path, host: str, port: int, suggestions: Path | None, rate: in
     """
     from cybilgraph.web import server
 
-    for service in services:
+    for service in given["service"]:
         if not re.fullmatch(r"https?://[!-~]+", service) or not is_iri(service):
             raise click.BadParameter(f"{service!r} is no absolute web address", param_hint="--service")
-    server.serve(
-        *(folder, host, port),
-        announce=lambda text: click.echo(text),
-        suggestions=suggestions,
-        rate=rate,
-        services=frozenset(services),
-    )
+    server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))

@@ -151,6 +151,11 @@ class EmbeddedEngine:
         """How many queries are quick, wait, are long, are paused."""
         return self._pool.load
 
+    @property
+    def restarts(self) -> int:
+        """How many workers ended in the middle or were killed, and were replaced."""
+        return self._pool.restarts
+
     def close(self) -> None:
         """End all workers."""
         self._pool.close()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from cybilgraph.checker import Checker
+from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import check, openapi, pages, problems, rules, sparql, suggest
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.front import Front
+from cybilgraph.web.journal import Journal
 from cybilgraph.web.live import Live
+from cybilgraph.web.metrics import Metrics
+from cybilgraph.web.observed import Observed
 from cybilgraph.web.submissions import MAX_UPLOAD
 
 _POLICY = (
@@ -17,11 +21,10 @@ _POLICY = (
 )
 
 
-def create_app(live: Live, checker: Checker, suggestions: Suggestions | None, checking: Clients) -> Front:
+def create_app(live: Live, checker: Checker, settings: Settings, journal: Journal) -> Observed:
     """The ASGI application over the release that is live.
 
-    What is sent to be checked goes to ``checker``, as often as ``checking`` lets a client; what is
-    suggested, to ``suggestions``: without these, nothing can be.
+    What is sent to be checked goes to ``checker``; what is done is told to ``journal``.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD
@@ -29,9 +32,9 @@ def create_app(live: Live, checker: Checker, suggestions: Suggestions | None, ch
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["cybilgraph"] = {
         "live": live,
-        "suggestions": suggestions,
+        "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "checker": checker,
-        "checking": checking,
+        "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
     }
     app.context_processor(lambda: {"release": sparql.serving().release.manifest})
@@ -43,7 +46,9 @@ def create_app(live: Live, checker: Checker, suggestions: Suggestions | None, ch
     app.register_blueprint(rules.blueprint)
     problems.register(app)
     app.after_request(_headers)
-    return Front(live, app, MAX_UPLOAD)
+    routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
+    metrics = Metrics(live, journal, routes | {"healthz", "readyz", "metrics"})
+    return Observed(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
 
 
 def _headers(response: Response) -> Response:

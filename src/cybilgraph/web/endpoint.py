@@ -90,12 +90,15 @@ def _address(path: str, arguments: tuple[tuple[str, str], ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response: its body is whole in ``content``, or comes from ``blocks``; its length is in the headers."""
+    """A response: its body is whole in ``content``, or comes from ``blocks``; its length is in the headers.
+    ``answer`` is what it tells, where that is one to a query.
+    """
 
     status: int
     headers: dict[str, str]
     content: bytes = b""
     blocks: Iterator[bytes] | None = None
+    answer: Answer | None = None
 
 
 def read(request: Request) -> Asked | None:
@@ -231,7 +234,7 @@ def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Re
     headers |= advising.header(answer.advice)
     if coding:
         headers["content-encoding"] = coding
-    return Reply(200, headers, content, blocks)
+    return Reply(200, headers, content, blocks, answer)
 
 
 def lasting(asked: Asked, release: int) -> dict[str, str]:

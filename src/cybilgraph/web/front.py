@@ -28,9 +28,10 @@ from werkzeug.exceptions import (
 )
 
 from cybilgraph.errors import CybilgraphError
+from cybilgraph.settings import Settings
 from cybilgraph.web import endpoint, named, problems
-from cybilgraph.web.clients import network
 from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live
 from cybilgraph.workers.turns import Caller
 
@@ -40,12 +41,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: Threads for queries, and for pages: they mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 32
-#: So many queries of one client are in work, and so many more wait.
-AT_ONCE, WAITING = 8, 128
 #: The body of a query may be this large; a query longer than queries.MAX_BYTES is refused anyway.
 _QUERY_BYTES = 1_000_000
-#: A body must have come after so many seconds; those in work together have no more bytes than this.
-_BODY_SECONDS, _BODY_BYTES = 20.0, 256_000_000
+#: The bodies of all requests together have no more bytes than this.
+_BODY_BYTES = 256_000_000
 #: A body that is too large, but not larger than this, is taken in before it is refused: a client that
 #: is still sending would else find its connection broken, and not the answer that says why.
 _TAKEN_IN = 16_000_000
@@ -68,8 +67,9 @@ _PREFLIGHT = {
 class Front:
     """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``most`` bytes."""
 
-    def __init__(self, live: Live, pages: Flask, most: int) -> None:
+    def __init__(self, live: Live, pages: Flask, most: int, settings: Settings) -> None:
         self._live = live
+        self._settings = settings
         self._flask = pages
         self._most = most
         wsgi: Any = pages.wsgi_app  # two names for the same types
@@ -102,6 +102,7 @@ class Front:
                         return
                 await self._pages(_with_length(scope, body), _replayed(body, receive), send)
         except (CybilgraphError, HTTPException) as error:
+            scope["entry"].error = error
             reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
             await _respond(send, reply, request.method)
 
@@ -118,23 +119,30 @@ class Front:
             address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
             now = self._live.current
             return endpoint.described(request, address, now.release, federated=bool(now.engine.services))
+        entry: Entry = scope["entry"]
+        entry.query = asked.query
         serving = self._live.current
-        if asked.release:
-            serving = await asyncio.to_thread(self._live.at, asked.release)
-        found = endpoint.quick(asked, request, serving.answers)
-        if not found:
-            name = network(scope["client"][0] if scope.get("client") else "")
-            async with self._turn(name):
-                caller = Caller(name)
+        if asked.release not in (0, serving.release.number):
+            async with self._turn(entry.client):  # it may have to be opened
+                loop = asyncio.get_running_loop()
+                serving = await loop.run_in_executor(self._threads, self._live.at, asked.release)
+        entry.release = serving.release.number
+        if found := endpoint.quick(asked, request, serving.answers):
+            entry.cached = True
+        else:
+            async with self._turn(entry.client):
+                caller = entry.caller = Caller(entry.client)
                 run = partial(endpoint.slow, asked, request, serving.answers, caller)
                 found = await _while_there(receive, caller, run, self._threads)
+        if found.answer:
+            entry.format, entry.rows = found.answer.format.name, found.answer.rows
         return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
 
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:
         """A block of work of one client. Raises TooManyRequests."""
-        client = self._clients.setdefault(name, _Client())
-        if client.count >= AT_ONCE + WAITING:
+        client = self._clients.setdefault(name, _Client(self._settings.at_once))
+        if client.count >= self._settings.at_once + self._settings.waiting:
             raise TooManyRequests(f"{client.count} of your queries are in work or wait already", retry_after=1)
         client.count += 1
         try:
@@ -150,7 +158,8 @@ class Front:
         """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, ServiceUnavailable."""
         body = bytearray()
         taken = 0
-        until = time.monotonic() + _BODY_SECONDS
+        seconds = self._settings.body_seconds
+        until = time.monotonic() + seconds
         try:
             while True:
                 if not headers.get("content-length", headers.get("transfer-encoding")):
@@ -158,7 +167,7 @@ class Front:
                 try:
                     message = await asyncio.wait_for(receive(), until - time.monotonic())
                 except TimeoutError:
-                    raise RequestTimeout(f"The body did not come within {_BODY_SECONDS:g} seconds") from None
+                    raise RequestTimeout(f"The body did not come within {seconds:g} seconds") from None
                 if message["type"] == "http.disconnect":
                     raise RequestTimeout("The client went away")
                 part = message.get("body", b"")
@@ -180,9 +189,9 @@ class Front:
 class _Client:
     """The queue of one client."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
         self.count = 0
-        self.places = asyncio.Semaphore(AT_ONCE)
+        self.places = asyncio.Semaphore(at_once)
 
 
 async def _while_there(

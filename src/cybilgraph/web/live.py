@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cybilgraph import queries
-from cybilgraph.engine import Engine
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QueryError, ReleaseError, ReleaseGone
 from cybilgraph.formats import BY_NAME
@@ -27,7 +26,7 @@ class Serving:
     """One release, the engine over it, and the answers that are kept."""
 
     release: Release
-    engine: Engine
+    engine: EmbeddedEngine
     answers: Answers
 
     def close(self) -> None:

@@ -2,65 +2,53 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
 from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
-from cybilgraph.suggestions import Suggestions
+from cybilgraph.settings import Settings
 from cybilgraph.web import create_app
-from cybilgraph.web.clients import Clients
-from cybilgraph.web.front import Front
+from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.workers.orphan import leave_with_parent
 
-_log = logging.getLogger(__name__)
 
-#: Bytes of memory for answers that are kept, and for the store: what does not fit stays on disk.
-ROOM_OF_ANSWERS = 64_000_000
-_ROOM_OF_STORE = 2_000_000_000
-#: Who types has a check each half second or so.
-RATE = 240
-
-
-def serve(
-    folder: Path,
-    host: str,
-    port: int,
-    announce: Callable[[str], None],
-    suggestions: Path | None = None,
-    rate: int = RATE,
-    services: frozenset[str] = frozenset(),
-) -> None:
-    """Serve the current release of a folder. What visitors suggest goes to another, if one is given;
-    each may have ``rate`` records checked in a minute. Queries may call ``services``.
+def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve the current release of a folder.
 
     Raises ReleaseError where it is not there or damaged, ServeError where the address is taken.
     """
     release = Releases(folder).current()
     release.verify()
-    _probe(host, port)
-    announce(f"Serving release {release.number:04d} at http://{host}:{port}/ (stop with Ctrl-C)")
+    _probe(settings.host, settings.port)
+    announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     Granian(
         target=str(folder),
-        address=host,
-        port=port,
+        address=settings.host,
+        port=settings.port,
         interface=Interfaces.ASGI,
         workers=1,
         websockets=False,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=math.ceil(settings.header_seconds * 1000)),
         log_level=LogLevels.error,
+        log_dictconfig=of_http_server(settings.log_format),
         respawn_failed_workers=True,
-        workers_kill_timeout=5,  # a worker that misses the signal to stop, or is in a long query, is ended
-    ).serve(target_loader=partial(_load, suggestions=suggestions, rate=rate, services=services))
+        workers_kill_timeout=settings.stop_seconds,
+    ).serve(target_loader=partial(_load, settings=settings))
 
 
 def _probe(host: str, port: int) -> None:
@@ -76,10 +64,19 @@ def _probe(host: str, port: int) -> None:
             ) from error
 
 
-def _load(folder: str, suggestions: Path | None, rate: int, services: frozenset[str]) -> Front:
+def _load(folder: str, settings: Settings) -> Any:
     """Called in the server's own process: the application, with its query workers."""
     leave_with_parent()
-    live = Live(Releases(Path(folder)), Limits(store=_ROOM_OF_STORE, services=services), ROOM_OF_ANSWERS, _log.info)
-    queue = Suggestions(suggestions) if suggestions else None
-    checking = Clients(burst=max(rate // 4, 1), each_second=rate / 60, at_once=4)
-    return create_app(live, Checker(), queue, checking)
+    journal = Journal(settings.log_format, queries=settings.log_queries)
+    limits = Limits(
+        timeout=settings.timeout,
+        answer=settings.answer_bytes,
+        memory=settings.worker_memory,
+        workers=settings.quick_workers,
+        long=settings.long_workers,
+        store=settings.store_memory,
+        services=frozenset(settings.service),
+    )
+    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell)
+    app = create_app(live, Checker(), settings, journal)
+    return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

@@ -15,6 +15,7 @@ from cybilgraph.queries import Query
 from cybilgraph.web import endpoint, named
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
+from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
 from cybilgraph.workers.turns import Caller
 
@@ -59,12 +60,15 @@ def sparql(name: str = "") -> Response | str:
     if asked.release:
         live: Live = current_app.extensions["cybilgraph"]["live"]
         g.serving = live.at(asked.release)
+    entry: Entry = request.environ["asgi.scope"]["entry"]
+    entry.query, entry.release = asked.query, serving().release.number
     queries.guard(asked.query, serving().engine.services)
     query = queries.load(named.split(request.path)[0]) if name else None
     if request.values.get("explain"):
         return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query)))
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
     answer = found.answer if isinstance(found, Kept) else found
+    entry.format, entry.rows = answer.format.name, answer.rows
     page = _page(asked.query, answer, query, _citation(asked, query), answer.advice or None)
     return Response(page, headers=endpoint.lasting(asked, serving().release.number))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.workers.orders import FORK, ORDER
-from cybilgraph.workers.orphan import leave_with_parent
+from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
 #: Takes a part of an answer that is not whole yet.
 Sending = Callable[[bytes], None]
@@ -32,8 +32,10 @@ def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False
     bytes of address space more, and cannot open any file or socket unless it has a ``door``.
     The process must have no threads: they do not survive a fork.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends us
+    for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
+        signal.signal(stop, signal.SIG_IGN)
     control = socket.socket(fileno=0)
+    parent = os.getpid()
     children: set[int] = set()
     while order := _order(control):
         number, wanted, connection = order
@@ -45,10 +47,15 @@ def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False
         with connection:
             child = os.fork()
             if not child:
+                killed_with_parent(parent)
                 control.close()
                 _work(connection, prepare, memory, door=door)
         children.add(child)
-    os._exit(0)  # the workers see it and leave
+    for child in children:  # one that is paused would not see that we leave
+        os.kill(child, signal.SIGKILL)
+    for child in children:
+        os.waitpid(child, 0)
+    os._exit(0)
 
 
 def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:

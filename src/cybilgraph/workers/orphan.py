@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 import threading
 import time
 
 #: Seconds between looks at the parent.
 _EVERY = 1.0
+#: prctl(2).
+_PR_SET_PDEATHSIG = 1
 
 
 def leave_with_parent() -> None:
@@ -17,6 +22,17 @@ def leave_with_parent() -> None:
     threads of a server come and go.
     """
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def killed_with_parent(parent: int) -> None:
+    """Have this process killed with its ``parent``, even while it is paused, where the kernel can do that.
+
+    The parent must have no threads, and this process be forked by no other than it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _watch(parent: int) -> None:

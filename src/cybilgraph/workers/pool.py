@@ -41,6 +41,10 @@ class Died(Exception):
     """The worker ended in the middle of its work."""
 
 
+class _Lost(Exception):
+    """The worker ended with the process that had forked it: its work is not to blame, and can be done again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """``quick`` places and how many may wait for one; ``long`` places (0: all work is done in its quick
@@ -72,8 +76,8 @@ class _Nursery:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def fork(self) -> socket.socket:
-        """The connection to a new worker."""
+    def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        """The connection to a new worker, and the process that it is a child of."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
@@ -82,7 +86,7 @@ class _Nursery:
                 self._end()
                 self._begin()
                 socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
-        return ours
+            return ours, self._process
 
     def send(self, process: int, wanted: signal.Signals) -> None:
         """Send a signal to a worker, if it lives."""
@@ -90,12 +94,15 @@ class _Nursery:
             self._control.sendall(ORDER.pack(process, wanted))
 
     def _end(self) -> None:
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
+        self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
-        """End the process; its workers see it and leave."""
+        """End the process and its workers."""
         with self._lock:
             self._end()
 
@@ -105,9 +112,26 @@ class _Worker:
 
     def __init__(self, nursery: _Nursery) -> None:
         self._nursery = nursery
-        self._connection = nursery.fork()
+        self._connection, self._parent = nursery.fork()
         self._buffer = bytearray()
         self.process = 0
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the process that forked it has ended."""
+        return self._parent.poll() is not None
+
+    def has_gone(self) -> bool:
+        """Whether it ended after it was ready: one that never was is no reason to begin another."""
+        self._connection.settimeout(0)
+        try:
+            while data := self._connection.recv(4096):
+                self._buffer += data
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            pass
+        return bool(self.process or self._buffer)
 
     def ask(
         self,
@@ -115,7 +139,7 @@ class _Worker:
         content: bytes,
         until: float,
         overtime: tuple[float, Callable[[], None]] | None,
-        part: Callable[[bytes], object] | None,
+        part: Callable[[bytes], object],
     ) -> tuple[dict[str, Any], bytes]:
         """Head and content of the answer. Raises TimeoutError at the moment ``until``, NotStarted, Died.
 
@@ -142,7 +166,6 @@ class _Worker:
             if b"\n" not in self._buffer:
                 now_long()
         while (answer := json.loads(self._line(until))).get("more"):
-            assert part
             part(self._content(answer["size"], until))
         return answer, self._content(answer["size"], until)
 
@@ -206,6 +229,8 @@ class Pool:
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
+        #: How many workers ended in the middle or were killed, and were replaced.
+        self.restarts = 0
         for _ in range(lanes.quick):
             self._start()
 
@@ -238,11 +263,36 @@ class Pool:
         """
         until = time.monotonic() + seconds
         caller = caller or Caller()
+        with suppress(_Lost):
+            return self._once(head, content, until, caller, part)
+        try:
+            return self._once(head, content, until, caller, part)
+        except _Lost:
+            raise Died from None
+
+    def _once(
+        self,
+        head: dict[str, Any],
+        content: bytes,
+        until: float,
+        caller: Caller,
+        part: Callable[[bytes], object] | None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """What a worker answers. Raises as ``ask`` does, and _Lost."""
         self._quick.enter(caller, min(until, time.monotonic() + _PATIENCE))
         place: Turns | None = self._quick
-        sound = False
-        with self._lock:
-            worker = self._idle.pop()
+        sound = begun = False
+        try:
+            worker = self._take()
+        except NotStarted:
+            self._quick.leave(caller)
+            raise
+
+        def taken(data: bytes) -> None:
+            nonlocal begun
+            assert part
+            begun = True
+            part(data)
 
         def now_long() -> None:
             nonlocal place
@@ -259,22 +309,42 @@ class Pool:
         caller.waits_for(worker.abandon)
         try:
             overtime = (self._lanes.after, now_long) if self._lanes.long else None
-            answer = worker.ask(head, content, until, overtime, part)
+            answer = worker.ask(head, content, until, overtime, taken)
             sound = True
+        except (Died, NotStarted):
+            if worker.orphaned and not begun and not caller.gone:
+                raise _Lost from None
+            raise
         finally:
             caller.waits_for(None)
             if sound and place is self._quick:
                 with self._lock:
                     self._idle.append(worker)
             else:  # also after long work: a process cannot take back that it lets others go first
-                with self._lock:
-                    self._all.discard(worker)
-                worker.kill()
+                self._end(worker, sound=sound)
                 if place is self._quick:
                     self._start()
             if place:
                 place.leave(caller)
         return answer
+
+    def _take(self) -> _Worker:
+        """An idle worker that lives. Raises NotStarted after the end."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise NotStarted
+                worker = self._idle.pop()
+            if not worker.has_gone():
+                return worker
+            self._end(worker, sound=False)
+            self._start()
+
+    def _end(self, worker: _Worker, *, sound: bool) -> None:
+        with self._lock:
+            self._all.discard(worker)
+            self.restarts += not sound
+        worker.kill()
 
     def _start(self) -> None:
         with self._lock:

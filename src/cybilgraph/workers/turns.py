@@ -30,6 +30,11 @@ class Caller:
             if self._stop:
                 self._stop()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has left."""
+        return self._gone
+
     def waits_for(self, stop: Callable[[], object] | None) -> None:
         """From now on, ``stop`` ends what this caller waits for."""
         with self._lock:

@@ -1,0 +1,206 @@
+"""The log of a server: one line for each query and each other request, and for what happens to releases.
+
+Who tells something never waits: lines are written by a thread of their own, and left out while
+nobody takes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cybilgraph.errors import (
+    AnswerTooLarge,
+    EngineUnavailable,
+    FormatMismatch,
+    QueryRefused,
+    QuerySyntaxError,
+    QueryTimeout,
+)
+from cybilgraph.findings import visible
+from cybilgraph.workers.turns import Caller
+
+_ALL = logging.getLogger("cybilgraph")
+_LOG = _ALL.getChild("serve")
+#: So many lines wait to be written; of a query, so many characters are in its line.
+_LINES, _CHARACTERS = 10_000, 2_000
+#: The first class that an error is of decides; without one of them it is its status.
+_OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
+    (QuerySyntaxError, "syntax"),
+    (QueryRefused, "refused"),
+    (FormatMismatch, "format"),
+    (QueryTimeout, "timeout"),
+    (AnswerTooLarge, "too_large"),
+    (EngineUnavailable, "busy"),
+)
+OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is told of one request; filled as it goes on. ``query`` is empty where none was asked."""
+
+    client: str
+    method: str
+    path: str
+    began: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    query: str = ""
+    format: str = ""
+    rows: int | None = None
+    cached: bool = False
+    release: int = 0
+    error: Exception | None = None
+    caller: Caller | None = None
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self.seconds = time.perf_counter() - self.began
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, by one of OUTCOMES."""
+        if not self.status or (self.caller and self.caller.gone):
+            return "gone"
+        if self.status < 400:
+            return "ok"
+        if self.status == 429:
+            return "busy"
+        return next((name for kind, name in _OUTCOMES if isinstance(self.error, kind)), "failed")
+
+
+class Journal:
+    """The log, in JSON or as text for people; the text of queries is left out if so wished."""
+
+    def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
+        """Lines go to ``handle``, else to standard error."""
+        self._queries = queries
+        self.writer = _Writer(sys.stderr.fileno() if handle is None else handle)
+        self.writer.setFormatter(formatter(form))
+        _ALL.handlers = [self.writer]
+        _ALL.propagate = False
+        _LOG.setLevel(logging.INFO)
+
+    def tell(self, what: str) -> None:
+        """Something has happened that is of no request."""
+        _LOG.info(what, extra={"told": {"event": "server", "message": what}})
+
+    def entry(self, entry: Entry) -> None:
+        """A request has ended."""
+        _LOG.info("", extra={"told": self._told(entry)})
+
+    def _told(self, entry: Entry) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "event": "query" if entry.query else "request",
+            "client": entry.client,
+            "method": entry.method,
+            "path": entry.path,
+            "status": entry.status,
+            "outcome": entry.outcome,
+            "milliseconds": round(entry.seconds * 1000, 1),
+            "bytes": entry.bytes,
+        }
+        if entry.query:
+            told |= {
+                "rows": entry.rows,
+                "format": entry.format,
+                "cached": entry.cached,
+                "release": entry.release,
+                "query_hash": hashlib.blake2b(entry.query.encode(), digest_size=8).hexdigest(),
+            }
+            if self._queries:
+                told["query"] = entry.query[:_CHARACTERS]
+        return told
+
+
+def formatter(form: str) -> logging.Formatter:
+    """What makes lines of this form."""
+    return _Json() if form == "json" else _Text()
+
+
+def of_http_server(form: str) -> dict[str, Any]:
+    """Have the HTTP server's own lines, and those of its main process, among the others (logging.config)."""
+    to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
+    return {
+        "formatters": {"ours": {"()": f"{__name__}.{formatter.__name__}", "form": form}},
+        "handlers": {"console": to_error, "access": to_error},
+    }
+
+
+def _when(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _told(record: logging.LogRecord) -> dict[str, Any]:
+    if found := record.__dict__.get("told"):
+        return dict(found)
+    told = {"event": "server", "message": record.getMessage()}
+    if record.exc_info:
+        told["exception"] = logging.Formatter().formatException(record.exc_info)
+    return told
+
+
+class _Json(logging.Formatter):
+    """A line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps({"time": _when(record), "level": record.levelname.lower(), **_told(record)})
+
+
+class _Text(logging.Formatter):
+    """A line for people, that steers no terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = _told(record)
+        event = told.pop("event")
+        if event == "server":
+            traceback = f"\n{told['exception']}" if "exception" in told else ""
+            return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True)
+        query = " ".join(told.pop("query", "").split())
+        parts = [f"{told.pop(name)}" for name in ("client", "method", "path", "status", "outcome")]
+        parts += [f"{name}={value}" for name, value in told.items() if value not in (None, False, "")]
+        return visible(" ".join((_when(record), event, *parts, query)).rstrip())
+
+
+class _Writer(logging.Handler):
+    """Writes lines from a thread of its own. What finds no room is left out, and counted."""
+
+    def __init__(self, handle: int) -> None:
+        super().__init__()
+        self._handle = handle
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(_LINES)
+        self.left_out = 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.put_nowait(record)
+        except queue.Full:
+            self.left_out += 1
+
+    def _write(self) -> None:
+        while record := self._waiting.get():
+            data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+            with suppress(OSError):  # nobody reads any more
+                while data:
+                    data = data[os.write(self._handle, data) :]
+
+    def close(self) -> None:
+        """Write what waits, unless nobody takes it."""
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(timeout=2)
+        super().close()

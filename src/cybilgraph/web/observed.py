@@ -1,0 +1,111 @@
+"""The application as who runs it sees it: every request in the log and in the figures; health on request.
+
+What monitoring asks is answered before anything that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from cybilgraph.engine import Engine
+from cybilgraph.errors import QueryError
+from cybilgraph.formats import BY_NAME
+from cybilgraph.web.clients import network
+from cybilgraph.web.front import Front, Receive, Scope, Send
+from cybilgraph.web.journal import Entry, Journal
+from cybilgraph.web.live import Live
+from cybilgraph.web.metrics import Metrics
+from cybilgraph.workers.turns import Caller
+
+_TEXT = "text/plain; charset=utf-8"
+_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
+#: The workers have so many seconds to answer; what they did is good for so many more.
+_PATIENCE, _GOOD = 5.0, 1.0
+
+
+class Observed:
+    """The ``front``, observed."""
+
+    def __init__(self, front: Front, live: Live, journal: Journal, metrics: Metrics) -> None:
+        self._front = front
+        self._live = live
+        self._journal = journal
+        self._metrics = metrics
+        self._own = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._figures}
+        self._asking = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
+        self._answered = float("-inf")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI 3.0)."""
+        if scope["type"] == "lifespan":
+            await self._front(scope, receive, send)
+            self._live.close()
+            self._journal.tell("Stopped")
+            self._journal.writer.close()
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = network(scope["client"][0] if scope.get("client") else "")
+        entry = scope["entry"] = Entry(client, scope["method"], scope["path"])
+
+        async def counted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                entry.status = message["status"]
+            else:
+                entry.bytes += len(message.get("body", b""))
+            await send(message)
+
+        own = self._own.get(scope["path"])
+        whole = False
+        try:
+            if own and scope["method"] in ("GET", "HEAD"):
+                await _say(counted, scope["method"], *await own())
+            else:
+                await self._front(scope, receive, counted)
+            whole = True
+        finally:
+            if not whole:  # the server answers so
+                entry.status = 500
+            entry.end()
+            self._metrics.count(entry)
+            if not own or entry.status >= 400:  # probes that find all well would fill the log
+                self._journal.entry(entry)
+
+    async def _healthz(self) -> tuple[int, str, bytes]:
+        return 200, _TEXT, b"alive\n"
+
+    async def _readyz(self) -> tuple[int, str, bytes]:
+        """Whether queries are answered now, and at their usual speed."""
+        if not self._live.ready.is_set():
+            return 503, _TEXT, b"The release is being opened.\n"
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            if time.monotonic() > self._answered + _GOOD:
+                try:
+                    await loop.run_in_executor(self._thread, _ask, self._live.current.engine)
+                except QueryError as error:
+                    return 503, _TEXT, f"No query is answered: {error.what}.\n".encode()
+                self._answered = time.monotonic()
+        return 200, _TEXT, b"ready\n"
+
+    async def _figures(self) -> tuple[int, str, bytes]:
+        return 200, _FIGURES, self._metrics.text()
+
+
+def _ask(engine: Engine) -> None:
+    engine.answer("ASK {}", (BY_NAME["json"],), _PATIENCE, caller=Caller("readyz"))
+
+
+async def _say(
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]], method: str, status: int, kind: str, content: bytes
+) -> None:
+    headers = {"content-type": kind, "content-length": str(len(content)), "cache-control": "no-store"}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})

@@ -1,0 +1,109 @@
+"""Settings: one table, from which flags, environment, file and documentation are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cybilgraph import settings
+from cybilgraph.cli.serve import serve
+from cybilgraph.engine.embedded import Limits
+from cybilgraph.settings import Settings
+from tests.conftest import ROOT
+
+
+def parsed(*arguments: str, **env: str) -> Settings:
+    """What the command line would serve with."""
+    found: list[Any] = []
+    probe = click.Command(
+        "serve",
+        params=serve.params,
+        callback=lambda **given: found.append(given),
+        context_settings=serve.context_settings,
+    )
+    result = CliRunner().invoke(probe, ["build/releases", *arguments], env=env)
+    if result.exit_code:
+        raise ValueError(result.output)
+    del found[0]["folder"]
+    return Settings(**found[0])
+
+
+def other(row: Any) -> tuple[str, Any]:
+    """A value of a setting that is not its default, as text and as it is read."""
+    match row.default:
+        case bool():
+            return "false", False
+        case int() | float():
+            return str(row.default + 1), row.default + 1
+        case tuple():
+            return "192.0.2.1", ("192.0.2.1",)
+        case None:
+            return "folder", Path("folder")
+    value = next((choice for choice in row.metadata["choices"] if choice != row.default), "192.0.2.1")
+    return value, value
+
+
+ROWS = settings.names()
+
+
+def test_without_a_word_the_defaults_hold() -> None:
+    assert parsed() == Settings()
+    assert (Settings().timeout, Settings().answer_bytes, Settings().worker_memory) == (
+        Limits().timeout, Limits().answer, Limits().memory
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_each_is_set_by_flag_by_environment_and_by_file(row: Any, tmp_path: Path) -> None:
+    text, value = other(row)
+    no_flag = f"--no-{settings.flag(row).removeprefix('--')}"
+    by_flag = parsed(no_flag) if isinstance(row.default, bool) else parsed(settings.flag(row), text)
+    by_environment = parsed(**{f"CYBILGRAPH_{row.name.upper()}": text})
+    plain = isinstance(value, int | float)
+    file = tmp_path / "settings.toml"
+    listed = '["192.0.2.1"]' if isinstance(value, tuple) else f'"{text}"'
+    file.write_text(f"{settings.flag(row).removeprefix('--')} = {text if plain else listed}\n")
+    by_file = parsed("--config", str(file))
+    assert [getattr(found, row.name) for found in (by_flag, by_environment, by_file)] == [value] * 3
+    assert by_flag == by_environment == by_file
+
+
+def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("port = 1001\nrate = 1001\ntimeout = 1001\n")
+    found = parsed(
+        "--port", "1003", CYBILGRAPH_CONFIG=str(file), CYBILGRAPH_PORT="1002", CYBILGRAPH_RATE="1002"
+    )  # fmt: skip
+    assert (found.port, found.rate, found.timeout) == (1003, 1002, 1001)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("prot = 8000", "there is no setting 'prot'"),
+        ("port = ", "cannot be read as TOML"),
+        ("port = true", "wrong type"),
+        ('port = "high"', "not a valid integer"),
+        ("port = 70000", "not in the range"),
+        ("port = [1, 2]", "port"),
+        ('log-queries = "no way"', "wrong type"),
+        ('log-format = "xml"', "'text', 'json'"),
+        ('trusted-proxy = "192.0.2.1"', "wrong type"),
+        ("timeout = 0", "not in the range"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=told):
+        parsed("--config", str(file))
+
+
+def test_the_help_and_the_documentation_have_each() -> None:
+    told = CliRunner().invoke(serve, ["--help"]).output
+    assert all(settings.flag(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
+    assert settings.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")

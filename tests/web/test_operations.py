@@ -1,0 +1,462 @@
+"""A server in use, as who runs it knows it: told to stop, killed in parts, given new releases, and watched."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from cybilgraph import pipeline
+from tests.conftest import SEED, running_server
+
+COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
+#: Takes some seconds, and ends.
+LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
+
+
+def get(url: str, **headers: str) -> tuple[int, str]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=named), timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def ask(url: str, query: str, **headers: str) -> tuple[int, str]:
+    return get(f"{url}/sparql?query={quote(query)}", **headers)
+
+
+def until(what: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+class Asking(threading.Thread):
+    """Somebody who waits for the answer to a query that takes some seconds: ``status`` is 0 if none came."""
+
+    def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
+        super().__init__()
+        self.status = 0
+        self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"
+        self.start()
+        time.sleep(0.5)  # it is in work now
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.status = get(self._url, Accept="text/csv")[0]
+
+
+class Clients:
+    """Clients who ask without a pause until the block ends: some keep their connection, some open one each time.
+
+    What became of their requests is counted in ``seen``. An answer is right if it is in ``right``.
+    A request on a kept connection that was closed meanwhile is sent again (RFC 9112, section 9.3.1).
+    """
+
+    def __init__(self, url: str, right: set[str], number: int = 6) -> None:
+        self.seen: Counter[str] = Counter()
+        self._port = int(url.rpartition(":")[2])
+        self._right = right
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(n, n % 2 == 0)) for n in range(number)]
+
+    def __enter__(self) -> Clients:
+        for thread in self._threads:
+            thread.start()
+        until(lambda: self.seen["right"] > 30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, number: int, keep: bool) -> None:
+        connection: http.client.HTTPConnection | None = None
+        turn = 0
+        while not self._stop.is_set():
+            turn += 1
+            path = f"/sparql?format=csv&query={quote(f'{COUNT} # {number} {turn}')}"  # no answer is kept
+            if connection:
+                with contextlib.suppress(ConnectionError, http.client.RemoteDisconnected):
+                    self.seen[self._answer(connection, path)] += 1
+                    continue
+                connection.close()
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                connection = None
+                self.seen["refused"] += 1
+                time.sleep(0.02)
+                continue
+            except OSError as error:
+                connection = None
+                self.seen[f"connect: {error!r}"] += 1
+                continue
+            try:
+                self.seen[self._answer(connection, path)] += 1
+            except (OSError, http.client.HTTPException) as error:
+                self.seen[repr(error)] += 1
+            if not keep:
+                connection.close()
+                connection = None
+        if connection:
+            connection.close()
+
+    def _answer(self, connection: http.client.HTTPConnection, path: str) -> str:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            return f"{answer.status} {text}"
+        return "right" if text in self._right else f"wrong: {text}"
+
+
+def processes(root: int) -> dict[int, list[int]]:
+    """Processes below one, each with its children."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            number, _, rest = stat.read_text().partition(" ")
+            children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(number))
+    found: dict[int, list[int]] = {}
+    waiting = [root]
+    while waiting:
+        number = waiting.pop()
+        found[number] = children.get(number, [])
+        waiting += found[number]
+    return found
+
+
+def lives(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def command(number: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{number}/cmdline").read_text().replace("\0", " ")
+    return ""
+
+
+def niceness(number: int) -> int:
+    """How much a process lets others go first: one that does long work does."""
+    stat = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return int(stat[16])
+
+
+def nursery_of(root: int) -> tuple[int, list[int]]:
+    """The process that forks query workers, and these."""
+    found = processes(root)
+    nurseries = [
+        number
+        for number in found
+        if "cybilgraph.engine.worker" in command(number)
+        and "cybilgraph.engine.worker" not in command(next(p for p, c in found.items() if number in c))
+    ]
+    return nurseries[0], found[nurseries[0]]
+
+
+@pytest.fixture
+def own(releases: Path, tmp_path: Path) -> Path:
+    """A folder of releases that a test may change."""
+    return Path(shutil.copytree(releases, tmp_path / "releases"))
+
+
+@pytest.fixture
+def served(own: Path) -> Iterator[running_server]:
+    """A server of its own."""
+    server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
+    with server as url:
+        until(lambda: get(f"{url}/readyz")[0] == 200)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def patient(releases: Path) -> Iterator[running_server]:
+    """A server that waits a second, behind a proxy, with a log that holds no query."""
+    options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
+    server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
+    with server as url:
+        until(lambda: get(f"{url}/readyz")[0] == 200)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def right(server: str) -> set[str]:
+    return {ask(server, COUNT, Accept="text/csv")[1]}
+
+
+def lines(server: running_server) -> list[dict[str, object]]:
+    return [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+
+
+def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right: set[str]) -> None:
+    family = processes(served.process.pid)
+    with Clients(served.url, right) as clients:
+        slow = Asking(served.url)
+        served.process.send_signal(signal.SIGTERM)
+        until(lambda: served.process.poll() is not None, 60)
+        slow.join()
+    assert served.process.returncode == 0
+    assert clients.seen.keys() == {"right", "refused"}
+    assert slow.status == 200
+    until(lambda: not any(map(lives, family)), 5)
+
+
+def test_a_stop_has_a_bound(own: Path) -> None:
+    server = running_server(own, "--stop-seconds", 1)
+    with server as url:
+        family = processes(server.process.pid)
+        slow = Asking(url)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=10) == 0
+        slow.join()
+        until(lambda: not any(map(lives, family)), 5)
+
+
+def test_a_worker_that_is_killed_takes_its_own_query_with_it_and_no_other(
+    served: running_server, right: set[str]
+) -> None:
+    with Clients(served.url, right) as clients:
+        slow = Asking(served.url)
+        _, workers = nursery_of(served.process.pid)
+        os.kill(max(workers, key=niceness), signal.SIGKILL)
+        slow.join()
+        before = clients.seen["right"]
+        until(lambda: clients.seen["right"] > before + 50)
+    assert clients.seen.keys() == {"right"}
+    assert slow.status >= 400
+    assert "cybilgraph_worker_restarts_total 0.0" not in get(f"{served.url}/metrics")[1]
+
+
+def test_idle_workers_that_are_killed_are_not_missed(served: running_server, right: set[str]) -> None:
+    _, workers = nursery_of(served.process.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    until(lambda: not any(map(lives, workers)))
+    for number in range(8):
+        assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))
+
+
+def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_server, right: set[str]) -> None:
+    with Clients(served.url, right) as clients:
+        slow = Asking(served.url)
+        nursery, workers = nursery_of(served.process.pid)
+        os.kill(nursery, signal.SIGKILL)
+        before = clients.seen["right"]
+        until(lambda: clients.seen["right"] > before + 50)
+        until(lambda: not any(map(lives, workers)), 5)
+        slow.join()
+    assert clients.seen.keys() == {"right"}
+    assert slow.status == 200
+
+
+def test_the_process_that_serves_is_begun_anew(served: running_server, right: set[str]) -> None:
+    found = processes(served.process.pid)
+    [inner] = [number for number in found[served.process.pid] if found[number]]
+    family = processes(inner)
+    with Clients(served.url, right) as clients:
+        os.kill(inner, signal.SIGKILL)
+        until(lambda: not any(map(lives, family)), 5)
+        until(lambda: _answers(served.url), 20)
+        before = clients.seen["right"]
+        until(lambda: clients.seen["right"] > before + 50)
+    assert not [what for what in clients.seen if what.startswith(("wrong", "4", "5"))]
+    # Those that it had in work, or had not read yet: a client may have lost one, and have sent it again at once.
+    assert clients.seen.total() - clients.seen["right"] - clients.seen["refused"] <= 12
+    assert any("Unexpected exit" in str(line.get("message")) for line in lines(served))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return get(f"{url}/readyz")[0] == 200
+    except OSError:
+        return False
+
+
+def test_nobody_stays_behind_the_main_process(served: running_server) -> None:
+    family = processes(served.process.pid)
+    slow = [Asking(served.url, number) for number in range(4)]  # two of them are paused
+    family |= processes(served.process.pid)
+    served.process.kill()
+    until(lambda: not any(map(lives, family)), 10)
+    for thread in slow:
+        thread.join()
+
+
+def test_a_new_release_is_taken_without_a_request_being_lost(
+    served: running_server, own: Path, right: set[str]
+) -> None:
+    after = {"n\r\n1\r\n"}
+    with Clients(served.url, right | after) as clients:
+        pipeline.build([SEED], own)
+        until(lambda: "cybilgraph_release 2.0" in get(f"{served.url}/metrics")[1])
+        assert ask(served.url, COUNT, Accept="text/csv") == (200, *after)
+        before = clients.seen["right"]
+        until(lambda: clients.seen["right"] > before + 50)
+    assert clients.seen.keys() == {"right"}
+    assert any("0002 is served" in str(line.get("message")) for line in lines(served))
+    assert {line["release"] for line in lines(served) if line["event"] == "query"} == {1, 2}
+
+
+def test_a_damaged_release_is_refused(served: running_server, own: Path, right: set[str]) -> None:
+    with Clients(served.url, right) as clients:
+        broken = own / "0002"
+        shutil.copytree(own / "0001", broken)
+        (broken / "graph.nq").write_bytes(b"<a> <b> <c> .\n")
+        (own / "current").write_text("0002\n")
+        until(lambda: any("0002 is refused" in str(line.get("message")) for line in lines(served)))
+        before = clients.seen["right"]
+        until(lambda: clients.seen["right"] > before + 50)
+    assert clients.seen.keys() == {"right"}
+    assert get(f"{served.url}/readyz") == (200, "ready\n")
+
+
+def closed_after(port: int, first: bytes, each: bytes = b"") -> tuple[float, bytes]:
+    """Seconds until the server closes a connection on which this is sent, and each half second some more;
+    and what it has answered.
+    """
+    answer = b""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(first)
+        while time.monotonic() - began < 20:
+            with contextlib.suppress(TimeoutError):
+                if not (data := connection.recv(65536)):
+                    break
+                answer += data
+            connection.sendall(each)
+    return time.monotonic() - began, answer
+
+
+HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sparql-query\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "each", "status"),
+    [
+        (b"", b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: loc", b"", b""),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-More: more\r\n", b""),
+        (HEAD + b"Content-Length: 30\r\n\r\nASK {", b"", b"408"),
+        (HEAD + b"Content-Length: 3000\r\n\r\nASK {", b" ", b"408"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nASK {", b"\r\n1\r\n ", b"408"),
+    ],
+    ids=["nothing", "half a head", "a slow head", "half a body", "a slow body", "a slow body in chunks"],
+)
+def test_who_does_not_send_does_not_stay(patient: running_server, first: bytes, each: bytes, status: bytes) -> None:
+    seconds, answer = closed_after(patient.port, first, each)
+    assert 0.5 < seconds < 4
+    assert answer.split(b" ")[1:2] == ([status] if status else []), answer
+
+
+ROWS = "SELECT * { ?s ?p ?o } LIMIT 3"
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        (ROWS, "ok"),
+        ("SELECT * { ?s ?p }", "syntax"),
+        ("INSERT DATA { <a:a> <a:b> <a:c> }", "refused"),
+        ("CONSTRUCT WHERE { ?s ?p ?o }", "format"),
+        ("SELECT * { ?s ?p ?o }", "too_large"),
+        (LONG, "timeout"),
+    ],
+)
+def test_each_query_is_in_the_log_and_in_the_figures(patient: running_server, query: str, outcome: str) -> None:
+    before = len(lines(patient))
+    counted = figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}')
+    status, body = ask(patient.url, query, Accept="text/csv", X_Forwarded_For="2001:db8::1")
+    until(lambda: len(lines(patient)) > before)
+    line = lines(patient)[-1]
+    assert {name: line[name] for name in ("event", "client", "method", "path", "status", "outcome", "release")} == {
+        "event": "query", "client": "2001:db8::/64", "method": "GET", "path": "/sparql",
+        "status": status, "outcome": outcome, "release": 1,
+    }  # fmt: skip
+    assert line["bytes"] == len(body.encode())
+    assert (line["rows"], line["format"]) == ((3, "csv") if outcome == "ok" else (None, ""))
+    assert len(str(line["query_hash"])) == 16
+    assert query not in patient.log
+    assert figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}') == counted + 1
+
+
+def figure(url: str, name: str) -> float:
+    found = dict(line.rsplit(" ", 1) for line in get(f"{url}/metrics")[1].splitlines() if not line.startswith("#"))
+    return float(found.get(name, 0))
+
+
+def test_what_was_answered_before_is_told_as_such(patient: running_server) -> None:
+    hits = figure(patient.url, "cybilgraph_cache_hits_total")
+    for _ in range(2):
+        ask(patient.url, f"{ROWS} # twice", Accept="text/csv")
+    until(lambda: [line["cached"] for line in lines(patient) if line["event"] == "query"][-2:] == [False, True])
+    assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
+
+
+def test_a_client_that_goes_away_is_told_as_such(served: running_server) -> None:
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(0.5)
+    until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"], 5)
+
+
+def test_other_requests_are_told_too_without_what_they_ask(patient: running_server) -> None:
+    get(f"{patient.url}/nowhere?name=somebody")
+    get(f"{patient.url}/sparql?query={quote(ROWS)}", Accept="text/html")
+    until(lambda: any(line.get("path") == "/nowhere" for line in lines(patient)))
+    [line] = [line for line in lines(patient) if line.get("path") == "/nowhere"]
+    assert (line["event"], line["status"], line["outcome"]) == ("request", 404, "failed")
+    assert "somebody" not in patient.log
+    until(lambda: any(line.get("format") == "json" and line["rows"] == 3 for line in lines(patient)))
+    assert figure(patient.url, 'cybilgraph_requests_total{route="other",status="404"}') == 1
+
+
+def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
+    slow = [Asking(served.url, number, seconds=4) for number in range(5)]
+    began = time.monotonic()
+    assert get(f"{served.url}/healthz") == (200, "alive\n")
+    assert get(f"{served.url}/readyz") == (200, "ready\n")
+    assert figure(served.url, 'cybilgraph_pool{state="long"}') == 2
+    assert figure(served.url, 'cybilgraph_pool{state="paused"}') >= 1
+    assert time.monotonic() - began < 2
+    assert figure(served.url, "cybilgraph_release") == 1
+    assert figure(served.url, 'cybilgraph_resident_bytes{process="server"}') > 1e7
+    for asking in slow:
+        asking.join()
+
+
+def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_server) -> None:
+    nursery, workers = nursery_of(served.process.pid)
+    for process in (nursery, *workers):
+        os.kill(process, signal.SIGSTOP)
+    began = time.monotonic()
+    until(lambda: get(f"{served.url}/readyz")[0] == 503)
+    assert get(f"{served.url}/healthz")[0] == 200
+    assert time.monotonic() - began < 15
+    for process in (*workers, nursery):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+    until(lambda: get(f"{served.url}/readyz")[0] == 200)

@@ -74,7 +74,7 @@ class running_server:  # noqa: N801
         self.options = map(str, options)
 
     def __enter__(self) -> str:
-        self.output = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would fill
+        self.output = tempfile.TemporaryFile()  # a pipe that nobody reads would fill
         command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
         for _ in range(200):

@@ -412,6 +412,38 @@ def test_names_that_are_nearly_right_are_taken_and_told_of(text: str, key: str) 
     assert any(finding.rule.endswith("near-name") for finding in record.findings)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "told", "key"),
+    [
+        ("It trains the judges of Maldova and Ukraine.", "Maldova", "MD"),
+        ("It helps the Government of Maldova with a law.", "Maldova", "MD"),
+        ("It trains judges in the Domincan Republic.", "Domincan Republic", "DO"),
+        ("It trains judges in Antigua and Barbada.", "Antigua and Barbada", "AG"),
+        ("It trains judges in Papua New Guniea, which asked for them.", "Papua New Guniea", "PG"),
+    ],
+)
+def test_countries_that_are_nearly_right_are_taken_and_told_of_where_they_stand(
+    sentence: str, told: str, key: str
+) -> None:
+    record = about("A project", sentence)
+    assert key in {scope.concept.key for scope in record.scopes}
+    [found] = record.findings
+    assert (found.text, found.line, found.column) == (told, 5, sentence.index(told) + 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Nakuru", "Kenyatta University", "North Sudan", "Colombie", "Zambia", "Iceland", "Ginea", "maldova", "Mauritius"],
+)
+def test_what_is_no_slip_is_taken_for_nothing(name: str) -> None:
+    assert not about("A project", f"Courses are held in {name}.").findings
+
+
+@pytest.mark.parametrize("name", ["Governments of Fiji and Kenya", "Council of Europe's"])
+def test_an_ending_is_no_slip(name: str) -> None:
+    assert not about("A project", f"It was delivered by the {name} experts.").findings
+
+
 def test_abbreviations_that_a_page_introduces_are_known_from_there_on() -> None:
     record = about("A project", "It is funded by the Foo Trust (FT).", "FT delivers the courses.")
     assert roles(record) == {("foo-trust", "funder"), ("foo-trust", "implementer")}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
@@ -48,6 +49,8 @@ NEAR = 93
 SUGGESTED = 75
 #: A word is the same but for a slip from here on; and tells little where it is in so many names.
 _SAME_WORD, _IN_MANY = 80, 40
+#: In a sentence a name of so many letters may have one slip, a longer one two; a shorter one none.
+_ONE_SLIP, _TWO_SLIPS = 6, 10
 #: Names shorter or longer than this are near to none.
 _SHORTEST, _LONGEST = 4, 120
 
@@ -123,6 +126,7 @@ class Reference:
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
+        self._shaped: dict[str, dict[tuple[str, int], list[str]]] = {}
         self._governments: dict[str, Entry] = {}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
@@ -152,6 +156,49 @@ class Reference:
         high = bisect_right(lengths, length * (200 - least) // least)
         best = process.extractOne(folded, names[low:high], scorer=fuzz.ratio, score_cutoff=least)
         return self._names[kind][best[0]] if best else None
+
+    def misspelt(self, kind: str, name: str) -> Entry | None:
+        """The one entry whose name this is but for a slip, or two in a long name: a letter that is
+        wrong, missing, too much, or has changed its place. None where the words that differ are
+        those of other names: "North Sudan" is not South Sudan.
+        """
+        folded = fold(name) if _ONE_SLIP <= len(name) <= _LONGEST else ""
+        alike = self._by_shape(kind).get(_shape(folded))
+        if not alike or folded in self._foreign or any(folded in names for names in self._names.values()):
+            return None
+        most = 1 if len(folded) < _TWO_SLIPS else 2
+        near = process.extract(folded, alike, scorer=OSA.distance, score_cutoff=most, limit=None)
+        found = {entry.key: entry for called, _, _ in near if (entry := self._slipped(kind, folded, called))}
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _slipped(self, kind: str, folded: str, called: str) -> Entry | None:
+        """The entry that is called so, where each word differs by a slip at most, and from no known word."""
+        differ = [(our, their) for our, their in zip(folded.split(), called.split(), strict=True) if our != their]
+        slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
+        return self._names[kind][called] if slips else None
+
+    def _by_shape(self, kind: str) -> dict[tuple[str, int], list[str]]:
+        """The names that are long enough to have a slip, by their first letter and number of words."""
+        if kind not in self._shaped:
+            by_shape: dict[tuple[str, int], list[str]] = {}
+            for name in self._names[kind]:
+                if len(name) >= _ONE_SLIP:
+                    by_shape.setdefault(_shape(name), []).append(name)
+            self._shaped[kind] = by_shape
+        return self._shaped[kind]
+
+    @cached_property
+    def _foreign(self) -> frozenset[str]:
+        """The names of countries in other languages: they are no slips."""
+        columns = ("name_es", "name_fr")
+        return frozenset(fold(entry.row[column]) for entry in self.entries["country"].values() for column in columns)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """The words of all names, and what is of a country."""
+        demonyms = (name for entry in self.entries["country"].values() for name in entry.cell("demonyms"))
+        known = (name for names in self._names.values() for name in names)
+        return frozenset(word for name in (*known, *map(fold, demonyms), *self._foreign) for word in name.split())
 
     def _by_length(self, kind: str) -> tuple[list[str], list[int]]:
         if kind not in self._sorted:
@@ -239,6 +286,10 @@ class Reference:
             for name in entry.cell("demonyms"):
                 owners.setdefault(fold_in_place(name), []).append(_owner(demonym, name))
         return _Words(list(owners)), list(owners.values())
+
+
+def _shape(folded: str) -> tuple[str, int]:
+    return folded[:1], folded.count(" ")
 
 
 class _Words:

@@ -14,6 +14,7 @@ from cybilgraph.mentions.elsewhere import find_other_countries
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.projects import find_relations
 from cybilgraph.mentions.sentences import sentences
+from cybilgraph.mentions.spelling import find_near_names
 from cybilgraph.mentions.times import find_dates
 from cybilgraph.record import Record
 from cybilgraph.reference import Reference, reference
@@ -23,12 +24,12 @@ __all__ = ["derive"]
 
 def derive(record: Record, names: Reference | None = None) -> Record:
     """The record with what its prose says added, each derived; and with findings where a name
-    was nearly that of a known actor, or the aim is of another country.
+    was nearly a known one, or the aim is of another country.
     """
     names = names or reference()
     told = list(sentences(record, names))
     scopes = record.scopes + tuple(find_scopes(record, told, names))
-    participations, findings = find_participations(record, told, scopes, names)
+    findings = (*find_near_names(record, told), *find_other_countries(record, told, scopes, names))
     dates = find_dates(record, told)
     return replace(
         record,
@@ -36,7 +37,7 @@ def derive(record: Record, names: Reference | None = None) -> Record:
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
         scopes=scopes,
-        participations=record.participations + participations,
+        participations=record.participations + find_participations(record, told, scopes, names),
         relations=record.relations + tuple(find_relations(record, told)),
-        findings=record.findings + findings + tuple(find_other_countries(record, told, scopes, names)),
+        findings=record.findings + findings,
     )

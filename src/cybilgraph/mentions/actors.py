@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.findings import Finding
 from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
-from cybilgraph.rules import finding
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)
@@ -55,28 +53,26 @@ Found = dict[str, dict[str, _Quotes]]
 
 def find_participations(
     record: Record, told: list[Sentence], scopes: Iterable[Scope], names: Reference
-) -> tuple[tuple[Participation, ...], tuple[Finding, ...]]:
-    """Participations that sentences tell and headings do not; and what a curator should know of
-    them. ``scopes`` tell which countries the project helps.
+) -> tuple[Participation, ...]:
+    """Participations that sentences tell and headings do not. ``scopes`` tell which countries the
+    project helps.
     """
     helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
     found = by_phrases(record, told, helped, names)
     present = {link.actor.key for link in record.participations}
-    links, findings = [], []
+    links = []
     for candidate in candidates(record, told, found, helped, names):
         if _is_stated(candidate.actor, present):
             continue
         key, actor = candidate.actor.key, candidate.actor
         by_role = _judged(candidate, found.get(key, {}), helped)
         for role, quotes in sorted(by_role.items()):
-            first, (_, _, name) = next(iter(quotes.items()))
+            first = next(iter(quotes))
             printed = Text(actor.name, first.text.place)
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence, _) in quotes.items())
             known = names.get("actor", key) is not None
             links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
-        if by_role and name.near:
-            findings.append(_near_name(record, first, name, actor))
-    return tuple(links), tuple(findings)
+    return tuple(links)
 
 
 def by_phrases(record: Record, told: list[Sentence], helped: set[str], names: Reference) -> Found:
@@ -291,17 +287,3 @@ def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry 
     if country is None or (country.key in helped and role not in _OF_HELPED):
         return None
     return names.government(country)
-
-
-def _near_name(record: Record, sentence: Sentence, name: Name, actor: Entry) -> Finding:
-    place = sentence.text.place
-    label, _ = record.labels.get(sentence.section, ("", None))
-    return finding(
-        "near-name",
-        record.source.name,
-        {"printed": name.near, "name": actor.name},
-        line=place.line if place else 0,
-        column=place.column if place else 0,
-        label=label,
-        text=sentence.text.text,
-    )

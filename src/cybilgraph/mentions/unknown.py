@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from cybilgraph import organisations
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES, Span, actor_called
+from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
 from cybilgraph.organisations import has_body, is_body, of_many_words
-from cybilgraph.reference import NEAR, Entry, Reference, fold
+from cybilgraph.reference import Entry, Reference, fold
 
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
@@ -49,8 +49,11 @@ _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the
 #: What follows the names of several: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
 _ANDS = ("and", "&", "et", "y")
-#: A long name that stands alone may be spelt a little worse: "Indonisia".
-_NEAR_LONG = 88
+_OWNER_SIGN = re.compile(r"['’]s?\Z")
+#: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
+_ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
+#: Who acts for a country.
+_GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
 def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span]) -> list[Span]:
@@ -62,7 +65,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             and (match[0].endswith(("ly", "s")) or not FIRST_ACTS.match(words, match.end()))
         ):
             continue  # the first word of a sentence, as most of them are
-        for start, end in _parts(words, *match.span(), spans):
+        for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
             if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
                 continue
@@ -95,8 +98,11 @@ def _found(
     name = words[start:end]
     if meant := short.get(name):
         return Span(start, end, meant.mark, meant.entries, meant.home)
+    bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
+    if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
+        return Span(bare, bare + len(place), PLACE, (near,), near=place)
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
-        return Span(start, end, ACTOR, (near,), near=name)
+        return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
     if mark != BODY and _FIRM.search(words, max(0, start - 20), start):
         mark = BODY if inside else NAME
@@ -122,10 +128,13 @@ def _is_less(span: Span, start: int, end: int) -> bool:
     return start <= span.start and span.end <= end and (span.end - span.start) * 2 < end - start
 
 
-def _parts(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tuple[int, int]]:
+def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference) -> Iterator[tuple[int, int]]:
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
+    if " and " in words[start:end] and _near(words[start:end], NAME, names):  # "Bosnia and Herzegovna"
+        yield start, end
+        return
     cuts, plural = [start], _PLURAL.match(words, end) is not None
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
@@ -223,9 +232,8 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[Span], na
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
         return Span(start, end, ACTOR, (found,), home)
-    if found := _near(name, mark, names):
-        kind = PLACE if found.kind in PLACES else ACTOR
-        return Span(start, end, kind, (found,), home, near=name)
+    if mark == BODY and (found := _near(name, mark, names)):
+        return Span(start, end, ACTOR, (found,), home, near=_misspelt(name, found))
     return Span(start, end, mark, (actor_called(name, names),), home)
 
 
@@ -240,10 +248,13 @@ def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
         found = names.near("actor", name) if len(name) > 12 else None
         return None if found and _of_each_country(name, found, names) else found
-    if len(name) < 6 or " " in name:
-        return None
-    found = names.near("country", name, NEAR if len(name) < 8 else _NEAR_LONG)
-    return found if found and found.name[0] == name[0] else None
+    return names.misspelt("country", name)
+
+
+def _misspelt(name: str, entry: Entry) -> str:
+    """The name, where the entry is not called so but for the endings of words; else nothing."""
+    bare = fold(_ENDING.sub("", name))
+    return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
 def _of_each_country(name: str, found: Entry, names: Reference) -> bool:

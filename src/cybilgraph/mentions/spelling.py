@@ -1,0 +1,31 @@
+"""Names that a text spells nearly right, and that were taken for what they are nearly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cybilgraph.findings import Finding
+from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.record import Record
+from cybilgraph.rules import finding
+
+
+def find_near_names(record: Record, told: Iterable[Sentence]) -> Iterator[Finding]:
+    """What was taken for a name that it is nearly, each spelling once, where it first stands."""
+    seen: set[str] = set()
+    for sentence in told:
+        for name in sentence.names:
+            if name.near and name.near not in seen:
+                seen.add(name.near)
+                at = sentence.text.text.find(name.near)
+                place = sentence.text.at(at)
+                label, _ = record.labels.get(sentence.section, ("", None))
+                yield finding(
+                    "near-name",
+                    record.source.name,
+                    {"printed": name.near, "name": name.entries[0].name},
+                    line=place.line if place else 0,
+                    column=place.column if place else 0,
+                    label=label,
+                    text=name.near,
+                )

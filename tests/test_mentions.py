@@ -439,6 +439,13 @@ def test_what_is_no_slip_is_taken_for_nothing(name: str) -> None:
     assert not about("A project", f"Courses are held in {name}.").findings
 
 
+@pytest.mark.parametrize("country", ["Samoa", "the Government of Samoa", "Moldova", "the Government of Maldova"])
+def test_an_aim_that_is_of_another_country_is_told_of(country: str) -> None:
+    text = f"Cybercrime training in Belize\nAim\nTo support {country} in writing a law."
+    [record] = read_input(Input("page.txt", given=text.encode()))
+    assert "aim-of-another-country" in {found.rule.rpartition("#")[2] for found in derive(record).findings}
+
+
 @pytest.mark.parametrize("name", ["Governments of Fiji and Kenya", "Council of Europe's"])
 def test_an_ending_is_no_slip(name: str) -> None:
     assert not about("A project", f"It was delivered by the {name} experts.").findings

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cybilgraph import pipeline
+from cybilgraph import check, pipeline, read
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import count_inputs, find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_BYTES
@@ -209,3 +210,57 @@ def test_what_is_piped_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("cybilgraph.readers.inputs.MAX_PIPED", 10)
     with pytest.raises(SourceError, match="Standard input: larger than 10 bytes"):
         list(find_inputs(["-"], ".csv"))
+
+
+@pytest.mark.parametrize("end", ['dcterms:title "Thr', "a cyb:Project ; ; ", "dcterms:title 'A', <x y>"])
+def test_projects_before_the_damage_of_an_rdf_file_are_kept(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.ttl"
+    head = "@prefix cyb: <https://w3id.org/cybilgraph/ontology#> . @prefix dcterms: <http://purl.org/dc/terms/> .\n"
+    whole = "".join(f'project:G080{n} a cyb:Project ; dcterms:title "No {n}" .\n' for n in (1, 2))
+    prefix = "@prefix project: <https://w3id.org/cybilgraph/id/project/> .\n"
+    path.write_text(f"{head}{prefix}{whole}project:G0803 a cyb:Project ; {end}", encoding="utf-8")
+    records = []
+    with pytest.raises(SourceError, match="line 5"):
+        records.extend(read(path))
+    report = check(path)
+    assert report.records == 2
+    assert report.unread == 1
+
+
+def test_iati_in_another_encoding_than_it_says_is_read_and_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    activity = "<iati-activity><iati-identifier>X-{0}</iati-identifier><title><narrative>Café {0}</narrative></title></iati-activity>\n"
+    path.write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n{activity.format(1)}{activity.format(2)}</iati-activities>',
+        encoding="cp1252",
+    )
+    first, second = read(path)
+    assert [record.title.text for record in (first, second) if record.title] == ["Café 1", "Café 2"]
+    [told] = [found for found in first.findings if found.rule.endswith("encoding")]
+    assert told.line == 3
+    assert not [found for found in second.findings if found.rule.endswith("encoding")]
+
+
+@pytest.mark.parametrize(("name", "none"), [("a.json", "null"), ("a.yaml", "~")])
+def test_an_item_that_was_left_blank_is_no_name(tmp_path: Path, name: str, none: str) -> None:
+    path = tmp_path / name
+    path.write_text(f'{{"title": "A", "countries": [{none}, "Kenya"], "funders": [{none}]}}', encoding="utf-8")
+    [record] = read(path)
+    assert [scope.concept.key for scope in record.scopes] == ["KE"]
+    assert record.participations == ()
+
+
+def test_an_ampersand_does_not_part_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    funders = ["A Bank & Trust Fund", "Deloitte & Touche Ltd", "Norway & Estonia"]
+    path.write_text(json.dumps({"title": "A", "funders": funders}), encoding="utf-8")
+    [record] = read(path)
+    keys = {link.actor.key for link in record.participations}
+    assert keys == {"a-bank-trust-fund", "deloitte-touche-ltd", "government-of-norway", "government-of-estonia"}
+
+
+def test_guinea_bissau_in_french_is_not_guinea(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("A review\n\nSummary\n\nThe project was carried out in Guinée-Bissau by ITU.\n", encoding="utf-8")
+    [record] = read(path)
+    assert [scope.concept.key for scope in record.scopes if scope.concept.kind == "country"] == ["GW"]

@@ -275,7 +275,7 @@ def _of_node(node: yaml.Node) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_of_node(item) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)
-    if node.style is None and node.value in ("", "~", "null"):
+    if not node.style and node.value in ("", "~", "null"):  # plain; libyaml says so by an empty text
         return None
     return _Str(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
 
@@ -349,6 +349,8 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
     """The cell of a key; a value that is there and empty was left blank."""
     place = next((text.place for text in _texts(value)), start)
     row = field_called(name)
+    if isinstance(value, list):
+        value = [item for item in value if item is not None]  # an item that was left blank
     if value in (None, "", [], {}):
         return Cell(name, place, blank=True)
     if isinstance(value, str) and (row is None or row.kind in (Kind.PROSE, Kind.ITEMS)):

@@ -45,7 +45,11 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
                 yield part
                 continue
             names = list(parts(part, r" ?, (?:and )?| and | & "))
-            if all(known(name.text, kinds) for name in names) or ("actor" in kinds and _are_bodies(part.text, names)):
+            if all(known(name.text, kinds) for name in names):
+                yield from names
+                continue
+            names = list(parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
+            if "actor" in kinds and _are_bodies(part.text, names):
                 yield from names
                 continue
             # One name that nobody knows does not spoil the others.

@@ -25,7 +25,7 @@ _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_WINDOWS = "cp1252"
+WINDOWS = "cp1252"
 #: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
 _ENCODINGS = re.compile(
     r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
@@ -42,7 +42,7 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
     """
     mark, encoding = encoding_of(content)
     text = content[len(mark) :].decode(encoding, errors="replace")
-    if encoding == _WINDOWS:
+    if encoding == WINDOWS:
         findings.append(not_utf8(given, _first_odd_line(content)))
     begin = text[:4096].encode(errors="replace")
     if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
@@ -57,7 +57,7 @@ def codec_of(charset: str) -> str:
     name = charset.lower()
     if not _ENCODINGS.fullmatch(name):
         return ""
-    return _WINDOWS if name in ("iso-8859-1", "latin1", "latin-1") else name  # so WHATWG Encoding
+    return WINDOWS if name in ("iso-8859-1", "latin1", "latin-1") else name  # so WHATWG Encoding
 
 
 def no_text(given: Input, begin: bytes) -> SourceError:
@@ -90,7 +90,7 @@ def encoding_of(content: bytes) -> tuple[bytes, str]:
         if content.startswith(mark):
             return mark, encoding
     if _first_odd_line(content):
-        return b"", _WINDOWS
+        return b"", WINDOWS
     return codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b"", "utf-8"
 
 

@@ -15,9 +15,10 @@ from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding
 from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, place
-from cybilgraph.readers.iati.xml import Element, elements
+from cybilgraph.readers.iati.xml import Element, elements, odd_line
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.sections import CODE, Section, Sections
+from cybilgraph.readers.text import WINDOWS, not_utf8
 from cybilgraph.record import Contact, Record, Text
 from cybilgraph.reference import reference
 
@@ -33,10 +34,14 @@ def read_iati(given: Input) -> Iterator[Record]:
     the records before the damage.
     """
     number = 0
-    for element in elements(given, "iati-activities", "iati-activity", _HINT):
+    odd = odd_line(given)
+    encoding = WINDOWS if odd else None
+    for element in elements(given, "iati-activities", "iati-activity", _HINT, encoding):
         number += 1
         activity = _Activity(element, given)
         if number == 1:
+            if odd:
+                activity.tell(not_utf8(given, odd))
             activity.check_version()
         yield activity.record()
     if not number:
@@ -56,6 +61,10 @@ class _Activity:
         self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}
+
+    def tell(self, finding: Finding) -> None:
+        """Take what was found in the file as a whole."""
+        self._findings.append(finding)
 
     def check_version(self) -> None:
         """Another version than 2 has other codes: what it says may be misread."""

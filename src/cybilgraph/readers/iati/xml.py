@@ -5,6 +5,8 @@ No entity is resolved, no other file opened, nothing fetched; memory holds one e
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ MAX_ELEMENT = 16_000_000
 #: Comments and spaces before the first element are never so long.
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
+_DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _SAFE = {
     "resolve_entities": False,
     "load_dtd": False,
@@ -55,19 +58,39 @@ class _Metered:
         self._since = 0
 
 
-def elements(given: Input, root: str, tag: str, hint: str) -> Iterator[Element]:
+def odd_line(given: Input) -> int:
+    """The first line that is not in UTF-8, in a file that declares no other encoding; 0 where there is none."""
+    with given.open(MAX_FILE) as stream:
+        head = stream.read(_CHUNK)
+        if (declared := _DECLARED.match(head)) and declared[1].lower() != b"utf-8":
+            return 0
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return 0
+        stream.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        line = 1
+        while chunk := stream.read(_CHUNK):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                return line + error.object[: error.start].count(b"\n")
+            line += chunk.count(b"\n")
+    return 0
+
+
+def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
     """The elements of this name that stand in the root element; each is emptied when the next
-    is asked for.
+    is asked for. ``encoding`` is that of the file, where it is not as it says.
 
     Raises SourceError where the file is no XML, has a DOCTYPE, or has another root (``hint``
     says what is expected); where it is damaged, after all elements before the damage.
     """
     with given.open(MAX_FILE) as stream:
-        _check_head(stream, given, root, hint)
+        _check_head(stream, given, root, hint, encoding)
         stream.seek(0)
         source = _Metered(stream, given)
         number = 0
-        parser = etree.iterparse(source, events=("end",), tag=tag, **_SAFE)
+        parser = etree.iterparse(source, events=("end",), tag=tag, encoding=encoding, **_SAFE)
         try:
             for _, element in parser:
                 parent = element.getparent()
@@ -85,9 +108,9 @@ def elements(given: Input, root: str, tag: str, hint: str) -> Iterator[Element]:
             ) from error
 
 
-def _check_head(stream: Stream, given: Input, root: str, hint: str) -> None:
+def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: str | None) -> None:
     """Read as far as the first element, and raise SourceError if it is not the right one."""
-    parser = etree.XMLPullParser(events=("start",), **_SAFE)
+    parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
     first, read, damage = None, 0, ""
     while first is None and not damage and read <= _MAX_HEAD and (chunk := stream.read(_CHUNK)):
         read += len(chunk)

@@ -33,14 +33,19 @@ _STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
 def read_rdf(given: Input) -> Iterator[Record]:
     """The records of a file: of its named graphs, which are earlier captures, then of the present.
 
-    Raises SourceError where the file is no RDF, or has no project.
+    Raises SourceError where the file is no RDF, or has no project; where it is damaged, after all
+    projects but the one in which the damage is.
     """
-    source, places, graphs = read_graphs(given)
+    source, places, graphs, damage = read_graphs(given)
     found = False
     for graph in graphs:
         for project, about in _projects(graph).items():
+            if damage.error and damage.subject.startswith((project, *about)):
+                continue
             found = True
             yield _record(View(given, graph, places), project, about, source)
+    if damage.error:
+        raise damage.error
     if not found:
         raise SourceError(
             f"{given.name}: no project in it",

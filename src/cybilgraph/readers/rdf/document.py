@@ -90,5 +90,5 @@ class Document:
         where = f"line {error.lineno}, column {error.offset}: " if error.lineno else ""
         return SourceError(
             f"{self.name}: {where}this is no {self.syntax.name}: {message}",
-            "Mend the file there, or check that its suffix tells its syntax.",
+            "Mend the file there, or check that its suffix tells its syntax. Projects before that place were read.",
         )

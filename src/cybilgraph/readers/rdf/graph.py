@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import pyoxigraph as ox
 
+from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.document import Document
-from cybilgraph.readers.rdf.positions import UNKNOWN, Places
+from cybilgraph.readers.rdf.positions import UNKNOWN, Places, Spot
 from cybilgraph.record import Source
 from cybilgraph.vocab import BASE
 
@@ -72,8 +74,17 @@ class Graph:
                 yield predicate, next(iter(values))
 
 
-def read_graphs(given: Input) -> tuple[Source, Places, list[Graph]]:
-    """What a file says: earlier captures in the order of their number, then the present.
+@dataclass(slots=True)
+class Damage:
+    """Where a file can be read no further: why, and the subject that was last spoken of."""
+
+    error: SourceError | None = None
+    subject: str = ""
+
+
+def read_graphs(given: Input) -> tuple[Source, Places, list[Graph], Damage]:
+    """What a file says: earlier captures in the order of their number, then the present; of a
+    damaged file, what stands before the damage.
 
     A named graph that is none of our captures is a part of the present. Raises SourceError
     where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
@@ -82,7 +93,8 @@ def read_graphs(given: Input) -> tuple[Source, Places, list[Graph]]:
     present = Graph()
     earlier: dict[tuple[str, int], Graph] = {}
     iris: dict[str, str] = {}  # each IRI is held once
-    for quad, spot in document.statements(document.is_small):
+    damage = Damage()
+    for quad, spot in _sound(document, damage):
         graph = present
         if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
             graph = earlier.setdefault((unquote(version[1]), int(version[2])), Graph(present))
@@ -91,9 +103,18 @@ def read_graphs(given: Input) -> tuple[Source, Places, list[Graph]]:
         if isinstance(value, str):
             value = iris.setdefault(value, value)
         predicate = iris.setdefault(predicate, predicate)
+        damage.subject = subject
         graph.add(iris.setdefault(subject, subject), predicate, value, spot.subject, spot.object)
     source = Source(given.name, hashlib.sha256(document.content).hexdigest())
-    return source, document.places, [*(earlier[key] for key in sorted(earlier)), present]
+    return source, document.places, [*(earlier[key] for key in sorted(earlier)), present], damage
+
+
+def _sound(document: Document, damage: Damage) -> Iterator[tuple[ox.Quad, Spot]]:
+    """The statements before the damage, if there is one."""
+    try:
+        yield from document.statements(document.is_small)
+    except SourceError as error:
+        damage.error = error
 
 
 def _node(term: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:

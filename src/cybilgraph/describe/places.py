@@ -27,8 +27,9 @@ def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
     ``value`` an IRI, or the text of a literal. Falls back to the field's heading, then to the title.
     """
     path = _term_of(record, path, value)
+    linked = "" if focus == project_iri(record) else focus  # a record may name itself, as what it is part of
     for row, printed, iris in _printed(record):
-        if focus in iris or (row.term == path and value in iris):
+        if linked in iris or (row.term == path and value in iris):
             return Located(_label(record, row), printed.place, printed.text)
     for row in FIELDS:
         if row.term and row.term == path:

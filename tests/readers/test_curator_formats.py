@@ -422,7 +422,7 @@ def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
     assert record.start
     assert record.end
     printed = [record.status.printed, record.start.printed, record.end.printed, record.links[0]]
-    assert [getattr(each, "text") for each in printed] == ["true", "2018", "-20.5e1", "7"]
+    assert [each.text for each in printed] == ["true", "2018", "-20.5e1", "7"]
     for each in printed:
         assert each.place
         assert text.split("\n")[each.place.line - 1][each.place.column - 1 :].startswith(each.text)

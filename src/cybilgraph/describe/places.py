@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
 from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
-from cybilgraph.record import Contact, Date, Named, Participation, Place, Record, Relation, Scope, Text, WebLink
+from cybilgraph.record import Contact, Date, Named, Place, Record, Relation, Scope, Text, WebLink
 from cybilgraph.vocab import thing
 
 

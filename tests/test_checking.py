@@ -14,7 +14,7 @@ from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.validation import Across
 from cybilgraph.validation.batches import in_order
-from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF
+from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF, RULES
 
 HEADER = "code,title,start,countries,part_of,follows\n"
 #: So many that the first and the last are not in one batch.
@@ -109,3 +109,16 @@ def test_an_engine_that_fails_is_heard() -> None:
 
     with pytest.raises(ValueError, match="no N-Triples"):
         list(in_order([(1, "")], run))
+
+
+@pytest.mark.parametrize("link", ["Part of", "Follows"])
+def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) -> None:
+    text = (
+        f"Training of judges for Peru\n\nCybil code: G9999\n\nStatus: Finished\n\nTo: Mar 2035\n\n{link}\n\n  • G9999\n"
+    )
+    inputs = [Input("a.txt", given=text.encode()), Input("b.txt", given=text.replace("Peru", "Chile").encode())]
+    report = check_inputs(inputs, as_of=date(2024, 1, 1))
+    places = {(each.file, each.rule.removeprefix(RULES), each.line) for each in report.findings}
+    loop = "part-of-loop" if link == "Part of" else "follows-loop"
+    assert {("a.txt", "has-funder", 1), ("a.txt", "over-end-in-future", 7), ("a.txt", loop, 11)} <= places
+    assert ("b.txt", "code-of-two", 3) in places

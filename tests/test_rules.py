@@ -22,7 +22,7 @@ RULES = list(catalogue().values())
 SHAPES = [rule for rule in RULES if rule.promise != "reading"]
 DAY = date(2026, 11, 25)
 #: Rules that only say how to mend what another has found.
-ADVICE = {"did-you-mean", "which-is-earlier"}
+ADVICE = {"did-you-mean", "iso-date", "status-code", "which-is-earlier"}
 #: Rules that no small source breaks, with one that does.
 LARGE = {
     "too-much": Example(f'{{"title": "Training", "summary": "{"word " * 300_000}"}}', "json"),

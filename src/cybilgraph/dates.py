@@ -174,7 +174,7 @@ def find_periods(sentence: Text) -> Iterator[Period]:
 
 def shifted(place: Place | None, offset: int) -> Place | None:
     """The place so many characters further on the same line."""
-    return place and Place(place.line, place.column + offset)
+    return place and place.after(offset)
 
 
 def _start(printed: Text, end: Date) -> Date | None:

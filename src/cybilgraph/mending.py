@@ -15,12 +15,17 @@ from cybilgraph.rules import in_language
 from cybilgraph.vocab import RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
+#: A rule and the element of IATI that breaks it → the rule that says what belongs there.
+_OF_IATI = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
 def mended(found: Finding, record: Record) -> Finding:
     """The finding of a record, with what can be said of how to mend it."""
-    advise = _ADVICE.get(found.rule.removeprefix(RULES))
+    rule = found.rule.removeprefix(RULES)
+    if advice := _OF_IATI.get((rule, found.label)):
+        return in_language(replace(found, advice=advice))
+    advise = _ADVICE.get(rule)
     return in_language(advise(found, record)) if advise and found.text else found
 
 

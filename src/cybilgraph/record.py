@@ -34,10 +34,17 @@ _ORDER = {row.name: number for number, row in enumerate(FIELDS)}
 
 @value(frozen=True, slots=True)
 class Place:
-    """Where something is printed: line and column count from 1, in characters."""
+    """Where something is printed: line and column count from 1, in characters; ``in_table``, the
+    column is the number of a cell.
+    """
 
     line: int
     column: int = 1
+    in_table: bool = False
+
+    def after(self, offset: int) -> Place:
+        """The place so many characters further on the line."""
+        return self if self.in_table else Place(self.line, self.column + offset)
 
 
 @value(frozen=True, slots=True)
@@ -58,8 +65,8 @@ class Text:
         """Where the character at this offset is printed."""
         for start, place in reversed(self.breaks) if self.breaks else ():
             if start <= offset:
-                return Place(place.line, place.column + offset - start)
-        return self.place and Place(self.place.line, self.place.column + offset)
+                return place.after(offset - start)
+        return self.place and self.place.after(offset)
 
     def part(self, start: int, stop: int | None = None) -> Text:
         """A part of the text, without the spaces at its ends, with its own place."""

@@ -410,3 +410,20 @@ def test_a_key_that_stands_twice_is_told_at_any_depth(name: str, tmp_path: Path)
 def test_two_lists_of_projects_are_both_read(tmp_path: Path) -> None:
     text = '{"projects": [{"title": "A"}], "projects": [{"title": "B"}], "records": [{"title": "C"}]}'
     assert [record.title and record.title.text for record in read(tmp_path, "page.json", text)] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
+    lines = ['{"title": "A training for Peru",', '"status": true, "start": 2018,', '"links": [ 7 ], "end":', "-20.5e1}"]
+    text = "\n".join(lines) if name == "a.json" else "".join(lines) + '\n{"title": "B", "start": 2018}'
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    record = next(read_input(Input(name, tmp_path / name)))
+    assert record.status
+    assert record.start
+    assert record.end
+    printed = [record.status.printed, record.start.printed, record.end.printed, record.links[0]]
+    assert [each.text for each in printed] == ["true", "2018", "-20.5e1", "7"]
+    for each in printed:
+        assert each.place
+        assert text.split("\n")[each.place.line - 1][each.place.column - 1 :].startswith(each.text)
+    assert len({each.place for each in printed}) == 4

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph import pipeline
+from cybilgraph import pipeline, read
 from cybilgraph.findings import Excerpt, Finding, Severity
 from cybilgraph.readers import Input
 from cybilgraph.readers.excerpts import MOST, excerpt, with_excerpts
@@ -70,6 +70,41 @@ def test_a_column_of_a_table_is_a_cell() -> None:
         assert found.mark == (18 + 9 if text == "2020" else line.decode().index(text) + 1)
     assert marked(shown("a.csv", content, column=3, text="Sleeping")) == ""
     assert marked(shown("a.csv", content, column=40, text="Sleeping")) == ""
+
+
+ROWS = (
+    b"title,code,funders,status,countries,summary\n"
+    b'"A project\nfor Ghana",G9001,"OAS/CICTE\r\nNobody Inc",Planed,"Ghana\nGhanna","Text ""here"", and\n'
+    b'It is paid by the Organization of American States"\n'
+    b'Broken,"G9 "x,OAS,Finnished\n'
+    b"Last,G9002,OAS,Finnished\n"
+)
+
+
+def test_the_cells_of_a_row_that_spans_lines_have_their_own_places(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(ROWS)
+    report = pipeline.check(tmp_path, excerpts=True)
+    told = {(each.line, each.column, each.cell, each.text) for each in report.findings}
+    assert {
+        (4, 13, 4, "Planed"),
+        (4, 1, 3, "Nobody Inc"),
+        (5, 1, 5, "Ghanna"),
+        (7, 19, 4, "Finnished"),
+        (8, 16, 4, "Finnished"),
+    } <= told
+    assert all(marked(each.excerpt) == each.text for each in report.findings if each.text in ("Planed", "Ghanna"))
+    first, *_ = read(tmp_path)
+    [derived] = [each for link in first.participations for each in link.evidence]
+    assert derived.quote.startswith("It is paid by")
+    assert derived.place
+    assert (derived.place.line, derived.place.column) == (6, 6)
+
+
+def test_what_is_mended_in_a_row_that_spans_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(ROWS)
+    [(_, mended)] = pipeline.mend(tmp_path)
+    assert not mended.refused
+    assert mended.content == ROWS.replace(b"Finnished", b"Finished")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

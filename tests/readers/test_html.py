@@ -261,6 +261,14 @@ def test_places_are_those_of_the_file() -> None:
     assert record.blank("funder").place  # type: ignore[union-attr]
 
 
+def test_words_with_references_know_their_columns() -> None:
+    body = "<main><h1>A project</h1>\n<h3>Countries</h3><ul><li>Gha&#110;na</li><li>&#80;eru &amp; x</li></ul></main>"
+    record = read(f"<html><body>\n{body}</body></html>")
+    places = [scope.concept.printed.place for scope in record.scopes]
+    line = body.split("\n")[1]
+    assert places == [Place(3, line.index("Gha&") + 1), Place(3, line.index("&#80;") + 1)]
+
+
 def test_a_file_in_an_older_encoding_keeps_its_accents() -> None:
     body = "<h1>Côte d’Ivoire – a project</h1><h2>Summary</h2><p>Text.</p>"
     for told, written, found in (

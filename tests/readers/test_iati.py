@@ -491,3 +491,18 @@ def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> N
 
     peak(3000)  # what is remembered of names is full then
     assert peak(3000) < peak(300) + 100_000
+
+
+def test_what_no_code_list_knows_is_told_where_it_stands_and_in_the_terms_of_iati() -> None:
+    text = wrapped(
+        activity(
+            '<participating-org role="9"><narrative>Nobody</narrative></participating-org>\n'
+            '<activity-status code="99"/>\n<activity-date type="2" iso-date="2017-02-30"/>\n'
+        )
+    )
+    report = pipeline.check_inputs([Input("a.xml", given=text.encode())])
+    told = {found.rule.rpartition("#")[2]: found for found in report.findings}
+    assert (told["known-actor"].line, told["known-actor"].text) == (6, "Nobody")
+    assert told["known-actor"].label == "participating-org"
+    assert told["status-list"].suggestion.startswith("Give 1 (pipeline), 2 (implementation)")
+    assert told["date-form"].suggestion.endswith("2018-04-30.")

@@ -482,3 +482,21 @@ def _ends_well(content: bytes, suffix: str) -> None:
         assert error.hint
     else:
         assert all(describe(derive(record)) for record in records)
+
+
+def test_a_second_value_is_told_of_as_such() -> None:
+    text = """@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
+@prefix dcterms: <http://purl.org/dc/terms/> .
+<https://w3id.org/cybilgraph/id/project/G0042> a cyb:Project ;
+  dcterms:title "A title" ;
+  cyb:end "2018-03" ,
+    "2019-03" ;
+  cyb:status <https://w3id.org/cybilgraph/id/status/ongoing> ,
+    <https://w3id.org/cybilgraph/id/status/finished> ;
+  cyb:unknown 5 ."""
+    [record] = read_rdf(Input("x.ttl", given=text.encode()))
+    assert record.end
+    assert record.end.value == "2018-03"
+    told = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
+    assert told == [("second-value", 6, "cyb:end"), ("second-value", 8, "cyb:status"), ("not-read", 9, "cyb:unknown")]
+    assert record.findings[0].message == "“cyb:end” is told a second time, as “2019-03”: “2018-03” was kept."

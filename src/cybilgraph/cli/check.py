@@ -188,7 +188,7 @@ def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
                 continue
         click.echo(inert(visible(change.diff(), lines=True)), nl=False, err=write)
         for left in change.refused:
-            place = f"{change.name}:{left.line}:{left.column}"
+            place = f"{change.name}:{left.line}{f':{left.column}' if left.column else ''}"
             said = f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."
             click.echo(inert(visible(said)), err=True)
     return all_written

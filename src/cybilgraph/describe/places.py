@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
-from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Field
-from cybilgraph.record import Contact, Date, Named, Participation, Place, Record, Relation, Scope, Text, WebLink
+from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
+from cybilgraph.record import Contact, Date, Named, Place, Record, Relation, Scope, Text, WebLink
 from cybilgraph.vocab import thing
 
 
@@ -27,8 +27,9 @@ def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
     ``value`` an IRI, or the text of a literal. Falls back to the field's heading, then to the title.
     """
     path = _term_of(record, path, value)
+    linked = "" if focus == project_iri(record) else focus  # a record may name itself, as what it is part of
     for row, printed, iris in _printed(record):
-        if focus in iris or (row.term == path and value in iris):
+        if linked in iris or (row.term == path and value in iris):
             return Located(_label(record, row), printed.place, printed.text)
     for row in FIELDS:
         if row.term and row.term == path:
@@ -61,12 +62,13 @@ def _label(record: Record, row: Field) -> str:
 def _printed(record: Record) -> Iterator[tuple[Field, Text, set[str]]]:
     """Each value of a record: its field, its printed form, and the IRIs that stand for it."""
     project = project_iri(record)
+    for link in record.participations:  # with whatever role: IATI has more than there are fields
+        row = BY_NAME.get(link.role) or Field(link.role, Kind.ACTORS)
+        node = f"{project}/participation/{link.actor.key}/{link.role}"
+        yield row, link.actor.printed, {node, thing("actor", link.actor.key)}
     for row in FIELDS:
         for number, value in enumerate(record.values(row.name), start=1):
             match value:
-                case Participation(actor=actor, role=role):
-                    node = f"{project}/participation/{actor.key}/{role}"
-                    yield row, actor.printed, {node, thing("actor", actor.key)}
                 case Scope(concept=concept):
                     node = f"{project}/scope/{row.name}/{concept.key}"
                     yield row, concept.printed, {node, thing(row.name, concept.key)}

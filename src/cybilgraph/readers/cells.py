@@ -7,7 +7,7 @@ the finding says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, Field, Kind
@@ -66,18 +66,23 @@ def unknown_name(given: Input, name: str, place: Place) -> Finding:
     )
 
 
-def read_cell(name: str, text: str, place: Place) -> Cell:
-    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them."""
+def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
+    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them.
+    Where it ``spans`` lines of the file, each of them has its own.
+    """
     if text.strip().casefold() == LEFT_BLANK:
         return Cell(name, place, blank=True)
     row = field_called(name)
-    lines = [Text(line.text, place) for line in lines_of(text)]
+    lines = [
+        Text(line.text, replace(place, line=place.line + at.line - 1) if spans and (at := line.place) else place)
+        for line in lines_of(text)
+    ]
     if row is None or row.kind is Kind.PROSE:
         return Cell(name, place, lines)
     if row.kind in _ONE_LINE:
-        lines = [Text(" ".join(line.text for line in lines), place)] if lines else []
+        lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 and not BULLET.match(lines[0].text):
-        lines = [Text(part.strip(), place) for part in lines[0].text.split(";") if part.strip()]
+        lines = [Text(part.strip(), lines[0].place) for part in lines[0].text.split(";") if part.strip()]
     return Cell(name, place, lines)
 
 

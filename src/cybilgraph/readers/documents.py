@@ -196,8 +196,9 @@ def _places(text: str) -> Callable[[int], Place]:
 
 
 class _Decoder(json.JSONDecoder):
-    """A JSON decoder whose texts know their place. The scanner that is written in Python asks
-    ``parse_string`` for each of them; the one in C has a function of its own.
+    """A JSON decoder whose texts know their place, numbers and truth values being the text that is
+    written. The scanner that is written in Python asks ``parse_string`` for each text; the one in C has a
+    function of its own.
     """
 
     def __init__(self, place: Callable[[int], Place]) -> None:
@@ -214,14 +215,20 @@ class _Decoder(json.JSONDecoder):
             value, after = scanstring(text, end, strict)
             return _Str(_HALF.sub("\ufffd", value), place(end - 1)), after
 
+        def placed(scan_once: Any, text: str, at: int) -> tuple[Any, int]:
+            value, after = scan_once(text, at)
+            if value is None or text[at] in '"[{':
+                return value, after
+            return _Str(text[at:after], place(at)), after
+
         def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
             counted(*opened)
-            found: tuple[list[Any], int] = JSONArray(opened, scan_once)
+            found: tuple[list[Any], int] = JSONArray(opened, partial(placed, scan_once))
             return found
 
-        def parse_object(opened: tuple[str, int], *others: Any) -> tuple[Any, int]:
+        def parse_object(opened: tuple[str, int], strict: bool, scan_once: Any, *others: Any) -> tuple[Any, int]:
             counted(*opened)
-            found: tuple[Any, int] = JSONObject(opened, *others)
+            found: tuple[Any, int] = JSONObject(opened, strict, partial(placed, scan_once), *others)
             return found
 
         self.parse_string, self.parse_array, self.parse_object = parse_string, parse_array, parse_object
@@ -369,8 +376,7 @@ def _lines(item: Any, place: Place) -> Iterator[Text]:
     """The lines of one value of a list: a text, a contact, a link, or items below a sub-heading."""
     place = next((text.place for text in _texts(item)), place)
     if not isinstance(item, dict):
-        shown = str(item).lower() if isinstance(item, bool) else item if isinstance(item, str) else json.dumps(item)
-        if line := clean(shown):
+        if line := clean(item if isinstance(item, str) else json.dumps(item)):
             yield Text(line, place)
     elif item.keys() == {"under", "items"}:
         yield Text(f"{clean(str(item['under']))}:", place)

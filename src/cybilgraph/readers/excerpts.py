@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice, takewhile
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decoded
 from cybilgraph.readers.inputs import MAX_BYTES, Input, Stream
-from cybilgraph.readers.tables import SEPARATORS
+from cybilgraph.readers.tables import csv_rows
 from cybilgraph.readers.text import decode, raw_lines
 
 #: Characters of a line that are shown; so many of them before the mark, where the line is longer.
 MOST, _BEFORE = 300, 100
 #: A longer line is not shown: a file of any size may be one line.
 _LONGEST = 1_000_000
-#: A longer line is not searched for its cells.
-_CELLS_MOST = 100_000
 #: Words are looked for by so many characters: further on, a paragraph may be on the next line.
 _NEEDLE = 24
 #: A place may be that of the quotation mark before the words; or of the sentence that they are in,
@@ -33,6 +31,8 @@ _QUOTED, _TELLING = 2, 4
 _PAGES, _WORKBOOKS, _TABLES = ("", ".txt", ".text"), (".xlsx",), (".csv", ".tsv")
 #: Formats whose places are those of cells.
 CELLED = (*_TABLES, *_WORKBOOKS)
+#: The cells on a line by their numbers: where each begins and ends.
+Cells = dict[int, tuple[int, int]]
 _HTML = (".html", ".htm", ".xhtml")
 #: Formats in which a lone carriage return ends a line too.
 _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
@@ -61,28 +61,30 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
     for name, by_line in sorted(wanted.items()):
         given, last = inputs[name], max(by_line)
         with suppress(SourceError), closing(_lines(given)) as lines:  # what cannot be read was told of before
-            for number, line in enumerate(islice(lines, last), start=1):
+            for number, (line, cells) in enumerate(islice(_with_cells(given, lines), last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
-                        found[index] = _shown(found[index], line, given.suffix)
+                        found[index] = _shown(found[index], line, cells)
     return found
 
 
-def _shown(finding: Finding, line: str, suffix: str) -> Finding:
+def _shown(finding: Finding, line: str, cells: Cells | None) -> Finding:
     """The finding with its line; its place, and that of its fix, are those of the words on it."""
-    part = excerpt(line, finding, suffix)
+    part = excerpt(line, finding, cells)
     fix = finding.fix
     if fix and fix.line == finding.line and part.mark:
         at = part.column + fix.column - (finding.cell or finding.column)
         fix = replace(fix, column=at) if line.startswith(fix.old, at - 1) else fix
+    elif fix and finding.cell:
+        fix = replace(fix, column=0)  # the number of a cell is no place of words
     return replace(finding, excerpt=part, column=part.column, fix=fix)
 
 
-def excerpt(line: str, finding: Finding, suffix: str = "") -> Excerpt:
-    """The part of a line that a finding in a file of this suffix is about."""
+def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
+    """The part of a line that a finding is about; ``cells`` are those of a line of a table."""
     words = (finding.text or finding.label).split("\n", 1)[0]
-    if suffix in _TABLES:  # their columns are cells
-        start = _in_cell(line, finding.cell, words)
+    if cells is not None:
+        start = line.find(words[:_NEEDLE], *cells[finding.cell]) if words and finding.cell in cells else -1
     elif finding.column:
         begin = min(finding.column - 1, len(line))
         at = line.find(words[:_NEEDLE], begin) if words else -1
@@ -98,28 +100,37 @@ def excerpt(line: str, finding: Finding, suffix: str = "") -> Excerpt:
     return Excerpt(text, cut, start - cut + 1, max(same, 1))
 
 
-def _in_cell(line: str, number: int, words: str) -> int:
-    """Where words begin that stand in a cell of a table's row, whichever separator it has; else -1."""
-    needle = words[:_NEEDLE]
-    if not number or not needle or len(line) > _CELLS_MOST:
-        return -1
-    for separator in SEPARATORS:
-        cells = _cells(line, separator)
-        if number <= len(cells) and (at := line.find(needle, *cells[number - 1])) >= 0:
-            return at
-    return -1
+def _with_cells(given: Input, lines: Iterable[str | None]) -> Iterator[tuple[str | None, Cells | None]]:
+    """Each line of a table with where its cells are on it, as the reader tells rows and their separator."""
+    if given.suffix not in _TABLES:
+        yield from ((line, None) for line in lines)
+        return
+    rows = csv_rows(given, [])
+    row = below = next(rows, None)
+    first, quoted = 1, False
+    for number, line in enumerate(lines, start=1):
+        if below and number == below.line:
+            row, below = below, next(rows, None)
+            first, quoted = 1, False
+        cells, quoted = _cells(line or "", row.separator if row else ",", first, quoted)
+        yield line, cells
+        first = max(cells)
 
 
-@lru_cache(maxsize=len(SEPARATORS))
-def _cells(line: str, separator: str) -> list[tuple[int, int]]:
-    """Where each cell of a row begins and ends."""
-    ends, quoted = [], False
-    for at, char in enumerate(line):
-        if char == '"':
+def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, bool]:
+    """Where each cell on a line begins and ends, from the number of the ``first`` on; and whether the last,
+    as the first where it was ``quoted``, goes on below.
+    """
+    cells: Cells = {}
+    begin = 0
+    for mark in re.finditer(f'["{re.escape(separator)}]', line):
+        if mark[0] == '"':
             quoted = not quoted
-        elif char == separator and not quoted:
-            ends.append(at)
-    return list(zip([0, *(end + 1 for end in ends)], [*ends, len(line)], strict=True))
+        elif not quoted:
+            cells[first + len(cells)] = (begin, mark.start())
+            begin = mark.end()
+    cells[first + len(cells)] = (begin, len(line))
+    return cells, quoted
 
 
 def _lines(given: Input) -> Generator[str | None]:

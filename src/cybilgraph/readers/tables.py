@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -30,7 +31,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.text import clean, no_text, not_utf8
+from cybilgraph.readers.text import clean, no_text, not_utf8, raw_lines
 from cybilgraph.record import Place, Record
 from cybilgraph.rules import finding
 
@@ -69,8 +70,24 @@ _CELL_MOST = 30_000
 _SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
-#: A row: where it begins, its cells, and what was odd about it.
-Row = tuple[Place, list[str], list[Finding]]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: the line where it begins, its cells, and what was odd about it. ``separator`` parts the
+    cells in a text, where a cell may span lines; a workbook has none.
+    """
+
+    line: int
+    cells: list[str]
+    odd: list[Finding] = field(default_factory=list)
+    separator: str = ""
+
+    def places(self) -> Iterator[Place]:
+        """Where each cell begins."""
+        line = self.line
+        for number, cell in enumerate(self.cells, start=1):
+            yield Place(line, number, in_table=True)
+            line += len(raw_lines(cell)) - 1 if self.separator else 0
 
 
 def read_csv(given: Input) -> Iterator[Record]:
@@ -79,9 +96,7 @@ def read_csv(given: Input) -> Iterator[Record]:
     Raises SourceError where there is no row with names of columns, or no record below it.
     """
     findings: list[Finding] = []
-    with given.open(MAX_TABLE) as file:
-        text = io.TextIOWrapper(file, _encoding(file, given, findings), errors="replace", newline="")
-        yield from _records(given, _csv_rows(given, _Lines(text)), findings)
+    yield from _records(given, csv_rows(given, findings), findings)
 
 
 def read_xlsx(given: Input) -> Iterator[Record]:
@@ -96,23 +111,22 @@ def read_xlsx(given: Input) -> Iterator[Record]:
 def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
     header: list[str] | None = None
     found = filled = 0
-    for place, cells, odd in rows:
-        if not any(cell.strip() for cell in cells):
+    for row in rows:
+        if not any(cell.strip() for cell in row.cells):
             continue
         filled += 1
         if filled > _MOST_ROWS:
-            raise SourceError(f"{given.name}:{place.line}: more than {_MOST_ROWS:,} rows", _SMALLER)
+            raise SourceError(f"{given.name}:{row.line}: more than {_MOST_ROWS:,} rows", _SMALLER)
         known = len(findings)
-        findings += odd
+        findings += row.odd
         if header is None:
-            header = _header(given, place, cells)
-            named = enumerate(header, start=1)
+            header = _header(given, row)
             findings += [
-                unknown_name(given, name, Place(place.line, column))
-                for column, name in named
+                unknown_name(given, name, place)
+                for name, place in zip(header, row.places(), strict=False)
                 if name and field_called(name) is None
             ]
-        elif record := read_cells(given, _cells(given, header, place, cells, findings), findings):
+        elif record := read_cells(given, _cells(given, header, row, findings), findings):
             findings = []
             found += 1
             yield record
@@ -124,24 +138,25 @@ def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iter
         raise SourceError(f"{given.name}: there is no project below the names of the columns", "Add a row a project.")
 
 
-def _header(given: Input, place: Place, cells: list[str]) -> list[str]:
-    names = [clean(cell) for cell in cells]
+def _header(given: Input, row: Row) -> list[str]:
+    names = [clean(cell) for cell in row.cells]
     while names and not names[-1]:
         names.pop()
     if sum(map(bool, names)) > _MOST_COLUMNS:
         raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
-    known = {row.name for name in names if (row := field_called(name))}
+    known = {called.name for name in names if (called := field_called(name))}
     if not known & {"title", "code"}:
         raise SourceError(
-            f"{given.name}:{place.line}: the first row names no column that is called title or code: "
+            f"{given.name}:{row.line}: the first row names no column that is called title or code: "
             + ", ".join(names[:8])[:120],
             _TEMPLATE,
         )
     return names
 
 
-def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd: list[Finding]) -> list[Cell]:
+def _cells(given: Input, header: list[str], row: Row, odd: list[Finding]) -> list[Cell]:
     """The cells of a row; what stands beyond the last column is kept, and told of."""
+    cells, places = row.cells, list(row.places())
     while cells and not cells[-1].strip():
         cells.pop()
     if len(cells) > len(header):
@@ -150,14 +165,14 @@ def _cells(given: Input, header: list[str], place: Place, cells: list[str], odd:
                 "long-row",
                 given.name,
                 {"cells": len(cells), "columns": len(header)},
-                line=place.line,
+                line=places[len(header)].line,
                 column=len(header) + 1,
             )
         )
     names = [*header, *("" for _ in cells[len(header) :])]
     return [
-        read_cell(name or "More", text, Place(place.line, column))
-        for column, (name, text) in enumerate(zip(names, cells, strict=False), start=1)
+        read_cell(name or "More", text, place, spans=bool(row.separator))
+        for name, text, place in zip(names, cells, places, strict=False)
         if text
     ]
 
@@ -268,6 +283,15 @@ class _Lines:
         return first
 
 
+def csv_rows(given: Input, findings: list[Finding]) -> Iterator[Row]:
+    """The rows of a table in CSV; ``findings`` takes what is odd about the text. Raises SourceError
+    where it is none.
+    """
+    with given.open(MAX_TABLE) as file:
+        text = io.TextIOWrapper(file, _encoding(file, given, findings), errors="replace", newline="")
+        yield from _csv_rows(given, _Lines(text))
+
+
 def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
     separator, width = "", 0
     while (first := next(lines, None)) is not None:
@@ -285,7 +309,7 @@ def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
             cells, odd = _mended(given, begin, lines, separator, width, error)
         lines.done()
         width = width or len(cells)
-        yield Place(begin), [_unguarded(cell) for cell in cells], odd
+        yield Row(begin, [_unguarded(cell) for cell in cells], odd, separator)
 
 
 def _mended(
@@ -392,7 +416,7 @@ def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
             read += len(row)
             if read > MAX_CELLS:
                 raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", _SMALLER)
-            yield Place(number), [_shown(cell) for cell in row], []
+            yield Row(number, [_shown(cell) for cell in row])
         return
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cybilgraph.readers.html.tree import Element
 from cybilgraph.record import Place, Text
+
+#: A character by its name or number.
+_REFERENCE = re.compile(r"&#?\w{1,31};")
 
 
 @dataclass(slots=True)
@@ -75,6 +80,8 @@ class _Columns:
 
     #: How far on a line the words are looked for: pages may be one long line.
     _FAR = 20_000
+    #: As far, where characters may be written as references: that takes longer.
+    _NEAR = 2_000
 
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
@@ -83,9 +90,25 @@ class _Columns:
     def place(self, number: int, first: str) -> Place:
         """The place of these words, as far as it is known."""
         number = min(number, len(self._lines))
-        start = self._from.get(number, 0)
-        found = self._lines[number - 1].find(first, start, start + self._FAR) if first else -1
+        line, start = self._lines[number - 1], self._from.get(number, 0)
+        found = line.find(first, start, start + self._FAR) if first else -1
+        if found < 0 <= line.find("&", start, start + self._FAR):
+            found = self._escaped(line, first, start)
         if found < 0:
             return Place(number)
         self._from[number] = found
         return Place(number, found + 1)
+
+    def _escaped(self, line: str, first: str, start: int) -> int:
+        """Where these words begin, some of whose characters are written as references; else -1."""
+        part = line[start : start + self._NEAR]
+        found, longer = _REFERENCE.sub(_resolved, part).find(first), 0
+        for match in _REFERENCE.finditer(part) if found >= 0 else ():
+            if match.start() - longer >= found:
+                break
+            longer += len(match[0]) - len(_resolved(match))
+        return start + found + longer if found >= 0 else -1
+
+
+def _resolved(reference: re.Match[str]) -> str:
+    return html.unescape(reference[0])

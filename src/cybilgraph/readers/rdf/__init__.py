@@ -136,7 +136,7 @@ def _of_record(view: View, node: str, predicate: str) -> Text:
     """A literal, or an address; others of either are told of."""
     first, *rest = view.values(node, predicate) or [""]
     for other in rest[:1]:
-        view.leave(node, predicate, other)
+        view.second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
     return on_one_line(view.printed(node, predicate, first))
 
 

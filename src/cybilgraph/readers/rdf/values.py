@@ -28,7 +28,7 @@ def read_values(view: View, project: str) -> dict[str, Any]:
 def _choice(view: View, project: str, row: Field) -> Named | None:
     first, *rest = view.values(project, row.term) or [""]
     for other in rest[:1]:
-        view.leave(project, row.term, other)
+        view.second(row.term, *(view.printed(project, row.term, value) for value in (first, other)))
     if not first:
         return None
     if named := view.named((row.name,), first, Text("", view.place(project, row.term, first))):

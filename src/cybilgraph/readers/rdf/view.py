@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pyoxigraph as ox
 
-from cybilgraph.fields import Field
+from cybilgraph.fields import FIELDS, Field
 from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
@@ -27,6 +27,10 @@ from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 NOWHERE = Place(0, 0)
 #: Names that are looked up for one field, and predicates that are told of: more are counted.
 _NAMES_MOST, _TOLD_MOST = 1_000, 100
+#: So many characters of a value are told.
+_QUOTED_MOST = 200
+#: The terms of fields.
+_TERMS = frozenset(row.term for row in FIELDS if row.term)
 _OWN = re.compile(rf"{re.escape(BASE)}id/([a-z-]{{1,20}})/([^/?#]+)")
 _LABELS = (SKOS.prefLabel, RDFS.label, FOAF.name, DCTERMS.title)
 #: What a project may be known by to another.
@@ -51,6 +55,7 @@ class View:
         self._visited: dict[str, None] = {}
         self._looked_up: Counter[str] = Counter()
         self._left: dict[str, Text] = {}
+        self._second: dict[str, tuple[Text, Text]] = {}
 
     def sections(self) -> Sections:
         """The reader of labelled texts, for what is given as text."""
@@ -115,7 +120,7 @@ class View:
         """The one literal, on one line; further ones are left, and told of."""
         first, *rest = self.texts(node, predicate) or [Text("")]
         for other in rest[:1]:
-            self._left.setdefault(predicate, other)
+            self.second(predicate, first, other)
         return on_one_line(first)
 
     def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
@@ -178,11 +183,21 @@ class View:
             printed = self.printed(node, predicate, value)
             self._left[predicate] = replace(printed, text=f"{printed.text}{more}")
 
+    def second(self, predicate: str, kept: Text, other: Text) -> None:
+        """Note a second value of what has but one."""
+        if predicate in _TERMS:
+            self._second.setdefault(predicate, (kept, other))
+        else:
+            self._left.setdefault(predicate, other)
+
     def tell(self) -> list[Finding]:
         """All findings: also one for each predicate with statements that were not read."""
         for node in self._visited:
             for predicate, value in self.graph.not_asked(node):
                 self.leave(node, predicate, value)
+        for predicate, (kept, other) in sorted(self._second.items()):
+            values = {"label": short(predicate), "kept": _quoted(kept), "other": _quoted(other)}
+            self.find("second-value", other, values, predicate=predicate)
         left = sorted(self._left.items())
         for predicate, text in left[:_TOLD_MOST]:
             self.find("not-read", text, predicate=predicate)
@@ -195,12 +210,16 @@ class View:
 
     def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
         """Add a finding for information."""
-        text = printed.text if len(printed.text) <= 200 else f"{printed.text[:199]}…"
+        text = _quoted(printed)
         place = printed.place or NOWHERE
         label = short(predicate) if predicate else ""
         self.findings.append(
             finding(rule, self._file, values, text=text, label=label, line=place.line, column=place.column)
         )
+
+
+def _quoted(text: Text) -> str:
+    return text.text if len(text.text) <= _QUOTED_MOST else f"{text.text[: _QUOTED_MOST - 1]}…"
 
 
 def on_one_line(text: Text) -> Text:

@@ -103,6 +103,7 @@ def test_standard_input_is_shown_and_not_written() -> None:
     result = run("check", "-", "--fix", given=text)
     assert result.returncode == 2
     assert b"Standard input cannot be mended" in result.stderr
+    assert result.stdout == b"", "nor is it told to be empty, once it was read"
 
 
 FAULTY = "A project\n\nStatus: Finishd\n"

@@ -173,6 +173,17 @@ def test_junit_is_by_the_schema_of_ant(report: Report) -> None:
         assert bool(suites.findall(".//failure") or suites.findall(".//error")) is not each.passes
 
 
+def test_turtle_has_the_places(report: Report) -> None:
+    graph = rdflib.Graph().parse(data=written(report, "turtle"), format="turtle")
+    for predicate, places in (
+        (CYB.line, [finding.line for finding in report.findings]),
+        (CYB.column, [finding.column for finding in report.findings if finding.line]),
+    ):
+        told = [int(value) for value in graph.objects(None, rdflib.URIRef(predicate))]
+        assert sorted(told) == sorted(filter(None, places))
+        assert told
+
+
 def test_turtle_is_read_alike_and_is_a_report_of_shacl(report: Report) -> None:
     for each in both(report):
         text = written(each, "turtle")

@@ -142,6 +142,8 @@ def check(
     all_written = True
     if shapes and (fix or diff):
         raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
+    if fix and not diff and "-" in sources:
+        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
     if shapes and among:
         raise Failure("--among is for records\n  Where you give --shapes, give all files as sources.")
     with progress_bar("Checking") as progress:
@@ -212,8 +214,7 @@ def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
 
 
 def _write(given: Input, content: bytes) -> None:
-    if given.path is None:
-        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+    assert given.path  # or it was refused
     # Another file would take its place, whatever its own rights are.
     if not given.path.stat().st_mode & 0o222:
         raise Failure(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")

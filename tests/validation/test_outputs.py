@@ -30,7 +30,7 @@ from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
 from cybilgraph.validation.outputs.words import by_rule, counted, summary
-from cybilgraph.vocab import RULES, SH
+from cybilgraph.vocab import CYB, RULES, SH
 from tests.conftest import RECORDS, ROOT, running_terminal
 
 #: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.

@@ -224,6 +224,13 @@ def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
     assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in shown[1].stdout
 
 
+def test_suites_of_junit_are_named_with_their_folder(tmp_path: Path) -> None:
+    for folder in ("x y", "z"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(SEED, tmp_path / folder / "a.txt")
+        assert f'<testsuite name="{folder}/a.txt"' in run("check", folder, "-f", "junit", cwd=tmp_path).stdout.decode()
+
+
 @needs_git
 def test_since_nothing_is_refused(tmp_path: Path) -> None:
     """As in a workflow whose variable is empty."""

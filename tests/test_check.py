@@ -158,6 +158,10 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+ONE = "Training judges for Peru\n\nCybil code: G9101\n"
+OTHER = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
+
+
 @needs_git
 def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
     """As pre-commit does: the entry is split, and the files that fit are put behind it."""
@@ -169,11 +173,18 @@ def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
     assert sorted(files) == ["data/records/-f.txt", "data/records/good.txt"]
     program, *arguments = shlex.split(hook["entry"])
     assert program == "cybilgraph"
-    entry = [*CYBILGRAPH, *arguments]
+    entry = [*CYBILGRAPH, *arguments, *hook["args"]]
     result = subprocess.run([*entry, *files], cwd=top, capture_output=True)
     assert result.returncode == 1
     assert b"end-after-start" in result.stdout
     assert subprocess.run([*entry, "data/records/good.txt"], cwd=top, capture_output=True).returncode == 0
+    # A file that is there already, of the same code: the one that is given is told of.
+    (top / "data/records/new.txt").write_text(OTHER, encoding="utf-8")
+    (top / "data/records/kept.txt").write_text(ONE, encoding="utf-8")
+    result = subprocess.run([*entry, "data/records/new.txt"], cwd=top, capture_output=True)
+    assert result.returncode == 1
+    assert b"[code-of-two]" in result.stdout
+    assert b"end-after-start" not in result.stdout
     # A file at the top whose name looks like an option.
     shutil.copy(SEED, top / "--fail-on=info")
     assert subprocess.run([*entry, "--fail-on=info"], cwd=top, capture_output=True).returncode == 0
@@ -211,6 +222,13 @@ def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
     }
     assert places == {"data/records/-f.txt"}
     assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in shown[1].stdout
+
+
+def test_suites_of_junit_are_named_with_their_folder(tmp_path: Path) -> None:
+    for folder in ("x y", "z"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(SEED, tmp_path / folder / "a.txt")
+        assert f'<testsuite name="{folder}/a.txt"' in run("check", folder, "-f", "junit", cwd=tmp_path).stdout.decode()
 
 
 @needs_git

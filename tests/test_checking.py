@@ -38,11 +38,14 @@ def test_records_of_two_batches_are_held_together() -> None:
     assert rules(told(first, *BETWEEN, last)) == lines
 
 
-def test_two_projects_of_one_code_are_told_of_once() -> None:
+def test_two_projects_of_one_code_are_told_of_at_both() -> None:
     found = told("G0001,Training of judges,2018,Belize,,", *BETWEEN, "G0001,Cyber strategy,2021,Samoa,,")
-    assert rules(found) == [("code-of-two", len(BETWEEN) + 3)]
-    assert found[0].message == "Another project has this code: “Training of judges”."
-    assert found[0].text == "G0001"
+    assert rules(found) == [("code-of-two", 2), ("code-of-two", len(BETWEEN) + 3)]
+    assert [finding.message for finding in found] == [
+        "Another project has this code: “Cyber strategy”.",
+        "Another project has this code: “Training of judges”.",
+    ]
+    assert {finding.text for finding in found} == {"G0001"}
 
 
 def test_two_captures_of_one_project_are_no_violation() -> None:

@@ -12,6 +12,8 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.findings import Fix, Severity
 from cybilgraph.fixes import apply
+from cybilgraph.pipeline import check_inputs
+from cybilgraph.readers import Input
 from tests.conftest import CYBILGRAPH, run
 
 
@@ -101,6 +103,7 @@ def test_standard_input_is_shown_and_not_written() -> None:
     result = run("check", "-", "--fix", given=text)
     assert result.returncode == 2
     assert b"Standard input cannot be mended" in result.stderr
+    assert result.stdout == b"", "nor is it told to be empty, once it was read"
 
 
 FAULTY = "A project\n\nStatus: Finishd\n"
@@ -144,3 +147,33 @@ def test_a_run_that_is_killed_leaves_each_file_whole(tmp_path: Path) -> None:
     assert mended in found
     report = pipeline.check(tmp_path)
     assert report.sources == len(names), "what it has left is passed over"
+
+
+ADDRESSES = {
+    "a.csv": "title,code,links,contacts\nA training,G9400,The law <{link}>,A Name <{email}>\n",
+    "a.txt": "A training\n\nCybil code: G9400\n\nContact\nA Name <{email}>\n\nRead more\nThe law <{link}>\n",
+}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize(
+    ("link", "email", "fixes"),
+    [
+        ("htp://example.org/a", "name@@example.org", {"http://example.org/a", "name@example.org"}),
+        ("https//example.org", "name@@example", {"https://example.org"}),
+        ("www.example.org", "name@example", set()),
+    ],
+)
+def test_addresses_that_are_none_are_told_of(name: str, link: str, email: str, fixes: set[str]) -> None:
+    content = ADDRESSES[name].format(link=link, email=email).encode()
+    found = check_inputs([Input(name, given=content)], excerpts=True).findings
+    told = {finding.rule.partition("#")[2]: finding for finding in found}
+    assert told["web-link-address"].text == link
+    assert "contact-email-form" in told
+    assert {finding.fix.new for finding in told.values() if finding.fix} == fixes
+
+
+def test_addresses_and_what_only_looks_like_them() -> None:
+    text = "A training\n\nContact\nA Name @example\na@example.org\n\nRead more\nThe and/or law\nhttps://example.org/a\n"
+    found = check_inputs([Input("a.txt", given=text.encode())]).findings
+    assert not {"web-link-address", "contact-email-form"} & {finding.rule.partition("#")[2] for finding in found}

@@ -4,6 +4,7 @@ no traceback, no request, and no neighbour lost.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import openpyxl
@@ -239,6 +241,37 @@ ENORMOUS = {
 }
 
 
+@pytest.mark.parametrize("cell", ["word " * 150_000, f'"{"a word, " * 60_000}"', f'"{"word, " * 60_000}"'])
+def test_what_stands_behind_a_long_cell_is_kept(cell: str, tmp_path: Path) -> None:
+    """Whatever limit another library has set for the cells of all tables."""
+    (tmp_path / "row.csv").write_text(f'start,summary,title,code\n2018,{cell},"A, b",G0001\n2019,x,B,G0002\n')
+    limit = csv.field_size_limit(10_000_000)
+    try:
+        first, second = pipeline.read(tmp_path / "row.csv")
+    finally:
+        csv.field_size_limit(limit)
+    assert first.title
+    assert (first.key, first.title.text, second.key) == ("G0001", "A, b", "G0002")
+    assert first.start
+    assert first.start.value == "2018"
+    assert [found.rule.rpartition("#")[2] for found in first.findings] == ["long-cell"]
+    assert 20_000 < sum(len(text.text) for _, text in first.narrative()) <= 30_000
+
+
+def test_a_line_whose_end_is_out_of_reach_is_cut(tmp_path: Path) -> None:
+    """30 MB in one cell: what is behind it is not looked for, and the next row is read."""
+    text = b"title,summary,code\nA," + b"word " * 6_000_000 + b",G0001\nB,x,G0002\n"
+    (tmp_path / "row.csv").write_bytes(text)
+    tracemalloc.start()
+    try:
+        first, second = pipeline.read(tmp_path / "row.csv")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert first.title
+    assert (first.title.text, first.code, second.key) == ("A", None, "G0002")
+
+
 def _book(*rows: list[str]) -> bytes:
     book, output = openpyxl.Workbook(), io.BytesIO()
     for row in rows:
@@ -254,7 +287,8 @@ def test_a_record_that_tells_too_much_is_cut_and_says_so(name: str, tmp_path: Pa
     records = {record.key: record for record in pipeline.read(tmp_path / name)}
     assert time.monotonic() - began < 30
     assert set(records) == ({"G0001"} if name == "lines.txt" else {"G0001", "G0002"})
-    told = {key: [f for f in record.findings if f.rule.endswith("#too-much")] for key, record in records.items()}
+    rule = "#long-cell" if name == "row.csv" else "#too-much"
+    told = {key: [f for f in record.findings if f.rule.endswith(rule)] for key, record in records.items()}
     assert [finding.severity for finding in told["G0001"]] == [Severity.VIOLATION]
     assert not told.get("G0002")
     assert len(records["G0001"].findings) < 5_100

@@ -29,6 +29,7 @@ PLANNED = {
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),
     "asOf": "rules/good.ttl",
+    "column": "ontology/report.ttl",
 }
 
 

@@ -32,20 +32,31 @@ _LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_bl
 Described = tuple[Record, list[str]]
 
 
-def validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
+def validated(
+    records: Iterable[Record], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
+) -> Iterator[Described]:
     """Records with their triples, in their order; what breaks the shapes goes into the report.
 
-    What records break together is told when the last has been asked for.
+    What records break together is told when the last has been asked for; also what they break with
+    those ``beside``, of which nothing else is told, wherever its place is.
     """
     others = others_text(report.as_of)
     with Across(others) as across:
+        for record in beside:
+            across.add(describe(record), pickle.dumps(_short(record)))
+        known = set(_between(across, others, engine))
         for batch, results in in_batches(_batches(records), others, engine):
             report.extend(batch.finding(result) for result in results)
             for record, lines in batch.described:
                 across.add(lines, pickle.dumps(_short(record)))
             yield from batch.described
-        for batch, results in in_batches(_met(across), others, engine, across=True):
-            report.extend(batch.finding(result) for result in results)
+        report.extend(found for found in _between(across, others, engine) if found not in known)
+
+
+def _between(across: Across, others: str, engine: str) -> Iterator[Finding]:
+    """What the records that are there break together."""
+    for batch, results in in_batches(_met(across), others, engine, across=True):
+        yield from (batch.finding(result) for result in results)
 
 
 def others_text(day: str) -> str:

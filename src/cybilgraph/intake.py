@@ -23,12 +23,24 @@ Place = str | Path
 Progress = Callable[[int, int], None]
 
 
-def chosen(places: Iterable[Place], since: str = "", kind: str = "") -> Iterable[Input]:
-    """The inputs at these places; with ``since``, those that have changed since that commit of git.
-    ``kind`` is the suffix that standard input is read as. Raises SourceError.
+def chosen(
+    places: Iterable[Place], since: str = "", kind: str = "", among: Iterable[Place] = ()
+) -> tuple[Iterable[Input], list[Input]]:
+    """The inputs at these places, and those beside them: all others ``among`` which they stand.
+
+    With ``since``, the inputs are those that have changed since that commit of git, and the others
+    at these places stand beside them. ``kind`` is the suffix that standard input is read as. Raises
+    SourceError.
     """
-    inputs = find_inputs(places, kind)
-    return changed_since(since, inputs) if since else inputs
+    among = list(among)
+    if not since and not among:
+        return find_inputs(places, kind), []
+    inputs = list(find_inputs(places, kind))
+    own = list(changed_since(since, inputs)) if since else inputs
+    there = {given.path.resolve() for given in own if given.path}
+    every = [*(inputs if since else ()), *find_inputs(among)]
+    beside = {path: given for given in every if given.path and (path := given.path.resolve()) not in there}
+    return own, list(beside.values()) if own else []
 
 
 def records_of(

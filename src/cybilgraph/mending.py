@@ -17,6 +17,8 @@ from cybilgraph.vocab import RULES
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
 #: A rule and the element of IATI that breaks it → the rule that says what belongs there.
 _OF_IATI = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
+_ADDRESS = re.compile(r"h{0,2}t{1,3}p{1,2}(s?)[:;]?/{1,3}([\w-]+(?:\.[\w-]+)+(?:[:/?#].*)?)", re.IGNORECASE)
+_EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
@@ -69,6 +71,22 @@ def _as_code(found: Finding, _record: Record) -> Finding:
     return replace(_suggested(found, code), fix=_fix(found, code) if certain else None)
 
 
+def _as_address(found: Finding, _record: Record) -> Finding:
+    """The address of a page whose first letters are nearly right: htp://example.org."""
+    match = _ADDRESS.fullmatch(found.text)
+    return _corrected(found, f"http{match[1].lower()}://{match[2]}") if match else found
+
+
+def _as_email(found: Finding, _record: Record) -> Finding:
+    """An e-mail address with its sign written twice."""
+    match = _EMAIL.fullmatch(found.text)
+    return _corrected(found, f"{match[1]}@{match[2]}") if match else found
+
+
+def _corrected(found: Finding, meant: str) -> Finding:
+    return replace(_suggested(found, meant), fix=_fix(found, meant))
+
+
 def _as_slug(found: Finding, _record: Record) -> Finding:
     made = slug(found.text)
     return replace(_suggested(found, made), fix=_fix(found, made)) if made else found
@@ -90,6 +108,8 @@ _ADVICE: dict[str, Callable[[Finding, Record], Finding]] = {
     "end-after-start": _which_is_earlier,
     "code": _as_code,
     "slug": _as_slug,
+    "web-link-address": _as_address,
+    "contact-email-form": _as_email,
     "near-name": _as_known,
     "known-actor": _which_is_meant,
     "status-list": _which_is_meant,

@@ -53,17 +53,20 @@ def check(
     as_of: date | None = None,
     since: str = "",
     kind: str = "",
+    among: Iterable[Place] = (),
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Read and validate; everything that is wrong or missing is in the report.
 
     ``as_of`` is the day by which an end lies in the future: today, unless given. ``since`` names a
-    commit of git: only what has changed since then is looked at. ``kind`` is the suffix that
-    standard input is read as. With ``excerpts``, each finding has its line. Raises SourceError
-    where a place does not exist, or git cannot tell what has changed.
+    commit of git: of the others, and of those ``among`` which all these stand, only what they break
+    together with what has changed since then is told. ``kind`` is the suffix that standard input is
+    read as. With ``excerpts``, each finding has its line. Raises SourceError where a place does not
+    exist, or git cannot tell what has changed.
     """
-    return check_inputs(chosen(places, since, kind), engine, as_of, excerpts, progress, count_inputs(places))
+    inputs, beside = chosen(places, since, kind, among)
+    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places), beside)
 
 
 def check_inputs(
@@ -73,16 +76,34 @@ def check_inputs(
     excerpts: bool = False,
     progress: Progress | None = None,
     total: int = 0,
+    beside: Iterable[Input] = (),
 ) -> Report:
-    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress."""
-    report = Report(as_of=_day(as_of))
+    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress. Of those
+    ``beside``, only what they break together with the others is told.
+    """
+    report, aside = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
-    with Identities() as identities:
-        for record, _ in validated(records_of(inputs, total, report, progress, seen), report, engine):
+    unseen: dict[str, Input] = {}
+    with Identities() as identities, Identities() as alone:
+        records = records_of(inputs, total, report, progress, seen)
+        others = _added(records_of(beside, 0, aside, seen=unseen), identities, alone)
+        for record, _ in validated(records, report, engine, others):
             identities.add(record)
-        report.findings = told_once([*report.findings, *identities.findings()])
-    report.findings = (with_excerpts if excerpts else with_cells)(report.findings, seen)
+        known = set(alone.findings())
+        report.extend(found for found in identities.findings() if found not in known)
+        report.findings = told_once(report.findings)
+    met = {found.file for found in report.findings} - set(seen)
+    report.files += [checked for checked in aside.files if checked.name in met]
+    report.findings = (with_excerpts if excerpts else with_cells)(report.findings, unseen | seen)
     return report.sort()
+
+
+def _added(records: Iterable[Record], *all_identities: Identities) -> Iterator[Record]:
+    """The records, each when it was added."""
+    for record in records:
+        for identities in all_identities:
+            identities.add(record)
+        yield record
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +153,7 @@ def check_rdf(
     slips = [found for file in rules_files for found in odd_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
-    for given in chosen(places, since, kind):
+    for given in chosen(places, since, kind)[0]:
         seen[given.name] = given
         report.sources += 1
         report.files.append(Checked(given.name, given.uri, tracked=given.tracked))
@@ -162,7 +183,7 @@ def mend(
     A file that would read worse when it is mended keeps its text, and its fixes are refused.
     Raises SourceError as ``check`` does.
     """
-    inputs = list(chosen(places, since, kind))
+    inputs = list(chosen(places, since, kind)[0])
     fixes: dict[str, list[Fix]] = defaultdict(list)
     for found in check_inputs(inputs, engine, as_of, excerpts=True).findings:
         if found.fix:

@@ -46,7 +46,7 @@ CYB = Vocabulary(
         *("outcome", "output", "activity", "subheading", "link", "contact", "follows"),
         # of the nodes that say how we know a link
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
-        *("nameAsPrinted", "basis", "evidence", "confidence", "line", "section"),
+        *("nameAsPrinted", "basis", "evidence", "confidence", "line", "column", "section"),
         # of rules, and of a check
         *("ReadingRule", "suggestion", "goodExample", "badExample", "badLine", "exampleFormat", "exampleEncoding"),
         *("reads", "joinsOn", "supersedes", "asOf"),

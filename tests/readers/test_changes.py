@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -110,6 +111,50 @@ def test_only_what_has_changed_is_checked(repository: Path) -> None:
         "data/records/new.txt",
         "data/records/staged.txt",
     }
+
+
+PERU = "Training judges for Peru\n\nCybil code: G9101\n"
+KIRIBATI = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
+
+
+def between(top: Path, *options: str) -> set[tuple[str, str]]:
+    """The files and rules of what is told, but for what each record lacks."""
+    told = json.loads(run("check", ".", *options, "-f", "json", cwd=top).stdout)["findings"]
+    return {(found["file"], name) for found in told if "has-" not in (name := found["rule"].partition("#")[2])}
+
+
+@pytest.mark.parametrize(("old", "new"), [("a.txt", "b.txt"), ("b.txt", "a.txt")])
+def test_what_a_change_breaks_together_with_an_unchanged_record_is_told(tmp_path: Path, old: str, new: str) -> None:
+    """At both, in whichever order; but not what unchanged records break, alone or together."""
+    (tmp_path / old).write_text(PERU, encoding="utf-8")
+    for name, title, countries in (("c", "Cyber strategy", "Ghana"), ("d", "Police exercise", "Fiji")):
+        page = f"{title}\n\nCybil code: G9102\nStatus: Sleeping\nCountries\n  • {countries}\n"
+        (tmp_path / f"{name}.txt").write_text(page, encoding="utf-8")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "first")
+    (tmp_path / new).write_text(KIRIBATI, encoding="utf-8")
+    both = {("a.txt", "code-of-two"), ("b.txt", "code-of-two")}
+    unchanged = {("c.txt", "code-of-two"), ("d.txt", "code-of-two")}
+    assert both | unchanged <= between(tmp_path)
+    assert between(tmp_path, "--since", "HEAD") == both
+    result = run("check", ".", "--since", "HEAD", cwd=tmp_path)
+    assert result.returncode == 1
+    assert b"1 record from 1 source" in result.stdout
+
+
+def test_a_link_to_a_changed_record_is_told_where_it_stands(tmp_path: Path) -> None:
+    """The link is in the unchanged file, and the start that it does not fit in the changed one."""
+    page = "{title}\n\nCybil code: {code}\nFrom: {start}\n{more}"
+    first = {"title": "Training judges for Peru", "code": "G9103", "more": ""}
+    sequel = {"title": "More training", "code": "G9104", "start": 2019, "more": "Follows\n  • G9103\n"}
+    (tmp_path / "first.txt").write_text(page.format(start=2018, **first), encoding="utf-8")
+    (tmp_path / "sequel.txt").write_text(page.format(**sequel), encoding="utf-8")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "first")
+    (tmp_path / "first.txt").write_text(page.format(start=2021, **first), encoding="utf-8")
+    assert between(tmp_path, "--since", "HEAD") == {("sequel.txt", "follows-later")}
 
 
 def test_nothing_has_changed(repository: Path) -> None:

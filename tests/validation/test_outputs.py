@@ -30,7 +30,7 @@ from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
 from cybilgraph.validation.outputs.words import by_rule, counted, summary
-from cybilgraph.vocab import RULES, SH
+from cybilgraph.vocab import CYB, RULES, SH
 from tests.conftest import RECORDS, ROOT, running_terminal
 
 #: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.
@@ -171,6 +171,17 @@ def test_junit_is_by_the_schema_of_ant(report: Report) -> None:
             for what, element in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
                 assert int(suite.get(what)) == sum(1 for _ in suite.iter(element))
         assert bool(suites.findall(".//failure") or suites.findall(".//error")) is not each.passes
+
+
+def test_turtle_has_the_places(report: Report) -> None:
+    graph = rdflib.Graph().parse(data=written(report, "turtle"), format="turtle")
+    for predicate, places in (
+        (CYB.line, [finding.line for finding in report.findings]),
+        (CYB.column, [finding.column for finding in report.findings if finding.line]),
+    ):
+        told = [int(value) for value in graph.objects(None, rdflib.URIRef(predicate))]
+        assert sorted(told) == sorted(filter(None, places))
+        assert told
 
 
 def test_turtle_is_read_alike_and_is_a_report_of_shacl(report: Report) -> None:

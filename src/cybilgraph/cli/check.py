@@ -74,6 +74,12 @@ def _commit(given: str | None) -> str:
     callback=lambda *given: _commit(given[2]),
     help="Only files that have changed since, as git tells it.",
 )
+@click.option(
+    "--among",
+    multiple=True,
+    metavar="PLACE",
+    help="Hold the records against those here, too, and tell what they break together. May be repeated.",
+)
 @KIND
 @click.option(
     "--engine",
@@ -103,6 +109,7 @@ def check(
     lang: str,
     as_of: datetime | None,
     since: str,
+    among: tuple[str, ...],
     kind: str,
     engine: str,
     shapes: tuple[str, ...],
@@ -116,7 +123,8 @@ def check(
 
     Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
     2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
-    engines disagree. Where COMMIT is on another branch, --since counts from where the two parted.
+    engines disagree. Where COMMIT is on another branch, --since counts from where the two parted;
+    the other files are still read, for what they break together with the changed ones.
 
     \b
     Examples:
@@ -134,6 +142,10 @@ def check(
     all_written = True
     if shapes and (fix or diff):
         raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
+    if fix and not diff and "-" in sources:
+        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+    if shapes and among:
+        raise Failure("--among is for records\n  Where you give --shapes, give all files as sources.")
     with progress_bar("Checking") as progress:
         day = as_of.date() if as_of else None
         if shapes:
@@ -154,7 +166,14 @@ def check(
                 if diff:
                     return
             report = pipeline.check(
-                *sources, engine=engine, as_of=day, since=since, kind=kind, excerpts=True, progress=progress
+                *sources,
+                engine=engine,
+                as_of=day,
+                since=since,
+                kind=kind,
+                among=among,
+                excerpts=True,
+                progress=progress,
             )
     report.fail_on = Severity(fail_on)
     report.language = lang
@@ -195,8 +214,7 @@ def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
 
 
 def _write(given: Input, content: bytes) -> None:
-    if given.path is None:
-        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+    assert given.path  # or it was refused
     # Another file would take its place, whatever its own rights are.
     if not given.path.stat().st_mode & 0o222:
         raise Failure(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from cybilgraph.record import Contact, Place, Text
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
+#: What has the sign of an address, and something on both sides of it.
+_LIKE_EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s<>();,]{1,255}")
 _HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
 _PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
 #: What stands below a name and is none: a post, a telephone number.
@@ -23,6 +25,13 @@ _NOTE = re.compile(
 def is_address(line: str) -> bool:
     """True for an e-mail address alone, also one that is hidden from harvesters."""
     return bool(_HIDDEN_EMAIL.fullmatch(line)) or bool((email := _EMAIL.search(line)) and email[0] == line)
+
+
+def no_addresses(text: str) -> Iterator[re.Match[str]]:
+    """What was meant for an e-mail address, and is none that is read: name@@example.org."""
+    for match in _LIKE_EMAIL.finditer(_HIDDEN_EMAIL.sub(lambda hidden: " " * len(hidden[0]), text)):
+        if not _EMAIL.fullmatch(match[0]):
+            yield match
 
 
 def is_person(line: str) -> bool:

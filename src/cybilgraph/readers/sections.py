@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from cybilgraph.dates import find_periods, read_date, read_duration, read_range, readings
 from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding
-from cybilgraph.readers.contacts import is_address, is_person, read_contacts
+from cybilgraph.readers.contacts import is_address, is_person, no_addresses, read_contacts
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
 from cybilgraph.record import (
@@ -36,6 +36,10 @@ from cybilgraph.rules import finding
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
+#: What was meant for an address, and is none: htp://example.org, <www.example.org>.
+_NO_URL = re.compile(
+    r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
+)
 _CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?")
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
@@ -351,6 +355,9 @@ class Sections:
             self.find("record-value", section.lines[0], section.label, {"label": section.label})
 
     def _contacts(self, section: Section) -> None:
+        for line in section.lines:
+            for match in no_addresses(line.text):
+                self.find("contact-email-form", line.part(match.start(), match.end()), section.label)
         self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
 
     def _links(self, section: Section) -> None:
@@ -361,6 +368,8 @@ class Sections:
             text = item.text
             if address and text.endswith(f"<{address[0]}>"):
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
+            elif not address and (other := _NO_URL.search(text)):
+                self.find("web-link-address", item.part(other.start(), other.end()), section.label)
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:

@@ -65,8 +65,8 @@ _BLANK = f"{SEPARATORS} \r\n"
 _MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
-#: Of a cell that is too long, so much is kept.
-_CELL_MOST = 30_000
+#: A cell of more characters is too long; so much of it is kept.
+_CELL_LONGEST, _CELL_MOST = 131_072, 30_000
 _SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
@@ -287,6 +287,7 @@ def csv_rows(given: Input, findings: list[Finding]) -> Iterator[Row]:
     """The rows of a table in CSV; ``findings`` takes what is odd about the text. Raises SourceError
     where it is none.
     """
+    csv.field_size_limit(_CELL_LONGEST)  # it is one for all of the process, and others may have changed it
     with given.open(MAX_TABLE) as file:
         text = io.TextIOWrapper(file, _encoding(file, given, findings), errors="replace", newline="")
         yield from _csv_rows(given, _Lines(text))
@@ -343,18 +344,16 @@ def _lenient(line: str, separator: str) -> list[str]:
 
 
 def _cut(line: str, separator: str) -> list[str]:
-    """The cells of the first line of a row that is too long, up to the one that makes it so, which is
-    cut: of what stands behind it nothing tells to which column it belongs.
+    """The cells of the first line of a row that is too long, each no longer than is kept. Where the line
+    does not show where a cell ends, that is the last: of what stands behind it nothing tells to which
+    column it belongs.
     """
-    cells, at = [], 0
-    for match in re.finditer(
-        rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}]*){re.escape(separator)}', line[:_CELL_MOST]
-    ):
-        if match.start() != at:
-            break
-        cells.append(match[0][:-1].strip('"').replace('""', '"'))
+    cells, at, end = [], 0, re.escape(separator)
+    cell = re.compile(rf'("[^"]*+(?:""[^"]*+)*+"|[^"{end}]*+){end}')
+    while match := cell.match(line, at):
+        cells.append(match[1][:_CELL_MOST].strip('"').replace('""', '"'))
         at = match.end()
-    return [*cells, line[at : at + _CELL_MOST].lstrip('"').rstrip()]
+    return [*cells, line[at : at + _CELL_MOST].strip().strip('"').replace('""', '"')]
 
 
 def _unguarded(cell: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any, TextIO
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -35,7 +36,8 @@ def as_junit(report: Report, stream: TextIO) -> None:
 
 
 def _suite(number: int, checked: Checked, findings: list[Finding], report: Report) -> Any:
-    suite = etree.Element("testsuite", name=_token(checked.name), package="cybilgraph", id=str(number))
+    file = unquote(checked.uri)  # which has the folder, so that files of several reports stay apart
+    suite = etree.Element("testsuite", name=_token(file), package="cybilgraph", id=str(number))
     etree.SubElement(suite, "properties")
     cases: dict[tuple[str, str], list[Finding]] = {(record, ""): [] for record in checked.records}
     for finding in findings:
@@ -45,7 +47,7 @@ def _suite(number: int, checked: Checked, findings: list[Finding], report: Repor
     notes = []
     for (record, rule), found in cases.items() or [(("", ""), [])]:
         title = " ".join(filter(None, (record, rule))) or checked.name
-        case = etree.SubElement(suite, "testcase", name=_token(title), classname=_token(checked.name), time=_TIME)
+        case = etree.SubElement(suite, "testcase", name=_token(title), classname=_token(file), time=_TIME)
         bad = [finding for finding in found if report.fails(finding)]
         if bad:
             unread = any(finding.rule == _UNREADABLE for finding in bad)

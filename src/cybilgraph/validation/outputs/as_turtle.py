@@ -26,7 +26,7 @@ _NEXT = ",\n        "
 def as_turtle(report: Report, stream: TextIO) -> None:
     """One result a finding, its messages in each language that its rule speaks.
 
-    The words and the line in the source are the result's evidence. What only a reader could find
+    The words, the line and the column in the source are the result's evidence. What only a reader could find
     has the record as its focus, or the file. Each node has an IRI, which is made from what is
     said, so that equal reports are equal; but for those of a path that is no single property.
     """
@@ -106,6 +106,8 @@ def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "oa:exact", literal(finding.text)
     if finding.line:
         yield "cyb:line", str(finding.line)
+        if finding.column:
+            yield "cyb:column", str(finding.column)
     if finding.record:
         yield "prov:wasDerivedFrom", iri(f"{record_iri(finding.record)}/source")
 

@@ -22,7 +22,7 @@ _NOUNS = {
     "es": {
         "violation": ("infracción", "infracciones"),
         "warning": ("advertencia", "advertencias"),
-        "info": ("aviso", "avisos"),
+        "info": ("información", "informaciones"),
         "record": ("registro", "registros"),
         "statement": ("enunciado", "enunciados"),
         "source": ("fuente", "fuentes"),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .client import Address, exchange, look_up
+from .client import Address, exchange, look_up, request
 
 COMMAND = [sys.executable, "-m", "cybilgraph.cli"]
 _PROJECT = "<https://w3id.org/cybilgraph/ontology#Project>"
@@ -109,7 +109,14 @@ class Server:
 def served(folder: Path, *options: object) -> Server:
     """Our own server over a folder of releases."""
     port = free_port()
-    return Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
+    server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
+    ready = Address(port, "/readyz")
+    for _ in range(600):  # what is warmed up at the start is not measured
+        if exchange(ready, request(ready, accept="*/*")).status == 200:
+            return server
+        time.sleep(0.1)
+    server.close()
+    raise RuntimeError("the server did not get ready")
 
 
 def _family(root: int) -> list[int]:

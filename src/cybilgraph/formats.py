@@ -14,7 +14,7 @@ class Kind(StrEnum):
     RESULTS = "results"  # solutions of SELECT, the boolean of ASK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is one of the table below
 class Format:
     """One serialisation. ``media_types[0]`` is the one we send; the others are accepted.
 

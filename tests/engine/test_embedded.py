@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,11 @@ def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
         slow = [pool.submit(engine.answer, SLOW, RESULT_FORMATS) for _ in range(3)]
-        time.sleep(1)
-        assert engine.load == {"quick": 0, "waiting": 0, "long": 1, "paused": 2}
+        expected = {"quick": 0, "waiting": 0, "long": 1, "paused": 2}
+        until = time.monotonic() + 3
+        while engine.load != expected and time.monotonic() < until:
+            time.sleep(0.05)
+        assert engine.load == expected
         started = time.monotonic()
         for _ in range(20):
             engine.answer("ASK {}", RESULT_FORMATS)
@@ -146,7 +150,7 @@ def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
     assert in_memory.answer("ASK {}", RESULT_FORMATS).content
     [worker] = in_memory.processes
     os.kill(worker, signal.SIGKILL)
-    with pytest.raises(QueryError):
+    with suppress(QueryError):  # unless it has been seen in time that it is gone
         in_memory.answer("ASK {}", RESULT_FORMATS)
     started = time.monotonic()
     assert in_memory.answer("ASK {}", RESULT_FORMATS).content
@@ -250,9 +254,10 @@ def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
     engine.answer("ASK {}", RESULT_FORMATS)
     [worker] = engine.processes
     os.kill(worker, signal.SIGKILL)
-    with pytest.raises(QueryError):
+    with suppress(QueryError):  # unless it has been seen in time that it is gone
         engine.answer("ASK {}", RESULT_FORMATS)
     assert engine.answer("ASK {}", RESULT_FORMATS).content
+    assert worker not in engine.processes
     engine.close()
 
 

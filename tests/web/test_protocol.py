@@ -288,7 +288,7 @@ WRONG = [
     post("POST of no type, a query", None, SELECT, status=415, type=PROBLEM),
     post("POST of an unreadable type", ";;;", SELECT, status=415, type=PROBLEM),
     post("POST multipart", "multipart/form-data; boundary=x", SELECT, status=415, type=PROBLEM),
-    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="1,000,000 bytes"),
+    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="400,000 bytes"),
     Case("too large an answer", q(
         "SELECT ?x ?t { { SELECT ?x { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
             + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(16))
@@ -375,7 +375,7 @@ def test_an_address_that_is_too_long_is_a_clear_4xx(server: str) -> None:
     """The server reads no more than 64 kB of it, and answers by itself: the query goes into the body."""
     for size in (66_000, 100_000, 200_000):
         reply = send(server, "GET", f"/sparql?query={'x' * size}")
-        assert reply.status == 414
+        assert reply.status in (414, 431)
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,29 +81,31 @@ class EmbeddedEngine:
         EngineUnavailable, or QueryError where the query fails or brings its worker down.
         """
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        request: dict[str, object] = {"query": query, "formats": [fmt.name for fmt in formats]}
-        if graphs != ALL:
-            request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
         body = Content()
-        pool = self._pool
-        if self._abroad and queries.is_federated(query, self.services):
-            queries.guard(query, self.services)
-            pool = self._abroad
-        try:
-            head, last = self._ask(pool, request, seconds, caller, body)
-            return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
-        except TimeoutError:
-            raise QueryTimeout(
-                f"The query was stopped after {seconds:g} seconds",
-                "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-                [advice.text for advice in advise(query, ("slow",))],
-            ) from None
-        except Died:
-            raise QueryError(
-                "The query used up the memory or the depth that one query may have",
-                "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-                [advice.text for advice in advise(query, ("slow",))],
-            ) from None
+        with _within(query, seconds), _available():
+            head, last = self._pool_for(query).ask(
+                _request(query, formats, graphs), seconds=seconds, caller=caller, part=body.add
+            )
+            return _answer(head, body, last)
+
+    async def answer_soon(
+        self,
+        query: str,
+        formats: tuple[Format, ...],
+        timeout: float | None,
+        *,
+        graphs: Graphs,
+        caller: Caller,
+        threads: Executor,
+    ) -> Answer:
+        """As ``answer``, on an event loop: only what takes long waits in one of the ``threads``."""
+        seconds = min(timeout or self._limits.timeout, self._limits.timeout)
+        body = Content()
+        with _within(query, seconds), _available():
+            head, last = await self._pool_for(query).ask_soon(
+                _request(query, formats, graphs), seconds=seconds, caller=caller, part=body.add, threads=threads
+            )
+            return _answer(head, body, last)
 
     def explain(self, query: str) -> tuple[Advice, ...]:
         """Why a query may be empty or slow; see Engine.explain.
@@ -108,33 +113,20 @@ class EmbeddedEngine:
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
         try:
-            return _advice(
-                self._ask(self._pool, {"query": query, "explain": True}, self._limits.timeout, None, Content())[0]
-            )
+            with _available():
+                head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
         except (TimeoutError, Died):
             raise QueryError("The query is too large to be explained") from None
-
-    def _ask(
-        self, pool: Pool, request: dict[str, object], seconds: float, caller: Caller | None, body: Content
-    ) -> tuple[dict[str, Any], bytes]:
-        """What a worker answers. Raises QueryError, TimeoutError, Died."""
-        try:
-            head, last = pool.ask(request, seconds=seconds, caller=caller, part=body.add)
-        except Busy:
-            raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
-        except NotStarted as error:
-            raise EngineUnavailable(
-                "The store of the release cannot be opened", "Build the release again, or serve another."
-            ) from error
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise EngineUnavailable(
-                f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
-            ) from error
         if "error" in head:
             raise _failure(head)
-        return head, last
+        return _advice(head)
+
+    def _pool_for(self, query: str) -> Pool:
+        """The workers that run a query. Raises QueryRefused, QuerySyntaxError."""
+        if self._abroad and queries.is_federated(query, self.services):
+            queries.guard(query, self.services)
+            return self._abroad
+        return self._pool
 
     @property
     def services(self) -> frozenset[str]:
@@ -163,8 +155,59 @@ class EmbeddedEngine:
             self._abroad.close()
 
 
+def _request(query: str, formats: tuple[Format, ...], graphs: Graphs) -> dict[str, object]:
+    request: dict[str, object] = {"query": query, "formats": [fmt.name for fmt in formats]}
+    if graphs != ALL:
+        request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
+    return request
+
+
+def _answer(head: dict[str, Any], body: Content, last: bytes) -> Answer:
+    if "error" in head:
+        raise _failure(head)
+    return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
+
+
 def _advice(head: dict[str, Any]) -> tuple[Advice, ...]:
     return tuple(Advice(*advice) for advice in head.get("advice", ()))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """A block in which it is told that no worker can be had. Raises EngineUnavailable."""
+    try:
+        yield
+    except Busy:
+        raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
+    except NotStarted as error:
+        raise EngineUnavailable(
+            "The store of the release cannot be opened", "Build the release again, or serve another."
+        ) from error
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise EngineUnavailable(
+            f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
+        ) from error
+
+
+@contextmanager
+def _within(query: str, seconds: float) -> Iterator[None]:
+    """A block in which it is told that a query had too much. Raises QueryTimeout, QueryError."""
+    try:
+        yield
+    except TimeoutError:
+        raise QueryTimeout(
+            f"The query was stopped after {round(seconds, 1):g} seconds",
+            "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
+            [advice.text for advice in advise(query, ("slow",))],
+        ) from None
+    except Died:
+        raise QueryError(
+            "The query used up the memory or the depth that one query may have",
+            "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
+            [advice.text for advice in advise(query, ("slow",))],
+        ) from None
 
 
 def _failure(head: dict[str, Any]) -> QueryError:

@@ -28,8 +28,13 @@ from cybilgraph.workers.inside import Answering, Sending, nursery
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000
 #: What each row of a table has once in its serialisation, whatever its values are, and how many are of no row.
-_ROW = {"json": (rb'[,\[]\{"', 0), "xml": (rb"<result>", 0), "csv": (rb"\r\n", 1), "tsv": (rb"\n", 1)}
-_LONGEST = 8
+_ROW = {
+    "json": ((b'"bindings":[{"', b'"}},{"'), 0),
+    "xml": ((b"<result>",), 0),
+    "csv": ((b"\r\n",), 1),
+    "tsv": ((b"\n",), 1),
+}
+_LONGEST = 16
 #: A query that takes so many seconds of a processor is slow.
 _SLOW = 1.0
 #: A row of sums, and one of them is that of nothing.
@@ -52,8 +57,7 @@ class _Output(io.BytesIO):
         self._held: list[bytes] = []
         self._size = 0
         self._tail = b""
-        row, of_none = _ROW.get(name, (rb"(?!)", 0))
-        self._row = re.compile(row)
+        self._row, of_none = _ROW.get(name, ((), 0))
         self.rows = -of_none
 
     def write(self, data: Any) -> int:
@@ -72,7 +76,8 @@ class _Output(io.BytesIO):
         self._held.clear()
         self._size = 0
         # A row may be told at the seam of two parts; the tail is in the count of both.
-        self.rows += len(self._row.findall(self._tail + rest)) - len(self._row.findall(self._tail))
+        seen = self._tail + rest
+        self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
         self._tail = rest[-_LONGEST:]
         return rest
 
@@ -129,13 +134,13 @@ def _result(store: ox.Store, request: dict[str, Any]) -> ox.QuerySolutions | ox.
     """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
     the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
     """
-    options: dict[str, Any] = {"prefixes": PREFIXES}
+    query = request["query"]
+    options: dict[str, Any] = {"prefixes": queries.usable_prefixes(query)}
     if request.get("default_graphs") or request.get("named_graphs"):
         options["default_graph"] = [ox.NamedNode(graph) for graph in request["default_graphs"]]
         options["named_graphs"] = [ox.NamedNode(graph) for graph in request["named_graphs"]]
-    query = request["query"]
     result = store.query(query, **options)
-    if isinstance(result, ox.QuerySolutions):
+    if "*" in query and isinstance(result, ox.QuerySolutions):
         ordered = queries.with_columns(query, [variable.value for variable in result.variables])
         if ordered != query:
             return store.query(ordered, **options)

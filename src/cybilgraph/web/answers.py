@@ -6,10 +6,13 @@ answer already is told so at no cost.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
+import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,9 +21,10 @@ from cachetools import LRUCache
 from werkzeug.http import parse_accept_header
 
 from cybilgraph import __version__, queries
-from cybilgraph.engine import ALL, Answer, Engine, Graphs
+from cybilgraph.engine import ALL, Answer, Graphs
+from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.formats import Format
-from cybilgraph.workers.turns import Caller
+from cybilgraph.workers.turns import Caller, settle
 
 #: In order of preference; what is shorter than _WORTH bytes is not compressed.
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
@@ -28,6 +32,8 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: _gzip(data),
 }
 _WORTH = 1_000
+#: What is longer takes milliseconds to compress.
+_LONG = 50_000
 CODINGS = tuple(_ENCODERS)
 #: A single answer takes no more than this part of what is kept.
 _SHARE = 16
@@ -81,6 +87,10 @@ class Kept:
             self.encoded[name] = _ENCODERS[name](self.content)
         return self.encoded[name], name
 
+    def at_hand(self, name: str) -> bool:
+        """Whether it takes no time to have it in this coding."""
+        return not name or name in self.encoded or len(self.content) < _LONG
+
     def size(self) -> int:
         """Bytes of memory, those of all codings and of the bookkeeping included, about."""
         return 2 * len(self.content) + 1_000
@@ -89,13 +99,14 @@ class Kept:
 class Answers:
     """An engine over one release, and its answers as far as ``room`` bytes hold them. Safe for several threads."""
 
-    def __init__(self, engine: Engine, release: str, room: int) -> None:
+    def __init__(self, engine: EmbeddedEngine, release: str, room: int) -> None:
         """``release`` tells this release, and how its answers are ordered, from every other."""
         self.engine = engine
         self._tag = f"{__version__}/{release}".encode()
         self._room = room
         self._kept: LRUCache[Question, Kept] = LRUCache(max(room, 1), getsizeof=Kept.size)
         self._lock = threading.Lock()
+        self._running: dict[Question, asyncio.Future[None]] = {}
         self.hits = self.misses = 0
 
     def etag(self, question: Question) -> str:
@@ -125,6 +136,30 @@ class Answers:
             return kept
         self.misses += 1
         answer = self.engine.answer(question.query, question.formats, timeout, graphs=question.graphs, caller=caller)
+        return self._keep(question, answer)
+
+    async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:
+        """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for."""
+        if running := self._running.get(question):
+            began = time.monotonic()
+            await asyncio.wait([running], timeout=timeout)
+            timeout = max(timeout - (time.monotonic() - began), 0.001)
+        if kept := self.known(question):
+            return kept
+        self.misses += 1
+        mine = self._running.setdefault(question, asyncio.get_running_loop().create_future())
+        try:
+            answer = await self.engine.answer_soon(
+                question.query, question.formats, timeout, graphs=question.graphs, caller=caller, threads=threads
+            )
+            return self._keep(question, answer)
+        finally:
+            if self._running.get(question) is mine:
+                del self._running[question]
+            settle(mine)
+
+    def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
+        """The answer; kept, unless it is large or is of this moment only."""
         if answer.body.size > max(self._room // _SHARE, _WORTH):
             return answer
         kept = Kept(answer, answer.content)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from werkzeug.exceptions import TooManyRequests
 
@@ -75,6 +76,7 @@ class Clients:
         return client
 
 
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """The name by which a client is told apart: of IPv6 its whole network."""
     try:

@@ -6,7 +6,10 @@ The page on which people write queries goes the same way.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
@@ -26,6 +29,12 @@ from cybilgraph.web.description import description
 from cybilgraph.web.negotiate import wanted
 from cybilgraph.workers.turns import Caller
 
+#: The guard takes less than a millisecond for as many characters.
+_SHORT = 3_000
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
+_NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
+#: So many parameters a request may have.
+PARAMETERS = 1_000
 DIRECT = "application/sparql-query"
 FORM = "application/x-www-form-urlencoded"
 ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
@@ -154,21 +163,30 @@ def _media_type(request: Request) -> str:
 
 def _parameters(request: Request) -> dict[str, list[str]]:
     sent: dict[str, list[str]] = {}
+    pairs = _pairs(request.arguments)
     try:
-        pairs = parse_qsl(request.arguments, keep_blank_values=True, errors="strict")
         if request.method == "POST":
             media_type = _media_type(request)
             if media_type == DIRECT:
                 pairs = [*pairs, ("query", request.body.decode())]
             elif media_type == FORM:
-                pairs = [*pairs, *parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict")]
+                pairs = [*pairs, *_pairs(request.body.decode())]
             else:
                 raise UnsupportedMediaType(f"A query is sent as {FORM} or {DIRECT}, not as {media_type or 'nothing'}")
     except UnicodeDecodeError as error:
-        raise QuerySyntaxError("The query is not UTF-8", "Send it as UTF-8.") from error
+        raise QuerySyntaxError(*_NOT_UTF8) from error
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
     return sent
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS)
+    except UnicodeDecodeError as error:
+        raise QuerySyntaxError(*_NOT_UTF8) from error
+    except ValueError as error:
+        raise QuerySyntaxError(f"The request has more than {PARAMETERS:,} parameters") from error
 
 
 def _first(sent: dict[str, list[str]], name: str) -> str:
@@ -186,10 +204,7 @@ def _graphs(sent: dict[str, list[str]]) -> Graphs:
 def _timeout(given: str) -> float | None:
     if not given:
         return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0
+    seconds = float(given) if _SECONDS.fullmatch(given) else 0.0
     if not 0 < seconds < 1e6:
         raise QuerySyntaxError(f"timeout={given} is no number of seconds", "Example: timeout=10")
     return seconds
@@ -201,9 +216,8 @@ def _release(given: str) -> int:
     return int(given or 0)
 
 
-def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
+def quick(asked: Asked, request: Request, answers: Answers, etag: str) -> Reply | None:
     """The reply, if it costs nothing: the client has the answer already, or it is kept."""
-    etag = answers.etag(asked.question)
     theirs = request.headers.get("if-none-match") if request.method != "POST" else None
     # "*" is any answer: whether there is one, only the engine knows.
     if etag and theirs and not (known := parse_etags(theirs)).star_tag:
@@ -211,14 +225,23 @@ def quick(asked: Asked, request: Request, answers: Answers) -> Reply | None:
             if known.contains_weak(variant):
                 return Reply(304, _headers(asked, variant))
     kept = answers.known(asked.question)
-    return reply(asked, request, kept, etag) if kept else None
+    at_hand = kept and kept.at_hand(encoding(request.headers.get("accept-encoding", "")))
+    return reply(asked, request, kept, etag) if kept and at_hand else None
 
 
-def slow(asked: Asked, request: Request, answers: Answers, caller: Caller) -> Reply:
-    """The reply, by running the query. Raises QueryError."""
-    queries.guard(asked.query, answers.engine.services)
-    found = answers.find(asked.question, asked.timeout, caller)
-    return reply(asked, request, found, answers.etag(asked.question))
+async def slow(
+    asked: Asked, request: Request, answers: Answers, etag: str, seconds: float, caller: Caller, threads: Executor
+) -> Reply:
+    """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
+    loop = asyncio.get_running_loop()
+    if len(asked.query) > _SHORT:
+        await loop.run_in_executor(threads, queries.guard, asked.query, answers.engine.services)
+    else:
+        queries.guard(asked.query, answers.engine.services)
+    found = await answers.find_soon(asked.question, seconds, caller, threads)
+    if isinstance(found, Kept) and not found.at_hand(encoding(request.headers.get("accept-encoding", ""))):
+        return await loop.run_in_executor(threads, reply, asked, request, found, etag)
+    return reply(asked, request, found, etag)
 
 
 def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Reply:
@@ -259,7 +282,7 @@ def described(request: Request, address: str, release: Release, *, federated: bo
             "No query was sent",
             "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query.",
         )
-    name = dict(parse_qsl(request.arguments)).get("format", "")
+    name = dict(_pairs(request.arguments)).get("format", "")
     fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
     content = description(address, release, fmt, federated=federated)
     headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": _FRESH}

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 from werkzeug.exceptions import (
+    BadRequest,
     HTTPException,
     MethodNotAllowed,
     RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
     RequestTimeout,
     ServiceUnavailable,
     TooManyRequests,
@@ -41,8 +42,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: Threads for queries, and for pages: they mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 32
-#: The body of a query may be this large; a query longer than queries.MAX_BYTES is refused anyway.
-_QUERY_BYTES = 1_000_000
+#: So many seconds a query waits for others of its client.
+_PATIENCE = 5.0
+#: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
+_QUERY_BYTES = 400_000
+#: Characters of a list of wishes; it takes a tenth of a millisecond to read each.
+_WISHES = 8_000
 #: The bodies of all requests together have no more bytes than this.
 _BODY_BYTES = 256_000_000
 #: A body that is too large, but not larger than this, is taken in before it is refused: a client that
@@ -94,6 +99,9 @@ class Front:
         most = min(_QUERY_BYTES, self._most) if is_query else self._most
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
+            if len(headers.get("accept", "")) + len(headers.get("accept-encoding", "")) > _WISHES:
+                headers |= {"accept": "", "accept-encoding": ""}
+                raise RequestHeaderFieldsTooLarge(f"Accept and Accept-Encoding have more than {_WISHES:,} characters")
             async with self._body(headers, receive, most) as body:
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
@@ -122,54 +130,67 @@ class Front:
         entry: Entry = scope["entry"]
         entry.query = asked.query
         serving = self._live.current
+        caller = entry.caller = Caller(entry.client)
+        seconds = min(asked.timeout or self._live.timeout, self._live.timeout)
+        until = time.monotonic() + seconds
         if asked.release not in (0, serving.release.number):
-            async with self._turn(entry.client):  # it may have to be opened
+            async with self._turn(caller, seconds):  # it may have to be opened
                 loop = asyncio.get_running_loop()
                 serving = await loop.run_in_executor(self._threads, self._live.at, asked.release)
         entry.release = serving.release.number
-        if found := endpoint.quick(asked, request, serving.answers):
+        etag = serving.answers.etag(asked.question)
+        if found := endpoint.quick(asked, request, serving.answers, etag):
             entry.cached = True
         else:
-            async with self._turn(entry.client):
-                caller = entry.caller = Caller(entry.client)
-                run = partial(endpoint.slow, asked, request, serving.answers, caller)
-                found = await _while_there(receive, caller, run, self._threads)
+            with _watched(receive, caller):
+                async with self._turn(caller, seconds):
+                    left = max(until - time.monotonic(), 0.001)
+                    found = await endpoint.slow(asked, request, serving.answers, etag, left, caller, self._threads)
         if found.answer:
             entry.format, entry.rows = found.answer.format.name, found.answer.rows
         return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
 
     @asynccontextmanager
-    async def _turn(self, name: str) -> AsyncIterator[None]:
-        """A block of work of one client. Raises TooManyRequests."""
-        client = self._clients.setdefault(name, _Client(self._settings.at_once))
+    async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
+        """A block of work of one client. Raises TooManyRequests, also where its turn did not come in time."""
+        client = self._clients.setdefault(caller.name, _Client(self._settings.at_once))
         if client.count >= self._settings.at_once + self._settings.waiting:
             raise TooManyRequests(f"{client.count} of your queries are in work or wait already", retry_after=1)
         client.count += 1
         try:
-            async with client.places:
+            if client.places.locked():
+                await client.wait(caller, min(seconds, _PATIENCE))
+            else:
+                await client.places.acquire()
+            try:
                 yield
+            finally:
+                client.places.release()
         finally:
             client.count -= 1
             if not client.count:
-                del self._clients[name]
+                del self._clients[caller.name]
 
     @asynccontextmanager
     async def _body(self, headers: dict[str, str], receive: Receive, most: int) -> AsyncIterator[bytes]:
         """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, ServiceUnavailable."""
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > max(most, _TAKEN_IN):
+            raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
         body = bytearray()
         taken = 0
         seconds = self._settings.body_seconds
         until = time.monotonic() + seconds
         try:
             while True:
-                if not headers.get("content-length", headers.get("transfer-encoding")):
+                if not length and "transfer-encoding" not in headers:
                     break  # there is none (RFC 9112, section 6.3)
                 try:
                     message = await asyncio.wait_for(receive(), until - time.monotonic())
                 except TimeoutError:
                     raise RequestTimeout(f"The body did not come within {seconds:g} seconds") from None
                 if message["type"] == "http.disconnect":
-                    raise RequestTimeout("The client went away")
+                    raise BadRequest("The body breaks off, or its chunks are not in good form")
                 part = message.get("body", b"")
                 taken += len(part)
                 if taken <= most:
@@ -193,11 +214,22 @@ class _Client:
         self.count = 0
         self.places = asyncio.Semaphore(at_once)
 
+    async def wait(self, caller: Caller, seconds: float) -> None:
+        """Wait for a place. Raises TooManyRequests where none comes in time, or the caller leaves."""
+        try:
+            async with asyncio.timeout(seconds) as timer:
+                caller.waits_for(lambda: timer.reschedule(0))
+                await self.places.acquire()
+        except TimeoutError:
+            what = f"{self.count} of your queries are in work or wait: the turn of this one did not come in time"
+            raise TooManyRequests(what, retry_after=5) from None
+        finally:
+            caller.waits_for(None)
 
-async def _while_there(
-    receive: Receive, caller: Caller, run: Callable[[], Reply], threads: ThreadPoolExecutor
-) -> Reply:
-    """What ``run`` returns in a thread; if the client goes away meanwhile, the caller leaves."""
+
+@contextmanager
+def _watched(receive: Receive, caller: Caller) -> Iterator[None]:
+    """A block of work for a client: if the client goes away meanwhile, the caller leaves."""
     loop = asyncio.get_running_loop()
     watching: list[asyncio.Task[None]] = []
 
@@ -208,7 +240,7 @@ async def _while_there(
 
     timer = loop.call_later(_WATCHED, lambda: watching.append(loop.create_task(watch())))
     try:
-        return await loop.run_in_executor(threads, run)
+        yield
     finally:
         timer.cancel()
         for task in watching:

@@ -48,6 +48,8 @@ class Live:
         self._told = told
         self._earlier: dict[int, Serving] = {}
         self._refused = 0
+        #: Seconds that a query may take at most.
+        self.timeout = limits.timeout
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.current = self._open(releases.current(), limits)

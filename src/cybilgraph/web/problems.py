@@ -57,8 +57,9 @@ def register(app: Flask) -> None:
 
 def reply(app: Flask, path: str, request: endpoint.Request, error: CybilgraphError | HTTPException) -> endpoint.Reply:
     """An error outside of Flask, in the same form."""
+    body = request.body if request.body.count(b"&") <= endpoint.PARAMETERS else b""
     with app.test_request_context(
-        path, method=request.method, query_string=request.arguments, headers=request.headers, data=request.body
+        path, method=request.method, query_string=request.arguments, headers=request.headers, data=body
     ):
         response = app.process_response(_http(error) if isinstance(error, HTTPException) else _ours(error))
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -25,6 +25,9 @@ from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.workers.orphan import leave_with_parent
 
+#: The head of a request has no more bytes than this.
+_HEAD_BYTES = 131_072
+
 
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve the current release of a folder.
@@ -43,7 +46,9 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
         workers=1,
         websockets=False,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=math.ceil(settings.header_seconds * 1000)),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_HEAD_BYTES
+        ),
         log_level=LogLevels.error,
         log_dictconfig=of_http_server(settings.log_format),
         respawn_failed_workers=True,

@@ -7,7 +7,9 @@ never waits for what is long, whoever sent it.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import os
 import signal
 import socket
@@ -15,13 +17,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cybilgraph.workers.orders import FORK, ORDER
-from cybilgraph.workers.turns import Busy, Caller, Turns
+from cybilgraph.workers.turns import Busy, Caller, Turns, settle
 
 __all__ = ["Busy", "Caller", "Died", "Lanes", "NotStarted", "Pool"]
 
@@ -29,6 +32,8 @@ __all__ = ["Busy", "Caller", "Died", "Lanes", "NotStarted", "Pool"]
 _START = 120.0
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
+#: Work is quick for so many times its seconds at most, however little of a processor it had.
+_PATIENT = 3
 #: How much less of a processor long work gets (``nice``).
 _LESS = 10
 
@@ -56,6 +61,22 @@ class Lanes:
     long: int = 0
     paused: int = 16
     after: float = 0.1
+
+
+#: Head and content of an answer.
+Told = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Work for a worker: its ``line`` with its content; the moment until which it may take, and the seconds
+    ``after`` which it is long; ``part`` takes what is not the last of its answer.
+    """
+
+    line: bytes
+    until: float
+    after: float
+    part: Callable[[bytes], object] | None
 
 
 class _Nursery:
@@ -114,6 +135,8 @@ class _Worker:
         self._nursery = nursery
         self._connection, self._parent = nursery.fork()
         self._buffer = bytearray()
+        self._ended = False
+        self._began = self._before = 0.0
         self.process = 0
 
     @property
@@ -133,18 +156,10 @@ class _Worker:
             pass
         return bool(self.process or self._buffer)
 
-    def ask(
-        self,
-        head: dict[str, Any],
-        content: bytes,
-        until: float,
-        overtime: tuple[float, Callable[[], None]] | None,
-        part: Callable[[bytes], object],
-    ) -> tuple[dict[str, Any], bytes]:
-        """Head and content of the answer. Raises TimeoutError at the moment ``until``, NotStarted, Died.
+    def ask(self, question: Question, now_long: Callable[[], None]) -> Told:
+        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, Died.
 
-        What the worker still takes to start does not count. ``overtime`` are the seconds after
-        which something is to be done once; ``part`` takes what is not the last of an answer.
+        What the worker still takes to start does not count. ``now_long`` is done once when the work takes long.
         """
         if not self.process:
             began = time.monotonic()
@@ -152,22 +167,104 @@ class _Worker:
                 self.process = json.loads(self._line(began + _START))["pid"]
             except (Died, TimeoutError) as error:
                 raise NotStarted from error
-            until += time.monotonic() - began
+            question = replace(question, until=question.until + time.monotonic() - began)
+        self._send(question)
+        while b"\n" not in self._buffer and self._is_quick(question):
+            with suppress(TimeoutError):
+                self._more(min(time.monotonic() + question.after, question.until))
+        return self._rest(question, now_long)
+
+    async def ask_soon(self, question: Question, now_long: Callable[[], None], threads: Executor) -> Told:
+        """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
+        loop = asyncio.get_running_loop()
+        if not self.process:
+            return await loop.run_in_executor(threads, self.ask, question, now_long)
+        self._send(question)
+        came = loop.create_future()
+        handle = self._connection.fileno()
+
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer
+            if self._is_quick(question):
+                timer = loop.call_later(min(question.after, question.until - time.monotonic()), look)
+            else:
+                settle(came)
+
+        timer = loop.call_later(min(question.after, question.until - time.monotonic()), look)
+        loop.add_reader(handle, self._take, came)
         try:
-            self._connection.settimeout(max(until - time.monotonic(), 0.001))
-            self._connection.sendall(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
+            await came
+        finally:
+            loop.remove_reader(handle)
+            timer.cancel()
+        if self._ended:
+            raise Died
+        if answer := self._whole():
+            return answer
+        return await loop.run_in_executor(threads, self._rest, question, now_long)
+
+    def _is_quick(self, question: Question) -> bool:
+        """Whether the work has not taken long yet: by what it had of a processor, since a busy machine makes
+        nothing heavy; but not for ever.
+        """
+        now = time.monotonic()
+        if now >= min(question.until, self._began + _PATIENT * question.after):
+            return False
+        return now < self._began + question.after or self._used() - self._before < question.after
+
+    def _used(self) -> float:
+        """Seconds that the process has had of a processor; without end where the system does not tell."""
+        try:
+            return time.clock_gettime((~self.process << 3) | 2)  # the clock of another process, in Linux
+        except OSError:
+            return math.inf
+
+    def _take(self, came: asyncio.Future[None]) -> None:
+        """Take what has come; that is all that an event loop has to do for most answers."""
+        try:
+            data = self._connection.recv(1 << 20)
+        except ConnectionResetError:
+            data = b""
+        self._ended = not data
+        self._buffer += data
+        if self._ended or self._part():
+            settle(came)
+
+    def _part(self) -> tuple[dict[str, Any], int] | None:
+        """The head of a whole part of an answer, and where its content begins."""
+        if (end := self._buffer.find(b"\n")) < 0:
+            return None
+        head = json.loads(self._buffer[:end])
+        return (head, end + 1) if len(self._buffer) > end + head["size"] else None
+
+    def _whole(self) -> Told | None:
+        """The answer, if it has come and has one part only."""
+        found = self._part()
+        if not found or found[0].get("more"):
+            return None
+        head, begin = found
+        content = bytes(self._buffer[begin : begin + head["size"]])
+        del self._buffer[: begin + head["size"]]
+        return head, content
+
+    def _send(self, question: Question) -> None:
+        self._began, self._before = time.monotonic(), self._used()
+        try:
+            self._connection.settimeout(max(question.until - time.monotonic(), 0.001))
+            self._connection.sendall(question.line)
         except BrokenPipeError as error:
             raise Died from error
-        if overtime:
-            seconds, now_long = overtime
-            with suppress(TimeoutError):
-                if b"\n" not in self._buffer:
-                    self._more(min(time.monotonic() + seconds, until))
-            if b"\n" not in self._buffer:
-                now_long()
-        while (answer := json.loads(self._line(until))).get("more"):
-            part(self._content(answer["size"], until))
-        return answer, self._content(answer["size"], until)
+
+    def _rest(self, question: Question, now_long: Callable[[], None]) -> Told:
+        """What has not come yet."""
+        if b"\n" not in self._buffer:
+            now_long()
+        while (answer := json.loads(self._line(question.until))).get("more"):
+            assert question.part
+            question.part(self._content(answer["size"], question.until))
+        return answer, self._content(answer["size"], question.until)
 
     def _line(self, until: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -261,25 +358,56 @@ class Pool:
         Raises Busy, NotStarted, Died, or TimeoutError where the worker was stopped. Where the
         answer is large, ``part`` takes all but the last of it.
         """
-        until = time.monotonic() + seconds
+        question = self._question(head, content, seconds, part)
         caller = caller or Caller()
         with suppress(_Lost):
-            return self._once(head, content, until, caller, part)
+            return self._once(question, caller)
         try:
-            return self._once(head, content, until, caller, part)
+            return self._once(question, caller)
         except _Lost:
             raise Died from None
 
-    def _once(
+    async def ask_soon(
         self,
         head: dict[str, Any],
-        content: bytes,
-        until: float,
+        *,
+        seconds: float,
         caller: Caller,
-        part: Callable[[bytes], object] | None,
-    ) -> tuple[dict[str, Any], bytes]:
+        part: Callable[[bytes], object],
+        threads: Executor,
+    ) -> Told:
+        """As ``ask``, on an event loop: only what takes long waits in one of the ``threads``."""
+        question = self._question(head, b"", seconds, part)
+        with suppress(_Lost):
+            return await self._once_soon(question, caller, threads)
+        try:
+            return await self._once_soon(question, caller, threads)
+        except _Lost:
+            raise Died from None
+
+    def _once(self, question: Question, caller: Caller) -> Told:
         """What a worker answers. Raises as ``ask`` does, and _Lost."""
-        self._quick.enter(caller, min(until, time.monotonic() + _PATIENCE))
+        self._quick.enter(caller, min(question.until, time.monotonic() + _PATIENCE))
+        with self._work(caller, question) as (worker, question, now_long):
+            return worker.ask(question, now_long)
+
+    async def _once_soon(self, question: Question, caller: Caller, threads: Executor) -> Told:
+        await self._quick.enter_soon(caller, min(question.until, time.monotonic() + _PATIENCE))
+        with self._work(caller, question) as (worker, question, now_long):
+            return await worker.ask_soon(question, now_long, threads)
+
+    def _question(
+        self, head: dict[str, Any], content: bytes, seconds: float, part: Callable[[bytes], object] | None
+    ) -> Question:
+        line = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
+        after = self._lanes.after if self._lanes.long else seconds
+        return Question(line, time.monotonic() + seconds, after, part)
+
+    @contextmanager
+    def _work(self, caller: Caller, question: Question) -> Iterator[tuple[_Worker, Question, Callable[[], None]]]:
+        """A block in which a caller, who has a quick place, has a worker; and what makes it a long place.
+        Raises NotStarted, and _Lost where that befell the worker.
+        """
         place: Turns | None = self._quick
         sound = begun = False
         try:
@@ -290,17 +418,19 @@ class Pool:
 
         def taken(data: bytes) -> None:
             nonlocal begun
-            assert part
+            assert question.part
             begun = True
-            part(data)
+            question.part(data)
 
         def now_long() -> None:
             nonlocal place
+            if not self._lanes.long:
+                return
             worker.signal(signal.SIGSTOP)
             self._start()
             self._quick.leave(caller)
             place = None
-            self._long.enter(caller, until)
+            self._long.enter(caller, question.until)
             place = self._long
             caller.waits_for(worker.abandon)
             worker.less()
@@ -308,8 +438,7 @@ class Pool:
 
         caller.waits_for(worker.abandon)
         try:
-            overtime = (self._lanes.after, now_long) if self._lanes.long else None
-            answer = worker.ask(head, content, until, overtime, taken)
+            yield worker, replace(question, part=taken), now_long
             sound = True
         except (Died, NotStarted):
             if worker.orphaned and not begun and not caller.gone:
@@ -326,7 +455,6 @@ class Pool:
                     self._start()
             if place:
                 place.leave(caller)
-        return answer
 
     def _take(self) -> _Worker:
         """An idle worker that lives. Raises NotStarted after the end."""

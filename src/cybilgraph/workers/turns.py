@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 
 class Busy(Exception):
@@ -46,7 +48,13 @@ class Caller:
 @dataclass(eq=False, slots=True)
 class _Ticket:
     client: str
-    called: threading.Event = field(default_factory=threading.Event)
+    call: Callable[[], object]
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Let who waits for it go on."""
+    if not future.done():
+        future.set_result(None)
 
 
 class Turns:
@@ -61,17 +69,48 @@ class Turns:
 
     def enter(self, caller: Caller, until: float) -> None:
         """Wait for a place up to a moment (``time.monotonic``). Raises Busy, also where the caller has left."""
+        called = threading.Event()
+        if ticket := self._ask(caller, called.set):
+            called.wait(until - time.monotonic())
+            self._settle(caller, ticket)
+
+    async def enter_soon(self, caller: Caller, until: float) -> None:
+        """As ``enter``, on an event loop."""
+        loop = asyncio.get_running_loop()
+        called = loop.create_future()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(settle, called)
+
+        if ticket := self._ask(caller, call):
+            timer = loop.call_later(until - time.monotonic(), settle, called)
+            try:
+                await called
+            except asyncio.CancelledError:
+                with suppress(Busy):
+                    self._settle(caller, ticket)
+                    self.leave(caller)
+                raise
+            finally:
+                timer.cancel()
+            self._settle(caller, ticket)
+
+    def _ask(self, caller: Caller, call: Callable[[], object]) -> _Ticket | None:
+        """Nothing where there is a place at once; else a ticket, which is called. Raises Busy."""
         with self._lock:
             if self._free:
                 self._free -= 1
                 self._inside[caller.name] += 1
-                return
+                return None
             if len(self._queue) >= self._most:
                 raise Busy
-            ticket = _Ticket(caller.name)
+            ticket = _Ticket(caller.name, call)
             self._queue.append(ticket)
-        caller.waits_for(ticket.called.set)
-        ticket.called.wait(until - time.monotonic())
+        caller.waits_for(call)
+        return ticket
+
+    def _settle(self, caller: Caller, ticket: _Ticket) -> None:
+        """Raise Busy where a ticket was not called."""
         caller.waits_for(None)
         with self._lock:
             if ticket in self._queue:
@@ -90,7 +129,7 @@ class Turns:
             ticket = min(self._queue, key=lambda waiting: self._inside[waiting.client])  # the oldest of equals
             self._queue.remove(ticket)
             self._inside[ticket.client] += 1
-            ticket.called.set()
+            ticket.call()
 
     @property
     def used(self) -> tuple[int, int]:

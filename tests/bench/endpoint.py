@@ -1,0 +1,184 @@
+"""How fast queries are answered over HTTP: our server beside others, over the same projects, in one run.
+
+Each query is asked as often as eight connections can: *uncached*, each time in another text (a number
+in a comment, and of look-ups another resource too), and *repeated* in the same. The load is made by
+wrk, which takes a small part of a processor. That peers give as many rows is checked before.
+
+    python tests/bench/endpoint.py [--projects 10000] [--seconds 2] [--peers oxigraph,rdflib,virtuoso]
+        [--data FOLDER] [--growth]    with --growth ours only, over 1,000, 10,000 and 100,000 projects
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from served import Server, graph_of, projects_of, released, served
+from served.client import JSON, Address, ask, exchange
+from served.peers import PEERS, triples
+
+from cybilgraph import queries
+
+#: At once; of queries that take longer than a moment, as many as there are processors.
+CONNECTIONS, FEW, MOMENT = 8, 2, 0.03
+#: A query that takes longer than this is asked once only; one that takes longer than this, not at all.
+ONCE, NEVER = 2.0, 60.0
+HEAVY = {
+    "countries": "example-projects-in-country",
+    "counts": "example-projects-per-country",
+    "pairs": "example-funder-country-pairs",
+    "together": "example-co-implementers",
+}
+_SCRIPT = """
+local asked = {{ {queries} }}
+local each, number = {each}, {begin}
+request = function()
+  number = number + 1
+  local suffix = each and "%20%23" .. number or ""
+  return wrk.format("GET", "{path}?query=" .. asked[number % #asked + 1] .. suffix, {{ Accept = "{accept}" }})
+end
+done = function(all, latency)
+  io.write(string.format("RESULT %d %d %d %d %d\\n", all.requests, all.duration, latency:percentile(50),
+    latency:percentile(99), all.errors.status + all.errors.read + all.errors.connect + all.errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests a second, and the milliseconds within which half and 99 in 100 were answered."""
+
+    each_second: float
+    p50: float
+    p99: float
+    errors: int = 0
+
+    def __str__(self) -> str:
+        errors = f" {self.errors} errors" if self.errors else ""
+        return f"{self.each_second:10,.1f}/s {self.p50:9.2f} {self.p99:9.2f}{errors}"
+
+
+def load(address: Address, asked: list[str], seconds: float, *, each: bool, connections: int = CONNECTIONS) -> Rate:
+    """Ask queries in turn; ``each`` time in another text, or the same ones again."""
+    texts = ", ".join(f'"{quote(query.strip())}"' for query in asked)
+    script = _SCRIPT.format(
+        queries=texts, each=str(each).lower(), begin=time.time_ns() // 1000 % 10**12, path=address.path, accept=JSON
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ask.lua"
+        path.write_text(script)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "60s", "-s", str(path)]
+        url = f"http://{address.host}:{address.port}{address.path}"
+        told = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    line = next(line for line in told.splitlines() if line.startswith("RESULT"))
+    number, duration, p50, p99, errors = map(int, line.split()[1:])
+    return Rate(number / duration * 1e6, p50 / 1000, p99 / 1000, errors)
+
+
+def rows(address: Address, query: str) -> tuple[int, float]:
+    """The number of rows of an answer, and the seconds until it came. Raises OSError where there is none."""
+    reply = exchange(address, ask(address, query + f"\n# {time.time_ns()}"), wait=NEVER)
+    if reply.status != 200:
+        raise ConnectionError(f"{reply.status} {reply.body[:200]!r}")
+    return len(json.loads(reply.body)["results"]["bindings"]), reply.seconds
+
+
+def measure(
+    name: str, server: Server, looked_up: list[str], seconds: float, expected: dict[str, int]
+) -> dict[tuple[str, str], Rate]:
+    """All queries of one server, printed; ``expected`` numbers of rows are checked, or learnt."""
+    found: dict[tuple[str, str], Rate] = {}
+    asked = {"look-up": looked_up} | {short: [queries.load(long).text] for short, long in HEAVY.items()}
+    for kind, texts in asked.items():
+        try:
+            number, took = rows(server.address, queries.without_comments(texts[0]))
+        except OSError as error:
+            print(f"{name:10} {kind:10} no answer: {str(error)[:90]}", flush=True)
+            continue
+        if expected.setdefault(kind, number) != number:
+            print(f"{name:10} {kind:10} {number:,} rows, and not {expected[kind]:,}", flush=True)
+        texts = [" ".join(queries.without_comments(text).split()) for text in texts]
+        for way in ("uncached", "repeated"):
+            few = texts
+            if way == "repeated":
+                few = texts[:100]
+                for text in (*few, few[0]):
+                    took = exchange(server.address, ask(server.address, text), wait=NEVER).seconds
+            rate = Rate(1 / took, took * 1000, took * 1000)
+            if took < ONCE:
+                connections = FEW if took > MOMENT else CONNECTIONS
+                long = max(seconds, 4 * took)
+                rate = load(server.address, few, long, each=way == "uncached", connections=connections)
+            found[kind, way] = rate
+            print(f"{name:10} {kind:10} {way:10} {rate}", flush=True)
+    return found
+
+
+def compare(projects: int, seconds: float, peers: list[str], data: Path | None) -> None:
+    """Ours and the peers, and the ratios."""
+    figures: dict[str, dict[tuple[str, str], Rate]] = {}
+    expected: dict[str, int] = {}
+    with released(projects, data) as folder, TemporaryDirectory() as name:
+        looked_up = [f"SELECT ?p ?o {{ <{iri}> ?p ?o }}" for iri in projects_of(folder)]
+        plain = triples(graph_of(folder), Path(name) / "data" / "graph.nt") if peers else folder
+        print(f"{'':32}{'rate':>12} {'p50 ms':>9} {'p99 ms':>9}", flush=True)
+        for server in ("cybilgraph", *peers):
+            with ExitStack() as stack:
+                try:
+                    opened = served(folder) if server == "cybilgraph" else PEERS[server](plain, Path(name))
+                    running = stack.enter_context(opened)
+                except (FileNotFoundError, RuntimeError, subprocess.CalledProcessError) as error:
+                    print(f"{server:10} is left out: {error}", flush=True)
+                    continue
+                figures[server] = measure(server, running, looked_up, seconds, expected)
+                memory = sum(running.memory().values()) / 1e6
+                print(f"{server:10} {memory:,.0f} MB of memory, started in {running.seconds:.0f} s", flush=True)
+    ours = figures.pop("cybilgraph")
+    for peer, theirs in figures.items():
+        print(f"\ncybilgraph beside {peer}, times as many a second: uncached, repeated")
+        for kind in dict.fromkeys(kind for kind, _ in ours):
+            ratios = [
+                f"{ours[kind, way].each_second / theirs[kind, way].each_second:10,.2f}"
+                if (kind, way) in theirs
+                else f"{'-':>10}"
+                for way in ("uncached", "repeated")
+            ]
+            print(f"{kind:10} {' '.join(ratios)}")
+
+
+def grow(seconds: float, data: Path | None) -> None:
+    """Ours over more and more projects."""
+    for projects in (1_000, 10_000, 100_000):
+        with released(projects, data) as folder:
+            looked_up = [f"SELECT ?p ?o {{ <{iri}> ?p ?o }}" for iri in projects_of(folder)]
+            with served(folder) as server:
+                measure(f"{projects:,}", server, looked_up, seconds, {})
+                memory = sum(server.memory().values()) / 1e6
+                print(f"{projects:,}: {memory:,.0f} MB of memory, started in {server.seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--projects", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--data", type=Path, help="keep what is made in this folder, and use it again")
+    parser.add_argument("--growth", action="store_true")
+    given = parser.parse_args()
+    if not shutil.which("wrk"):
+        print("wrk is not installed: nothing is measured")
+        sys.exit()
+    if given.growth:
+        grow(given.seconds, given.data)
+    else:
+        compare(given.projects, given.seconds, [name for name in given.peers.split(",") if name], given.data)

@@ -1,0 +1,143 @@
+"""What the benchmarks of the server share: made data, the server in a process of its own, clients by raw sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .client import Address, exchange, look_up, request
+
+COMMAND = [sys.executable, "-m", "cybilgraph.cli"]
+_PROJECT = "<https://w3id.org/cybilgraph/ontology#Project>"
+
+
+@contextmanager
+def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
+    """A folder with a release of so many made projects; in ``kept`` it stays, and is used again."""
+    with contextlib.nullcontext(str(kept)) if kept else TemporaryDirectory() as name:
+        folder = Path(name) / f"release-{projects}"
+        if not folder.exists():
+            began = time.perf_counter()
+            pages = Path(name) / f"pages-{projects}"
+            make = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); import made, pathlib; "
+            make += f"p = pathlib.Path({str(pages)!r}); p.mkdir(parents=True); made.write_pages({projects}, p)"
+            subprocess.run([sys.executable, "-c", make], check=True)
+            subprocess.run([*COMMAND, "build", pages, "--into", folder], check=True, stdout=subprocess.DEVNULL)
+            print(f"A release of {projects:,} made projects, built in {time.perf_counter() - began:.0f} s", flush=True)
+        yield folder
+
+
+def graph_of(folder: Path) -> Path:
+    """The N-Quads of the newest release in a folder."""
+    return max(folder.glob("*/graph.nq"))
+
+
+def projects_of(folder: Path, most: int = 5_000) -> list[str]:
+    """IRIs of projects of the newest release."""
+    found = []
+    with graph_of(folder).open(encoding="utf-8") as lines:
+        for line in lines:
+            if _PROJECT in line and "#type> " in line:
+                found.append(line[1 : line.index(">")])
+            if len(found) == most:
+                break
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+class Server:
+    """A program that serves, until the block ends; ``seconds`` are what it took to answer."""
+
+    def __init__(self, command: list[object], address: Address, within: float = 120, cwd: Path | None = None) -> None:
+        self.address = address
+        began = time.perf_counter()
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=cwd,
+        )
+        self.number = self._process.pid
+        while not self._answers():
+            if self._process.poll() is not None or time.perf_counter() > began + within:
+                self.close()
+                raise RuntimeError(f"{command[0]} did not start")
+            time.sleep(0.1)
+        self.seconds = time.perf_counter() - began
+
+    def _answers(self) -> bool:
+        try:
+            return exchange(self.address, look_up(self.address, "https://example.org/none"), wait=60).status == 200
+        except OSError:
+            return False
+
+    def memory(self) -> dict[int, int]:
+        """Bytes of memory of each of its processes, what they share divided between them."""
+        return {number: size for number in _family(self.number) if (size := _pss(number))}
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def served(folder: Path, *options: object) -> Server:
+    """Our own server over a folder of releases."""
+    port = free_port()
+    server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
+    ready = Address(port, "/readyz")
+    for _ in range(600):  # what is warmed up at the start is not measured
+        if exchange(ready, request(ready, accept="*/*")).status == 200:
+            return server
+        time.sleep(0.1)
+    server.close()
+    raise RuntimeError("the server did not get ready")
+
+
+def _family(root: int) -> list[int]:
+    """A process and all that it started, they and theirs."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    family = [root]
+    for number in family:
+        family += children.get(number, [])
+    return family
+
+
+def _pss(number: int) -> int:
+    try:
+        for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

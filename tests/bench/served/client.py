@@ -1,0 +1,156 @@
+"""A client that is as light as one can be, and as rude: it sends the bytes that it is given."""
+
+from __future__ import annotations
+
+import http.client
+import multiprocessing
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing.connection import Connection
+from urllib.parse import quote
+
+JSON = "application/sparql-results+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server answers queries."""
+
+    port: int
+    path: str
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response that came whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+def connect(address: Address, wait: float = 10, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection((address.host, address.port), wait, (source, 0))
+
+
+def receive(connection: socket.socket, method: str = "GET") -> tuple[int, Mapping[str, str], bytes]:
+    """One response. Raises OSError where none comes, or not all of it."""
+    response = http.client.HTTPResponse(connection, method=method)
+    try:
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, headers, response.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
+    finally:
+        response.close()
+
+
+def exchange(address: Address, sent: bytes, wait: float = 10, source: str = "127.0.0.1") -> Reply:
+    """The response to one request. Raises OSError where none comes, or not all of it."""
+    began = time.perf_counter()
+    with connect(address, wait, source) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has heard all
+            connection.sendall(sent)
+        answer = receive(connection, sent.partition(b" ")[0].decode("latin-1"))
+    return Reply(*answer, time.perf_counter() - began)
+
+
+def request(
+    address: Address, method: str = "GET", arguments: str = "", body: bytes = b"", close: bool = True, **headers: str
+) -> bytes:
+    """A request in good form; in names of headers _ stands for -."""
+    target = address.path + (f"?{arguments}" if arguments else "")
+    given = {"host": "localhost", "accept": JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    if close:
+        given["connection"] = "close"
+    if body or method == "POST":
+        given.setdefault("content-length", str(len(body)))
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items() if value)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def ask(address: Address, query: str, timeout: float = 0, close: bool = True, **headers: str) -> bytes:
+    """A query, as a request."""
+    limit = f"timeout={timeout:g}&" if timeout else ""
+    if len(query) > 5_000:
+        kind = "application/sparql-query"
+        return request(address, "POST", limit.rstrip("&"), query.encode(), close, content_type=kind, **headers)
+    return request(address, arguments=f"{limit}query={quote(query)}", close=close, **headers)
+
+
+_numbers = count()
+
+
+def look_up(address: Address, iri: str, close: bool = True) -> bytes:
+    """What is said of a resource, in a text that was never asked before."""
+    return ask(address, f"SELECT ?p ?o {{ <{iri}> ?p ?o }} # {time.time_ns()}.{next(_numbers)}", close=close)
+
+
+class Neighbour:
+    """A client of another address, in a process of its own, that looks things up all the time, until the block ends."""
+
+    def __init__(self, address: Address, iris: Sequence[str], pause: float = 0.02) -> None:
+        self._ours, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(target=_look_up_on, args=(theirs, address, iris, pause), daemon=True)
+        self.seconds: list[float] = []
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Neighbour:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ours.send(None)
+        self.seconds, self.failures = self._ours.recv()
+        self._process.join()
+
+    def within(self, share: float) -> float:
+        """The seconds within which this share of its look-ups was answered."""
+        ordered = sorted(self.seconds) or [float("inf")]
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def _look_up_on(control: Connection, address: Address, iris: Sequence[str], pause: float) -> None:
+    seconds: list[float] = []
+    failures: list[str] = []
+    while not control.poll(pause):
+        iri = iris[len(seconds) % len(iris)]
+        began = time.perf_counter()
+        try:
+            reply = exchange(address, look_up(address, iri), source="127.0.0.2")
+            if reply.status != 200 or b'"bindings":[{' not in reply.body:
+                failures.append(f"{reply.status} {reply.body[:100]!r}")
+        except OSError as error:
+            failures.append(f"{type(error).__name__}: {error}")
+        seconds.append(time.perf_counter() - began)
+    control.send((seconds, failures))
+
+
+class Trap:
+    """A socket that listens, and hears whether any request leaves the server."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/trap"
+
+    @property
+    def caught(self) -> int:
+        """How many connections came since it was last asked."""
+        found = 0
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.accept()[0].close()
+                found += 1
+        return found
+
+    def close(self) -> None:
+        self._socket.close()

@@ -1,0 +1,214 @@
+"""Attacks by many clients at once, by slow ones, and by those who go away.
+
+Each is a function that gives what came, the seconds it took, and what is wrong, or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+
+from .attacks import GRACE, HEAVY, LIMIT
+from .client import Address, Reply, ask, connect, exchange, look_up, receive, request
+
+Outcome = tuple[str, float, str]
+#: What the server grants a body, and the head of a request.
+BODY, HEAD = 20.0, 10.0
+_PRODUCT = HEAVY["cross product, counted"][0]
+_ALL = "SELECT * { ?a ?b ?c }"
+_NONE = "https://example.org/none"
+
+
+async def _one(address: Address, sent: bytes, gate: asyncio.Semaphore) -> Reply | OSError:
+    try:
+        async with gate:
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+        began = time.perf_counter()
+        writer.write(sent)
+        head, _, body = (await asyncio.wait_for(reader.read(-1), 60)).partition(b"\r\n\r\n")
+        writer.close()
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return Reply(int(first.split()[1]), headers, body, time.perf_counter() - began)
+    except (OSError, IndexError) as error:
+        return error if isinstance(error, OSError) else ConnectionError("no answer")
+
+
+def at_once(address: Address, sent: Sequence[bytes]) -> list[Reply | OSError]:
+    """The responses to requests that are all sent at once, each over a connection of its own."""
+
+    async def all_of_them() -> list[Reply | OSError]:
+        gate = asyncio.Semaphore(100)  # no more than may wait to be accepted
+        return await asyncio.gather(*(_one(address, one, gate) for one in sent))
+
+    return asyncio.run(all_of_them())
+
+
+def _judge(replies: Sequence[Reply | OSError], allowed: set[int], within: float) -> Outcome:
+    came = Counter(str(reply.status) if isinstance(reply, Reply) else type(reply).__name__ for reply in replies)
+    slowest = max((reply.seconds for reply in replies if isinstance(reply, Reply)), default=0)
+    told = " ".join(f"{number}×{status}" for status, number in came.most_common())
+    if came.keys() - {*map(str, allowed)}:
+        return told, slowest, "a status that is not right"
+    refused = [reply for reply in replies if isinstance(reply, Reply) and reply.status in (429, 503)]
+    if any(not reply.headers.get("retry-after", "").isdigit() for reply in refused):
+        return told, slowest, "no Retry-After"
+    return told, slowest, "late" if slowest > within + GRACE else ""
+
+
+def heavy_from_500(address: Address) -> Outcome:
+    sent = [ask(address, f"{_PRODUCT} # {time.time_ns()}{number}", LIMIT) for number in range(500)]
+    return _judge(at_once(address, sent), {504, 429, 503}, LIMIT)
+
+
+def look_ups_200(address: Address) -> Outcome:
+    replies = at_once(address, [look_up(address, _NONE) for _ in range(200)])
+    told, slowest, wrong = _judge(replies, {200, 429}, LIMIT)
+    answered = sum(isinstance(reply, Reply) and reply.status == 200 for reply in replies)
+    return told, slowest, wrong or ("" if answered >= 100 else "fewer than 100 were answered")
+
+
+def idle_500(address: Address) -> Outcome:
+    """500 connections that say nothing, and 500 that say half a word."""
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        for number in range(500):
+            connection = stack.enter_context(connect(address))
+            if number % 2:
+                connection.sendall(b"GET /sparql HT")
+        reply = exchange(address, look_up(address, _NONE))
+    return str(reply.status), time.perf_counter() - began, "late" if reply.seconds > 1 else ""
+
+
+def slow_body(address: Address) -> Outcome:
+    head = request(address, "POST", content_type="application/sparql-query", content_length="1000")
+    return _drip(address, head, b"#" * 1000, BODY, {408})
+
+
+def slow_head(address: Address) -> Outcome:
+    return _drip(address, b"GET /sparql HTTP/1.1\r\nx: ", b"a" * 1000, HEAD, {400, 408, 0})
+
+
+def _drip(address: Address, first: bytes, rest: bytes, within: float, allowed: set[int]) -> Outcome:
+    """Send some, then a byte each fourth of a second."""
+    began = time.perf_counter()
+    with connect(address, 60) as connection:
+        connection.sendall(first)
+        with suppress(OSError):
+            for byte in rest:
+                if select.select([connection], [], [], 0.25)[0]:
+                    break
+                connection.sendall(bytes([byte]))
+                if time.perf_counter() > began + within + 2 * GRACE:
+                    return "nothing", within + 2 * GRACE, "it is still waited for"
+        status = _status(connection)
+    seconds = time.perf_counter() - began
+    wrong = "" if status in allowed else "a status that is not right"
+    return str(status or "closed"), seconds, wrong or ("late" if seconds > within + GRACE else "")
+
+
+def _status(connection: socket.socket) -> int:
+    """The status of what comes; 0 where the connection is closed without a word."""
+    try:
+        return receive(connection)[0]
+    except OSError:
+        return 0
+
+
+def half_sent(address: Address) -> Outcome:
+    """Half a body, and the end of what is sent."""
+    began = time.perf_counter()
+    with connect(address, BODY + 5) as connection:
+        kind = "application/sparql-query"
+        connection.sendall(request(address, "POST", body=b"ASK { ", content_type=kind, content_length="100"))
+        connection.shutdown(socket.SHUT_WR)
+        status = _status(connection)
+    seconds = time.perf_counter() - began
+    wrong = "" if status in (0, 400, 408) else "a status that is not right"
+    return str(status or "closed"), seconds, wrong or ("late" if seconds > 1 + GRACE else "")
+
+
+def pipelined(address: Address) -> Outcome:
+    """100 requests in one go: 100 answers, in their order."""
+    began = time.perf_counter()
+    sent = [ask(address, f"SELECT ({n} AS ?n) {{}}", close=n == 99) for n in range(100)]
+    with connect(address) as connection:
+        connection.sendall(b"".join(sent))
+        data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    answers = data.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    right = len(answers) == 100 and all(f'"value":"{n}"'.encode() in answer for n, answer in enumerate(answers))
+    return f"{len(answers)}×200", time.perf_counter() - began, "" if right else "not these answers in this order"
+
+
+def slow_readers(address: Address, clients: int = 5) -> Outcome:
+    """Clients that take a large answer slowly: each gets all of it."""
+    began = time.perf_counter()
+    size, wrong = 0, ""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(address, 60)) for _ in range(clients)]
+        for number, connection in enumerate(connections):
+            connection.sendall(ask(address, f"{_ALL} # {time.time_ns()}{number}"))
+        taken = [bytearray() for _ in connections]
+        until = time.perf_counter() + 5
+        while time.perf_counter() < until:
+            for connection, data in zip(connections, taken, strict=True):
+                if select.select([connection], [], [], 0.05)[0]:
+                    data += connection.recv(20_000)
+        for connection, data in zip(connections, taken, strict=True):
+            while part := connection.recv(1 << 20):
+                data += part
+            head, _, body = data.partition(b"\r\n\r\n")
+            size = len(body)
+            if not head.startswith(b"HTTP/1.1 200") or f"content-length: {size}".encode() not in head.lower():
+                wrong = f"{head[:300]!r} and {size:,} bytes"
+    return f"{clients}×{size / 1e6:.0f} MB", time.perf_counter() - began, wrong
+
+
+def leave_before(address: Address) -> Outcome:
+    """Clients that go away before their answer, and take all work with them."""
+    return _leave(address, [ask(address, f"{_PRODUCT} # {time.time_ns()}{n}") for n in range(50)], 0)
+
+
+def leave_midway(address: Address) -> Outcome:
+    """Clients that go away in the middle of a large answer."""
+    return _leave(address, [ask(address, f"{_ALL} # {time.time_ns()}{n}") for n in range(20)], 100_000)
+
+
+def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:
+    """Afterwards a query that takes a while is answered at once: no place is taken any more."""
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(address, 30)) for _ in sent]
+        for connection, one in zip(connections, sent, strict=True):
+            connection.sendall(one)
+        time.sleep(0.5)
+        for connection in connections[:5]:
+            size = 0
+            while size < after and (part := connection.recv(after)):
+                size += len(part)
+    while True:  # the server learns of it when it next looks
+        reply = exchange(address, ask(address, f"{_PRODUCT} # {time.time_ns()}", 0.5))
+        if reply.status == 504 and reply.seconds < 0.5 + GRACE:
+            break
+        if time.perf_counter() > began + 5:
+            return str(reply.status), time.perf_counter() - began, "places are still taken"
+    return f"{len(sent)} left", time.perf_counter() - began, ""
+
+
+#: Those that take long by themselves, and go beside the others.
+ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
+CROWDS: dict[str, Callable[[Address], Outcome]] = {
+    "a half-sent body": half_sent,
+    "100 requests pipelined": pipelined,
+    "500 idle connections": idle_500,
+    "200 look-ups at once": look_ups_200,
+    "500 heavy queries at once": heavy_from_500,
+    "50 clients leave before": leave_before,
+    "20 clients leave midway": leave_midway,
+    "slow readers": slow_readers,
+}

@@ -1,0 +1,80 @@
+"""Requests made to hurt end in a right status, in time, and none leaves the machine: the quick ones of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.bench.served import attacks, crowds
+from tests.bench.served.attacks import Attack
+from tests.bench.served.client import Address, Neighbour, Trap, exchange, look_up
+from tests.conftest import running_server
+
+BELIZE = "https://w3id.org/cybilgraph/id/country/BZ"
+#: Heavy queries take their two seconds: some of each kind.
+HEAVY = {"cross product, sorted", "UNIONs that multiply", "CONCAT doubled 40 times", "1,000 patterns"}
+
+
+@pytest.fixture(scope="module")
+def address(releases: Path) -> Iterator[Address]:
+    """A server of its own: others must not wait for what is done to it."""
+    with running_server(releases) as url:
+        yield Address(urlsplit(url).port or 0, "/sparql")
+
+
+@pytest.fixture(scope="module")
+def trap() -> Iterator[Trap]:
+    trap = Trap()
+    yield trap
+    trap.close()
+
+
+def wrong(address: Address, attack: Attack) -> str:
+    status, seconds, fault = attack.verdict(address)
+    return f"{attack.name}: {status} after {seconds:.1f} s: {fault}" if not_excused(seconds, fault) else ""
+
+
+def not_excused(seconds: float, fault: str) -> bool:
+    """What is late only because other tests run beside is excused: the benchmark has the true bounds."""
+    return bool(fault) and (fault != "late" or seconds > 15)
+
+
+def test_no_request_brings_the_server_down_or_goes_out(address: Address, trap: Trap) -> None:
+    quick = [attack for attack in attacks.queries(address, trap) if attack.name not in attacks.HEAVY]
+    found = [wrong(address, attack) for attack in (*quick, *attacks.requests(address))]
+    assert not [*filter(None, found)]
+    assert not trap.caught
+
+
+def test_a_trap_hears_a_request(trap: Trap) -> None:
+    """Else no silence of it would prove anything."""
+    with pytest.raises(OSError):  # noqa: PT011
+        exchange(Address(trap.port, "/"), b"GET / HTTP/1.1\r\n\r\n", wait=0.2)
+    assert trap.caught == 1
+
+
+def test_heavy_queries_end_in_time_and_others_do_not_wait(address: Address, trap: Trap) -> None:
+    with Neighbour(address, [BELIZE]) as neighbour:
+        found = [wrong(address, attack) for attack in attacks.queries(address, trap) if attack.name in HEAVY]
+    assert not [*filter(None, found)]
+    assert not neighbour.failures
+    assert len(neighbour.seconds) > 50
+    assert neighbour.within(0.9) < 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients leave before"]
+)
+def test_crowds(address: Address, name: str) -> None:
+    came, seconds, fault = crowds.CROWDS[name](address)
+    assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
+    assert exchange(address, look_up(address, BELIZE)).status == 200
+
+
+def test_one_client_with_many_queries_is_told_when_to_come_again(address: Address) -> None:
+    came, seconds, fault = crowds.heavy_from_500(address)
+    assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
+    assert "429" in came

@@ -71,6 +71,10 @@ def _matched(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes) ->
         yield quad, last
 
 
+#: What a backslash may stand for (Turtle 1.1, section 6.4): a character by its number, or one of these.
+_NUMBERED, _ESCAPED = b"\\u", "\t\b\n\r\f\"'\\"
+
+
 def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
     """True where what is printed at a place can be the statement. Without content, its predicate decides."""
     if not quad.predicate.value.endswith(spot.says):
@@ -86,7 +90,12 @@ def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
         at += 3 if several else 1
         begin, ended, _ = content[at : at + _ENOUGH].partition(first)
         said = value.value[:_ENOUGH].encode()
-        return b"\\" in begin or (said == begin if ended and not several else said.startswith(begin))
+        if b"\\" in begin:
+            plain = begin.partition(b"\\")[0]
+            return said.startswith(plain) and (
+                _NUMBERED in begin.lower() or any(mark in value.value for mark in _ESCAPED)
+            )
+        return said == begin if ended and not several else said.startswith(begin)
     return first not in _QUOTES
 
 

@@ -58,7 +58,7 @@ def engine(release: Release) -> Iterator[EmbeddedEngine]:
 @pytest.fixture(scope="session")
 def server(releases: Path) -> Iterator[str]:
     """The address of ``cybilgraph serve`` over the release of all records."""
-    with running_server(releases) as url:
+    with running_server(releases, "--body-seconds", 5) as url:  # nobody waits for twenty in a test
         yield url
 
 

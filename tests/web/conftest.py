@@ -19,5 +19,5 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def portal(releases: Path, queue: Path) -> Iterator[str]:
     """The address of a server with a form to suggest edits."""
-    with running_server(releases, "--suggestions", queue, "--rate", 100_000) as url:
+    with running_server(releases, "--suggestions", queue, "--rate", 100_000, "--body-seconds", 5) as url:
         yield url

@@ -33,10 +33,11 @@ ORDER BY first, name, number
 """
 #: The key of records that are one project: the code, else the slug of the newest, else what an identifier gives.
 _KEYS = """
-UPDATE captures SET project = (
-    SELECT key FROM captures AS other WHERE other.root = captures.root
-    ORDER BY code <> '' DESC, slugged DESC, updated DESC, recent DESC, number DESC LIMIT 1)
-WHERE root IS NOT NULL
+UPDATE captures SET project = named.key FROM (
+    SELECT root AS joined, key, row_number() OVER (
+        PARTITION BY root ORDER BY code <> '' DESC, slugged DESC, updated DESC, recent DESC, number DESC) AS place
+    FROM captures WHERE root IS NOT NULL) AS named
+WHERE root = named.joined AND named.place = 1
 """
 _PROJECTS = """
 INSERT INTO projects SELECT project, min(number), (

@@ -17,7 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from operator import itemgetter, or_
 from pathlib import Path
 
@@ -100,6 +100,8 @@ RELATIONS = ("part_of", "follows", "related")
 _SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
 
 
+#: How the group of the names begins that a phrase tells of.
+_FOUND = "(?P<found>"
 #: Which marks a part may begin with, one of which each name in it has.
 _MARKS = {
     "actors": ACTOR + BODY + NAME + PLACE + DEMONYM,
@@ -140,17 +142,19 @@ _BEFORE = 120
 _LEAD_MOST = 240
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Phrase:
     """One row: what it says, how sure that is, and the pattern, tried where it may begin: with one of
     ``words`` (or marks), and one of each of ``needs`` in it.
+
+    A pattern is compiled when it is first tried: one text needs few, and all of them take a second.
     """
 
     number: int
     says: str
     confidence: float
-    pattern: re.Pattern[str]
-    before: re.Pattern[str] | None
+    text: str
+    ahead: str
     leads: bool
     marks: str
     words: Collection[str]
@@ -159,10 +163,20 @@ class Phrase:
     def __hash__(self) -> int:
         return self.number
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What fits. Raises ReferenceDataError."""
+        return _compiled(self.text)
+
+    @cached_property
+    def before(self) -> re.Pattern[str] | None:
+        """What must stand in front. Raises ReferenceDataError."""
+        return _compiled(self.ahead) if self.ahead else None
+
     @property
     def alone(self) -> bool:
         """True for a phrase that tells of no name: no name need follow its words."""
-        return not self.pattern.groupindex
+        return _FOUND not in self.text
 
 
 @value(frozen=True, slots=True)
@@ -210,23 +224,29 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
         raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} begins with neither words nor names")
     for name, pattern in _PARTS.items():
         text = text.replace(f"{{{name}}}", pattern)
-    first, found, rest = text.partition("(?P<found>")
-    text = first + found + rest.replace("(?P<found>", "(?:")  # what a phrase tells of stands first
+    first, found, rest = text.partition(_FOUND)
+    text = first + found + rest.replace(_FOUND, "(?:")  # what a phrase tells of stands first
     if row["says"] not in _SAYS:
         raise ReferenceDataError(
             f"phrases.csv: {row['says']!r} is nothing that a phrase says", f"It is one of {_SAYS}."
         )
     try:
-        compiled, before = re.compile(text), re.compile(row["before"]) if row["before"] else None
         confidence = float(row["confidence"])
-    except (re.error, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} cannot be read: {error}") from error
     if not 0 < confidence <= 1:
         raise ReferenceDataError(
             f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
         )
     leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, compiled, before, leads, marks, words, needed(group))
+    return Phrase(number, row["says"], confidence, text, row["before"], leads, marks, words, needed(group))
+
+
+def _compiled(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ReferenceDataError(f"phrases.csv: {text[:60]!r} is no pattern: {error}") from error
 
 
 class Matcher:

@@ -16,7 +16,7 @@ from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
 from cybilgraph.mentions.unknown import FIRST_ACTS, with_unknown
-from cybilgraph.organisations import is_official
+from cybilgraph.organisations import has_body, is_official
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
 from cybilgraph.values import value
@@ -59,8 +59,11 @@ _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
-#: "US$ 5 million" is of no country, nor is the "Indian Ocean" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| Ocean\b|[- ][Ss]peaking\b")
+#: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
+_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
+#: Countries that are called as people are, and a family name: "Chad Smith", not "Jordan Customs".
+_GIVEN_NAMES = frozenset({"TD", "JO", "GE"})
+_FAMILY_NAME = re.compile(r" ([A-Z][a-z]+)\b(?! [A-Z])")
 #: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
 _SENT = {
     PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
@@ -162,6 +165,7 @@ def _mark(
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
+        and not (mark == PLACE and section != "title" and _is_person(words, mention.end - offset, mention))
     ]
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
@@ -188,6 +192,12 @@ def _mark(
     if front := _FRONTED.match(told):
         told = f"{front['front']};{told[front.end() :]}"
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+def _is_person(words: str, end: int, mention: Mention) -> bool:
+    """True where a country's name is the given name of somebody."""
+    family = _FAMILY_NAME.match(words, end) if mention.entries[0].key in _GIVEN_NAMES else None
+    return family is not None and not has_body(family[1])
 
 
 def _mark_of(mention: Mention) -> str:

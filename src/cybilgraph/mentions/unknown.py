@@ -46,6 +46,8 @@ FIRST_ACTS = re.compile(
 )
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
+#: What may be one country: "Trinidad and Tobago".
+_PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
 #: What follows the names of several: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
 _ANDS = ("and", "&", "et", "y")
@@ -132,9 +134,12 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
-    if " and " in words[start:end] and _near(words[start:end], NAME, names):  # "Bosnia and Herzegovna"
-        yield start, end
-        return
+    for pair in _PAIR.finditer(words, start, end):
+        if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
+            yield pair.span()
+            for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
+                yield from _parts(words, *side, spans, names) if side[0] < side[1] else ()
+            return
     cuts, plural = [start], _PLURAL.match(words, end) is not None
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]

@@ -46,7 +46,7 @@ _CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(r
 #: openpyxl goes through the beginning of a part once for each sheet that names it.
 _SHEETS_OF_ALL = 10
 #: Cells up to the last of each row, with those that the file leaves out between them.
-MAX_CELLS = 20_000_000
+MAX_CELLS = 4_000_000
 #: No spreadsheet program has more rows.
 _MOST_ROWS = 1_048_576
 #: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,

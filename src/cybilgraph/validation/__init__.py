@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from cybilgraph.errors import EnginesDisagree
 from cybilgraph.findings import Result
-from cybilgraph.validation import fast, independent
+from cybilgraph.validation import fast
 from cybilgraph.validation.across import Across
 from cybilgraph.validation.batches import WORKERS, in_order
 from cybilgraph.validation.said import Said
@@ -35,9 +35,16 @@ __all__ = [
 
 _Batch = TypeVar("_Batch")
 
+
+def _independent(ntriples: str, shapes: Shapes) -> list[Result]:
+    from cybilgraph.validation import independent  # pySHACL takes longer to load than most checks take
+
+    return independent.validate(ntriples, shapes)
+
+
 ENGINES: dict[str, Callable[[str, Shapes], list[Result]]] = {
     "fast": fast.validate,  # the Rust package shacl: everyday use
-    "pyshacl": independent.validate,  # pySHACL: the second opinion, a thousand times slower
+    "pyshacl": _independent,  # pySHACL: the second opinion, a thousand times slower
 }
 #: What can be asked for: one engine, or each held against the other.
 BOTH = "both"

@@ -81,14 +81,29 @@ class Front:
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         self._clients: dict[str, _Client] = {}
-        self._bytes = 0
+        self._bytes = self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0)."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            self._in_work += 1
+            try:
+                await self._http(scope, receive, send)
+            finally:
+                self._in_work -= 1
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """The loop may end when this returns: a thread that still has to tell it something, if only
+        that all is sent, would then wait for ever, and the process for that thread.
+        """
+        with suppress(KeyError):
+            while (message := await receive())["type"] != "lifespan.shutdown":
+                await send({"type": f"{message['type']}.complete"})
+            while self._in_work:
+                await asyncio.sleep(0.01)
+            await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["query_string"].isascii():
@@ -271,10 +286,3 @@ def _with_length(scope: Scope, body: bytes) -> Scope:
     """The scope with the true length of the body, also where it came in chunks."""
     kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"transfer-encoding")]
     return {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())] if body else kept}
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    with suppress(KeyError):
-        while (message := await receive())["type"] != "lifespan.shutdown":
-            await send({"type": f"{message['type']}.complete"})
-        await send({"type": "lifespan.shutdown.complete"})

@@ -74,7 +74,6 @@ def test_no_actor_is_above_itself() -> None:
         ("country", "Kosovo*", "XK"),
         ("country", "the Cook Islands", "CK"),
         ("actor", "OAS/CICTE", "oas-cicte"),
-        ("actor", "organisation of american states", "oas"),
         ("actor", "Global Partners Digital", "gpd"),
         ("group", "ASEAN Region", "asean"),
         ("theme", "Cyber Security Culture & Skills", "culture-and-skills"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
-from cybilgraph.mentions.unknown import FIRST_ACTS, with_unknown
+from cybilgraph.mentions.unknown import FIRST_ACTS, with_misspelt, with_unknown
 from cybilgraph.organisations import has_body, is_official
 from cybilgraph.record import Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
@@ -170,8 +170,8 @@ def _mark(
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
-    if section != "title":  # every word of a title may begin with a capital
-        spans = with_unknown(words, spans, names, short)
+    # Every word of a title may begin with a capital.
+    spans = with_misspelt(words, spans, names) if section == "title" else with_unknown(words, spans, names, short)
     spans = _joined(words, spans, names)
     for span in spans:
         if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):

@@ -46,6 +46,8 @@ FIRST_ACTS = re.compile(
 )
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
+#: A word, how many of them a country's name has that is looked for in a title, and how many letters.
+_TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 #: What may be one country: "Trinidad and Tobago".
 _PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
 #: What follows the names of several: "are partners".
@@ -81,6 +83,19 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             inside = [span for span in inside if span.start < end]
             if found := _found(words, start, end, inside, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
+    return sorted(spans, key=lambda span: span.start)
+
+
+def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
+    """The spans with those of countries that are spelt nearly right, and nothing else that no list knows."""
+    starts = [match.span() for match in _TOKEN.finditer(words)]
+    for most in range(_LONGEST_COUNTRY, 0, -1):
+        for first, last in zip(starts, starts[most - 1 :], strict=False):
+            start, end = first[0], last[1]
+            bare = words[start].isupper() and words[last[0]].isupper() and end - start > _SHORTEST
+            free = bare and all(span.end <= start or end <= span.start for span in spans)
+            if free and (near := _near(words[start:end], NAME, names)):
+                spans = [*spans, Span(start, end, PLACE, (near,), near=words[start:end])]
     return sorted(spans, key=lambda span: span.start)
 
 

@@ -76,6 +76,8 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         answer = prepare()
         if memory:
             limit = _in_use() + memory
+            most = resource.getrlimit(resource.RLIMIT_AS)[1]
+            limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         if not door:
             _close_the_door(connection.fileno())

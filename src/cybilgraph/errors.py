@@ -22,6 +22,7 @@
         ├── FormatMismatch     none of the formats asked for can hold the answer
         ├── QueryTimeout       stopped at its deadline
         ├── AnswerTooLarge     stopped at the limit on an answer's size
+        ├── ServiceFailed      another endpoint, that it calls with SERVICE, gives no answer
         └── EngineUnavailable  no worker free, or the remote endpoint does not answer
 
 Bad *data* is never an exception: it is a ``Finding`` (see findings.py), so that one bad
@@ -149,6 +150,10 @@ class QueryTimeout(QueryError):
 
 class AnswerTooLarge(QueryError):
     """The answer grew over the limit and the query was stopped."""
+
+
+class ServiceFailed(QueryError):
+    """Another endpoint, that the query calls with SERVICE, gives no answer, or none that can be read."""
 
 
 class EngineUnavailable(QueryError):

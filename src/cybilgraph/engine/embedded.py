@@ -19,6 +19,7 @@ from cybilgraph.errors import (
     QueryError,
     QuerySyntaxError,
     QueryTimeout,
+    ServiceFailed,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
 from cybilgraph.workers.pool import Busy, Caller, Died, Lanes, NotStarted, Pool
@@ -225,6 +226,11 @@ def _failure(head: dict[str, Any]) -> QueryError:
         case "size":
             return AnswerTooLarge(
                 f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or harvest the dump of the release."
+            )
+        case "abroad":
+            return ServiceFailed(
+                f"An endpoint that the query calls with SERVICE gives no answer: {message}",
+                "Ask that endpoint itself, or write SERVICE SILENT to go on without it.",
             )
         case _:
             return QueryError(f"The query failed: {message}")

@@ -26,6 +26,7 @@ from cybilgraph.errors import (
     QueryRefused,
     QuerySyntaxError,
     QueryTimeout,
+    ServiceFailed,
 )
 from cybilgraph.findings import visible
 from cybilgraph.workers.turns import Caller
@@ -41,6 +42,7 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (FormatMismatch, "format"),
     (QueryTimeout, "timeout"),
     (AnswerTooLarge, "too_large"),
+    (ServiceFailed, "abroad"),
     (EngineUnavailable, "busy"),
 )
 OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")

@@ -40,6 +40,7 @@ _PROBLEMS = {
     415: "What was sent is of no kind that is read here",
     422: "What was sent cannot be read as a record, or is too heavy; `report` says where and why",
     429: "Too many requests: Retry-After says when to come again",
+    502: "Another endpoint, that the query calls with SERVICE, gives no answer",
     503: "All workers are busy: Retry-After says when to come again",
     504: "The work was stopped at its deadline",
 }
@@ -148,7 +149,7 @@ OPERATIONS = (
             _TIMEOUT,
             _RELEASE,
         ),
-        problems=(400, 403, 404, 406, 410, 422, 429, 503, 504),
+        problems=(400, 403, 404, 406, 410, 422, 429, 502, 503, 504),
     ),
     Operation(
         *("post", "/sparql", "Answer a query that is sent as the body"),
@@ -158,7 +159,7 @@ OPERATIONS = (
             "application/x-www-form-urlencoded": {"type": "object", "properties": {"query": _TEXT, "timeout": _TEXT}},
         },
         examples={"application/sparql-query": _ASK, "application/x-www-form-urlencoded": {"query": _ASK}},
-        problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 503, 504),
+        problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 502, 503, 504),
     ),
     Operation(
         "get", "/api/queries", "The named queries, with their parameters", {"application/json": {"type": "object"}}

@@ -94,6 +94,7 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
         ('log-format = "xml"', "'text', 'json'"),
         ('trusted-proxy = "192.0.2.1"', "wrong type"),
         ("timeout = 0", "not in the range"),
+        ("timeout = nan", "no number"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable
@@ -36,6 +37,14 @@ def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> N
     context.default_map = {known[name].name: value for name, value in given.items()}
 
 
+class _Seconds(click.FloatRange):
+    """A range that has no place for what is no number: every comparison with it is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        given = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no number.", param, ctx) if math.isnan(given) else given
+
+
 def _type(row: Field[Any]) -> Any:
     if row.metadata["choices"]:
         return click.Choice(row.metadata["choices"])
@@ -45,7 +54,7 @@ def _type(row: Field[Any]) -> Any:
         case int():
             return click.IntRange(row.metadata["least"])
         case float():
-            return click.FloatRange(row.metadata["least"], 86_400)
+            return _Seconds(row.metadata["least"], 86_400)
         case None:
             return click.Path(file_okay=False, path_type=Path)
         case _:

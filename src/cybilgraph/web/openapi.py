@@ -194,6 +194,9 @@ OPERATIONS = (
         problems=(404,),
     ),
     Operation("get", "/", "All projects, for people", _HTML),
+    Operation("get", "/healthz", "The server is alive", {"text/plain": _TEXT}),
+    Operation("get", "/readyz", "Queries are answered", {"text/plain": _TEXT}, problems=(503,)),
+    Operation("get", "/metrics", "Figures for Prometheus", {"text/plain": _TEXT}),
     Operation("get", "/check", "The form on which a record is checked", _HTML),
     Operation(
         *("get", "/queries/{name}", "An example query, for people"),

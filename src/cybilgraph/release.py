@@ -26,7 +26,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +44,7 @@ from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
+_REMOVED = ".removed-"
 _IDENTITIES = "identities.csv"
 _SOURCES = "sources.zip"
 #: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
@@ -58,6 +59,11 @@ class Release:
     number: int
     folder: Path
     manifest: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     @property
     def store(self) -> Path:
@@ -200,28 +206,102 @@ class Releases:
         there = ", ".join(map(str, self.numbers)) or "none"
         return ReleaseError(f"{folder} is not a whole release", f"There are: {there}.")
 
+    def sound(self, told: Callable[[str], None]) -> Release:
+        """The release that is to be served, and where it is damaged the last good one: of those before
+        it, else of those after it. Each that is refused is ``told``.
+
+        Raises ReleaseError, that of the first, where none is sound.
+        """
+        there = self.numbers
+        try:
+            current = self.current_number()
+        except ReleaseError:
+            if not there:
+                raise
+            current = there[-1]  # the file that names it is damaged
+        refused: ReleaseError | None = None
+        for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
+            try:
+                release = self.get(number)
+                release.verify()
+            except ReleaseError as error:
+                told(f"Release {number:04d} is refused: {error}")
+                refused = refused or error
+            else:
+                return release
+        assert refused
+        raise refused
+
+    def activate(self, number: int) -> Release:
+        """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
+        release = self.get(number)
+        release.verify()
+        with self._writing():
+            self._point(number)
+        return release
+
+    def rollback(self) -> Release:
+        """Make the newest sound release before the current one current. Raises ReleaseError where there is none."""
+        current = self.current_number()
+        for number in reversed([number for number in self.numbers if number < current]):
+            try:
+                return self.activate(number)
+            except ReleaseError:
+                continue  # a damaged one is no way back
+        raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
+
+    def prune(self, keep: int) -> tuple[list[int], int]:
+        """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
+        and the bytes that are free now. Raises ReleaseError, also where a build runs.
+        """
+        freed = 0
+        with self._alone(wait=False):
+            current, there = self.current_number(), self.numbers
+            gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            for number in gone:
+                folder = self.folder / f"{number:04d}"
+                freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                aside = self.folder / f"{_REMOVED}{number:04d}"
+                folder.rename(aside)  # whole or absent, also when it is half removed
+                shutil.rmtree(aside)
+        return gone, freed
+
     @contextmanager
-    def new(self) -> Iterator[Draft]:
+    def new(self, wait: bool = False) -> Iterator[Draft]:
         """A block that makes the next release; if it fails anywhere, nothing has changed.
 
-        Raises ReleaseError where another build runs, or where the disk refuses.
+        Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
         """
+        with self._alone(wait):
+            aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+            try:
+                draft = Draft(aside, max(self.numbers, default=0) + 1)
+                with closing(draft):
+                    yield draft
+                if draft.manifest is not None:
+                    self._publish(aside, draft.number)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self, wait: bool) -> Iterator[None]:
+        """A block in which nobody else builds or removes a release. What was left by one that was killed is gone."""
+        with self._writing():
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.folder / ".lock", timeout=-1 if wait else 0):
+                    for left in (*self.folder.glob(f"{_BUILDING}*"), *self.folder.glob(f"{_REMOVED}*")):
+                        shutil.rmtree(left)
+                    yield
+            except Timeout as error:
+                raise ReleaseError(
+                    f"Another build into {self.folder} is running", "Wait until it has ended, or build with --wait."
+                ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".lock", timeout=0):
-                for left in self.folder.glob(f"{_BUILDING}*"):  # of a build that was killed
-                    shutil.rmtree(left)
-                aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-                try:
-                    draft = Draft(aside, max(self.numbers, default=0) + 1)
-                    with closing(draft):
-                        yield draft
-                    if draft.manifest is not None:
-                        self._publish(aside, draft.number)
-                finally:
-                    shutil.rmtree(aside, ignore_errors=True)
-        except Timeout as error:
-            raise ReleaseError(f"Another build into {self.folder} is running", "Wait until it has ended.") from error
+            yield
         except OSError as error:
             raise ReleaseError(
                 f"The release cannot be written: {error.strerror or error}",
@@ -235,6 +315,9 @@ class Releases:
         _sync(aside)
         aside.rename(self.folder / f"{number:04d}")
         _sync(self.folder)
+        self._point(number)
+
+    def _point(self, number: int) -> None:
         pointer = self.folder / ".current"
         pointer.write_text(f"{number}\n", encoding="ascii")
         _sync(pointer)

@@ -47,12 +47,14 @@ class Live:
         self._room = room
         self._told = told
         self._earlier: dict[int, Serving] = {}
-        self._refused = 0
         #: Seconds that a query may take at most.
         self.timeout = limits.timeout
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self.current = self._open(releases.current(), limits)
+        first = releases.sound(told)
+        #: The number of a release that is current, and damaged.
+        self._refused = named if (named := _named(releases)) != first.number else 0
+        self.current = self._open(first, limits)
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -141,3 +143,11 @@ class Live:
         self._stop.set()
         for serving in (self.current, *self._earlier.values()):
             serving.close()
+
+
+def _named(releases: Releases) -> int:
+    """The number of the release that ought to be served; 0 where none is named."""
+    try:
+        return releases.current_number()
+    except ReleaseError:
+        return 0

@@ -28,6 +28,8 @@ def test_what_a_release_holds(release: Release) -> None:
         "store",
         "report.json",
         "manifest.json",
+        "public",
+        "SHA256SUMS",
     }
     counts = release.manifest["counts"]
     assert (counts["sources"], counts["records"], counts["projects"], counts["unread"]) == (15, 15, 14, 0)

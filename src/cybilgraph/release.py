@@ -8,7 +8,9 @@
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
-    │   └── manifest.json  counts, versions, and the SHA-256 of every other file
+    │   ├── public/      files to take away: dumps in all syntaxes, tables
+    │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
+    │   └── SHA256SUMS   the files that are served, for sha256sum --check
     └── 0002/ …
 
 A release is built in a hidden folder beside the others, flushed to disk, renamed, and only
@@ -36,6 +38,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
+from cybilgraph.dumps import write_dumps
 from cybilgraph.engine.store import write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
@@ -47,6 +50,10 @@ _BUILDING = ".building-"
 _REMOVED = ".removed-"
 _IDENTITIES = "identities.csv"
 _SOURCES = "sources.zip"
+_PUBLIC = "public"
+_SUMS = "SHA256SUMS"
+#: What is served beside the files of the folder "public".
+_ALSO_SERVED = ("report.json", "manifest.json", _SUMS)
 #: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
 _NO_DAY = (1980, 1, 1, 0, 0, 0)
 _NUMBER = re.compile(r"[0-9]{4,}")
@@ -79,8 +86,24 @@ class Release:
             return None  # of an earlier make, or of a file with several records
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
+    def served(self) -> dict[str, Path]:
+        """The files that anyone may take away, by name."""
+        names = (name for name in self.manifest["files"] if name.startswith(f"{_PUBLIC}/"))
+        files = {name.removeprefix(f"{_PUBLIC}/"): self.folder / name for name in names}
+        return files | {name: self.folder / name for name in _ALSO_SERVED}
+
+    def checksum(self, name: str) -> str:
+        """The SHA-256 of a file that is served."""
+        files = self.manifest["files"]
+        return str(files.get(f"{_PUBLIC}/{name}") or files.get(name) or _sha256(self.folder / name))
+
     def verify(self) -> None:
         """Compare every file with the manifest. Raises ReleaseError at the first difference."""
+        if self.manifest.get("public") and _text(self.folder / _SUMS) != _sums(self.folder, self.manifest):
+            raise ReleaseError(
+                f"Release {self.number:04d} is damaged: {_SUMS} is not what was built",
+                "Build it again, or serve another release.",
+            )
         for name, digest in self.manifest["files"].items():
             path = self.folder / name
             if not path.is_file():
@@ -115,8 +138,10 @@ class Draft:
         """Let go of the archive of sources."""
         self._sources.close()
 
-    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities) -> Release:
-        """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
+    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities, *, dumps: bool = True) -> Release:
+        """Write all files, with or without ``dumps``. The release becomes real when the block of
+        ``Releases.new`` ends.
+        """
         self.close()
         graph = self._folder / "graph.nq"
         with graph.open("wb") as file:
@@ -127,6 +152,10 @@ class Draft:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
+        public = self._folder / _PUBLIC
+        public.mkdir()
+        if dumps:
+            write_dumps(graph, self._folder / "store", public)
         self.manifest = {
             "release": self.number,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -141,6 +170,7 @@ class Draft:
             },
             "ontology": _sha256(ONTOLOGY),
             "shapes": {path.name: _sha256(path) for path in shape_files()},
+            "public": True,
             "files": {
                 path.relative_to(self._folder).as_posix(): _sha256(path)
                 for path in sorted(self._folder.rglob("*"))
@@ -148,6 +178,7 @@ class Draft:
             },
         }
         _write_json(self._folder / "manifest.json", self.manifest)
+        (self._folder / _SUMS).write_text(_sums(self._folder, self.manifest), encoding="utf-8")
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
@@ -337,6 +368,21 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _sums(folder: Path, manifest: dict[str, Any]) -> str:
+    """The lines of SHA256SUMS: files as they are served, the manifest among them."""
+    files = manifest["files"]
+    digests = {name.removeprefix(f"{_PUBLIC}/"): files[name] for name in files if name.startswith(f"{_PUBLIC}/")}
+    digests |= {"report.json": files["report.json"], "manifest.json": _sha256(folder / "manifest.json")}
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 def _write_json(path: Path, value: object) -> None:

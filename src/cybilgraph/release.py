@@ -233,6 +233,13 @@ class Releases:
             raise self._not_whole(folder)
         return Release(number, folder, manifest)
 
+    def changed(self, number: int) -> int:
+        """When the manifest of a release was written, in nanoseconds; 0 where there is none."""
+        try:
+            return (self.folder / f"{number:04d}" / "manifest.json").stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _not_whole(self, folder: Path) -> ReleaseError:
         there = ", ".join(map(str, self.numbers)) or "none"
         return ReleaseError(f"{folder} is not a whole release", f"There are: {there}.")

@@ -19,6 +19,7 @@ FLOORS = (
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
+    ("dumps",),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("pipeline", "suggestions"),
     ("checker",),
@@ -29,6 +30,7 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 #: Each third-party package has one home.
 HOMES = {
     "ahocorasick_rs": {"reference", "mentions"},
+    "arro3": {"dumps"},
     "click": {"cli"},
     "defusedxml": {"readers"},
     "filelock": {"release", "suggestions"},
@@ -47,6 +49,7 @@ HOMES = {
     "slugify": {"reference"},
     "SPARQLWrapper": {"engine"},
     "werkzeug": {"web"},
+    "zstandard": {"dumps", "web"},
     "yaml": {"readers", "templates"},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import time
 import zipfile
@@ -16,7 +17,7 @@ from filelock import FileLock
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Release, Releases
-from tests.conftest import CYBILGRAPH, RECORDS, SEED, run
+from tests.conftest import CYBILGRAPH, RECORDS, SEED, run, running_server
 
 
 def test_what_a_release_holds(release: Release) -> None:
@@ -27,6 +28,8 @@ def test_what_a_release_holds(release: Release) -> None:
         "store",
         "report.json",
         "manifest.json",
+        "public",
+        "SHA256SUMS",
     }
     counts = release.manifest["counts"]
     assert (counts["sources"], counts["records"], counts["projects"], counts["unread"]) == (15, 15, 14, 0)
@@ -102,6 +105,85 @@ def test_nothing_to_build_is_an_error(tmp_path: Path) -> None:
 def test_two_builds_at_once_the_second_is_refused(tmp_path: Path) -> None:
     with FileLock(tmp_path / ".lock"), pytest.raises(ReleaseError, match="Another build"):
         pipeline.build([SEED], tmp_path)
+
+
+def test_a_build_can_wait_for_another(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        waiting = subprocess.Popen([*CYBILGRAPH, "build", str(SEED), "--into", str(tmp_path), "--wait"])
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(2)
+    assert waiting.wait(60) == 0
+    assert Releases(tmp_path).numbers == [1]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three equal releases; copied, since tests damage them."""
+    folder = tmp_path_factory.mktemp("three")
+    pipeline.build([SEED], folder)
+    for number in (2, 3):
+        shutil.copytree(folder / "0001", folder / f"000{number}")
+    (folder / "current").write_text("3")
+    return folder
+
+
+def damage(folder: Path, number: int) -> None:
+    with (folder / f"{number:04d}" / "graph.nq").open("ab") as graph:
+        graph.write(b" ")
+
+
+def test_releases_are_listed_activated_and_rolled_back(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    (folder / "0002" / "manifest.json").unlink()
+    listed = run("releases", folder).stdout.decode().splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [["0003", "*"], ["0002", "not"], ["0001", listed[3].split()[1]]]
+    rows = json.loads(run("releases", folder, "-f", "json").stdout)
+    assert [(row["release"], row["current"], "damaged" in row) for row in rows] == [
+        (3, True, False),
+        (2, False, True),
+        (1, False, False),
+    ]
+    assert run("rollback", folder).stdout == b"Release 0001 is current.\n", "a damaged one is no way back"
+    refused = run("rollback", folder)
+    assert (refused.returncode, b"no sound release before 0001" in refused.stderr) == (2, True)
+    assert run("activate", folder, 3).returncode == 0
+    assert Releases(folder).current_number() == 3
+    damage(folder, 1)
+    refused = run("activate", folder, 1)
+    assert (refused.returncode, b"is damaged: graph.nq" in refused.stderr) == (2, True)
+    assert b"There are: 1, 2, 3." in run("activate", folder, 7).stderr
+    assert Releases(folder).current_number() == 3
+
+
+def test_pruning_keeps_the_newest_and_the_current(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    (folder / ".removed-0009").mkdir()  # one that was killed has left it
+    Releases(folder).activate(1)
+    with FileLock(folder / ".lock"):
+        assert b"Another build" in run("prune", folder, "--keep", 1).stderr
+    said = run("prune", folder, "--keep", 1).stdout
+    assert said.startswith(b"Removed 0002: ")
+    assert Releases(folder).numbers == [1, 3]
+    assert not list(folder.glob(".removed*"))
+    assert run("prune", folder, "--keep", 5).stdout == b"There is nothing to remove.\n"
+
+
+def test_the_last_good_release_is_served(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    damage(folder, 3)
+    server = running_server(folder)
+    with server:
+        assert "Release 0003 is refused" in server.log
+        assert "Serving release 0002" in server.log
+    damage(folder, 2)
+    (folder / "current").write_text("nonsense")
+    told: list[str] = []
+    assert Releases(folder).sound(told.append).number == 1
+    assert len(told) == 2
+    (folder / "current").write_text("1")
+    damage(folder, 1)
+    with pytest.raises(ReleaseError, match="0001 is damaged"):
+        Releases(folder).sound(told.append)
 
 
 def test_a_damaged_release_is_refused(tmp_path: Path) -> None:

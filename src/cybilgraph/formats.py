@@ -90,3 +90,21 @@ def called(name: str) -> tuple[Format, ...]:
     """
     name = name.strip().lower()
     return tuple(fmt for fmt in FORMATS if name == fmt.name or name in fmt.media_types or name in fmt.also)
+
+
+#: Of files that are no RDF: by the end of their names. What is packed is sent as that, to be saved as it is.
+_FILES = {
+    "gz": "application/gzip",  # RFC 6713
+    "zst": "application/zstd",  # RFC 8878
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "xml": "application/xml",
+}
+
+
+def file_type(name: str) -> str:
+    """The type that a file is sent as, by its name."""
+    suffix = name.rpartition(".")[2]
+    if suffix in _FILES:
+        return _FILES[suffix]
+    return next((fmt.content_type for fmt in FORMATS if fmt.suffix == suffix), "text/plain; charset=utf-8")

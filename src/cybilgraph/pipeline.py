@@ -241,20 +241,24 @@ def build(
     strict: bool = False,
     as_of: date | None = None,
     progress: Progress | None = None,
+    *,
+    wait: bool = False,
+    dumps: bool = True,
 ) -> tuple[Release, Report]:
     """Make a release of the records at these places, and make it the current one.
 
     A record that cannot be read, or that breaks a rule as of a day (today, unless given), is
-    reported; the others go on. With ``strict``, any violation stops the release. Raises SourceError
-    where a place does not exist, ReleaseError where the release cannot be made; the earlier release
-    stays.
+    reported; the others go on. With ``strict``, any violation stops the release. While another
+    build runs, ``wait`` for it. Without ``dumps``, nothing is made to be taken away. Raises
+    SourceError where a place does not exist, ReleaseError where the release cannot be made; the
+    earlier release stays.
     """
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
     places = list(places)
     with (
-        releases.new() as draft,
+        releases.new(wait) as draft,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
@@ -274,7 +278,7 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, identities)
+        release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
     return release, report
 
 

@@ -8,7 +8,9 @@
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
-    │   └── manifest.json  counts, versions, and the SHA-256 of every other file
+    │   ├── public/      files to take away: dumps in all syntaxes, tables
+    │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
+    │   └── SHA256SUMS   the files that are served, for sha256sum --check
     └── 0002/ …
 
 A release is built in a hidden folder beside the others, flushed to disk, renamed, and only
@@ -26,7 +28,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +38,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
+from cybilgraph.dumps import write_dumps
 from cybilgraph.engine.store import write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
@@ -44,8 +47,13 @@ from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
+_REMOVED = ".removed-"
 _IDENTITIES = "identities.csv"
 _SOURCES = "sources.zip"
+_PUBLIC = "public"
+_SUMS = "SHA256SUMS"
+#: What is served beside the files of the folder "public".
+_ALSO_SERVED = ("report.json", "manifest.json", _SUMS)
 #: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
 _NO_DAY = (1980, 1, 1, 0, 0, 0)
 _NUMBER = re.compile(r"[0-9]{4,}")
@@ -58,6 +66,11 @@ class Release:
     number: int
     folder: Path
     manifest: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     @property
     def store(self) -> Path:
@@ -73,8 +86,24 @@ class Release:
             return None  # of an earlier make, or of a file with several records
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
+    def served(self) -> dict[str, Path]:
+        """The files that anyone may take away, by name."""
+        names = (name for name in self.manifest["files"] if name.startswith(f"{_PUBLIC}/"))
+        files = {name.removeprefix(f"{_PUBLIC}/"): self.folder / name for name in names}
+        return files | {name: self.folder / name for name in _ALSO_SERVED}
+
+    def checksum(self, name: str) -> str:
+        """The SHA-256 of a file that is served."""
+        files = self.manifest["files"]
+        return str(files.get(f"{_PUBLIC}/{name}") or files.get(name) or _sha256(self.folder / name))
+
     def verify(self) -> None:
         """Compare every file with the manifest. Raises ReleaseError at the first difference."""
+        if self.manifest.get("public") and _text(self.folder / _SUMS) != _sums(self.folder, self.manifest):
+            raise ReleaseError(
+                f"Release {self.number:04d} is damaged: {_SUMS} is not what was built",
+                "Build it again, or serve another release.",
+            )
         for name, digest in self.manifest["files"].items():
             path = self.folder / name
             if not path.is_file():
@@ -109,8 +138,10 @@ class Draft:
         """Let go of the archive of sources."""
         self._sources.close()
 
-    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities) -> Release:
-        """Write all files. The release becomes real when the block of ``Releases.new`` ends."""
+    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities, *, dumps: bool = True) -> Release:
+        """Write all files, with or without ``dumps``. The release becomes real when the block of
+        ``Releases.new`` ends.
+        """
         self.close()
         graph = self._folder / "graph.nq"
         with graph.open("wb") as file:
@@ -121,6 +152,10 @@ class Draft:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
+        public = self._folder / _PUBLIC
+        public.mkdir()
+        if dumps:
+            write_dumps(graph, self._folder / "store", public)
         self.manifest = {
             "release": self.number,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,6 +170,7 @@ class Draft:
             },
             "ontology": _sha256(ONTOLOGY),
             "shapes": {path.name: _sha256(path) for path in shape_files()},
+            "public": True,
             "files": {
                 path.relative_to(self._folder).as_posix(): _sha256(path)
                 for path in sorted(self._folder.rglob("*"))
@@ -142,6 +178,7 @@ class Draft:
             },
         }
         _write_json(self._folder / "manifest.json", self.manifest)
+        (self._folder / _SUMS).write_text(_sums(self._folder, self.manifest), encoding="utf-8")
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
@@ -196,32 +233,113 @@ class Releases:
             raise self._not_whole(folder)
         return Release(number, folder, manifest)
 
+    def changed(self, number: int) -> int:
+        """When the manifest of a release was written, in nanoseconds; 0 where there is none."""
+        try:
+            return (self.folder / f"{number:04d}" / "manifest.json").stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _not_whole(self, folder: Path) -> ReleaseError:
         there = ", ".join(map(str, self.numbers)) or "none"
         return ReleaseError(f"{folder} is not a whole release", f"There are: {there}.")
 
+    def sound(self, told: Callable[[str], None]) -> Release:
+        """The release that is to be served, and where it is damaged the last good one: of those before
+        it, else of those after it. Each that is refused is ``told``.
+
+        Raises ReleaseError, that of the first, where none is sound.
+        """
+        there = self.numbers
+        try:
+            current = self.current_number()
+        except ReleaseError:
+            if not there:
+                raise
+            current = there[-1]  # the file that names it is damaged
+        refused: ReleaseError | None = None
+        for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
+            try:
+                release = self.get(number)
+                release.verify()
+            except ReleaseError as error:
+                told(f"Release {number:04d} is refused: {error}")
+                refused = refused or error
+            else:
+                return release
+        assert refused
+        raise refused
+
+    def activate(self, number: int) -> Release:
+        """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
+        release = self.get(number)
+        release.verify()
+        with self._writing():
+            self._point(number)
+        return release
+
+    def rollback(self) -> Release:
+        """Make the newest sound release before the current one current. Raises ReleaseError where there is none."""
+        current = self.current_number()
+        for number in reversed([number for number in self.numbers if number < current]):
+            try:
+                return self.activate(number)
+            except ReleaseError:
+                continue  # a damaged one is no way back
+        raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
+
+    def prune(self, keep: int) -> tuple[list[int], int]:
+        """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
+        and the bytes that are free now. Raises ReleaseError, also where a build runs.
+        """
+        freed = 0
+        with self._alone(wait=False):
+            current, there = self.current_number(), self.numbers
+            gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            for number in gone:
+                folder = self.folder / f"{number:04d}"
+                freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                aside = self.folder / f"{_REMOVED}{number:04d}"
+                folder.rename(aside)  # whole or absent, also when it is half removed
+                shutil.rmtree(aside)
+        return gone, freed
+
     @contextmanager
-    def new(self) -> Iterator[Draft]:
+    def new(self, wait: bool = False) -> Iterator[Draft]:
         """A block that makes the next release; if it fails anywhere, nothing has changed.
 
-        Raises ReleaseError where another build runs, or where the disk refuses.
+        Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
         """
+        with self._alone(wait):
+            aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+            try:
+                draft = Draft(aside, max(self.numbers, default=0) + 1)
+                with closing(draft):
+                    yield draft
+                if draft.manifest is not None:
+                    self._publish(aside, draft.number)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self, wait: bool) -> Iterator[None]:
+        """A block in which nobody else builds or removes a release. What was left by one that was killed is gone."""
+        with self._writing():
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.folder / ".lock", timeout=-1 if wait else 0):
+                    for left in (*self.folder.glob(f"{_BUILDING}*"), *self.folder.glob(f"{_REMOVED}*")):
+                        shutil.rmtree(left)
+                    yield
+            except Timeout as error:
+                raise ReleaseError(
+                    f"Another build into {self.folder} is running", "Wait until it has ended, or build with --wait."
+                ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".lock", timeout=0):
-                for left in self.folder.glob(f"{_BUILDING}*"):  # of a build that was killed
-                    shutil.rmtree(left)
-                aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-                try:
-                    draft = Draft(aside, max(self.numbers, default=0) + 1)
-                    with closing(draft):
-                        yield draft
-                    if draft.manifest is not None:
-                        self._publish(aside, draft.number)
-                finally:
-                    shutil.rmtree(aside, ignore_errors=True)
-        except Timeout as error:
-            raise ReleaseError(f"Another build into {self.folder} is running", "Wait until it has ended.") from error
+            yield
         except OSError as error:
             raise ReleaseError(
                 f"The release cannot be written: {error.strerror or error}",
@@ -235,6 +353,9 @@ class Releases:
         _sync(aside)
         aside.rename(self.folder / f"{number:04d}")
         _sync(self.folder)
+        self._point(number)
+
+    def _point(self, number: int) -> None:
         pointer = self.folder / ".current"
         pointer.write_text(f"{number}\n", encoding="ascii")
         _sync(pointer)
@@ -254,6 +375,21 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _sums(folder: Path, manifest: dict[str, Any]) -> str:
+    """The lines of SHA256SUMS: files as they are served, the manifest among them."""
+    files = manifest["files"]
+    digests = {name.removeprefix(f"{_PUBLIC}/"): files[name] for name in files if name.startswith(f"{_PUBLIC}/")}
+    digests |= {"report.json": files["report.json"], "manifest.json": _sha256(folder / "manifest.json")}
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 def _write_json(path: Path, value: object) -> None:

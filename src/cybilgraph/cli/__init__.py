@@ -10,6 +10,7 @@ from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.query import list_queries, query
+from cybilgraph.cli.releases import activate, prune, releases, rollback
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.suggestions import suggestions
 
@@ -25,5 +26,6 @@ def main() -> None:
     """
 
 
-for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions):
+_RELEASES = (releases, activate, rollback, prune)
+for command in (convert, check, build, *_RELEASES, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

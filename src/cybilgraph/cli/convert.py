@@ -84,10 +84,16 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 
 @click.command(cls=Command)
 @SOURCES
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of releases.")
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Folder of releases."
+)
 @click.option("--strict", is_flag=True, help="Make no release if any rule is broken.")
+@click.option("--wait", is_flag=True, help="Wait while another build into DIR runs, and do not give up.")
+@click.option(
+    "--dumps/--no-dumps", default=True, show_default=True, help="Make files to take away, in all syntaxes, and tables."
+)
 @AS_OF
-def build(sources: tuple[str, ...], into: Path, strict: bool, as_of: datetime | None) -> None:
+def build(sources: tuple[str, ...], into: Path, strict: bool, wait: bool, dumps: bool, as_of: datetime | None) -> None:
     """Build a release: the graph, its store, its report; it is made current when it is whole.
 
     A server that runs serves it a second later, without a request being lost.
@@ -100,7 +106,9 @@ def build(sources: tuple[str, ...], into: Path, strict: bool, as_of: datetime | 
     from cybilgraph.validation.outputs.words import summary, tally
 
     with progress_bar("Building") as progress:
-        release, report = pipeline.build(sources, into, strict, as_of.date() if as_of else None, progress)
+        release, report = pipeline.build(
+            sources, into, strict, as_of.date() if as_of else None, progress, wait=wait, dumps=dumps
+        )
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
     console.print(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +13,7 @@ from typing import IO, Any
 import pyoxigraph as ox
 
 from cybilgraph.formats import Format, Kind
-from cybilgraph.vocab import PREFIXES
+from cybilgraph.vocab import BASE, PREFIXES, SKOS
 
 RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
@@ -27,6 +29,8 @@ RESULT_FORMATS = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
+_VERSION = f"<{BASE}graph/".encode()
+_OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
 _AT_ONCE = 50_000
 
@@ -47,6 +51,31 @@ def read_store(nquads: str) -> ox.Store:
     store = ox.Store()
     store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     return store
+
+
+def namer(folder: Path) -> Callable[[str], str]:
+    """A function from the IRI of a thing to its English name, else any, else nothing; from a store on disk."""
+    store = ox.Store.read_only(str(folder))
+    label = ox.NamedNode(SKOS.prefLabel)
+
+    @lru_cache(maxsize=50_000)
+    def name(iri: str) -> str:
+        if not iri:
+            return ""
+        found = [quad.object for quad in store.quads_for_pattern(ox.NamedNode(iri), label, None, ox.DefaultGraph())]
+        names = sorted((term.language != "en", term.value) for term in found if isinstance(term, ox.Literal))
+        return names[0][1] if names else ""
+
+    return name
+
+
+def is_of_version(line: bytes) -> bool:
+    """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
+
+    A triple whose object is such a graph ends the same, but has only two terms in front of that.
+    """
+    found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
+    return found is not None and found[1].count(b" ") > 1
 
 
 def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:

@@ -7,7 +7,7 @@ from flask import Flask, Response
 from cybilgraph.checker import Checker
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
-from cybilgraph.web import check, openapi, pages, problems, rules, sparql, suggest
+from cybilgraph.web import check, datasets, openapi, pages, problems, rules, sparql, suggest
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.front import Front
 from cybilgraph.web.journal import Journal
@@ -40,6 +40,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.context_processor(lambda: {"release": sparql.serving().release.manifest})
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(datasets.blueprint)
     app.register_blueprint(check.blueprint)
     app.register_blueprint(suggest.blueprint)
     app.register_blueprint(openapi.blueprint)
@@ -47,7 +48,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     problems.register(app)
     app.after_request(_headers)
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
-    metrics = Metrics(live, journal, routes | {"healthz", "readyz", "metrics"})
+    metrics = Metrics(live, journal, routes | {"latest", "healthz", "readyz", "metrics"})
     return Observed(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -30,7 +30,7 @@ from werkzeug.exceptions import (
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.settings import Settings
-from cybilgraph.web import endpoint, named, problems
+from cybilgraph.web import endpoint, files, named, problems
 from cybilgraph.web.endpoint import Reply, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live
@@ -42,6 +42,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: Threads for queries, and for pages: they mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 32
+#: Threads that read files, a block at a time.
+_FILE_THREADS = 4
 #: So many seconds a query waits for others of its client.
 _PATIENCE = 5.0
 #: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
@@ -59,7 +61,10 @@ _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
 _COMMON = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "ETag, Retry-After, Link, Cybilgraph-Release, Cybilgraph-Advice",
+    "access-control-expose-headers": (
+        "ETag, Retry-After, Link, Accept-Ranges, Content-Range, Content-Disposition, "
+        "Cybilgraph-Release, Cybilgraph-Advice"
+    ),
     "vary": "Accept, Accept-Encoding",
     "x-content-type-options": "nosniff",
 }
@@ -79,6 +84,7 @@ class Front:
         self._most = most
         wsgi: Any = pages.wsgi_app  # two names for the same types
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
+        self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         self._clients: dict[str, _Client] = {}
         self._bytes = self._in_work = 0
@@ -118,6 +124,9 @@ class Front:
                 headers |= {"accept": "", "accept-encoding": ""}
                 raise RequestHeaderFieldsTooLarge(f"Accept and Accept-Encoding have more than {_WISHES:,} characters")
             async with self._body(headers, receive, most) as body:
+                if files.is_file(scope["path"]):
+                    await self._file(scope, replace(request, path=scope["path"]), send)
+                    return
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
                     if request.method not in ("GET", "HEAD", "POST") or not endpoint.for_people(request):
@@ -128,6 +137,13 @@ class Front:
             scope["entry"].error = error
             reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
             await _respond(send, reply, request.method)
+
+    async def _file(self, scope: Scope, request: Request, send: Send) -> None:
+        """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""
+        loop = asyncio.get_running_loop()
+        reply = await loop.run_in_executor(self._files, files.file_reply, self._live, request)
+        scope["entry"].release = int(reply.headers.get("cybilgraph-release", 0))
+        await _respond(send, reply, request.method, self._files)
 
     async def _query(self, scope: Scope, request: Request, receive: Receive) -> Reply:
         """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
@@ -262,12 +278,12 @@ def _watched(receive: Receive, caller: Caller) -> Iterator[None]:
             task.cancel()
 
 
-async def _respond(send: Send, reply: Reply, method: str) -> None:
+async def _respond(send: Send, reply: Reply, method: str, threads: Executor | None = None) -> None:
     headers = [(name.encode(), value.encode()) for name, value in (_COMMON | reply.headers).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     if reply.blocks and method != "HEAD":
         loop = asyncio.get_running_loop()
-        while block := await loop.run_in_executor(None, next, reply.blocks, b""):
+        while block := await loop.run_in_executor(threads, next, reply.blocks, b""):
             await send({"type": "http.response.body", "body": block, "more_body": True})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
 

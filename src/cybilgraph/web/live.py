@@ -47,12 +47,15 @@ class Live:
         self._room = room
         self._told = told
         self._earlier: dict[int, Serving] = {}
-        self._refused = 0
+        self._shelf: dict[int, tuple[int, Release]] = {}
         #: Seconds that a query may take at most.
         self.timeout = limits.timeout
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._stop = threading.Event()
-        self.current = self._open(releases.current(), limits)
+        first = releases.sound(told)
+        #: The number of a release that is current, and damaged.
+        self._refused = named if (named := _named(releases)) != first.number else 0
+        self.current = self._open(first, limits)
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -70,6 +73,27 @@ class Live:
                 limits = replace(self._limits, workers=1, long=1, store=0)
                 self._earlier = {number: self._open(release, limits)}
             return self._earlier[number]
+
+    def numbers(self) -> list[int]:
+        """The numbers of all releases, the oldest first."""
+        return self._releases.numbers
+
+    def listed(self, number: int) -> Release:
+        """What a release says of itself, whether its files are sound or not. Raises ReleaseError."""
+        return self._releases.get(number)
+
+    def shelf(self, number: int) -> Release:
+        """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
+        again when its manifest has changed. Raises ReleaseError, ReleaseGone.
+        """
+        if number == self.current.release.number:
+            return self.current.release
+        with self._looking:
+            made = self._releases.changed(number)
+            known = self._shelf.get(number)
+            if not made or not known or known[0] != made:
+                known = self._shelf[number] = (made, self._whole(number))
+            return known[1]
 
     def _whole(self, number: int) -> Release:
         there = self._releases.numbers
@@ -141,3 +165,11 @@ class Live:
         self._stop.set()
         for serving in (self.current, *self._earlier.values()):
             serving.close()
+
+
+def _named(releases: Releases) -> int:
+    """The number of the release that ought to be served; 0 where none is named."""
+    try:
+        return releases.current_number()
+    except ReleaseError:
+        return 0

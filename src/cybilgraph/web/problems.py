@@ -92,7 +92,7 @@ def _http(error: Exception) -> Response:
         detail = f"The request is larger than {request.max_content_length or 0:,} bytes"
     response = problem(status, detail)
     for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After", "Location"):
+        if name in ("Allow", "Retry-After", "Location", "Content-Range"):
             response.headers[name] = value
     return response
 

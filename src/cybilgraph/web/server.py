@@ -30,12 +30,11 @@ _HEAD_BYTES = 131_072
 
 
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve the current release of a folder.
+    """Serve the current release of a folder; where it is damaged, the last good one, which is announced.
 
-    Raises ReleaseError where it is not there or damaged, ServeError where the address is taken.
+    Raises ReleaseError where there is none, ServeError where the address is taken.
     """
-    release = Releases(folder).current()
-    release.verify()
+    release = Releases(folder).sound(announce)
     _probe(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     Granian(

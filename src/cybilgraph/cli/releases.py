@@ -1,0 +1,119 @@
+"""The releases of a folder: which there are, which is served, which are removed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cybilgraph.cli.frame import Command
+from cybilgraph.errors import ReleaseError
+
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+_NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
+
+
+@click.command(cls=Command)
+@_FOLDER
+@click.option(
+    *("-f", "--format", "name"),
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the list.",
+)
+def releases(folder: Path, name: str) -> None:
+    """List the releases in DIR, the newest first; * marks the one that is served.
+
+    \b
+    Example:
+      cybilgraph releases build/releases
+    """
+    from cybilgraph.release import Releases
+
+    shelf = Releases(folder)
+    current = shelf.current_number()
+    rows: list[dict[str, Any]] = []
+    for number in reversed(shelf.numbers):
+        row: dict[str, Any] = {"release": number, "current": number == current}
+        try:
+            release = shelf.get(number)
+            counts = release.manifest["counts"]
+            row |= {"created": release.manifest["created"], "bytes": release.size, "counts": counts}
+        except ReleaseError:
+            row["damaged"] = True
+        rows.append(row)
+    if name == "json":
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("release", "made", "records", "projects", "statements", "megabytes"):
+        table.add_column(title, justify="left" if title in ("release", "made") else "right", no_wrap=True)
+    for row in rows:
+        sign = f"{row['release']:04d}{' *' if row['current'] else ''}"
+        if "damaged" in row:
+            table.add_row(sign, "not whole")
+            continue
+        counts = row["counts"]
+        numbers = (counts["records"], counts["projects"], counts["quads"])
+        table.add_row(sign, row["created"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:,.1f}")
+    Console(highlight=False, markup=False).print(table)
+
+
+@click.command(cls=Command)
+@_FOLDER
+@_NUMBER
+def activate(folder: Path, number: int) -> None:
+    """Make release NUMBER the one that is served. One whose checksums do not hold is refused.
+
+    A server that runs serves it a second later.
+
+    \b
+    Example:
+      cybilgraph activate build/releases 3
+    """
+    from cybilgraph.release import Releases
+
+    click.echo(_is_current(Releases(folder).activate(number).number))
+
+
+@click.command(cls=Command)
+@_FOLDER
+def rollback(folder: Path) -> None:
+    """Go back to the newest sound release before the one that is served.
+
+    \b
+    Example:
+      cybilgraph rollback build/releases
+    """
+    from cybilgraph.release import Releases
+
+    click.echo(_is_current(Releases(folder).rollback().number))
+
+
+@click.command(cls=Command)
+@_FOLDER
+@click.option("--keep", type=click.IntRange(1), required=True, help="So many of the newest stay.")
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the newest releases; the one that is served stays in any case.
+
+    \b
+    Example:
+      cybilgraph prune build/releases --keep 10
+    """
+    from cybilgraph.release import Releases
+
+    gone, freed = Releases(folder).prune(keep)
+    if gone:
+        names = ", ".join(f"{number:04d}" for number in gone)
+        click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")
+    else:
+        click.echo("There is nothing to remove.")
+
+
+def _is_current(number: int) -> str:
+    return f"Release {number:04d} is current."

@@ -1,0 +1,147 @@
+"""The graph as tables for spreadsheets: projects, who takes part in them, what has come out of them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arro3.core import DataType, Field, Schema
+from arro3.io import read_csv, write_parquet
+
+from cybilgraph.dumps.packing import gzipped
+from cybilgraph.engine.store import is_of_version, namer
+from cybilgraph.fields import FIELDS, Kind
+from cybilgraph.ntriples import plain
+from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, RDF
+
+_FIELDS = tuple(
+    row
+    for row in FIELDS
+    if row.term and row.column
+    if row.kind in (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.PROSE, Kind.SCOPES, Kind.ACTORS)
+)
+_NAMED = {row.term for row in _FIELDS if row.kind in (Kind.CHOICE, Kind.SCOPES, Kind.ACTORS)}
+_ITEMS = {CYB.Outcome: "outcome", CYB.Output: "output", CYB.Activity: "activity"}
+#: The columns of each table. Names of several things in one cell are parted by "; ".
+COLUMNS = {
+    "projects": ("project", *(row.column for row in _FIELDS)),
+    "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
+    "outcomes": ("project", "kind", "number", "description"),
+}
+_PARTS = "; "
+_START = f"<{BASE}id/project/".encode()
+_ROW_GROUP = 100_000
+_ZSTD = "zstd(3)"
+
+Statements = dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class _Project:
+    """The statements about one project, and about each of its parts by the end of its IRI."""
+
+    iri: str = ""
+    own: Statements = field(default_factory=lambda: defaultdict(list))
+    parts: dict[str, Statements] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+
+    @property
+    def is_one(self) -> bool:
+        """False of what only tells that a project has another key now."""
+        return CYB.Project in self.own.get(RDF.type, ())
+
+
+def write_tables(graph: Path, store: Path, folder: Path) -> None:
+    """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
+    name = namer(store)
+    plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
+    with ExitStack() as stack:
+        files = {
+            table: stack.enter_context(path.open("x", encoding="utf-8", newline=""))
+            for table, path in plain_files.items()
+        }
+        writers = {table: csv.writer(file, lineterminator="\r\n") for table, file in files.items()}  # RFC 4180
+        for table, writer in writers.items():
+            writer.writerow(COLUMNS[table])
+        for project in _projects(graph):
+            writers["projects"].writerow(_project_row(project, name))
+            writers["participations"].writerows(_participation_rows(project, name))
+            writers["outcomes"].writerows(_outcome_rows(project))
+    for table, path in plain_files.items():
+        with path.open("rb") as content, gzipped(folder / f"{table}.csv") as packed:
+            shutil.copyfileobj(content, packed, 1 << 18)
+        schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
+        parquet: Any = folder / f"{table}.parquet"
+        write_parquet(
+            read_csv(path, schema, has_header=True), parquet, compression=_ZSTD, max_row_group_size=_ROW_GROUP
+        )
+        path.unlink()
+
+
+def _projects(graph: Path) -> Iterator[_Project]:
+    """The projects of the present, in the order of the graph, which has the lines of each together."""
+    project = _Project()
+    with graph.open("rb") as lines:
+        for line in lines:
+            if not line.startswith(_START) or is_of_version(line):
+                continue
+            subject, predicate, rest = line.decode().split(" ", 2)
+            iri, part = _parted(subject)
+            if iri != project.iri:
+                if project.is_one:
+                    yield project
+                project = _Project(iri)
+            about = project.parts[part] if part else project.own
+            about[predicate[1:-1]].append(plain(rest.removesuffix(" .\n")))
+    if project.is_one:
+        yield project
+
+
+def _parted(subject: str) -> tuple[str, str]:
+    """The IRI of a project, and the rest of that of a part of it."""
+    end = subject.find("/", len(_START))
+    return (subject[1:-1], "") if end < 0 else (subject[1:end], subject[end + 1 : -1])
+
+
+def _project_row(project: _Project, name: Callable[[str], str]) -> Iterator[str]:
+    yield project.iri
+    for row in _FIELDS:
+        values = project.own.get(row.term, ())
+        yield _PARTS.join(name(value) if row.term in _NAMED else value for value in values)
+
+
+def _participation_rows(project: _Project, name: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
+    for part, node in project.parts.items():
+        if CYB.Participation not in node.get(RDF.type, ()):
+            continue
+        quotes = [project.parts[quote.removeprefix(f"{project.iri}/")] for quote in node.get(CYB.evidence, ())]
+        surest = max(quotes, key=_confidence, default={})
+        yield (
+            project.iri,
+            actor := _one(node, CYB.actor),
+            name(actor),
+            name(_one(node, CYB.role)) or part.rpartition("/")[2],
+            name(_one(node, CYB.basis)),
+            _one(surest, CYB.confidence),
+            _one(surest, OA.exact),
+        )
+
+
+def _confidence(quote: Statements) -> float:
+    return float(_one(quote, CYB.confidence) or 0)
+
+
+def _outcome_rows(project: _Project) -> Iterator[tuple[str, ...]]:
+    for part, node in sorted(project.parts.items(), key=lambda item: (len(item[0]), item[0])):
+        for kind in node.get(RDF.type, ()):
+            if kind in _ITEMS:
+                yield project.iri, _ITEMS[kind], part.rpartition("/")[2], _one(node, DCTERMS.description)
+
+
+def _one(node: Statements, term: str) -> str:
+    return next(iter(node.get(term, ())), "")

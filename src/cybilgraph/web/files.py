@@ -1,0 +1,111 @@
+"""Files of a release over HTTP: resumable, conditional, read from the disk as fast as the client takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.wrappers import Response
+
+from cybilgraph.formats import file_type
+from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.web.live import Live
+
+#: /release/3/FILE, /latest/FILE; /release/3.json is the manifest.
+_PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
+#: One range (RFC 9110, section 14.1.2). Others, and other units, may be passed over (14.2): the whole is sent.
+_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
+_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+_METHODS = ("GET", "HEAD", "OPTIONS")
+_BLOCK = 1 << 18
+#: Seconds for which a file is good: a release never changes, but what has to be forgotten is taken out of it.
+_OF_RELEASE, _LATEST = 86_400, 60
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is that of a file of a release."""
+    return _PATH.fullmatch(path) is not None
+
+
+def file_reply(live: Live, request: Request) -> Reply:
+    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, and
+    RequestedRangeNotSatisfiable.
+    """
+    if request.method == "OPTIONS":
+        allowed = ", ".join(_METHODS)
+        return Reply(204, {"allow": allowed, "access-control-allow-methods": allowed})
+    if request.method not in _METHODS:
+        raise MethodNotAllowed(_METHODS)
+    found = _PATH.fullmatch(request.path)
+    assert found
+    name = found["name"] or "manifest.json"
+    number = found["number"] or found["listed"]
+    release = live.shelf(int(number)) if number else live.current.release
+    path = release.served().get(name)
+    if path is None:
+        raise NotFound(f"Release {release.number} has no file {name!r}")
+    try:
+        file = path.open("rb")
+        size = path.stat().st_size
+    except OSError as error:
+        raise NotFound(f"{name} of release {release.number} cannot be read any more") from error
+    try:
+        response = _conditional(request, release.checksum(name), release.manifest["created"], size)
+    except BaseException:
+        file.close()
+        raise
+    headers = {key.lower(): value for key, value in response.headers.items()} | {
+        "cache-control": f"public, max-age={_OF_RELEASE if number else _LATEST}",
+        "cybilgraph-release": str(release.number),
+    }
+    if not number:
+        headers["link"] = f'</release/{release.number}/{name}>; rel="canonical"'
+    if response.status_code == 304:
+        file.close()
+        return Reply(304, headers)
+    kind = file_type(name)
+    shown = "inline" if kind.startswith("text/") or "json" in kind else "attachment"
+    headers |= {"content-type": kind, "content-disposition": f'{shown}; filename="{name}"'}
+    part = response.content_range
+    start, stop = (part.start or 0, part.stop or size) if response.status_code == 206 else (0, size)
+    headers["content-length"] = str(stop - start)
+    if request.method == "HEAD":
+        file.close()
+        return Reply(response.status_code, headers)
+    return Reply(response.status_code, headers, blocks=_blocks(file, start, stop))
+
+
+def _conditional(request: Request, digest: str, created: str, size: int) -> Response:
+    """Status and headers, by what the client has and wishes (RFC 9110, sections 13 and 14)."""
+    response = Response()
+    response.set_etag(digest)
+    response.last_modified = datetime.fromisoformat(created)
+    given = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
+    # werkzeug would take a weak ETag in If-Range, and a later date: neither tells that the file is the same (13.1.5).
+    same = request.headers.get("if-range") in (None, response.headers["ETag"], response.headers["Last-Modified"])
+    if request.method == "GET" and same and _RANGE.fullmatch(asked := request.headers.get("range", "")):
+        given["range"] = asked
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()}
+    return response.make_conditional(
+        environ | {"REQUEST_METHOD": request.method}, accept_ranges=True, complete_length=size
+    )
+
+
+def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while start < stop and (block := file.read(min(_BLOCK, stop - start))):
+            start += len(block)
+            yield block
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,146 @@
+"""The files of a release hold what its graph holds, in each syntax, and are the same in every build."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import subprocess
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+import rdflib
+import zstandard
+from arro3.io import read_parquet
+
+from cybilgraph import pipeline
+from cybilgraph.dumps import write_dumps
+from cybilgraph.engine.store import RDF_FORMATS, is_of_version, write_store
+from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.release import Release
+from cybilgraph.vocab import BASE, CYB
+from tests.conftest import SEED
+
+GRAPH = f"{BASE}graph/x/1"
+
+
+def unpacked(path: Path) -> bytes:
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    with path.open("rb") as file:
+        return zstandard.ZstdDecompressor().stream_reader(file).read()
+
+
+@pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
+def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) -> None:
+    path = release.folder / "public" / f"cybilgraph.{fmt.suffix}"
+    content = unpacked(path.with_name(f"{path.name}.gz"))
+    assert content == unpacked(path.with_name(f"{path.name}.zst"))
+    graph = (release.folder / "graph.nq").read_bytes()
+    there = set(ox.parse(graph, format=ox.RdfFormat.N_QUADS))
+    if fmt.kind is Kind.GRAPH:
+        there = {quad for quad in there if quad.graph_name == ox.DefaultGraph()}
+    assert set(ox.parse(content, format=RDF_FORMATS[fmt.name])) == there
+    if fmt.name == "nquads":
+        assert content == graph
+
+
+@pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
+def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
+    content = unpacked(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz")
+    store = rdflib.Dataset()
+    name = {"ntriples": "nt", "jsonld": "json-ld", "rdfxml": "xml"}.get(fmt.name, fmt.name)
+    store.parse(data=content, format=name)
+    quads = release.manifest["counts"]["quads"]
+    versions = sum(map(is_of_version, (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)))
+    assert versions > 50
+    assert len(list(store.quads())) == (quads if fmt.kind is Kind.DATASET else quads - versions)
+
+
+def test_tables_tell_what_the_graph_tells(release: Release) -> None:
+    folder = release.folder / "public"
+    store = ox.Store.read_only(str(release.store))
+    asked = {
+        "projects": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Project}> }}",
+        "participations": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Participation}> }}",
+        "outcomes": f"SELECT (COUNT(*) AS ?n) {{ ?x a ?kind VALUES ?kind {{ <{CYB.Outcome}> <{CYB.Output}> <{CYB.Activity}> }} }}",
+    }
+    tables = {}
+    for name, query in asked.items():
+        text = gzip.decompress((folder / f"{name}.csv.gz").read_bytes()).decode()
+        tables[name] = rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        [solution] = store.query(query)
+        assert len(rows) == int(solution["n"].value)
+        parquet = read_parquet(folder / f"{name}.parquet").read_all()
+        assert parquet.column_names == list(rows[0])
+        for column in parquet.column_names:
+            assert [value or "" for value in parquet.column(column).to_pylist()] == [row[column] for row in rows]
+    [belize] = [row for row in tables["projects"] if row["code"] == "G0020"]
+    assert (belize["title"], belize["start"], belize["status"]) == (
+        "Support to Belize National Cyber Security Strategy",
+        "2018-04",
+        "Finished",
+    )
+    assert belize["countries"] == "Belize"
+    [cicte] = [
+        row for row in tables["participations"] if row["project"] == belize["project"] and "cicte" in row["actor"]
+    ]
+    assert (cicte["role"], cicte["basis"]) == ("Implementer", "Derived from the text")
+    assert cicte["quote"].startswith("OAS/CICTE provided")
+    outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
+    assert [row["kind"] for row in outputs].count("activity") == 4
+
+
+def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) -> None:
+    for path in release.served().values():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True, capture_output=True)
+    listed = {line.split()[1] for line in (tmp_path / "SHA256SUMS").read_text().splitlines()}
+    assert listed == {path.name for path in tmp_path.iterdir()} - {"SHA256SUMS"}
+    assert all(
+        hashlib.sha256(path.read_bytes()).hexdigest() == release.checksum(path.name) for path in tmp_path.iterdir()
+    )
+
+
+def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
+    write_dumps(release.folder / "graph.nq", release.store, tmp_path)
+    public = release.folder / "public"
+    dumps = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
+    assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
+
+
+def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
+    release, _ = pipeline.build([SEED], tmp_path, dumps=False)
+    assert set(release.served()) == {"manifest.json", "report.json", "SHA256SUMS"}
+    release.verify()
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        (f"<x:s> <x:p> <x:o> <{GRAPH}> .", True),
+        (f'<x:s> <x:p> "a b"@en <{GRAPH}> .', True),
+        (f"<x:s> <x:p> <{GRAPH}> .", False),
+        (f"<x:s> <x:p> <{GRAPH}> <{GRAPH}> .", True),
+        (f'<x:s> <x:p> "of <{GRAPH}> ." .', False),
+        (f'<x:s> <x:p> "of <{GRAPH}>"^^<x:d> .', False),
+        (f'<x:s> <x:p> "of <{GRAPH}"^^<x:d> .', False),
+        ("<x:s> <x:p> <x:o> .", False),
+    ],
+)
+def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_path: Path) -> None:
+    assert is_of_version(f"{line}\n".encode()) is version
+    [quad] = ox.parse(line, format=ox.RdfFormat.N_QUADS)
+    assert (quad.graph_name != ox.DefaultGraph()) is version
+
+
+def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
+    graph = tmp_path / "graph.nq"
+    graph.write_text(f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n", encoding="utf-8")
+    write_store(graph, tmp_path / "store")
+    write_dumps(graph, tmp_path / "store", tmp_path)
+    assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
+    assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

@@ -14,13 +14,13 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fields", "resources", "scratch", "settings", "workers"),
+    ("fields", "patches", "resources", "scratch", "settings", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
     ("assemble", "checking", "intake", "foreign", "release"),
-    ("pipeline", "suggestions"),
+    ("changes", "pipeline", "suggestions"),
     ("checker",),
     ("web",),
     ("cli",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from cybilgraph.changes import Change, Changes, Field, as_json, lines_in_words
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
-from tests.conftest import RECORDS, SEED
+from tests.conftest import RECORDS, SEED, run
 
 SAMOA = "cmm-review-samoa.txt"
 
@@ -148,3 +149,19 @@ def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="damaged"):
         changes.between(2)
     changes.close()
+
+
+def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
+    told = run("diff", shelf, 1, 2)
+    assert told.returncode == 0
+    first, *lines = told.stdout.decode().splitlines()
+    assert first.startswith("Release 1 → 2: 0 records added, 1 changed, 0 removed (")
+    assert lines[:2] == [
+        "~ G0020  Support to Belize National Cyber Security Strategy",
+        "    status: Finished → Ongoing; start: 2018-04 → 2018-05.",
+    ]
+    assert json.loads(run("diff", shelf, 1, "-f", "json").stdout)["until"]["release"] == 5
+    assert run("diff", shelf, 1, 2, "-f", "rdfp").stdout.endswith(b"TC .\n")
+    wrong = run("diff", shelf, 9)
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"There are: 1, 2, 3, 4, 5." in wrong.stderr

@@ -18,7 +18,7 @@ import tempfile
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,18 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What is different between two releases; ``since`` is None for everything from the beginning."""
+    """What is different between two releases; ``since`` is None for everything from the beginning.
+
+    ``size`` and ``sha256`` are of the patch.
+    """
 
     since: Release | None
     until: Release
     folder: Path
     header: Header
     counts: dict[str, int]
+    size: int = 0
+    sha256: str = ""
 
     @property
     def etag(self) -> str:
@@ -89,6 +94,11 @@ class Changes:
     def close(self) -> None:
         """Forget all of them."""
         self._folder.cleanup()
+
+    def numbers(self) -> list[int]:
+        """The releases that are kept, the oldest first, up to the current one."""
+        current = self._releases.current_number()
+        return [number for number in self._releases.numbers if number <= current]
 
     def release(self, number: int) -> Release:
         """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
@@ -160,7 +170,9 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
     (folder / "by-key").unlink()
     header = Header(old.number if old else 0, new.number, after.sha256)
     every = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
-    return Log(old, new, folder, header, {name: counts[name] for name in every})
+    log = Log(old, new, folder, header, {name: counts[name] for name in every})
+    patch = Digested(log.patch())
+    return replace(log, size=sum(map(len, patch)), sha256=patch.sha256)
 
 
 def _lines(release: Release) -> Iterator[bytes]:

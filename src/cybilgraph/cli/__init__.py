@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cybilgraph import __version__
+from cybilgraph.cli.changes import diff
 from cybilgraph.cli.check import check
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
@@ -25,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions):
+for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions, diff):
     main.add_command(command)

@@ -14,13 +14,13 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fields", "patches", "resources", "scratch", "settings", "workers"),
+    ("fetch", "fields", "patches", "resources", "scratch", "settings", "workers"),
     ("record", "organisations", "rules"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
     ("assemble", "checking", "intake", "foreign", "release"),
-    ("changes", "pipeline", "suggestions"),
+    ("changes", "harvest", "pipeline", "suggestions"),
     ("checker",),
     ("web",),
     ("cli",),
@@ -31,7 +31,7 @@ HOMES = {
     "ahocorasick_rs": {"reference", "mentions"},
     "click": {"cli"},
     "defusedxml": {"readers"},
-    "filelock": {"release", "suggestions"},
+    "filelock": {"harvest", "release", "suggestions"},
     "flask": {"web"},
     "granian": {"web"},
     "jinja2": {"validation"},
@@ -46,6 +46,7 @@ HOMES = {
     "shacl": {"validation"},
     "slugify": {"reference"},
     "SPARQLWrapper": {"engine"},
+    "urllib3": {"fetch"},
     "werkzeug": {"web"},
     "yaml": {"readers", "templates"},
 }

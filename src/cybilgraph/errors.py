@@ -9,6 +9,7 @@
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   └── ReleaseGone        it was there once
     ├── PatchError             a patch is damaged, or is not for the graph that is held
+    ├── FetchError             another site does not answer, or not as it should
     ├── HarvestError           a graph cannot be had from its publisher
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
@@ -88,6 +89,10 @@ class ReleaseGone(ReleaseError):
 
 class PatchError(CybilgraphError):
     """A patch is damaged, or is not for the graph that is held."""
+
+
+class FetchError(CybilgraphError):
+    """Another site does not answer, or stays too busy."""
 
 
 class HarvestError(CybilgraphError):

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from cybilgraph.describe import field_of
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.ntriples import plain
-from cybilgraph.patches import ADDED
+from cybilgraph.patches import ADDED, in_named_graph
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
@@ -98,7 +98,7 @@ def is_of_record(line: bytes) -> bool:
 
 
 def _in_history(line: bytes) -> bool:
-    return line.rsplit(b" ", 2)[1].startswith(_GRAPH)
+    return in_named_graph(line) and line.rsplit(b" ", 2)[1].startswith(_GRAPH)
 
 
 class Names:

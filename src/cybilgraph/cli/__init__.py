@@ -10,6 +10,7 @@ from cybilgraph.cli.check import check
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
+from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.suggestions import suggestions
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions, diff):
+for command in (convert, check, build, serve, deploy, query, list_queries, template, suggestions, diff, harvest):
     main.add_command(command)

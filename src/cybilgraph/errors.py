@@ -8,6 +8,9 @@
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   └── ReleaseGone        it was there once
+    ├── PatchError             a patch is damaged, or is not for the graph that is held
+    ├── FetchError             another site does not answer, or not as it should
+    ├── HarvestError           a graph cannot be had from its publisher
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
     │   └── SuggestionsFull    there is no room for another
@@ -82,6 +85,18 @@ class ReleaseError(CybilgraphError):
 
 class ReleaseGone(ReleaseError):
     """There was a release of this number, and it has been taken away."""
+
+
+class PatchError(CybilgraphError):
+    """A patch is damaged, or is not for the graph that is held."""
+
+
+class FetchError(CybilgraphError):
+    """Another site does not answer, or stays too busy."""
+
+
+class HarvestError(CybilgraphError):
+    """A graph cannot be had from its publisher; the one that is held is untouched."""
 
 
 class ServeError(CybilgraphError):

@@ -56,13 +56,15 @@ CYB = Vocabulary(
 )
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies"))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
-XSD = Vocabulary("http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "duration", "integer", "decimal"))
+XSD = Vocabulary(
+    "http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "dateTime", "duration", "integer", "decimal")
+)
 OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
         *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy"),
-        *("source", "rights", "language", "modified"),
+        *("source", "rights", "language", "modified", "created", "isVersionOf"),
     ),
 )
 SKOS = Vocabulary(
@@ -99,8 +101,35 @@ SD = Vocabulary(
     ),
 )
 VOID = Vocabulary("http://rdfs.org/ns/void#", ("triples",))
+LDES = Vocabulary("https://w3id.org/ldes#", ("EventStream", "timestampPath", "versionOfPath"))
+TREE = Vocabulary(
+    "https://w3id.org/tree#",
+    ("Node", "GreaterThanOrEqualToRelation", "member", "node", "path", "relation", "value", "view"),
+)
+ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", ("Create", "Update", "Delete"))
 #: All of them.
-VOCABULARIES = (CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID)
+VOCABULARIES = (
+    CYB,
+    RDF,
+    RDFS,
+    XSD,
+    OWL,
+    DCTERMS,
+    SKOS,
+    FOAF,
+    ORG,
+    OA,
+    PROV,
+    SPDX,
+    VCARD,
+    SCHEMA,
+    SH,
+    SD,
+    VOID,
+    LDES,
+    TREE,
+    ACTIVITY,
+)
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.
 PREFIXES: dict[str, str] = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from cybilgraph import __version__
+from cybilgraph.cli.changes import diff
 from cybilgraph.cli.check import check
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
+from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, prune, releases, rollback
 from cybilgraph.cli.serve import serve
@@ -26,6 +28,6 @@ def main() -> None:
     """
 
 
-_RELEASES = (releases, activate, rollback, prune)
+_RELEASES = (releases, activate, rollback, prune, diff, harvest)
 for command in (convert, check, build, *_RELEASES, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
+from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
-from cybilgraph.web import check, datasets, openapi, pages, problems, rules, sparql, suggest
+from cybilgraph.web import changes, check, datasets, openapi, pages, problems, rules, sparql, suggest
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.front import Front
 from cybilgraph.web.journal import Journal
@@ -32,15 +33,22 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["cybilgraph"] = {
         "live": live,
+        "changes": Changes(live.releases),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "checker": checker,
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
     }
-    app.context_processor(lambda: {"release": sparql.serving().release.manifest})
+    app.context_processor(
+        lambda: {
+            "release": sparql.serving().release.manifest,
+            "current": sparql.serving().release.number == live.current.release.number,
+        }
+    )
     app.register_blueprint(sparql.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(datasets.blueprint)
+    app.register_blueprint(changes.blueprint)
     app.register_blueprint(check.blueprint)
     app.register_blueprint(suggest.blueprint)
     app.register_blueprint(openapi.blueprint)

@@ -127,7 +127,7 @@ def read(request: Request) -> Asked | None:
     if not query:
         return None
     return Asked(
-        *(query, formats, _graphs(sent), _timeout(_first(sent, "timeout")), _release(_first(sent, "release"))),
+        *(query, formats, _graphs(sent), _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))),
         path=request.path,
         decisive=tuple(decisive),
     )
@@ -210,9 +210,10 @@ def _timeout(given: str) -> float | None:
     return seconds
 
 
-def _release(given: str) -> int:
+def release_number(given: str, name: str = "release") -> int:
+    """The number of a release as it stands in an address; 0 where there is none. Raises QuerySyntaxError."""
     if given and not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise QuerySyntaxError(f"release={given} is no number of a release", "Example: release=1")
+        raise QuerySyntaxError(f"{name}={given[:40]} is no number of a release", f"Example: {name}=1")
     return int(given or 0)
 
 

@@ -42,7 +42,8 @@ class Live:
 
     def __init__(self, releases: Releases, limits: Limits, room: int, told: Callable[[str], None]) -> None:
         """``room`` are the bytes for answers that are kept; what happens is ``told``. Raises ReleaseError."""
-        self._releases = releases
+        #: Where the releases are.
+        self.releases = releases
         self._limits = limits
         self._room = room
         self._told = told
@@ -96,7 +97,7 @@ class Live:
             return known[1]
 
     def _whole(self, number: int) -> Release:
-        there = self._releases.numbers
+        there = self.releases.numbers
         hint = f"There are: {', '.join(map(str, there))}."
         if number not in there:
             gone = number < max(there, default=0)
@@ -104,7 +105,7 @@ class Live:
                 f"Release {number} is not kept any more" if gone else f"There is no release {number}", hint
             )
         try:
-            release = self._releases.get(number)
+            release = self.releases.get(number)
             release.verify()
         except ReleaseError as error:  # which tells of files, and is for who runs the server
             self._told(str(error))
@@ -137,11 +138,11 @@ class Live:
 
         Raises ReleaseError where it cannot be served: the one before goes on.
         """
-        number = self._releases.current_number()
+        number = self.releases.current_number()
         if number in (self.current.release.number, self._refused):
             return False
         try:
-            release = self._releases.get(number)
+            release = self.releases.get(number)
             release.verify()
         except ReleaseError as error:
             self._refused = number

@@ -16,6 +16,7 @@ from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
+from cybilgraph.web import sparql
 from cybilgraph.web.negotiate import wanted
 from cybilgraph.web.sparql import NTRIPLES, find, run, send
 
@@ -44,14 +45,17 @@ def ontology() -> BaseResponse:
 @blueprint.get("/id/<path:path>", defaults={"room": "id"})
 @blueprint.get("/record/<path:path>", defaults={"room": "record"})
 def resource(room: str, path: str) -> BaseResponse | str:
-    """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix."""
+    """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
+    as of an earlier release.
+    """
     path, chosen = _suffix(path.rstrip("/"))
     formats = chosen or wanted(
         GRAPH_FORMATS, request.headers.get("Accept", ""), request.values.get("format", ""), html=True
     )
+    pinned = sparql.pin(request.args.get("release", ""))
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
-        return redirect(url_for("pages.resource", room="id", path=f"project/{path}"), 303)
+        return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned or None), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})
     answer = find(text, *(formats or (NTRIPLES,)))
     if formats:

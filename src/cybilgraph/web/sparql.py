@@ -6,7 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, current_app, g, json, jsonify, render_template, request
+from flask import Blueprint, Response, after_this_request, current_app, g, json, jsonify, render_template, request
 
 from cybilgraph import queries
 from cybilgraph.engine import Advice, Answer
@@ -33,6 +33,23 @@ def serving() -> Serving:
         g.serving = live.current
     found: Serving = g.serving
     return found
+
+
+def pin(release: str) -> int:
+    """Answer this request from the release of a number, as it stands in the address; without one, from the
+    current one, and 0 is returned. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
+    """
+    number = endpoint.release_number(release)
+    if number:
+        live: Live = current_app.extensions["cybilgraph"]["live"]
+        g.serving = live.at(number)
+        after_this_request(_tell_release)
+    return number
+
+
+def _tell_release(response: Response) -> Response:
+    response.headers["Cybilgraph-Release"] = str(serving().release.number)
+    return response
 
 
 def find(query: str, *formats: Format) -> Answer:

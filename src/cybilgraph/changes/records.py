@@ -1,0 +1,203 @@
+"""Changed quads → the records that they belong to, with what changed by field and in words."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from cybilgraph.describe import field_of
+from cybilgraph.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.ntriples import plain
+from cybilgraph.patches import ADDED, in_named_graph
+from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
+
+_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
+_GRAPH = f"<{BASE}graph/".encode()
+_SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
+#: Properties that tell how a record was read, and not what it says.
+_READ = {
+    f"<{term}>".encode()
+    for term in (CYB.line, CYB.column, CYB.confidence, PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified)
+}
+#: What a project is called by others: no statement of its record.
+_OF_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
+_IS_REPLACED = f"<{DCTERMS.isReplacedBy}>".encode()
+_IS_RECORD = f"<{RDF.type}> <{CYB.Record}> .\n".encode()
+_NAMES = tuple(f"> <{term}> ".encode() for term in (SKOS.prefLabel, DCTERMS.title))
+#: Properties of a part that are words for people.
+_WORDS = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
+_BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that changed, by the name that people know it by, with its values that went and that came.
+
+    Both are empty where only how the values are known has changed, or their order. Of contacts,
+    what went is not told: who is no longer named is not named here.
+    """
+
+    name: str
+    old: list[str]
+    new: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that was ``added``, ``changed`` or ``removed``; its project's key and title, and the fields."""
+
+    key: str
+    kind: str
+    title: str
+    fields: list[Field]
+    replaced_by: str = ""
+
+    @property
+    def iri(self) -> str:
+        """The IRI of the record."""
+        return f"{BASE}record/{self.key}"
+
+    def in_words(self) -> str:
+        """A sentence for people."""
+        if self.kind != "changed":
+            return f"Replaced by {self.replaced_by}." if self.replaced_by else f"{self.kind.capitalize()}."
+        return "; ".join(_in_words(field) for field in self.fields) + "."
+
+
+def _in_words(field: Field) -> str:
+    old, new = (", ".join(_brief(value) for value in values) for values in (field.old, field.new))
+    if old and new:
+        return f"{field.name}: {old} → {new}"
+    if old or new:
+        return f"{field.name}: {f'+ {new}' if new else f'− {old}'}"
+    return f"{field.name}: same values, another order or other evidence"
+
+
+def _brief(value: str, most: int = 80) -> str:
+    return f"“{value[:most]}…”" if len(value) > most else f"“{value}”" if " " in value else value
+
+
+def key_of(line: bytes) -> bytes:
+    """The key of the record that a quad belongs to, as in its IRI; empty where it moves none."""
+    found = _KEY.match(line)
+    if not found or _SOURCE.match(line) or _in_history(line):
+        return b""
+    predicate = line.split(b" ", 2)[1]
+    if predicate in _READ or (predicate in _OF_OTHERS and found[2] == b">" and predicate != _IS_REPLACED):
+        return b""
+    return found[1]
+
+
+def is_of_record(line: bytes) -> bool:
+    """True for a quad about a project, its parts or its record."""
+    return _KEY.match(line) is not None
+
+
+def _in_history(line: bytes) -> bool:
+    return in_named_graph(line) and line.rsplit(b" ", 2)[1].startswith(_GRAPH)
+
+
+class Names:
+    """The names of the things that changed quads speak of, and the titles of the records."""
+
+    def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
+        base = f"<{BASE}id/".encode()
+        projects = f"<{BASE}id/project/".encode()
+        wanted = {projects + key + b">" for key in keys}
+        with rows.open("rb") as file:
+            for row in file:
+                target = row.rstrip(b" .\n").rpartition(b" ")[2]
+                if target.startswith(base):
+                    wanted.add(target)
+        self._names: dict[str, tuple[bool, str]] = {}
+        for number, graph in enumerate(graphs):
+            with graph.open("rb") as file:
+                for line in file:
+                    if _NAMES[0] in line or _NAMES[1] in line:
+                        subject, _, rest = line.split(b" ", 2)
+                        if subject in wanted:
+                            self._take(number, subject.decode()[1:-1], rest.decode())
+
+    def _take(self, number: int, iri: str, rest: str) -> None:
+        """An English name goes before others, and that of the later release before that of the earlier."""
+        english = rest.endswith("@en .\n")
+        if english or not self._names.get(iri, (False, ""))[0] or number:
+            before = self._names.get(iri)
+            if before is None or english or not before[0]:
+                self._names[iri] = (english, plain(rest.rpartition(" ")[0]))
+
+    def of(self, iri: str) -> str:
+        """The name of a thing, or its IRI by prefix."""
+        return self._names.get(iri, (False, short(iri)))[1]
+
+
+def change_of(key: str, rows: list[list[bytes]], names: Names) -> Change | None:
+    """What happened to a record, from its rows: what was done, and the line."""
+    project = f"{BASE}id/project/{key}"
+    kinds = {kind for kind, line in rows if line.endswith(_IS_RECORD)}
+    replaced = [line for kind, line in rows if kind == ADDED and line.split(b" ", 2)[1] == _IS_REPLACED]
+    own = [(kind, line.decode()) for kind, line in rows if line.split(b" ", 2)[1] != _IS_REPLACED]
+    if not own:
+        return None
+    title = names.of(project)
+    if title.startswith("project:"):
+        title = unquote(key)
+    if len(kinds) == 1:
+        kind = "added" if kinds == {ADDED} else "removed"
+        by = replaced[0].decode().rstrip(" .\n").rpartition("/")[2][:-1] if replaced else ""
+        return Change(key, kind, title, [], by)
+    fields = list(_fields(own, project, names))
+    return Change(key, "changed", title, fields) if fields else None
+
+
+def _fields(rows: list[tuple[bytes, str]], project: str, names: Names) -> Iterator[Field]:
+    touched: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    stated = {f"{line.split(' ', 2)[1][:-1]}AsPrinted>" for _, line in rows}
+    for kind, line in rows:
+        line = line.rstrip("\n")
+        name = _field(line, project)
+        if name:
+            if line.split(" ", 2)[1] in stated:  # the value says it in one form
+                continue
+            words = touched[name][kind == ADDED]
+            words += [word for word in _value(line, project, name, names) if word not in words]
+    order = {row.name: number for number, row in enumerate(FIELDS)}
+    for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
+        old, new = touched[name]
+        row = BY_NAME.get(name)
+        gone = [] if name == "contacts" else [word for word in old if word not in new]
+        label = (row.column or row.name).replace("_", " ") if row else name
+        yield Field(label, gone, [word for word in new if word not in old])
+
+
+def _field(line: str, project: str) -> str:
+    subject, predicate, _ = line.split(" ", 2)
+    if subject.startswith(f"<{project}"):
+        return field_of(line, project)
+    if predicate == f"<{CYB.leftBlank}>":
+        return "left blank"
+    row = _BY_TERM.get(predicate)
+    return row.name if row and row.kind is Kind.RECORD else ""
+
+
+def _value(line: str, project: str, name: str, names: Names) -> Iterator[str]:
+    """What a line says in words; nothing where it only tells how a value is known."""
+    subject, predicate, rest = line.split(" ", 2)
+    term = rest.removesuffix(" .")
+    if name == "left blank":
+        row = _BY_TERM.get(term)
+        yield (row.column or row.name).replace("_", " ") if row else short(term[1:-1])
+    elif subject == f"<{project}>":
+        row = BY_NAME.get(name)
+        of_field = row is not None and predicate in (f"<{row.term}>", f"<{row.term}AsPrinted>")
+        if of_field and not term.startswith(f"<{project}/"):
+            yield names.of(term[1:-1]) if term.startswith("<") else plain(term)
+    elif subject.startswith(f"<{project}/"):
+        if predicate in _WORDS and "/evidence/" not in subject:
+            yield plain(term).removeprefix("mailto:")
+    else:
+        yield plain(term)

@@ -1,0 +1,58 @@
+"""What has changed between releases."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cybilgraph.cli.frame import CONFORMS, Command
+from cybilgraph.findings import visible
+
+
+@click.command(cls=Command)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("since", metavar="A", type=click.IntRange(1))
+@click.argument("until", metavar="[B]", type=click.IntRange(0), default=0)
+@click.option(
+    "-f", "--format", "name", type=click.Choice(["text", "rdfp", "json"]), default="text", show_default=True,
+    help="Words, an RDF Patch, or JSON.",
+)  # fmt: skip
+def diff(folder: Path, since: int, until: int, name: str) -> None:
+    """Tell what has changed from release A to release B of DIR; without B, to the current one.
+
+    Records that were added (+), changed (~) and removed (−), with what changed. That a record was
+    only read again is no change.
+
+    \b
+    Examples:
+      cybilgraph diff build/releases 1 2
+      cybilgraph diff build/releases 1 -f rdfp > changes.rdfp
+    """
+    from cybilgraph.changes import Changes, as_json, lines_in_words
+    from cybilgraph.release import Releases
+
+    changes = Changes(Releases(folder))
+    try:
+        log = changes.between(since, until)
+        if name == "rdfp":
+            sys.stdout.buffer.writelines(log.patch())
+            return
+        if name == "json":
+            for part in as_json(log, changes.moved(since, log.until.number)):
+                click.echo(part, nl=False)
+            return
+        counts = log.counts
+        click.echo(
+            f"Release {log.header.since} → {log.header.until}: {counts['added']:,} records added, "
+            f"{counts['changed']:,} changed, {counts['removed']:,} removed "
+            f"({counts['added_quads']:,} statements added, {counts['removed_quads']:,} removed)"
+        )
+        for line in lines_in_words(log):
+            click.echo(visible(line, lines=True))
+        if counts["other_quads"]:
+            click.echo(f"{counts['other_quads']:,} statements on actors, places, lists and terms came or went")
+    finally:
+        changes.close()
+    sys.exit(CONFORMS)

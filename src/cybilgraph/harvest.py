@@ -1,0 +1,275 @@
+"""A partner's copy of the graph of a site: taken whole first, then kept equal by what has changed.
+
+    DIR/
+    ├── graph.nq     the graph: N-Quads in the order of their bytes
+    └── state.json   where it is from, its release, and the SHA-256 of graph.nq
+
+After each step the copy is proven: a dump by the site's SHA256SUMS, a patch by the checksum of the sorted
+graph that the site tells. What is held stays as it is until the next is proven.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, cast
+
+import zstandard
+from filelock import FileLock, Timeout
+
+from cybilgraph.engine.store import serialise
+from cybilgraph.errors import HarvestError, PatchError
+from cybilgraph.fetch import Reply, Site
+from cybilgraph.files import written_whole
+from cybilgraph.formats import BY_NAME, Format, Kind
+from cybilgraph.patches import ADDED, Digested, in_named_graph, ordered, patched, read_patch
+
+_GRAPH, _STATE = "graph.nq", "state.json"
+#: Dumps of the graph, the smaller first, and how they are unpacked.
+_DUMPS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+    "cybilgraph.nq.zst": lambda file: zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True),
+    "cybilgraph.nq.gz": lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file)),
+}
+#: How often a dump is taken anew that is not what its checksum says.
+_TIMES = 3
+_BLOCK = 1 << 20
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is held. ``etag`` is of the last answer on what has changed since this release."""
+
+    url: str
+    release: int
+    sha256: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """What was done: ``how`` is ``unchanged``, ``changes`` or ``full``; ``reason`` is why it was taken whole
+    though something was held.
+    """
+
+    how: str
+    state: State
+    added: int = 0
+    removed: int = 0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        told = f"Release {self.state.release} of {self.state.url}"
+        match self.how:
+            case "unchanged":
+                return f"{told}: nothing has changed"
+            case "changes":
+                return f"{told}: {self.added:,} statements added, {self.removed:,} removed"
+            case _:
+                return f"{told}: taken whole, {self.added:,} statements" + (f" ({self.reason})" if self.reason else "")
+
+
+def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
+    """Make the graph in a folder equal to that of a site, and write it in further ``formats``, too.
+
+    Raises HarvestError, FetchError: what was held before is held on.
+    """
+    with _alone(into):
+        held = _held(into, site.url)
+        done = _update(site, into, held) if held else _full(site, into)
+        for name in formats:
+            _write(into, BY_NAME[name], anew=done.how != "unchanged")
+        return done
+
+
+@contextmanager
+def _alone(into: Path) -> Iterator[None]:
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        with FileLock(into / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise HarvestError(f"Another harvest into {into} is running", "Wait until it has ended.") from error
+    except OSError as error:
+        raise HarvestError(
+            f"{into} cannot be written: {error.strerror or error}",
+            "Check its rights and the free space. What was held before is held on.",
+        ) from error
+
+
+def _held(into: Path, url: str) -> State | None:
+    """What is held of this site, as far as it is told."""
+    try:
+        state = State(**json.loads((into / _STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return state if state.url == url and (into / _GRAPH).is_file() else None
+
+
+# ---- what has changed ------------------------------------------------------------------------
+
+
+def _update(site: Site, into: Path, held: State) -> Harvest:
+    reason = ""
+    if _sha256(into / _GRAPH) != held.sha256:
+        reason = "the graph that was held had been changed"
+    for _ in range(0 if reason else _TIMES):
+        try:
+            return _changes(site, into, held)
+        except PatchError as error:  # broken on its way, or in itself: that is seen when it is asked for again
+            reason = error.what
+    return replace(_full(site, into), reason=reason)
+
+
+def _changes(site: Site, into: Path, held: State) -> Harvest:
+    """Apply what has changed since what is held. Raises PatchError where that cannot be, or is not right."""
+    patch, aside = into / ".changes", into / ".new"
+    patch.unlink(missing_ok=True)
+    headers = {"Accept": "text/x-rdf-patch", **({"If-None-Match": held.etag} if held.etag else {})}
+    reply = site.download(f"/changes.rdfp?since={held.release}", patch, headers)
+    if reply.status == 304 and held.etag:
+        return Harvest("unchanged", held)
+    if reply.status != 200:
+        reasons = {404: "the site does not know the release that was held", 410: "the release that was held is gone"}
+        raise PatchError(reasons.get(reply.status, f"changes are answered with status {reply.status}"))
+    try:
+        _check_digest(reply, patch)
+        with patch.open("rb") as rows:
+            header, changes = read_patch(rows)
+            if header.since != held.release:
+                raise PatchError("the patch is since another release")
+            counted = _Counted(changes)
+            new = Digested(patched(ordered(into / _GRAPH), counted))
+            with aside.open("wb") as file:
+                file.writelines(new)
+            if new.sha256 != header.sha256:
+                raise PatchError("the graph after the patch was not the one of the site")
+        # The answer is conditional on the release that was held; there is one for the next when it is asked for.
+        etag = reply.headers.get("ETag", "") if header.until == held.release else ""
+        state = State(site.url, header.until, new.sha256, etag)
+        changed = new.sha256 != held.sha256
+        _swap(into, aside, state)
+        return Harvest("changes" if changed else "unchanged", state, counted.added, counted.removed)
+    finally:
+        for left in (patch, aside):
+            left.unlink(missing_ok=True)
+
+
+def _check_digest(reply: Reply, file: Path) -> None:
+    """Hold a file against the header Repr-Digest, where there is one (RFC 9530)."""
+    told = reply.headers.get("Repr-Digest", "")
+    if told.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(_sha256(file))).decode() not in told:
+        raise PatchError("the patch is not what the site has sent")
+
+
+class _Counted:
+    """Changes that are counted while they are read."""
+
+    def __init__(self, changes: Iterator[tuple[bytes, bytes]]) -> None:
+        self._changes = changes
+        self.added = self.removed = 0
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        for kind, line in self._changes:
+            if kind == ADDED:
+                self.added += 1
+            else:
+                self.removed += 1
+            yield kind, line
+
+
+# ---- the whole -------------------------------------------------------------------------------
+
+
+def _full(site: Site, into: Path) -> Harvest:
+    """Take the dump of the current release. Raises HarvestError, FetchError."""
+    reason = ""
+    for _ in range(_TIMES):
+        reply = site.get("/latest/SHA256SUMS")
+        release = reply.headers.get("Cybilgraph-Release", "")
+        sums = _sums(reply.body)
+        name = next((name for name in _DUMPS if name in sums), "")
+        if reply.status != 200 or not name or not release.isdigit():
+            reason = f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})"
+            continue
+        packed = into / f".full-{release}-{sums[name][:16]}"
+        _clean(into, keep=packed.name)
+        reply = site.download(f"/release/{release}/{name}", packed)
+        if reply.status != 200:
+            reason = f"{site.url}/release/{release}/{name} is answered with status {reply.status}"
+            continue
+        if _sha256(packed) != sums[name]:
+            packed.unlink()
+            reason = f"{site.url}/release/{release}/{name} is not what its checksum says"
+            continue
+        return _unpacked(site, into, packed, name, int(release))
+    raise HarvestError(reason, "What was held before is held on. Try it again later, or tell the publisher.")
+
+
+def _sums(body: bytes) -> dict[str, str]:
+    """The files of a list as sha256sum writes it, with their checksums."""
+    rows = (line.split(maxsplit=1) for line in body.decode("utf-8", "replace").splitlines())
+    return {
+        row[1].lstrip("*").removeprefix("./"): row[0].lower() for row in rows if len(row) == 2 and len(row[0]) == 64
+    }
+
+
+def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
+    raw, aside = into / ".raw", into / ".new"
+    try:
+        with packed.open("rb") as file, _DUMPS[name](file) as plain, raw.open("wb") as out:
+            shutil.copyfileobj(plain, out, _BLOCK)
+        lines = 0
+        with aside.open("wb") as sorted_:
+            digested = Digested(ordered(raw))
+            for line in digested:
+                sorted_.write(line)
+                lines += 1
+    except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
+        raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
+    finally:
+        raw.unlink(missing_ok=True)
+    state = State(site.url, release, digested.sha256)
+    _swap(into, aside, state)
+    packed.unlink()
+    return Harvest("full", state, added=lines)
+
+
+def _clean(into: Path, keep: str) -> None:
+    """Leave nothing of a download that was broken off but the one that can be gone on with."""
+    for left in into.glob(".full-*"):
+        if not left.name.startswith(keep):
+            left.unlink()
+
+
+def _swap(into: Path, aside: Path, state: State) -> None:
+    """Hold the new graph. Where this is broken off in the middle, the next harvest takes the whole."""
+    with aside.open("rb") as file:
+        os.fsync(file.fileno())
+    aside.replace(into / _GRAPH)
+    with written_whole(into / _STATE) as file:
+        file.write(json.dumps(asdict(state), indent=1).encode() + b"\n")
+
+
+def _write(into: Path, fmt: Format, anew: bool) -> None:
+    """The graph in another format; one that has no graphs holds the present only."""
+    target = into / f"graph.{fmt.suffix}"
+    if fmt.name == "nquads" or (target.exists() and not anew):
+        return
+    with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
+        only = (line for line in lines if fmt.kind is Kind.DATASET or not in_named_graph(line))
+        serialise(only, fmt, output)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,180 @@
+"""Lines of quads in the order of their bytes: their difference, as RDF Patch, and its application.
+
+RDF Patch is that of RDF Delta (https://afs.github.io/rdf-delta/rdf-patch.html): a header, then one
+transaction of ``A`` and ``D`` rows. Ours are in the order of the quads, so that a patch is applied in
+one pass, and the header has the SHA-256 that the sorted lines of the graph must have afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cybilgraph.errors import PatchError
+from cybilgraph.vocab import BASE
+
+ADDED, REMOVED = b"A", b"D"
+#: So many bytes of lines are sorted in memory; several such parts wait on disk.
+_AT_ONCE = 100_000_000
+_HEADER = re.compile(r"H ([a-z0-9]+) (?:<([^<>]*)>|\"([^\"]*)\") \.\n")
+_RELEASE = f"{BASE}release/"
+
+
+def ordered(path: Path, at_once: int = _AT_ONCE) -> Iterator[bytes]:
+    """The lines of a file in the order of their bytes, each once. Memory does not grow with the file."""
+    with path.open("rb") as file, ExitStack() as parts:
+        last = lines = _some(file, at_once)
+        waiting: list[Iterable[bytes]] = []
+        while last and (last := _some(file, at_once)):
+            part = parts.enter_context(tempfile.TemporaryFile())
+            part.writelines(lines)
+            part.seek(0)
+            waiting.append(part)
+            lines = last
+        before = b""
+        for line in heapq.merge(*waiting, lines) if waiting else lines:
+            if line != before:
+                yield line
+                before = line
+
+
+def _some(file: BinaryIO, size: int) -> list[bytes]:
+    lines = file.readlines(size)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += b"\n"
+    lines.sort()
+    return lines
+
+
+class Digested:
+    """An iterator over lines that knows their SHA-256 when it has ended."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+        self._digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        update = self._digest.update
+        for line in self._lines:
+            update(line)
+            yield line
+
+    @property
+    def sha256(self) -> str:
+        """Of what was read until now, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+def difference(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """What is to be done to the one, to have the other: ``ADDED`` or ``REMOVED``, and the line. All are sorted."""
+    olds, news = iter(old), iter(new)
+    left, right = next(olds, None), next(news, None)
+    while left is not None and right is not None:
+        if left == right:
+            left, right = next(olds, None), next(news, None)
+        elif left < right:
+            yield REMOVED, left
+            left = next(olds, None)
+        else:
+            yield ADDED, right
+            right = next(news, None)
+    while left is not None:
+        yield REMOVED, left
+        left = next(olds, None)
+    while right is not None:
+        yield ADDED, right
+        right = next(news, None)
+
+
+def in_named_graph(line: bytes) -> bool:
+    """True for a line of canonical N-Quads whose quad is not in the default graph."""
+    rest = line.split(b" ", 2)[2]
+    if not rest.startswith(b'"'):
+        return rest.count(b" ") > 1
+    last = rest.rsplit(b" ", 2)[-2]  # no IRI has a quotation mark in it
+    return last.startswith(b"<") and b'"' not in last
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Between which releases a patch leads, and the SHA-256 of the sorted N-Quads of the second."""
+
+    since: int
+    until: int
+    sha256: str
+
+    def __bytes__(self) -> bytes:
+        """As the rows before the first quad."""
+        return (
+            f'H id <{_RELEASE}{self.until}> .\nH prev <{_RELEASE}{self.since}> .\nH sha256 "{self.sha256}" .\nTX .\n'
+        ).encode()
+
+
+END = b"TC .\n"
+
+
+def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, bytes]]]:
+    """The header of a patch, and its changes, to be read once. Raises PatchError, also while they are read."""
+    lines = iter(rows)
+    told: dict[str, str] = {}
+    for row in lines:
+        if row == b"TX .\n":
+            break
+        found = _HEADER.fullmatch(row.decode("utf-8", "replace"))
+        if not found:
+            raise _broken(row)
+        told[found[1]] = found[2] or found[3] or ""
+    try:
+        since, until = (int(told[name].removeprefix(_RELEASE)) for name in ("prev", "id"))
+        header = Header(since, until, told["sha256"])
+    except (KeyError, ValueError) as error:
+        raise PatchError("The patch does not say between which releases it leads", _AGAIN) from error
+    return header, _rows(lines)
+
+
+def _rows(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for row in lines:
+        if row == END:
+            return
+        kind, line = row[:1], row[2:]
+        if kind not in (ADDED, REMOVED) or row[1:2] != b" " or not line.endswith(b" .\n"):
+            raise _broken(row)
+        yield kind, line
+    raise PatchError("The patch breaks off before its end", _AGAIN)
+
+
+def patched(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Sorted lines with changes applied. Raises PatchError where these are not of these lines, or not sorted."""
+    held = iter(lines)
+    line = next(held, None)
+    before = b""
+    for kind, changed in changes:
+        if changed <= before:
+            raise PatchError("The rows of the patch are not in order", _AGAIN)
+        before = changed
+        while line is not None and line < changed:
+            yield line
+            line = next(held, None)
+        if (line == changed) is (kind == ADDED):
+            raise PatchError("The patch is not for this graph", _AGAIN)
+        if kind == ADDED:
+            yield changed
+        else:
+            line = next(held, None)
+    while line is not None:
+        yield line
+        line = next(held, None)
+
+
+_AGAIN = "Take the full dump instead."
+
+
+def _broken(row: bytes) -> PatchError:
+    return PatchError(f"This is no row of an RDF Patch as we write them: {row[:80]!r}", _AGAIN)

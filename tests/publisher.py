@@ -1,0 +1,223 @@
+"""A publisher's site and a bad way to it: a server of a test's own, that cuts, stalls, shortens and corrupts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import zstandard
+
+from cybilgraph import pipeline
+from cybilgraph.errors import CybilgraphError
+from cybilgraph.fetch import Site
+from cybilgraph.harvest import harvest
+from tests.conftest import RECORDS, SEED, running_server
+
+#: What may go wrong with an answer.
+FAULTS = ("cut", "stall", "shorten", "corrupt", "busy", "whole", "refuse")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone away is no news."""
+
+
+class Way:
+    """A way to a site at ``origin``; a context manager that gives its address.
+
+    Each answer has a fault with the given chance, chosen by ``seed``. A stall is ``stall`` seconds long.
+    Where the site serves no dumps, those of the releases in ``folder`` are served instead.
+    """
+
+    def __init__(self, origin: str, folder: Path, chance: float = 0, seed: int = 0, stall: float = 1) -> None:
+        self.origin, self.folder, self.chance, self.stall = origin, folder, chance, stall
+        self.random = random.Random(seed)
+        self.faults: Counter[str] = Counter()
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.next: list[str] = []
+        self.lock = threading.Lock()
+        way = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 10
+
+            def do_GET(self) -> None:
+                way.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = _Server(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Way:
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def fault(self) -> str:
+        """What is to go wrong now; empty where all is well."""
+        with self.lock:
+            if self.next:
+                chosen = self.next.pop(0)
+            else:
+                chosen = self.random.choice(FAULTS) if self.random.random() < self.chance else ""
+            self.faults[chosen] += 1
+            return chosen
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.asked.append((handler.path, dict(handler.headers)))
+        fault = self.fault()
+        if fault == "refuse":
+            handler.close_connection = True
+            handler.connection.close()
+            return
+        if fault == "busy":
+            status, headers, body = 503, {"Retry-After": "0"}, b"busy"
+        else:
+            given = {
+                name: handler.headers[name]
+                for name in ("Accept", "If-None-Match", "Range", "If-Range")
+                if handler.headers[name]
+            }
+            if fault == "whole":  # who asked for a part gets all
+                given.pop("Range", None)
+            status, headers, body = self.fetch(handler.path, given)
+        with self.lock:
+            place = self.random.randrange(len(body)) if body else 0
+        if body and fault == "corrupt":
+            body = body[:place] + bytes([body[place] ^ (1 << place % 8)]) + body[place + 1 :]
+        if fault == "shorten":
+            body = body[:place]
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        if status != 304:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if fault in ("cut", "stall"):
+            body = body[:place]
+            handler.close_connection = True
+        try:
+            handler.wfile.write(body)
+            handler.wfile.flush()
+        except OSError:
+            handler.close_connection = True
+        if fault == "stall":
+            time.sleep(self.stall)
+
+    def fetch(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{self.origin}{path}", headers=headers), timeout=30
+            ) as reply:
+                status, told, body = reply.status, reply.headers, reply.read()
+        except urllib.error.HTTPError as error:
+            status, told, body = error.code, error.headers, error.read()
+        if status == 404 and path.startswith(("/latest/", "/release/")):
+            return self.dump(path, headers)
+        kept = ("Content-Type", "ETag", "Repr-Digest", "Cybilgraph-Release", "Content-Range", "Retry-After", "Location")
+        return status, {name: told[name] for name in kept if told[name]}, body
+
+    def dump(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """A file of a release by the contract: /latest/FILE, /release/N/FILE."""
+        parts = path.split("/")
+        number = int((self.folder / "current").read_text()) if parts[1] == "latest" else int(parts[2])
+        graph = self.folder / f"{number:04d}" / "graph.nq"
+        if not graph.exists():
+            return 404, {}, b"no such release"
+        lines = graph.read_bytes()
+        files = {
+            "cybilgraph.nq.gz": gzip.compress(lines, mtime=0),
+            "cybilgraph.nq.zst": zstandard.compress(lines),
+        }
+        sums = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in files.items())
+        body = (files | {"SHA256SUMS": sums.encode()}).get(parts[-1], b"")
+        if not body:
+            return 404, {}, b"no such file"
+        etag = f'"{hashlib.sha256(body).hexdigest()}"'
+        told = {"ETag": etag, "Cybilgraph-Release": str(number), "Content-Type": "application/octet-stream"}
+        if "Range" in headers and headers.get("If-Range", etag) == etag:
+            start = int(headers["Range"].removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
+            return 206, told | {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}, body[start:]
+        return 200, told, body
+
+
+class Publisher:
+    """A site of several releases, of which the current one can be chosen."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+
+    def serve(self, number: int) -> None:
+        (self.folder / "current").write_text(f"{number}\n")
+
+    def lines(self, number: int) -> bytes:
+        return b"".join(sorted((self.folder / f"{number:04d}" / "graph.nq").read_bytes().splitlines(keepends=True)))
+
+
+@contextmanager
+def published(folder: Path) -> Iterator[Publisher]:
+    """A site of three releases, for a block: of one record, of two, and with the first changed."""
+    sources, releases = folder / "sources", folder / "releases"
+    sources.mkdir()
+    seed = sources / SEED.name
+    shutil.copy(SEED, seed)
+    pipeline.build([sources], releases)
+    shutil.copy(RECORDS / "cmm-review-samoa.txt", sources)
+    pipeline.build([sources], releases)
+    seed.write_text(seed.read_text(encoding="utf-8").replace("Finished", "Ongoing"), encoding="utf-8")
+    pipeline.build([sources], releases)
+    with running_server(releases) as url:
+        yield Publisher(releases, url)
+
+
+def held(into: Path) -> bytes:
+    """The copy that is held."""
+    return (into / "graph.nq").read_bytes()
+
+
+def journey(publisher: Publisher, into: Path, seed: int) -> str:
+    """Harvest three releases on a bad way. After each step the copy is the site's or, with a clear error, the one
+    of before; which of both is told for each.
+    """
+    told = ""
+    before = b""
+    with Way(publisher.url, publisher.folder, chance=0.45, seed=seed, stall=0.3) as way:
+        for number in (1, 2, 3, 3):
+            publisher.serve(number)
+            try:
+                with Site(way.url, timeout=0.2, attempts=4, pause=0.001) as site:
+                    done = harvest(site, into)
+            except CybilgraphError as error:
+                assert str(error)
+                assert (held(into) if (into / "graph.nq").exists() else b"") == before
+                told += "e"
+            else:
+                assert done.state.release == number
+                assert held(into) == publisher.lines(number), f"seed {seed}: a silent difference"
+                told += done.how[0]
+            before = held(into) if (into / "graph.nq").exists() else b""
+    return told

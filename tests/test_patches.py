@@ -1,0 +1,89 @@
+"""Sorted lines, their differences and patches."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cybilgraph.errors import PatchError
+from cybilgraph.patches import (
+    ADDED,
+    END,
+    REMOVED,
+    Digested,
+    Header,
+    difference,
+    in_named_graph,
+    ordered,
+    patched,
+    read_patch,
+)
+
+LINES = st.sets(st.integers(0, 30)).map(lambda numbers: sorted(b"<x:%02d> <x:p> <x:o> .\n" % n for n in numbers))
+
+
+@given(LINES, LINES)
+def test_a_patch_makes_one_of_the_other(old: list[bytes], new: list[bytes]) -> None:
+    rows = [kind + b" " + line for kind, line in difference(old, new)]
+    assert len(rows) == len(set(old) ^ set(new))
+    header = Header(1, 2, "00")
+    told, changes = read_patch([*bytes(header).splitlines(keepends=True), *rows, END])
+    assert told == header
+    assert list(patched(old, changes)) == new
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 10_000_000])
+def test_lines_are_sorted_whatever_fits_into_memory(tmp_path: Path, at_once: int) -> None:
+    file = tmp_path / "lines"
+    lines = [b"%03d\n" % (number * 7 % 100) for number in range(150)]
+    file.write_bytes(b"".join(lines).rstrip(b"\n"))
+    digested = Digested(ordered(file, at_once))
+    assert list(digested) == sorted(set(lines))
+    assert digested.sha256 == hashlib.sha256(b"".join(sorted(set(lines)))).hexdigest()
+
+
+A, B = b"<x:a> <x:p> <x:o> .\n", b"<x:b> <x:p> <x:o> .\n"
+HEAD = bytes(Header(1, 2, "00")).splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([*HEAD, b"A " + B], "breaks off"),
+        ([*HEAD, b"A " + B[:-5]], "no row"),
+        ([*HEAD, b"X " + B, END], "no row"),
+        ([*HEAD, b"A " + A, END], "not for this graph"),
+        ([*HEAD, b"D " + B, END], "not for this graph"),
+        ([*HEAD, b"A " + B, b"D " + A, END], "not in order"),
+        ([HEAD[0], *HEAD[2:], END], "does not say between which"),
+        ([b"<html>\n"], "no row"),
+        ([], "does not say"),
+    ],
+)
+def test_a_patch_that_is_damaged_or_of_another_graph_is_refused(rows: list[bytes], says: str) -> None:
+    with pytest.raises(PatchError, match=says):
+        list(patched([A], read_patch(rows)[1]))
+
+
+def test_what_is_done_has_a_letter() -> None:
+    assert list(difference([A], [B])) == [(REMOVED, A), (ADDED, B)]
+
+
+@pytest.mark.parametrize(
+    ("rest", "named"),
+    [
+        ("<x:o>", False),
+        ("<x:o> <x:g>", True),
+        ('"text"@en', False),
+        ('"two words <y>"', False),
+        ('"two words <y>"^^<x:t>', False),
+        ('"a <y"^^<x:t> <x:g>', True),
+        ('"a <y> <z>"@en <x:g>', True),
+    ],
+)
+def test_a_quad_in_a_named_graph_is_told_from_a_triple(rest: str, named: bool) -> None:
+    assert in_named_graph(f"<x:s> <x:p> {rest} .\n".encode()) is named

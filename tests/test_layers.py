@@ -50,7 +50,7 @@ HOMES = {
     "SPARQLWrapper": {"engine"},
     "urllib3": {"fetch"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "web"},
+    "zstandard": {"dumps", "harvest", "web"},
     "yaml": {"readers", "templates"},
 }
 

@@ -77,11 +77,11 @@ class Live:
 
     def numbers(self) -> list[int]:
         """The numbers of all releases, the oldest first."""
-        return self._releases.numbers
+        return self.releases.numbers
 
     def listed(self, number: int) -> Release:
         """What a release says of itself, whether its files are sound or not. Raises ReleaseError."""
-        return self._releases.get(number)
+        return self.releases.get(number)
 
     def shelf(self, number: int) -> Release:
         """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
@@ -90,7 +90,7 @@ class Live:
         if number == self.current.release.number:
             return self.current.release
         with self._looking:
-            made = self._releases.changed(number)
+            made = self.releases.changed(number)
             known = self._shelf.get(number)
             if not made or not known or known[0] != made:
                 known = self._shelf[number] = (made, self._whole(number))

@@ -56,6 +56,8 @@ _HIDDEN = re.compile(r"\).*service", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"SERVICE(?:[ \t\r\n]+SILENT)?[ \t\r\n]*<([^<>\"{}|^`\\\x00-\x20]*)>", re.IGNORECASE | re.ASCII)
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
+#: What is said of an update, in whatever way it comes.
+READ_ONLY = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
 _PARAM = re.compile(r"(?P<name>\w+)\s+(?P<type>[\w-]+)\s*:\s*(?P<description>.+)")
@@ -158,9 +160,7 @@ def _guard(query: str) -> None:
                 "Ask both endpoints from your program, and join the answers there.",
             )
         elif not form and word in _UPDATES:
-            raise QueryRefused(
-                "Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE."
-            )
+            raise QueryRefused(*READ_ONLY)
         elif not form and word in _FORMS:
             form = word
         if depth > MAX_DEPTH or count > MAX_TOKENS:

@@ -10,8 +10,10 @@ from typing import Any
 PREFIX = "CYBILGRAPH"
 
 
-def _setting(default: Any, what: str, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"what": what, "least": least, "choices": choices})
+def _setting(
+    default: Any, what: str, least: float | None = None, choices: tuple[str, ...] = (), most: float | None = None
+) -> Any:
+    return field(default=default, metadata={"what": what, "least": least, "most": most, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,20 +21,22 @@ class Settings:
     """The settings of ``cybilgraph serve``; what each is for stands beside it, and in its help."""
 
     host: str = _setting("127.0.0.1", "Address to listen at.")
-    port: int = _setting(8000, "Port to listen at.", 1)
+    port: int = _setting(8000, "Port to listen at.", 1, most=65_535)
     suggestions: Path | None = _setting(None, "Take suggested edits, and keep them in this folder.")  # noqa: RUF009
     rate: int = _setting(240, "Records a minute that one client may check.", 1)
-    timeout: float = _setting(30.0, "Seconds after which a query is stopped.", 0.1)
+    timeout: float = _setting(30.0, "Seconds after which a query is stopped.", 0.1, most=86_400)
     answer_bytes: int = _setting(256_000_000, "Bytes that one answer may have.", 1000)
     worker_memory: int = _setting(2_000_000_000, "Bytes of memory for one query, beside the store.", 100_000_000)
-    quick_workers: int = _setting(2, "Queries in work at once while they are quick.", 1)
-    long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1)
+    quick_workers: int = _setting(2, "Queries in work at once while they are quick.", 1, most=256)
+    long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1, most=256)
     store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger one stays on disk.", 0)
     cache_bytes: int = _setting(64_000_000, "Bytes of memory for answers that are kept.", 0)
     at_once: int = _setting(8, "Queries of one client in work at once.", 1)
     waiting: int = _setting(128, "Queries of one client that wait, before more are refused.", 0)
-    header_seconds: float = _setting(10.0, "Seconds within which the head of a request must have come.", 0.1)
-    body_seconds: float = _setting(20.0, "Seconds within which the body of a request must have come.", 0.1)
+    header_seconds: float = _setting(
+        10.0, "Seconds within which the head of a request must have come.", 0.1, most=86_400
+    )
+    body_seconds: float = _setting(20.0, "Seconds within which the body of a request must have come.", 0.1, most=86_400)
     stop_seconds: int = _setting(35, "Seconds that a server which is told to stop gives to what is in work.", 1)
     trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
     service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")
@@ -57,7 +61,8 @@ def markdown() -> str:
         what = row.metadata["what"] + (
             f" One of {', '.join(row.metadata['choices'])}." if row.metadata["choices"] else ""
         )
-        lines.append(f"| `{flag(row)}` | `{PREFIX}_{row.name.upper()}` | {_shown(row.default)} | {what} |")
+        off = f", `{flag(row).replace('--', '--no-')}`" if isinstance(row.default, bool) else ""
+        lines.append(f"| `{flag(row)}`{off} | `{PREFIX}_{row.name.upper()}` | {_shown(row.default)} | {what} |")
     return "\n".join(lines) + "\n"
 
 

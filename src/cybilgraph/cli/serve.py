@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,10 @@ def _type(row: Field[Any]) -> Any:
     if row.metadata["choices"]:
         return click.Choice(row.metadata["choices"])
     match row.default:
-        case int() if row.name == "port":
-            return click.IntRange(row.metadata["least"], 65535)
         case int():
-            return click.IntRange(row.metadata["least"])
+            return click.IntRange(row.metadata["least"], row.metadata["most"])
         case float():
-            return _Seconds(row.metadata["least"], 86_400)
+            return _Seconds(row.metadata["least"], row.metadata["most"])
         case None:
             return click.Path(file_okay=False, path_type=Path)
         case _:
@@ -104,4 +103,9 @@ def serve(folder: Path, **given: Any) -> None:
     for service in given["service"]:
         if not re.fullmatch(r"https?://[!-~]+", service) or not is_iri(service):
             raise click.BadParameter(f"{service!r} is no absolute web address", param_hint="--service")
+    for proxy in given["trusted_proxy"]:
+        try:
+            ip_network(proxy, strict=False)
+        except ValueError as error:
+            raise click.BadParameter(f"{proxy!r} is no address or network", param_hint="--trusted-proxy") from error
     server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))

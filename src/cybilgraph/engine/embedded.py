@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -82,12 +83,16 @@ class EmbeddedEngine:
         EngineUnavailable, or QueryError where the query fails or brings its worker down.
         """
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        body = Content()
+        until = time.monotonic() + seconds
         with _within(query, seconds), _available():
-            head, last = self._pool_for(query).ask(
-                _request(query, formats, graphs), seconds=seconds, caller=caller, part=body.add
-            )
-            return _answer(head, body, last)
+            for again in (True, False):
+                body = Content()
+                with _once_more(again):
+                    head, last = self._pool_for(query).ask(
+                        _request(query, formats, graphs), seconds=_left(until), caller=caller, part=body.add
+                    )
+                    return _answer(head, body, last)
+            raise Died
 
     async def answer_soon(
         self,
@@ -101,12 +106,20 @@ class EmbeddedEngine:
     ) -> Answer:
         """As ``answer``, on an event loop: only what takes long waits in one of the ``threads``."""
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        body = Content()
+        until = time.monotonic() + seconds
         with _within(query, seconds), _available():
-            head, last = await self._pool_for(query).ask_soon(
-                _request(query, formats, graphs), seconds=seconds, caller=caller, part=body.add, threads=threads
-            )
-            return _answer(head, body, last)
+            for again in (True, False):
+                body = Content()
+                with _once_more(again):
+                    head, last = await self._pool_for(query).ask_soon(
+                        _request(query, formats, graphs),
+                        seconds=_left(until),
+                        caller=caller,
+                        part=body.add,
+                        threads=threads,
+                    )
+                    return _answer(head, body, last)
+            raise Died
 
     def explain(self, query: str) -> tuple[Advice, ...]:
         """Why a query may be empty or slow; see Engine.explain.
@@ -190,6 +203,22 @@ def _available() -> Iterator[None]:
         raise EngineUnavailable(
             f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
         ) from error
+
+
+@contextmanager
+def _once_more(again: bool) -> Iterator[None]:
+    """A block that is left quietly where its worker died and there is another try: who killed the worker,
+    the query or somebody else, shows the second time.
+    """
+    try:
+        yield
+    except Died:
+        if not again:
+            raise
+
+
+def _left(until: float) -> float:
+    return max(until - time.monotonic(), 0.001)
 
 
 @contextmanager

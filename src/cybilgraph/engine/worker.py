@@ -94,7 +94,8 @@ def evaluate(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -
     except _TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
-        abroad = isinstance(error, OSError) and "service" in request["query"].lower()
+        # An answer from elsewhere that breaks off, or cannot be read, is an error of any kind.
+        abroad = not isinstance(error, MemoryError) and "service" in request["query"].lower()
         return {"error": "abroad" if abroad else "evaluation", "message": str(error) or type(error).__name__}, b""
 
 

@@ -19,7 +19,7 @@ from werkzeug.http import parse_etags, parse_options_header
 
 from cybilgraph import queries
 from cybilgraph.engine import Answer, Graphs
-from cybilgraph.errors import FormatMismatch, QuerySyntaxError
+from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.ntriples import is_iri
 from cybilgraph.release import Release
@@ -36,6 +36,7 @@ _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
 #: So many parameters a request may have.
 PARAMETERS = 1_000
 DIRECT = "application/sparql-query"
+_UPDATE = "application/sparql-update"
 FORM = "application/x-www-form-urlencoded"
 ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
 #: For the page: tables as JSON, graphs as Turtle.
@@ -126,6 +127,8 @@ def read(request: Request) -> Asked | None:
         decisive = [(key, value) for key in _DECISIVE for value in sent.get(key, ())]
     if not query:
         return None
+    if len(set(sent.get("release", ()))) > 1:
+        raise QuerySyntaxError("More than one release was sent", "Ask one release in one request.")
     return Asked(
         *(query, formats, _graphs(sent), _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))),
         path=request.path,
@@ -137,7 +140,8 @@ def _query(sent: dict[str, list[str]]) -> str:
     given = sent.get("query", [""])
     if len(given) > 1:
         raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
-    return given[0] if given[0].strip() else ""
+    query = given[0].removeprefix("\ufeff")  # a byte order mark, of a file that was sent as it is
+    return query if query.strip() else ""
 
 
 def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]:
@@ -167,16 +171,22 @@ def _parameters(request: Request) -> dict[str, list[str]]:
     try:
         if request.method == "POST":
             media_type = _media_type(request)
+            if request.headers.get("content-encoding", "identity").lower() != "identity":
+                raise UnsupportedMediaType("A query is sent as it is, without a Content-Encoding")
             if media_type == DIRECT:
                 pairs = [*pairs, ("query", request.body.decode())]
             elif media_type == FORM:
                 pairs = [*pairs, *_pairs(request.body.decode())]
+            elif media_type == _UPDATE:
+                raise QueryRefused(*queries.READ_ONLY)
             else:
                 raise UnsupportedMediaType(f"A query is sent as {FORM} or {DIRECT}, not as {media_type or 'nothing'}")
     except UnicodeDecodeError as error:
         raise QuerySyntaxError(*_NOT_UTF8) from error
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
+    if "update" in sent and request.path == "/sparql":
+        raise QueryRefused(*queries.READ_ONLY)
     return sent
 
 
@@ -190,7 +200,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _first(sent: dict[str, list[str]], name: str) -> str:
-    return sent[name][0] if name in sent else ""
+    """What was sent by this name; of several the first: SPARQLWrapper sends a format in each way it knows."""
+    return sent.get(name, [""])[0]
 
 
 def _graphs(sent: dict[str, list[str]]) -> Graphs:
@@ -212,7 +223,7 @@ def _timeout(given: str) -> float | None:
 
 def release_number(given: str, name: str = "release") -> int:
     """The number of a release as it stands in an address; 0 where there is none. Raises QuerySyntaxError."""
-    if given and not (given.isascii() and given.isdigit() and len(given) < 10):
+    if given and not (given.isascii() and given.isdigit() and len(given) < 10 and int(given)):
         raise QuerySyntaxError(f"{name}={given[:40]} is no number of a release", f"Example: {name}=1")
     return int(given or 0)
 
@@ -254,6 +265,8 @@ def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Re
     else:  # large, and on disk: sent as it is
         content, coding, size, blocks = b"", "", answer.body.size, answer.body.blocks()
     headers = _headers(asked, f"{etag}-{coding}" if etag and coding else etag)
+    if request.method != "POST" and request.headers.get("if-none-match", "").strip() == "*":
+        return Reply(304, headers)
     headers |= {"content-type": answer.format.content_type, "content-length": str(size)}
     headers |= advising.header(answer.advice)
     if coding:

@@ -7,6 +7,7 @@ that goes away has its query stopped; one that asks much waits in a queue of its
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -57,6 +58,8 @@ _BODY_BYTES = 256_000_000
 _TAKEN_IN = 16_000_000
 #: A client is looked after when its query takes longer than this.
 _WATCHED = 0.1
+#: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
+_HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
 _COMMON = {
@@ -123,6 +126,9 @@ class Front:
             if len(headers.get("accept", "")) + len(headers.get("accept-encoding", "")) > _WISHES:
                 headers |= {"accept": "", "accept-encoding": ""}
                 raise RequestHeaderFieldsTooLarge(f"Accept and Accept-Encoding have more than {_WISHES:,} characters")
+            if not _HOST.fullmatch(headers.get("host", "")):
+                headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
+                raise BadRequest("The header Host is no name or address of a host")
             async with self._body(headers, receive, most) as body:
                 if files.is_file(scope["path"]):
                     await self._file(scope, replace(request, path=scope["path"]), send)

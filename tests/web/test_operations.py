@@ -236,7 +236,7 @@ def test_a_stop_has_a_bound(own: Path) -> None:
         until(lambda: not any(map(lives, family)), 5)
 
 
-def test_a_worker_that_is_killed_takes_its_own_query_with_it_and_no_other(
+def test_a_query_whose_worker_is_killed_is_run_again_and_no_other_is_missed(
     served: running_server, right: set[str]
 ) -> None:
     with Clients(served.url, right) as clients:
@@ -247,7 +247,7 @@ def test_a_worker_that_is_killed_takes_its_own_query_with_it_and_no_other(
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
     assert clients.seen.keys() == {"right"}
-    assert slow.status >= 400
+    assert slow.status == 200
     assert "cybilgraph_worker_restarts_total 0.0" not in get(f"{served.url}/metrics")[1]
 
 

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ from cybilgraph.fetch import Site
 from cybilgraph.harvest import harvest
 from tests.conftest import RECORDS, SEED, running_server
 
+_PASSED = ("Accept", "If-None-Match", "Range", "If-Range", "Content-Type")
 #: What may go wrong with an answer.
 FAULTS = ("cut", "stall", "shorten", "corrupt", "busy", "whole", "refuse")
 
@@ -48,6 +49,10 @@ class Way:
         self.faults: Counter[str] = Counter()
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.next: list[str] = []
+        #: What is answered where the site has nothing: type and content by path.
+        self.more: dict[str, tuple[str, bytes]] = {}
+        #: What is done to the contents of paths that end so.
+        self.harmed: dict[str, Callable[[bytes], bytes]] = {}
         self.lock = threading.Lock()
         way = self
 
@@ -57,6 +62,8 @@ class Way:
 
             def do_GET(self) -> None:
                 way.answer(self)
+
+            do_HEAD = do_POST = do_GET  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -95,14 +102,13 @@ class Way:
         if fault == "busy":
             status, headers, body = 503, {"Retry-After": "0"}, b"busy"
         else:
-            given = {
-                name: handler.headers[name]
-                for name in ("Accept", "If-None-Match", "Range", "If-Range")
-                if handler.headers[name]
-            }
+            given = {name: handler.headers[name] for name in _PASSED if handler.headers[name]}
             if fault == "whole":  # who asked for a part gets all
                 given.pop("Range", None)
-            status, headers, body = self.fetch(handler.path, given)
+            sent = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+            status, headers, body = self.fetch(handler.path, given, handler.command, sent)
+            for end, harm in self.harmed.items():
+                body = harm(body) if handler.path.partition("?")[0].endswith(end) else body
         with self.lock:
             place = self.random.randrange(len(body)) if body else 0
         if body and fault == "corrupt":
@@ -119,25 +125,28 @@ class Way:
             body = body[:place]
             handler.close_connection = True
         try:
-            handler.wfile.write(body)
+            handler.wfile.write(b"" if handler.command == "HEAD" else body)
             handler.wfile.flush()
         except OSError:
             handler.close_connection = True
         if fault == "stall":
             time.sleep(self.stall)
 
-    def fetch(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def fetch(self, path: str, headers: dict[str, str], method: str, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        request = urllib.request.Request(f"{self.origin}{path}", sent or None, headers, method=method)
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(f"{self.origin}{path}", headers=headers), timeout=30
-            ) as reply:
+            with urllib.request.urlopen(request, timeout=30) as reply:
                 status, told, body = reply.status, reply.headers, reply.read()
         except urllib.error.HTTPError as error:
             status, told, body = error.code, error.headers, error.read()
+        if status == 404 and path in self.more:
+            return 200, {"Content-Type": self.more[path][0]}, self.more[path][1]
         if status == 404 and path.startswith(("/latest/", "/release/")):
             return self.dump(path, headers)
-        kept = ("Content-Type", "ETag", "Repr-Digest", "Cybilgraph-Release", "Content-Range", "Retry-After", "Location")
-        return status, {name: told[name] for name in kept if told[name]}, body
+        left = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
+        if method == "HEAD":
+            body = bytes(int(told.get("Content-Length", 0)))
+        return status, {name: value for name, value in told.items() if name.lower() not in left}, body
 
     def dump(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         """A file of a release by the contract: /latest/FILE, /release/N/FILE."""
@@ -157,11 +166,14 @@ class Way:
             return 404, {}, b"no such file"
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
         told = {"ETag": etag, "Cybilgraph-Release": str(number), "Content-Type": "application/octet-stream"}
+        if headers.get("If-None-Match") == etag:
+            return 304, told, b""
         if "Range" in headers and headers.get("If-Range", etag) == etag:
-            start = int(headers["Range"].removeprefix("bytes=").rstrip("-"))
+            first, _, last = headers["Range"].removeprefix("bytes=").partition("-")
+            start, end = int(first), int(last or len(body) - 1)
             if start >= len(body):
                 return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
-            return 206, told | {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}, body[start:]
+            return 206, told | {"Content-Range": f"bytes {start}-{end}/{len(body)}"}, body[start : end + 1]
         return 200, told, body
 
 

@@ -21,7 +21,7 @@ FLOORS = (
     ("describe", "fixes", "mending", "templates", "validation", "engine"),
     ("dumps",),
     ("assemble", "checking", "intake", "foreign", "release"),
-    ("changes", "harvest", "pipeline", "suggestions"),
+    ("changes", "harvest", "pipeline", "suggestions", "verify"),
     ("checker",),
     ("web",),
     ("cli",),

@@ -15,6 +15,7 @@ from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, prune, releases, rollback
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.suggestions import suggestions
+from cybilgraph.cli.verify import verify
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,6 +29,6 @@ def main() -> None:
     """
 
 
-_RELEASES = (releases, activate, rollback, prune, diff, harvest)
+_RELEASES = (releases, activate, rollback, prune, diff, harvest, verify)
 for command in (convert, check, build, *_RELEASES, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

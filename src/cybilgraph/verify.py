@@ -1,0 +1,386 @@
+"""A running site → whether its parts agree: endpoint, dumps, pages, descriptions, changes.
+
+Everything is asked over HTTP as anyone can ask it, so that anyone can prove any site. What is counted is
+counted twice: as the site tells it, and from what it sends.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any, cast
+from urllib.parse import quote, urlencode
+
+import zstandard
+
+from cybilgraph.errors import FetchError, PatchError
+from cybilgraph.fetch import Reply, Site
+from cybilgraph.ntriples import plain
+from cybilgraph.patches import Digested, ordered, read_patch
+from cybilgraph.vocab import BASE, CYB, SPDX
+
+_DCAT, _VOID = "http://www.w3.org/ns/dcat#", "http://rdfs.org/ns/void#"
+_NTRIPLES, _BROWSER = "application/n-triples", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
+_COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+_COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
+_SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
+#: Things that have pages, some of each.
+_PAGES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
+_SYNTAXES = {"ttl": "text/turtle", "nt": _NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
+
+
+class Outcome(StrEnum):
+    """Of one check."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; ``says`` is what was found, or what is wrong."""
+
+    name: str
+    outcome: Outcome
+    says: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found of a site."""
+
+    url: str
+    release: int = 0
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """True where nothing fails."""
+        return all(check.outcome is Outcome.HOLDS for check in self.checks)
+
+    def as_json(self) -> str:
+        """For programs."""
+        told = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
+        whole = {"url": self.url, "release": self.release, "holds": self.holds, "checks": told}
+        return json.dumps(whole, ensure_ascii=False, indent=1)
+
+
+class _Wrong(Exception):
+    """What a check finds wrong."""
+
+
+def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lambda _: None) -> Verification:
+    """Look at everything; each check is ``told`` when it has ended.
+
+    ``quick`` takes one dump of the graph, and not every file. Raises FetchError where the site does not answer.
+    """
+    found = Verification(site.url)
+    with tempfile.TemporaryDirectory(prefix="cybilgraph-verify-") as folder:
+        looked = _Site(site, Path(folder), quick)
+        found.release = looked.release
+        for name, check in looked.checks():
+            try:
+                done = Check(name, Outcome.HOLDS, check())
+            except _Wrong as error:
+                done = Check(name, Outcome.FAILS, str(error))
+            except (FetchError, PatchError) as error:
+                done = Check(name, Outcome.FAILS, error.what)
+            except (ValueError, KeyError, TypeError, StopIteration) as error:  # what a stranger sends is of any form
+                done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
+            found.checks.append(done)
+            told(done)
+    return found
+
+
+class _Site:
+    """The checks, over one release of the site."""
+
+    def __init__(self, site: Site, folder: Path, quick: bool) -> None:
+        self._site = site
+        self._folder = folder
+        self._quick = quick
+        reply = site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
+        number = reply.headers.get("Cybilgraph-Release", "")
+        if not number.isdigit():
+            raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
+        self.release = int(number)
+        self._sums: dict[str, str] = {}
+        self._quads = self._triples = -1
+
+    def checks(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """The name of each, and what makes it: it gives words on what was found, or raises _Wrong."""
+        yield "endpoint", self._endpoint
+        yield "errors", self._errors
+        yield "manifest", self._manifest
+        yield "dumps", self._dumps
+        yield "graph", self._graph
+        yield "ranges", self._ranges
+        yield "changes", self._changes
+        yield "pages", self._pages
+        yield "negotiation", self._negotiation
+        yield "conditional requests", self._conditional
+        yield "example queries", self._examples
+        yield "VoID", self._void
+        yield "DCAT", self._dcat
+        yield "steadiness", self._steady
+
+    # ---- the endpoint
+
+    def _endpoint(self) -> str:
+        self._triples, named = (int(self._rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
+        self._quads = self._triples + named
+        posted = self._ok(
+            "/sparql",
+            {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"},
+            method="POST",
+            body="ASK { ?s ?p ?o }",
+        )
+        _hold(json.loads(posted.body)["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
+        described = self._statements("/sparql")
+        _hold(any("sparql-service-description#" in line for line in described), "/sparql does not describe itself")
+        return f"{self._triples:,} statements, and {named:,} in named graphs"
+
+    def _errors(self) -> str:
+        for path, status in (
+            (f"/sparql?{urlencode({'query': 'SELECT * { ?s ?p'})}", 400),
+            (f"/sparql?{urlencode({'query': 'DELETE WHERE { ?s ?p ?o }'})}", (400, 403)),
+            ("/id/project/there-is-no-such-project", 404),
+            (f"/changes.json?since={self.release + 1_000_000}", 404),
+        ):
+            reply = self._site.get(path, {"Accept": "*/*"})
+            allowed = status if isinstance(status, tuple) else (status,)
+            _hold(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
+            _hold("problem+json" in _type(reply), f"{path} tells its problem as {_type(reply)}")
+        return "what cannot be answered is told as a problem"
+
+    def _examples(self) -> str:
+        listed = json.loads(self._ok("/api/queries").body)["queries"]
+        _hold(bool(listed), "there are none")
+        for query in listed:
+            reply = self._ok(f"{query['links']['answer']}?release={self.release}")
+            _hold(bool(reply.body), f"{query['name']} answers nothing")
+        return f"all {len(listed)} answer"
+
+    # ---- releases and files
+
+    def _manifest(self) -> str:
+        manifest = json.loads(self._ok(f"/release/{self.release}.json").body)
+        _hold(manifest["release"] == self.release, "it is of another release")
+        _hold(manifest["counts"]["quads"] == self._quads, f"it says {manifest['counts']['quads']:,} quads")
+        projects = int(self._rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
+        _hold(manifest["counts"]["projects"] == projects, f"projects are {projects:,}")
+        return f"{projects:,} projects, {self._quads:,} quads, as the endpoint counts"
+
+    def _dumps(self) -> str:
+        listed = self._ok(f"/release/{self.release}/SHA256SUMS").body.decode()
+        latest = self._ok("/latest/SHA256SUMS")
+        _hold(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
+        _hold(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
+        self._sums = {row[2]: row[1] for line in listed.splitlines() if (row := _SUM.fullmatch(line))}
+        _hold(bool(self._sums), "SHA256SUMS names no file")
+        names = [name for name in self._sums if not self._quick or name == self._nquads()]
+        for name in names:
+            file = self._folder / "file"
+            reply = self._site.download(f"/release/{self.release}/{quote(name)}", file)
+            _hold(reply.status == 200, f"{name} is answered with {reply.status}")
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            _hold(digest == self._sums[name], f"{name} is not what SHA256SUMS says")
+            if name == self._nquads():
+                file.rename(self._folder / name)
+            file.unlink(missing_ok=True)
+        return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
+
+    def _nquads(self) -> str:
+        return next((name for name in ("cybilgraph.nq.zst", "cybilgraph.nq.gz") if name in self._sums), "")
+
+    def _graph(self) -> str:
+        """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
+        name = self._nquads()
+        _hold(bool(name) and (self._folder / name).exists(), "there is no dump of N-Quads to look at")
+        raw = self._folder / "graph.nq"
+        with (self._folder / name).open("rb") as file, raw.open("wb") as out:
+            plain_: IO[bytes] = (
+                zstandard.ZstdDecompressor().stream_reader(file)
+                if name.endswith("zst")
+                else cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+            )
+            while block := plain_.read(1 << 20):
+                out.write(block)
+        digested = Digested(ordered(raw))
+        lines = sum(1 for _ in digested)
+        _hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
+        reply = self._ok(f"/changes.rdfp?since={self.release}&until={self.release}")
+        header, changes = read_patch(reply.body.splitlines(keepends=True))
+        _hold(not list(changes), "a release differs from itself")
+        _hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
+        return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
+
+    def _ranges(self) -> str:
+        path = f"/release/{self.release}/SHA256SUMS"
+        whole = self._ok(path)
+        part = self._site.get(path, {"Range": "bytes=10-19"})
+        _hold((part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}")
+        other = self._site.get(path, {"Range": "bytes=10-19", "If-Range": '"another"'})
+        _hold(other.body == whole.body, "a part is sent though If-Range names another file")
+        beyond = self._site.get(path, {"Range": f"bytes={len(whole.body)}-"})
+        _hold(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
+        return "parts of files are sent as they are asked for"
+
+    def _changes(self) -> str:
+        listed = [row["release"] for row in json.loads(self._ok("/releases.json").body)]
+        _hold(self.release in listed, "/releases.json does not name the current release")
+        since = min(listed)
+        told = json.loads(self._ok(f"/changes.json?since={since}&until={self.release}").body)
+        patch = self._ok(f"/changes.rdfp?since={since}&until={self.release}").body
+        _, changes = read_patch(patch.splitlines(keepends=True))
+        quads = sum(1 for _ in changes)
+        counts = told["counts"]
+        _hold(counts["added_quads"] + counts["removed_quads"] == quads, "JSON and patch count different quads")
+        feed = self._ok(f"/changes.atom?since={since}").body
+        entries = feed.count(b"<entry>") + feed.count(b"<at:deleted-entry")
+        _hold(entries == len(told["records"]), f"Atom tells of {entries} records, and JSON of {len(told['records'])}")
+        self._statements("/feed")
+        return f"since release {since}: {quads:,} quads, {entries:,} records"
+
+    # ---- pages
+
+    def _pages(self) -> str:
+        things = [row["thing"] for kind in _PAGES for row in self._rows(_SAMPLE % kind)]
+        _hold(bool(things), "the endpoint knows nothing that has a page")
+        for thing in things:
+            path = _path(thing)
+            page = self._ok(path, {"Accept": _BROWSER})
+            _hold(_type(page).startswith("text/html"), f"{path} is no page for a browser, but {_type(page)}")
+            own = {line for line in self._statements(path) if line.startswith(f"<{thing}> ")}
+            count = int(self._rows(f"SELECT (COUNT(*) AS ?n) {{ <{thing}> ?p ?o }}")[0]["n"])
+            _hold(len(own) == count, f"{path} has {len(own)} statements about itself, and the endpoint {count}")
+        return f"{len(things)} pages have the statements of the endpoint"
+
+    def _negotiation(self) -> str:
+        [row, *_] = self._rows(_SAMPLE % CYB.Project)
+        path = _path(row["thing"])
+        for suffix, kind in _SYNTAXES.items():
+            by_suffix, by_header = self._ok(f"{path}.{suffix}"), self._ok(path, {"Accept": f"{kind}, text/html;q=0.5"})
+            for reply in (by_suffix, by_header):
+                _hold(_type(reply).startswith(kind), f"{path} as {kind} is {_type(reply)}")
+            _hold(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
+            _hold("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
+        refused = self._site.get(path, {"Accept": "application/x-no-such-thing"})
+        _hold(refused.status == 406, f"a format that there is not is answered with {refused.status}")
+        cors = self._ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
+        _hold(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
+        return f"{', '.join(_SYNTAXES)} and HTML, by suffix and by Accept"
+
+    def _conditional(self) -> str:
+        query = urlencode({"query": _COUNT, "format": "json"})
+        paths = (f"/sparql?{query}", f"/release/{self.release}/SHA256SUMS", f"/changes.json?since={self.release}")
+        for path in paths:
+            etag = self._ok(path).headers.get("ETag", "")
+            _hold(etag.startswith('"'), f"{path} has no strong ETag")
+            again = self._site.get(path, {"If-None-Match": etag})
+            _hold((again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it")
+            head = self._site.get(path, method="HEAD")
+            _hold(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
+        return f"{len(paths)} kinds of answers are not sent again to who has them"
+
+    # ---- descriptions
+
+    def _void(self) -> str:
+        about = _Statements(self._statements("/.well-known/void"))
+        totals = {int(value) for value in about.values(f"{_VOID}triples")}
+        _hold(bool(totals & {self._triples, self._quads}), f"void:triples is {totals}, and not {self._quads:,}")
+        checked = 0
+        for kind, name, query in (
+            ("class", "entities", "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
+            ("property", "triples", "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
+        ):
+            for part, iri in about.pairs(f"{_VOID}{kind}"):
+                for told in about.of(part, f"{_VOID}{name}"):
+                    count = int(self._rows(query.format(iri))[0]["n"])
+                    _hold(int(told) == count, f"VoID counts {told} of {iri}, and the endpoint {count}")
+                    checked += 1
+        _hold(checked > 0, "there are no partitions by class or property")
+        return f"{checked} counts are those of the endpoint"
+
+    def _dcat(self) -> str:
+        about = _Statements(self._statements("/catalog"))
+        checked = 0
+        for file, address in about.pairs(f"{_DCAT}downloadURL"):
+            name = address.rpartition("/")[2]
+            sums = [value for node in about.of(file, SPDX.checksum) for value in about.of(node, SPDX.checksumValue)]
+            if name in self._sums:
+                _hold(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
+                head = self._site.get(f"/release/{self.release}/{name}", method="HEAD")
+                size = about.of(file, f"{_DCAT}byteSize")
+                _hold([head.headers.get("Content-Length")] == size, f"{name} has another size in DCAT: {size}")
+                checked += 1
+        _hold(checked > 0, "no distribution of it is a file of the release")
+        return f"{checked} distributions are files of the release, with their sizes and checksums"
+
+    def _steady(self) -> str:
+        now = self._site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
+        number = now.headers.get("Cybilgraph-Release")
+        _hold(number == str(self.release), f"release {number} is served by now: verify again")
+        return f"release {self.release} was served from beginning to end"
+
+    # ---- asking
+
+    def _ok(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Reply:
+        reply = self._site.get(path, headers or {"Accept": "*/*"}, method, body)
+        _hold(reply.status == 200, f"{path} is answered with {reply.status}")
+        return reply
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        sent = urlencode({"query": query, "format": "csv", "release": self.release})
+        return list(csv.DictReader(self._ok(f"/sparql?{sent}").body.decode().splitlines()))
+
+    def _statements(self, path: str) -> list[str]:
+        reply = self._ok(path, {"Accept": _NTRIPLES})
+        _hold(_type(reply).startswith(_NTRIPLES), f"{path} as N-Triples is {_type(reply)}")
+        return reply.body.decode().split("\n")[:-1]
+
+
+class _Statements:
+    """Lines of N-Triples, by predicate."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._by_predicate: dict[str, list[tuple[str, str]]] = {}
+        for line in lines:
+            subject, predicate, rest = line.split(" ", 2)
+            self._by_predicate.setdefault(predicate[1:-1], []).append((subject, rest.removesuffix(" .")))
+
+    def pairs(self, predicate: str) -> list[tuple[str, str]]:
+        """Subject, as a term, and what its object says."""
+        return [(subject, plain(value)) for subject, value in self._by_predicate.get(predicate, [])]
+
+    def values(self, predicate: str) -> list[str]:
+        """What the objects say."""
+        return [value for _, value in self.pairs(predicate)]
+
+    def of(self, subject: str, predicate: str) -> list[str]:
+        """What the objects of a subject say; a thing is told as a term."""
+        found = [value for node, value in self._by_predicate.get(predicate, []) if node == subject]
+        return [value if value.startswith(("<", "_:")) else plain(value) for value in found]
+
+
+def _path(iri: str) -> str:
+    return f"/{iri.removeprefix(BASE)}"
+
+
+def _type(reply: Reply) -> str:
+    return reply.headers.get("Content-Type", "nothing")
+
+
+def _hold(true: bool, wrong: str) -> None:
+    if not true:
+        raise _Wrong(wrong)

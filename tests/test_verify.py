@@ -1,0 +1,97 @@
+"""A site is proven, and what is wrong with it is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from cybilgraph.errors import FetchError
+from cybilgraph.fetch import Site
+from cybilgraph.release import Release
+from cybilgraph.verify import Outcome, Verification, verify
+from cybilgraph.vocab import CYB, RDF
+from tests.conftest import run
+from tests.publisher import Way
+
+_VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
+
+
+@pytest.fixture
+def way(server: str, releases: Path, release: Release) -> Iterator[Way]:
+    """A way to the server; what it does not tell of its releases yet is told by the way, rightly."""
+    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    present = [
+        line for line in lines if b" <https://w3id.org/cybilgraph/graph/" not in line[-120:] or b"wasRevisionOf" in line
+    ]
+    projects = sum(line.split(b" ", 1)[1] == f"<{RDF.type}> <{CYB.Project}> .\n".encode() for line in present)
+    void = (
+        f'<x:data> <{_VOID}triples> "{len(lines)}" .\n'
+        f"<x:part> <{_VOID}class> <{CYB.Project}> .\n"
+        f'<x:part> <{_VOID}entities> "{projects}" .\n'
+    )
+    dump = zstandard.compress(b"".join(lines))
+    dcat = (
+        f"<x:file> <{_DCAT}downloadURL> <{server}/release/1/cybilgraph.nq.zst> .\n"
+        f'<x:file> <{_DCAT}byteSize> "{len(dump)}" .\n'
+        f"<x:file> <{_SPDX}checksum> <x:sum> .\n"
+        f'<x:sum> <{_SPDX}checksumValue> "{hashlib.sha256(dump).hexdigest()}" .\n'
+    )
+    with Way(server, releases) as way:
+        way.more = {
+            "/.well-known/void": ("application/n-triples", void.encode()),
+            "/catalog": ("application/n-triples", dcat.encode()),
+            "/releases.json": ("application/json", b'[{"release": 1, "current": true}]'),
+            "/release/1.json": ("application/json", (release.folder / "manifest.json").read_bytes()),
+        }
+        yield way
+
+
+def proven(way: Way, quick: bool = True) -> Verification:
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        return verify(site, quick)
+
+
+def test_everything_holds_of_a_good_site(way: Way) -> None:
+    found = proven(way, quick=False)
+    assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
+    assert len(found.checks) == 14
+
+
+#: What is done to the contents of a path, and which checks must find it.
+HARMS: dict[str, tuple[Callable[[bytes], bytes], set[str]]] = {
+    ".nq.zst": (lambda body: body[::-1], {"dumps", "graph"}),
+    "/release/1.json": (lambda body: re.sub(rb'("quads": )', rb"\g<1>1", body), {"manifest"}),
+    "/.well-known/void": (lambda body: re.sub(rb'(entities> ")', rb"\g<1>1", body), {"VoID"}),
+    "/catalog": (lambda body: re.sub(rb'(byteSize> ")', rb"\g<1>1", body), {"DCAT"}),
+    "/id/project/G0020": (lambda body: re.sub(rb".*#status>.*\n", b"", body), {"pages", "negotiation"}),
+    "/changes.atom": (lambda body: body + b"<entry>", {"changes"}),
+    "/api/queries": (lambda body: body.replace(b"/api/queries/", b"/api/nothing/"), {"example queries"}),
+}
+
+
+def test_what_does_not_hold_is_found(way: Way) -> None:
+    way.harmed = {path: harm for path, (harm, _) in HARMS.items()}
+    found = proven(way)
+    fails = {check.name for check in found.checks if check.outcome is Outcome.FAILS}
+    assert fails == set().union(*(names for _, names in HARMS.values()))
+
+
+def test_a_site_that_is_none_is_told(tmp_path: Path) -> None:
+    with Site("http://127.0.0.1:1", attempts=1) as site, pytest.raises(FetchError, match="no connection"):
+        verify(site)
+
+
+def test_the_command_line_reports_and_has_an_exit_code(way: Way) -> None:
+    way.harmed["/.well-known/void"] = lambda _: b'<x:data> <http://rdfs.org/ns/void#triples> "7" .\n'
+    told = run("verify", way.url, "--quick", "-f", "json")
+    report = json.loads(told.stdout)
+    assert (told.returncode, report["holds"], report["release"]) == (1, False, 1)
+    [says] = [check["says"] for check in report["checks"] if check["outcome"] == "fails"]
+    assert says.startswith("void:triples is {7}, and not")
+    assert run("verify", "http://127.0.0.1:1").returncode == 2

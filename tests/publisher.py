@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import random
 import shutil
 import threading
@@ -15,8 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-import zstandard
 
 from cybilgraph import pipeline
 from cybilgraph.errors import CybilgraphError
@@ -40,11 +36,12 @@ class Way:
     """A way to a site at ``origin``; a context manager that gives its address.
 
     Each answer has a fault with the given chance, chosen by ``seed``. A stall is ``stall`` seconds long.
-    Where the site serves no dumps, those of the releases in ``folder`` are served instead.
+    It can pretend that another release is the current one (``serve``).
     """
 
-    def __init__(self, origin: str, folder: Path, chance: float = 0, seed: int = 0, stall: float = 1) -> None:
-        self.origin, self.folder, self.chance, self.stall = origin, folder, chance, stall
+    def __init__(self, origin: str, chance: float = 0, seed: int = 0, stall: float = 1) -> None:
+        self.origin, self.chance, self.stall = origin, chance, stall
+        self.current = 0
         self.random = random.Random(seed)
         self.faults: Counter[str] = Counter()
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -81,6 +78,10 @@ class Way:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def serve(self, number: int) -> None:
+        """Let a release be the current one."""
+        self.current = number
 
     def fault(self) -> str:
         """What is to go wrong now; empty where all is well."""
@@ -133,6 +134,9 @@ class Way:
             time.sleep(self.stall)
 
     def fetch(self, path: str, headers: dict[str, str], method: str, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        if self.current:
+            path = path.replace("/latest/", f"/release/{self.current}/")
+            path += f"&until={self.current}" if path.startswith("/changes") and "until=" not in path else ""
         request = urllib.request.Request(f"{self.origin}{path}", sent or None, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
@@ -141,50 +145,17 @@ class Way:
             status, told, body = error.code, error.headers, error.read()
         if status == 404 and path in self.more:
             return 200, {"Content-Type": self.more[path][0]}, self.more[path][1]
-        if status == 404 and path.startswith(("/latest/", "/release/")):
-            return self.dump(path, headers)
         left = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
         if method == "HEAD":
             body = bytes(int(told.get("Content-Length", 0)))
         return status, {name: value for name, value in told.items() if name.lower() not in left}, body
 
-    def dump(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """A file of a release by the contract: /latest/FILE, /release/N/FILE."""
-        parts = path.split("/")
-        number = int((self.folder / "current").read_text()) if parts[1] == "latest" else int(parts[2])
-        graph = self.folder / f"{number:04d}" / "graph.nq"
-        if not graph.exists():
-            return 404, {}, b"no such release"
-        lines = graph.read_bytes()
-        files = {
-            "cybilgraph.nq.gz": gzip.compress(lines, mtime=0),
-            "cybilgraph.nq.zst": zstandard.compress(lines),
-        }
-        sums = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in files.items())
-        body = (files | {"SHA256SUMS": sums.encode()}).get(parts[-1], b"")
-        if not body:
-            return 404, {}, b"no such file"
-        etag = f'"{hashlib.sha256(body).hexdigest()}"'
-        told = {"ETag": etag, "Cybilgraph-Release": str(number), "Content-Type": "application/octet-stream"}
-        if headers.get("If-None-Match") == etag:
-            return 304, told, b""
-        if "Range" in headers and headers.get("If-Range", etag) == etag:
-            first, _, last = headers["Range"].removeprefix("bytes=").partition("-")
-            start, end = int(first), int(last or len(body) - 1)
-            if start >= len(body):
-                return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
-            return 206, told | {"Content-Range": f"bytes {start}-{end}/{len(body)}"}, body[start : end + 1]
-        return 200, told, body
-
 
 class Publisher:
-    """A site of several releases, of which the current one can be chosen."""
+    """A site of several releases."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
-
-    def serve(self, number: int) -> None:
-        (self.folder / "current").write_text(f"{number}\n")
 
     def lines(self, number: int) -> bytes:
         return b"".join(sorted((self.folder / f"{number:04d}" / "graph.nq").read_bytes().splitlines(keepends=True)))
@@ -217,9 +188,9 @@ def journey(publisher: Publisher, into: Path, seed: int) -> str:
     """
     told = ""
     before = b""
-    with Way(publisher.url, publisher.folder, chance=0.45, seed=seed, stall=0.3) as way:
+    with Way(publisher.url, chance=0.45, seed=seed, stall=0.3) as way:
         for number in (1, 2, 3, 3):
-            publisher.serve(number)
+            way.serve(number)
             try:
                 with Site(way.url, timeout=0.2, attempts=4, pause=0.001) as site:
                     done = harvest(site, into)

@@ -30,12 +30,12 @@ def take(way: Way, into: Path, *formats: str, attempts: int = 4) -> Harvest:
 
 
 def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tmp_path: Path) -> None:
-    publisher.serve(1)
-    with Way(publisher.url, publisher.folder) as way:
+    with Way(publisher.url) as way:
+        way.serve(1)
         first = take(way, tmp_path)
         assert (first.how, first.state.release, first.reason) == ("full", 1, "")
         assert held(tmp_path) == publisher.lines(1)
-        publisher.serve(3)
+        way.serve(3)
         way.asked.clear()
         second = take(way, tmp_path)
         assert (second.how, second.state.release) == ("changes", 3)
@@ -47,15 +47,15 @@ def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tm
         assert take(way, tmp_path).how == "unchanged"
         [(_, headers)] = way.asked
         assert headers["If-None-Match"].startswith('"'), "it asks only whether something is new"
-        publisher.serve(2)
+        way.serve(2)
         assert take(way, tmp_path).state.release == 2, "a site may go back"
         assert held(tmp_path) == publisher.lines(2)
     assert {path.name for path in tmp_path.iterdir()} == {"graph.nq", "state.json", ".lock"}
 
 
 def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_path: Path) -> None:
-    publisher.serve(1)
-    with Way(publisher.url, publisher.folder, seed=1) as way:
+    with Way(publisher.url, seed=1) as way:
+        way.serve(1)
         way.next = ["", "cut"]
         take(way, tmp_path)
         assert "Range" in way.asked[-1][1]
@@ -79,10 +79,10 @@ def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_pat
     ],
 )
 def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: Path, harm: object, reason: str) -> None:
-    publisher.serve(1)
-    with Way(publisher.url, publisher.folder) as way:
+    with Way(publisher.url) as way:
+        way.serve(1)
         take(way, tmp_path)
-        publisher.serve(3)
+        way.serve(3)
         assert callable(harm)
         harm(tmp_path)
         done = take(way, tmp_path)
@@ -97,8 +97,8 @@ def state(into: Path, **changed: object) -> None:
 
 
 def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> None:
-    publisher.serve(2)
-    with Way(publisher.url, publisher.folder) as way:
+    with Way(publisher.url) as way:
+        way.serve(2)
         take(way, tmp_path, "turtle", "trig")
     quads = set(ox.parse(held(tmp_path), format=ox.RdfFormat.N_QUADS))
     assert set(ox.parse(path=tmp_path / "graph.trig", format=ox.RdfFormat.TRIG)) == quads
@@ -108,7 +108,7 @@ def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> 
 
 def test_two_at_once_do_not_meet(publisher: Publisher, tmp_path: Path) -> None:
     with (
-        Way(publisher.url, publisher.folder) as way,
+        Way(publisher.url) as way,
         FileLock(tmp_path / ".lock"),
         pytest.raises(HarvestError, match="Another harvest"),
     ):
@@ -119,18 +119,18 @@ def test_a_site_that_is_none_is_told(tmp_path: Path, publisher: Publisher) -> No
     for url, says in (("http://127.0.0.1:1", "no connection"), ("no address", "no web address")):
         with Site(url, attempts=2, pause=0.001) as site, pytest.raises(FetchError, match=says):
             harvest(site, tmp_path)
-    with Way(publisher.url, publisher.folder) as way:
+    with Way(publisher.url) as way:
         way.next = ["busy"] * 4
         with pytest.raises(FetchError, match="status 503"):
             take(way, tmp_path)
 
 
 def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) -> None:
-    publisher.serve(1)
-    with Way(publisher.url, publisher.folder) as way:
+    with Way(publisher.url) as way:
+        way.serve(1)
         first = run("harvest", way.url, "--into", tmp_path / "copy")
         again = run("harvest", way.url, "--into", tmp_path / "copy", "--quiet")
-        publisher.serve(3)
+        way.serve(3)
         third = run("harvest", f"{way.url}/", "--into", tmp_path / "copy")
         wrong = run("harvest", "http://127.0.0.1:1", "--into", tmp_path / "copy", "--attempts", 1)
     assert first.stdout.decode().startswith(f"Release 1 of {way.url}: taken whole, ")

@@ -50,7 +50,7 @@ HOMES = {
     "SPARQLWrapper": {"engine"},
     "urllib3": {"fetch"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "harvest", "web"},
+    "zstandard": {"dumps", "harvest", "verify", "web"},
     "yaml": {"readers", "templates"},
 }
 

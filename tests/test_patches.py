@@ -17,7 +17,6 @@ from cybilgraph.patches import (
     Digested,
     Header,
     difference,
-    in_named_graph,
     ordered,
     patched,
     read_patch,
@@ -71,19 +70,3 @@ def test_a_patch_that_is_damaged_or_of_another_graph_is_refused(rows: list[bytes
 
 def test_what_is_done_has_a_letter() -> None:
     assert list(difference([A], [B])) == [(REMOVED, A), (ADDED, B)]
-
-
-@pytest.mark.parametrize(
-    ("rest", "named"),
-    [
-        ("<x:o>", False),
-        ("<x:o> <x:g>", True),
-        ('"text"@en', False),
-        ('"two words <y>"', False),
-        ('"two words <y>"^^<x:t>', False),
-        ('"a <y"^^<x:t> <x:g>', True),
-        ('"a <y> <z>"@en <x:g>', True),
-    ],
-)
-def test_a_quad_in_a_named_graph_is_told_from_a_triple(rest: str, named: bool) -> None:
-    assert in_named_graph(f"<x:s> <x:p> {rest} .\n".encode()) is named

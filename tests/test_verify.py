@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Site
@@ -23,7 +22,7 @@ _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", 
 
 
 @pytest.fixture
-def way(server: str, releases: Path, release: Release) -> Iterator[Way]:
+def way(server: str, release: Release) -> Iterator[Way]:
     """A way to the server; what it does not tell of its releases yet is told by the way, rightly."""
     lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
     present = [
@@ -35,19 +34,17 @@ def way(server: str, releases: Path, release: Release) -> Iterator[Way]:
         f"<x:part> <{_VOID}class> <{CYB.Project}> .\n"
         f'<x:part> <{_VOID}entities> "{projects}" .\n'
     )
-    dump = zstandard.compress(b"".join(lines))
+    dump = release.served()["cybilgraph.nq.zst"].read_bytes()
     dcat = (
         f"<x:file> <{_DCAT}downloadURL> <{server}/release/1/cybilgraph.nq.zst> .\n"
         f'<x:file> <{_DCAT}byteSize> "{len(dump)}" .\n'
         f"<x:file> <{_SPDX}checksum> <x:sum> .\n"
         f'<x:sum> <{_SPDX}checksumValue> "{hashlib.sha256(dump).hexdigest()}" .\n'
     )
-    with Way(server, releases) as way:
+    with Way(server) as way:
         way.more = {
             "/.well-known/void": ("application/n-triples", void.encode()),
             "/catalog": ("application/n-triples", dcat.encode()),
-            "/releases.json": ("application/json", b'[{"release": 1, "current": true}]'),
-            "/release/1.json": ("application/json", (release.folder / "manifest.json").read_bytes()),
         }
         yield way
 

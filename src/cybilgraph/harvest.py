@@ -26,12 +26,12 @@ from typing import IO, cast
 import zstandard
 from filelock import FileLock, Timeout
 
-from cybilgraph.engine.store import serialise
+from cybilgraph.engine.store import is_of_version, serialise
 from cybilgraph.errors import HarvestError, PatchError
 from cybilgraph.fetch import Reply, Site
 from cybilgraph.files import written_whole
 from cybilgraph.formats import BY_NAME, Format, Kind
-from cybilgraph.patches import ADDED, Digested, in_named_graph, ordered, patched, read_patch
+from cybilgraph.patches import ADDED, Digested, ordered, patched, read_patch
 
 _GRAPH, _STATE = "graph.nq", "state.json"
 #: Dumps of the graph, the smaller first, and how they are unpacked.
@@ -266,7 +266,7 @@ def _write(into: Path, fmt: Format, anew: bool) -> None:
     if fmt.name == "nquads" or (target.exists() and not anew):
         return
     with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
-        only = (line for line in lines if fmt.kind is Kind.DATASET or not in_named_graph(line))
+        only = (line for line in lines if fmt.kind is Kind.DATASET or not is_of_version(line))
         serialise(only, fmt, output)
 
 

@@ -93,15 +93,6 @@ def difference(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[byt
         right = next(news, None)
 
 
-def in_named_graph(line: bytes) -> bool:
-    """True for a line of canonical N-Quads whose quad is not in the default graph."""
-    rest = line.split(b" ", 2)[2]
-    if not rest.startswith(b'"'):
-        return rest.count(b" ") > 1
-    last = rest.rsplit(b" ", 2)[-2]  # no IRI has a quotation mark in it
-    return last.startswith(b"<") and b'"' not in last
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
     """Between which releases a patch leads, and the SHA-256 of the sorted N-Quads of the second."""

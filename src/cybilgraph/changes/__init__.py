@@ -95,11 +95,6 @@ class Changes:
         """Forget all of them."""
         self._folder.cleanup()
 
-    def numbers(self) -> list[int]:
-        """The releases that are kept, the oldest first, up to the current one."""
-        current = self._releases.current_number()
-        return [number for number in self._releases.numbers if number <= current]
-
     def release(self, number: int) -> Release:
         """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
         there = self._releases.numbers

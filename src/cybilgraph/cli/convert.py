@@ -30,11 +30,17 @@ _RDF = [fmt.name for fmt in GRAPH_FORMATS]
 @click.command(cls=Command)
 @SOURCES
 @click.option(
-    "-f", "--format", "name", type=click.Choice(_RDF), default="turtle", show_default=True, help="RDF format."
+    "-f",
+    "--format",
+    "name",
+    type=click.Choice([*_RDF, "iati"]),
+    default="turtle",
+    show_default=True,
+    help="RDF format, or IATI 2.03.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
 def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
-    """Turn records into RDF.
+    """Turn records into RDF, or into IATI activities.
 
     \b
     Example:
@@ -44,7 +50,7 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
 
     check_output(output, sources)
     with writing(output) as out, progress_bar("Converting") as progress:
-        report = pipeline.convert(sources, BY_NAME[name], out, progress)
+        report = pipeline.convert(sources, BY_NAME.get(name), out, progress)
         if not report.records:
             tell_of(report)
             raise Failure("No record could be read; nothing was written\n  Give a file or folder of saved pages.")

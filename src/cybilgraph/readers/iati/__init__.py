@@ -24,6 +24,7 @@ from cybilgraph.reference import reference
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
+_LESS = re.compile(r"\d{4}(?:-\d\d)?")
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
 
 
@@ -108,7 +109,9 @@ class _Activity:
         self._take(BY_NAME["title"], child, self._texts.name(child))
 
     def _identifier(self, child: Element) -> None:
-        self._take(BY_NAME["iati"], child, self._texts.name(child))
+        found = self._texts.name(child)
+        if not (found and found[0].text.startswith(codes.OURS)):  # a project that has none of its publisher's
+            self._take(BY_NAME["iati"], child, found)
 
     def _other_identifier(self, child: Element) -> None:
         """A code of the portal may stand among the identifiers that an activity has elsewhere."""
@@ -188,6 +191,9 @@ class _Activity:
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
                 if found is not None and (value := found.get("iso-date", "").strip()):
+                    said = next((text.text for text in self._texts.name(found)), "")
+                    if _LESS.fullmatch(said) and value.startswith(said):  # as precise as it is known
+                        value = said
                     self._take(BY_NAME[name], found, self._texts.text(_ZONE.sub("", value), found))
                     break
 

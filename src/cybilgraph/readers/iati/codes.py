@@ -19,6 +19,8 @@ RESULTS, RESULT, IMPACT = {"1": "outputs"}, "outcomes", "3"
 DATES = {"start": ("2", "1"), "end": ("4", "3")}
 #: The vocabularies of sectors and tags that are a publisher's own words.
 OWN = ("98", "99")
+#: How identifiers begin that we have made for projects without one.
+OURS = "cybilgraph-"
 UNSPECIFIED = "unspecified"
 #: Code list ActivityStatus: "Finalisation", the work is done and the accounts are not yet closed.
 _FINALISATION, _CLOSED = "3", "4"

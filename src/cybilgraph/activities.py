@@ -1,0 +1,214 @@
+"""Records → IATI activities, one a project (IATI Activity Standard 2.03).
+
+https://iatistandard.org/en/iati-standard/203/activity-standard/. What IATI can say comes back when it is
+read here again. It cannot say how a link is known (all are stated then), what kind of text other than summary
+and aim a text is (all other texts are one description), and roles other than its four (partners, beneficiaries
+and roles that are not told are left out). It demands a date, a status, a description and an organisation that
+takes part: an activity of a record without one of them lacks it, too, since nothing is invented. The schema
+takes no file with such an activity, so that they can be left out.
+"""
+
+from __future__ import annotations
+
+import calendar
+import io
+import mimetypes
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import IO, Any
+
+from lxml import etree
+
+from cybilgraph.readers import Input, read_input
+from cybilgraph.readers.iati.codes import OURS
+from cybilgraph.record import Date, Named, Record, Scope
+from cybilgraph.reference import reference
+from cybilgraph.vocab import BASE, CYB
+
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
+_IS_PROJECT = f" <{CYB.Project}> .\n".encode()
+_DEMANDED = ("description", "participating-org", "activity-status", "activity-date")
+#: Code lists DescriptionType, ActivityDateType (planned and actual), RelatedActivityType, ResultType.
+_SUMMARY, _AIM, _OTHER = "1", "2", "4"
+_START, _END = ("1", "2"), ("3", "4")
+_PARENT, _SIBLING = "1", "3"
+_OUTPUT, _OUTCOME, _IMPACT = "1", "2", "3"
+#: Code lists OrganisationType "other", Vocabulary "reporting organisation", IndicatorMeasure "qualitative",
+#: DocumentCategory "activity web page", OtherIdentifierType "internal".
+_ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "A12", "A1"
+
+
+def records_of_graph(blocks: Iterable[bytes]) -> Iterator[Record]:
+    """The records in lines of N-Triples, in which those of one project stand together, as in a release.
+
+    Memory does not grow with them.
+    """
+    lines = (line for block in blocks for line in block.splitlines(keepends=True))
+    for key, group in groupby(lines, key=_key):
+        block = b"".join(group) if key else b""
+        if _IS_PROJECT in block:
+            yield from read_input(Input("graph.nt", given=block))
+
+
+def _key(line: bytes) -> bytes:
+    found = _KEY.match(line)
+    return found[1] if found else b""
+
+
+def write_activities(records: Iterable[Record], output: IO[bytes], whole: bool = False) -> int:
+    """Write an activity file, record by record; gives how many activities lack what the schema demands.
+
+    With ``whole``, those are left out.
+    """
+    lack = 0
+    output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
+    for record in records:
+        activity = _activity(record)
+        if any(activity.find(tag) is None for tag in _DEMANDED):
+            lack += 1
+            if whole:
+                continue
+        etree.indent(activity, level=1)
+        part = io.BytesIO()
+        etree.ElementTree(activity).write(part, encoding="utf-8")
+        output.write(b"  " + part.getvalue() + b"\n")
+    output.write(b"</iati-activities>\n")
+    return lack
+
+
+def _activity(record: Record) -> Any:
+    """One activity; the order of its elements is the schema's."""
+    about = {_LANG: record.language.text} if record.language.text else {}
+    if record.updated:
+        day = record.updated.text
+        about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
+    activity = etree.Element("iati-activity", about)
+    _add(activity, "iati-identifier").text = _clean(record.iati.text if record.iati else f"{OURS}{record.key}")
+    # We only pass on what others do: a secondary reporter takes no part.
+    reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
+    _add(activity, "reporting-org", "cybilgraph", reporter)
+    _add(activity, "title", record.title.text if record.title else "")
+    _descriptions(activity, record)
+    _organisations(activity, record)
+    if record.code:
+        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL})
+    if record.status and (entry := reference().get("status", record.status.key)):
+        _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
+    _dates(activity, record)
+    _contacts(activity, record)
+    for scope in record.scopes:
+        _scope(activity, scope, "country")
+    for kind in ("region", "group"):
+        for scope in record.scopes:
+            _scope(activity, scope, kind)
+    for scope in record.scopes:
+        _scope(activity, scope, "theme")
+    _links(activity, record)
+    for relation in record.relations:
+        kind = _PARENT if relation.kind == "part_of" else _SIBLING
+        _add(activity, "related-activity", attributes={"ref": relation.project.printed.text, "type": kind})
+    _results(activity, record)
+    return activity
+
+
+def _descriptions(activity: Any, record: Record) -> None:
+    others = (record.description, record.context, record.activities)
+    for kind, paragraphs in ((_SUMMARY, record.summary), (_AIM, record.aim), *((_OTHER, texts) for texts in others)):
+        if paragraphs:
+            _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind})
+
+
+def _organisations(activity: Any, record: Record) -> None:
+    for row in reference().entries["role"].values():
+        code = row.row["iati"]
+        for link in record.values(row.key) if code else ():
+            entry = reference().get("actor", link.actor.key)
+            kind = reference().get("actor-type", entry.row["type"]) if entry else None
+            attributes = {"type": kind.row["iati"], "role": code} if kind and kind.row["iati"] else {"role": code}
+            _add(activity, "participating-org", _name(link.actor), attributes)
+        if code and record.blank(row.key):
+            _add(activity, "participating-org", attributes={"role": code})
+
+
+def _dates(activity: Any, record: Record) -> None:
+    """IATI wants whole days: a date of a month or a year is its first or last, and its narrative is what is known."""
+    planned = record.status is not None and record.status.key == "planned"
+    ended = record.status is not None and record.status.key in ("finished", "cancelled")
+    for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
+        if date and (day := _day(date, last)):
+            said = date.value if day != date.value else ""
+            _add(activity, "activity-date", said, {"type": kind, "iso-date": day})
+
+
+def _day(date: Date, last: bool) -> str:
+    year, month, day = (*date.value.split("-"), "", "")[:3]
+    if not re.fullmatch(r"[0-9]{4}", year):
+        return ""
+    month = month or ("12" if last else "01")
+    return f"{year}-{month}-{day or (calendar.monthrange(int(year), int(month))[1] if last else '01')}"
+
+
+def _contacts(activity: Any, record: Record) -> None:
+    for contact in record.contacts:
+        element = _add(activity, "contact-info")
+        for tag, text in (("person-name", contact.name), ("job-title", contact.note)):
+            if text:
+                _add(element, tag, text)
+        if contact.email:
+            _add(element, "email").text = _clean(contact.email)
+
+
+def _scope(activity: Any, scope: Scope, kind: str) -> None:
+    """A place or theme; one that no list knows has no code that IATI would take for it."""
+    concept = scope.concept
+    if concept.kind != kind or not concept.known:
+        return
+    match kind:
+        case "country":
+            _add(activity, "recipient-country", attributes={"code": concept.key})
+        case "region":
+            _add(activity, "recipient-region", attributes={"vocabulary": _M49, "code": concept.key})
+        case "group":
+            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/group", "code": concept.key}
+            _add(activity, "recipient-region", _name(concept), own)
+        case _:
+            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/theme", "code": concept.key}
+            _add(activity, "sector", _name(concept), own)
+
+
+def _links(activity: Any, record: Record) -> None:
+    for link in record.links:
+        if link.url:
+            kind = mimetypes.guess_type(link.url)[0] or "text/html"
+            element = _add(activity, "document-link", attributes={"format": kind, "url": _clean(link.url)})
+            _add(element, "title", link.text)
+            _add(element, "category", attributes={"code": _PAGE})
+
+
+def _results(activity: Any, record: Record) -> None:
+    for kind, items in ((_OUTPUT, record.outputs), (_OUTCOME, record.outcomes)):
+        for item in items:
+            result = _add(activity, "result", attributes={"type": _IMPACT if item.under == "Impact" else kind})
+            _add(result, "title", item.text)
+            indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # the schema wants one
+            _add(indicator, "title", item.text)
+
+
+def _name(named: Named) -> str:
+    entry = reference().get(named.kind, named.key) if named.known else None
+    return entry.name if entry else named.printed.text
+
+
+def _add(parent: Any, tag: str, text: str = "", attributes: dict[str, str] | None = None) -> Any:
+    """An element below another, with a narrative where there is a text."""
+    found = etree.SubElement(parent, tag, {name: _clean(value) for name, value in (attributes or {}).items()})
+    if text:
+        etree.SubElement(found, "narrative").text = _clean(text)
+    return found
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

@@ -17,7 +17,7 @@ from typing import IO
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import validated
 from cybilgraph.describe import describe, describe_reference
-from cybilgraph.engine.store import ontology_lines, serialise
+from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
@@ -277,7 +277,7 @@ def build(
                 f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
+        others = [*describe_reference(names), *statements(ONTOLOGY)]
         release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
     return release, report
 

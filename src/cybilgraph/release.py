@@ -8,7 +8,7 @@
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
-    │   ├── public/      files to take away: dumps in all syntaxes, tables
+    │   ├── public/      files to take away: dumps in all syntaxes, tables, descriptions
     │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
     │   └── SHA256SUMS   the files that are served, for sha256sum --check
     └── 0002/ …
@@ -38,7 +38,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
-from cybilgraph.dumps import write_dumps
+from cybilgraph.dumps import File, statistics, write_descriptions, write_dumps
 from cybilgraph.engine.store import write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
@@ -85,6 +85,14 @@ class Release:
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error):
             return None  # of an earlier make, or of a file with several records
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    @contextmanager
+    def identities(self) -> Iterator[Iterator[tuple[str, str]]]:
+        """The key of each project with each of its names, in order. Raises OSError, KeyError, UnicodeDecodeError and
+        csv.Error where this release does not tell them.
+        """
+        with (self.folder / _IDENTITIES).open(encoding="utf-8", newline="") as file:
+            yield ((row["key"], row["name"]) for row in csv.DictReader(file))
 
     def served(self) -> dict[str, Path]:
         """The files that anyone may take away, by name."""
@@ -156,9 +164,12 @@ class Draft:
         public.mkdir()
         if dumps:
             write_dumps(graph, self._folder / "store", public)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        files = [File(path.name, path.stat().st_size, _sha256(path)) for path in sorted(public.iterdir())]
+        write_descriptions(statistics(graph), self.number, created, files, public)
         self.manifest = {
             "release": self.number,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": created,
             "software": __version__,
             "counts": {
                 "sources": report.sources,
@@ -213,9 +224,8 @@ class Releases:
     def identities(self) -> Iterator[tuple[str, str]]:
         """The keys of the current release's projects, with their names; none where there is no release."""
         try:
-            table = self.current().folder / _IDENTITIES
-            with table.open(encoding="utf-8", newline="") as file:
-                yield from ((row["key"], row["name"]) for row in csv.DictReader(file))
+            with self.current().identities() as rows:
+                yield from rows
         except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
             return  # the first build, or an earlier release that does not tell, or not of all
 

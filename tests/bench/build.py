@@ -55,7 +55,7 @@ def plain(graph: Path, folder: Path) -> None:
     store = ox.Store(folder / "store")
     store.load(path=graph, format=ox.RdfFormat.N_TRIPLES)
     for name in ("turtle", "nt"):
-        data.serialize(folder / f"out.{name}", format=name)
+        data.serialize(folder / f"out.{name}", format=name, encoding="utf-8")
     seconds = perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(

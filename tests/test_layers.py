@@ -19,7 +19,7 @@ FLOORS = (
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("activities", "describe", "fixes", "mending", "templates", "validation", "engine"),
-    ("dumps",),
+    ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("changes", "harvest", "pipeline", "suggestions", "verify"),
     ("checker",),

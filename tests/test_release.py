@@ -233,6 +233,48 @@ def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypa
     assert not list(tmp_path.glob(".building-*"))
 
 
+@pytest.mark.parametrize("kind", ["dump", "store", "sums"])
+def test_a_flipped_bit_is_seen_and_the_last_good_release_served(three: Path, tmp_path: Path, kind: str) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    newest = folder / "0003"
+    path = {
+        "dump": newest / "public" / "cybilgraph.ttl.zst",
+        "store": max((newest / "store").glob("*.sst")),
+        "sums": newest / "SHA256SUMS",
+    }[kind]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    refused = run("activate", folder, 3)
+    assert (refused.returncode, f"is damaged: {path.relative_to(newest)}" in refused.stderr.decode()) == (2, True)
+    told: list[str] = []
+    assert Releases(folder).sound(told.append).number == 2
+    assert "0003 is refused" in told[0]
+
+
+@pytest.mark.parametrize("kilobytes", [100, 400, 900, 1500, 2300])
+def test_a_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kilobytes: int) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(path.stat().st_size // 4096 * 4 + 4 for path in (three / "0001").rglob("*")) + kilobytes
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        shutil.copytree(three / "0001", disk / "0001")
+        (disk / "current").write_text("1")
+        result = run("build", SEED, "--into", disk)
+        assert result.returncode == 2, "there was room for all of it"
+        assert b"cannot be written" in result.stderr
+        assert b"No space left on device" in result.stderr
+        assert b"earlier release is untouched" in result.stderr
+        Releases(disk).current().verify()
+        assert Releases(disk).numbers == [1]
+        assert not list(disk.glob(".building-*"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def test_a_build_killed_at_any_moment_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]

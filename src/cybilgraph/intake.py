@@ -13,7 +13,7 @@ from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.changes import changed_since
-from cybilgraph.record import Record
+from cybilgraph.record import Contact, Record
 from cybilgraph.rules import finding
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
@@ -50,6 +50,7 @@ def records_of(
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
     keep: Callable[[bytes], None] | None = None,
+    hidden: Callable[[Contact], bool] = lambda _: False,
 ) -> Iterator[Record]:
     """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
     inputs go there by their names, and into the report with their records. ``keep`` is given what
@@ -59,6 +60,7 @@ def records_of(
         source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
         report.sources += 1
         checked = Checked(given.name, given.uri, tracked=given.tracked)
+        names_hidden = False
         if seen is not None:
             seen[given.name] = given
             report.files.append(checked)
@@ -67,15 +69,29 @@ def records_of(
                 report.records += 1
                 checked.records.append(record.key)
                 derived = derive(record)
+                if gone := [contact for contact in derived.contacts if hidden(contact)]:
+                    derived, names_hidden = _without(derived, gone), True
                 report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
                 yield derived
-            if keep and report.records == before + 1 and (content := _page(source)):
+            if keep and not names_hidden and report.records == before + 1 and (content := _page(source)):
                 keep(content)
         except SourceError as error:
             report.unread += 1
             report.extend([unreadable(given, error)])
         if progress:
             progress(report.sources, total)
+
+
+def _without(record: Record, gone: list[Contact]) -> Record:
+    """The record without these contacts, and without findings that name them."""
+    words = [word.casefold() for contact in gone for word in (contact.name, contact.email, contact.note) if word]
+    findings = tuple(
+        found
+        for found in record.findings
+        if not any(word in text.casefold() for word in words for text in (found.text, found.message, found.suggestion))
+    )
+    kept = tuple(contact for contact in record.contacts if contact not in gone)
+    return replace(record, contacts=kept, findings=findings)
 
 
 def _page(source: Input) -> bytes | None:

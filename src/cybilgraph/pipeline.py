@@ -18,7 +18,7 @@ from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import validated
 from cybilgraph.describe import describe, describe_reference
-from cybilgraph.engine.store import ontology_lines, serialise
+from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
@@ -29,9 +29,9 @@ from cybilgraph.intake import Place, Progress, chosen, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
-from cybilgraph.record import Record
+from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
-from cybilgraph.release import Release, Releases
+from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
@@ -248,12 +248,14 @@ def build(
     *,
     wait: bool = False,
     dumps: bool = True,
+    contacts: bool = True,
 ) -> tuple[Release, Report]:
     """Make a release of the records at these places, and make it the current one.
 
     A record that cannot be read, or that breaks a rule as of a day (today, unless given), is
     reported; the others go on. With ``strict``, any violation stops the release. While another
-    build runs, ``wait`` for it. Without ``dumps``, nothing is made to be taken away. Raises
+    build runs, ``wait`` for it. Without ``dumps``, nothing is made to be taken away; without
+    ``contacts``, persons are left out, as those always are who are to be forgotten. Raises
     SourceError where a place does not exist, ReleaseError where the release cannot be made; the
     earlier release stays.
     """
@@ -266,7 +268,14 @@ def build(
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
-        records = records_of(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep)
+        forgotten = releases.forgotten()
+
+        def hidden(contact: Contact) -> bool:
+            return not contacts or not forgotten.isdisjoint(map(name_hash, (contact.name, contact.email)))
+
+        records = records_of(
+            find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden
+        )
         for record, lines in validated(records, report):
             assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
@@ -281,7 +290,7 @@ def build(
                 f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *ontology_lines(ONTOLOGY)]
+        others = [*describe_reference(names), *statements(ONTOLOGY)]
         release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
     return release, report
 

@@ -2,13 +2,14 @@
 
     DIR/
     ├── current          the number of the release that is served
+    ├── forgotten        hashes of names and e-mail addresses that no release may have
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
-    │   ├── public/      files to take away: dumps in all syntaxes, tables
+    │   ├── public/      files to take away: dumps in all syntaxes, tables, descriptions
     │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
     │   └── SHA256SUMS   the files that are served, for sha256sum --check
     └── 0002/ …
@@ -38,16 +39,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
-from cybilgraph.dumps import write_dumps
+from cybilgraph.dumps import NAME, File, statistics, write_descriptions, write_dumps
 from cybilgraph.engine.store import write_store
 from cybilgraph.errors import ReleaseError
+from cybilgraph.files import written_whole
 from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.forgetting import mentions, without
 from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
+_REPLACING = ".replacing-"
+_FORGOTTEN = "forgotten"
 _IDENTITIES = "identities.csv"
 _SOURCES = "sources.zip"
 _PUBLIC = "public"
@@ -85,6 +90,14 @@ class Release:
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error):
             return None  # of an earlier make, or of a file with several records
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    @contextmanager
+    def identities(self) -> Iterator[Iterator[tuple[str, str]]]:
+        """The key of each project with each of its names, in order. Raises OSError, KeyError, UnicodeDecodeError and
+        csv.Error where this release does not tell them.
+        """
+        with (self.folder / _IDENTITIES).open(encoding="utf-8", newline="") as file:
+            yield ((row["key"], row["name"]) for row in csv.DictReader(file))
 
     def served(self) -> dict[str, Path]:
         """The files that anyone may take away, by name."""
@@ -152,13 +165,11 @@ class Draft:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
-        public = self._folder / _PUBLIC
-        public.mkdir()
-        if dumps:
-            write_dumps(graph, self._folder / "store", public)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        _write_public(self._folder, self.number, created, dumps=dumps)
         self.manifest = {
             "release": self.number,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": created,
             "software": __version__,
             "counts": {
                 "sources": report.sources,
@@ -171,14 +182,8 @@ class Draft:
             "ontology": _sha256(ONTOLOGY),
             "shapes": {path.name: _sha256(path) for path in shape_files()},
             "public": True,
-            "files": {
-                path.relative_to(self._folder).as_posix(): _sha256(path)
-                for path in sorted(self._folder.rglob("*"))
-                if path.is_file() and path.name not in ("LOCK", "LOG")
-            },
         }
-        _write_json(self._folder / "manifest.json", self.manifest)
-        (self._folder / _SUMS).write_text(_sums(self._folder, self.manifest), encoding="utf-8")
+        _seal(self._folder, self.manifest)
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
@@ -213,9 +218,8 @@ class Releases:
     def identities(self) -> Iterator[tuple[str, str]]:
         """The keys of the current release's projects, with their names; none where there is no release."""
         try:
-            table = self.current().folder / _IDENTITIES
-            with table.open(encoding="utf-8", newline="") as file:
-                yield from ((row["key"], row["name"]) for row in csv.DictReader(file))
+            with self.current().identities() as rows:
+                yield from rows
         except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
             return  # the first build, or an earlier release that does not tell, or not of all
 
@@ -304,6 +308,67 @@ class Releases:
                 shutil.rmtree(aside)
         return gone, freed
 
+    def forgotten(self) -> set[str]:
+        """What ``name_hash`` gives of the names and e-mail addresses that no release may have."""
+        return set(_text(self.folder / _FORGOTTEN).split())
+
+    def forget(self, who: str) -> dict[int, int]:
+        """Take a contact, by name or e-mail address, out of every release, and out of those to come.
+
+        Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
+        checksums; its manifest counts how often that was done. Each release changes in one step. Given are,
+        of each that has changed, how many of its other statements have the words still, in their prose.
+        Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
+        """
+        with self._alone(wait=False):
+            known = self.forgotten() | {name_hash(who)}
+            with written_whole(self.folder / _FORGOTTEN) as file:
+                file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
+            left: dict[int, int] = {}
+            for number in self.numbers:
+                release = self.get(number)
+                aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+                try:
+                    if without(release.folder, aside, who):
+                        release.verify()  # what is damaged must not get checksums that hold
+                        left[number] = self._remake(release, aside, who)
+                finally:
+                    shutil.rmtree(aside, ignore_errors=True)
+        return left
+
+    def _remake(self, release: Release, aside: Path, who: str) -> int:
+        shutil.copyfile(release.folder / _IDENTITIES, aside / _IDENTITIES)
+        left = mentions(aside / "graph.nq", who)
+        manifest = dict(release.manifest)
+        count = write_store(aside / "graph.nq", aside / "store")
+        dumps = any(name.startswith(f"{_PUBLIC}/{NAME}.") for name in manifest["files"])
+        _write_public(aside, release.number, manifest["created"], dumps=dumps)
+        report = json.loads((aside / "report.json").read_text(encoding="utf-8"))
+        manifest["counts"] = manifest["counts"] | {"quads": count, "findings": report["counts"]}
+        manifest["forgotten"] = manifest.get("forgotten", 0) + 1
+        _seal(aside, manifest)
+        aside.chmod(0o755)
+        for path in aside.rglob("*"):
+            _sync(path)
+        _sync(aside)
+        whole = self.folder / f"{_REPLACING}{release.number:04d}"
+        aside.rename(whole)
+        _sync(self.folder)
+        self._replace(whole)
+        return left
+
+    def _replace(self, whole: Path) -> None:
+        """Put a release that was made anew in its place: from here on, also after a crash, nothing else happens."""
+        place = self.folder / whole.name.removeprefix(_REPLACING)
+        if place.is_dir():
+            gone = self.folder / f"{_REMOVED}{place.name}"
+            place.rename(gone)
+            whole.rename(place)
+            shutil.rmtree(gone)
+        else:
+            whole.rename(place)
+        _sync(self.folder)
+
     @contextmanager
     def new(self, wait: bool = False) -> Iterator[Draft]:
         """A block that makes the next release; if it fails anywhere, nothing has changed.
@@ -330,6 +395,8 @@ class Releases:
                 with FileLock(self.folder / ".lock", timeout=-1 if wait else 0):
                     for left in (*self.folder.glob(f"{_BUILDING}*"), *self.folder.glob(f"{_REMOVED}*")):
                         shutil.rmtree(left)
+                    for whole in self.folder.glob(f"{_REPLACING}*"):
+                        self._replace(whole)
                     yield
             except Timeout as error:
                 raise ReleaseError(
@@ -375,6 +442,32 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_hash(who: str) -> str:
+    """A name or an e-mail address as it is remembered, to be forgotten."""
+    return hashlib.sha256(who.strip().casefold().encode()).hexdigest()
+
+
+def _write_public(folder: Path, number: int, created: str, *, dumps: bool) -> None:
+    """The files to take away, from graph and store."""
+    graph, public = folder / "graph.nq", folder / _PUBLIC
+    public.mkdir()
+    if dumps:
+        write_dumps(graph, folder / "store", public)
+    files = [File(path.name, path.stat().st_size, _sha256(path)) for path in sorted(public.iterdir())]
+    write_descriptions(statistics(graph), number, created, files, public)
+
+
+def _seal(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the checksums of all files, and SHA256SUMS."""
+    manifest["files"] = {
+        path.relative_to(folder).as_posix(): _sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("LOCK", "LOG")
+    }
+    _write_json(folder / "manifest.json", manifest)
+    (folder / _SUMS).write_text(_sums(folder, manifest), encoding="utf-8")
 
 
 def _text(path: Path) -> str:

@@ -57,14 +57,18 @@ CYB = Vocabulary(
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies"))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary(
-    "http://www.w3.org/2001/XMLSchema#", ("gYear", "gYearMonth", "date", "dateTime", "duration", "integer", "decimal")
+    "http://www.w3.org/2001/XMLSchema#",
+    ("gYear", "gYearMonth", "date", "dateTime", "duration", "integer", "decimal", "nonNegativeInteger", "hexBinary"),
 )
 OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
         *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy"),
-        *("source", "rights", "language", "modified", "created", "isVersionOf"),
+        *("source", "rights", "language", "modified", "created"),
+        # of the dataset and its files
+        *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),
+        *("format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf"),
     ),
 )
 SKOS = Vocabulary(
@@ -74,7 +78,7 @@ SKOS = Vocabulary(
         *("inScheme", "topConceptOf", "broader", "closeMatch", "member"),
     ),
 )
-FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("primaryTopic", "homepage", "name"))
+FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
 PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasRevisionOf"))
@@ -100,7 +104,26 @@ SD = Vocabulary(
         *("endpoint", "supportedLanguage", "resultFormat", "feature", "defaultDataset", "defaultGraph"),
     ),
 )
-VOID = Vocabulary("http://rdfs.org/ns/void#", ("triples",))
+VOID = Vocabulary(
+    "http://rdfs.org/ns/void#",
+    (
+        *("Dataset", "Linkset", "triples", "distinctSubjects", "classes", "properties", "entities"),
+        *("classPartition", "class", "propertyPartition", "property", "vocabulary", "exampleResource", "dataDump"),
+        *("sparqlEndpoint", "uriSpace", "feature", "subset", "target", "subjectsTarget", "objectsTarget"),
+        "linkPredicate",
+    ),
+)
+DCAT = Vocabulary(
+    "http://www.w3.org/ns/dcat#",
+    (
+        *("Catalog", "Dataset", "Distribution", "DataService", "dataset", "service", "distribution", "version"),
+        *("accessURL", "downloadURL", "accessService", "byteSize", "mediaType", "compressFormat", "landingPage"),
+        *("startDate", "endDate", "endpointURL", "endpointDescription", "servesDataset", "keyword"),
+    ),
+)
+HYDRA = Vocabulary(
+    "http://www.w3.org/ns/hydra/core#", ("PagedCollection", "totalItems", "itemsPerPage", "firstPage", "lastPage")
+)
 LDES = Vocabulary("https://w3id.org/ldes#", ("EventStream", "timestampPath", "versionOfPath"))
 TREE = Vocabulary(
     "https://w3id.org/tree#",
@@ -126,6 +149,7 @@ VOCABULARIES = (
     SH,
     SD,
     VOID,
+    DCAT,
     LDES,
     TREE,
     ACTIVITY,
@@ -134,6 +158,7 @@ VOCABULARIES = (
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.
 PREFIXES: dict[str, str] = {
     "cyb": CYB.iri,
+    "dcat": DCAT.iri,
     "dcterms": DCTERMS.iri,
     "foaf": FOAF.iri,
     # one for each kind of our own things: country:BZ, actor:oas-cicte, role:funder

@@ -12,7 +12,7 @@ from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.query import list_queries, query
-from cybilgraph.cli.releases import activate, prune, releases, rollback
+from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
@@ -29,6 +29,6 @@ def main() -> None:
     """
 
 
-_RELEASES = (releases, activate, rollback, prune, diff, harvest, verify)
+_RELEASES = (releases, activate, rollback, prune, forget, diff, harvest, verify)
 for command in (convert, check, build, *_RELEASES, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

@@ -98,8 +98,11 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 @click.option(
     "--dumps/--no-dumps", default=True, show_default=True, help="Make files to take away, in all syntaxes, and tables."
 )
+@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Have the contacts of projects in it.")
 @AS_OF
-def build(sources: tuple[str, ...], into: Path, strict: bool, wait: bool, dumps: bool, as_of: datetime | None) -> None:
+def build(
+    sources: tuple[str, ...], into: Path, strict: bool, wait: bool, dumps: bool, contacts: bool, as_of: datetime | None
+) -> None:
     """Build a release: the graph, its store, its report; it is made current when it is whole.
 
     A server that runs serves it a second later, without a request being lost.
@@ -113,7 +116,7 @@ def build(sources: tuple[str, ...], into: Path, strict: bool, wait: bool, dumps:
 
     with progress_bar("Building") as progress:
         release, report = pipeline.build(
-            sources, into, strict, as_of.date() if as_of else None, progress, wait=wait, dumps=dumps
+            sources, into, strict, as_of.date() if as_of else None, progress, wait=wait, dumps=dumps, contacts=contacts
         )
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]

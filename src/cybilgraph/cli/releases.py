@@ -115,5 +115,30 @@ def prune(folder: Path, keep: int) -> None:
         click.echo("There is nothing to remove.")
 
 
+@click.command(cls=Command)
+@_FOLDER
+@click.argument("who", metavar="NAME-OR-EMAIL")
+def forget(folder: Path, who: str) -> None:
+    """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
+
+    Files and checksums of the releases that had it are new then. The folder remembers a hash of the
+    name, so that a record that still has it does not bring it back. What partners hold is theirs to remove.
+
+    \b
+    Example:
+      cybilgraph forget build/releases jane@example.org
+    """
+    from cybilgraph.release import Releases
+
+    if not who.strip():
+        raise click.BadParameter("it is empty.", param_hint="NAME-OR-EMAIL")
+    changed = Releases(folder).forget(who)
+    if not changed:
+        click.echo("No release has this contact. Builds to come will leave it out.")
+    for number, left in changed.items():
+        more = f" {left:,} statements still have the words in their prose: mend the record." if left else ""
+        click.echo(f"Release {number:04d} was made anew without it.{more}")
+
+
 def _is_current(number: int) -> str:
     return f"Release {number:04d} is current."

@@ -11,6 +11,17 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from cybilgraph.dumps.described import (
+    ABOUT,
+    DATASET,
+    KEYWORDS,
+    TITLE,
+    File,
+    located,
+    paged,
+    statistics,
+    write_descriptions,
+)
 from cybilgraph.dumps.packing import packed_both_ways
 from cybilgraph.dumps.tables import write_tables
 from cybilgraph.engine.store import is_of_version, serialise
@@ -20,6 +31,21 @@ from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 NAME = "cybilgraph"
 #: Lines, and bytes, that are handled at once.
 _LINES, _BYTES = 2_000, 1 << 18
+
+
+__all__ = [
+    "ABOUT",
+    "DATASET",
+    "KEYWORDS",
+    "NAME",
+    "TITLE",
+    "File",
+    "located",
+    "paged",
+    "statistics",
+    "write_descriptions",
+    "write_dumps",
+]
 
 
 def write_dumps(graph: Path, store: Path, folder: Path) -> None:

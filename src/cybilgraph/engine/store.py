@@ -111,7 +111,7 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def ontology_lines(path: Path) -> list[str]:
+def statements(path: Path) -> list[str]:
     """A Turtle file as sorted N-Triples lines."""
     triples = ox.parse(path=path, format=ox.RdfFormat.TURTLE)
     return sorted(str(quad.triple) + " ." for quad in triples)

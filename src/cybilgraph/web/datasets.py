@@ -1,17 +1,31 @@
-"""Pages of the releases, with their files to take away. The files themselves are sent by ``files``."""
+"""The releases: pages of them and their files, and what describes them to programs (VoID, DCAT, schema.org, sitemap).
+
+The files themselves are sent by ``files``.
+"""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, render_template
+from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
 from flask.wrappers import Response
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
+from cybilgraph import dumps
+from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError
-from cybilgraph.formats import FORMATS, file_type
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import Release
+from cybilgraph.vocab import BASE, thing
 from cybilgraph.web.files import size_of
 from cybilgraph.web.live import Live
+from cybilgraph.web.negotiate import HTML, wanted
+from cybilgraph.web.sparql import serving
 
 blueprint = Blueprint("datasets", __name__)
 
@@ -25,6 +39,9 @@ _WORDS = {
     "void": "Description of the dataset (VoID)",
     "dcat": "Description of the files (DCAT 3)",
 }
+#: No list has more pages (sitemaps.org). The first has some more that are ours.
+_PAGES = ("pages.home", "sparql.sparql", "check.page", "rules.rules", "datasets.releases")
+_IN_SITEMAP = 50_000 - len(_PAGES)
 _PACKED = {"gz": "gzip", "zst": "Zstandard"}
 _TABLES = {"csv": "CSV", "parquet": "Parquet"}
 
@@ -38,10 +55,7 @@ def releases() -> str:
 @blueprint.get("/releases.json")
 def releases_json() -> Response:
     """The same for programs."""
-    response = jsonify(_listed())
-    response.headers["Cache-Control"] = "public, max-age=60"
-    response.add_etag()
-    return response
+    return _kept(jsonify(_listed()))
 
 
 @blueprint.get("/release/<int:number>")
@@ -49,6 +63,118 @@ def release(number: int) -> str:
     """One release: its numbers, and its files."""
     found = _live().shelf(number)
     return render_template("release.html", shown=found, files=list(_files(found)))
+
+
+@blueprint.get("/.well-known/void")
+def void() -> Response:
+    """What the current release holds (VoID, section 7.2: the place where it is looked for)."""
+    return _described("void", _wished())
+
+
+@blueprint.get("/catalog")
+@blueprint.get("/catalog.<suffix>")
+def catalog(suffix: str = "") -> Response:
+    """The catalogue of the dataset (DCAT 3), as harvesters read it."""
+    formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
+    if suffix and not formats:
+        raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
+    return _described("dcat", formats or _wished(), dumps.paged)
+
+
+@blueprint.get("/dataset")
+def dataset() -> BaseResponse:
+    """Where the IRI of the dataset leads: people to its files, programs to the catalogue."""
+    if HTML in request.accept_mimetypes.values():
+        return redirect(url_for("datasets.release", number=serving().release.number), 303)
+    return redirect(url_for("datasets.catalog"), 303)
+
+
+def _wished() -> tuple[Format, ...]:
+    return wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
+
+
+def _described(name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None) -> Response:
+    path = serving().release.served().get(f"{name}.ttl")
+    if path is None:
+        raise NotFound("The current release is of an earlier make, and has no descriptions")
+    lines = [*dumps.located(statements(path), request.url_root), *(more(request.base_url) if more else ())]
+    output = io.BytesIO()
+    serialise([f"{line}\n".encode() for line in lines], formats[0], output)
+    response = Response(output.getvalue(), content_type=formats[0].content_type)
+    response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
+    return _kept(response)
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """Where the pages are listed (sitemaps.org): an index of lists."""
+    found = serving().release
+    parts = -(-found.manifest["counts"]["projects"] // _IN_SITEMAP)
+    places = [url_for("datasets.sitemap_part", part=part, _external=True) for part in range(1, parts + 1)]
+    return _xml(render_template("sitemap.xml", places=places, index=True, made=found.manifest["created"]))
+
+
+@blueprint.get("/sitemap-<int:part>.xml")
+def sitemap_part(part: int) -> Response:
+    """A list of the pages of projects; the first has the other pages too."""
+    found = serving().release
+    start = (part - 1) * _IN_SITEMAP
+    with found.identities() as rows:
+        keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _IN_SITEMAP)]
+    if part < 1 or not keys:
+        raise NotFound(f"There is no part {part} of the sitemap")
+    own = [url_for(name, _external=True) for name in _PAGES] if part == 1 else []
+    root = request.url_root
+    places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]
+    return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))
+
+
+def _xml(text: str) -> Response:
+    return _kept(Response(text, content_type="application/xml"))
+
+
+def _kept(response: Response) -> Response:
+    """With what lets a client keep it, and ask whether it is still good."""
+    response.headers["Cache-Control"] = "public, max-age=60"
+    response.add_etag()
+    response.make_conditional(request.environ)
+    return response
+
+
+@blueprint.app_context_processor
+def _for_templates() -> dict[str, object]:
+    return {"dataset": _dataset}
+
+
+def _dataset() -> dict[str, Any]:
+    """The dataset in the words of schema.org, for search engines."""
+    release = serving().release
+    root = request.url_root
+    return {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": dumps.DATASET,
+        "name": dumps.TITLE,
+        "description": dumps.ABOUT,
+        "url": root,
+        "version": str(release.number),
+        "dateModified": release.manifest["created"],
+        "keywords": dumps.KEYWORDS,
+        "isAccessibleForFree": True,
+        "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": file["what"],
+                "contentUrl": f"{root}release/{release.number}/{file['name']}",
+                "encodingFormat": file["type"],
+                "contentSize": f"{file['size']} B",
+                "sha256": file["sha256"],
+            }
+            for file in _files(release)
+            if file["name"].startswith(dumps.NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+        ],
+    }
 
 
 def _live() -> Live:

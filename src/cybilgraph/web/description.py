@@ -9,7 +9,7 @@ from cybilgraph.engine.store import serialise
 from cybilgraph.formats import FORMATS, Format
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
-from cybilgraph.vocab import RDF, SD, VOID, XSD
+from cybilgraph.vocab import RDF, RDFS, SD, VOID, XSD
 
 
 def description(address: str, release: Release, fmt: Format, *, federated: bool) -> bytes:
@@ -32,4 +32,5 @@ def _statements(address: str, release: Release, *, federated: bool) -> Iterator[
     yield f"{dataset} {iri(RDF.type)} {iri(SD.Dataset)}"
     yield f"{dataset} {iri(SD.defaultGraph)} {graph}"
     yield f"{graph} {iri(RDF.type)} {iri(SD.Graph)}"
+    yield f"{dataset} {iri(RDFS.seeAlso)} {iri(address.removesuffix('sparql') + '.well-known/void')}"
     yield f"{dataset} {iri(VOID.triples)} {literal(str(release.manifest['counts']['quads']), datatype=XSD.integer)}"

@@ -56,6 +56,7 @@ class Live:
         first = releases.sound(told)
         #: The number of a release that is current, and damaged.
         self._refused = named if (named := _named(releases)) != first.number else 0
+        self._made = releases.changed(first.number)
         self.current = self._open(first, limits)
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
@@ -66,8 +67,8 @@ class Live:
         if number in (0, self.current.release.number):
             return self.current
         with self._lock:
-            if number not in self._earlier:
-                release = self._whole(number)
+            release = self.shelf(number)
+            if number not in self._earlier or self._earlier[number].release is not release:
                 # Few ask for the past: it stays on disk, and only the last that was asked for is open.
                 for left in self._earlier.values():
                     self._close_later(left)
@@ -139,7 +140,8 @@ class Live:
         Raises ReleaseError where it cannot be served: the one before goes on.
         """
         number = self.releases.current_number()
-        if number in (self.current.release.number, self._refused):
+        made = self.releases.changed(number)
+        if number == self._refused or (number == self.current.release.number and made in (0, self._made)):
             return False
         try:
             release = self.releases.get(number)
@@ -150,7 +152,7 @@ class Live:
             raise
         serving = self._open(release, self._limits)
         self._warm(serving)
-        before, self.current = self.current, serving
+        before, self.current, self._made = self.current, serving, made
         self._told(f"Release {number:04d} is served from now on")
         self._close_later(before)
         return True

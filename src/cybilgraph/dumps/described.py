@@ -1,0 +1,364 @@
+"""What a release holds and where it can be had, for programs: VoID (W3C note, 2011), and DCAT 3 as DCAT-AP wishes it.
+
+IRIs name things below our base; where things are had (``LOCATIONS``) is below the base too, until a server
+puts its own address there. Nothing is a blank node.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from cybilgraph.engine.store import is_of_version, serialise
+from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
+from cybilgraph.ntriples import iri, literal, plain
+from cybilgraph.vocab import (
+    BASE,
+    CYB,
+    DCAT,
+    DCTERMS,
+    FOAF,
+    HYDRA,
+    OWL,
+    PROV,
+    RDF,
+    RDFS,
+    SD,
+    SKOS,
+    SPDX,
+    VOID,
+    XSD,
+    short,
+)
+
+DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
+#: Properties whose values are addresses, and not names.
+LOCATIONS = tuple(
+    iri(term)
+    for term in (
+        *(VOID.dataDump, VOID.sparqlEndpoint, DCAT.downloadURL, DCAT.accessURL, DCAT.landingPage),
+        *(DCAT.endpointURL, DCAT.endpointDescription, FOAF.homepage),
+    )
+)
+TITLE = "cybilgraph: cyber capacity-building projects as linked data"
+ABOUT = (
+    "Who funds and who delivers cyber capacity-building projects, where and when: projects, actors, countries, "
+    "themes, outcomes. What stands only in a sentence is marked as derived, with its quote."
+)
+RIGHTS = (
+    "Texts of projects: the rights that the publisher of each record states (dcterms:rights of the record). "
+    "Names and codes of reference data: CC0 1.0."
+)
+KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
+SOURCE = "https://cybilportal.org/"
+_MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
+_LINKS = {f"<{term}>" for term in (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)}
+_EXAMPLES = 3
+_TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of the default graph. A resource is of a class, a statement has a property; a link leads from a
+    thing of ours to another site.
+    """
+
+    triples: int = 0
+    subjects: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    properties: Counter[str] = field(default_factory=Counter)
+    links: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+    start: str = ""
+    end: str = ""
+
+
+def statistics(graph: Path) -> Statistics:
+    """Count the statements of an N-Quads file of ours, which has those of each subject together."""
+    found = Statistics()
+    kinds: Counter[tuple[bytes, bytes]] = Counter()
+    classes: Counter[bytes] = Counter()
+    type_, before = f"<{RDF.type}>".encode(), b""
+    own, ours = f"<{BASE}id/".encode(), f"<{BASE}".encode()
+    looked_at = {f"<{term}>".encode() for term in (CYB.country, CYB.region, CYB.start, CYB.end)}
+    links = {term.encode() for term in _LINKS}
+    properties: Counter[bytes] = Counter()
+    with graph.open("rb") as lines:
+        for line in lines:
+            if is_of_version(line):
+                continue
+            subject, predicate, rest = line.split(b" ", 2)
+            found.triples += 1
+            properties[predicate] += 1
+            if subject != before:
+                found.subjects += 1
+                before = subject
+            if predicate == type_:
+                classes[rest] += 1
+                if len(found.examples) < _EXAMPLES and rest.startswith(f"<{CYB.Project}>".encode()):
+                    found.examples.append(subject[1:-1].decode())
+            elif predicate in looked_at:
+                _look_at(found, predicate[1:-1].decode(), plain(rest[:-3].decode()))
+            elif predicate in links and subject.startswith(own) and rest.startswith(b"<") and not rest.startswith(ours):
+                kinds[predicate, rest] += 1
+    found.properties.update({name[1:-1].decode(): count for name, count in properties.items()})
+    found.classes.update({name[1:-4].decode(): count for name, count in classes.items()})
+    for (predicate, rest), count in kinds.items():
+        found.links[predicate[1:-1].decode(), site(rest[1:-4].decode())] += count
+    return found
+
+
+def site(address: str) -> str:
+    """The site that an address is of: its scheme and host."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def _look_at(found: Statistics, predicate: str, value: str) -> None:
+    if predicate == CYB.start:
+        found.start = min(found.start or value, value)
+    elif predicate == CYB.end:
+        found.end = max(found.end, value)
+    else:
+        found.places.add(value)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a release, to be taken away."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def write_descriptions(counts: Statistics, number: int, created: str, files: Iterable[File], folder: Path) -> None:
+    """Write void.ttl, and dcat in Turtle, JSON-LD and RDF/XML. Raises OSError."""
+    files = list(files)
+    void = sorted({*_dataset(number, created), *_void(counts, number, files)})
+    dcat = sorted({*_dataset(number, created), *_dcat(counts, number, created, files)})
+    for stem, lines, names in (("void", void, ("turtle",)), ("dcat", dcat, ("turtle", "jsonld", "rdfxml"))):
+        for name in names:
+            fmt = BY_NAME[name]
+            with (folder / f"{stem}.{fmt.suffix}").open("xb") as output:
+                serialise([f"{line}\n".encode() for line in lines], fmt, output)
+
+
+def located(lines: Iterable[str], address: str) -> Iterator[str]:
+    """The lines of a description, with the places where things are had at this address (that of a server's root)."""
+    for line in lines:
+        subject, predicate, rest = line.split(" ", 2)
+        if predicate in LOCATIONS and rest.startswith(f"<{BASE}"):
+            line = f"{subject} {predicate} <{address}{rest.removeprefix(f'<{BASE}')}"
+        yield line
+
+
+def paged(address: str) -> Iterator[str]:
+    """That the catalogue, had at this address, has one page; harvesters of CKAN look for the next one."""
+    yield from _say(
+        address,
+        (RDF.type, iri(HYDRA.PagedCollection)),
+        (HYDRA.totalItems, _number(1)),
+        (HYDRA.itemsPerPage, _number(1)),
+        (HYDRA.firstPage, literal(address)),
+        (HYDRA.lastPage, literal(address)),
+    )
+
+
+def _say(subject: str, *pairs: tuple[str, str]) -> Iterator[str]:
+    return (f"{iri(subject)} {iri(predicate)} {value} ." for predicate, value in pairs)
+
+
+def _number(value: int) -> str:
+    return literal(str(value), datatype=XSD.integer)
+
+
+def _english(text: str) -> str:
+    return literal(text, "en")
+
+
+def _dataset(number: int, created: str) -> Iterator[str]:
+    """What both descriptions say of the dataset."""
+    made = literal(created, datatype=XSD.dateTime)
+    yield from _say(
+        DATASET,
+        (RDF.type, iri(VOID.Dataset)),
+        (RDF.type, iri(DCAT.Dataset)),
+        (DCTERMS.title, _english(TITLE)),
+        (DCTERMS.description, _english(ABOUT)),
+        (DCTERMS.identifier, literal(DATASET)),
+        (DCTERMS.publisher, iri(PUBLISHER)),
+        (DCTERMS.modified, made),
+        (DCTERMS.rights, iri(f"{DATASET}#rights")),
+        (DCTERMS.source, iri(SOURCE)),
+        (OWL.versionInfo, literal(str(number))),
+        (DCTERMS.language, iri("http://publications.europa.eu/resource/authority/language/ENG")),
+    )
+    yield from _say(f"{DATASET}#rights", (RDF.type, iri(DCTERMS.RightsStatement)), (RDFS.label, _english(RIGHTS)))
+    yield from _say(
+        PUBLISHER, (RDF.type, iri(FOAF.Agent)), (FOAF.name, literal("cybilgraph")), (FOAF.homepage, iri(BASE))
+    )
+
+
+def _void(counts: Statistics, number: int, files: list[File]) -> Iterator[str]:
+    namespaces = {_namespace(term) for term in (*counts.classes, *counts.properties)}
+    yield from _say(
+        DATASET,
+        (FOAF.homepage, iri(BASE)),
+        (VOID.sparqlEndpoint, iri(f"{BASE}sparql")),
+        (VOID.uriSpace, literal(BASE)),
+        (VOID.triples, _number(counts.triples)),
+        (VOID.distinctSubjects, _number(counts.subjects)),
+        (VOID.classes, _number(len(counts.classes))),
+        (VOID.properties, _number(len(counts.properties))),
+        *((VOID.exampleResource, iri(example)) for example in counts.examples),
+        *((VOID.vocabulary, iri(namespace)) for namespace in namespaces),
+        *((VOID.dataDump, iri(_address(number, file.name))) for file in files if _syntax(file.name)),
+        *((VOID.feature, iri(fmt.iri)) for fmt in GRAPH_FORMATS),
+    )
+    for kind, term, many in (
+        *((VOID.classPartition, name, count) for name, count in counts.classes.items()),
+        *((VOID.propertyPartition, name, count) for name, count in counts.properties.items()),
+    ):
+        of_class = kind == VOID.classPartition
+        part = f"{DATASET}#{'class' if of_class else 'property'}-{_key(term)}"
+        yield from _say(DATASET, (kind, iri(part)))
+        yield from _say(
+            part,
+            (RDF.type, iri(VOID.Dataset)),
+            (getattr(VOID, "class") if of_class else VOID.property, iri(term)),
+            (VOID.entities if of_class else VOID.triples, _number(many)),
+        )
+    for place, ((predicate, site_), many) in enumerate(sorted(counts.links.items()), start=1):
+        links = f"{DATASET}#links-{place}"
+        yield from _say(DATASET, (VOID.subset, iri(links)))
+        yield from _say(
+            links,
+            (RDF.type, iri(VOID.Linkset)),
+            (VOID.linkPredicate, iri(predicate)),
+            (VOID.subjectsTarget, iri(DATASET)),
+            (VOID.objectsTarget, iri(site_)),
+            (VOID.triples, _number(many)),
+        )
+
+
+def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> Iterator[str]:
+    made = literal(created, datatype=XSD.dateTime)
+    period, history = f"{DATASET}#period", f"{DATASET}#provenance"
+    yield from _say(
+        CATALOG,
+        (RDF.type, iri(DCAT.Catalog)),
+        (DCTERMS.title, _english("The dataset of cybilgraph, and its files")),
+        (DCTERMS.description, _english("One dataset, in its current release, and the SPARQL endpoint that serves it.")),
+        (DCTERMS.publisher, iri(PUBLISHER)),
+        (DCTERMS.modified, made),
+        (FOAF.homepage, iri(BASE)),
+        (DCAT.dataset, iri(DATASET)),
+        (DCAT.service, iri(SERVICE)),
+    )
+    yield from _say(
+        SERVICE,
+        (RDF.type, iri(DCAT.DataService)),
+        (DCTERMS.title, _english("SPARQL endpoint of cybilgraph")),
+        (DCTERMS.conformsTo, iri(SD.SPARQL11Query)),
+        (DCTERMS.publisher, iri(PUBLISHER)),
+        (DCAT.endpointURL, iri(f"{BASE}sparql")),
+        (DCAT.endpointDescription, iri(f"{BASE}sparql")),
+        (DCAT.servesDataset, iri(DATASET)),
+    )
+    yield from _say(
+        DATASET,
+        (DCAT.version, literal(str(number))),
+        (DCAT.landingPage, iri(f"{BASE}release/{number}")),
+        (DCTERMS.provenance, iri(history)),
+        (PROV.wasDerivedFrom, iri(SOURCE)),
+        *((DCAT.keyword, _english(word)) for word in KEYWORDS),
+        *((DCTERMS.spatial, iri(place)) for place in counts.places),
+        *((DCAT.distribution, iri(_distribution(file.name))) for file in files),
+    )
+    yield from _say(
+        history,
+        (RDF.type, iri(DCTERMS.ProvenanceStatement)),
+        (
+            RDFS.label,
+            _english("Read from saved pages and records of projects, each named with its checksum in the data."),
+        ),
+    )
+    if counts.start and counts.end:
+        yield from _say(DATASET, (DCTERMS.temporal, iri(period)))
+        yield from _say(
+            period,
+            (RDF.type, iri(DCTERMS.PeriodOfTime)),
+            (DCAT.startDate, _time(counts.start)),
+            (DCAT.endDate, _time(counts.end)),
+        )
+    for file in files:
+        yield from _of_file(file, number, made)
+
+
+def _of_file(file: File, number: int, made: str) -> Iterator[str]:
+    here, address = _distribution(file.name), iri(_address(number, file.name))
+    inner, packed = _types(file.name)
+    yield from _say(
+        here,
+        (RDF.type, iri(DCAT.Distribution)),
+        (DCTERMS.title, _english(file.name)),
+        (DCTERMS.identifier, literal(file.name)),
+        (DCTERMS.modified, made),
+        (DCTERMS.rights, iri(f"{DATASET}#rights")),
+        (DCAT.accessURL, address),
+        (DCAT.downloadURL, address),
+        (DCAT.byteSize, literal(str(file.size), datatype=XSD.nonNegativeInteger)),
+        (DCAT.mediaType, iri(f"{_MEDIA_TYPE}{inner}")),
+        (DCTERMS.format, iri(f"{_MEDIA_TYPE}{inner}")),
+        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{packed}")),) if packed else ()),
+        (SPDX.checksum, iri(f"{here}-checksum")),
+    )
+    yield from _say(
+        f"{here}-checksum",
+        (RDF.type, iri(SPDX.Checksum)),
+        (SPDX.algorithm, iri(SPDX.checksumAlgorithm_sha256)),
+        (SPDX.checksumValue, literal(file.sha256, datatype=XSD.hexBinary)),
+    )
+
+
+def _distribution(name: str) -> str:
+    return f"{DATASET}#file-{name}"
+
+
+def _address(number: int, name: str) -> str:
+    return f"{BASE}release/{number}/{name}"
+
+
+def _syntax(name: str) -> str:
+    """The media type of RDF in a file, be it packed or not; empty of others."""
+    suffixes = name.split(".")[1:]
+    return next((fmt.media_type for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), "")
+
+
+def _types(name: str) -> tuple[str, str]:
+    """The media types of what is in a file, and of what packs it."""
+    suffixes = name.split(".")[1:]
+    outer = file_type(name)
+    if len(suffixes) < 2:
+        return outer, ""
+    return _syntax(name) or _TABLES[suffixes[0]], outer
+
+
+def _namespace(term: str) -> str:
+    return term[: max(term.rfind("#"), term.rfind("/")) + 1]
+
+
+def _key(term: str) -> str:
+    """A name for a term that no other has, and that can stand in an IRI."""
+    return quote(short(term).replace(":", "-", 1), safe="")
+
+
+def _time(value: str) -> str:
+    """A date as precise as it is known."""
+    kinds = {4: XSD.gYear, 7: XSD.gYearMonth}
+    return literal(value, datatype=kinds.get(len(value), XSD.date))

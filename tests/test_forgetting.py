@@ -1,0 +1,105 @@
+"""Who is to be forgotten is in no file of any release, and does not come back."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from cybilgraph import pipeline
+from cybilgraph.errors import ReleaseError
+from cybilgraph.release import Release, Releases, name_hash
+from tests.conftest import RECORDS, SEED, run, running_server
+from tests.web.test_protocol import send
+
+NAME, EMAIL = "Daniela Schnidrig", "daniela@gp-digital.org"
+
+
+def everything(folder: Path) -> bytes:
+    """All that the files of a folder say, unpacked, but for the indices of stores."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.parent.name == "store":
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        elif path.suffix == ".zst":
+            content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        elif path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                content = b"".join(archive.read(name) for name in archive.namelist())
+        parts.append(content)
+    return b"\n".join(parts)
+
+
+def test_no_contacts_leaves_persons_out(tmp_path: Path) -> None:
+    assert run("build", SEED, RECORDS / "cmm-review-samoa.txt", "--into", tmp_path, "--no-contacts").returncode == 0
+    release = Releases(tmp_path).current()
+    release.verify()
+    text = everything(release.folder)
+    assert NAME.encode() not in text
+    assert EMAIL.encode() not in text
+    assert b"<https://w3id.org/cybilgraph/id/project/G0020/contact/1>" not in (release.folder / "graph.nq").read_bytes()
+    assert release.source(hashlib.sha256(SEED.read_bytes()).hexdigest()) is None
+    assert release.manifest["counts"]["projects"] == 2
+
+
+def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
+    for sources in ([SEED], [RECORDS / "cmm-review-samoa.txt"], [SEED, RECORDS / "cmm-review-samoa.txt"]):
+        pipeline.build(sources, tmp_path)
+    before = {number: Releases(tmp_path).get(number) for number in (1, 2, 3)}
+    assert NAME.encode() in everything(tmp_path)
+    with running_server(tmp_path) as url:
+        dump = "/release/1/cybilgraph.nq.gz"
+        assert NAME.encode() in gzip.decompress(send(url, "GET", dump).body)
+        assert NAME.encode() in send(url, "GET", "/id/project/G0020.ttl?release=1").body
+        said = run("forget", tmp_path, f" {NAME.upper()} ").stdout.decode().splitlines()
+        assert said == ["Release 0001 was made anew without it.", "Release 0003 was made anew without it."]
+        assert NAME.encode() not in gzip.decompress(send(url, "GET", dump).body)
+        for _ in range(100):  # a running server follows
+            if NAME.encode() not in send(url, "GET", "/id/project/G0020.ttl").body:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError
+    text = everything(tmp_path)
+    assert NAME.encode() not in text
+    assert EMAIL.encode() not in text
+    for number in (1, 3):
+        release = Releases(tmp_path).get(number)
+        release.verify()
+        assert release.manifest["forgotten"] == 1
+        assert release.manifest["created"] == before[number].manifest["created"]
+        assert release.manifest["counts"]["quads"] == len((release.folder / "graph.nq").read_bytes().splitlines())
+        assert 0 < before[number].manifest["counts"]["quads"] - release.manifest["counts"]["quads"] < 6
+        findings = json.loads((release.folder / "report.json").read_text(encoding="utf-8"))["findings"]
+        assert len(findings) == sum(release.manifest["counts"]["findings"].values())
+    assert Releases(tmp_path).get(2).manifest == before[2].manifest
+    assert Releases(tmp_path).current_number() == 3
+    again, _ = pipeline.build([SEED], tmp_path)
+    assert NAME.encode() not in everything(again.folder), "a record that still names it does not bring it back"
+    assert run("forget", tmp_path, NAME).stdout.startswith(b"No release has this contact")
+
+
+def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
+    release, _ = pipeline.build([SEED], tmp_path)
+    with (release.folder / "identities.csv").open("a") as file:
+        file.write("x,y\n")
+    with pytest.raises(ReleaseError, match=r"damaged: identities\.csv"):
+        Releases(tmp_path).forget(EMAIL)
+    assert not list(tmp_path.glob(".building-*"))
+    assert name_hash(EMAIL) in Releases(tmp_path).forgotten()
+
+
+def test_a_swap_that_was_cut_short_is_ended(release: Release, tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path, dumps=False)
+    (tmp_path / "0001").rename(tmp_path / ".replacing-0001")  # killed between the two steps
+    Releases(tmp_path).forget("Nobody")
+    Releases(tmp_path).current().verify()

@@ -237,11 +237,11 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
     const [low, high] = extent(nodes, (node) => node[axis]);
     return low < high ? scaleLinear([low, high], [edge, room - edge]) : () => room / 2;
   };
-  const across = fitted("x", WIDTH, 100);
+  const across = fitted("x", WIDTH, 115);
   const along = fitted("y", height, 34);
   for (const node of nodes) Object.assign(node, { x: across(node.x), y: along(node.y) });
   const svg = drawing(height);
-  const width = scaleLinear([0, max(links, (link) => link.weight) || 1], [1, 6]);
+  const width = scaleLinear([0, Math.max(max(links, (link) => link.weight) ?? 0, 4)], [1, 6]);
   for (const { source, target, weight } of links) {
     svg.append("line").attr("class", "tie").attr("x1", source.x).attr("y1", source.y).attr("x2", target.x).attr("y2", target.y).attr("stroke-width", width(weight))
       .append("title").text(`${names.get(source.id)} – ${names.get(target.id)}: ${amount(weight)}`);
@@ -251,10 +251,10 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
     const parent = linked(svg, terms.href(node.id)).append("g").attr("transform", `translate(${node.x},${node.y})`);
     parent.append("title").text(`${names.get(node.id)}: ${amount(node.weight)}`);
     parent.append("circle").attr("class", sources.has(node.id) ? "node from" : "node to").attr("r", radius(node.weight));
-    if (place < 50) parent.append("text").attr("y", -radius(node.weight) - 4).attr("text-anchor", "middle").attr("class", "name").text(cut(names.get(node.id), 28));
+    if (place < 50) parent.append("text").attr("y", -radius(node.weight) - 4).attr("text-anchor", "middle").attr("class", "name").text(cut(names.get(node.id), 34));
   });
   const more = weights.size > nodes.length ? ` The ${nodes.length} with most links of ${weights.size.toLocaleString("en")}.` : "";
-  return { svg, caption: `From ${from} (dark) to ${to} (light): ${count(links.length, "link")} between ${nodes.length}.${more}` };
+  return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${nodes.length}.${more}` };
 }
 
 /** The SVG as a file of its own: what the style sheet says is written into it. */

@@ -113,8 +113,7 @@ function fail(problem) {
   const place = line ? h("p", {}, h("a", { href: "#ask", onclick: (event) => { event.preventDefault(); editor.go(line, column ?? 1); } }, `Line ${line}, column ${column}`)) : null;
   answer.replaceChildren(
     h("div", { class: "notice", role: "alert" },
-      h("h2", {}, problem.title ?? "Error"),
-      h("p", {}, problem.detail),
+      h("h2", {}, problem.detail || problem.title),
       place,
       problem.hint ? h("p", {}, problem.hint) : null,
       problem.advice?.length ? h("ul", {}, ...problem.advice.map((text) => h("li", {}, text))) : null));
@@ -164,7 +163,7 @@ async function ready() {
 }
 
 function copyable(block) {
-  const button = h("button", { type: "button", class: "quiet", onclick: async () => {
+  const button = h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${block.dataset.code}`, onclick: async () => {
     await navigator.clipboard.writeText(block.textContent);
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 2_000);

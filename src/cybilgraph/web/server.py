@@ -38,7 +38,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     _probe(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
-        announce("The scripts of the site were not bundled: there was no npm at install. It works with plain forms.")
+        announce("The scripts of the site were not bundled when it was installed. It works with plain forms.")
     Granian(
         target=str(folder),
         address=settings.host,

@@ -18,7 +18,14 @@ $(BIN)/cybilgraph: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(BIN)/cybilgraph ## make the virtual environment, with the pinned packages
+# The scripts of the site. pip makes them, too, but does not show what it is told.
+FRONTEND := src/cybilgraph/web/frontend
+$(VENV)/frontend: $(wildcard $(FRONTEND)/*.js $(FRONTEND)/*.json $(FRONTEND)/*.py) requirements-node.txt | $(BIN)/cybilgraph
+	@command -v npm > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.txt || true
+	@$(BIN)/python $(FRONTEND)/build.py
+	@touch $@
+
+setup: $(BIN)/cybilgraph $(VENV)/frontend ## make the virtual environment, with the pinned packages
 
 build: setup ## build the graph from data/records into build/releases
 	@$(BIN)/cybilgraph build data/records --into $(RELEASES) $(AS_OF)
@@ -76,6 +83,7 @@ bench: setup $(VENV)-bench/installed ## run the benchmarks: ours and the peers' 
 lock: ## pin the packages of pyproject.toml again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:bench --output-file requirements-bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:node --output-file requirements-node.txt
 
 picture: build ## take README.png anew (needs chromium)
 	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; sleep 3; \
@@ -84,4 +92,4 @@ picture: build ## take README.png anew (needs chromium)
 	  http://127.0.0.1:8765/id/project/G0020 2> /dev/null; kill $$server
 
 clean: ## remove all that was made
-	rm -rf $(VENV) $(VENV)-bench build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-bench build $(FRONTEND)/node_modules src/cybilgraph/web/static/built .mypy_cache .pytest_cache .ruff_cache

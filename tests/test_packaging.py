@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -44,6 +46,50 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", script, str(unpacked)]
     subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(unpacked), "PATH": ""})
+
+
+def test_the_wheel_has_the_scripts_of_the_site_and_not_their_sources(tmp_path: Path) -> None:
+    if not (ROOT / "src/cybilgraph/web/static/built/query.js").is_file():
+        pytest.skip("the scripts were not bundled: no npm on this machine (make setup tells)")
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel], [sdist] = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "cybilgraph/web/static/built/query.js" in names
+    assert not [name for name in names if "web/frontend" in name]
+    with tarfile.open(sdist) as archive:
+        sources = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"src/cybilgraph/web/frontend/package-lock.json", "src/cybilgraph/web/static/built/query.js"} <= sources
+    assert not [name for name in sources if "node_modules" in name]
+
+
+def test_without_node_the_install_says_so_in_one_line(tmp_path: Path) -> None:
+    web = tmp_path / "web"
+    shutil.copytree(
+        ROOT / "src/cybilgraph/web/frontend", web / "frontend", ignore=shutil.ignore_patterns("node_modules")
+    )
+    # A Python of which no folder has programs, so that none is found beside it.
+    alone = tmp_path / "bin" / "python"
+    alone.parent.mkdir()
+    script = "import runpy, sys; sys.executable = sys.argv[1]; runpy.run_path(sys.argv[2], run_name='__main__')"
+    command = [sys.executable, "-c", script, str(alone), str(web / "frontend" / "build.py")]
+    result = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        "The scripts of the site were not bundled: there is no npm (Node.js). It works with plain forms."
+    ]
+    assert not (web / "static").exists()
+
+
+def test_every_npm_package_is_pinned_by_its_checksum_and_no_host() -> None:
+    folder = ROOT / "src/cybilgraph/web/frontend"
+    wanted = json.loads((folder / "package.json").read_text())
+    for version in (wanted["dependencies"] | wanted["devDependencies"]).values():
+        assert re.fullmatch(r"[0-9.]+", version)
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert all(package.get("integrity") for name, package in packages.items() if name)
+    assert not any("resolved" in package for package in packages.values())
 
 
 def test_every_requirement_is_pinned_with_hashes_and_no_host() -> None:

@@ -19,6 +19,7 @@ from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.formats import BY_NAME
 from cybilgraph.queries import examples, load
+from cybilgraph.web import BUNDLE
 from tests.conftest import run
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
@@ -59,8 +60,11 @@ def test_no_query_in_a_browser_is_the_page_to_write_one(server: str) -> None:
     reply = http(f"{server}/sparql", Accept=BROWSER)
     assert reply.status == 200
     assert b"<textarea" in reply.body
-    assert "script-src" not in reply.headers["content-security-policy"]
-    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert ("script-src 'self';" in policy) == BUNDLE.is_file()
+    assert "script-src" not in http(f"{server}/", Accept=BROWSER).headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("form", [JSON, XML, CSV, TSV])

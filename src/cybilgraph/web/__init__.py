@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+import secrets
+from pathlib import Path
+
+from flask import Flask, Response, g
 
 from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
-from cybilgraph.web import changes, check, datasets, openapi, pages, problems, rules, sparql, suggest
+from cybilgraph.web import changes, check, completion, datasets, openapi, pages, problems, rules, sparql, suggest
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.front import Front
 from cybilgraph.web.journal import Journal
@@ -20,6 +23,13 @@ from cybilgraph.web.submissions import MAX_UPLOAD
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+#: Of pages with an editor: it makes style sheets of its own, which only who knows the nonce can.
+_EDITOR_POLICY = (
+    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+#: The scripts that were bundled when the package was installed; without them the site has plain forms.
+BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
 
 
 def create_app(live: Live, checker: Checker, settings: Settings, journal: Journal) -> Observed:
@@ -39,13 +49,17 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
     }
+    bundled = BUNDLE.is_file()
     app.context_processor(
         lambda: {
             "release": sparql.serving().release.manifest,
+            "bundled": bundled,
+            "nonce": _nonce,
             "current": sparql.serving().release.number == live.current.release.number,
         }
     )
     app.register_blueprint(sparql.blueprint)
+    app.register_blueprint(completion.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(datasets.blueprint)
     app.register_blueprint(changes.blueprint)
@@ -60,11 +74,20 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     return Observed(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
 
 
+def _nonce() -> str:
+    """The secret of this page, by which its editor may make style sheets."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    nonce: str = g.nonce
+    return nonce
+
+
 def _headers(response: Response) -> Response:
-    """Anybody's page may read; nothing of ours may run a script or be framed."""
+    """Anybody's page may read; nothing of ours may run a script of others or be framed."""
     response.headers.setdefault("Access-Control-Allow-Origin", "*")
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
-    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
+    response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.vary.add("Accept")

@@ -27,7 +27,7 @@ from cybilgraph.errors import (
     SuggestionsFull,
     UnknownQuery,
 )
-from cybilgraph.web import endpoint
+from cybilgraph.web import endpoint, sparql
 
 _PROGRAM = "application/problem+json"
 #: The first class that an error is of decides.
@@ -122,7 +122,10 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
     kind = "" if request.values.get("format", "html") == "html" else _PROGRAM
     match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
         case "text/html":
-            response = make_response(render_template("problem.html", problem=problem))
+            # Who wrote a query on the page finds it there again, to mend it.
+            query = request.values.get("query", "") if request.path.rstrip("/") == "/sparql" else ""
+            template = "query-problem.html" if query else "problem.html"
+            response = make_response(render_template(template, problem=problem, query=query, **sparql.form()))
         case "text/plain":
             response = Response(_in_words(problem), content_type="text/plain; charset=utf-8")
         case _:

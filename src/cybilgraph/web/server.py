@@ -20,7 +20,7 @@ from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
-from cybilgraph.web import create_app
+from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.workers.orphan import leave_with_parent
@@ -37,6 +37,8 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     release = Releases(folder).sound(announce)
     _probe(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
+    if not BUNDLE.is_file():
+        announce("The scripts of the site were not bundled when it was installed. It works with plain forms.")
     Granian(
         target=str(folder),
         address=settings.host,

@@ -10,9 +10,11 @@ from flask import Blueprint, Response, after_this_request, current_app, g, json,
 
 from cybilgraph import queries
 from cybilgraph.engine import Advice, Answer
-from cybilgraph.formats import BY_NAME, FORMATS, Format
+from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
-from cybilgraph.web import endpoint, named
+from cybilgraph.vocab import BASE
+from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
@@ -24,6 +26,17 @@ blueprint = Blueprint("sparql", __name__)
 NTRIPLES = BY_NAME["ntriples"]
 _ROWS_SHOWN = 500
 _JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
+#: What stands in the editor of who comes with no query.
+_FIRST = """# The titles of projects, with the countries that they are about
+SELECT ?title ?countryName ?project ?country WHERE {
+  ?project a cyb:Project ;
+    dcterms:title ?title ;
+    cyb:country ?country .
+  ?country skos:prefLabel ?countryName .
+  FILTER(LANG(?countryName) = "en")
+}
+ORDER BY ?title ?countryName
+LIMIT 100"""
 
 
 def serving() -> Serving:
@@ -67,16 +80,9 @@ def send(answer: Answer) -> Response:
 @blueprint.get("/api/queries/<name>")
 def sparql(name: str = "") -> Response | str:
     """The answer to a query as a page; without one, the page to write it on."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    given = Request(
-        request.method, request.query_string.decode(), headers, request.get_data(), request.path.rstrip("/")
-    )
-    asked = endpoint.read(given)
+    asked = _asked(request.path.rstrip("/"))
     if asked is None:
         return _page("", None)
-    if asked.release:
-        live: Live = current_app.extensions["cybilgraph"]["live"]
-        g.serving = live.at(asked.release)
     entry: Entry = request.environ["asgi.scope"]["entry"]
     entry.query, entry.release = asked.query, serving().release.number
     queries.guard(asked.query, serving().engine.services)
@@ -86,8 +92,28 @@ def sparql(name: str = "") -> Response | str:
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
     answer = found.answer if isinstance(found, Kept) else found
     entry.format, entry.rows = answer.format.name, answer.rows
-    page = _page(asked.query, answer, query, _citation(asked, query), answer.advice or None)
+    page = _page(asked.query, answer, query, answer.advice or None, **_using(asked, query))
     return Response(page, headers=endpoint.lasting(asked, serving().release.number))
+
+
+@blueprint.route("/sparql/use", methods=["GET", "POST"])
+def use() -> str:
+    """How to cite, share and send a query, which is not run: what the page of its answer says, too."""
+    asked = _asked("/sparql")
+    if asked is None:
+        raise QuerySyntaxError("No query was sent", "Send it as query=…")
+    queries.guard(asked.query, serving().engine.services)
+    return render_template("using-page.html", query=asked.query, **_using(asked, None))
+
+
+def _asked(path: str) -> Asked | None:
+    """What this request asks, as if it had been sent to ``path``; answers come from its release from now on."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    asked = endpoint.read(Request(request.method, request.query_string.decode(), headers, request.get_data(), path))
+    if asked and asked.release:
+        live: Live = current_app.extensions["cybilgraph"]["live"]
+        g.serving = live.at(asked.release)
+    return asked
 
 
 @blueprint.get("/api/queries")
@@ -106,22 +132,43 @@ def _page(
     query: str,
     answer: Answer | None,
     of: Query | None = None,
-    citation: str = "",
     advice: tuple[Advice, ...] | None = None,
+    **using: object,
 ) -> str:
-    """The page with an answer and advice; advice that is empty is that there is none."""
+    """The page with an answer and advice; advice that is empty is that there is none. ``using`` is what
+    is told of how to use the query.
+    """
     return render_template(
         "query.html",
-        query=query,
+        query=query or (of.text if of else _FIRST),
         answer=answer and _shown(answer),
         named=of,
-        citation=citation,
         advice=advice,
         given=request.args,
-        formats=[fmt.name for fmt in (named.formats(of) if of else FORMATS)],
         arguments=request.query_string.decode(),
         examples=queries.examples(),
+        **form(of),
+        **using,
     )
+
+
+def form(of: Query | None = None) -> dict[str, object]:
+    """What the form of a query needs, beside its text."""
+    return {
+        "formats": [fmt.name for fmt in (named.formats(of) if of else FORMATS)],
+        "tables": [fmt.name for fmt in RESULT_FORMATS],
+    }
+
+
+def _using(asked: Asked, of: Query | None) -> dict[str, object]:
+    """How to cite, share and send a query."""
+    number = serving().release.number
+    address = asked.at(number)
+    return {
+        "lasting": f"{request.host_url.rstrip('/')}{address}" if address else "",
+        "citation": _citation(asked, of),
+        "programs": programs.snippets(asked.query, f"{request.host_url}sparql", number),
+    }
 
 
 def _citation(asked: Asked, of: Query | None) -> str:
@@ -148,9 +195,17 @@ def _shown(answer: Answer) -> dict[str, object]:
     columns = result["head"]["vars"]
     return {
         "columns": columns,
-        "rows": [[row.get(column) for column in columns] for row in rows[:_ROWS_SHOWN]],
+        "rows": [[_linked(row.get(column)) for column in columns] for row in rows[:_ROWS_SHOWN]],
         "total": len(rows),
     }
+
+
+def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
+    """A value with the address that it leads to: our own things to their page here."""
+    if not cell or cell["type"] != "uri" or not cell["value"].startswith((BASE, "https://", "http://")):
+        return cell
+    iri = cell["value"]
+    return cell | {"href": f"{request.script_root}/{iri.removeprefix(BASE)}" if iri.startswith(BASE) else iri}
 
 
 def run(name: str, **values: str) -> list[dict[str, str]]:

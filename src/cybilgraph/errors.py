@@ -7,6 +7,7 @@
     ├── ReferenceDataError     a file under data/reference contradicts itself
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
+    │   ├── ReleaseBusy        others are asking already for what takes long
     │   └── ReleaseGone        it was there once
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
@@ -81,6 +82,10 @@ class StorageError(CybilgraphError):
 
 class ReleaseError(CybilgraphError):
     """A release cannot be made, opened or switched to."""
+
+
+class ReleaseBusy(ReleaseError):
+    """What is asked of releases takes long, and others are asking for it already."""
 
 
 class ReleaseGone(ReleaseError):

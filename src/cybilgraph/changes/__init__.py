@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
-from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.errors import ReleaseBusy, ReleaseError, ReleaseGone
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
 from cybilgraph.vocab import BASE
@@ -110,14 +110,14 @@ class Changes:
     def between(self, since: int, until: int = 0) -> Log:
         """The log from a release (0: from nothing) to another (0: the current one).
 
-        Raises ReleaseError, ReleaseGone; and ReleaseError where a release is not what was built.
+        Raises ReleaseBusy, ReleaseError, ReleaseGone; and ReleaseError where a release is not what was built.
         """
         old = self.release(since) if since else None
         new = self.release(until or self._releases.current_number())
         name = f"{old.manifest['files']['graph.nq'] if old else ''}-{new.manifest['files']['graph.nq']}"
         name = f"{since}-{new.number}-{name}"
         if not self._lock.acquire(timeout=_PATIENCE):
-            raise ReleaseError("Too many ask for differences at this moment", "Ask again in a minute.")
+            raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
         try:
             if name not in self._logs:
                 folder = Path(tempfile.mkdtemp(dir=self._folder.name))

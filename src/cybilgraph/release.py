@@ -5,6 +5,7 @@
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
+    │   ├── search.sqlite  the index of the search, and the findings of each record
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
@@ -32,6 +33,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +41,19 @@ from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
 from cybilgraph.dumps import write_dumps
-from cybilgraph.engine.store import write_store
+from cybilgraph.engine.store import rows_of, write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.search import write_index
 from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
-_IDENTITIES = "identities.csv"
+#: The table of a release that tells its projects, and their other names.
+IDENTITIES = "identities.csv"
+_SEARCH = "search.sqlite"
 _SOURCES = "sources.zip"
 _PUBLIC = "public"
 _SUMS = "SHA256SUMS"
@@ -76,6 +81,11 @@ class Release:
     def store(self) -> Path:
         """The folder of the store, to be opened for reading only."""
         return self.folder / "store"
+
+    @property
+    def search(self) -> Path:
+        """The index of the search; a release of an earlier make has none."""
+        return self.folder / _SEARCH
 
     def source(self, sha256: str) -> bytes | None:
         """What a record was read from, by its checksum; None where this release has not kept it."""
@@ -147,8 +157,9 @@ class Draft:
         with graph.open("wb") as file:
             file.writelines(quads)
         count = write_store(graph, self._folder / "store")
+        write_index(self._folder / _SEARCH, partial(rows_of, self._folder / "store"), report.findings)
         _write_json(self._folder / "report.json", document(report))
-        with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:
+        with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
@@ -213,7 +224,7 @@ class Releases:
     def identities(self) -> Iterator[tuple[str, str]]:
         """The keys of the current release's projects, with their names; none where there is no release."""
         try:
-            table = self.current().folder / _IDENTITIES
+            table = self.current().folder / IDENTITIES
             with table.open(encoding="utf-8", newline="") as file:
                 yield from ((row["key"], row["name"]) for row in csv.DictReader(file))
         except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):

@@ -27,6 +27,7 @@ def test_what_a_release_holds(release: Release) -> None:
         "sources.zip",
         "store",
         "report.json",
+        "search.sqlite",
         "manifest.json",
         "public",
         "SHA256SUMS",

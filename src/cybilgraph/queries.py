@@ -60,6 +60,8 @@ _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE"
 READ_ONLY = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
+#: A line that is left out where its parameter is not given.
+_ONLY_WITH = re.compile(r"^(.*?)[ ]*# only with (\w+)\n", re.MULTILINE)
 _PARAM = re.compile(r"(?P<name>\w+)\s+(?P<type>[\w-]+)\s*:\s*(?P<description>.+)")
 
 
@@ -257,7 +259,8 @@ class Query:
             terms[name] = " ".join(_term(known[name], value, names) for value in given)
         # One pass over the text, so that no value is looked into for the block of another.
         return _BLOCK.sub(
-            lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0], self.text
+            lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0],
+            _ONLY_WITH.sub(lambda match: f"{match[1]}\n" if match[2] in values else "", self.text),
         )
 
 

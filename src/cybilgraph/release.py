@@ -6,6 +6,7 @@
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
+    │   ├── search.sqlite  the index of the search, and the findings of each record
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
     │   ├── identities.csv  the key of each project with all its names, so that a key stays good
@@ -33,6 +34,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +42,23 @@ from filelock import FileLock, Timeout
 
 from cybilgraph import __version__
 from cybilgraph.dumps import NAME, File, statistics, write_descriptions, write_dumps
-from cybilgraph.engine.store import write_store
+from cybilgraph.engine.store import rows_of, write_store
 from cybilgraph.errors import ReleaseError
 from cybilgraph.files import written_whole
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.forgetting import mentions, without
 from cybilgraph.identity import Identities
 from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.search import write_index
 from cybilgraph.validation.outputs.as_json import document, held
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
 _FORGOTTEN = "forgotten"
-_IDENTITIES = "identities.csv"
+#: The table of a release that tells its projects, and their other names.
+IDENTITIES = "identities.csv"
+_SEARCH = "search.sqlite"
 _SOURCES = "sources.zip"
 _PUBLIC = "public"
 _SUMS = "SHA256SUMS"
@@ -82,6 +87,11 @@ class Release:
         """The folder of the store, to be opened for reading only."""
         return self.folder / "store"
 
+    @property
+    def search(self) -> Path:
+        """The index of the search; a release of an earlier make has none."""
+        return self.folder / _SEARCH
+
     def source(self, sha256: str) -> bytes | None:
         """What a record was read from, by its checksum; None where this release has not kept it."""
         try:
@@ -96,7 +106,7 @@ class Release:
         """The key of each project with each of its names, in order. Raises OSError, KeyError, UnicodeDecodeError and
         csv.Error where this release does not tell them.
         """
-        with (self.folder / _IDENTITIES).open(encoding="utf-8", newline="") as file:
+        with (self.folder / IDENTITIES).open(encoding="utf-8", newline="") as file:
             yield ((row["key"], row["name"]) for row in csv.DictReader(file))
 
     def served(self) -> dict[str, Path]:
@@ -160,8 +170,9 @@ class Draft:
         with graph.open("wb") as file:
             file.writelines(quads)
         count = write_store(graph, self._folder / "store")
+        write_index(self._folder / _SEARCH, partial(rows_of, self._folder / "store"), report.findings)
         _write_json(self._folder / "report.json", document(report))
-        with (self._folder / _IDENTITIES).open("w", encoding="utf-8", newline="") as table:
+        with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
@@ -337,7 +348,7 @@ class Releases:
         return left
 
     def _remake(self, release: Release, aside: Path, who: str) -> int:
-        shutil.copyfile(release.folder / _IDENTITIES, aside / _IDENTITIES)
+        shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         left = mentions(aside / "graph.nq", who)
         manifest = dict(release.manifest)
         count = write_store(aside / "graph.nq", aside / "store")

@@ -167,4 +167,4 @@ def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
     page = send(site, "GET", page.headers["location"], Accept=BROWSER)
     assert "This is as of release 2" in page.body.decode()
     assert send(site, "GET", "/id/project/cmm-review-samoa?release=2").status == 200
-    assert send(site, "GET", "/id/project/cmm-review-samoa").status == 404
+    assert send(site, "GET", "/id/project/cmm-review-samoa").status == 410

@@ -46,11 +46,11 @@ def test_a_project_for_people(server: str) -> None:
     assert (reply.status, reply.content_type) == (200, "text/html; charset=utf-8")
     page = reply.body.decode()
     for words in (
-        "<h1>Support to Belize National Cyber Security Strategy</h1>",
+        "<h1><bdi>Support to Belize National Cyber Security Strategy</bdi></h1>",
         "Apr 2018 – Mar 2020",
         ">Global Partners Digital</a>",
         "found in the text",
-        "<q>GPD supported the process by developing",
+        "<q><bdi>GPD supported the process by developing",
         "funder, country",
         "Daniela Schnidrig",
         "continuously updated",
@@ -63,7 +63,7 @@ def test_a_project_for_people(server: str) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/", "14 projects"),
+        ("/", "<strong>14</strong> projects"),
         ("/id/country/BZ", "Support to Belize"),
         ("/id/actor/gpd", "https://www.gp-digital.org"),
         ("/id/theme/cybercrime", "Cybercrime"),
@@ -112,8 +112,7 @@ def test_text_from_a_record_never_becomes_markup(tmp_path_factory: pytest.TempPa
             reply = http(f"{url}{path}", Accept=BROWSER)
             assert reply.status == 200, path
             page = reply.body.decode()
-            ours = page.replace('<script type="application/ld+json">', "", 1)  # what describes the dataset
-            assert "<script" not in ours, path
+            assert page.replace('<script type="application/ld+json">', "").count("<script") == 0, path
             assert 'onclick="alert' not in page
             assert 'javascript:alert(1)"' not in page
             assert "49" not in page.partition("<h1>")[2].partition("</h1>")[0]

@@ -31,7 +31,7 @@ def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -
 
 def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     page = http(f"{portal}/id/project/G0020", Accept=BROWSER).body.decode()
-    assert '<a href="/suggest/G0020" rel="nofollow">Suggest an edit</a>' in page
+    assert '<a class="button" href="/suggest/G0020" rel="nofollow">Suggest an edit</a>' in page
     fields = opened(portal)
     assert fields["text"].rstrip() == TEXT.rstrip()
     reply = http(f"{portal}/suggest/G0020", Accept=BROWSER)

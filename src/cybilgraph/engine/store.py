@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -76,6 +76,14 @@ def is_of_version(line: bytes) -> bool:
     """
     found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
     return found is not None and found[1].count(b" ") > 1
+
+
+def rows_of(folder: Path, query: str) -> Iterator[dict[str, str]]:
+    """The rows of a SELECT of our own over a store on disk, as they come: values as text, what is unbound left out."""
+    solutions: Any = ox.Store.read_only(str(folder)).query(query)
+    names = [variable.value for variable in solutions.variables]
+    for solution in solutions:
+        yield {name: term.value for name in names if (term := solution[name]) is not None}
 
 
 def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import secrets
+import sys
 from pathlib import Path
 
 from flask import Flask, Response, g
@@ -11,7 +13,22 @@ from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
-from cybilgraph.web import changes, check, completion, datasets, openapi, pages, problems, rules, sparql, suggest
+from cybilgraph.web import (
+    changes,
+    check,
+    completion,
+    datasets,
+    finding,
+    home,
+    openapi,
+    pages,
+    problems,
+    rules,
+    seeing,
+    sparql,
+    suggest,
+    terms,
+)
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.front import Front
 from cybilgraph.web.journal import Journal
@@ -37,6 +54,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
 
     What is sent to be checked goes to ``checker``; what is done is told to ``journal``.
     """
+    csv.field_size_limit(sys.maxsize)  # answers of our own engine are read, whose limit is that of an answer
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD
     app.url_map.strict_slashes = False
@@ -58,15 +76,10 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
             "current": sparql.serving().release.number == live.current.release.number,
         }
     )
-    app.register_blueprint(sparql.blueprint)
-    app.register_blueprint(completion.blueprint)
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(datasets.blueprint)
-    app.register_blueprint(changes.blueprint)
-    app.register_blueprint(check.blueprint)
-    app.register_blueprint(suggest.blueprint)
-    app.register_blueprint(openapi.blueprint)
-    app.register_blueprint(rules.blueprint)
+    queries = (sparql, completion)
+    sections = (home, finding, pages, seeing, terms, *queries, datasets, changes, check, suggest, openapi, rules)
+    for section in sections:
+        app.register_blueprint(section.blueprint)
     problems.register(app)
     app.after_request(_headers)
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())

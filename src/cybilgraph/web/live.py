@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,17 @@ from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QueryError, ReleaseError, ReleaseGone
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release, Releases
+from cybilgraph.search import Search
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.endpoint import FOR_PAGE
 
 #: Seconds between looks at which release is current.
 _EVERY = 1.0
 #: What pages show and visitors ask for first.
-_PAGES = ("page-numbers", "page-projects")
+_PAGES = (
+    *("page-numbers", "page-projects", "page-network", "page-outcomes"),
+    *("example-projects-per-country", "example-themes-by-country-matrix"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Serving:
     release: Release
     engine: EmbeddedEngine
     answers: Answers
+    search: Search
 
     def close(self) -> None:
         """End the engine's workers."""
@@ -97,6 +102,13 @@ class Live:
                 known = self._shelf[number] = (made, self._whole(number))
             return known[1]
 
+    def earlier(self, most: int = 8) -> Iterator[Release]:
+        """The releases before the current one that are kept, newest first."""
+        before = [number for number in self.releases.numbers if number < self.current.release.number]
+        for number in before[: -most - 1 : -1]:
+            with suppress(ReleaseError):
+                yield self.releases.get(number)
+
     def _whole(self, number: int) -> Release:
         there = self.releases.numbers
         hint = f"There are: {', '.join(map(str, there))}."
@@ -118,7 +130,7 @@ class Live:
         place = engine.storage.partition(":")[0]
         tag = f"{release.number}/{release.manifest['files']['graph.nq']}/{place}"
         self._told(f"Release {release.number:04d} is {engine.storage}")
-        return Serving(release, engine, Answers(engine, tag, self._room))
+        return Serving(release, engine, Answers(engine, tag, self._room), Search(release.search))
 
     def _warm(self, serving: Serving) -> None:
         """Have the answers that most will ask for, before the first one asks."""

@@ -1,216 +1,177 @@
-"""Pages: a resource at its own IRI's path, in HTML and in each RDF format."""
+"""Pages: a resource at its own IRI's path, in HTML and in each RDF format; lists also in CSV."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import csv
+from functools import lru_cache
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import rdflib
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
-from rdflib import RDF, SKOS
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from rdflib import RDF
+from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
-from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format
-from cybilgraph.resources import ONTOLOGY
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, short
-from cybilgraph.web import sparql
+from cybilgraph.errors import FormatMismatch
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.reference import Entry, reference
+from cybilgraph.release import IDENTITIES
+from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
+from cybilgraph.web import hubs, project, sparql
+from cybilgraph.web.live import Live
 from cybilgraph.web.negotiate import wanted
-from cybilgraph.web.sparql import NTRIPLES, find, run, send
+from cybilgraph.web.sparql import NTRIPLES, find, rows, run, send, serving
+from cybilgraph.web.view import Resource, path_of
 
 blueprint = Blueprint("pages", __name__)
 
-_SUFFIXES = {f".{fmt.suffix}": fmt for fmt in GRAPH_FORMATS}
-_LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
-
-
-@blueprint.get("/")
-def home() -> str:
-    """What this is, in numbers; all projects; the example queries."""
-    [numbers] = run("page-numbers")
-    return render_template(
-        "home.html", numbers=numbers, projects=run("page-projects"), examples=queries.examples(), path=path_of
-    )
-
-
-@blueprint.get("/ontology")
-@blueprint.get("/ontology.ttl")
-def ontology() -> BaseResponse:
-    """The ontology, as the file that it is written in."""
-    return Response(ONTOLOGY.read_bytes(), content_type="text/turtle; charset=utf-8")
+_CSV = BY_NAME["csv"]
+_SUFFIXES = {**{f".{fmt.suffix}": fmt for fmt in (*GRAPH_FORMATS, _CSV)}, ".json": BY_NAME["jsonld"]}
+_TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
 
 
 @blueprint.get("/id/<path:path>", defaults={"room": "id"})
 @blueprint.get("/record/<path:path>", defaults={"room": "record"})
+@blueprint.get("/graph/<path:path>", defaults={"room": "graph"})
 def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
     as of an earlier release.
     """
-    path, chosen = _suffix(path.rstrip("/"))
-    formats = chosen or wanted(
-        GRAPH_FORMATS, request.headers.get("Accept", ""), request.values.get("format", ""), html=True
-    )
-    pinned = sparql.pin(request.args.get("release", ""))
+    path, suffix = _suffix(path.rstrip("/"))
+    pinned = sparql.pin(request.args.get("release", "")) or None
+    kind, _, key = path.partition("/")
+    hub = hubs.KINDS.get(kind) if room == "id" and "/" not in key else None
+    formats = _formats(suffix, is_list=hub is not None)
+    if hub and not key:
+        return _list(hub, formats)
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
-        return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned or None), 303)
+        return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
     text = queries.load("page-resource").bind({"resource": [iri]})
-    answer = find(text, *(formats or (NTRIPLES,)))
-    if formats:
-        if not _has_statements(iri):
-            raise NotFound(f"There is no {iri} in this release")
-        return send(answer)
-    graph = rdflib.Graph().parse(data=answer.content, format="nt")
-    node = rdflib.URIRef(iri)
+    graph, node = _graph(text), rdflib.URIRef(iri)
     if (node, None, None) not in graph:
-        raise NotFound(f"There is no {iri} in this release")
-    view = _Resource(graph, node)
-    if (node, RDF.type, rdflib.URIRef(CYB.Project)) in graph:
-        takes = current_app.extensions["cybilgraph"]["suggestions"] is not None
-        suggest = url_for("suggest.page", key=unquote(iri.removeprefix(f"{BASE}id/project/"))) if takes else ""
-        return render_template("project.html", project=_project(view), view=view, path=path_of, suggest=suggest)
+        text = queries.load("page-mentioned").bind({"resource": [iri]})
+        graph = _graph(text)
+        if not graph:
+            raise _missing(iri)
+    if hub and _CSV in formats[:1]:
+        return send(find(_linked(hub.name, key), _CSV))
+    if (now := graph.value(node, _REPLACED)) is not None:
+        there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
+        return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+    if formats:
+        return send(find(text, *formats))
+    view = Resource(graph, node)
+    if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
+        return _project(view, key)
+    if hub and (node, _TYPE, rdflib.URIRef(hub.iri)) in graph:
+        return _hub(view, hub, key)
     mentions = run("page-mentions", resource=iri)
     return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
 
 
-def _has_statements(iri: str) -> bool:
-    query = f"ASK {{ <{iri}> ?p ?o }}"
-    queries.guard(query)
-    return b"true" in find(query, *FORMATS).content
+@blueprint.get("/outcomes.csv")
+def outcomes_table() -> BaseResponse:
+    """What projects have brought about, as a table."""
+    return send(find(queries.load("page-outcomes").text, _CSV))
 
 
-def _suffix(path: str) -> tuple[str, tuple[Format, ...]]:
-    for suffix, fmt in _SUFFIXES.items():
+@blueprint.get("/outcomes")
+def outcomes() -> str:
+    """What projects have brought about, by project."""
+    return render_template("outcomes.html", rows=run("page-outcomes"), path=path_of)
+
+
+def _project(view: Resource, key: str) -> str:
+    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None
+    shown = project.shown(view)
+    return render_template(
+        "project.html",
+        project=shown,
+        view=view,
+        path=path_of,
+        short=short,
+        findings=serving().search.findings(unquote(key), shown["source"]),
+        suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
+    )
+
+
+def _linked(kind: str, key: str) -> str:
+    return queries.load("page-linked").bind({"resource": hubs.narrower(reference(), kind, key)})
+
+
+def _hub(view: Resource, hub: hubs.Kind, key: str) -> str:
+    iris = hubs.narrower(reference(), hub.name, key)
+    beside = rows(find(queries.load("page-beside").bind({"resource": iris}), _CSV))
+    shown = hubs.shown(hub.name, view.iri, rows(find(_linked(hub.name, key), _CSV)), beside)
+    themes = [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
+    return render_template(
+        "hub.html", view=view, hub=hub, key=unquote(key), shown=shown, topics=len(iris) - 1, path=path_of,
+        gaps=_gaps(shown["covered"], themes) if shown["covered"] is not None else [], short=short,
+    )  # fmt: skip
+
+
+def _gaps(covered: set[str], themes: list[Entry]) -> list[tuple[str, str]]:
+    """The themes of which neither they nor a topic of theirs are covered."""
+    names = reference()
+    return [
+        (theme.name, iri)
+        for theme in themes
+        if not covered & {iri := thing("theme", theme.key), *hubs.narrower(names, "theme", theme.key)}
+    ]
+
+
+def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
+    """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
+    text = queries.load("page-list").bind({"kind": [hub.iri]})
+    if formats and formats[0] is _CSV:
+        return send(find(text, _CSV))
+    if formats:
+        return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
+    return render_template("list.html", hub=hub, rows=rows(find(text, _CSV)), path=path_of)
+
+
+def _graph(text: str) -> rdflib.Graph:
+    return rdflib.Graph().parse(data=find(text, NTRIPLES).content, format="nt")
+
+
+def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
+    """The formats that are wanted, best first; none stands for the page. Raises FormatMismatch."""
+    offered = (*GRAPH_FORMATS, _CSV) if is_list else GRAPH_FORMATS
+    if suffix:
+        if (found := _SUFFIXES[f".{suffix}"]) in offered:
+            return (found,)
+        raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
+    return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
+
+
+def _suffix(path: str) -> tuple[str, str]:
+    for suffix in _SUFFIXES:
         if path.endswith(suffix):
-            return path.removesuffix(suffix), (fmt,)
-    return path, ()
+            return path.removesuffix(suffix), suffix[1:]
+    return path, ""
 
 
-def path_of(iri: str) -> str:
-    """Where a link to this IRI leads: our own things to their page here, others to themselves;
-    nowhere where it is no web address.
-    """
-    if iri.startswith(f"{BASE}ontology#"):
-        return url_for("pages.ontology")
-    if iri.startswith(BASE):
-        return request.script_root + "/" + iri.removeprefix(BASE)
-    return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+def _missing(iri: str) -> NotFound | Gone:
+    """Gone, where an earlier release that is kept had a project of this name."""
+    key = unquote(iri.removeprefix(f"{BASE}id/project/"))
+    live: Live = current_app.extensions["cybilgraph"]["live"]
+    for earlier in live.earlier():
+        if key in _keys(earlier.folder / IDENTITIES):
+            return Gone(
+                f"{iri} was in release {earlier.number}, and is in none since. Its page as of then: "
+                f"{path_of(iri)}?release={earlier.number}"
+            )
+    return NotFound(f"There is no {iri} in this release")
 
 
-@dataclass(frozen=True, slots=True)
-class _Resource:
-    """One resource in the graph of statements around it."""
-
-    graph: rdflib.Graph
-    node: rdflib.URIRef
-
-    @property
-    def iri(self) -> str:
-        return str(self.node)
-
-    @property
-    def label(self) -> str:
-        return self.name(self.node)
-
-    def name(self, node: rdflib.term.Node) -> str:
-        """The English name of a thing, else any, else its IRI by prefix."""
-        for predicate in _LABELS:
-            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, rdflib.Literal)]
-            for value in sorted(found, key=lambda value: (value.language != "en", value)):
-                return str(value)
-        return short(str(node))
-
-    def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
-        """The objects of a property, in the order of the parts' numbers or of names."""
-        found = list(self.graph.objects(node or self.node, rdflib.URIRef(predicate)))
-        return sorted(
-            found, key=lambda value: (len(str(value)), str(value)) if _numbered(value) else (0, self.name(value))
-        )
-
-    def one(self, predicate: str, node: rdflib.term.Node | None = None) -> str:
-        """The text of a single-valued property; empty where there is none."""
-        return str(next(iter(self.graph.objects(node or self.node, rdflib.URIRef(predicate))), ""))
-
-    def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Property by property: its IRI, and text and IRI (or nothing) of each value."""
-        table: dict[str, list[tuple[str, str]]] = {}
-        for predicate, value in sorted(self.graph.predicate_objects(self.node)):
-            if isinstance(value, rdflib.URIRef):
-                table.setdefault(str(predicate), []).append((self.name(value), str(value)))
-            else:
-                tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
-                table.setdefault(str(predicate), []).append((f"{value}{tag}", ""))
-        return list(table.items())
-
-
-def _numbered(value: rdflib.term.Node) -> bool:
-    return str(value).rpartition("/")[2].isdigit()
-
-
-@dataclass(slots=True)
-class _Link:
-    """A link of a project, with how we know it."""
-
-    name: str
-    iri: str
-    role: str = ""
-    derived: bool = False
-    quotes: list[tuple[str, str]] = field(default_factory=list)
-
-
-def _project(view: _Resource) -> dict[str, object]:
-    """What the page of a project shows."""
-    record = view.graph.value(None, rdflib.URIRef(FOAF.primaryTopic), view.node)
-    source = view.graph.value(record, rdflib.URIRef(PROV.wasDerivedFrom))
-    checksum = view.graph.value(source, rdflib.URIRef(SPDX.checksum))
-    blank = {str(term) for term in view.graph.objects(record, rdflib.URIRef(CYB.leftBlank))}
-    links = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
-    return {
-        "code": view.one(DCTERMS.identifier),
-        "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
-        "start": view.one(CYB.startAsPrinted),
-        "end": view.one(CYB.endAsPrinted),
-        "links": _grouped(links),
-        "found": any(link.derived for link in links),
-        "blank": [row.name for row in FIELDS if row.term in blank],
-        "sections": [
-            (row.name, _section(view, row.kind, row.term))
-            for row in FIELDS
-            if row.kind in (Kind.PROSE, Kind.ITEMS) and view.all(row.term)
-        ],
-        "web": [(view.one(DCTERMS.title, node), view.one(SCHEMA.url, node)) for node in view.all(CYB.link)],
-        "contacts": [
-            (view.one(VCARD.fn, node), view.one(VCARD.hasEmail, node).removeprefix("mailto:"))
-            for node in view.all(CYB.contact)
-        ],
-        "rights": view.one(DCTERMS.rights, record),
-        "source": view.one(RDFS.label, source),
-        "sha256": view.one(SPDX.checksumValue, checksum),
-    }
-
-
-def _section(view: _Resource, kind: Kind, term: str) -> dict[str, list[str]]:
-    if kind is Kind.PROSE:
-        return {"paragraphs": [part for value in view.all(term) for part in str(value).split("\n\n")]}
-    return {"items": [view.one(DCTERMS.description, node) for node in view.all(term)]}
-
-
-def _links(view: _Resource, property_: str, target: str) -> list[_Link]:
-    links = []
-    for node in view.all(property_):
-        thing = next(view.graph.objects(node, rdflib.URIRef(target)))
-        role = view.graph.value(node, rdflib.URIRef(CYB.role))
-        kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
-        quotes = [(view.one(OA.exact, quote), view.one(CYB.line, quote)) for quote in view.all(CYB.evidence, node)]
-        links.append(_Link(view.name(thing), str(thing), kind, view.one(CYB.basis, node).endswith("/derived"), quotes))
-    return links
-
-
-def _grouped(links: list[_Link]) -> list[tuple[str, list[_Link]]]:
-    groups: dict[str, list[_Link]] = {}
-    for link in sorted(links, key=lambda link: link.name.casefold()):
-        groups.setdefault(link.role, []).append(link)
-    order = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
-    return sorted(groups.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+@lru_cache(maxsize=8)
+def _keys(table: Path) -> frozenset[str]:
+    """The keys of the projects of a release; it never changes."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            return frozenset(row["key"] for row in csv.DictReader(file))
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return frozenset()  # of an earlier make

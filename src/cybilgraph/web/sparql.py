@@ -210,5 +210,9 @@ def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
 
 def run(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
-    text = queries.load(name).bind({key: [value] for key, value in values.items()})
-    return list(csv.DictReader(io.StringIO(find(text, _CSV).content.decode())))
+    return rows(find(queries.load(name).bind({key: [value] for key, value in values.items()}), _CSV))
+
+
+def rows(answer: Answer) -> list[dict[str, str]]:
+    """The rows of an answer in CSV."""
+    return list(csv.DictReader(io.StringIO(answer.content.decode())))

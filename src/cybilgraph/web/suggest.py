@@ -18,9 +18,9 @@ from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checker, checking, given_back, show
 from cybilgraph.web.clients import Clients
-from cybilgraph.web.pages import path_of
 from cybilgraph.web.sparql import NTRIPLES, find, run, serving
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
+from cybilgraph.web.view import path_of
 
 blueprint = Blueprint("suggest", __name__)
 

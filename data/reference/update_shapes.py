@@ -1,0 +1,153 @@
+"""Write country-shapes.csv anew from Natural Earth, as the npm package world-atlas carries it (TopoJSON).
+
+A shape is an SVG path on a map of 2000 by 1000 units in the Equal Earth projection (Šavrič, Patterson
+and Jenny 2018), which shows areas in their true proportion. Countries that are too small to be seen or
+to be hit have no path: they are drawn as dots. x and y are the middle of a country's largest piece.
+A row without alpha2 is land of no country in countries.csv.
+
+Run: fetch version 2.0.2 with npm pack, unpack it, and python update_shapes.py package/
+"""
+
+import csv
+import json
+import sys
+from itertools import pairwise
+from math import asin, cos, radians, sin, sqrt
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+CSV_FILE = HERE / "country-shapes.csv"
+WIDTH = 2000
+#: Latitudes outside are cut off: the Antarctic has no projects.
+NORTH, SOUTH = 84, -57
+#: Square units below which a country is a dot, and a piece of one is left out.
+SMALL_COUNTRY, SMALL_PIECE = 60, 6
+_A = (1.340264, -0.081106, 0.000893, 0.003796)
+#: Without a number of ISO 3166-1 in Natural Earth.
+NAMED = {"Kosovo": "XK"}
+
+Point = tuple[float, float]
+
+
+def equal_earth(longitude: float, latitude: float) -> Point:
+    """The place of a point, in radii of the earth."""
+    theta = asin(sqrt(3) / 2 * sin(radians(latitude)))
+    slope = 9 * _A[3] * theta**8 + 7 * _A[2] * theta**6 + 3 * _A[1] * theta**2 + _A[0]
+    x = 2 * sqrt(3) * radians(longitude) * cos(theta) / (3 * slope)
+    return x, _A[3] * theta**9 + _A[2] * theta**7 + _A[1] * theta**3 + _A[0] * theta
+
+
+SCALE = WIDTH / 2 / equal_earth(180, 0)[0]
+TOP = equal_earth(0, NORTH)[1]
+
+
+def on_map(point: Point) -> Point:
+    """Units from the left, and from the top."""
+    x, y = equal_earth(point[0], min(NORTH, max(SOUTH, point[1])))
+    return WIDTH / 2 + x * SCALE, (TOP - y) * SCALE
+
+
+def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
+    """The outer rings of each country, by its number and name."""
+    topology = json.loads(file.read_text(encoding="utf-8"))
+    (kx, ky), (x0, y0) = topology["transform"]["scale"], topology["transform"]["translate"]
+    arcs = []
+    for arc in topology["arcs"]:
+        x = y = 0
+        points = []
+        for dx, dy in arc:
+            x, y = x + dx, y + dy
+            points.append((x * kx + x0, y * ky + y0))
+        arcs.append(points)
+
+    def ring(numbers: list[int]) -> list[list[Point]]:
+        points: list[Point] = []
+        for number in numbers:
+            piece = arcs[number] if number >= 0 else arcs[~number][::-1]
+            points += piece[1:] if points else piece
+        return [[on_map(point) for point in piece] for piece in cut(points)]
+
+    found: dict[tuple[str, str], list[list[Point]]] = {}
+    for country in topology["objects"]["countries"]["geometries"]:
+        pieces: Any = country.get("arcs", [])
+        pieces = [pieces] if country["type"] == "Polygon" else pieces
+        name = (str(country.get("id", "")), country["properties"]["name"])
+        found.setdefault(name, []).extend(part for piece in pieces for part in ring(piece[0]))
+    return found
+
+
+def cut(points: list[Point]) -> list[list[Point]]:
+    """A ring of longitudes and latitudes, cut where it crosses the meridian of 180 degrees."""
+    turned = [points[0]]
+    for x, y in points[1:]:
+        last = turned[-1][0]
+        turned.append((x + 360 * round((last - x) / 360), y))
+    parts = []
+    for shift in (-360, 0, 360):
+        part = [(x + shift, y) for x, y in turned]
+        for side in (-1, 1):
+            part = beside(part, side)
+        if part:
+            parts.append(part)
+    return parts
+
+
+def beside(points: list[Point], side: int) -> list[Point]:
+    """What of a ring lies west (1) or east (-1) of the meridian of 180 degrees (Sutherland and Hodgman 1974)."""
+    kept = []
+    for (x1, y1), (x2, y2) in pairwise([*points, points[0]] if points else []):
+        if side * x1 <= 180:
+            kept.append((x1, y1))
+        if (side * x1 <= 180) != (side * x2 <= 180):
+            kept.append((180 * side, y1 + (y2 - y1) * (180 * side - x1) / (x2 - x1)))
+    return kept
+
+
+def area(ring: list[Point]) -> float:
+    """In square units."""
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise([*ring, ring[0]]))) / 2
+
+
+def middle(ring: list[Point]) -> Point:
+    """The middle of the box around it."""
+    xs, ys = zip(*ring, strict=True)
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+
+
+def path(rings: list[list[Point]]) -> str:
+    """An SVG path in whole units, each step from the one before."""
+    parts = []
+    for ring in rings:
+        points = list(dict.fromkeys((round(x), round(y)) for x, y in ring))
+        if len(points) > 2:
+            steps = " ".join(f"{b[0] - a[0]},{b[1] - a[1]}" for a, b in pairwise(points))
+            parts.append(f"M{points[0][0]},{points[0][1]}l{steps}z")
+    return "".join(parts)
+
+
+def main(folder: Path) -> None:
+    """Write the file."""
+    with (HERE / "countries.csv").open(encoding="utf-8", newline="") as source:
+        codes = {row["numeric"]: row["alpha2"] for row in csv.DictReader(source) if row["numeric"]}
+    coarse, fine, finest = (shapes(folder / f"countries-{scale}.json") for scale in ("110m", "50m", "10m"))
+    rows: dict[str, tuple[float, list[object]]] = {}
+    for (number, name), rings in (finest | fine | coarse).items():
+        code = NAMED.get(name) or codes.get(number, "")
+        largest = max(rings, key=area)
+        if code == "AQ" or (not code and area(largest) < SMALL_COUNTRY):
+            continue
+        size = area(largest)
+        small = size < SMALL_COUNTRY
+        kept = [] if small else [ring for ring in rings if area(ring) >= SMALL_PIECE]
+        x, y = middle(largest)
+        if size > rows.get(code, (0, []))[0]:  # a far island may stand beside its country
+            rows[code] = (size, [code, round(x), round(y), path(kept)])
+    with CSV_FILE.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(("alpha2", "x", "y", "path"))
+        writer.writerows(rows[code][1] for code in sorted(rows))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,161 @@
+"""Pictures of the whole graph: each drawn from a named query, as SVG, with its rows as a table and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+
+from cybilgraph import queries
+from cybilgraph.formats import BY_NAME
+from cybilgraph.reference import reference
+from cybilgraph.vocab import BASE, thing
+from cybilgraph.web import charts
+from cybilgraph.web.sparql import find, rows, send, serving
+from cybilgraph.web.view import path_of
+
+blueprint = Blueprint("seeing", __name__)
+
+_CSV = BY_NAME["csv"]
+_COUNTRY = f"{BASE}id/country/"
+#: Lines of the timeline; all are in its table.
+_SPANS = 150
+Rows = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture: the query that its rows come from, and what draws them. The columns of its table are
+    pairs of a heading, the column with the words, and the one with the IRI or none.
+    """
+
+    name: str
+    title: str
+    about: str
+    query: str
+    draw: Callable[[Rows], charts.Picture]
+    columns: tuple[tuple[str, str, str], ...]
+
+
+def world(table: Rows) -> charts.Picture:
+    """The map, of rows of example-projects-per-country."""
+    names = {entry.key: entry.name for entry in reference().entries["country"].values()}
+    counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in table}
+    return charts.world_map(counts, names)
+
+
+def _timeline(table: Rows) -> charts.Picture:
+    spans = [
+        charts.Span(row["title"] or row["project"], row["project"], row["start"], row["end"], row["status"])
+        for row in table
+        if row["start"]
+    ]
+    return charts.timeline(sorted(spans, key=lambda span: (span.start, span.label))[-_SPANS:])
+
+
+def _matrix(table: Rows) -> charts.Picture:
+    themes = reference().entries["theme"].values()
+    return charts.matrix(table, [(thing("theme", one.key), one.name) for one in themes if not one.row["parent"]])
+
+
+def _years(table: Rows) -> charts.Picture:
+    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in table])
+
+
+SEEN = {
+    one.name: one
+    for one in (
+        Seen(
+            "map",
+            "Projects by country",
+            "The stronger its colour, the more projects name a country. A project for a group or a region does not "
+            "count for the countries in it.",
+            "example-projects-per-country",
+            world,
+            (("Country", "name", "country"), ("Projects", "projects", "")),
+        ),
+        Seen(
+            "coverage",
+            "Countries and themes",
+            "How many projects each country has in each theme. An empty cell is a gap: no project that is known here. "
+            "A topic counts for its theme; countries that no project names have no row.",
+            "example-themes-by-country-matrix",
+            _matrix,
+            (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
+        ),
+        Seen(
+            "timeline",
+            "Projects in time",
+            f"The {_SPANS} projects that began last, of those that tell when. An open end reaches the right side; a "
+            "short line has no known end.",
+            "page-projects",
+            _timeline,
+            (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
+        ),
+        Seen(
+            "network",
+            "Funders, implementers and countries",
+            "Who funds what is delivered by whom, and where. Lines are as wide as there are projects; those with most "
+            "are shown.",
+            "page-network",
+            charts.network,
+            (
+                ("From", "fromName", "from"),
+                ("as", "fromRole", ""),
+                ("To", "toName", "to"),
+                ("as", "toRole", ""),
+                ("Projects", "projects", ""),
+            ),
+        ),
+        Seen(
+            "years",
+            "Projects active in each year",
+            "A project is active from its start to its end; an ongoing one without an end up to the last year. Without "
+            "a start it counts nowhere.",
+            "example-active-projects-per-year",
+            _years,
+            (
+                ("Year", "year", ""),
+                ("Active", "active", ""),
+                ("Starting", "starting", ""),
+                ("With an open end", "openEnded", ""),
+            ),
+        ),
+    )
+}
+
+
+@blueprint.get("/pictures")
+def overview() -> str:
+    """All pictures."""
+    return render_template("pictures.html", seen=SEEN.values())
+
+
+@blueprint.get("/pictures/<name>")
+def picture(name: str) -> Response | str:
+    """One picture: a page, by suffix .svg the picture alone, by .csv its table."""
+    stem, _, suffix = name.partition(".")
+    seen = SEEN.get(stem)
+    if seen is None or suffix not in ("", "svg", "csv"):
+        raise NotFound(f"There is no picture {name!r}")
+    text = bound(seen)
+    answer = find(text, _CSV)
+    if suffix == "csv":
+        return send(answer)
+    table = rows(answer)
+    values = {"seen": seen, "picture": seen.draw(table), "path": path_of, "query": text}
+    if suffix == "svg":
+        values["path"] = lambda iri: request.host_url.rstrip("/") + path_of(iri)
+        return Response(render_template("picture.svg", **values), content_type="image/svg+xml; charset=utf-8")
+    return render_template("picture.html", rows=table, asked=url_for("sparql.sparql", query=text), **values)
+
+
+def bound(seen: Seen) -> str:
+    """The query of a picture; the years end with the one after the release was made."""
+    query = queries.load(seen.query)
+    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
+        return query.text
+    last = int(serving().release.manifest["created"][:4]) + 1
+    return query.bind({"from": [str(last - 15)], "to": [str(last)]})

@@ -1,0 +1,98 @@
+"""The ontology, as a reference to read and as data; both are made from its file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import rdflib
+from flask import Blueprint, Response, render_template, request
+from rdflib import OWL, RDF, RDFS, SKOS
+from werkzeug.wrappers import Response as BaseResponse
+
+from cybilgraph.engine.store import serialise, statements
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.resources import ONTOLOGY
+from cybilgraph.vocab import BASE, CYB, DCTERMS, short
+from cybilgraph.web.negotiate import wanted
+from cybilgraph.web.view import path_of
+
+blueprint = Blueprint("terms", __name__)
+
+_TURTLE = BY_NAME["turtle"]
+_SUFFIXES = {fmt.suffix: fmt for fmt in GRAPH_FORMATS} | {"json": BY_NAME["jsonld"]}
+_KINDS = ((OWL.Class, "Classes"), (OWL.ObjectProperty, "Links"), (OWL.DatatypeProperty, "Values"))
+#: What is told of a term beside its name, definition and example.
+_TOLD = {
+    RDFS.subClassOf: "Is a kind of",
+    RDFS.subPropertyOf: "Is a case of",
+    RDFS.domain: "Said of",
+    RDFS.range: "Its values are",
+    SKOS.closeMatch: "Nearly the same as",
+    RDFS.seeAlso: "See also",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A class or property, as the file tells of it."""
+
+    name: str
+    label: str
+    definition: str
+    examples: list[str]
+    told: list[tuple[str, list[str]]]
+
+
+@blueprint.get("/ontology")
+@blueprint.get("/ontology/<version>")
+@blueprint.get("/ontology.<suffix>")
+def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
+    """The ontology: a page for people, RDF for programs."""
+    end = version.rpartition(".")[2]  # there is one version: the file's own
+    fmt = _format(suffix or (end if end in _SUFFIXES else ""))
+    if fmt is _TURTLE:
+        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
+    if fmt:
+        output = io.BytesIO()
+        serialise([f"{line}\n".encode() for line in statements(ONTOLOGY)], fmt, output)
+        return Response(output.getvalue(), content_type=fmt.content_type)
+    title, description, version, chapters = _read()
+    return render_template(
+        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,
+        path=path_of,
+    )  # fmt: skip
+
+
+def _format(suffix: str) -> Format | None:
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    name = suffix or request.values.get("format", "")
+    formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    return formats[0] if formats else None
+
+
+@cache
+def _read() -> tuple[str, str, str, list[tuple[str, list[Term]]]]:
+    """Title, description and version; and the terms, chapter by chapter."""
+    graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
+    about = rdflib.URIRef(f"{BASE}ontology")
+    head = [str(graph.value(about, term)) for term in
+            (rdflib.URIRef(DCTERMS.title), rdflib.URIRef(DCTERMS.description), OWL.versionInfo)]  # fmt: skip
+    chapters = [
+        (title, sorted((_term(graph, node) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
+        for kind, title in _KINDS
+    ]
+    return head[0], head[1], head[2], chapters
+
+
+def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> Term:
+    told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _TOLD.items()]
+    return Term(
+        str(node).removeprefix(CYB.iri),
+        str(graph.value(node, RDFS.label)),
+        str(graph.value(node, SKOS.definition)),
+        sorted(map(str, graph.objects(node, SKOS.example))),
+        [(words, values) for words, values in told if values],
+    )

@@ -1,0 +1,80 @@
+"""A resource as pages show it: its statements, with the names of what they lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import rdflib
+from flask import request, url_for
+from rdflib import SKOS
+
+from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
+
+_LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
+
+
+def path_of(iri: str) -> str:
+    """Where a link to this IRI leads: our own things to their page here, others to themselves;
+    nowhere where it is no web address.
+    """
+    if iri.startswith(f"{BASE}ontology#"):
+        return f"{url_for('terms.ontology')}#{iri.rpartition('#')[2]}"
+    if iri.startswith(BASE):
+        return request.script_root + "/" + iri.removeprefix(BASE)
+    return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource in the graph of statements around it."""
+
+    graph: rdflib.Graph
+    node: rdflib.URIRef
+
+    @property
+    def iri(self) -> str:
+        """Its name."""
+        return str(self.node)
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.name(self.node)
+
+    def name(self, node: rdflib.term.Node) -> str:
+        """The English name of a thing, else any, else its IRI by prefix."""
+        for predicate in _LABELS:
+            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, rdflib.Literal)]
+            for value in sorted(found, key=lambda value: (value.language != "en", value)):
+                return str(value)
+        return short(str(node))
+
+    def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
+        """The objects of a property, in the order of the parts' numbers or of names."""
+        found = list(self.graph.objects(node or self.node, rdflib.URIRef(predicate)))
+        return sorted(
+            found, key=lambda value: (len(str(value)), str(value)) if _numbered(value) else (0, self.name(value))
+        )
+
+    def one(self, predicate: str, node: rdflib.term.Node | None = None) -> str:
+        """The text of a single-valued property; empty where there is none."""
+        return str(next(iter(self.graph.objects(node or self.node, rdflib.URIRef(predicate))), ""))
+
+    def linked(self, predicate: str) -> list[tuple[str, str]]:
+        """Name and IRI of what a property leads to."""
+        return [(self.name(node), str(node)) for node in self.all(predicate)]
+
+    def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Property by property: its IRI, and text and IRI (or nothing) of each value."""
+        table: dict[str, list[tuple[str, str]]] = {}
+        for predicate, value in sorted(self.graph.predicate_objects(self.node)):
+            if isinstance(value, rdflib.URIRef):
+                table.setdefault(str(predicate), []).append((self.name(value), str(value)))
+            else:
+                tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
+                table.setdefault(str(predicate), []).append((f"{value}{tag}", ""))
+        return list(table.items())
+
+
+def _numbered(value: rdflib.term.Node) -> bool:
+    return str(value).rpartition("/")[2].isdigit()

@@ -1,0 +1,80 @@
+"""Where the marks of pictures stand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cybilgraph.reference import reference
+from cybilgraph.web import charts
+from cybilgraph.web.charts import Bar, Span
+
+
+@pytest.mark.parametrize(("value", "shade"), [(0, 0), (1, 1), (3, 2), (4, 3), (31, 5), (32, 6), (9_999, 6)])
+def test_shades(value: int, shade: int) -> None:
+    assert charts.shade(value) == shade
+
+
+def test_the_map_has_every_country_once_inside_its_box() -> None:
+    picture = charts.world_map({"BZ": 2, "TV": 1}, {})
+    codes = [mark["code"] for mark in picture.marks if mark["code"]]
+    assert len(codes) == len(set(codes))
+    known = reference().entries["country"]
+    assert set(codes) <= set(known)
+    # what is no land of its own on this map, or nobody lives there
+    parts = {"AQ", "BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "YT", "TK", "UM", "GI"}
+    assert set(known) - set(codes) <= parts
+    for mark in picture.marks:
+        for x, y in re.findall(r"M(-?\d+),(-?\d+)", str(mark["path"])):
+            assert 0 <= int(x) <= picture.width
+            assert -5 <= int(y) <= picture.height
+    assert next(mark for mark in picture.marks if mark["code"] == "BZ")["shade"] == 2
+
+
+def test_no_shape_of_the_map_crosses_it() -> None:
+    for mark in charts.world_map({}, {}).marks:
+        for piece in str(mark["path"]).split("M")[1:]:
+            for dx, _ in re.findall(r"(-?\d+),(-?\d+)", piece)[1:]:
+                assert abs(int(dx)) < 300, mark["code"]
+
+
+def test_the_timeline_knows_precision_and_open_ends() -> None:
+    picture = charts.timeline([
+        Span("a", "", "2018", "2018"),
+        Span("b", "", "2018-01", "2018-12"),
+        Span("c", "", "2019-07-01", "", "Ongoing"),
+        Span("d", "", "2019", "", "Finished"),
+    ])  # fmt: skip
+    whole_year, by_month, is_open, unknown = picture.marks
+    assert (whole_year["x"], whole_year["width"]) == (by_month["x"], by_month["width"])
+    assert is_open["open"]
+    assert not is_open["unknown"]
+    assert unknown["unknown"]
+    right = max(float(str(mark["x"])) + float(str(mark["width"])) for mark in picture.marks)
+    assert right <= picture.width
+
+
+def test_columns_and_years() -> None:
+    picture = charts.years_active([Span("a", "", "2018-05", "2020"), Span("b", "", "2020", "")])
+    assert [(mark["label"], mark["value"]) for mark in picture.marks] == [("2018", 1), ("2019", 1), ("2020", 2)]
+    assert charts.columns([]).marks == []
+    assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
+
+
+def test_the_matrix_has_a_cell_for_each_pair() -> None:
+    rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
+    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two")])
+    assert [(cell["value"], cell["shade"]) for cell in picture.marks[0]["cells"]] == [(3, 2), (0, 0)]  # type: ignore[attr-defined]
+
+
+def test_the_network_keeps_to_its_columns() -> None:
+    rows = [
+        {"fromRole": "funder", "from": f"f{n}", "fromName": f"F{n}", "toRole": "implementer", "to": "i", "toName": "I",
+         "projects": str(n)}
+        for n in range(1, 60)
+    ]  # fmt: skip
+    picture = charts.network(rows)
+    assert len(picture.marks) == 23
+    assert len(picture.lines) == 22
+    assert charts.network([]).marks == []

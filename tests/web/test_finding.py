@@ -1,0 +1,97 @@
+"""The search: words with slips, choices with counts, addresses that can be shared, and the same as SPARQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html import unescape
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests.web.test_sparql import BROWSER, get, http
+
+TITLE = "Support to Belize National Cyber Security Strategy"
+
+
+def found(server: str, **wish: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(http(f"{server}/search.csv?{urlencode(wish)}").body.decode())))
+
+
+def page(server: str, **wish: str) -> str:
+    reply = http(f"{server}/search?{urlencode(wish)}", Accept=BROWSER)
+    assert reply.status == 200
+    return reply.body.decode()
+
+
+@pytest.mark.parametrize(
+    "words", ["belize", "BELIZE strategy", "Belise", "stratgey belize", "beliz", "G0020", "“Belize”?"]
+)
+def test_words_with_slips_beginnings_and_codes(server: str, words: str) -> None:
+    assert TITLE in [row["title"] for row in found(server, q=words)]
+
+
+def test_names_in_other_languages_and_aliases_find_it(server: str) -> None:
+    assert TITLE in [row["title"] for row in found(server, q="Belice")]
+    assert TITLE in [row["title"] for row in found(server, q="GPD")]
+
+
+def test_choices_narrow_down_and_counts_tell_how_far(server: str) -> None:
+    everything, chosen = found(server), found(server, theme="cybercrime")
+    assert len(everything) == 14
+    assert 0 < len(chosen) < 14
+    text = page(server, theme="cybercrime")
+    assert f"<strong>{len(chosen)} projects</strong>" in text
+    [(address, count)] = re.findall(r'<a href="([^"]*country=BJ[^"]*)"[^>]*><bdi>Benin</bdi> <span>(\d+)</span>', text)
+    narrower = http(f"{server}{unescape(address)}", Accept=BROWSER).body.decode()
+    assert f"<strong>{count} project" in narrower
+    assert "theme=cybercrime" in address
+
+
+def test_two_values_of_a_facet_are_alternatives(server: str) -> None:
+    both = http(f"{server}/search.csv?country=WS&country=BZ").body.decode()
+    assert TITLE in both
+    assert "CMM Review - Samoa" in both
+
+
+def test_sorting_and_paging(server: str) -> None:
+    starts = [row["start"] for row in found(server, sort="newest") if row["start"]]
+    assert starts == sorted(starts, reverse=True)
+    titles = [row["title"].lower() for row in found(server, sort="title")]
+    assert titles == sorted(titles)
+    assert page(server, page="2").count("<li><h2>") == 0
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"theme": "cybercrime"},
+        {"country": "BZ", "q": "strategy"},
+        {"region": "019"},
+        {"status": "finished"},
+        {"year": "2019"},
+        {"implementer": "gpd"},
+        {"funder": "eu", "basis": "derived"},
+        {"q": "Samoa"},
+    ],
+)
+def test_the_query_beside_it_finds_the_same(server: str, wish: dict[str, str]) -> None:
+    [query] = re.findall(r"<pre tabindex=\"0\">(.*?)</pre>", page(server, **wish), re.DOTALL)
+    rows = csv.DictReader(io.StringIO(get(server, unescape(query), "text/csv").body.decode()))
+    assert {row["title"] for row in rows} == {row["title"] for row in found(server, **wish)} != set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"', '" OR ""', "title:x NEAR(a b, 3) AND NOT c*", "* ^ - + ( ) { } : ;", "\x00\x01", "\u202e", "'; DROP TABLE project; --",
+     "a" * 5_000, "é" * 600, "x " * 2_000, "日本", "%", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")],
+)  # fmt: skip
+def test_no_text_is_an_error(server: str, text: str) -> None:
+    assert http(f"{server}/search?q={quote(text)}", Accept=BROWSER).status == 200
+    assert http(f"{server}/search.csv?q={quote(text)}&sort={quote(text)[:99]}&country={quote(text)[:99]}").status == 200
+
+
+def test_what_nobody_offers_is_passed_over(server: str) -> None:
+    assert len(found(server, country="XX", year="20x9", nothing="1")) == 14
+    assert "page" not in re.findall(r'rel="next[^>]*', page(server, page="-1"))

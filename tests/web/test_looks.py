@@ -1,0 +1,156 @@
+"""The site in a real browser: what visitors do there, with scripts and without; no fault that axe-core finds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.conftest import ROOT
+from tests.web.test_browser import CHROMIUM, QUIET
+from tests.web.test_site import KINDS
+from tests.web.test_sparql import http
+
+DRIVER = shutil.which("chromedriver")
+AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+class Visitor:
+    """A browser, and what one sees in it."""
+
+    def __init__(self, scripts: bool) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM or ""
+        for argument in (*QUIET, "--window-size=1200,900"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        if not scripts:
+            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+
+    def one(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def follow(self, words: str) -> None:
+        self.driver.find_element(By.PARTIAL_LINK_TEXT, words).click()
+
+    @property
+    def title(self) -> str:
+        return self.one("h1").text
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["scripts", "no scripts"])
+def visitor(request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    visitor = Visitor(request.param)
+    yield visitor
+    visitor.driver.quit()
+
+
+def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{server}/")
+    visitor.one("#q").send_keys("strategi", Keys.ENTER)
+    assert visitor.title == "Projects"
+    visitor.one('aside a[href*="country=BZ"]').click()
+    assert "1 project" in visitor.one(".tally").text
+    visitor.follow("Support to Belize")
+    assert visitor.title == "Support to Belize National Cyber Security Strategy"
+    tip = visitor.one(".tip")
+    assert not tip.is_displayed()
+    ActionChains(visitor.driver).move_to_element(visitor.one(".how")).perform()
+    assert tip.is_displayed()
+    assert "GPD supported the process" in tip.text
+    ActionChains(visitor.driver).move_by_offset(0, 300).perform()
+    visitor.follow("Global Partners Digital")
+    assert visitor.title == "Global Partners Digital"
+    visitor.one('.bars a[href="/id/country/BZ"]').click()
+    assert visitor.title == "Belize"
+
+
+def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{server}/pictures/map")
+    visitor.one('svg a[href="/id/country/NG"]').click()
+    assert visitor.title == "Nigeria"
+    visitor.driver.get(f"{server}/pictures/coverage")
+    visitor.one('svg a[aria-label^="Benin, Cybercrime: 2"]').click()
+    assert "2 projects" in visitor.one(".tally").text
+
+
+def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{server}/pictures/years")
+    links = {
+        link.text: link.get_attribute("href") or "" for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".button")
+    }
+    svg = http(links["Save as SVG"])
+    assert svg.content_type.startswith("image/svg+xml")
+    rows = list(csv.DictReader(io.StringIO(http(links["Save as CSV"]).body.decode())))
+    assert rows[0].keys() >= {"year", "active"}
+    assert f">{rows[-4]['active']}</text>" in svg.body.decode()
+    visitor.follow("Ask it as SPARQL")
+    assert "/sparql?query=" in visitor.driver.current_url
+    assert "openEnded" in visitor.one("main").text
+
+
+def test_an_edit_is_suggested(portal: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{portal}/id/project/G0020")
+    visitor.follow("Suggest an edit")
+    assert visitor.title == "Suggest an edit"
+    assert "Belize" in (visitor.one("#text").get_attribute("value") or "")
+
+
+def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visitor: Visitor) -> None:
+    visitor.driver.get_log("performance")
+    visitor.driver.get_log("browser")
+    for path in KINDS:
+        visitor.driver.get(f"{server}{path}")
+    told = [line for line in visitor.driver.get_log("browser") if "404 (Not Found)" not in line["message"]]
+    assert not told
+    asked = [
+        line["message"]
+        for line in visitor.driver.get_log("performance")
+        if '"Network.requestWillBeSent"' in line["message"]
+    ]
+    assert len(asked) >= len(KINDS)
+    assert not [line for line in asked if f'"url":"{server}/' not in line and '"url":"data:' not in line]
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
+def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
+    """Nor is anything wider than the screen."""
+    visitor = Visitor(scripts=True)
+    driver = visitor.driver
+    driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    faults = []
+    for path in KINDS:
+        driver.get(f"{server}{path}")
+        if driver.execute_script("return document.documentElement.scrollWidth") > width:
+            faults.append(f"{path}: wider than {width}")
+        driver.execute_script(AXE.read_text(encoding="utf-8"))
+        found = driver.execute_async_script(
+            "axe.run({resultTypes: ['violations']}).then(arguments[arguments.length - 1])"
+        )
+        faults += [
+            f"{path}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+    driver.quit()
+    assert not faults, "\n".join(faults)

@@ -1,0 +1,245 @@
+"""The site as a whole: every IRI leads somewhere, no link is dead, hostile text is shown and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import rdflib
+
+from cybilgraph import pipeline
+from cybilgraph.release import Release
+from cybilgraph.vocab import BASE
+from tests.conftest import running_server
+from tests.web.test_sparql import BROWSER, http
+
+FORMS = {"ttl": "turtle", "nt": "nt", "jsonld": "json-ld", "rdf": "xml"}
+#: A page of each kind.
+KINDS = (
+    "/",
+    "/search?q=cyber&theme=cybercrime",
+    "/pictures",
+    *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")),
+    "/id/project/G0020",
+    *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),
+    *("/id/country", "/id/actor", "/id/status/finished", "/graph/G0020/1", "/outcomes", "/id/project/NOPE"),
+    *("/ontology", "/help", "/help/cookbook", "/about", "/rules", "/check"),
+)
+
+
+class Page(HTMLParser):
+    """What links a page has, which names its parts have, and which tags and attributes it uses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.names: set[str] = set()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, given))
+        self.names.add(given.get("id", ""))
+        if tag == "a" and "href" in given:
+            self.links.add(given["href"])
+
+
+def iris(release: Release) -> list[str]:
+    """All IRIs of the graph that begin with the base, without their fragments."""
+    lines = (release.folder / "graph.nq").read_text(encoding="utf-8")
+    return sorted({found.partition("#")[0] for found in re.findall(f"<({re.escape(BASE)}[^>]*)>", lines)})
+
+
+@pytest.fixture(scope="module")
+def pages(server: str, release: Release) -> dict[str, Page]:
+    """The page of every IRI, by path."""
+
+    def page(path: str) -> tuple[str, Page]:
+        reply = http(f"{server}{path}", Accept=BROWSER)
+        assert (reply.status, reply.content_type) == (200, "text/html; charset=utf-8"), path
+        return path, Page(reply.body.decode())
+
+    with ThreadPoolExecutor(2) as threads:
+        paths = ["/" + iri.removeprefix(BASE) for iri in iris(release)]
+        return dict(threads.map(page, paths))
+
+
+def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -> None:
+    """Each in one form in turn, and those of each kind in all forms."""
+    kinds: set[str] = set()
+
+    def wrong(numbered: tuple[int, str]) -> str:
+        number, iri = numbered
+        path = "/" + iri.removeprefix(BASE)
+        kind = "/".join(path.split("/")[:3:2])
+        forms = FORMS if kind not in kinds else [list(FORMS)[number % len(FORMS)]]
+        kinds.add(kind)
+        for form in forms:
+            reply = http(f"{server}{path}.{form}")
+            graph = rdflib.Graph().parse(data=reply.body, format=FORMS[form]) if reply.status == 200 else ()
+            node = rdflib.URIRef(iri)
+            # an earlier version is a graph, and what is in it is about its project
+            about = any(node in (triple[0], triple[2]) for triple in graph) or path.startswith("/graph/")
+            if path == "/ontology":
+                about = len(graph) > 300
+            if not (graph and about):
+                return f"{path}.{form}: {reply.status}"
+        return ""
+
+    with ThreadPoolExecutor(2) as threads:
+        found = [what for what in threads.map(wrong, enumerate(iris(release))) if what]
+    assert not found
+
+
+def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
+    known = dict(pages)
+    for path in KINDS:
+        known[path] = Page(http(f"{server}{path}", Accept=BROWSER).body.decode())
+    targets: dict[str, str] = {}
+    for path, page in known.items():
+        for link in page.links:
+            assert link.startswith(("/", "#", "https://", "http://", "mailto:", "?")), (path, link)
+            if link.startswith("#"):
+                assert link[1:] in page.names, (path, link)
+            elif link.startswith("/"):
+                targets.setdefault(link, path)
+    left = [link for link in targets if link.partition("#")[0] not in known and "?" not in link]
+    # a search leads to any number of others: one of each kind is enough
+    left += list({re.sub(r"=[^&]*", "", link): link for link in targets if "?" in link}.values())
+
+    def dead(link: str) -> str:
+        status = http(f"{server}{link.partition('#')[0]}", Accept=f"{BROWSER}").status
+        return "" if status == 200 else f"{link} of {targets[link]}: {status}"
+
+    with ThreadPoolExecutor(2) as threads:
+        assert not [what for what in threads.map(dead, left) if what]
+    for link, path in targets.items():
+        target, _, name = link.partition("#")
+        if name and target in known:
+            assert name in known[target].names, (path, link)
+
+
+def test_pages_use_no_style_or_script_of_their_own(server: str) -> None:
+    for path in KINDS:
+        reply = http(f"{server}{path}", Accept=BROWSER)
+        policy = reply.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        for tag, given in Page(reply.body.decode()).tags:
+            assert tag != "style"
+            assert "style" not in given, (path, tag)
+            assert not any(name.startswith("on") for name in given), (path, tag)
+            assert tag != "script" or given.get("src", "").startswith("/static/") or "json" in given["type"]
+
+
+SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+HOSTILE = f'{SCRIPT} {{{{ 7*7 }}}} {{% raw %}} \u202e\u2067 " onclick="alert(1) ?x }} ; DROP </textarea></title></svg>'
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Release]]:
+    """A server over records that were made to hurt."""
+    folder = tmp_path_factory.mktemp("hostile")
+    project = {
+        "title": HOSTILE,
+        "code": "G0666",
+        "start": "2019-02",
+        "end": "2021-03",
+        "funders": [HOSTILE, "=cmd|' /C calc'!A0"],
+        "implementers": [f"</script>{SCRIPT}"],
+        "countries": ["Belize", f"{SCRIPT}land"],
+        "themes": ["Cybercrime"],
+        "summary": f"{HOSTILE} </script><script>alert(2)</script>",
+        "outcomes": [HOSTILE],
+        "contacts": [{"name": HOSTILE, "email": 'x@y.z"onmouseover=alert(1)'}],
+        "links": [{"text": HOSTILE, "url": "javascript:alert(1)"}],
+    }
+    long = {"title": f"{'A very long title & ' * 20_000}", "code": "G0667", "start": "2019", "countries": ["Belize"]}
+    formula = {"title": "=HYPERLINK(1)", "code": "G0668", "countries": ["Belize"]}
+    (folder / "records.json").write_text(json.dumps({"projects": [project, long, formula]}), encoding="utf-8")
+    pipeline.build([folder], folder / "into")
+    with running_server(folder / "into") as url:
+        yield url, pipeline.Releases(folder / "into").current()
+
+
+def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None:
+    """On each page kind, and each page of a thing that the records made."""
+    url, release = hostile
+    made = ["/" + iri.removeprefix(BASE) for iri in iris(release) if "666" in iri or "script" in iri or "alert" in iri]
+    assert len(made) > 12
+    shown = 0
+    for path in (
+        *KINDS,
+        *made,
+        "/id/project/G0666",
+        "/id/project/G0667",
+        f"/search?q={quote(HOSTILE)}&sort={quote(SCRIPT)}&country={quote(HOSTILE)}&page=9999999",
+        *(f"/{quote(HOSTILE)}", f"/id/project/{quote(HOSTILE, safe='')}", f"/pictures/{quote(SCRIPT, safe='')}"),
+    ):
+        reply = http(f"{url}{path}", Accept=BROWSER)
+        assert reply.status in (200, 404), path
+        assert len(reply.body) < 2_000_000 or "G0667" in path, path
+        text = reply.body.decode()
+        shown += "&lt;script&gt;alert(1)" in text
+        for tag, given in Page(text).tags:
+            assert tag not in ("img", "iframe", "object"), path
+            assert tag != "script" or "src" in given or given == {"type": "application/ld+json"}, path
+            assert not any(name.startswith("on") for name in given), path
+            assert not given.get("href", "").lower().startswith(("javascript", "data")), path
+        assert "{{ 7*7 }}" in text or "7*7" not in text, path
+        heading = text.partition("<h1")[2].partition("</h1>")[0]
+        assert "49" not in heading
+    assert shown > 12
+    [data] = re.findall(r"ld\+json\">(.*?)</script>", http(f"{url}/id/project/G0666", Accept=BROWSER).body.decode())
+    assert json.loads(data)["name"].startswith("<script>")
+    for picture in ("map", "coverage", "timeline", "network", "years"):
+        svg = http(f"{url}/pictures/{picture}.svg").body.decode()
+        assert "<script" not in svg
+        assert "<img" not in svg
+    table = http(f"{url}/search.csv").body.decode()
+    assert "'=HYPERLINK" in table
+
+
+def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
+    """An alias leads to the present name, and what only an earlier release had is told so."""
+    source = tmp_path / "records.json"
+    law = {"title": "A law", "summary": "It helps Fiji."}
+    source.write_text(json.dumps({"projects": [law, {"title": "A road", "summary": "It helps Samoa."}]}))
+    pipeline.build([source], tmp_path / "into")
+    source.write_text(json.dumps({"projects": [law | {"code": "G0001", "slug": "a-law"}]}))
+    pipeline.build([source], tmp_path / "into")
+    with running_server(tmp_path / "into") as url:
+        reply = http(f"{url}/id/project/a-law", Accept=BROWSER)  # urllib follows
+        assert reply.status == 200
+        assert "G0001" in reply.body.decode()
+        graph = rdflib.Graph().parse(data=http(f"{url}/id/project/a-law.nt").body, format="nt")
+        assert any(str(node).endswith("/a-law") for node in graph.subjects())
+        gone = http(f"{url}/id/project/a-road", Accept=BROWSER)
+        assert gone.status == 410
+        assert "release 1" in gone.body.decode()
+        assert http(f"{url}/id/project/a-road.ttl").status == 410
+        assert http(f"{url}/id/project/a-river", Accept=BROWSER).status == 404
+
+
+def test_a_page_asks_three_queries_at_most(server: str) -> None:
+    def asked() -> int:
+        text = http(f"{server}/metrics").body.decode()
+        return sum(
+            int(float(line.split()[-1]))
+            for line in text.splitlines()
+            if re.match(r"cybilgraph_cache_(hits|misses)", line)
+        )
+
+    before = asked()
+    assert before >= 0
+    for path in KINDS:
+        http(f"{server}{path}", Accept=BROWSER)
+        after = asked()
+        assert after - before <= 3, path
+        before = after

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from cybilgraph import pipeline
+from cybilgraph import pipeline, read
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Release, Releases, name_hash
 from tests.conftest import RECORDS, SEED, run, running_server
 from tests.web.test_protocol import send
 
-NAME, EMAIL = "Daniela Schnidrig", "daniela@gp-digital.org"
+#: The person of the seed, whose name stands nowhere else.
+[_CONTACT] = next(iter(read(SEED))).contacts
+NAME, EMAIL = _CONTACT.name, _CONTACT.email
 
 
 def everything(folder: Path) -> bytes:

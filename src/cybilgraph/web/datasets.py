@@ -40,7 +40,17 @@ _WORDS = {
     "dcat": "Description of the files (DCAT 3)",
 }
 #: No list has more pages (sitemaps.org). The first has some more that are ours.
-_PAGES = ("pages.home", "sparql.sparql", "check.page", "rules.rules", "datasets.releases")
+_PAGES = (
+    "home.home",
+    "home.tutorial",
+    "home.cookbook",
+    "home.about",
+    "finding.search",
+    "sparql.sparql",
+    "check.page",
+    "rules.rules",
+    "datasets.releases",
+)
 _IN_SITEMAP = 50_000 - len(_PAGES)
 _PACKED = {"gz": "gzip", "zst": "Zstandard"}
 _TABLES = {"csv": "CSV", "parquet": "Parquet"}

@@ -31,7 +31,9 @@ def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
             make = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); import made, pathlib; "
             make += f"p = pathlib.Path({str(pages)!r}); p.mkdir(parents=True); made.write_pages({projects}, p)"
             subprocess.run([sys.executable, "-c", make], check=True)
-            subprocess.run([*COMMAND, "build", pages, "--into", folder, "--no-dumps"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*COMMAND, "build", pages, "--into", folder, "--no-dumps"], check=True, stdout=subprocess.DEVNULL
+            )
             print(f"A release of {projects:,} made projects, built in {time.perf_counter() - began:.0f} s", flush=True)
         yield folder
 

@@ -146,8 +146,8 @@ class _Names:
         return ""
 
     def _thing(self, term: Term, kind: str, key: str, *, required: bool) -> Note | None:
-        if self._facts and self._facts.is_thing(term.value):
-            return None
+        if not key or (self._facts and self._facts.is_thing(term.value)):
+            return None  # what all of a kind begin with: STR(country:)
         if kind == "project":
             return self._project(term, key) if self._facts else None
         names = reference()

@@ -15,6 +15,7 @@ import zstandard
 from cybilgraph import pipeline, read
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Release, Releases, name_hash
+from cybilgraph.search import Search, Wish
 from tests.conftest import RECORDS, SEED, run, running_server
 from tests.web.test_protocol import send
 
@@ -77,6 +78,7 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     for number in (1, 3):
         release = Releases(tmp_path).get(number)
         release.verify()
+        assert Search(release.search).find(Wish("belize")).total == 1, "it can be searched as before"
         assert release.manifest["forgotten"] == 1
         assert release.manifest["created"] == before[number].manifest["created"]
         assert release.manifest["counts"]["quads"] == len((release.folder / "graph.nq").read_bytes().splitlines())

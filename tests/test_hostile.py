@@ -50,13 +50,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of(tmp_path_factory.mktemp("corpus"), {name: make() for name, make in CASES.items()})
 
 
-def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(tmp_path: Path) -> None:
-    # The command line has all of them, below; half are enough for what the report says.
-    half = {name: CASES[name]() for name in sorted(CASES)[::2]}
-    corpus = folder_of(tmp_path / "corpus", half)
+def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(corpus: Path) -> None:
     report = pipeline.check(corpus)
     unread = {finding.file: finding for finding in report.findings if finding.rule.endswith("unreadable")}
-    assert report.sources == len(half) + len(NEIGHBOURS)
+    assert report.sources == len(CASES) + len(NEIGHBOURS)
     assert report.records >= report.sources - len(unread), "a file is neither read nor told of"
     assert not unread.keys() & NEIGHBOURS.keys()
     for name, finding in unread.items():
@@ -121,7 +118,7 @@ def test_fifty_megabytes_are_read_or_refused_in_bounds(name: str, tmp_path: Path
     path.write_bytes(LARGE[name]())
     before = time.monotonic()
     if name == "table.csv":  # a hundred and fifty thousand records are work, and not an attack: some of them
-        path.write_bytes(path.read_bytes()[:60_000])
+        path.write_bytes(path.read_bytes()[:200_000])
     done = limited("convert", path, "-f", "nquads", "-o", tmp_path / "out.nq")
     assert done.returncode in (0, 2), done.stderr[-500:]
     assert b"Traceback" not in done.stderr, done.stderr[-800:]

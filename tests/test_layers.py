@@ -50,7 +50,7 @@ HOMES = {
     "SPARQLWrapper": {"engine"},
     "urllib3": {"fetch"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "harvest", "verify", "web"},
+    "zstandard": {"dumps", "web"},
     "yaml": {"readers", "templates"},
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph import pipeline, search
+from cybilgraph import pipeline
 from cybilgraph.errors import QueryTimeout
 from cybilgraph.release import Release
 from cybilgraph.search import Search, Wish
@@ -36,8 +36,8 @@ def test_a_release_of_an_earlier_make_has_none(tmp_path: Path) -> None:
 
 
 def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_SECONDS", -1.0)
-    monkeypatch.setattr(search, "_STEPS", 1)
+    monkeypatch.setattr("cybilgraph.search.read._SECONDS", -1.0)
+    monkeypatch.setattr("cybilgraph.search.read._STEPS", 1)
     with pytest.raises(QueryTimeout):
         Search(release.search).find(Wish("cyber security strategy"))
 

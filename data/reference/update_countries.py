@@ -1,8 +1,8 @@
 """Check and refresh countries.csv from ISO 3166-1 (pycountry) and CLDR (Babel).
 
 alpha2, alpha3, numeric and official_name come from pycountry, name_es and
-name_fr from Babel. The curated columns (name, region, aliases, demonyms) are
-kept as they stand. A code that is new in ISO 3166-1 gets a row whose region,
+name_fr from Babel. The curated columns (name, region, aliases, demonyms,
+given_name) are kept as they stand. A code that is new in ISO 3166-1 gets a row whose region,
 aliases and demonyms are left blank for a curator. A row whose code is not in
 ISO 3166-1 (XK, Kosovo) keeps its codes; a row that has been withdrawn from
 ISO 3166-1 is kept too, since old records may name it. If nothing has changed,
@@ -29,6 +29,7 @@ COLUMNS = (
     "region",
     "aliases",
     "demonyms",
+    "given_name",
 )
 
 

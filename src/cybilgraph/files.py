@@ -1,13 +1,30 @@
-"""Files that are written whole or not at all."""
+"""Files: written whole or not at all, and known by their checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
+
+#: A line of sha256sum (GNU coreutils), in text or binary mode.
+_SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_sums(text: str) -> dict[str, str]:
+    """The checksums by name of a list as sha256sum writes it; other lines are passed over."""
+    rows = (_SUM.fullmatch(line) for line in text.splitlines())
+    return {row[2]: row[1].lower() for row in rows if row}
 
 
 @contextmanager

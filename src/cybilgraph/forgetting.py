@@ -1,4 +1,4 @@
-"""A release's files → the same without one contact, by name or e-mail address."""
+"""A release's graph, report and kept sources → the same without one contact, by name or e-mail address."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from cybilgraph.vocab import VCARD
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 
 
-def without(release: Path, folder: Path, who: str) -> bool:
-    """Write graph.nq, report.json and sources.zip of a release into another folder, without a contact; whether
-    anything was left out. Raises OSError.
+def without(release: Path, folder: Path, who: str) -> dict[str, Any] | None:
+    """Write graph.nq and sources.zip of a release into another folder, without a contact, and give its report
+    without it; None where nothing was left out. Raises OSError.
     """
     words = who.strip().casefold()
     nodes = _nodes(release / "graph.nq", words)
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
         output.writelines(line for line in lines if not _touches(line, nodes))
-    found = _report(release / "report.json", folder / "report.json", words)
     kept = _sources(release / "sources.zip", folder / "sources.zip", words)
-    return bool(nodes) or found or kept
+    report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
+    findings = [found for found in report["findings"] if words not in json.dumps(found, ensure_ascii=False).casefold()]
+    if not nodes and not kept and len(findings) == len(report["findings"]):
+        return None
+    counts = Counter(found["severity"] for found in findings)
+    return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}
 
 
 def mentions(graph: Path, who: str) -> int:
@@ -59,19 +63,6 @@ def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
     graph = _graph(line)
     subject, _, rest = line.split(b" ", 2)
     return (subject, graph) in nodes or (rest.split(b" ", 1)[0], graph) in nodes
-
-
-def _report(path: Path, target: Path, words: str) -> bool:
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    findings = [found for found in report["findings"] if words not in json.dumps(found, ensure_ascii=False).casefold()]
-    changed = len(findings) < len(report["findings"])
-    if changed:
-        counts = Counter(found["severity"] for found in findings)
-        report |= {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}
-    with target.open("x", encoding="utf-8") as file:
-        json.dump(report, file, ensure_ascii=False, indent=1, sort_keys=True)
-        file.write("\n")
-    return changed
 
 
 def _sources(path: Path, target: Path, words: str) -> bool:

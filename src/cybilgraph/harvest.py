@@ -11,38 +11,28 @@ graph that the site tells. What is held stays as it is until the next is proven.
 from __future__ import annotations
 
 import base64
-import gzip
-import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, cast
 
-import zstandard
 from filelock import FileLock, Timeout
 
+from cybilgraph.dumps import NOT_PACKED, WHOLE, unpacked
 from cybilgraph.engine.store import is_of_version, serialise
 from cybilgraph.errors import HarvestError, PatchError
 from cybilgraph.fetch import Reply, Site
-from cybilgraph.files import written_whole
+from cybilgraph.files import read_sums, sha256_of, written_whole
 from cybilgraph.formats import BY_NAME, Format, Kind
 from cybilgraph.patches import ADDED, Digested, ordered, patched, read_patch
 
 _GRAPH, _STATE = "graph.nq", "state.json"
-#: Dumps of the graph, the smaller first, and how they are unpacked.
-_DUMPS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
-    "cybilgraph.nq.zst": lambda file: zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True),
-    "cybilgraph.nq.gz": lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file)),
-}
 #: How often a dump is taken anew that is not what its checksum says.
 _TIMES = 3
 _BLOCK = 1 << 20
-_SUM = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +110,7 @@ def _held(into: Path, url: str) -> State | None:
 
 def _update(site: Site, into: Path, held: State) -> Harvest:
     reason = ""
-    if _sha256(into / _GRAPH) != held.sha256:
+    if sha256_of(into / _GRAPH) != held.sha256:
         reason = "the graph that was held had been changed"
     for _ in range(0 if reason else _TIMES):
         try:
@@ -167,7 +157,7 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
 def _check_digest(reply: Reply, file: Path) -> None:
     """Hold a file against the header Repr-Digest, where there is one (RFC 9530)."""
     told = reply.headers.get("Repr-Digest", "")
-    if told.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(_sha256(file))).decode() not in told:
+    if told.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(sha256_of(file))).decode() not in told:
         raise PatchError("the patch is not what the site has sent")
 
 
@@ -196,8 +186,8 @@ def _full(site: Site, into: Path) -> Harvest:
     for _ in range(_TIMES):
         reply = site.get("/latest/SHA256SUMS")
         release = reply.headers.get("Cybilgraph-Release", "")
-        sums = _sums(reply.body)
-        name = next((name for name in _DUMPS if name in sums), "")
+        sums = read_sums(reply.body.decode("utf-8", "replace"))
+        name = next((name for name in WHOLE if name in sums), "")
         if reply.status != 200 or not name or not release.isdigit():
             reason = f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})"
             continue
@@ -207,7 +197,7 @@ def _full(site: Site, into: Path) -> Harvest:
         if reply.status != 200:
             reason = f"{site.url}/release/{release}/{name} is answered with status {reply.status}"
             continue
-        if _sha256(packed) != sums[name]:
+        if sha256_of(packed) != sums[name]:
             packed.unlink()
             reason = f"{site.url}/release/{release}/{name} is not what its checksum says"
             continue
@@ -215,18 +205,10 @@ def _full(site: Site, into: Path) -> Harvest:
     raise HarvestError(reason, "What was held before is held on. Try it again later, or tell the publisher.")
 
 
-def _sums(body: bytes) -> dict[str, str]:
-    """The files of a list as sha256sum writes it, with their checksums."""
-    rows = (line.split(maxsplit=1) for line in body.decode("utf-8", "replace").splitlines())
-    return {
-        row[1].lstrip("*").removeprefix("./"): row[0].lower() for row in rows if len(row) == 2 and len(row[0]) == 64
-    }
-
-
 def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
     raw, aside = into / ".raw", into / ".new"
     try:
-        with packed.open("rb") as file, _DUMPS[name](file) as plain, raw.open("wb") as out:
+        with unpacked(packed, name) as plain, raw.open("wb") as out:
             shutil.copyfileobj(plain, out, _BLOCK)
         lines = 0
         with aside.open("wb") as sorted_:
@@ -234,7 +216,7 @@ def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> 
             for line in digested:
                 sorted_.write(line)
                 lines += 1
-    except (zstandard.ZstdError, gzip.BadGzipFile, EOFError) as error:
+    except NOT_PACKED as error:
         raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
     finally:
         raw.unlink(missing_ok=True)
@@ -268,8 +250,3 @@ def _write(into: Path, fmt: Format, anew: bool) -> None:
     with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
         only = (line for line in lines if fmt.kind is Kind.DATASET or not is_of_version(line))
         serialise(only, fmt, output)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -209,21 +209,35 @@ def _violated(report: Report) -> Counter[str]:
     return Counter(found.rule for found in report.findings if found.severity is Severity.VIOLATION)
 
 
-def convert(places: Iterable[Place], fmt: Format | None, output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write the triples of the records at these places, and nothing else; without a format, as IATI activities.
+def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
+    """Write the triples of the records at these places, and nothing else.
 
     The report has what the reader found, and each input that could not be read.
     """
+
+    def write(assembly: Assembly) -> None:
+        serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
+
+    return _converted(places, write, progress)
+
+
+def convert_to_iati(places: Iterable[Place], output: IO[bytes], progress: Progress | None = None) -> Report:
+    """Write the records at these places as activities of IATI; else like ``convert``."""
+
+    def write(assembly: Assembly) -> None:
+        write_activities(records_of_graph(assembly.blocks(history=False)), output)
+
+    return _converted(places, write, progress)
+
+
+def _converted(places: Iterable[Place], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
     report = Report()
     places = list(places)
     with Identities() as identities, Assembly(identities) as assembly:
         for record in records_of(find_inputs(places), count_inputs(places), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
-        if fmt:
-            serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
-        else:
-            write_activities(records_of_graph(assembly.blocks(history=False)), output)
+        write(assembly)
     return report.sort()
 
 

@@ -7,29 +7,25 @@ counted twice: as the site tells it, and from what it sends.
 from __future__ import annotations
 
 import csv
-import gzip
-import hashlib
 import json
-import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 from urllib.parse import quote, urlencode
 
-import zstandard
-
+from cybilgraph.dumps import NOT_PACKED, WHOLE, unpacked
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site
+from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.ntriples import plain
 from cybilgraph.patches import Digested, ordered, read_patch
-from cybilgraph.vocab import BASE, CYB, SPDX
+from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID
 
-_DCAT, _VOID = "http://www.w3.org/ns/dcat#", "http://rdfs.org/ns/void#"
 _NTRIPLES, _BROWSER = "application/n-triples", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
-_SUM = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
 _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
@@ -94,7 +90,8 @@ def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lamb
                 done = Check(name, Outcome.FAILS, str(error))
             except (FetchError, PatchError) as error:
                 done = Check(name, Outcome.FAILS, error.what)
-            except (ValueError, KeyError, TypeError, StopIteration) as error:  # what a stranger sends is of any form
+            # What a stranger sends is of any form.
+            except (ValueError, KeyError, TypeError, StopIteration, *NOT_PACKED) as error:
                 done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
             found.checks.append(done)
             told(done)
@@ -185,37 +182,29 @@ class _Site:
         latest = self._ok("/latest/SHA256SUMS")
         _hold(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
         _hold(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
-        self._sums = {row[2]: row[1] for line in listed.splitlines() if (row := _SUM.fullmatch(line))}
+        self._sums = read_sums(listed)
         _hold(bool(self._sums), "SHA256SUMS names no file")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
         for name in names:
             file = self._folder / "file"
             reply = self._site.download(f"/release/{self.release}/{quote(name)}", file)
             _hold(reply.status == 200, f"{name} is answered with {reply.status}")
-            with file.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-            _hold(digest == self._sums[name], f"{name} is not what SHA256SUMS says")
+            _hold(sha256_of(file) == self._sums[name], f"{name} is not what SHA256SUMS says")
             if name == self._nquads():
                 file.rename(self._folder / name)
             file.unlink(missing_ok=True)
         return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
 
     def _nquads(self) -> str:
-        return next((name for name in ("cybilgraph.nq.zst", "cybilgraph.nq.gz") if name in self._sums), "")
+        return next((name for name in WHOLE if name in self._sums), "")
 
     def _graph(self) -> str:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
         name = self._nquads()
         _hold(bool(name) and (self._folder / name).exists(), "there is no dump of N-Quads to look at")
         raw = self._folder / "graph.nq"
-        with (self._folder / name).open("rb") as file, raw.open("wb") as out:
-            plain_: IO[bytes] = (
-                zstandard.ZstdDecompressor().stream_reader(file)
-                if name.endswith("zst")
-                else cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-            )
-            while block := plain_.read(1 << 20):
-                out.write(block)
+        with unpacked(self._folder / name, name) as content, raw.open("wb") as out:
+            shutil.copyfileobj(content, out, 1 << 20)
         digested = Digested(ordered(raw))
         lines = sum(1 for _ in digested)
         _hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
@@ -297,15 +286,15 @@ class _Site:
 
     def _void(self) -> str:
         about = _Statements(self._statements("/.well-known/void"))
-        totals = {int(value) for value in about.values(f"{_VOID}triples")}
+        totals = {int(value) for value in about.values(VOID.triples)}
         _hold(bool(totals & {self._triples, self._quads}), f"void:triples is {totals}, and not {self._quads:,}")
         checked = 0
-        for kind, name, query in (
-            ("class", "entities", "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
-            ("property", "triples", "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
+        for kind, total, query in (
+            (getattr(VOID, "class"), VOID.entities, "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
+            (VOID.property, VOID.triples, "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
         ):
-            for part, iri in about.pairs(f"{_VOID}{kind}"):
-                for told in about.of(part, f"{_VOID}{name}"):
+            for part, iri in about.pairs(kind):
+                for told in about.of(part, total):
                     count = int(self._rows(query.format(iri))[0]["n"])
                     _hold(int(told) == count, f"VoID counts {told} of {iri}, and the endpoint {count}")
                     checked += 1
@@ -315,13 +304,13 @@ class _Site:
     def _dcat(self) -> str:
         about = _Statements(self._statements("/catalog"))
         checked = 0
-        for file, address in about.pairs(f"{_DCAT}downloadURL"):
+        for file, address in about.pairs(DCAT.downloadURL):
             name = address.rpartition("/")[2]
             sums = [value for node in about.of(file, SPDX.checksum) for value in about.of(node, SPDX.checksumValue)]
             if name in self._sums:
                 _hold(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
                 head = self._site.get(f"/release/{self.release}/{name}", method="HEAD")
-                size = about.of(file, f"{_DCAT}byteSize")
+                size = about.of(file, DCAT.byteSize)
                 _hold([head.headers.get("Content-Length")] == size, f"{name} has another size in DCAT: {size}")
                 checked += 1
         _hold(checked > 0, "no distribution of it is a file of the release")

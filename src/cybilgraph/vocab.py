@@ -132,27 +132,8 @@ TREE = Vocabulary(
 ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", ("Create", "Update", "Delete"))
 #: All of them.
 VOCABULARIES = (
-    CYB,
-    RDF,
-    RDFS,
-    XSD,
-    OWL,
-    DCTERMS,
-    SKOS,
-    FOAF,
-    ORG,
-    OA,
-    PROV,
-    SPDX,
-    VCARD,
-    SCHEMA,
-    SH,
-    SD,
-    VOID,
-    DCAT,
-    LDES,
-    TREE,
-    ACTIVITY,
+    *(CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID, DCAT, HYDRA),
+    *(LDES, TREE, ACTIVITY),
 )
 
 #: Prefixes that every query may use without declaring them, and that Turtle is written with.

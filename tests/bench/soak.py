@@ -17,7 +17,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 from served import Server, projects_of, released, served
 from served.attacks import HEAVY
@@ -26,7 +25,7 @@ from served.client import Address, ask, connect, exchange, look_up, request
 from cybilgraph import queries
 
 EVERY = 30.0
-#: Bytes more in an hour that are flat: what fills caches is done in the first third.
+#: Bytes more in an hour that are flat: what fills caches is done by the first quarter.
 FLAT = 60_000_000
 #: Memory of the kept answers and of a long query come and go: a difference within this tells nothing.
 NOISE = 40_000_000
@@ -105,6 +104,13 @@ class Mixed:
         self.came["left"] += 1
 
 
+def slope(points: list[tuple[float, float]]) -> float:
+    """Of a straight line through points, by least squares."""
+    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+    spread = sum((x - middle[0]) ** 2 for x, _ in points)
+    return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / spread if spread else 0.0
+
+
 def watch(server: Server, mixed: Mixed, minutes: float) -> list[tuple[float, float]]:
     """Seconds and bytes, twice in each line that is printed; a line each half minute."""
     points = []
@@ -124,7 +130,7 @@ def watch(server: Server, mixed: Mixed, minutes: float) -> list[tuple[float, flo
 
 def main(minutes: float, projects: int, data: Path | None) -> int:
     """Gives the number of things that are wrong."""
-    # A small cache is full in the first third: what it then still takes is no growth of the cache.
+    # A small cache is full within the first quarter: what it then still takes is no growth of the cache.
     small = ("--cache-bytes", 8_000_000)
     with released(projects, data) as folder, served(folder, "--rate", 100_000, *small) as server:
         mixed, ended = Mixed(server.address, projects_of(folder)), threading.Event()
@@ -136,9 +142,9 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
         ended.set()
         for thread in threads:
             thread.join()
-    middle, last = (points[len(points) * part // 3 : len(points) * (part + 1) // 3] for part in (1, 2))
-    seconds = median(at for at, _ in last) - median(at for at, _ in middle)
-    growth = (median(size for _, size in last) - median(size for _, size in middle)) / seconds
+    later = points[len(points) // 4 :]
+    growth = slope(later)
+    seconds = later[-1][0] - later[0][0]
     flat = growth * 3600 < FLAT or growth * seconds < NOISE
     print(", ".join(f"{number:,}×{kind}" for kind, number in sorted(mixed.came.items())))
     slowest = ", ".join(
@@ -149,9 +155,7 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
     print(f"{len(mixed.wrong)} wrong; milliseconds on average and at most: {slowest}")
     for wrong in mixed.wrong[:10]:
         print("  ", wrong)
-    print(
-        f"memory from the second third to the last: {growth * 60 / 1e6:+.2f} MB a minute, {'flat' if flat else 'it grows'}"
-    )
+    print(f"memory after the first quarter: {growth * 60 / 1e6:+.2f} MB a minute, {'flat' if flat else 'it grows'}")
     return len(mixed.wrong) + (not flat)
 
 

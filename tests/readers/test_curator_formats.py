@@ -242,7 +242,7 @@ def test_a_small_workbook_of_millions_of_elements_is_refused_before_it_is_parsed
 
 
 def test_rows_that_are_empty_but_wide_are_read_to_a_limit(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"a.xlsx:\d+: more than 4,000,000 cells"):
+    with pytest.raises(SourceError, match=r"a.xlsx:220: more than 4,000,000 cells"):
         read(tmp_path, "a.xlsx", cases()["own-wide-rows.xlsx"]())
 
 

@@ -193,3 +193,21 @@ def test_slow_readers_keep_nobody_waiting(shelf: str) -> None:
         assert get(shelf, "/sparql?query=ASK%20{}", Accept="text/csv, application/sparql-results+json").status == 200
         assert gzip.decompress(get(shelf, f"/latest/{DUMP}").body)
         assert get(shelf, "/releases", Accept=BROWSER).status == 200
+
+
+def test_a_release_of_an_earlier_make_has_its_pages(tmp_path: Path) -> None:
+    """Without files to take away, checksums of them, descriptions and search."""
+    release, _ = pipeline.build([SEED], tmp_path, dumps=False)
+    shutil.rmtree(release.folder / "public")
+    for name in ("SHA256SUMS", "search.sqlite"):
+        (release.folder / name).unlink()
+    files = {name: sum_ for name, sum_ in release.manifest["files"].items() if "public" not in name}
+    del files["search.sqlite"]
+    manifest = {name: value for name, value in release.manifest.items() if name != "public"} | {"files": files}
+    (release.folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with running_server(tmp_path) as url:
+        for target in ("/", "/releases", "/release/1", "/search?q=belize", "/id/project/G0020", "/sitemap.xml"):
+            assert send(url, "GET", target, Accept=BROWSER).status == 200, target
+        for target in ("/catalog", "/.well-known/void", "/latest/SHA256SUMS"):
+            assert send(url, "GET", target).status == 404, target
+        assert send(url, "GET", "/latest/report.json").status == 200

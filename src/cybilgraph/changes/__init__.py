@@ -11,7 +11,6 @@ other, but they move no record's date.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
 from cybilgraph.errors import ReleaseBusy, ReleaseError, ReleaseGone
+from cybilgraph.files import sha256_of
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
 from cybilgraph.vocab import BASE
@@ -97,15 +97,13 @@ class Changes:
 
     def release(self, number: int) -> Release:
         """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
-        there = self._releases.numbers
-        if number in there:
+        try:
             return self._releases.get(number)
-        if 0 < number < max(there, default=0):
+        except ReleaseGone as error:
             raise ReleaseGone(
-                f"Release {number} is not kept any more, and what has changed since is not known",
+                f"{error.what}, and what has changed since is not known",
                 "Take the full dump of the current release (/latest/cybilgraph.nq.gz), and ask again from that one on.",
-            )
-        raise ReleaseError(f"There is no release {number}", f"There are: {', '.join(map(str, there)) or 'none'}.")
+            ) from error
 
     def between(self, since: int, until: int = 0) -> Log:
         """The log from a release (0: from nothing) to another (0: the current one).
@@ -172,11 +170,10 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
 
 def _lines(release: Release) -> Iterator[bytes]:
     graph = release.folder / "graph.nq"
-    with graph.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != release.manifest["files"]["graph.nq"]:
-            raise ReleaseError(
-                f"Release {release.number} is damaged, and nothing is told of it", "Ask for another release."
-            )
+    if sha256_of(graph) != release.manifest["files"]["graph.nq"]:
+        raise ReleaseError(
+            f"Release {release.number} is damaged, and nothing is told of it", "Ask for another release."
+        )
     return ordered(graph)
 
 

@@ -24,6 +24,7 @@ from cybilgraph.cli.frame import (
 from cybilgraph.findings import visible
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
 
+_IATI = "iati"
 _RDF = [fmt.name for fmt in GRAPH_FORMATS]
 
 
@@ -33,7 +34,7 @@ _RDF = [fmt.name for fmt in GRAPH_FORMATS]
     "-f",
     "--format",
     "name",
-    type=click.Choice([*_RDF, "iati"]),
+    type=click.Choice([*_RDF, _IATI]),
     default="turtle",
     show_default=True,
     help="RDF format, or IATI 2.03.",
@@ -50,7 +51,10 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
 
     check_output(output, sources)
     with writing(output) as out, progress_bar("Converting") as progress:
-        report = pipeline.convert(sources, BY_NAME.get(name), out, progress)
+        if name == _IATI:
+            report = pipeline.convert_to_iati(sources, out, progress)
+        else:
+            report = pipeline.convert(sources, BY_NAME[name], out, progress)
         if not report.records:
             tell_of(report)
             raise Failure("No record could be read; nothing was written\n  Give a file or folder of saved pages.")

@@ -22,13 +22,15 @@ from cybilgraph.dumps.described import (
     statistics,
     write_descriptions,
 )
-from cybilgraph.dumps.packing import packed_both_ways
+from cybilgraph.dumps.packing import NOT_PACKED, packed_both_ways, unpacked
 from cybilgraph.dumps.tables import write_tables
 from cybilgraph.engine.store import is_of_version, serialise
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 
 #: The graph is in files of this name.
 NAME = "cybilgraph"
+#: Those of the whole graph with all that is known of it, the smaller first.
+WHOLE = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 #: Lines, and bytes, that are handled at once.
 _LINES, _BYTES = 2_000, 1 << 18
 
@@ -38,11 +40,14 @@ __all__ = [
     "DATASET",
     "KEYWORDS",
     "NAME",
+    "NOT_PACKED",
     "TITLE",
+    "WHOLE",
     "File",
     "located",
     "paged",
     "statistics",
+    "unpacked",
     "write_descriptions",
     "write_dumps",
 ]

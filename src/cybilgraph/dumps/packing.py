@@ -1,13 +1,14 @@
-"""Files that are packed as they are written; equal content gives equal bytes."""
+"""Files that are packed as they are written, and unpacked as they are read; equal content gives equal bytes."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import zstandard
 
@@ -53,3 +54,19 @@ class _All(io.RawIOBase):
         for output in self._outputs:
             output.write(data)
         return len(data)
+
+
+#: What is raised where a file is not packed as its name says, or breaks off.
+NOT_PACKED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)
+
+
+@contextmanager
+def unpacked(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """The content of a file that is packed as ``name`` ends: .zst or .gz. Raises OSError, and when it
+    is read NOT_PACKED.
+    """
+    with path.open("rb") as raw:
+        if name.endswith(".zst"):
+            yield cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+        else:
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw))

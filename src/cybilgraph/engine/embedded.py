@@ -84,15 +84,19 @@ class EmbeddedEngine:
         """
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
+        pool = self._pool_for(query)
+
+        def once() -> Answer:
+            body = Content()
+            request = _request(query, formats, graphs)
+            head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
+            return _answer(head, body, last, abroad=pool is self._abroad)
+
         with _within(query, seconds), _available():
-            for again in (True, False):
-                body = Content()
-                with _once_more(again):
-                    head, last = self._pool_for(query).ask(
-                        _request(query, formats, graphs), seconds=_left(until), caller=caller, part=body.add
-                    )
-                    return _answer(head, body, last)
-            raise Died
+            try:
+                return once()
+            except Died:  # who killed the worker, the query or somebody else, shows the second time
+                return once()
 
     async def answer_soon(
         self,
@@ -107,19 +111,21 @@ class EmbeddedEngine:
         """As ``answer``, on an event loop: only what takes long waits in one of the ``threads``."""
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
+        pool = self._pool_for(query)
+
+        async def once() -> Answer:
+            body = Content()
+            request = _request(query, formats, graphs)
+            head, last = await pool.ask_soon(
+                request, seconds=_left(until), caller=caller, part=body.add, threads=threads
+            )
+            return _answer(head, body, last, abroad=pool is self._abroad)
+
         with _within(query, seconds), _available():
-            for again in (True, False):
-                body = Content()
-                with _once_more(again):
-                    head, last = await self._pool_for(query).ask_soon(
-                        _request(query, formats, graphs),
-                        seconds=_left(until),
-                        caller=caller,
-                        part=body.add,
-                        threads=threads,
-                    )
-                    return _answer(head, body, last)
-            raise Died
+            try:
+                return await once()
+            except Died:  # as above
+                return await once()
 
     def explain(self, query: str) -> tuple[Advice, ...]:
         """Why a query may be empty or slow; see Engine.explain.
@@ -176,9 +182,9 @@ def _request(query: str, formats: tuple[Format, ...], graphs: Graphs) -> dict[st
     return request
 
 
-def _answer(head: dict[str, Any], body: Content, last: bytes) -> Answer:
+def _answer(head: dict[str, Any], body: Content, last: bytes, *, abroad: bool) -> Answer:
     if "error" in head:
-        raise _failure(head)
+        raise _failure(head, abroad=abroad)
     return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
 
 
@@ -205,18 +211,6 @@ def _available() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _once_more(again: bool) -> Iterator[None]:
-    """A block that is left quietly where its worker died and there is another try: who killed the worker,
-    the query or somebody else, shows the second time.
-    """
-    try:
-        yield
-    except Died:
-        if not again:
-            raise
-
-
 def _left(until: float) -> float:
     return max(until - time.monotonic(), 0.001)
 
@@ -240,7 +234,8 @@ def _within(query: str, seconds: float) -> Iterator[None]:
         ) from None
 
 
-def _failure(head: dict[str, Any]) -> QueryError:
+def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
+    """The error that a worker tells; ``abroad``: of a query that calls other endpoints."""
     message = str(head.get("message"))
     match head["error"]:
         case "syntax":
@@ -256,7 +251,7 @@ def _failure(head: dict[str, Any]) -> QueryError:
             return AnswerTooLarge(
                 f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or harvest the dump of the release."
             )
-        case "abroad":
+        case "evaluation" if abroad:  # whatever breaks there: what came from elsewhere was not what it should be
             return ServiceFailed(
                 f"An endpoint that the query calls with SERVICE gives no answer: {message}",
                 "Ask that endpoint itself, or write SERVICE SILENT to go on without it.",

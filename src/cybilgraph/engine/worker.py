@@ -93,10 +93,10 @@ def evaluate(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -
         return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
     except _TooLarge:
         return {"error": "size", "message": str(limit)}, b""
-    except (RuntimeError, ValueError, OSError, MemoryError) as error:
-        # An answer from elsewhere that breaks off, or cannot be read, is an error of any kind.
-        abroad = not isinstance(error, MemoryError) and "service" in request["query"].lower()
-        return {"error": "abroad" if abroad else "evaluation", "message": str(error) or type(error).__name__}, b""
+    except MemoryError:
+        return {"error": "memory", "message": "it used up its memory"}, b""
+    except (RuntimeError, ValueError, OSError) as error:
+        return {"error": "evaluation", "message": str(error) or type(error).__name__}, b""
 
 
 def _answer(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:

@@ -61,8 +61,7 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
 _NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
-#: Countries that are called as people are, and a family name: "Chad Smith", not "Jordan Customs".
-_GIVEN_NAMES = frozenset({"TD", "JO", "GE"})
+#: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
 _FAMILY_NAME = re.compile(r" ([A-Z][a-z]+)\b(?! [A-Z])")
 #: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
 _SENT = {
@@ -196,7 +195,7 @@ def _mark(
 
 def _is_person(words: str, end: int, mention: Mention) -> bool:
     """True where a country's name is the given name of somebody."""
-    family = _FAMILY_NAME.match(words, end) if mention.entries[0].key in _GIVEN_NAMES else None
+    family = _FAMILY_NAME.match(words, end) if mention.entries[0].cell("given_name") else None
     return family is not None and not has_body(family[1])
 
 

@@ -22,8 +22,8 @@ from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
-from cybilgraph.web.live import Live
-from cybilgraph.web.negotiate import wanted
+from cybilgraph.web.negotiate import SUFFIXES, wanted
+from cybilgraph.web.sparql import live
 
 blueprint = Blueprint("changes", __name__)
 
@@ -33,7 +33,6 @@ _FORMATS = (
     Format("atom", Kind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
 )
 _BY_NAME = {name: fmt for fmt in _FORMATS for name in (fmt.name, *fmt.media_types)}
-_SUFFIXES = {fmt.suffix: fmt.name for fmt in GRAPH_FORMATS}
 #: Who does not say since when is told of so many releases; a page shows so many records.
 _LAST, _SHOWN = 10, 500
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -77,7 +76,7 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     """A Linked Data Event Stream of the versions of records: a page a release, and one of all records of the
     oldest that is kept. People are led to the changes in words.
     """
-    name = _SUFFIXES.get(suffix, suffix) or request.args.get("format", "")
+    name = (SUFFIXES[suffix].name if suffix in SUFFIXES else suffix) or request.args.get("format", "")
     formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     if not formats:
         return redirect(url_for("changes.changes"), 303)
@@ -107,8 +106,8 @@ def _changes() -> Changes:
 
 def _numbers() -> list[int]:
     """The releases that are kept, up to the one that is served now."""
-    live: Live = current_app.extensions["cybilgraph"]["live"]
-    return [number for number in live.releases.numbers if number <= live.current.release.number]
+    current = live().current.release.number
+    return [number for number in live().releases.numbers if number <= current]
 
 
 def _number(name: str) -> int:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from flask import Blueprint, Response, jsonify, request
 
 from cybilgraph import queries
 from cybilgraph.formats import BY_NAME
 from cybilgraph.vocab import BASE, CYB, PREFIXES, VOCABULARIES, short
 from cybilgraph.web.answers import Question
-from cybilgraph.web.sparql import find, serving
+from cybilgraph.web.sparql import find, rows, serving
 
 blueprint = Blueprint("completion", __name__)
 
@@ -29,8 +26,8 @@ def terms() -> Response:
     if etag in request.if_none_match:
         response.status_code = 304
         return response
-    rows = csv.DictReader(io.StringIO(find(text, _CSV).content.decode()))
-    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, rows), *_reused()]).get_data())
+    things = rows(find(text, _CSV))
+    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, things), *_reused()]).get_data())
     response.mimetype = "application/json"
     return response
 

@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.wrappers import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -23,9 +23,8 @@ from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web.files import size_of
-from cybilgraph.web.live import Live
 from cybilgraph.web.negotiate import HTML, wanted
-from cybilgraph.web.sparql import serving
+from cybilgraph.web.sparql import live, serving
 
 blueprint = Blueprint("datasets", __name__)
 
@@ -71,7 +70,7 @@ def releases_json() -> Response:
 @blueprint.get("/release/<int:number>")
 def release(number: int) -> str:
     """One release: its numbers, and its files."""
-    found = _live().shelf(number)
+    found = live().shelf(number)
     return render_template("release.html", shown=found, files=list(_files(found)))
 
 
@@ -187,24 +186,19 @@ def _dataset() -> dict[str, Any]:
     }
 
 
-def _live() -> Live:
-    live: Live = current_app.extensions["cybilgraph"]["live"]
-    return live
-
-
 def _listed() -> list[dict[str, Any]]:
-    live = _live()
+    releases, current = live().releases, live().current.release.number
     rows = []
-    for number in reversed(live.numbers()):
+    for number in reversed(releases.numbers):
         try:
-            manifest = live.listed(number).manifest
+            manifest = releases.get(number).manifest
         except ReleaseError:
             continue  # it is being removed, or damaged: nobody can have it
         rows.append(
             {
                 "release": number,
                 "created": manifest["created"],
-                "current": number == live.current.release.number,
+                "current": number == current,
                 **manifest["counts"],
             }
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.errors import QueryError, ReleaseError, ReleaseGone
+from cybilgraph.errors import QueryError, ReleaseError
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
@@ -81,14 +81,6 @@ class Live:
                 self._earlier = {number: self._open(release, limits)}
             return self._earlier[number]
 
-    def numbers(self) -> list[int]:
-        """The numbers of all releases, the oldest first."""
-        return self.releases.numbers
-
-    def listed(self, number: int) -> Release:
-        """What a release says of itself, whether its files are sound or not. Raises ReleaseError."""
-        return self.releases.get(number)
-
     def shelf(self, number: int) -> Release:
         """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
         again when its manifest has changed. Raises ReleaseError, ReleaseGone.
@@ -110,19 +102,16 @@ class Live:
                 yield self.releases.get(number)
 
     def _whole(self, number: int) -> Release:
-        there = self.releases.numbers
-        hint = f"There are: {', '.join(map(str, there))}."
-        if number not in there:
-            gone = number < max(there, default=0)
-            raise (ReleaseGone if gone else ReleaseError)(
-                f"Release {number} is not kept any more" if gone else f"There is no release {number}", hint
-            )
         try:
             release = self.releases.get(number)
             release.verify()
-        except ReleaseError as error:  # which tells of files, and is for who runs the server
-            self._told(str(error))
-            raise ReleaseError(f"Release {number} is damaged, and nothing is answered from it", hint) from error
+        except ReleaseError as error:
+            if number not in self.releases.numbers:
+                raise
+            self._told(str(error))  # which tells of files, and is for who runs the server
+            raise ReleaseError(
+                f"Release {number} is damaged, and nothing is answered from it", "Ask for another release."
+            ) from error
         return release
 
     def _open(self, release: Release, limits: Limits) -> Serving:

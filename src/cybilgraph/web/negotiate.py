@@ -9,9 +9,11 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.formats import Format, called
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, called
 
 HTML = "text/html"
+#: By the suffix of an address, the format of RDF; what programs call JSON is JSON-LD there.
+SUFFIXES = {fmt.suffix: fmt for fmt in GRAPH_FORMATS} | {"json": BY_NAME["jsonld"]}
 
 
 @lru_cache(maxsize=1024)

@@ -17,18 +17,17 @@ from cybilgraph import queries
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.reference import Entry, reference
-from cybilgraph.release import IDENTITIES
+from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
-from cybilgraph.web.live import Live
-from cybilgraph.web.negotiate import wanted
-from cybilgraph.web.sparql import NTRIPLES, find, rows, run, send, serving
+from cybilgraph.web.negotiate import SUFFIXES, wanted
+from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving
 from cybilgraph.web.view import Resource, path_of
 
 blueprint = Blueprint("pages", __name__)
 
 _CSV = BY_NAME["csv"]
-_SUFFIXES = {**{f".{fmt.suffix}": fmt for fmt in (*GRAPH_FORMATS, _CSV)}, ".json": BY_NAME["jsonld"]}
+_SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
 _TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
 
 
@@ -141,25 +140,22 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
     """The formats that are wanted, best first; none stands for the page. Raises FormatMismatch."""
     offered = (*GRAPH_FORMATS, _CSV) if is_list else GRAPH_FORMATS
     if suffix:
-        if (found := _SUFFIXES[f".{suffix}"]) in offered:
+        if (found := _SUFFIXES[suffix]) in offered:
             return (found,)
         raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
     return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
 
 
 def _suffix(path: str) -> tuple[str, str]:
-    for suffix in _SUFFIXES:
-        if path.endswith(suffix):
-            return path.removesuffix(suffix), suffix[1:]
-    return path, ""
+    stem, dot, suffix = path.rpartition(".")
+    return (stem, suffix) if dot and suffix in _SUFFIXES else (path, "")
 
 
 def _missing(iri: str) -> NotFound | Gone:
     """Gone, where an earlier release that is kept had a project of this name."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
-    live: Live = current_app.extensions["cybilgraph"]["live"]
-    for earlier in live.earlier():
-        if key in _keys(earlier.folder / IDENTITIES):
+    for earlier in live().earlier():
+        if key in _keys(earlier.folder):
             return Gone(
                 f"{iri} was in release {earlier.number}, and is in none since. Its page as of then: "
                 f"{path_of(iri)}?release={earlier.number}"
@@ -168,10 +164,10 @@ def _missing(iri: str) -> NotFound | Gone:
 
 
 @lru_cache(maxsize=8)
-def _keys(table: Path) -> frozenset[str]:
-    """The keys of the projects of a release; it never changes."""
+def _keys(folder: Path) -> frozenset[str]:
+    """The keys of the projects of the release in a folder; it never changes."""
     try:
-        with table.open(encoding="utf-8", newline="") as file:
-            return frozenset(row["key"] for row in csv.DictReader(file))
+        with Release(0, folder, {}).identities() as rows:
+            return frozenset(key for key, _ in rows)
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
         return frozenset()  # of an earlier make

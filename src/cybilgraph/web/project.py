@@ -30,7 +30,6 @@ class Link:
 def shown(view: Resource) -> dict[str, Any]:
     """What the page of a project shows, all of it text."""
     record = view.graph.value(None, rdflib.URIRef(FOAF.primaryTopic), view.node)
-    source = view.graph.value(record, rdflib.URIRef(PROV.wasDerivedFrom))
     sources = sorted(view.graph.objects(record, rdflib.URIRef(PROV.wasDerivedFrom)), key=str) if record else []
     source = sources[0] if sources else None
     blank = {str(term) for term in view.graph.objects(record, rdflib.URIRef(CYB.leftBlank))}

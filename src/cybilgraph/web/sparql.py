@@ -13,12 +13,12 @@ from cybilgraph.engine import Advice, Answer
 from cybilgraph.errors import QuerySyntaxError
 from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
-from cybilgraph.vocab import BASE
 from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
+from cybilgraph.web.view import path_of
 from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
@@ -39,11 +39,16 @@ ORDER BY ?title ?countryName
 LIMIT 100"""
 
 
+def live() -> Live:
+    """What the application serves now."""
+    found: Live = current_app.extensions["cybilgraph"]["live"]
+    return found
+
+
 def serving() -> Serving:
     """The release that this request is answered from: the same from its beginning to its end."""
     if "serving" not in g:
-        live: Live = current_app.extensions["cybilgraph"]["live"]
-        g.serving = live.current
+        g.serving = live().current
     found: Serving = g.serving
     return found
 
@@ -54,8 +59,7 @@ def pin(release: str) -> int:
     """
     number = endpoint.release_number(release)
     if number:
-        live: Live = current_app.extensions["cybilgraph"]["live"]
-        g.serving = live.at(number)
+        g.serving = live().at(number)
         after_this_request(_tell_release)
     return number
 
@@ -111,8 +115,7 @@ def _asked(path: str) -> Asked | None:
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = endpoint.read(Request(request.method, request.query_string.decode(), headers, request.get_data(), path))
     if asked and asked.release:
-        live: Live = current_app.extensions["cybilgraph"]["live"]
-        g.serving = live.at(asked.release)
+        g.serving = live().at(asked.release)
     return asked
 
 
@@ -201,11 +204,9 @@ def _shown(answer: Answer) -> dict[str, object]:
 
 
 def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
-    """A value with the address that it leads to: our own things to their page here."""
-    if not cell or cell["type"] != "uri" or not cell["value"].startswith((BASE, "https://", "http://")):
-        return cell
-    iri = cell["value"]
-    return cell | {"href": f"{request.script_root}/{iri.removeprefix(BASE)}" if iri.startswith(BASE) else iri}
+    """A value with the address that it leads to."""
+    address = path_of(cell["value"]) if cell and cell["type"] == "uri" else ""
+    return cell | {"href": address} if cell and address else cell
 
 
 def run(name: str, **values: str) -> list[dict[str, str]]:

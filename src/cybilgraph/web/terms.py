@@ -15,13 +15,12 @@ from cybilgraph.engine.store import serialise, statements
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, short
-from cybilgraph.web.negotiate import wanted
+from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.view import path_of
 
 blueprint = Blueprint("terms", __name__)
 
 _TURTLE = BY_NAME["turtle"]
-_SUFFIXES = {fmt.suffix: fmt for fmt in GRAPH_FORMATS} | {"json": BY_NAME["jsonld"]}
 _KINDS = ((OWL.Class, "Classes"), (OWL.ObjectProperty, "Links"), (OWL.DatatypeProperty, "Values"))
 #: What is told of a term beside its name, definition and example.
 _TOLD = {
@@ -51,7 +50,7 @@ class Term:
 def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
     """The ontology: a page for people, RDF for programs."""
     end = version.rpartition(".")[2]  # there is one version: the file's own
-    fmt = _format(suffix or (end if end in _SUFFIXES else ""))
+    fmt = _format(suffix or (end if end in SUFFIXES else ""))
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
     if fmt:
@@ -66,8 +65,8 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
 
 
 def _format(suffix: str) -> Format | None:
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
     name = suffix or request.values.get("format", "")
     formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     return formats[0] if formats else None

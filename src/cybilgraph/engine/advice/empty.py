@@ -31,7 +31,7 @@ def empty(outline: Outline, facts: Facts | None) -> Iterator[Note]:
     if facts:
         yield from compared(outline, facts)
         yield from _patterns(outline, facts, told)
-    if outline.graphs:
+    if outline.graphs or _is_of_graphs(outline):
         yield Note("GRAPH and FROM look at earlier captures only. The present is in the default graph.", 0)
 
 
@@ -78,6 +78,12 @@ def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
                 yield triple.subject, "thing", needed
             for block in group.blocks:
                 yield from ((term, "thing", False) for term in block.terms if block.kind != "SELECT")
+
+
+def _is_of_graphs(outline: Outline) -> bool:
+    """True where a pattern of named graphs must be there: as one of several it leaves the others."""
+    groups = (within for root in outline.main.groups for _, within in inside(root))
+    return any("GRAPH" in within and not _OUTSIDE.intersection(within) for within in groups)
 
 
 class _Names:

@@ -122,7 +122,6 @@ class _Reader(Paths):
                 self.next()
                 self.take("SILENT")
                 node = self.piece()
-                self.graphs |= kind == "GRAPH"
                 group = self.group()
                 names = group.names | ({node.value} if node.kind == "variable" else set())
                 return Block(kind, start, (group,), (node,), names)

@@ -90,7 +90,7 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Outline:
     """A whole query: ``main`` is its pattern as a SELECT, ``described`` what a DESCRIBE names; the prefixes that are
-    ``declared``, and where each is first ``used``; ``graphs`` tells that it chooses graphs.
+    ``declared``, and where each is first ``used``; ``graphs`` tells that it chooses them by FROM.
     """
 
     main: Block

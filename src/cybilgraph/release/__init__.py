@@ -1,0 +1,28 @@
+"""Quads → a release: a folder that is whole or absent, and never changes afterwards.
+
+    DIR/
+    ├── current          the number of the release that is served
+    ├── forgotten        hashes of names and e-mail addresses that no release may have
+    ├── 0001/
+    │   ├── sources.zip  what single records were read from, each by its SHA-256
+    │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
+    │   ├── search.sqlite  the index of the search, and the findings of each record
+    │   ├── store/       the same graph, indexed for queries
+    │   ├── report.json  what was found wrong or missing
+    │   ├── identities.csv  the key of each project with all its names, so that a key stays good
+    │   ├── public/      files to take away: dumps in all syntaxes, tables, descriptions
+    │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
+    │   └── SHA256SUMS   the files that are served, for sha256sum --check
+    └── 0002/ …
+
+A release is built in a hidden folder beside the others, flushed to disk, renamed, and only
+then named in ``current``; each of these steps either happens or does not.
+"""
+
+from __future__ import annotations
+
+from cybilgraph.release.draft import Draft
+from cybilgraph.release.folder import Releases, name_hash
+from cybilgraph.release.one import Release
+
+__all__ = ["Draft", "Release", "Releases", "name_hash"]

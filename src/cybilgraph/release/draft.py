@@ -1,0 +1,140 @@
+"""A release in the making: all files of its folder, from the graph on."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cybilgraph import __version__
+from cybilgraph.dumps import File, statistics, write_descriptions, write_dumps
+from cybilgraph.engine.store import rows_of, write_store
+from cybilgraph.files import sha256_of
+from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.identity import Identities
+from cybilgraph.release.one import (
+    GRAPH,
+    IDENTITIES,
+    MANIFEST,
+    PUBLIC,
+    REPORT,
+    SEARCH,
+    SOURCES,
+    STORE,
+    SUMS,
+    Release,
+    sums,
+)
+from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.search import write_index
+from cybilgraph.validation.outputs.as_json import document, held
+
+#: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
+_NO_DAY = (1980, 1, 1, 0, 0, 0)
+
+
+class Draft:
+    """A release in the making."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder = folder
+        self.number = number
+        self.manifest: dict[str, Any] | None = None
+        self._sources = zipfile.ZipFile(folder / SOURCES, "x", zipfile.ZIP_DEFLATED)
+
+    def keep(self, source: bytes) -> None:
+        """Keep what a record was read from."""
+        name = hashlib.sha256(source).hexdigest()
+        if name not in self._sources.NameToInfo:
+            entry = zipfile.ZipInfo(name, _NO_DAY)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            self._sources.writestr(entry, source)
+
+    def close(self) -> None:
+        """Let go of the archive of sources."""
+        self._sources.close()
+
+    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities, *, dumps: bool = True) -> Release:
+        """Write all files, with or without ``dumps``. The release becomes real when the block of
+        ``Releases.new`` ends.
+        """
+        self.close()
+        with (self._folder / GRAPH).open("wb") as file:
+            file.writelines(quads)
+        with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
+            writer = csv.writer(table, lineterminator="\n")
+            writer.writerow(("key", "name"))
+            writer.writerows(identities.rows())
+        self.manifest = {
+            "release": self.number,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "software": __version__,
+            "counts": {
+                "sources": report.sources,
+                "records": report.records,
+                "projects": len(identities),
+                "unread": report.unread,
+                "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
+            },
+            "ontology": sha256_of(ONTOLOGY),
+            "shapes": {path.name: sha256_of(path) for path in shape_files()},
+            "public": True,
+        }
+        complete(self._folder, self.manifest, document(report), map(held, report.findings), dumps=dumps)
+        return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
+
+
+def complete(
+    folder: Path, manifest: dict[str, Any], report: Any, findings: Iterable[Mapping[str, Any]], *, dumps: bool
+) -> None:
+    """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
+    which is completed by what is counted, is the last but for the list of checksums.
+    """
+    graph, store = folder / GRAPH, folder / STORE
+    manifest["counts"]["quads"] = write_store(graph, store)
+    write_index(folder / SEARCH, partial(rows_of, store), findings)
+    _write_json(folder / REPORT, report)
+    public = folder / PUBLIC
+    public.mkdir()
+    if dumps:
+        write_dumps(graph, store, public)
+    files = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
+    write_descriptions(statistics(graph), manifest["release"], manifest["created"], files, public)
+    manifest["files"] = {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("LOCK", "LOG")
+    }
+    _write_json(folder / MANIFEST, manifest)
+    (folder / SUMS).write_text(sums(folder, manifest), encoding="utf-8")
+
+
+def settle(folder: Path) -> None:
+    """Let all read a finished folder, and make the disk hold it, before a later step relies on it."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Make the disk hold what was written, before a later step relies on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_json(path: Path, value: object) -> None:
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, sort_keys=True, default=held)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(encoder.iterencode(value))
+        file.write("\n")

@@ -1,0 +1,279 @@
+"""The releases in one folder: made, switched, removed, and made anew where somebody is to be forgotten."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cybilgraph.dumps import NAME
+from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.files import written_whole
+from cybilgraph.forgetting import mentions, without
+from cybilgraph.release.draft import Draft, complete, settle, sync
+from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+
+_BUILDING = ".building-"
+_REMOVED = ".removed-"
+_REPLACING = ".replacing-"
+_CURRENT, _FORGOTTEN = "current", "forgotten"
+_NUMBER = re.compile(r"[0-9]{4,}")
+
+
+class Releases:
+    """The releases in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all releases, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            int(path.name) for path in self.folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()
+        )
+
+    def current_number(self) -> int:
+        """The number of the release that is to be served. Raises ReleaseError where there is none."""
+        try:
+            return int((self.folder / _CURRENT).read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise ReleaseError(
+                f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
+            ) from error
+
+    def current(self) -> Release:
+        """The release that is to be served. Raises ReleaseError where there is none."""
+        return self.get(self.current_number())
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """The keys of the current release's projects, with their names; none where there is no release."""
+        try:
+            with self.current().identities() as rows:
+                yield from rows
+        except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
+            return  # the first build, or an earlier release that does not tell, or not of all
+
+    def get(self, number: int) -> Release:
+        """One release by number. Raises ReleaseError where it is not there or not whole, ReleaseGone where it was
+        there once, and has been taken away.
+        """
+        there = self.numbers
+        if number not in there:
+            gone = 0 < number < max(there, default=0)
+            raise (ReleaseGone if gone else ReleaseError)(
+                f"Release {number} is not kept any more" if gone else f"There is no release {number}",
+                self._told(),
+            )
+        folder = self.folder / f"{number:04d}"
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            whole = {GRAPH, REPORT} <= manifest["files"].keys() and int(manifest["counts"]["quads"]) >= 0
+            inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
+            sound = whole and inside and bool(manifest["created"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._not_whole(folder) from error
+        if not sound:
+            raise self._not_whole(folder)
+        return Release(number, folder, manifest)
+
+    def changed(self, number: int) -> int:
+        """When the manifest of a release was written, in nanoseconds; 0 where there is none."""
+        try:
+            return (self.folder / f"{number:04d}" / MANIFEST).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _not_whole(self, folder: Path) -> ReleaseError:
+        return ReleaseError(f"{folder} is not a whole release", self._told())
+
+    def _told(self) -> str:
+        return f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
+
+    def sound(self, told: Callable[[str], None]) -> Release:
+        """The release that is to be served, and where it is damaged the last good one: of those before
+        it, else of those after it. Each that is refused is ``told``.
+
+        Raises ReleaseError, that of the first, where none is sound.
+        """
+        there = self.numbers
+        try:
+            current = self.current_number()
+        except ReleaseError:
+            if not there:
+                raise
+            current = there[-1]  # the file that names it is damaged
+        refused: ReleaseError | None = None
+        for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
+            try:
+                release = self.get(number)
+                release.verify()
+            except ReleaseError as error:
+                told(f"Release {number:04d} is refused: {error}")
+                refused = refused or error
+            else:
+                return release
+        assert refused
+        raise refused
+
+    def activate(self, number: int) -> Release:
+        """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
+        release = self.get(number)
+        release.verify()
+        with self._writing():
+            self._point(number)
+        return release
+
+    def rollback(self) -> Release:
+        """Make the newest sound release before the current one current. Raises ReleaseError where there is none."""
+        current = self.current_number()
+        for number in reversed([number for number in self.numbers if number < current]):
+            try:
+                return self.activate(number)
+            except ReleaseError:
+                continue  # a damaged one is no way back
+        raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
+
+    def prune(self, keep: int) -> tuple[list[int], int]:
+        """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
+        and the bytes that are free now. Raises ReleaseError, also where a build runs.
+        """
+        freed = 0
+        with self._alone(wait=False):
+            current, there = self.current_number(), self.numbers
+            gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            for number in gone:
+                folder = self.folder / f"{number:04d}"
+                freed += size_of(folder)
+                aside = self.folder / f"{_REMOVED}{number:04d}"
+                folder.rename(aside)  # whole or absent, also when it is half removed
+                shutil.rmtree(aside)
+        return gone, freed
+
+    def forgotten(self) -> set[str]:
+        """What ``name_hash`` gives of the names and e-mail addresses that no release may have."""
+        return set(text_of(self.folder / _FORGOTTEN).split())
+
+    def forget(self, who: str) -> dict[int, int]:
+        """Take a contact, by name or e-mail address, out of every release, and out of those to come.
+
+        Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
+        checksums; its manifest counts how often that was done. Each release changes in one step. Given are,
+        of each that has changed, how many of its other statements have the words still, in their prose.
+        Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
+        """
+        with self._alone(wait=False):
+            known = self.forgotten() | {name_hash(who)}
+            with written_whole(self.folder / _FORGOTTEN) as file:
+                file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
+            left: dict[int, int] = {}
+            for number in self.numbers:
+                release = self.get(number)
+                aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+                try:
+                    if report := without(release.folder, aside, who):
+                        release.verify()  # what is damaged must not get checksums that hold
+                        left[number] = self._remake(release, aside, who, report)
+                finally:
+                    shutil.rmtree(aside, ignore_errors=True)
+        return left
+
+    def _remake(self, release: Release, aside: Path, who: str, report: dict[str, Any]) -> int:
+        shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
+        manifest = dict(release.manifest)
+        manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
+        manifest["forgotten"] = manifest.get("forgotten", 0) + 1
+        dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
+        complete(aside, manifest, report, report["findings"], dumps=dumps)
+        left = mentions(aside / GRAPH, who)
+        settle(aside)
+        whole = self.folder / f"{_REPLACING}{release.number:04d}"
+        aside.rename(whole)
+        sync(self.folder)
+        self._replace(whole)
+        return left
+
+    def _replace(self, whole: Path) -> None:
+        """Put a release that was made anew in its place: from here on, also after a crash, nothing else happens."""
+        place = self.folder / whole.name.removeprefix(_REPLACING)
+        if place.is_dir():
+            gone = self.folder / f"{_REMOVED}{place.name}"
+            place.rename(gone)
+            whole.rename(place)
+            shutil.rmtree(gone)
+        else:
+            whole.rename(place)
+        sync(self.folder)
+
+    @contextmanager
+    def new(self, wait: bool = False) -> Iterator[Draft]:
+        """A block that makes the next release; if it fails anywhere, nothing has changed.
+
+        Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
+        """
+        with self._alone(wait):
+            aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
+            try:
+                draft = Draft(aside, max(self.numbers, default=0) + 1)
+                with closing(draft):
+                    yield draft
+                if draft.manifest is not None:
+                    self._publish(aside, draft.number)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self, wait: bool) -> Iterator[None]:
+        """A block in which nobody else builds or removes a release. What was left by one that was killed is gone."""
+        with self._writing():
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.folder / ".lock", timeout=-1 if wait else 0):
+                    for left in (*self.folder.glob(f"{_BUILDING}*"), *self.folder.glob(f"{_REMOVED}*")):
+                        shutil.rmtree(left)
+                    for whole in self.folder.glob(f"{_REPLACING}*"):
+                        self._replace(whole)
+                    yield
+            except Timeout as error:
+                raise ReleaseError(
+                    f"Another build into {self.folder} is running", "Wait until it has ended, or build with --wait."
+                ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ReleaseError(
+                f"The release cannot be written: {error.strerror or error}",
+                f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
+            ) from error
+
+    def _publish(self, aside: Path, number: int) -> None:
+        settle(aside)
+        aside.rename(self.folder / f"{number:04d}")
+        sync(self.folder)
+        self._point(number)
+
+    def _point(self, number: int) -> None:
+        pointer = self.folder / ".current"
+        pointer.write_text(f"{number}\n", encoding="ascii")
+        sync(pointer)
+        pointer.replace(self.folder / _CURRENT)
+        sync(self.folder)
+
+
+def name_hash(who: str) -> str:
+    """A name or an e-mail address as it is remembered, to be forgotten."""
+    return hashlib.sha256(who.strip().casefold().encode()).hexdigest()

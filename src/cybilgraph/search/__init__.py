@@ -1,0 +1,17 @@
+"""Finding projects by words and by what they are linked to: an index in one file of a release (SQLite, FTS5).
+
+The file is written once, with the release, and opened for reading only. Beside the index it has what was
+found wrong in each record, so that the page of a project need not read the whole report. Equal releases
+have equal bytes of it, where the library of SQLite is the same.
+
+Words are compared by their English stems and without accents; the last one may be a beginning. A word that
+nothing has is replaced by those that are nearly the same. No text that is searched for is an error: only its
+words reach the index.
+"""
+
+from __future__ import annotations
+
+from cybilgraph.search.read import ORDERS, PAGE, Found, Hit, Search, Value, Wish
+from cybilgraph.search.written import FACETS, write_index
+
+__all__ = ["FACETS", "ORDERS", "PAGE", "Found", "Hit", "Search", "Value", "Wish", "write_index"]

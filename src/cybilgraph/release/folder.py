@@ -74,7 +74,7 @@ class Releases:
             gone = 0 < number < max(there, default=0)
             raise (ReleaseGone if gone else ReleaseError)(
                 f"Release {number} is not kept any more" if gone else f"There is no release {number}",
-                self._told(),
+                self.there(),
             )
         folder = self.folder / f"{number:04d}"
         try:
@@ -96,9 +96,10 @@ class Releases:
             return 0
 
     def _not_whole(self, folder: Path) -> ReleaseError:
-        return ReleaseError(f"{folder} is not a whole release", self._told())
+        return ReleaseError(f"{folder} is not a whole release", self.there())
 
-    def _told(self) -> str:
+    def there(self) -> str:
+        """The releases that are kept, in words."""
         return f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
 
     def sound(self, told: Callable[[str], None]) -> Release:

@@ -110,7 +110,7 @@ class Live:
                 raise
             self._told(str(error))  # which tells of files, and is for who runs the server
             raise ReleaseError(
-                f"Release {number} is damaged, and nothing is answered from it", "Ask for another release."
+                f"Release {number} is damaged, and nothing is answered from it", self.releases.there()
             ) from error
         return release
 

@@ -39,6 +39,11 @@ class Observed:
         self._asking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self._answered = float("-inf")
+        self._last = False
+
+    def end(self) -> None:
+        """From now on, each answer is the last of its connection."""
+        self._last = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0)."""
@@ -57,6 +62,8 @@ class Observed:
         async def counted(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
+                if self._last:
+                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             else:
                 entry.bytes += len(message.get("body", b""))
             await send(message)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -23,6 +22,7 @@ from cybilgraph.settings import Settings
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
+from cybilgraph.web.stopping import StoppingServer, when_told
 from cybilgraph.workers.orphan import leave_with_parent
 
 #: The head of a request has no more bytes than this.
@@ -39,7 +39,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
         announce("The scripts of the site were not bundled when it was installed. It works with plain forms.")
-    Granian(
+    StoppingServer(
         target=str(folder),
         address=settings.host,
         port=settings.port,
@@ -85,4 +85,5 @@ def _load(folder: str, settings: Settings) -> Any:
     )
     live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell)
     app = create_app(live, Checker(), settings, journal)
+    when_told(app.end)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

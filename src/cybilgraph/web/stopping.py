@@ -1,0 +1,69 @@
+"""A stop that costs nobody a request.
+
+A socket that listens cannot be told to take no more connections but by closing it, and then the kernel resets those
+that it has taken and nobody has accepted yet; and a client that keeps its connection finds it closed in the moment in
+which it sends its next request. So the listening socket is first made deaf to new connections, and each answer says
+that its connection ends; the server stops a moment later.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+from granian.server.mp import MPServer
+
+#: What is on its way is answered within so many seconds.
+_MOMENT = 0.3
+#: Sent to the process that answers: from now on, every connection ends with its answer.
+_LAST = signal.SIGUSR1
+#: socket(7), of asm-generic/socket.h.
+_SO_ATTACH_FILTER = 26
+#: A packet without its IP header is passed but where it asks for a connection: its flag SYN is set (RFC 9293, section
+#: 3.1). Instructions of linux/filter.h: code, jump if true, jump if false, operand.
+_NO_SYN = (
+    (0x30, 0, 0, 13),  # load the byte with the flags
+    (0x45, 0, 1, 0x02),  # is SYN among them?
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass it, whole
+)
+
+
+class StoppingServer(MPServer):
+    """The HTTP server; who is connected when it is told to stop is answered first."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop as above."""
+        own, base = cast("Any", self), cast("Any", super())  # Granian has no types here
+        if own._sfd is not None:
+            _take_no_more(own._sfd)
+        for worker in own.wrks:
+            with suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, _LAST)
+        time.sleep(_MOMENT)
+        base.shutdown(exit_code)
+
+
+def when_told(last: Callable[[], None]) -> None:
+    """Have the process that answers call this when each answer is to be the last of its connection."""
+    signal.signal(_LAST, lambda *_: last())
+
+
+def _take_no_more(listening: int) -> None:
+    """Who asks for a connection gets no reply, asks again after a second, and is refused then, or is heard by the
+    server that has taken the place of this one.
+    """
+    if sys.platform != "linux":
+        return
+    program = b"".join(struct.pack("HBBI", *instruction) for instruction in _NO_SYN)
+    code = ctypes.create_string_buffer(program, len(program))
+    with socket.socket(fileno=os.dup(listening)) as heard, suppress(OSError):  # a kernel may know no filters
+        heard.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_SYN), ctypes.addressof(code)))

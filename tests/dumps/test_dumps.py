@@ -6,6 +6,8 @@ import csv
 import gzip
 import hashlib
 import io
+import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from cybilgraph.engine.store import RDF_FORMATS, is_of_version, write_store
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB
-from tests.conftest import SEED
+from tests.conftest import ROOT, SEED
 
 GRAPH = f"{BASE}graph/x/1"
 
@@ -57,6 +59,21 @@ def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
     versions = sum(map(is_of_version, (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)))
     assert versions > 50
     assert len(list(store.quads())) == (quads if fmt.kind is Kind.DATASET else quads - versions)
+
+
+def test_javascript_counts_as_many(release: Release) -> None:
+    """N3.js, and the parsers that Comunica has for JSON-LD and RDF/XML."""
+    node, clients = shutil.which("node"), ROOT / "tests" / "clients"
+    if node is None or not (clients / "node_modules").is_dir():
+        pytest.skip("no node on this machine, or no `make clients` before")
+    files = [release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz" for fmt in GRAPH_FORMATS]
+    told = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
+    assert told.returncode == 0, told.stderr
+    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    versions = sum(map(is_of_version, lines))
+    assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
+        fmt.suffix: len(lines) if fmt.kind is Kind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
+    }
 
 
 def test_tables_tell_what_the_graph_tells(release: Release) -> None:

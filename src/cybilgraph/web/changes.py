@@ -27,12 +27,12 @@ from cybilgraph.web.sparql import live
 
 blueprint = Blueprint("changes", __name__)
 
-_FORMATS = (
+FORMATS = (
     Format("json", Kind.RESULTS, ("application/json",), "json", "JSON", ""),
     Format("rdfp", Kind.DATASET, ("text/x-rdf-patch", "application/rdf-patch"), "rdfp", "RDF Patch", ""),
     Format("atom", Kind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
 )
-_BY_NAME = {name: fmt for fmt in _FORMATS for name in (fmt.name, *fmt.media_types)}
+_BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
 #: Who does not say since when is told of so many releases; a page shows so many records.
 _LAST, _SHOWN = 10, 500
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -123,7 +123,7 @@ def _format(suffix: str) -> Format | None:
         if fmt := _BY_NAME.get(name.lower()):
             return fmt
         raise FormatMismatch(f"There is no format {name[:40]!r} here", f"On offer: html, {', '.join(_BY_NAME)}")
-    return next(iter(wanted(_FORMATS, request.headers.get("Accept", ""), html=True)), None)
+    return next(iter(wanted(FORMATS, request.headers.get("Accept", ""), html=True)), None)
 
 
 def _told(log: Log, made: Changes, most: int | None = None) -> dict[str, object]:

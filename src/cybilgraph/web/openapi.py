@@ -11,14 +11,17 @@ from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
 from cybilgraph import __version__
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
 from cybilgraph.queries import Query
 from cybilgraph.readers.kinds import KINDS
 from cybilgraph.rules import LANGUAGES
+from cybilgraph.search import ORDERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.web import named
+from cybilgraph.web.changes import FORMATS as CHANGES
 from cybilgraph.web.check import OUTPUT_TYPES
+from cybilgraph.web.finding import TITLES
 from cybilgraph.web.submissions import EXTRAS, MAX_UPLOAD
 
 blueprint = Blueprint("openapi", __name__)
@@ -183,6 +186,34 @@ OPERATIONS = (
     Operation("get", "/releases.json", "The releases that there are", {"application/json": {"type": "array"}}),
     Operation("get", "/.well-known/void", "What the current release holds (VoID)", _GRAPHS, problems=(406,)),
     Operation("get", "/catalog", "The dataset and its files (DCAT 3)", _GRAPHS, problems=(406,)),
+    Operation(
+        *("get", "/latest/{name}", "A file of the current release, as /release/N/NAME of any: with Range and ETag"),
+        answers={"text/plain": _TEXT, **{file_type(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
+        parameters=(Parameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
+        problems=(404,),
+    ),
+    Operation(
+        *("get", "/changes", "What has changed between two releases: records, and statements as RDF Patch"),
+        answers={fmt.media_type: {"type": "object"} if fmt.name == "json" else _TEXT for fmt in CHANGES} | _HTML,
+        parameters=(
+            Parameter("since", "The number of the earlier release."),
+            Parameter("until", "The number of the later release; else the current one."),
+            Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(CHANGES)),
+        ),
+        problems=(400, 404, 406, 410),
+    ),
+    Operation(
+        "get", "/feed", "The versions of all records, as Linked Data Event Stream", _GRAPHS, problems=(404, 406, 410)
+    ),
+    Operation(
+        *("get", "/search.csv", "Projects by words and by what they are about"),
+        answers={"text/csv": _TEXT},
+        parameters=(
+            Parameter("q", "Words; slips are forgiven.", "strategy"),
+            *(Parameter(name, f"By {title.lower()}: a key.", several=True) for name, title in TITLES.items()),
+            Parameter("sort", "The order.", choice=ORDERS),
+        ),
+    ),
     Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
     Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),
     Operation("get", "/shapes", "The same; for people, the page of rules", {"text/turtle": _TEXT}),

@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
     ("fetch", "fields", "patches", "resources", "scratch", "settings", "workers"),
-    ("record", "organisations", "rules"),
+    ("record", "organisations", "rules", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),
@@ -37,7 +37,7 @@ HOMES = {
     "flask": {"web"},
     "granian": {"web"},
     "jinja2": {"validation"},
-    "openpyxl": {"readers", "templates"},
+    "openpyxl": {"readers", "workbook"},
     "lxml": {"activities", "readers", "validation"},
     "prometheus_client": {"web"},
     "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},

@@ -7,19 +7,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import openpyxl
 import yaml
-from openpyxl.comments import Comment
-from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
-from openpyxl.styles import Font
-from openpyxl.worksheet._writer import WorksheetWriter
-from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.writer.excel import ExcelWriter
 
 from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
@@ -29,8 +20,6 @@ from cybilgraph.record import Basis, Contact, Date, Named, Participation, Record
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE
 
-#: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"
 
@@ -47,51 +36,14 @@ def write_csv(records: Iterable[Record]) -> bytes:
 
 def write_xlsx(records: Iterable[Record]) -> bytes:
     """A workbook of records: a sheet with a row each, and one that explains the columns."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = "projects"
-    sheet.freeze_panes = "B2"
-    for number, row in enumerate(COLUMNS, start=1):
-        cell = sheet.cell(1, number, row.column)
-        cell.font = Font(bold=True)
-        cell.comment = Comment(row.about, "cybilgraph")
-        sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (Kind.PROSE, Kind.ITEMS) else 20
-        if row.kind is Kind.CHOICE:
-            names = ",".join(entry.name for entry in reference().entries[row.name].values())
-            choice = DataValidation(type="list", formula1=f'"{names}"', allow_blank=True, showErrorMessage=False)
-            choice.add(f"{cell.column_letter}2:{cell.column_letter}10000")
-            sheet.add_data_validation(choice)
-    for line, record in enumerate(records, start=2):
-        for number, text in enumerate(_cells(record), start=1):
-            if text:
-                filled = sheet.cell(line, number)
-                filled.value = _NOT_XML.sub("\ufffd", text)
-                filled.data_type = "s"  # a text that begins with = is a text
-                filled.number_format = "@"
-    about = book.create_sheet("columns")
-    for row in COLUMNS:
-        about.append([row.column, row.about, "several: one a line, or ; between them" if row.several else "one"])
-    output = io.BytesIO()
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        _InMemory(book, archive).write_data()
-    return output.getvalue()
+    from cybilgraph.workbook import workbook  # what writes it takes a tenth of a second to load
 
-
-class _InMemory(ExcelWriter):
-    """Writes a workbook without the temporary files of openpyxl's own writer: nothing that is in a record is left
-    on a disk, and a process that can open no file can write one.
-    """
-
-    def write_worksheet(self, ws: Any) -> None:
-        ws._drawing = SpreadsheetDrawing()
-        part = io.BytesIO()
-        sheet: Any = WorksheetWriter(ws, part)
-        sheet.write()
-        ws._rels = sheet._rels
-        archive: zipfile.ZipFile = vars(self)["_archive"]
-        archive.writestr(ws.path[1:], part.getvalue())
-        self.manifest.append(ws)
+    choices = {
+        row: tuple(entry.name for entry in reference().entries[row.name].values())
+        for row in COLUMNS
+        if row.kind is Kind.CHOICE
+    }
+    return workbook(COLUMNS, choices, map(_cells, records))
 
 
 def write_json(records: Iterable[Record]) -> bytes:

@@ -17,7 +17,7 @@ from cybilgraph.readers.inputs import Input, count_inputs, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.readers.tables import read_csv, read_xlsx
+from cybilgraph.readers.tables import read_csv
 from cybilgraph.record import Record
 
 __all__ = ["READERS", "Input", "count_inputs", "find_inputs", "read_input"]
@@ -27,6 +27,14 @@ MAX_RECORDS = 100_000
 
 Reader = Callable[[Input], Iterator[Record]]
 
+
+def read_workbook(given: Input) -> Iterator[Record]:
+    """As ``workbooks.read_xlsx``, which is loaded now."""
+    from cybilgraph.readers.workbooks import read_xlsx
+
+    yield from read_xlsx(given)
+
+
 #: To add a format: a module with a reader, and its suffixes here.
 READERS: dict[str, Reader] = {
     ".txt": read_page_text,
@@ -34,7 +42,7 @@ READERS: dict[str, Reader] = {
     "": read_page_text,
     ".csv": read_csv,
     ".tsv": read_csv,
-    ".xlsx": read_xlsx,
+    ".xlsx": read_workbook,
     ".json": read_json,
     ".jsonl": read_json,
     ".ndjson": read_json,

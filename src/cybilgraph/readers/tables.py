@@ -1,4 +1,4 @@
-"""Reads tables, one project a row: CSV (RFC 4180, any usual separator) and XLSX (ECMA-376).
+"""Reads tables, one project a row: CSV (RFC 4180, any usual separator); ``workbooks`` gives the rows of others.
 
 A row is read and given on before the next, so that memory does not grow with the table.
 """
@@ -7,25 +7,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import datetime
 import io
-import lzma
 import re
-import struct
-import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
-from xml.etree.ElementTree import ParseError
-
-import openpyxl
-from defusedxml.common import DefusedXmlException
-from lxml.etree import LxmlError
-from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Finding
@@ -37,37 +22,20 @@ from cybilgraph.rules import finding
 
 #: A table of a hundred thousand projects is smaller.
 MAX_TABLE = 200_000_000
-#: A workbook is an archive: what it unpacks to is what counts.
-MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
-#: Elements of all its parts: ten thousand projects have as many. Each takes openpyxl microseconds and hundreds of
-#: bytes, and what is no row, cell or text (a format, a rule, a merged range) several times that.
-MAX_ELEMENTS, _DEARER = 1_000_000, 4
-_CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
-#: openpyxl goes through the beginning of a part once for each sheet that names it.
-_SHEETS_OF_ALL = 10
-#: Cells up to the last of each row, with those that the file leaves out between them.
-MAX_CELLS = 4_000_000
 #: No spreadsheet program has more rows.
-_MOST_ROWS = 1_048_576
-#: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
-#: a day of 1e308 an ArithmeticError, and so on.
-_DAMAGED = (
-    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException),
-    *(ParseError, LxmlError, DefusedXmlException, KeyError, ValueError, OSError, TypeError, AttributeError),
-    *(IndexError, EOFError, RuntimeError, ArithmeticError),
-)
+MOST_ROWS = 1_048_576
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@")
 SEPARATORS = ",;\t|"
 #: The first line that some spreadsheet programs write and read: it tells the separator.
 _TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = f"{SEPARATORS} \r\n"
-_MOST_COLUMNS = 100
+MOST_COLUMNS = 100
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
 #: A cell of more characters is too long; so much of it is kept.
 _CELL_LONGEST, _CELL_MOST = 131_072, 30_000
-_SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
+SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
 
@@ -96,27 +64,22 @@ def read_csv(given: Input) -> Iterator[Record]:
     Raises SourceError where there is no row with names of columns, or no record below it.
     """
     findings: list[Finding] = []
-    yield from _records(given, csv_rows(given, findings), findings)
+    yield from records_of_rows(given, csv_rows(given, findings), findings)
 
 
-def read_xlsx(given: Input) -> Iterator[Record]:
-    """The records of the first sheet of a workbook that has named columns.
+def records_of_rows(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
+    """The records of the rows below that with names of columns; ``findings`` are those of the table so far.
 
-    Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet.
+    Raises SourceError where there is no such row, or no record below it.
     """
-    with given.open(MAX_WORKBOOK) as file:
-        yield from _records(given, _workbook_rows(given, file), [])
-
-
-def _records(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
     header: list[str] | None = None
     found = filled = 0
     for row in rows:
         if not any(cell.strip() for cell in row.cells):
             continue
         filled += 1
-        if filled > _MOST_ROWS:
-            raise SourceError(f"{given.name}:{row.line}: more than {_MOST_ROWS:,} rows", _SMALLER)
+        if filled > MOST_ROWS:
+            raise SourceError(f"{given.name}:{row.line}: more than {MOST_ROWS:,} rows", SMALLER)
         known = len(findings)
         findings += row.odd
         if header is None:
@@ -142,8 +105,8 @@ def _header(given: Input, row: Row) -> list[str]:
     names = [clean(cell) for cell in row.cells]
     while names and not names[-1]:
         names.pop()
-    if sum(map(bool, names)) > _MOST_COLUMNS:
-        raise SourceError(f"{given.name}: more than {_MOST_COLUMNS} columns", _TEMPLATE)
+    if sum(map(bool, names)) > MOST_COLUMNS:
+        raise SourceError(f"{given.name}: more than {MOST_COLUMNS} columns", _TEMPLATE)
     known = {called.name for name in names if (called := field_called(name))}
     if not known & {"title", "code"}:
         raise SourceError(
@@ -363,79 +326,3 @@ def _unguarded(cell: str) -> str:
 
 def _known_columns(line: str, separator: str) -> int:
     return sum(field_called(name) is not None for name in _lenient(line[:100_000], separator))
-
-
-# ---- XLSX ----------------------------------------------------------------------------------
-
-
-def _workbook_rows(given: Input, file: Stream) -> Iterator[Row]:
-    try:
-        _check_archive(given, file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of drawings and rules that are not read
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        yield from _sheet_rows(given, book)
-    except _DAMAGED as error:
-        raise SourceError(
-            f"{given.name}: this is no workbook that can be read, or it is damaged or locked",
-            "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
-        ) from error
-
-
-def _check_archive(given: Input, file: Stream) -> None:
-    """What each part unpacks to is told by the archive's directory, and no more is ever unpacked.
-    Elements are counted before a parser sees them: a file of some kilobytes may have millions.
-    """
-    with zipfile.ZipFile(file) as archive:
-        unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > MAX_UNPACKED:
-            raise SourceError(f"{given.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
-        elements = sheets = 0
-        for part in archive.infolist():
-            with suppress(*_DAMAGED), archive.open(part) as content:  # a picture, say: whoever reads it will tell
-                while chunk := content.read(1 << 20).replace(b"\0", b""):  # so that UTF-16 reads like UTF-8
-                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP.findall(chunk))
-                    elements += cheap + _DEARER * max(found - cheap, 0)
-                    sheets += len(_SHEET.findall(chunk))
-                    if elements * max(1, sheets / _SHEETS_OF_ALL) > MAX_ELEMENTS:
-                        raise SourceError(
-                            f"{given.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
-                            _SMALLER,
-                        )
-
-
-def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
-    """The rows of the sheet whose first row that is not empty names known columns; of the first
-    sheet where none does.
-    """
-    read = 0
-    for sheet in sorted(book.worksheets, key=lambda sheet: not _names_columns(sheet)):
-        sheet.reset_dimensions()  # the file may say less than it has; each row is as wide as it is
-        for number, row in enumerate(islice(sheet.iter_rows(), _MOST_ROWS), start=1):
-            read += len(row)
-            if read > MAX_CELLS:
-                raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", _SMALLER)
-            yield Row(number, [_shown(cell) for cell in row])
-        return
-
-
-def _names_columns(sheet: Any) -> bool:
-    for row in sheet.iter_rows(max_row=20, max_col=_MOST_COLUMNS):
-        if any(cell.value is not None for cell in row):
-            return {"title", "code"} & {row.name for cell in row if (row := field_called(str(cell.value)))} != set()
-    return False
-
-
-def _shown(cell: Any) -> str:
-    """A cell as a person sees it: a day that is shown as a month is a month."""
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime | datetime.date):
-        shown = cell.number_format.casefold().replace("\\", "")
-        if "d" not in shown and "m" in shown:
-            return f"{value:%Y-%m}"
-        return f"{value:%Y-%m-%d}" if "d" in shown else f"{value:%Y}"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -40,12 +40,18 @@ _NO_SYN = (
 class StoppingServer(MPServer):
     """The HTTP server; who is connected when it is told to stop is answered first."""
 
+    def startup(self, *arguments: Any) -> None:
+        """Start; a process that is told to stop before it has begun to answer has nobody to tell."""
+        signal.signal(_LAST, signal.SIG_IGN)  # also in the processes that are begun from now on
+        cast("Any", super()).startup(*arguments)
+
     def shutdown(self, exit_code: int = 0) -> None:
         """Stop as above."""
         own, base = cast("Any", self), cast("Any", super())  # Granian has no types here
         if own._sfd is not None:
             _take_no_more(own._sfd)
         for worker in own.wrks:
+            worker.interrupt_by_parent = True  # Ctrl-C reaches it, too, and it may be the first to end
             with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, _LAST)
         time.sleep(_MOMENT)

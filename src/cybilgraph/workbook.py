@@ -1,0 +1,74 @@
+"""Rows of text → a workbook (XLSX, ECMA-376)."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import openpyxl
+from openpyxl.comments import Comment
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.styles import Font
+from openpyxl.worksheet._writer import WorksheetWriter
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.writer.excel import ExcelWriter
+
+from cybilgraph.fields import Field, Kind
+
+#: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], rows: Iterable[Iterable[str]]) -> bytes:
+    """A sheet with these columns and rows, of texts; and one that explains the columns. A column with ``choices``
+    offers them.
+    """
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "projects"
+    sheet.freeze_panes = "B2"
+    for number, row in enumerate(columns, start=1):
+        cell = sheet.cell(1, number, row.column)
+        cell.font = Font(bold=True)
+        cell.comment = Comment(row.about, "cybilgraph")
+        sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (Kind.PROSE, Kind.ITEMS) else 20
+        if row in choices:
+            choice = DataValidation(
+                type="list", formula1=f'"{",".join(choices[row])}"', allow_blank=True, showErrorMessage=False
+            )
+            choice.add(f"{cell.column_letter}2:{cell.column_letter}10000")
+            sheet.add_data_validation(choice)
+    for line, texts in enumerate(rows, start=2):
+        for number, text in enumerate(texts, start=1):
+            if text:
+                filled = sheet.cell(line, number)
+                filled.value = _NOT_XML.sub("\ufffd", text)
+                filled.data_type = "s"  # a text that begins with = is a text
+                filled.number_format = "@"
+    about = book.create_sheet("columns")
+    for row in columns:
+        about.append([row.column, row.about, "several: one a line, or ; between them" if row.several else "one"])
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        _InMemory(book, archive).write_data()
+    return output.getvalue()
+
+
+class _InMemory(ExcelWriter):
+    """Writes a workbook without the temporary files of openpyxl's own writer: nothing that is in a record is left
+    on a disk, and a process that can open no file can write one.
+    """
+
+    def write_worksheet(self, ws: Any) -> None:
+        ws._drawing = SpreadsheetDrawing()
+        part = io.BytesIO()
+        sheet: Any = WorksheetWriter(ws, part)
+        sheet.write()
+        ws._rels = sheet._rels
+        archive: zipfile.ZipFile = vars(self)["_archive"]
+        archive.writestr(ws.path[1:], part.getvalue())
+        self.manifest.append(ws)

@@ -21,7 +21,7 @@ FLOORS = (
     ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
-    ("changes", "harvest", "pipeline", "suggestions", "verify"),
+    ("changes", "harvest", "loading", "pipeline", "suggestions", "verify"),
     ("checker",),
     ("web",),
     ("cli",),

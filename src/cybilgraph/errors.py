@@ -12,6 +12,7 @@
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
     ├── HarvestError           a graph cannot be had from its publisher
+    ├── LoadError              a release cannot be loaded into another server
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
     │   └── SuggestionsFull    there is no room for another
@@ -27,7 +28,8 @@
         ├── QueryTimeout       stopped at its deadline
         ├── AnswerTooLarge     stopped at the limit on an answer's size
         ├── ServiceFailed      another endpoint, that it calls with SERVICE, gives no answer
-        └── EngineUnavailable  no worker free, or the remote endpoint does not answer
+        ├── EndpointFailed     the endpoint that answers for us fails, or its answer breaks off
+        └── EngineUnavailable  no worker free, or the endpoint does not answer, or has another release
 
 Bad *data* is never an exception: it is a ``Finding`` (see findings.py), so that one bad
 record does not stop its neighbours.
@@ -104,6 +106,10 @@ class HarvestError(CybilgraphError):
     """A graph cannot be had from its publisher; the one that is held is untouched."""
 
 
+class LoadError(CybilgraphError):
+    """A release cannot be loaded into another server; what has come there stays, and a second run goes on."""
+
+
 class ServeError(CybilgraphError):
     """The server cannot listen where it should."""
 
@@ -176,5 +182,9 @@ class ServiceFailed(QueryError):
     """Another endpoint, that the query calls with SERVICE, gives no answer, or none that can be read."""
 
 
+class EndpointFailed(QueryError):
+    """The endpoint that answers for us fails, or its answer is not whole."""
+
+
 class EngineUnavailable(QueryError):
-    """No worker is free, or the remote endpoint does not answer."""
+    """No worker is free, or the endpoint that answers for us does not answer, or has another release."""

@@ -80,6 +80,11 @@ def tokens(query: str) -> Iterator[Token]:
             yield Token(match.lastgroup or "other", match[0], match.start())
 
 
+def words(query: str) -> set[str]:
+    """The words of a query, in capitals: its keywords among them, in whatever way they are written."""
+    return {token.text.upper() for token in tokens(_ESCAPE.sub(_letter, query)) if token.kind == "word"}
+
+
 def without_comments(query: str) -> str:
     """The query with its comments taken out; every line keeps its number."""
     return _TOKEN.sub(lambda match: "" if match.lastgroup == "comment" else match[0], query)

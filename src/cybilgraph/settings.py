@@ -40,6 +40,8 @@ class Settings:
     stop_seconds: int = _setting(35, "Seconds that a server which is told to stop gives to what is in work.", 1)
     trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
     service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")
+    endpoint: str = _setting("", "Address of a SPARQL server that answers queries, once cybilgraph load has filled it.")
+    credentials: str = _setting("", "File with what the endpoint asks for, in one line: USER:PASSWORD, or a token.")
     log_format: str = _setting("text", "Form of the lines of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Have the text of queries in the log, and not only its hash.")
 

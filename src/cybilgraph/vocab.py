@@ -64,7 +64,7 @@ OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "imports", "versio
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
-        *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy"),
+        *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy", "hasVersion"),
         *("source", "rights", "language", "modified", "created"),
         # of the dataset and its files
         *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),

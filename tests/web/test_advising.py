@@ -89,7 +89,9 @@ def test_explain_over_an_endpoint_and_a_release(server: str, releases: object) -
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
     assert remote.stdout.decode() == f"line 2: {TOLD}\n"
     assert b"Nothing was found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
-    assert RemoteEngine(f"{server}/sparql").explain("SELECT * { ?p cyb:accountable ?a }") == ()
+    engine = RemoteEngine(f"{server}/sparql")
+    assert engine.explain("SELECT * { ?p cyb:accountable ?a }") == ()
+    engine.close()
     empty = run("query", EMPTY, "--from", releases)
     assert TOLD in empty.stderr.decode()
     wrong = run("query", "SELECT ?a, ?b { ?a ?b ?c }", "--from", releases)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -89,10 +90,17 @@ def test_sparqlwrapper_construct(server: str, form: str, parser: str) -> None:
     assert len(rdflib.Graph().parse(data=client.query().response.read(), format=parser)) == 1
 
 
+@pytest.fixture(scope="module")
+def distant(server: str) -> Iterator[RemoteEngine]:
+    engine = RemoteEngine(f"{server}/sparql")
+    yield engine
+    engine.close()
+
+
 @pytest.mark.parametrize("name", [query.name for query in examples()])
-def test_every_example_is_answered_through_a_url(server: str, engine: EmbeddedEngine, name: str) -> None:
+def test_every_example_is_answered_through_a_url(distant: RemoteEngine, engine: EmbeddedEngine, name: str) -> None:
     text = load(name).text
-    remote = RemoteEngine(f"{server}/sparql").answer(text, (BY_NAME["csv"], BY_NAME["ntriples"]))
+    remote = distant.answer(text, (BY_NAME["csv"], BY_NAME["ntriples"]))
     local = engine.answer(text, (remote.format,))
     assert sorted(remote.content.splitlines()) == sorted(local.content.splitlines())
 

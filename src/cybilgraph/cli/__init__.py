@@ -11,6 +11,7 @@ from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.harvest import harvest
+from cybilgraph.cli.load import load
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
@@ -30,5 +31,5 @@ def main() -> None:
 
 
 _RELEASES = (releases, activate, rollback, prune, forget, diff, harvest, verify)
-for command in (convert, check, build, *_RELEASES, serve, deploy, query, list_queries, template, suggestions):
+for command in (convert, check, build, *_RELEASES, load, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

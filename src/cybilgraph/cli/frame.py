@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.files import written_whole
 from cybilgraph.findings import inert, visible
+from cybilgraph.ntriples import is_iri
 
 if TYPE_CHECKING:
     from cybilgraph.findings import Report
@@ -90,6 +92,18 @@ class Group(click.Group):
 
     command_class = Command
     group_class = type  # groups in it are of its own kind
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it is an absolute address of the web."""
+    return bool(re.fullmatch(r"https?://[!-~]+", text)) and is_iri(text)
+
+
+def web_address(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
+    """An absolute web address, or nothing."""
+    if url and not is_web_address(url):
+        raise click.BadParameter(f"{url!r} is no absolute web address")
+    return url
 
 
 def check_output(output: str | None, sources: tuple[str, ...]) -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cybilgraph.engine import Advice, Answer, Engine
 
 
+#: Seconds that an endpoint is waited for.
+_PATIENCE = 3600.0
+
+
 @click.command(cls=Command)
 @click.argument("query", metavar="FILE|NAME|TEXT")
 @click.option(
@@ -32,9 +36,17 @@ if TYPE_CHECKING:
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated."
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
+@click.option("--credentials", default="", metavar="FILE", help="What an endpoint asks for: USER:PASSWORD, or a token.")
 @click.option("--explain", is_flag=True, help="Do not run it: tell why it may be empty or slow.")
 def query(
-    query: str, place: str, name: str | None, parameters: tuple[str, ...], timeout: float | None, *, explain: bool
+    query: str,
+    place: str,
+    name: str | None,
+    parameters: tuple[str, ...],
+    timeout: float | None,
+    credentials: str,
+    *,
+    explain: bool,
 ) -> None:
     """Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
 
@@ -48,7 +60,7 @@ def query(
 
     text = _query_text(query, parameters)
     queries.guard(text)
-    engine = _engine(place)
+    engine = _engine(place, timeout, credentials)
     try:
         if explain:
             _advice(engine.explain(text))
@@ -110,11 +122,12 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _engine(place: str) -> Engine:
+def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     if re.match(r"https?://", place):
+        from cybilgraph.engine.pooled import Limits
         from cybilgraph.engine.remote import RemoteEngine
 
-        return RemoteEngine(place)
+        return RemoteEngine(place, Limits(workers=1, timeout=timeout or _PATIENCE), credentials=credentials)
     from cybilgraph.engine.embedded import EmbeddedEngine, Limits
     from cybilgraph.release import Releases
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
@@ -13,8 +12,7 @@ from typing import Any
 
 import click
 
-from cybilgraph.cli.frame import Command
-from cybilgraph.ntriples import is_iri
+from cybilgraph.cli.frame import Command, is_web_address
 from cybilgraph.settings import PREFIX, Settings, flag, names
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.
@@ -100,9 +98,9 @@ def serve(folder: Path, **given: Any) -> None:
     """
     from cybilgraph.web import server
 
-    for service in given["service"]:
-        if not re.fullmatch(r"https?://[!-~]+", service) or not is_iri(service):
-            raise click.BadParameter(f"{service!r} is no absolute web address", param_hint="--service")
+    for name, address in (*(("--service", service) for service in given["service"]), ("--endpoint", given["endpoint"])):
+        if address and not is_web_address(address):
+            raise click.BadParameter(f"{address!r} is no absolute web address", param_hint=name)
     for proxy in given["trusted_proxy"]:
         try:
             ip_network(proxy, strict=False)

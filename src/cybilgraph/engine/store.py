@@ -29,6 +29,8 @@ RESULT_FORMATS = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
+#: What a query finds. A graph is triples, of whatever kind of iterator.
+Found = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
 _VERSION = f"<{BASE}graph/".encode()
 _OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.

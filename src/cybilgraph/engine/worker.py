@@ -11,6 +11,8 @@ import io
 import re
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -20,7 +22,7 @@ from cybilgraph import queries
 from cybilgraph.engine.advice import advise
 from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.advice.syntax import explained
-from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, read_store
+from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
 from cybilgraph.workers.inside import Answering, Sending, nursery
@@ -35,7 +37,7 @@ _ROW = {
     "tsv": ((b"\n",), 1),
 }
 _LONGEST = 16
-#: A query that takes so many seconds of a processor is slow.
+#: A query that takes so many seconds is slow.
 _SLOW = 1.0
 #: A row of sums, and one of them is that of nothing.
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
@@ -82,13 +84,24 @@ class _Output(io.BytesIO):
         return rest
 
 
-def evaluate(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
-    """The head and the last part of an answer, or the head of a failure and nothing."""
+def evaluate(
+    facts: Facts | None,
+    request: dict[str, Any],
+    send: Sending,
+    limit: int,
+    *,
+    find: Callable[[dict[str, Any]], Found],
+    clock: Callable[[], float] = time.process_time,
+) -> tuple[dict[str, Any], bytes]:
+    """The head and the last part of an answer, or the head of a failure and nothing.
+
+    ``find`` does what is asked; a query is slow by the seconds of ``clock``.
+    """
     try:
         if request.get("explain"):
             ox.Store().query(request["query"], prefixes=PREFIXES)  # only to see whether it is one
             return {"advice": advise(request["query"], facts=facts)}, b""
-        return _answer(facts, request, send, limit)
+        return _answer(facts, request, send, limit, find, clock)
     except SyntaxError as error:
         return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
     except _TooLarge:
@@ -99,27 +112,36 @@ def evaluate(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -
         return {"error": "evaluation", "message": str(error) or type(error).__name__}, b""
 
 
-def _answer(facts: Facts, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
-    began = time.process_time()
-    result = _result(facts.store, request)
-    table: dict[str, Any] = RDF_FORMATS if isinstance(result, ox.QueryTriples) else RESULT_FORMATS
+def _answer(
+    facts: Facts | None,
+    request: dict[str, Any],
+    send: Sending,
+    limit: int,
+    find: Callable[[dict[str, Any]], Found],
+    clock: Callable[[], float],
+) -> tuple[dict[str, Any], bytes]:
+    began = clock()
+    result = find(request)
+    is_table = isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+    table: dict[str, Any] = RESULT_FORMATS if is_table else RDF_FORMATS
     name = next((name for name in request["formats"] if name in table), "")
     if not name:
-        return {"error": "format", "message": "graph" if table is RDF_FORMATS else "results"}, b""
+        return {"error": "format", "message": "results" if is_table else "graph"}, b""
     output = _Output(send, limit, name)
-    if isinstance(result, ox.QueryTriples):
-        first = next(result, None)
-        ox.serialize(chain((first,), result) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
-        nothing = first is None
-    else:
+    if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
         result.serialize(output, format=RESULT_FORMATS[name])
         nothing = isinstance(result, ox.QueryBoolean) and not result
+    else:
+        triples = iter(result)
+        first = next(triples, None)
+        ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
+        nothing = first is None
     rest = output.rest()
     head: dict[str, Any] = {"format": name, "rows": None}
     if isinstance(result, ox.QuerySolutions):
         head["rows"] = output.rows
         nothing = not output.rows or (output.rows == 1 and bool(_ZERO.search(rest)) and _counts(request["query"]))
-    slow = time.process_time() - began > _SLOW
+    slow = clock() - began > _SLOW
     if nothing or slow:
         why = ("empty",) * nothing + ("slow",) * slow
         head["advice"] = advise(request["query"], why, facts)
@@ -128,11 +150,11 @@ def _answer(facts: Facts, request: dict[str, Any], send: Sending, limit: int) ->
 
 def _counts(query: str) -> bool:
     """Whether it counts all that it finds: that of nothing is a row, and says 0."""
-    words = {token.text.upper() for token in queries.tokens(query) if token.kind == "word"}
+    words = queries.words(query)
     return "COUNT" in words and "GROUP" not in words
 
 
-def _result(store: ox.Store, request: dict[str, Any]) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+def _result(store: ox.Store, request: dict[str, Any]) -> Found:
     """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
     the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
     """
@@ -157,7 +179,7 @@ def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
     def prepare() -> Answering:
         store = shared or ox.Store.read_only(folder)
         facts = Facts(store)
-        return lambda request, _, send: evaluate(facts, request, send, int(limit))
+        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(_result, store))
 
     nursery(prepare, int(memory), door=bool(door))
 

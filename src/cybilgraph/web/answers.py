@@ -22,7 +22,7 @@ from werkzeug.http import parse_accept_header
 
 from cybilgraph import __version__, queries
 from cybilgraph.engine import ALL, Answer, Graphs
-from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.formats import Format
 from cybilgraph.workers.turns import Caller, settle
 
@@ -99,7 +99,7 @@ class Kept:
 class Answers:
     """An engine over one release, and its answers as far as ``room`` bytes hold them. Safe for several threads."""
 
-    def __init__(self, engine: EmbeddedEngine, release: str, room: int) -> None:
+    def __init__(self, engine: PooledEngine, release: str, room: int) -> None:
         """``release`` tells this release, and how its answers are ordered, from every other."""
         self.engine = engine
         self._tag = f"{__version__}/{release}".encode()

@@ -21,6 +21,7 @@ from typing import Any
 
 from cybilgraph.errors import (
     AnswerTooLarge,
+    EndpointFailed,
     EngineUnavailable,
     FormatMismatch,
     QueryRefused,
@@ -43,6 +44,7 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (QueryTimeout, "timeout"),
     (AnswerTooLarge, "too_large"),
     (ServiceFailed, "abroad"),
+    (EndpointFailed, "endpoint"),
     (EngineUnavailable, "busy"),
 )
 OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")

@@ -8,9 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cybilgraph import queries
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.engine.endpoint import Credentials, Endpoint
+from cybilgraph.engine.pooled import Limits, PooledEngine
+from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import QueryError, ReleaseError
 from cybilgraph.formats import BY_NAME
+from cybilgraph.loading import require
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
 from cybilgraph.web.answers import Answers, Question
@@ -30,7 +34,7 @@ class Serving:
     """One release, the engine over it, and the answers that are kept."""
 
     release: Release
-    engine: EmbeddedEngine
+    engine: PooledEngine
     answers: Answers
     search: Search
 
@@ -45,13 +49,29 @@ class Live:
     A release that cannot be opened is told of, and the last good one goes on being served.
     """
 
-    def __init__(self, releases: Releases, limits: Limits, room: int, told: Callable[[str], None]) -> None:
-        """``room`` are the bytes for answers that are kept; what happens is ``told``. Raises ReleaseError."""
+    def __init__(
+        self,
+        releases: Releases,
+        limits: Limits,
+        room: int,
+        told: Callable[[str], None],
+        endpoint: str = "",
+        credentials: str = "",
+    ) -> None:
+        """``room`` are the bytes for answers that are kept; what happens is ``told``. The current release is asked
+        at the ``endpoint``, if one is given, with the ``credentials`` of a file.
+
+        Raises ReleaseError; EndpointFailed and EngineUnavailable where the endpoint does not hold the release.
+        """
         #: Where the releases are.
         self.releases = releases
         self._limits = limits
         self._room = room
         self._told = told
+        self._credentials = credentials
+        self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
+        #: What was told last of an endpoint that does not hold the release.
+        self._awaited = ""
         self._earlier: dict[int, Serving] = {}
         self._shelf: dict[int, tuple[int, Release]] = {}
         #: Seconds that a query may take at most.
@@ -61,8 +81,8 @@ class Live:
         first = releases.sound(told)
         #: The number of a release that is current, and damaged.
         self._refused = named if (named := _named(releases)) != first.number else 0
-        self._made = releases.changed(first.number)
-        self.current = self._open(first, limits)
+        self._made = self._verified = releases.changed(first.number)
+        self.current = self._open(first)
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -78,7 +98,7 @@ class Live:
                 for left in self._earlier.values():
                     self._close_later(left)
                 limits = replace(self._limits, workers=1, long=1, store=0)
-                self._earlier = {number: self._open(release, limits)}
+                self._earlier = {number: self._serving(release, EmbeddedEngine(release.store, limits))}
             return self._earlier[number]
 
     def shelf(self, number: int) -> Release:
@@ -114,10 +134,18 @@ class Live:
             ) from error
         return release
 
-    def _open(self, release: Release, limits: Limits) -> Serving:
-        engine = EmbeddedEngine(release.store, limits, graph=release.folder / "graph.nq")
-        place = engine.storage.partition(":")[0]
-        tag = f"{release.number}/{release.manifest['files']['graph.nq']}/{place}"
+    def _open(self, release: Release) -> Serving:
+        """The current release. Raises EndpointFailed, EngineUnavailable."""
+        if not self._endpoint:
+            graph = release.folder / "graph.nq"
+            return self._serving(release, EmbeddedEngine(release.store, self._limits, graph=graph))
+        require(self._endpoint, release)
+        url, checksum = self._endpoint.url, release.checksum("graph.nq")
+        engine = RemoteEngine(url, self._limits, credentials=self._credentials, store=release.store, checksum=checksum)
+        return self._serving(release, engine)
+
+    def _serving(self, release: Release, engine: PooledEngine) -> Serving:
+        tag = f"{release.number}/{release.checksum('graph.nq')}/{engine.place}"
         self._told(f"Release {release.number:04d} is {engine.storage}")
         return Serving(release, engine, Answers(engine, tag, self._room), Search(release.search))
 
@@ -132,13 +160,14 @@ class Live:
         self._warm(self.current)
         self.ready.set()
         while not self._stop.wait(_EVERY):
-            with suppress(ReleaseError):
+            with suppress(ReleaseError, QueryError):
                 self.refresh()
 
     def refresh(self) -> bool:
         """Serve the release that is current now; whether it is another than before.
 
-        Raises ReleaseError where it cannot be served: the one before goes on.
+        Raises ReleaseError where it cannot be served, EndpointFailed and EngineUnavailable where the endpoint
+        does not hold it yet: the one before goes on.
         """
         number = self.releases.current_number()
         made = self.releases.changed(number)
@@ -146,12 +175,20 @@ class Live:
             return False
         try:
             release = self.releases.get(number)
-            release.verify()
+            if made != self._verified:  # while the endpoint is waited for, once is enough
+                release.verify()
+                self._verified = made
         except ReleaseError as error:
             self._refused = number
             self._told(f"Release {number:04d} is refused, and {self.current.release.number:04d} served on: {error}")
             raise
-        serving = self._open(release, self._limits)
+        try:
+            serving = self._open(release)
+        except QueryError as error:
+            if self._awaited != str(error):
+                self._awaited = str(error)
+                self._told(f"Release {number:04d} is not served yet: {error}")
+            raise
         self._warm(serving)
         before, self.current, self._made = self.current, serving, made
         self._told(f"Release {number:04d} is served from now on")

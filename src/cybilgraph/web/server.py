@@ -15,8 +15,10 @@ from granian.log import LogLevels
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
-from cybilgraph.engine.embedded import Limits
+from cybilgraph.engine.endpoint import Credentials, Endpoint
+from cybilgraph.engine.pooled import Limits
 from cybilgraph.errors import ServeError
+from cybilgraph.loading import require
 from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
 from cybilgraph.web import BUNDLE, create_app
@@ -32,9 +34,12 @@ _HEAD_BYTES = 131_072
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve the current release of a folder; where it is damaged, the last good one, which is announced.
 
-    Raises ReleaseError where there is none, ServeError where the address is taken.
+    Raises ReleaseError where there is none, EndpointFailed and EngineUnavailable where the endpoint of the
+    settings does not hold it, ServeError where the address is taken.
     """
     release = Releases(folder).sound(announce)
+    if settings.endpoint:
+        require(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     _probe(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
@@ -83,7 +88,8 @@ def _load(folder: str, settings: Settings) -> Any:
         store=settings.store_memory,
         services=frozenset(settings.service),
     )
-    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell)
+    where = (settings.endpoint, settings.credentials)
+    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where)
     app = create_app(live, Checker(), settings, journal)
     when_told(app.end)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

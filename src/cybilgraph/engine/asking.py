@@ -1,0 +1,114 @@
+"""The workers over an endpoint: processes that ask it one query at a time, and read its answer.
+
+Run as ``python -m cybilgraph.engine.asking URL CREDENTIALS STORE CHECKSUM MEMORY_BYTES ANSWER_BYTES``. With a
+release (its STORE on this machine, the CHECKSUM of its N-Quads) a query is first parsed here, so that what
+is SPARQL, and what is wrong with it, is the same whatever answers; and an answer counts only if the endpoint
+holds this release when it has ended. Whatever formats the endpoint gives, answers are written here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyoxigraph as ox
+
+from cybilgraph import queries
+from cybilgraph.engine import ALL, Graphs
+from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
+from cybilgraph.engine.store import Found
+from cybilgraph.engine.worker import evaluate
+from cybilgraph.reference import reference
+from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.inside import Answering, Sending, nursery
+
+#: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
+_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class Asking:
+    """An endpoint, and which release is to be answered from; without one, what it has."""
+
+    endpoint: Endpoint
+    checksum: str = ""
+    #: The names of the release's graphs of earlier captures.
+    named: tuple[str, ...] = ()
+    facts: Facts | None = None
+    _sent: bool = field(default=False, init=False)
+
+    def answer(self, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
+        """The head and the last part of an answer, or the head of a failure and nothing."""
+        self._sent = False
+        try:
+            head, rest = evaluate(self.facts, request, send, limit, find=self._find, clock=time.monotonic)
+            if not self._sent:
+                return head, rest
+            if head.get("error") in ("syntax", "evaluation"):
+                return self._failed(f"The answer of {self.endpoint.url} is not whole", "Try again.", 502)
+            if self.checksum and "error" not in head and self.endpoint.held()[0] != self.checksum:
+                return self._failed(f"{self.endpoint.url} has another release now", "Try again in a few seconds.", 0)
+        except Unanswered as error:
+            return self._failed(str(error), error.hint, error.status)
+        return head, rest
+
+    def _failed(self, what: str, hint: str, status: int) -> tuple[dict[str, Any], bytes]:
+        # Of a query that was parsed here, whatever is wrong there is not the query.
+        told = 502 if status and self.checksum else status
+        return {"error": "endpoint", "status": told, "message": what, "hint": hint}, b""
+
+    def _find(self, request: dict[str, Any]) -> Found:
+        query = request["query"]
+        graphs = Graphs(tuple(request.get("default_graphs", ())), tuple(request.get("named_graphs", ())))
+        if self.checksum:
+            parsed = ox.Store().query(query, prefixes=queries.usable_prefixes(query))
+            if isinstance(parsed, ox.QuerySolutions):
+                query = queries.with_columns(query, [variable.value for variable in parsed.variables])
+            graphs = self._dataset(query, graphs)
+        # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
+        query = with_prefixes(queries.without_comments(query))
+        self._sent = True
+        return self.endpoint.ask(query, graphs, _SECONDS)
+
+    def _dataset(self, query: str, graphs: Graphs) -> Graphs:
+        """The graphs of the release by their names, unless the request or the query names its own (SPARQL 1.1
+        Protocol, section 2.1.4). What is empty is named, too: some servers would take all that they have.
+        """
+        if graphs == ALL:
+            words = queries.words(query)
+            if "FROM" in words:
+                return ALL
+            graphs = Graphs((present(self.checksum),), self.named if "GRAPH" in words else ())
+        return Graphs(graphs.default or (NOTHING,), graphs.named or (NOTHING,))
+
+
+def with_prefixes(query: str) -> str:
+    """The query with those of our prefixes declared that it uses and does not declare, so that
+    what runs here runs on any endpoint. Line numbers stay: the declarations share line one.
+    """
+    missing = queries.undeclared_prefixes(query)
+    return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query]) if missing else query
+
+
+def main(url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:
+    """Load what is shared, and fork workers."""
+    endpoint = Endpoint(url, Credentials.of(credentials))
+    reference()
+
+    def prepare() -> Answering:
+        if not folder:
+            asking = Asking(endpoint)
+        else:
+            store = ox.Store.read_only(folder)
+            named = tuple(sorted(graph.value for graph in store.named_graphs() if isinstance(graph, ox.NamedNode)))
+            asking = Asking(endpoint, checksum, named, Facts(store))
+        return lambda request, _, send: asking.answer(request, send, int(limit))
+
+    nursery(prepare, int(memory), door=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

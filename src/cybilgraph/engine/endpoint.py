@@ -1,0 +1,233 @@
+"""A SPARQL 1.1 server somewhere, through SPARQLWrapper: it is asked, and it says which release it holds.
+
+``cybilgraph load`` puts the present into a graph that is named after its checksum, and earlier captures
+into the graphs that they are of: many servers have no default graph of their own, or take all graphs
+together for it. Last comes a graph of one statement, that this release is there now.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import pyoxigraph as ox
+from SPARQLWrapper import SPARQLWrapper
+from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
+
+from cybilgraph.engine import ALL, Graphs
+from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found
+from cybilgraph.errors import CybilgraphError
+from cybilgraph.formats import FORMATS, Format
+from cybilgraph.queries import gives_graph
+from cybilgraph.vocab import BASE, DCTERMS
+
+#: The graph that says what is loaded, and the subject of what it says.
+LOADED = f"{BASE}loaded"
+#: Graphs whose names begin so are ours.
+OURS = (f"{BASE}graph/", LOADED)
+#: A query longer than this, with its graphs, goes in the body of a POST, since some servers cut long addresses.
+_LONG = 2000
+#: What every server gives, or one of its own kind. A table tells by itself where it ends.
+_TABLES = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
+_GRAPHS = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
+#: Characters of what a server says of a failure.
+_TOLD = 500
+_SECONDS = 30.0
+#: So many triples are put in order; those of a larger answer come behind as they are.
+_ORDERED = 100_000
+_HELD = (
+    f"SELECT ?is ?number {{ GRAPH <{LOADED}> {{ "
+    f"<{LOADED}> <{DCTERMS.hasVersion}> ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
+)
+_COUNTS = (
+    "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER("
+    + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OURS)
+    + ") } GROUP BY ?g"
+)
+
+
+class Unanswered(Exception):
+    """The endpoint does not answer (status 0), or not as it should."""
+
+    def __init__(self, what: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(what)
+        self.hint = hint
+        self.status = status
+
+
+#: A graph that nobody has.
+NOTHING = f"{LOADED}/nothing"
+
+
+def present(checksum: str) -> str:
+    """The name of the graph with the present of a release, by the SHA-256 of its N-Quads."""
+    return f"{LOADED}/{checksum}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a server asks for: a user and a password, or a token."""
+
+    user: str = ""
+    secret: str = ""
+
+    @classmethod
+    def of(cls, file: str) -> Credentials:
+        """Those in a file: one line, ``USER:PASSWORD`` or a token; none where no file is named.
+
+        Raises CybilgraphError where it cannot be read.
+        """
+        if not file:
+            return cls()
+        try:
+            user, colon, secret = Path(file).read_text(encoding="utf-8").strip().partition(":")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CybilgraphError(
+                f"The credentials in {file} cannot be read: {error}",
+                "It is a file of one line: USER:PASSWORD, or a token.",
+            ) from error
+        return cls(user, secret) if colon else cls("", user)
+
+    @property
+    def header(self) -> dict[str, str]:
+        """The header that tells them (RFC 7617, RFC 6750)."""
+        if not self.secret:
+            return {}
+        if not self.user:
+            return {"Authorization": f"Bearer {self.secret}"}
+        return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"}
+
+
+class Endpoint:
+    """A server that answers the SPARQL 1.1 Protocol at an address."""
+
+    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
+        self.url = url
+        self._headers = (credentials or Credentials()).header
+
+    def ask(self, query: str, graphs: Graphs = ALL, seconds: float = _SECONDS) -> Found:
+        """What it finds, read as it comes. Raises Unanswered; while it is read, OSError where it breaks off, and
+        SyntaxError where it is no RDF or table.
+        """
+        response = self._sent(query, graphs, seconds)
+        if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's ways to tell of a part
+            raise Unanswered(
+                f"{self.url} gives a part of the answer", "Ask for less, or let the server give more.", 502
+            )
+        fmt = self._format(response)
+        if not fmt.carries_graph:
+            stream = io.BufferedReader(_Whole(response))
+            return _boolean(ox.parse_query_results(input=stream, format=RESULT_FORMATS[fmt.name]))
+        if response.length is None and not response.chunked:
+            raise Unanswered(
+                f"{self.url} does not tell where its answer ends", "Does a proxy take the length off?", 502
+            )
+        quads = ox.parse(input=io.BufferedReader(_Whole(response)), format=RDF_FORMATS[fmt.name], base_iri=self.url)
+        triples = (quad.triple for quad in quads)
+        # A server gives them in any order, also those of one subject apart, which no reader would like.
+        return chain(sorted(islice(triples, _ORDERED), key=str), triples)
+
+    def _sent(self, query: str, graphs: Graphs, seconds: float) -> Any:
+        wrapper = SPARQLWrapper(self.url)
+        wrapper.setQuery(query)
+        wrapper.queryType = "SELECT"  # it would guess, and take a word for an update
+        wrapper.setMethod("POST" if len(query) + sum(map(len, graphs.default + graphs.named)) > _LONG else "GET")
+        # SPARQLWrapper's own formats cannot name two at once; a header can.
+        wrapper.setOnlyConneg(True)
+        wrapper.addCustomHttpHeader("Accept", _GRAPHS if gives_graph(query) else _TABLES)
+        for name, value in self._headers.items():
+            wrapper.addCustomHttpHeader(name, value)
+        for graph in graphs.default:
+            wrapper.addDefaultGraph(graph)
+        for graph in graphs.named:
+            wrapper.addNamedGraph(graph)
+        wrapper.setTimeout(max(1, round(seconds)))
+        try:
+            return wrapper.query().response
+        except SPARQLWrapperException as error:
+            raise self._refused(str(error), _STATUSES.get(type(error).__name__, 500)) from error
+        except HTTPError as error:
+            raise self._refused(error.read().decode(errors="replace"), error.code) from error
+        except (URLError, OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise Unanswered(f"{self.url} does not answer: {reason}", "Is the server running?") from error
+
+    def _refused(self, message: str, status: int) -> Unanswered:
+        text = message.split("Response:")[-1].strip().removeprefix("b'").rstrip("'")[:_TOLD]
+        match status:
+            case 400:
+                return Unanswered(f"{self.url} refused the query: {text}", status=status)
+            case 401 | 403:
+                hint = "Does it need credentials, or others?"
+                return Unanswered(f"{self.url} refused the query: {text}", hint, status)
+            case 429 | 503:
+                return Unanswered(f"{self.url} is busy: {text}", "Try again in a few seconds.")
+        return Unanswered(f"{self.url} failed with status {status}: {text}", status=status)
+
+    def _format(self, response: Any) -> Format:
+        media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        for fmt in FORMATS:
+            if media_type in fmt.media_types:
+                return fmt
+        raise Unanswered(f"{self.url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?", 502)
+
+    def held(self, seconds: float = _SECONDS) -> tuple[str, int]:
+        """The checksum and the number of the release that it holds now, whole; empty and 0 where there is none.
+
+        Raises Unanswered.
+        """
+        for row in self._rows(_HELD, seconds):
+            return row["is"].rpartition("/")[2], int(row["number"])
+        return "", 0
+
+    def counts(self) -> dict[str, int]:
+        """The statements in each graph of ours. Raises Unanswered."""
+        return {row["g"]: int(row["n"]) for row in self._rows(_COUNTS, None)}
+
+    def _rows(self, query: str, seconds: float | None) -> list[dict[str, str]]:
+        """The rows of a SELECT that binds all its variables."""
+        solutions: Any = self.ask(query, seconds=seconds or 3600)
+        try:
+            names = [variable.value for variable in solutions.variables]
+            return [{name: solution[name].value for name in names} for solution in solutions]
+        except (SyntaxError, OSError, AttributeError) as error:
+            raise Unanswered(f"{self.url} gives no whole answer: {error}", status=502) from error
+
+
+def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:
+    """The answer to an ASK, which Virtuoso gives as a table of one row."""
+    if not (isinstance(found, ox.QuerySolutions) and [each.value for each in found.variables] == ["__ASK_RETVAL"]):
+        return found
+    values = [solution[0] for solution in found]
+    yes = isinstance(values[0], ox.Literal) and values[0].value not in ("0", "false")
+    document = json.dumps({"head": {}, "boolean": yes}).encode()
+    return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)
+
+
+_STATUSES = {"QueryBadFormed": 400, "Unauthorized": 401, "EndPointNotFound": 404, "URITooLong": 414}
+
+
+class _Whole(io.RawIOBase):
+    """A response as a stream that fails where it breaks off: http.client tells only of chunks."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            size: int = self._response.readinto(buffer)
+        except http.client.HTTPException as error:
+            raise OSError("the answer breaks off") from error
+        if not size and len(buffer) and self._response.length:
+            raise OSError(f"the answer breaks off, {self._response.length:,} bytes before its end")
+        return size

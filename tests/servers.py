@@ -1,0 +1,203 @@
+"""Servers of SPARQL 1.1 that are not ours, each in a process of its own, and a way to them that can be made bad."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+#: All is in one folder, and open to this machine only.
+_VIRTUOSO = """
+[Database]
+DatabaseFile = {folder}/v.db
+ErrorLogFile = {folder}/v.log
+LockFile = {folder}/v.lck
+TransactionFile = {folder}/v.trx
+xa_persistent_file = {folder}/v.pxa
+FileExtend = 200
+[TempDatabase]
+DatabaseFile = {folder}/temp.db
+TransactionFile = {folder}/temp.trx
+[Parameters]
+ServerPort = 127.0.0.1:{sql}
+NumberOfBuffers = 10000
+MaxDirtyBuffers = 6000
+ServerThreads = 20
+[HTTPServer]
+ServerPort = 127.0.0.1:{port}
+ServerThreads = 10
+[SPARQL]
+ResultSetMaxRows = 100000
+"""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a server answers, where it takes graphs, and the file with what it asks for."""
+
+    endpoint: str
+    graph_store: str
+    credentials: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Those of ``cybilgraph load``."""
+        more = ("--credentials", self.credentials) if self.credentials else ()
+        return ("--endpoint", self.endpoint, "--graph-store", self.graph_store, *more)
+
+
+@contextlib.contextmanager
+def oxigraph() -> Iterator[Store]:
+    """Oxigraph's own server, in memory."""
+    program = Path(sys.executable).with_name("oxigraph")
+    if not program.exists():
+        pytest.skip("no oxigraph beside this Python")
+    port = _free()
+    url = f"http://127.0.0.1:{port}"
+    with _running([str(program), "serve", "--bind", f"127.0.0.1:{port}"], f"{url}/query?query=ASK%7B%7D"):
+        yield Store(f"{url}/query", f"{url}/store")
+
+
+@contextlib.contextmanager
+def virtuoso(folder: Path) -> Iterator[Store]:
+    """Virtuoso, with a new database in a folder; only who knows a password may write."""
+    program = shutil.which("virtuoso-t")
+    if program is None:
+        pytest.skip("no virtuoso-t on this machine (Debian: virtuoso-opensource-7)")
+    port = _free()
+    (folder / "v.ini").write_text(_VIRTUOSO.format(folder=folder, port=port, sql=_free()))
+    (folder / "credentials").write_text("dba:dba\n")  # those of a new database
+    url = f"http://127.0.0.1:{port}"
+    command = [program, "+configfile", str(folder / "v.ini"), "+foreground"]
+    with _running(command, f"{url}/sparql?query=ASK%7B%7D"):
+        yield Store(f"{url}/sparql", f"{url}/sparql-graph-crud-auth", str(folder / "credentials"))
+
+
+def _free() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def _running(command: list[str], probe: str) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(probe, timeout=5):
+                break
+            assert process.poll() is None
+            time.sleep(0.05)
+        else:
+            raise AssertionError(f"{command[0]} did not start")
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Way(ThreadingHTTPServer):
+    """A way to a server: ``fault`` says what becomes of answers, ``left`` how many graphs it still lets through."""
+
+    daemon_threads = True
+    fault = ""
+    left = sys.maxsize
+    asks_for = ""
+
+    def __init__(self, to: Store) -> None:
+        super().__init__(("127.0.0.1", 0), _Through)
+        self.to = urlsplit(to.endpoint)
+        url = f"http://127.0.0.1:{self.server_port}"
+        self.store = Store(url + self.to.path, url + urlsplit(to.graph_store).path)
+        self.wrote: list[int] = []
+
+    def __enter__(self) -> Way:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Through(BaseHTTPRequestHandler):
+    server: Way
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        way = self.server
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if way.asks_for and self.headers.get("Authorization") != way.asks_for:
+            self._send(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"who?")
+            return
+        if self.path.startswith("/store"):
+            way.left -= 1
+            if way.left < 0:
+                self._send(403, {}, b"enough")
+                return
+            way.wrote.append(body.count(b"\n"))
+        connection = http.client.HTTPConnection(way.to.hostname or "", way.to.port)
+        names = ("Accept", "Content-Type")
+        connection.request(
+            self.command, self.path, body, {name: value for name in names if (value := self.headers.get(name))}
+        )
+        answer = connection.getresponse()
+        content, kind = answer.read(), answer.headers.get("Content-Type", "")
+        connection.close()
+        # What the endpoint says of what it holds goes through: only answers are hurt.
+        fault = "" if "loaded%3E" in self.path else way.fault
+        match fault:
+            case "cut":  # the length says more than comes
+                self._send(
+                    200, {"Content-Type": kind, "Content-Length": str(len(content))}, content[: len(content) // 2]
+                )
+            case "cut in chunks":
+                half = content[: len(content) // 2]
+                chunk = b"%x\r\n%s\r\n" % (len(half), half)
+                self._send(200, {"Content-Type": kind, "Transfer-Encoding": "chunked"}, chunk)
+            case "no end":
+                self._send(200, {"Content-Type": kind}, content)
+            case "a part":
+                self._send(206, {"Content-Type": kind, "Content-Length": str(len(content))}, content)
+            case "a limit":
+                told = {"Content-Type": kind, "X-SPARQL-MaxRows": "5", "Content-Length": str(len(content))}
+                self._send(200, told, content)
+            case "a page":
+                self._send(200, {"Content-Type": "text/html", "Content-Length": "5"}, b"Hello")
+            case "words inside":
+                told = {"Content-Type": kind, "Content-Length": str(len(content) + 9)}
+                self._send(200, told, content[:-1] + b" !! error" + content[-1:])
+            case "failure":
+                self._send(500, {"Content-Length": "4"}, b"Oops")
+            case "busy":
+                self._send(503, {"Content-Length": "4"}, b"Busy")
+            case _:
+                self._send(answer.status, {"Content-Type": kind, "Content-Length": str(len(content))}, content)
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True

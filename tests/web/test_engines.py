@@ -1,0 +1,252 @@
+"""The site over other servers: what the embedded engine answers, they answer; what they do not is in one table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import rdflib
+
+from cybilgraph import pipeline
+from cybilgraph.engine.endpoint import Credentials, Endpoint
+from cybilgraph.engine.pooled import Limits
+from cybilgraph.engine.remote import RemoteEngine
+from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
+from cybilgraph.formats import BY_NAME
+from cybilgraph.loading import load
+from cybilgraph.queries import examples
+from cybilgraph.release import Release, Releases
+from tests.conftest import RECORDS, ROOT, SEED, run, running_server
+from tests.servers import Store, Way, oxigraph, virtuoso
+from tests.web.test_protocol import (
+    ASK,
+    BROWSER,
+    CONSTRUCT,
+    DATASETS,
+    LASTING,
+    NAMES,
+    PROBLEM,
+    SELECT,
+    TITLE,
+    W3C,
+    WAYS,
+    WRONG,
+    Reply,
+    check,
+    q,
+    send,
+)
+
+#: What an engine does not do as the others, with the reason: rows of the table of the protocol, and examples.
+DIFFERENCES = {
+    "oxigraph": {},
+    "virtuoso": {
+        "BNODE() is of this moment": "it has no function BNODE()",
+        "example-countries-without-projects-in-theme": "its MINUS takes away too much where paths are in it",
+        "example-projects-without-stated-funder": "its MINUS takes away too little where two patterns are in it",
+        "example-search-text": "FILTER over a VALUES of several variables loses rows",
+    },
+}
+#: The rows of the table in which an engine has a part; which format is wished, say, is read before it is asked.
+ROWS = [*WAYS, *DATASETS[::2], *NAMES[:32:2], *LASTING, *(row for row in WRONG if row.what == "too slow"), *W3C[:8]]
+PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
+
+
+@pytest.mark.timeout(300)  # a busy machine is slow
+@pytest.mark.parametrize("name", list(DIFFERENCES))
+def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -> None:
+    """One test for each engine, so that it is started once."""
+    with oxigraph() if name == "oxigraph" else virtuoso(tmp_path) as store:
+        told = run("load", releases, *store.options)
+        assert told.returncode == 0, told.stderr
+        assert b"89 statements" not in told.stdout
+        assert b"all of it was there" in run("load", releases, *store.options).stdout
+        with running_server(releases, "--endpoint", store.endpoint, "--body-seconds", 5) as site:
+            different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
+            assert different == DIFFERENCES[name].keys()
+            for path in PAGES:
+                assert _page(site, path) == _page(server, path), path
+            graphs = [rdflib.Graph().parse(data=send(at, "GET", "/id/project/G0020.ttl").body) for at in (site, server)]
+            assert set(graphs[0]) == set(graphs[1])
+
+
+def _rows_that_differ(site: str) -> Iterator[str]:
+    """Rows of the table that do not hold, without asking each as HEAD, too."""
+    for case in ROWS:
+        try:
+            check(site, case, head=False)
+        except AssertionError:
+            yield case.what
+
+
+def _examples_that_differ(site: str, server: str) -> Iterator[str]:
+    for query in examples():
+        rows = []
+        for address in (site, server):
+            body = send(address, "GET", f"/api/queries/{query.name}.csv").body.decode()
+            rows.append(sorted(csv.reader(io.StringIO(body))))
+        if rows[0] != rows[1]:
+            yield query.name
+
+
+def _page(site: str, path: str) -> str:
+    reply = send(site, "GET", path, Accept=BROWSER)
+    assert reply.status == 200
+    nonce = reply.headers["content-security-policy"].partition("'nonce-")[2].partition("'")[0] or "none"
+    return reply.body.decode().replace(site, "").replace(nonce, "")
+
+
+@pytest.fixture(scope="module")
+def way() -> Iterator[Way]:
+    """A way to an Oxigraph of its own, that can be made bad."""
+    with oxigraph() as store, Way(store) as way:
+        yield way
+
+
+FAULTS = {
+    "cut": EndpointFailed,
+    "cut in chunks": EndpointFailed,
+    "a part": EndpointFailed,
+    "a limit": EndpointFailed,
+    "a page": EndpointFailed,
+    "words inside": EndpointFailed,
+    "failure": EndpointFailed,
+    "busy": EngineUnavailable,
+}
+
+
+@contextlib.contextmanager
+def bad(way: Way, fault: str) -> Iterator[None]:
+    way.fault = fault
+    try:
+        yield
+    finally:
+        way.fault = ""
+
+
+def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path) -> None:
+    """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
+    folder = tmp_path / "releases"
+    pipeline.build([SEED], folder)
+    never = run("serve", folder, "--endpoint", way.store.endpoint)
+    assert never.returncode == 2
+    assert b"has no whole release, not release 0001 of" in never.stderr
+    assert f"Load it: cybilgraph load {folder} --endpoint {way.store.endpoint}".encode() in never.stderr
+    _load(folder, way.store)
+    with running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0) as site:
+        assert TITLE in _ask(site, SELECT).body.decode()
+        for fault, kind in FAULTS.items():
+            for query in (SELECT, CONSTRUCT):
+                with bad(way, fault):
+                    reply = _ask(site, query)
+                assert reply.type == PROBLEM, (fault, query)
+                assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
+        with bad(way, "cut"):
+            assert _ask(site, ASK).status == 502
+        with bad(way, "no end"):
+            assert _ask(site, CONSTRUCT).status == 502, "nothing says whether lines are missing"
+            assert TITLE in _ask(site, SELECT).body.decode(), "a table tells by itself where it ends"
+        assert TITLE in _ask(site, SELECT).body.decode()
+        _follows_releases(site, folder, way)
+
+
+def _follows_releases(site: str, folder: Path, way: Way) -> None:
+    """A new release is served when the endpoint has it, and not before."""
+    count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
+    assert _ask(site, count).body == b"n\r\n1\r\n"
+    pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
+    time.sleep(1.5)
+    assert _ask(site, count).headers["cybilgraph-release"] == "1"
+    _load(folder, way.store)
+    for _ in range(100):
+        now = _ask(site, count)
+        assert now.status in (200, 503), "never an answer of two releases"
+        if now.status == 200 and now.headers["cybilgraph-release"] == "2":
+            break
+        time.sleep(0.1)
+    assert now.body == b"n\r\n2\r\n"
+    earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
+    assert earlier.body == b"n\r\n1\r\n", "from its folder"
+
+
+def test_no_answer_is_of_another_release(way: Way, release: Release) -> None:
+    """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
+    engine = RemoteEngine(way.store.endpoint, Limits(workers=1), store=release.store, checksum="0" * 64)
+    try:
+        with pytest.raises(EngineUnavailable, match="has another release now"):
+            engine.answer("ASK {}", (BY_NAME["json"],))
+    finally:
+        engine.close()
+
+
+def test_what_is_told_of_servers_is_told_alike() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in DIFFERENCES["virtuoso"]:
+        assert name.removesuffix(" is of this moment") in readme
+    cookbook = (ROOT / "src/cybilgraph/web/templates/cookbook.html").read_text(encoding="utf-8")
+    addresses = re.findall(r"<code>(https?://HOST[^<]*)</code>", cookbook)
+    assert len(addresses) == 11
+    assert all(f"`{address}`" in readme for address in addresses)
+
+
+def _ask(site: str, query: str) -> Reply:
+    return send(site, "GET", f"/sparql?{urlencode(q(query))}", Accept="text/csv, application/n-triples")
+
+
+def _load(folder: Path, store: Store) -> None:
+    load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials())
+
+
+def test_what_an_endpoint_asks_for_is_in_a_file(way: Way, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    json = (BY_NAME["json"],)
+    way.asks_for = Credentials("me", "secret").header["Authorization"]
+    try:
+        for text, error in (("", QueryRefused), ("me:wrong", QueryRefused), ("me:secret\n", None)):
+            file.write_text(text)
+            engine = RemoteEngine(way.store.endpoint, Limits(workers=1), credentials=str(file))
+            try:
+                with pytest.raises(error) if error else contextlib.nullcontext():
+                    assert b"true" in engine.answer("ASK {}", json).content
+            finally:
+                engine.close()
+    finally:
+        way.asks_for = ""
+    with pytest.raises(CybilgraphError, match="cannot be read"):
+        Credentials.of(str(tmp_path / "nowhere"))
+    file.write_text("token")
+    assert Credentials.of(str(file)).header == {"Authorization": "Bearer token"}
+
+
+def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
+    engine = RemoteEngine("http://127.0.0.1:9/sparql", Limits(workers=1))
+    try:
+        with pytest.raises(EngineUnavailable, match="does not answer"):
+            engine.answer("ASK {}", (BY_NAME["json"],))
+    finally:
+        engine.close()
+    for command in ("serve", "load"):
+        told = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
+        assert told.returncode == 2
+        assert b"http://127.0.0.1:9/sparql does not answer" in told.stderr
+    assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
+
+
+def test_a_long_query_is_stopped_and_a_large_answer_refused(way: Way) -> None:
+    engine = RemoteEngine(way.store.endpoint, Limits(workers=1, long=1, timeout=1.0, answer=2_000))
+    values = " ".join(f"({number})" for number in range(1000))
+    try:
+        with pytest.raises(QueryError, match="larger than 2,000 bytes"):
+            engine.answer(f"SELECT * {{ VALUES (?x) {{ {values} }} }}", (BY_NAME["csv"],))
+        every = " ".join(f"VALUES ?{name} {{ {values.replace('(', '').replace(')', '')} }}" for name in "abc")
+        with pytest.raises(QueryError, match="stopped after 1 seconds"):
+            engine.answer(f"SELECT (COUNT(*) AS ?n) {{ {every} }}", (BY_NAME["csv"],))
+    finally:
+        engine.close()

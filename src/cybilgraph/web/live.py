@@ -189,10 +189,13 @@ class Live:
                 self._awaited = str(error)
                 self._told(f"Release {number:04d} is not served yet: {error}")
             raise
-        self._warm(serving)
+        if not self._endpoint:  # which has the one before no more, and is better asked cold
+            self._warm(serving)
         before, self.current, self._made = self.current, serving, made
         self._told(f"Release {number:04d} is served from now on")
         self._close_later(before)
+        if self._endpoint:
+            self._warm(serving)
         return True
 
     def _close_later(self, serving: Serving) -> None:

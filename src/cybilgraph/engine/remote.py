@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cybilgraph.engine.endpoint import Credentials
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.workers.pool import Lanes, Pool
 
@@ -22,7 +23,10 @@ class RemoteEngine(PooledEngine):
     ) -> None:
         """``credentials`` names a file. Of a release, ``store`` is its own, which advice is taken from, and
         ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer.
+
+        Raises CybilgraphError where the file cannot be read.
         """
+        Credentials.of(credentials)  # a file that is missing is told here, and not by each worker
         limits = limits or Limits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)

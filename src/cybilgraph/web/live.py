@@ -81,7 +81,9 @@ class Live:
         first = releases.sound(told)
         #: The number of a release that is current, and damaged.
         self._refused = named if (named := _named(releases)) != first.number else 0
-        self._made = self._verified = releases.changed(first.number)
+        self._made = releases.changed(first.number)
+        #: The release that was found whole last: its number, and when it was made.
+        self._whole_one = (first.number, self._made)
         self.current = self._open(first)
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
@@ -175,9 +177,9 @@ class Live:
             return False
         try:
             release = self.releases.get(number)
-            if made != self._verified:  # while the endpoint is waited for, once is enough
+            if self._whole_one != (number, made):  # while the endpoint is waited for, once is enough
                 release.verify()
-                self._verified = made
+                self._whole_one = (number, made)
         except ReleaseError as error:
             self._refused = number
             self._told(f"Release {number:04d} is refused, and {self.current.release.number:04d} served on: {error}")

@@ -40,7 +40,7 @@ ServerThreads = 20
 ServerPort = 127.0.0.1:{port}
 ServerThreads = 10
 [SPARQL]
-ResultSetMaxRows = 10000
+ResultSetMaxRows = 5000
 """
 
 

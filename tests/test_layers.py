@@ -14,13 +14,14 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fetch", "fields", "patches", "resources", "scratch", "settings", "workers"),
+    ("fetch", "fields", "patches", "remembered", "resources", "scratch", "settings", "workers"),
     ("record", "organisations", "rules", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
+    ("preparing",),
     ("changes", "harvest", "loading", "pipeline", "suggestions", "verify"),
     ("checker",),
     ("web",),
@@ -50,7 +51,7 @@ HOMES = {
     "SPARQLWrapper": {"engine"},
     "urllib3": {"fetch"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "web"},
+    "zstandard": {"dumps", "remembered", "web"},
     "yaml": {"readers", "templates"},
 }
 

@@ -16,7 +16,7 @@ from cybilgraph.describe import describe, describe_day, describe_reference, loca
 from cybilgraph.fields import NARRATIVE
 from cybilgraph.findings import Finding, Report, Result
 from cybilgraph.mending import mended
-from cybilgraph.ntriples import iri, plain
+from cybilgraph.ntriples import plain
 from cybilgraph.record import Record
 from cybilgraph.reference import reference
 from cybilgraph.rules import SEVERITY_OF, in_language
@@ -32,6 +32,15 @@ _LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_bl
 Described = tuple[Record, list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A record with its triples, and what breaks the shapes in it."""
+
+    record: Record
+    lines: list[str]
+    findings: list[Finding]
+
+
 def validated(
     records: Iterable[Record], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
 ) -> Iterator[Described]:
@@ -40,23 +49,38 @@ def validated(
     What records break together is told when the last has been asked for; also what they break with
     those ``beside``, of which nothing else is told, wherever its place is.
     """
+    return together(examined(records, report.as_of, engine), report, engine, beside)
+
+
+def examined(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[Examined]:
+    """Each record with its triples, and what breaks the shapes in it alone."""
+    others = others_text(day)
+    for batch, results in in_batches(_batches(records), others, engine):
+        yield from batch.examined(results, others)
+
+
+def together(
+    records: Iterable[Examined], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
+) -> Iterator[Described]:
+    """As ``validated``, of records that were examined one by one."""
     others = others_text(report.as_of)
+    shared: set[Finding] = set()
     with Across(others) as across:
         for record in beside:
             across.add(describe(record), pickle.dumps(_short(record)))
         known = set(_between(across, others, engine))
-        for batch, results in in_batches(_batches(records), others, engine):
-            report.extend(batch.finding(result) for result in results)
-            for record, lines in batch.described:
-                across.add(lines, pickle.dumps(_short(record)))
-            yield from batch.described
+        for one in records:
+            report.extend(found for found in one.findings if found.record or found not in shared)
+            shared.update(found for found in one.findings if not found.record)  # of the reference data: told once
+            across.add(one.lines, pickle.dumps(_short(one.record)))
+            yield one.record, one.lines
         report.extend(found for found in _between(across, others, engine) if found not in known)
 
 
 def _between(across: Across, others: str, engine: str) -> Iterator[Finding]:
     """What the records that are there break together."""
     for batch, results in in_batches(_met(across), others, engine, across=True):
-        yield from (batch.finding(result) for result in results)
+        yield from (batch.finding(result)[1] for result in results)
 
 
 def others_text(day: str) -> str:
@@ -76,22 +100,44 @@ def _met(across: Across) -> Iterator[tuple[_Batch, str]]:
 
 
 def _short(record: Record) -> Record:
-    """The record without its long texts."""
+    """The record as it is needed to tell what several break together."""
     unknown = tuple(link for link in record.participations if not link.actor.known)
-    return replace(record, participations=unknown, **_LONG)
+    return replace(without_texts(record), participations=unknown)
+
+
+def without_texts(record: Record) -> Record:
+    """The record without its long texts, which nobody needs who has its triples."""
+    return replace(record, **_LONG)
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Records that are validated together. ``by_iri`` has for each project and record IRI its
+    """Records that are validated together. ``by_iri`` has for each project and record IRI the number of its
     record, and what was put behind the IRI to tell it from that of another capture.
     """
 
     described: list[Described]
-    by_iri: dict[str, tuple[Record, str]]
+    by_iri: dict[str, tuple[int, str]]
 
-    def finding(self, result: Result) -> Finding:
-        """A result as a finding, with its place in the source of its record."""
+    def examined(self, results: Iterable[Result], others: str) -> Iterator[Examined]:
+        """The records, each with what is wrong in it. What is wrong in reference data is told of all, and in
+        what records say of a thing that several may name, of those that name it.
+        """
+        findings: list[list[Finding]] = [[] for _ in self.described]
+        for result in results:
+            number, found = self.finding(result)
+            if number is not None:
+                findings[number].append(found)
+                continue
+            everywhere = result.focus in others
+            for (_, lines), own in zip(self.described, findings, strict=True):
+                if everywhere or any(result.focus in line for line in lines):
+                    own.append(found)
+        for (record, lines), own in zip(self.described, findings, strict=True):
+            yield Examined(record, lines, own)
+
+    def finding(self, result: Result) -> tuple[int | None, Finding]:
+        """A result as a finding, with its place in the source of its record; and the number of that."""
         focus, value = plain(result.focus), plain(result.value)
         found = Finding(
             severity=SEVERITY_OF[result.severity],
@@ -106,32 +152,39 @@ class _Batch:
         )
         own = next((above for above in _ancestors(focus) if above in self.by_iri), None)
         if own is None:
-            return in_language(replace(found, text=focus))
-        record, again = self.by_iri[own]
-        focus = own.removesuffix(again) + focus[len(own) :]
+            return None, in_language(replace(found, text=focus))
+        number, again = self.by_iri[own]
+        record = self.described[number][0]
+
+        def named(term: str) -> str:
+            return term.replace(own, own.removesuffix(again), 1) if again else term
+
+        focus, value = named(focus), named(value)
         located = locate(record, focus, result.first, value)
         placed = replace(
             found,
             focus=focus,
+            value=value,
+            values=(("value", value),),
             file=record.source.name,
             record=record.key,
             label=located.label,
             line=located.place.line if located.place else record.source.line,
             column=located.place.column if located.place else 0,
             text=located.text,
-            result=replace(result, focus=iri(focus)) if again else result,
+            result=replace(result, focus=named(result.focus), value=named(result.value)) if again else result,
         )
-        return mended(in_language(placed), record)
+        return number, mended(in_language(placed), record)
 
 
 def _batch(described: list[Described]) -> tuple[_Batch, str]:
     lines: list[str] = []
-    by_iri: dict[str, tuple[Record, str]] = {}
+    by_iri: dict[str, tuple[int, str]] = {}
     for number, (record, own) in enumerate(described):
         own_iris = (project_iri(record), record_iri(record.key))
         # Two captures of one project would look like one with two titles: the second gets another name.
         again = f"!{number}" if own_iris[0] in by_iri else ""
-        by_iri |= {f"{own_iri}{again}": (record, again) for own_iri in own_iris}
+        by_iri |= {f"{own_iri}{again}": (number, again) for own_iri in own_iris}
         lines += _renamed(own, own_iris, again) if again else own
     return _Batch(described, by_iri), "\n".join(lines)
 

@@ -21,6 +21,13 @@ _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(
 
 Place = str | Path
 Progress = Callable[[int, int], None]
+#: Whether a contact is to be left out.
+Hidden = Callable[[Contact], bool]
+
+
+def no_one(_: Contact) -> bool:
+    """Hides nobody."""
+    return False
 
 
 def chosen(
@@ -49,30 +56,44 @@ def records_of(
     report: Report,
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
-    keep: Callable[[bytes], None] | None = None,
-    hidden: Callable[[Contact], bool] = lambda _: False,
 ) -> Iterator[Record]:
-    """The records, one by one; an input that cannot be read is in the report. With ``seen``, the
-    inputs go there by their names, and into the report with their records. ``keep`` is given what
-    each single record was read from.
+    """The records, one by one, with what their prose says; else like ``printed``. What was found in a record
+    is in the report.
+    """
+    for record in printed(inputs, total, report, progress, seen):
+        derived, findings = with_prose(record)
+        report.extend(findings)
+        yield derived
+
+
+def printed(
+    inputs: Iterable[Input],
+    total: int,
+    report: Report,
+    progress: Progress | None = None,
+    seen: dict[str, Input] | None = None,
+    keep: Callable[[bytes], None] | None = None,
+    hidden: Hidden = no_one,
+) -> Iterator[Record]:
+    """The records, one by one, as they are printed; an input that cannot be read is in the report. With ``seen``,
+    the inputs go there by their names, and into the report with their records. ``keep`` is given what
+    each single record was read from, unless it names who is ``hidden``.
     """
     for given in inputs:
         source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
         report.sources += 1
-        checked = Checked(given.name, given.uri, tracked=given.tracked)
+        checked = Checked(given.name, given.uri, tracked=given.tracked) if seen is not None else None
         names_hidden = False
-        if seen is not None:
+        if seen is not None and checked:
             seen[given.name] = given
             report.files.append(checked)
         try:
             for record in read_input(source):
                 report.records += 1
-                checked.records.append(record.key)
-                derived = derive(record)
-                if gone := [contact for contact in derived.contacts if hidden(contact)]:
-                    derived, names_hidden = _without(derived, gone), True
-                report.extend(mended(replace(found, record=record.key), derived) for found in derived.findings)
-                yield derived
+                if checked:
+                    checked.records.append(record.key)
+                names_hidden = names_hidden or any(map(hidden, record.contacts))
+                yield record
             if keep and not names_hidden and report.records == before + 1 and (content := _page(source)):
                 keep(content)
         except SourceError as error:
@@ -80,6 +101,14 @@ def records_of(
             report.extend([unreadable(given, error)])
         if progress:
             progress(report.sources, total)
+
+
+def with_prose(record: Record, hidden: Hidden = no_one) -> tuple[Record, list[Finding]]:
+    """The record with what its prose says, and without who is ``hidden``; and what was found in it."""
+    derived = derive(record)
+    if gone := [contact for contact in derived.contacts if hidden(contact)]:
+        derived = _without(derived, gone)
+    return derived, [mended(replace(found, record=record.key), derived) for found in derived.findings]
 
 
 def _without(record: Record, gone: list[Contact]) -> Record:

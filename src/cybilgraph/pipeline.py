@@ -16,7 +16,7 @@ from typing import IO
 
 from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.assemble import Assembly
-from cybilgraph.checking import validated
+from cybilgraph.checking import together, validated
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
@@ -25,17 +25,20 @@ from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
-from cybilgraph.intake import Place, Progress, chosen, records_of, unreadable
+from cybilgraph.intake import Place, Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
+from cybilgraph.preparing import CLASSES, prepared
 from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
 from cybilgraph.release import Release, Releases, name_hash
+from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, validate
+from cybilgraph.workers.crew import Crew
 
 
 def read(*places: Place) -> Iterator[Record]:
@@ -282,16 +285,11 @@ def build(
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
-        forgotten = releases.forgotten()
-
-        def hidden(contact: Contact) -> bool:
-            return not contacts or not forgotten.isdisjoint(map(name_hash, (contact.name, contact.email)))
-
-        records = records_of(
-            find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden
-        )
-        for record, lines in validated(records, report):
-            assembly.add(record, lines)
+        hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
+        records = printed(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden)
+        with Remembered(releases.remembered, CLASSES) as remembered, Crew() as crew:
+            for record, lines in together(prepared(records, report.as_of, hidden, remembered, crew), report):
+                assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:
@@ -307,6 +305,17 @@ def build(
         others = [*describe_reference(names), *statements(ONTOLOGY)]
         release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
     return release, report
+
+
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``forgotten`` (hashes)."""
+
+    contacts: bool
+    forgotten: tuple[str, ...]
+
+    def __call__(self, contact: Contact) -> bool:
+        return not self.contacts or any(name_hash(name) in self.forgotten for name in (contact.name, contact.email))
 
 
 def _day(given: date | None) -> str:

@@ -13,8 +13,11 @@ ONTOLOGY = ROOT / "ontology" / "cybilgraph.ttl"
 QUERIES = ROOT / "queries"
 REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
+_SHAPES = ROOT / "shapes"
+#: The files, each folder with a pattern, that decide what becomes of a record.
+DECIDING = ((_PACKAGE, "*.py"), (REFERENCE, "*.csv"), (_SHAPES, "*.ttl"), (ONTOLOGY.parent, "*.ttl"))
 
 
 def shape_files() -> Iterator[Path]:
     """The shapes, in a fixed order: one file for each kind of promise."""
-    yield from sorted((ROOT / "shapes").glob("*.ttl"))
+    yield from sorted(_SHAPES.glob("*.ttl"))

@@ -20,7 +20,7 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.dumps import write_dumps
+from cybilgraph.dumps import begin_dumps, hands, write_tables
 from cybilgraph.engine.store import RDF_FORMATS, is_of_version, write_store
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
@@ -36,6 +36,12 @@ def unpacked(path: Path) -> bytes:
         return gzip.decompress(path.read_bytes())
     with path.open("rb") as file:
         return zstandard.ZstdDecompressor().stream_reader(file).read()
+
+
+def write_dumps(graph: Path, store: Path, folder: Path) -> None:
+    with hands(graph) as workers:
+        for job in (*begin_dumps(graph, folder, workers), workers.submit(write_tables, graph, store, folder)):
+            job.result()
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)

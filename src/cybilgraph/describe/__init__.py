@@ -4,7 +4,7 @@ a statement to the place in the source that it comes from.
 
 from cybilgraph.describe.fields import field_of, is_stated
 from cybilgraph.describe.places import Located, locate
-from cybilgraph.describe.records import describe, project_iri
+from cybilgraph.describe.records import describe, project_iri, with_source
 from cybilgraph.describe.things import describe_day, describe_reference
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "is_stated",
     "locate",
     "project_iri",
+    "with_source",
 ]

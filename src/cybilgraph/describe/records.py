@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
@@ -48,6 +49,18 @@ def describe(record: Record) -> list[str]:
             triples.text(project, row.term, PARAGRAPH.join(paragraph.text for paragraph in paragraphs))
     _describe_record(triples, project, record)
     return triples.lines()
+
+
+def with_source(lines: list[str], record: Record) -> list[str]:
+    """The triples of a record as they are when the like of it was read from the source of this one."""
+    source = f"{record_iri(record.key)}/source"
+    told = Triples()
+    told.plain(source, RDFS.label, record.source.name)
+    told.plain(f"{source}/checksum", SPDX.checksumValue, record.source.sha256)
+    again = list(lines)
+    for line in told.lines():
+        again[bisect_left(lines, " ".join([*line.split(" ", 2)[:2], ""]))] = line
+    return again
 
 
 def _value(triples: Triples, project: str, row: Field, _number: int, value: Text) -> None:

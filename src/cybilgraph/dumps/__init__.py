@@ -6,7 +6,7 @@ Everything is written as it comes: memory does not grow with the graph. Equal gr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,7 @@ from cybilgraph.dumps.packing import NOT_PACKED, packed_both_ways, unpacked
 from cybilgraph.dumps.tables import write_tables
 from cybilgraph.engine.store import is_of_version, serialise
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.workers.crew import Crew, processors
 
 #: The graph is in files of this name.
 NAME = "cybilgraph"
@@ -33,7 +34,8 @@ NAME = "cybilgraph"
 WHOLE = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 #: Lines, and bytes, that are handled at once.
 _LINES, _BYTES = 2_000, 1 << 18
-
+#: A graph of more bytes than this takes seconds to write in all syntaxes.
+_LARGE = 20_000_000
 
 __all__ = [
     "ABOUT",
@@ -44,22 +46,27 @@ __all__ = [
     "TITLE",
     "WHOLE",
     "File",
+    "begin_dumps",
+    "hands",
     "located",
     "paged",
     "statistics",
     "unpacked",
     "write_descriptions",
-    "write_dumps",
+    "write_tables",
 ]
 
 
-def write_dumps(graph: Path, store: Path, folder: Path) -> None:
-    """Write all dumps of an N-Quads file of ours into a folder; ``store`` has the same graph. Raises OSError."""
-    with ThreadPoolExecutor(2) as threads:  # while one compresses, Python goes on with the other
-        jobs = [threads.submit(_write_syntax, graph, fmt, folder) for fmt in GRAPH_FORMATS]
-        jobs.append(threads.submit(write_tables, graph, store, folder))
-        for job in jobs:
-            job.result()
+def hands(graph: Path) -> Executor:
+    """Who writes the dumps of a graph: processes, where that takes longer than to start them, else threads. A
+    context manager.
+    """
+    return Crew() if graph.stat().st_size > _LARGE else ThreadPoolExecutor(processors())
+
+
+def begin_dumps(graph: Path, folder: Path, workers: Executor) -> list[Future[None]]:
+    """Begin to write every syntax of an N-Quads file of ours into a folder. What is begun raises OSError."""
+    return [workers.submit(_write_syntax, graph, fmt, folder) for fmt in GRAPH_FORMATS]
 
 
 def _write_syntax(graph: Path, fmt: Format, folder: Path) -> None:

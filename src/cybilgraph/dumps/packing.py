@@ -20,7 +20,7 @@ _BYTES = 1 << 18
 @contextmanager
 def gzipped(path: Path) -> Iterator[IO[bytes]]:
     """A new file to write, its name with .gz: without name and time in its head (RFC 1952, section 2.3.1)."""
-    with path.with_name(f"{path.name}.gz").open("xb") as raw:
+    with path.with_name(f"{path.name}.gz").open("wb") as raw:
         packed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
         with packed, io.BufferedWriter(packed, _BYTES) as output:
             yield output
@@ -29,7 +29,7 @@ def gzipped(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def zstandarded(path: Path) -> Iterator[IO[bytes]]:
     """A new file to write, its name with .zst; it carries a checksum (RFC 8878, section 3.1.1)."""
-    with path.with_name(f"{path.name}.zst").open("xb") as raw:
+    with path.with_name(f"{path.name}.zst").open("wb") as raw:
         packed: Any = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).stream_writer(raw)
         with packed, io.BufferedWriter(packed, _BYTES) as output:
             yield output

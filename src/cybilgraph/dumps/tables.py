@@ -62,7 +62,7 @@ def write_tables(graph: Path, store: Path, folder: Path) -> None:
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
         files = {
-            table: stack.enter_context(path.open("x", encoding="utf-8", newline=""))
+            table: stack.enter_context(path.open("w", encoding="utf-8", newline=""))
             for table, path in plain_files.items()
         }
         writers = {table: csv.writer(file, lineterminator="\r\n") for table, file in files.items()}  # RFC 4180

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pyoxigraph as ox
 
-from cybilgraph.formats import Format, Kind
+from cybilgraph.formats import Format
 from cybilgraph.vocab import BASE, PREFIXES, SKOS
 
 RDF_FORMATS = {
@@ -96,11 +96,8 @@ def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
     if fmt.name in ("nquads", "ntriples"):
         output.writelines(blocks)
         return
-    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS)
-    if fmt.kind is Kind.GRAPH:
-        ox.serialize((quad.triple for quad in quads), output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
-    else:
-        ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
+    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote them
+    ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
 
 
 class _Stream(io.RawIOBase):

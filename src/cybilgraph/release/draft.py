@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph import __version__
-from cybilgraph.dumps import File, statistics, write_descriptions, write_dumps
+from cybilgraph.dumps import File, begin_dumps, hands, statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import rows_of, write_store
 from cybilgraph.files import sha256_of
 from cybilgraph.findings import SEVERITIES, Report
@@ -97,16 +97,21 @@ def complete(
     """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
     which is completed by what is counted, is the last but for the list of checksums.
     """
-    graph, store = folder / GRAPH, folder / STORE
-    manifest["counts"]["quads"] = write_store(graph, store)
-    write_index(folder / SEARCH, partial(rows_of, store), findings)
-    _write_json(folder / REPORT, report)
-    public = folder / PUBLIC
+    graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
-    if dumps:
-        write_dumps(graph, store, public)
+    with hands(graph) as workers:
+        counted = workers.submit(statistics, graph)
+        written = begin_dumps(graph, public, workers) if dumps else []
+        manifest["counts"]["quads"] = write_store(graph, store)
+        if dumps:
+            written.append(workers.submit(write_tables, graph, store, public))
+        write_index(folder / SEARCH, partial(rows_of, store), findings)
+        _write_json(folder / REPORT, report)
+        for job in written:
+            job.result()
+        counts = counted.result()
     files = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
-    write_descriptions(statistics(graph), manifest["release"], manifest["created"], files, public)
+    write_descriptions(counts, manifest["release"], manifest["created"], files, public)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
@@ -26,6 +27,7 @@ _BUILDING = ".building-"
 _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
 _CURRENT, _FORGOTTEN = "current", "forgotten"
+_REMEMBERED = ".prepared"
 _NUMBER = re.compile(r"[0-9]{4,}")
 
 
@@ -34,6 +36,11 @@ class Releases:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def remembered(self) -> Path:
+        """The file of what builds have worked out of records."""
+        return self.folder / _REMEMBERED
 
     @property
     def numbers(self) -> list[int]:
@@ -175,6 +182,7 @@ class Releases:
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
         with self._alone(wait=False):
+            remembered.delete(self.remembered)
             known = self.forgotten() | {name_hash(who)}
             with written_whole(self.folder / _FORGOTTEN) as file:
                 file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())

@@ -21,6 +21,9 @@ from cybilgraph.vocab import BASE, RDF
 #: Records that are validated together, unless they are more that belong together.
 _TOGETHER = 500
 
+#: What most lines of a record do not begin with is asked first.
+_OWN = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
+
 # ``names`` are values by which records meet, as hashes: of a text that ``subject`` carries, or of an IRI that it
 # has itself, or else is ``linked`` to. Those of the reference data have the number -1.
 _SCHEMA = """
@@ -47,7 +50,7 @@ class Across:
         """``others`` are the lines that are validated with every batch."""
         self._base = Scratch(_SCHEMA)
         self._count = 0
-        self._note(others, -1)
+        self._note(others.split("\n"), -1)
 
     def __enter__(self) -> Across:
         return self
@@ -59,7 +62,7 @@ class Across:
 
     def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
         """Take the lines of a record; ``payload`` is given back with them."""
-        statements = self._note("\n".join(lines), self._count)
+        statements = self._note(lines, self._count)
         self._base.run("INSERT INTO told VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
         self._count += 1
 
@@ -78,10 +81,12 @@ class Across:
         if batch:
             yield batch
 
-    def _note(self, text: str, number: int) -> list[str]:
+    def _note(self, lines: Iterable[str], number: int) -> list[str]:
         statement, joins = _statement(), _joins()
         statements, names = [], set()
-        for match in statement.finditer(text):
+        for line in lines:
+            if not line.startswith(_OWN) or not (match := statement.match(line)):
+                continue
             statements.append(match[0])
             subject = hash(match["iri"])
             if match["kind"] == "project":  # which another record may be of, too
@@ -132,5 +137,4 @@ def _statement() -> re.Pattern[str]:
     return re.compile(
         rf"^<(?P<iri>{re.escape(BASE)}id/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "
         r'(?:"(?P<text>.*)"[^"\n]*|<(?P<other>[^>]*)>) \.$',
-        re.MULTILINE,
     )

@@ -1,0 +1,95 @@
+"""Functions, done in worker processes of our own: what takes long uses all processors.
+
+    with Crew() as crew:
+        answer = crew.submit(function, *arguments).result()
+
+Function and arguments go there, and the value or the exception comes back, as pickles between processes
+of one program. Run as ``python -m cybilgraph.workers.crew``, it is the side of the processes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Any, TypeVar
+
+from cybilgraph.errors import CybilgraphError
+from cybilgraph.workers.inside import nursery
+from cybilgraph.workers.pool import Died, Lanes, NotStarted, Pool
+
+#: Work of a crew has as much time as it needs: a week.
+_SECONDS = 7 * 86_400.0
+
+_Value = TypeVar("_Value")
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Crew(Executor):
+    """As many processes as there are processors; they are started when the first function is submitted.
+
+    A function whose process is lost is done again in this one, which also tells of a fault of our own.
+    A context manager: when the block fails, what is under way is not waited for.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(processors())
+        self._pool: Pool | None = None
+        self._lock = Lock()
+        self._closed = False
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+    def submit(self, function: Callable[..., _Value], /, *arguments: Any, **named: Any) -> Future[_Value]:
+        """The value of a function, to come: one that is at the top of its module."""
+        return self._threads.submit(self._ask, function, arguments, named)
+
+    def _ask(self, function: Callable[..., _Value], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Value:
+        try:
+            head, content = self._workers().ask({}, pickle.dumps((function, arguments, named)), seconds=_SECONDS)
+        except (Died, NotStarted):
+            if self._closed:
+                raise
+            return function(*arguments, **named)
+        value = pickle.loads(content)  # noqa: S301 - from a process of our own
+        if head["failed"]:
+            raise value
+        answer: _Value = value
+        return answer
+
+    def _workers(self) -> Pool:
+        """The processes. Raises NotStarted after the end."""
+        with self._lock:
+            if self._closed:
+                raise NotStarted
+            self._pool = self._pool or Pool("cybilgraph.workers.crew", (), Lanes(processors()))
+            return self._pool
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes, when they have done all that was submitted; without ``wait``, now."""
+        if wait:
+            self._threads.shutdown(cancel_futures=cancel_futures)
+        with self._lock:
+            self._closed = True
+        if self._pool:
+            self._pool.close()
+        self._threads.shutdown(cancel_futures=cancel_futures)
+
+
+def _done(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[str, Any], bytes]:
+    function, arguments, named = pickle.loads(content)  # noqa: S301 - from the process that started this one
+    try:
+        return {"failed": False}, pickle.dumps(function(*arguments, **named))
+    except (CybilgraphError, OSError) as error:  # raised where the function was submitted; what else is raised ends us
+        return {"failed": True}, pickle.dumps(error)
+
+
+if __name__ == "__main__":
+    nursery(lambda: _done, 0, door=True)

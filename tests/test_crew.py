@@ -1,0 +1,54 @@
+"""Functions done in other processes: values, faults, and processes that are lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from cybilgraph.errors import SourceError
+from cybilgraph.workers.crew import Crew
+
+
+def lost(parent: int) -> int:
+    """The number of the process; of any other than the parent, only when it is too late."""
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def refuse(name: str) -> None:
+    raise SourceError(f"{name}: damaged", "Mend it.")
+
+
+def test_work_is_done_elsewhere_and_its_faults_come_back() -> None:
+    with Crew() as crew:
+        assert crew.submit(os.getpid).result() != os.getpid()
+        with pytest.raises(FileNotFoundError):
+            crew.submit(os.listdir, "/nowhere").result()
+        with pytest.raises(SourceError, match="Mend it"):
+            crew.submit(refuse, "a.txt").result()
+
+
+def test_what_a_lost_process_had_to_do_is_done_all_the_same() -> None:
+    with Crew() as crew:
+        assert crew.submit(lost, os.getpid()).result() == os.getpid()
+        assert crew.submit(os.path.basename, Path("/a/b")).result() == "b"
+
+
+def interrupted() -> None:
+    with Crew() as crew:
+        assert crew.submit(os.getpid).result()
+        crew.submit(time.sleep, 60)
+        time.sleep(0.2)  # it is under way
+        raise KeyboardInterrupt
+
+
+def test_a_failed_block_waits_for_nothing() -> None:
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - began < 50  # no speed: the work itself takes longer

@@ -1,0 +1,156 @@
+"""What was worked out before saves time, and shows in no byte of a release."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybilgraph import pipeline, preparing
+from cybilgraph.release import Releases
+from cybilgraph.templates import WRITERS
+from tests.conftest import RECORDS
+
+DAY = date(2026, 1, 31)
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the records that were worked out, in the order in which that was done."""
+    keys: list[str] = []
+    work = preparing._done
+
+    def told(records: list[Any], *choices: Any) -> Any:
+        keys.extend(record.key for record in records)
+        return work(records, *choices)
+
+    monkeypatch.setattr(preparing, "_done", told)
+    return keys
+
+
+def content(release: Path) -> dict[str, bytes]:
+    """All of a release that does not tell when it was made, or lies in a database."""
+    return {
+        path.relative_to(release).as_posix(): path.read_bytes()
+        for path in sorted(release.rglob("*"))
+        if path.is_file()
+        if path.parent.name != "store" and path.stem not in ("manifest", "SHA256SUMS", "void", "dcat")
+    }
+
+
+def build(pages: Path, into: Path, **options: Any) -> Path:
+    return pipeline.build([pages], into, as_of=DAY, dumps=False, **options)[0].folder
+
+
+def changed(pages: Path) -> None:
+    page = pages / "belize-G0020.txt"
+    page.write_text(page.read_text(encoding="utf-8").replace("From:", "Region:\n\nAtlantis\n\nFrom:"), encoding="utf-8")
+
+
+def added(pages: Path) -> None:
+    (pages / "new.txt").write_text("A new project\nSummary\nIt is funded by UNODC in Kenya.\n", encoding="utf-8")
+
+
+def removed(pages: Path) -> None:
+    (pages / "belize-G0020-older.txt").unlink()
+
+
+def renamed(pages: Path) -> None:
+    (pages / "belize-G0020.txt").rename(pages / "zz.txt")
+
+
+def untitled(pages: Path) -> None:
+    for name in ("un", "deux"):  # their keys are made from the bytes of the files
+        (pages / f"{name}.txt").write_text(f"Summary\n\nText {name}.\n", encoding="utf-8")
+
+
+def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: list[str]) -> None:
+    pages = shutil.copytree(RECORDS, tmp_path / "pages")
+    build(pages, tmp_path / "kept")
+    build(pages, tmp_path / "anew")
+    steps: dict[Callable[[Path], None], list[str]] = {
+        lambda _: None: [],
+        changed: ["G0020"],
+        added: ["a-new-project"],
+        removed: [],
+        renamed: [],
+        untitled: ["untitled", "untitled"],
+    }
+    for step, expected in steps.items():
+        step(pages)
+        done.clear()
+        kept = content(build(pages, tmp_path / "kept"))
+        assert [key[: len("untitled")] if "untitled" in key else key for key in done] == expected
+        Releases(tmp_path / "anew").remembered.unlink()
+        assert content(build(pages, tmp_path / "anew")) == kept
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no database"])
+def test_what_is_damaged_is_done_again(tmp_path: Path, done: list[str], damage: str) -> None:
+    whole = content(build(RECORDS, tmp_path))
+    file = Releases(tmp_path).remembered
+    data = bytearray(file.read_bytes())
+    if damage == "cut":
+        file.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        for at in range(len(data) // 4, len(data), 500):
+            data[at] ^= 1
+        file.write_bytes(data)
+    else:
+        file.write_bytes(b"This is no database. " * 1_000)
+    done.clear()
+    for _ in range(2):  # the second begins the file anew, where the damage was seen late
+        assert content(build(RECORDS, tmp_path)) == whole
+    assert done
+    done.clear()
+    assert content(build(RECORDS, tmp_path)) == whole
+    assert not done
+
+
+def test_what_decides_is_part_of_what_is_known(
+    tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shapes").mkdir()
+    (tmp_path / "shapes" / "own.ttl").write_text("# one", encoding="utf-8")
+    monkeypatch.setattr(preparing, "DECIDING", (*preparing.DECIDING, (tmp_path / "shapes", "*.ttl")))
+    page = RECORDS / "belize-G0020.txt"
+    build(page, tmp_path / "into")
+    pipeline.build([page], tmp_path / "into", as_of=date(2026, 2, 1), dumps=False)
+    build(page, tmp_path / "into", contacts=False)
+    (tmp_path / "shapes" / "own.ttl").write_text("# two", encoding="utf-8")
+    build(page, tmp_path / "into", contacts=False)
+    assert len(done) == 4
+    build(page, tmp_path / "into", contacts=False)
+    assert len(done) == 4
+
+
+def test_of_a_table_only_the_rows_that_have_changed_are_done_again(tmp_path: Path, done: list[str]) -> None:
+    table = tmp_path / "all.csv"
+    table.write_bytes(WRITERS["csv"](list(pipeline.read(RECORDS))))
+    build(table, tmp_path / "into")
+    many = len(done)
+    done.clear()
+    row = next(line for line in table.read_text(encoding="utf-8").splitlines() if "G0020" in line)
+    table.write_text(table.read_text(encoding="utf-8").replace(row, row.replace("Belize", "Kenya")), encoding="utf-8")
+    kept = content(build(table, tmp_path / "into"))
+    assert 1 <= len(done) < many / 4
+    Releases(tmp_path / "into").remembered.unlink()
+    assert content(build(table, tmp_path / "into")) == kept
+
+
+def test_several_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = content(build(RECORDS, tmp_path / "alone"))
+    monkeypatch.setattr(preparing, "BATCH", 3)
+    assert content(build(RECORDS, tmp_path / "together")) == alone
+
+
+def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
+    build(RECORDS, tmp_path)
+    releases = Releases(tmp_path)
+    assert releases.remembered.exists()
+    releases.forget("Nobody at all")
+    assert not releases.remembered.exists()

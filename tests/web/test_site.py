@@ -29,6 +29,7 @@ KINDS = (
     "/id/project/G0020",
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),
     *("/id/country", "/id/actor", "/id/status/finished", "/graph/G0020/1", "/outcomes", "/id/project/NOPE"),
+    *("/queries", "/queries/example-projects-in-country", "/rules/has-funder", "/releases", "/release/1"),
     *("/ontology", "/help", "/help/cookbook", "/about", "/rules", "/check"),
 )
 

@@ -43,6 +43,7 @@ HOMES = {
     "prometheus_client": {"web"},
     "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},
     "pyshacl": {"validation"},
+    "pyroaring": {"search"},
     "rapidfuzz": {"reference", "search"},
     "rdflib": {"", "validation", "web"},
     "rich": {"cli", "validation"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_a_release_of_an_earlier_make_has_none(tmp_path: Path) -> None:
     assert index.find(Wish("belize")).total == 0
     assert list(index.all(Wish("belize"))) == []
     assert index.findings("G0020", "") == []
+
+
+def test_nor_has_one_with_an_index_of_another_form(release: Release, tmp_path: Path) -> None:
+    path = tmp_path / "search.sqlite"
+    path.write_bytes(release.search.read_bytes())
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA user_version = 1")
+    assert Search(release.search).there
+    assert not Search(path).there
 
 
 def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:

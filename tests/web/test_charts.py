@@ -64,8 +64,10 @@ def test_columns_and_years() -> None:
 
 def test_the_matrix_has_a_cell_for_each_pair() -> None:
     rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
-    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two")])
-    assert [(cell["value"], cell["shade"]) for cell in picture.marks[0]["cells"]] == [(3, 2), (0, 0)]  # type: ignore[attr-defined]
+    rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
+    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme told")])
+    cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
+    assert cells == [[(3, 2), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 1)]]
 
 
 def test_the_network_keeps_to_its_columns() -> None:

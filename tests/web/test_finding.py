@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from html import unescape
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from cybilgraph import pipeline
+from tests.conftest import running_server
 from tests.web.test_sparql import BROWSER, get, http
 
 TITLE = "Support to Belize National Cyber Security Strategy"
@@ -73,13 +77,33 @@ def test_sorting_and_paging(server: str) -> None:
         {"year": "2019"},
         {"implementer": "gpd"},
         {"funder": "eu", "basis": "derived"},
+        {"group": "asean"},
         {"q": "Samoa"},
+        {"q": "strategies belise"},
+        {"q": "train", "theme": "cybercrime"},
     ],
 )
 def test_the_query_beside_it_finds_the_same(server: str, wish: dict[str, str]) -> None:
-    [query] = re.findall(r"<pre tabindex=\"0\">(.*?)</pre>", page(server, **wish), re.DOTALL)
+    """Also where stems and slips were taken for words."""
+    [address] = re.findall(r'href="(/search/sparql[^"]*)"', page(server, **wish))
+    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows
+    [query] = re.findall(r"<textarea[^>]*>(.*?)</textarea>", reply.body.decode(), re.DOTALL)
     rows = csv.DictReader(io.StringIO(get(server, unescape(query), "text/csv").body.decode()))
     assert {row["title"] for row in rows} == {row["title"] for row in found(server, **wish)} != set()
+
+
+def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path) -> None:
+    """Of many that words find, the first; and it is said so."""
+    records = [
+        {"title": f"Strategy {'of a long name ' * 12}{number}", "summary": "It helps Fiji."} for number in range(230)
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        text = page(url, q="strategies")
+        assert "the first 200 of them" in text
+        [address] = re.findall(r'href="(/search/sparql[^"]*)"', text)
+        assert "200 rows" in http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,34 @@ import sqlite3
 import threading
 import time
 from array import array
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
+from functools import lru_cache, reduce
+from operator import and_, or_
 from pathlib import Path
 from typing import NamedTuple
 
+from pyroaring import BitMap
 from rapidfuzz import fuzz, process
 
 from cybilgraph.errors import QueryTimeout
-from cybilgraph.search.written import FACETS
+from cybilgraph.search.written import FACETS, VERSION
 
-ORDERS = ("relevance", "title", "newest", "oldest")
 PAGE = 20
 #: So many words of a text are looked for, of so many characters; and so many values of a facet are taken.
 _WORDS, _LETTERS, _VALUES = 12, 40, 20
-#: Words that are nearly the same are as much alike as this (0 to 100); so many of all words are compared.
-_ALIKE, _NEAREST, _VOCABULARY = 70, 5, 300_000
+#: Words that are nearly the same are as much alike as this (0 to 100); so many of them are taken.
+_ALIKE, _NEAREST = 70, 5
 #: A search is stopped after so many seconds.
 _SECONDS = 3.0
+_SORTED = {
+    "relevance": "title COLLATE NOCASE, iri",
+    "title": "title COLLATE NOCASE, iri",
+    "newest": "start = '', start DESC, title COLLATE NOCASE, iri",
+    "oldest": "start = '', start, title COLLATE NOCASE, iri",
+}
+ORDERS = tuple(_SORTED)
 #: The clock is looked at after so many steps of the database.
 _STEPS = 10_000
 _WORD = re.compile(r"\w+")
@@ -80,20 +86,36 @@ class Found:
     near: dict[str, list[str]]
 
 
+class _Kept(NamedTuple):
+    """What is kept of an index in memory, since every search looks at all of it: the numbers of the projects
+    in each order; the values of each facet with their names and the projects that have them; and words.
+    """
+
+    orders: dict[str, array[int]]
+    facets: dict[str, dict[str, tuple[str, BitMap]]]
+    terms: list[str]
+
+
+class _Ids(NamedTuple):
+    """The numbers of the projects that were found, in their order; words that were replaced; and for each facet
+    those that would be there if nothing were chosen of it.
+    """
+
+    numbers: Sequence[int]
+    near: dict[str, list[str]]
+    without: dict[str, BitMap]
+
+
 class Search:
     """The index of a release. Safe for several threads."""
 
     def __init__(self, path: Path) -> None:
-        """Of a release of an earlier make there is no file: nothing is found in it."""
+        """Of a release of an earlier make there is no file, or another: nothing is found in it."""
         self._path = path
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._terms: list[str] | None = None
-        self._orders: dict[str, list[int]] = {}
-        self._named: dict[int, tuple[str, str, str]] = {}
-        self._whole: Counter[int] = Counter()
-        self._many = 0
-        self.there = path.is_file()
+        self._kept: _Kept | None = None
+        self.there = path.is_file() and self._base().execute("PRAGMA user_version").fetchone() == (VERSION,)
         self.find = lru_cache(maxsize=512)(self._find)
 
     def findings(self, record: str, file: str) -> list[dict[str, str]]:
@@ -110,107 +132,78 @@ class Search:
 
     def has(self, kind: str, value: str) -> bool:
         """Whether any project has this value of a facet."""
-        known = "SELECT 1 FROM facet WHERE kind = ? AND value = ?"
-        return self.there and self._base().execute(known, (kind, value)).fetchone() is not None
+        return self.there and value in self._keep().facets[kind]
+
+    def prepare(self) -> None:
+        """Have in memory what every search needs."""
+        if self.there:
+            self._keep()
 
     def all(self, wish: Wish) -> Iterator[Hit]:
         """All that a wish finds, in its order."""
         if not self.there:
             return
         with self._in_time() as base:
-            yield from (self._hit(base, number) for number in self._ids(base, wish)[0])
+            yield from self._hits(base, self._ids(base, wish).numbers)
 
     def _find(self, wish: Wish) -> Found:
         """What a wish finds. Raises QueryTimeout."""
         if not self.there:
             return Found(0, [], {}, {})
         with self._in_time() as base:
-            ids, near, without = self._ids(base, wish)
+            found = self._ids(base, wish)
             first = (max(wish.page, 1) - 1) * PAGE
-            hits = [self._hit(base, number) for number in ids[first : first + PAGE]]
-            return Found(len(ids), hits, self._facets(base, wish, ids, without), near)
+            hits = list(self._hits(base, found.numbers[first : first + PAGE]))
+            return Found(len(found.numbers), hits, self._facets(wish, found.without), found.near)
 
-    def _ids(
-        self, base: sqlite3.Connection, wish: Wish
-    ) -> tuple[list[int], dict[str, list[str]], dict[str, list[int]]]:
-        """The projects in their order; words that were replaced; and for each facet with chosen values, the
-        projects that would be there without these.
-        """
+    def _ids(self, base: sqlite3.Connection, wish: Wish) -> _Ids:
+        kept = self._keep()
         near: dict[str, list[str]] = {}
+        order = kept.orders[wish.order]
         if words := wish.words:
             pattern = self._pattern(base, words, near)
-            best = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 10, 4, 1), rowid"
-            ranked = [number for (number,) in base.execute(best, (pattern,))] if pattern else []
-            if wish.order != ORDERS[0]:
-                allowed = set(ranked)
-                ranked = [number for number in self._sorted(base, wish.order) if number in allowed]
+            best = " ORDER BY bm25(words, 10, 4, 1), rowid" if wish.order == ORDERS[0] else ""
+            rows = base.execute(f"SELECT rowid FROM words WHERE words MATCH ?{best}", (pattern,)) if pattern else ()  # noqa: S608
+            found = array("I", (number for (number,) in rows))
+            order, matched = (found if best else order), BitMap(found)
         else:
-            ranked = self._sorted(base, wish.order)
-        having = {kind: self._having(base, kind, values) for kind, values in wish.chosen}
-        result = [number for number in ranked if all(number in ids for ids in having.values())]
+            matched = BitMap(order)
+        having = {kind: self._having(kind, values) for kind, values in wish.chosen}
         without = {
-            kind: [number for number in ranked if all(number in ids for other, ids in having.items() if other != kind)]
-            for kind in having
+            kind: reduce(and_, (chosen for other, chosen in having.items() if other != kind), matched)
+            for kind in FACETS
         }
-        return result, near, without
+        result = reduce(and_, having.values(), matched)
+        numbers = order if len(result) == len(order) else [number for number in order if number in result]
+        return _Ids(numbers, near, without)
 
-    def _having(self, base: sqlite3.Connection, kind: str, values: tuple[str, ...]) -> set[int]:
-        one = "SELECT project FROM link JOIN facet ON facet.id = link.facet WHERE kind = ? AND value = ?"
-        return {number for value in values[:_VALUES] for (number,) in base.execute(one, (kind, value))}
+    def _having(self, kind: str, values: tuple[str, ...]) -> BitMap:
+        """The projects that have one of these values of a facet."""
+        known = self._keep().facets[kind]
+        return reduce(or_, (known[value][1] for value in values[:_VALUES] if value in known), BitMap())
 
-    def _facets(
-        self, base: sqlite3.Connection, wish: Wish, ids: list[int], without: dict[str, list[int]]
-    ) -> dict[str, list[Value]]:
-        counts = self._counted(base, ids)
-        by_kind = {kind: self._counted(base, numbers) for kind, numbers in without.items()}
+    def _facets(self, wish: Wish, without: dict[str, BitMap]) -> dict[str, list[Value]]:
+        """The values that the projects have, or that were chosen. Those of a facet are counted as if nothing were
+        chosen of it.
+        """
         chosen = {(kind, value) for kind, values in wish.chosen for value in values}
-        facets: dict[str, list[Value]] = {kind: [] for kind in FACETS}
-        for kind in FACETS:
-            for number, count in by_kind.get(kind, counts).items():
-                of, value, label = self._named[number]
-                if of == kind:
-                    facets[kind].append(Value(value, label, count, (kind, value) in chosen))
-        seen = {(kind, one.value) for kind, values in facets.items() for one in values}
-        named = "SELECT label FROM facet WHERE kind = ? AND value = ?"
-        for kind, value in chosen - seen:
-            facets[kind] += [Value(value, label, 0, True) for (label,) in base.execute(named, (kind, value))]
-        for kind, values in facets.items():
+        facets = {}
+        for kind, known in self._keep().facets.items():
+            counted = (
+                Value(value, label, having.intersection_cardinality(without[kind]), (kind, value) in chosen)
+                for value, (label, having) in known.items()
+            )
+            values = [one for one in counted if one.results or one.chosen]
             if kind == "year":
                 values.sort(key=lambda one: one.label, reverse=True)
             else:
                 values.sort(key=lambda one: (not one.chosen, -one.results, one.label))
+            facets[kind] = values
         return facets
 
-    def _sorted(self, base: sqlite3.Connection, order: str) -> list[int]:
-        """All projects in an order; it never changes."""
-        if order not in self._orders:
-            by = {
-                "newest": "start = '', start DESC, title COLLATE NOCASE, iri",
-                "oldest": "start = '', start, title COLLATE NOCASE, iri",
-            }.get(order, "title COLLATE NOCASE, iri")
-            self._orders[order] = [number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")]  # noqa: S608
-        return self._orders[order]
-
-    def _counted(self, base: sqlite3.Connection, numbers: list[int]) -> Counter[int]:
-        """How many of these projects have each value of a facet; of all projects that is counted once."""
-        with self._lock:
-            if not self._named:
-                self._named = {row[0]: row[1:] for row in base.execute("SELECT id, kind, value, label FROM facet")}
-                self._whole = Counter(dict(base.execute("SELECT facet, count(*) FROM link GROUP BY facet")))
-                self._many = next(base.execute("SELECT count(*) FROM project"))[0]
-        if len(numbers) == self._many:
-            return self._whole
-        if len(numbers) > self._many // 4:
-            blobs = dict(base.execute("SELECT id, facets FROM project"))
-            return Counter(chain.from_iterable(array("I", blobs[number]) for number in numbers))
-        one = "SELECT facets FROM project WHERE id = ?"
-        return Counter(chain.from_iterable(array("I", base.execute(one, (n,)).fetchone()[0]) for n in numbers))
-
-    def _hit(self, base: sqlite3.Connection, number: int) -> Hit:
-        row = base.execute(
-            'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?', (number,)
-        ).fetchone()
-        return Hit(*row)
+    def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[Hit]:
+        one = 'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?'
+        return (Hit(*base.execute(one, (number,)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], near: dict[str, list[str]]) -> str:
         """The expression of FTS5 (section 3) for words, each in quotes: nothing in them has a meaning there.
@@ -220,20 +213,32 @@ class Search:
         for word in words:
             part = f'("{word}" OR "{word}" *)'
             if base.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (part,)).fetchone() is None:
-                near[word] = self._nearest(base, word.casefold())
+                near[word] = self._nearest(word.casefold())
                 part = "(" + " OR ".join(f'"{other}"' for other in near[word]) + ")"
             if part == "()":
                 return ""
             parts.append(part)
         return " AND ".join(parts)
 
-    def _nearest(self, base: sqlite3.Connection, word: str) -> list[str]:
-        with self._lock:
-            if self._terms is None:
-                rows = base.execute("SELECT term FROM vocabulary ORDER BY doc DESC, term LIMIT ?", (_VOCABULARY,))
-                self._terms = [term for (term,) in rows if len(term) > 2]
-        found = process.extract(word, self._terms, scorer=fuzz.ratio, score_cutoff=_ALIKE, limit=_NEAREST)
+    def _nearest(self, word: str) -> list[str]:
+        found = process.extract(word, self._keep().terms, scorer=fuzz.ratio, score_cutoff=_ALIKE, limit=_NEAREST)
         return [term for term, *_ in found]
+
+    def _keep(self) -> _Kept:
+        """What is kept in memory, read once."""
+        with self._lock:
+            if self._kept is None:
+                base = self._base()
+                orders = {
+                    order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
+                    for order, by in _SORTED.items()
+                }
+                facets: dict[str, dict[str, tuple[str, BitMap]]] = {kind: {} for kind in FACETS}
+                for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
+                    facets[kind][value] = (label, BitMap.deserialize(bitmap))
+                terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
+                self._kept = _Kept(orders, facets, terms)
+            return self._kept
 
     def _base(self) -> sqlite3.Connection:
         """The connection of this thread."""

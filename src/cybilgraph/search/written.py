@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pyroaring import BitMap
 
 from cybilgraph import queries
 from cybilgraph.vocab import BASE
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
-FACETS = ("country", "region", "theme", "status", "funder", "implementer", "year", "basis")
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
+#: Of the form of this file.
+VERSION = 2
 #: Of a project, so many characters of text are in the index, and so many years.
 _TEXT, _YEARS, _SUMMARY = 100_000, 60, 400
+#: So many words, the most frequent, are compared with one that nothing has; they have this many letters.
+_VOCABULARY, _LETTERS = 300_000, 3
 _ONGOING = f"{BASE}id/status/ongoing"
 _YEAR = re.compile(r"\d{4}")
 
 Ask = Callable[[str], Iterator[Mapping[str, str]]]
 
 _SCHEMA = """
-    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, facets BLOB);
-    CREATE TABLE facet (id INTEGER PRIMARY KEY, kind, value, label, UNIQUE (kind, value));
-    CREATE TABLE link (facet INTEGER, project INTEGER, PRIMARY KEY (facet, project)) WITHOUT ROWID;
+    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary);
+    CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
     CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
     CREATE INDEX of_record ON finding (record);
     CREATE VIRTUAL TABLE words USING fts5
         (title, names, body, content = '', prefix = '2 3', tokenize = 'porter unicode61 remove_diacritics 2');
-    CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
+    CREATE TABLE term (term);
+    CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, words, row);
     CREATE TEMP TABLE raw (iri, title, code, status, start, "end", summary);
     CREATE TEMP TABLE linked (iri, kind, thing, basis);
     CREATE TEMP TABLE named (thing, name, preferred);
@@ -48,7 +54,9 @@ def write_index(path: Path, ask: Ask, findings: Iterable[Mapping[str, Any]]) -> 
         return ask(queries.load(name).text)
 
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
-        base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;" + _SCHEMA)
+        base.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {VERSION}; BEGIN; {_SCHEMA}"
+        )
         columns = ("project", "title", "code", "status", "start", "end", "summary")
         base.executemany(
             "INSERT INTO raw VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -89,30 +97,22 @@ def _kind(row: Mapping[str, str]) -> str:
 def _fill(base: sqlite3.Connection) -> None:
     last = max((int(year[:4]) for (year,) in base.execute('SELECT max(max(start, "end")) FROM raw') if year), default=0)
     label = "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, length(name), name LIMIT 1"
-    known: dict[tuple[str, str], int] = {}
+    having: dict[tuple[str, str], list[int]] = {}
 
-    def facet(kind: str, value: str, named: str) -> int:
-        if (kind, value) not in known:
-            known[kind, value] = len(known) + 1
-            base.execute("INSERT INTO facet VALUES (?, ?, ?, ?)", (len(known), kind, value, named))
-        return known[kind, value]
-
+    @cache
     def name(thing: str) -> str:
         return str(next(base.execute(label, (thing,)), (thing.rpartition("/")[2],))[0])
 
     projects = base.execute('SELECT iri, min(title), min(code), min(status), min(start), max("end"), min(summary)'
                             " FROM raw GROUP BY iri ORDER BY iri").fetchall  # fmt: skip
-    for number, (iri, title, code, status, start, end, summary) in enumerate(projects(), start=1):
-        links = base.execute(
-            "SELECT DISTINCT kind, thing, basis FROM linked WHERE iri = ? ORDER BY kind, thing, basis", (iri,)
-        ).fetchall()
-        own = {facet(kind, thing, name(thing)) for kind, thing, _ in links if kind in FACETS}
-        own |= {
-            facet("basis", f"{BASE}id/basis/{basis}", name(f"{BASE}id/basis/{basis}")) for *_, basis in links if basis
-        }
-        if status:
-            own.add(facet("status", status, name(status)))
-        own |= {facet("year", str(year), str(year)) for year in _years(start, end, status, last)}
+    for number, (iri, title, code, status, start, end, summary) in enumerate(projects()):
+        links = base.execute("SELECT DISTINCT kind, thing, basis FROM linked WHERE iri = ?", (iri,)).fetchall()
+        own = {(kind, thing) for kind, thing, _ in links if kind in FACETS}
+        own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in links if basis}
+        own |= {("status", status)} if status else set()
+        own |= {("year", str(year)) for year in _years(start, end, status, last)}
+        for value in own:
+            having.setdefault(value, []).append(number)
         names = base.execute(
             "SELECT DISTINCT name FROM named WHERE thing IN (SELECT thing FROM linked WHERE iri = ?) ORDER BY name",
             (iri,),
@@ -120,23 +120,20 @@ def _fill(base: sqlite3.Connection) -> None:
         texts = base.execute("SELECT text FROM said WHERE iri = ? ORDER BY text", (iri,))
         called = name(status) if status else ""
         base.execute(
-            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                iri,
-                title[:_SUMMARY],
-                code,
-                called,
-                start,
-                end,
-                summary[:_SUMMARY],
-                array("I", sorted(own)).tobytes(),
-            ),
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, iri, title[:_SUMMARY], code, called, start, end, summary[:_SUMMARY]),
         )
-        base.executemany("INSERT INTO link VALUES (?, ?)", ((one, number) for one in sorted(own)))
         words = (" ".join(text for (text,) in found)[:_TEXT] for found in (names, texts))
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)",
                      (number, f"{title[:_TEXT]} {code}", *words))  # fmt: skip
+    base.executemany(
+        "INSERT INTO facet VALUES (?, ?, ?, ?)",
+        ((kind, value, name(value), BitMap(numbers).serialize()) for (kind, value), numbers in sorted(having.items())),
+    )
+    base.execute(
+        "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",
+        (_LETTERS, _VOCABULARY),
+    )
 
 
 def _years(start: str, end: str, status: str, last: int) -> range:

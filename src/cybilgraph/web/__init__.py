@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import secrets
 import sys
+import threading
 from pathlib import Path
 
 from flask import Flask, Response, g
@@ -82,9 +83,16 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         app.register_blueprint(section.blueprint)
     problems.register(app)
     app.after_request(_headers)
+    threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, journal, routes | {"latest", "healthz", "readyz", "metrics"})
     return Observed(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
+
+
+def _compile(app: Flask) -> None:
+    """Have all templates compiled, before the first visitor of each kind of page."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
 
 
 def _nonce() -> str:

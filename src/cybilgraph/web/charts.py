@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
+from urllib.parse import quote
 
 from cybilgraph.resources import REFERENCE
 
@@ -81,6 +82,8 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
 
 def timeline(spans: Sequence[Span]) -> Picture:
     """A line for each span, under a scale of years; an open end reaches the right side."""
+    if not spans:
+        return Picture("timeline", _WIDTH, 0)
     left, right, top, row = 350, _WIDTH - 20, 34, 24
     first = min(int(_moment(span.start)) for span in spans)
     last = max(int(_moment(span.end or span.start, end=True)) for span in spans) + 1
@@ -143,8 +146,8 @@ def years_active(spans: Iterable[Span]) -> Picture:
 
 
 def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Picture:
-    """Countries by themes: rows of countryName, country, theme, projects, in the order of countries; a
-    cell for each pair, those without projects too.
+    """Countries by themes (IRI and name; projects without one have no IRI): rows of countryName, country, theme,
+    projects, in the order of countries; a cell for each pair, those without projects too.
     """
     left, top, row = 260, 96, 24
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
@@ -164,7 +167,7 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
                 "width": _round(wide - 3),
                 "value": counts.get(iri, 0),
                 "shade": shade(counts.get(iri, 0)),
-                "iri": iri,
+                "key": quote(iri.rpartition("/")[2]),
                 "theme": theme,
             }
             for number, (iri, theme) in enumerate(themes)

@@ -46,6 +46,7 @@ _PAGES = (
     "home.about",
     "finding.search",
     "sparql.sparql",
+    "sparql.overview",
     "check.page",
     "rules.rules",
     "datasets.releases",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
-from cybilgraph.search import FACETS, ORDERS, PAGE, Hit, Wish
+from cybilgraph.search import FACETS, ORDERS, PAGE, Hit, Value, Wish
 from cybilgraph.vocab import BASE
 from cybilgraph.web.sparql import serving
 from cybilgraph.web.view import path_of
@@ -21,6 +23,7 @@ blueprint = Blueprint("finding", __name__)
 TITLES = {
     "country": "Country",
     "region": "Region, or a country in it",
+    "group": "Group of countries",
     "theme": "Theme or topic",
     "status": "Status",
     "funder": "Funder",
@@ -32,13 +35,14 @@ TITLES = {
 _ROOTS = {kind: f"{BASE}id/{ {'funder': 'actor', 'implementer': 'actor'}.get(kind, kind) }/" for kind in FACETS}
 _ROOTS["year"] = ""
 _TEXT, _PAGES = 500, 500
+#: So many values of a facet are on the page; so many projects are named in a query, which has to fit into an address.
+_MOST, _NAMED = 100, 200
 
 
 class Choice(NamedTuple):
     """A value of a facet as the page shows it, and the address that takes it or lets it go."""
 
     label: str
-    key: str
     results: int
     chosen: bool
     address: str
@@ -48,38 +52,29 @@ class Choice(NamedTuple):
 def search() -> str:
     """What was found, beside the facets."""
     wish = _wish()
+    given = _arguments(wish)
+    here = _address(given)
     found = serving().search.find(wish)
     facets = [
-        (
-            kind,
-            TITLES[kind],
-            [
-                Choice(
-                    value.label,
-                    value.value.removeprefix(_ROOTS[kind]),
-                    value.results,
-                    value.chosen,
-                    _address(kind, value.value.removeprefix(_ROOTS[kind])),
-                )
-                for value in values
-            ],
-        )
+        (kind, TITLES[kind], [_choice(kind, value, given, here) for value in values[:_MOST]], len(values))
         for kind, values in found.facets.items()
         if values
     ]
-    pages = -(-found.total // PAGE)
+    pages = min(-(-found.total // PAGE), _PAGES)
     return render_template(
         "search.html",
         wish=wish,
         found=found,
         facets=facets,
         orders=ORDERS,
-        pages=min(pages, _PAGES),
+        pages=pages,
         there=serving().search.there,
-        address=_address,
-        as_sparql=as_sparql(wish),
-        table=f"{url_for('finding.table')}?{urlencode(_arguments())}",
-        hidden=[(key, value) for key, value in _arguments() if key not in ("q", "sort")],
+        before=_address([*given, ("page", str(wish.page - 1))]) if wish.page > 1 else "",
+        after=_address([*given, ("page", str(wish.page + 1))]) if wish.page < pages else "",
+        as_sparql=f"{url_for('finding.asked')}?{urlencode(given)}",
+        named=_NAMED,
+        table=f"{url_for('finding.table')}?{urlencode(given)}",
+        hidden=[(key, value) for key, value in given if key not in ("q", "sort")],
         path=path_of,
     )
 
@@ -94,12 +89,16 @@ def table() -> Response:
     return Response(text.getvalue(), content_type="text/csv; charset=utf-8")
 
 
-def as_sparql(wish: Wish) -> str:
-    """The search as a query that can be run and changed: words that only nearly fit are not found by it."""
+@blueprint.get("/search/sparql")
+def asked() -> BaseResponse:
+    """The search as a query, run and ready to be changed. Words are matched by the index, which takes stems and
+    forgives slips: the projects that it finds by them are named in the query, at most _NAMED of them.
+    """
+    wish = _wish()
     values = {"from" if kind == "year" else kind: list(given) for kind, given in wish.chosen}
     if wish.words:
-        values["word"] = wish.words
-    return queries.load("page-search").bind(values)
+        values["project"] = [hit.iri for hit in islice(serving().search.all(wish), _NAMED)]
+    return redirect(url_for("sparql.sparql", query=queries.load("page-search").bind(values)), 303)
 
 
 def _wish() -> Wish:
@@ -109,7 +108,11 @@ def _wish() -> Wish:
         (kind, values)
         for kind in FACETS
         if (
-            values := tuple(_ROOTS[kind] + value for value in dict.fromkeys(given.getlist(kind)) if _known(kind, value))
+            values := tuple(
+                _ROOTS[kind] + value
+                for value in dict.fromkeys(given.getlist(kind))
+                if serving().search.has(kind, _ROOTS[kind] + value)
+            )
         )
     )
     page = given.get("page", "")
@@ -121,29 +124,23 @@ def _wish() -> Wish:
     )
 
 
-def _known(kind: str, value: str) -> bool:
-    if kind == "year":
-        return len(value) == 4 and value.isascii() and value.isdigit()
-    root = _ROOTS[kind]
-    return serving().search.has(kind, root + value)
-
-
-def _arguments() -> list[tuple[str, str]]:
-    wish = _wish()
+def _arguments(wish: Wish) -> list[tuple[str, str]]:
+    """What stands in the address of a search, but for the page."""
     chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in wish.chosen for value in values]
     text = [("q", wish.text)] if wish.text else []
     order = [("sort", wish.order)] if wish.order != ORDERS[0] else []
     return [*text, *chosen, *order]
 
 
-def _address(kind: str = "", value: str = "", page: int = 1) -> str:
-    """The address of this search with one value taken, or let go where it was chosen; or of another page of it."""
-    arguments = _arguments()
-    if kind:
-        pair = (kind, value)
-        arguments = [one for one in arguments if one != pair] if pair in arguments else [*arguments, pair]
-    if page > 1:
-        arguments.append(("page", str(page)))
+def _choice(kind: str, value: Value, given: list[tuple[str, str]], here: str) -> Choice:
+    """A value with the address of this search, which is ``here``, where it is taken, or let go."""
+    pair = (kind, value.value.removeprefix(_ROOTS[kind]))
+    if value.chosen:
+        return Choice(value.label, value.results, True, _address([one for one in given if one != pair]))
+    return Choice(value.label, value.results, False, f"{here}{'&' if given else '?'}{urlencode([pair])}")
+
+
+def _address(arguments: list[tuple[str, str]]) -> str:
     return f"{url_for('finding.search')}{'?' if arguments else ''}{urlencode(arguments)}"
 
 

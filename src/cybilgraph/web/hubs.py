@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cybilgraph.reference import Reference
+from cybilgraph import queries
+from cybilgraph.reference import Entry, reference
 from cybilgraph.vocab import CYB, ORG, SKOS, thing
 from cybilgraph.web.charts import Bar, Span, timeline, years_active
 
 #: So many projects are on the page; the rest is one click away.
 MOST_ROWS = 200
-_MOST_SPANS = 40
+_MOST_SPANS, _MOST_BESIDE = 40, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,30 @@ def projects_of(rows: Iterable[Mapping[str, str]]) -> list[Row]:
     return list(found.values())
 
 
-def narrower(names: Reference, kind: str, key: str) -> list[str]:
+def narrower(kind: str, key: str) -> list[str]:
     """The IRI of a thing; of a theme also those of its topics."""
-    topics = names.entries["theme"].values() if kind == "theme" else ()
+    topics = reference().entries["theme"].values() if kind == "theme" else ()
     return [thing(kind, key), *(thing("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
+
+
+def listed(kind: Kind) -> str:
+    """The query for all things of a kind."""
+    return queries.load("page-list").bind({"kind": [kind.iri]})
+
+
+def linked(kind: str, key: str) -> str:
+    """The query for the projects of a thing."""
+    return queries.load("page-linked").bind({"resource": narrower(kind, key)})
+
+
+def beside(kind: str, key: str) -> str:
+    """The query for what stands beside a thing in its projects."""
+    return queries.load("page-beside").bind({"resource": narrower(kind, key)})
+
+
+def themes() -> list[Entry]:
+    """The themes, without their topics."""
+    return [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
 
 
 def shown(
@@ -105,7 +126,9 @@ def shown(
         "total": len(projects),
         "derived": sum(row.derived for row in projects),
         "roles": {role: sum(role in row.roles for row in projects) for role in _roles(projects)},
-        "beside": [(words, groups[term]) for term, words in _BESIDE.items() if term in groups],
+        "beside": [
+            (words, groups[term][:_MOST_BESIDE], len(groups[term])) for term, words in _BESIDE.items() if term in groups
+        ],
         "parts": [(words, groups[term]) for term, words in _PARTS.items() if term in groups],
         "timeline": timeline(spans[:_MOST_SPANS]) if spans else None,
         "dated": len(spans),

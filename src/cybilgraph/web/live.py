@@ -13,20 +13,40 @@ from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import QueryError, ReleaseError
-from cybilgraph.formats import BY_NAME
+from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.loading import require
+from cybilgraph.queries import Query
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
+from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.endpoint import FOR_PAGE
 
 #: Seconds between looks at which release is current.
 _EVERY = 1.0
-#: What pages show and visitors ask for first.
+#: What pages show that visitors ask for first.
 _PAGES = (
-    *("page-numbers", "page-projects", "page-network", "page-outcomes"),
-    *("example-projects-per-country", "example-themes-by-country-matrix"),
+    *("page-numbers", "page-outcomes", "example-projects-per-country"),
+    *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
 )
+_YEARS = 15
+_TABLE = (BY_NAME["csv"],)
+
+
+def up_to(query: Query, release: Release) -> str:
+    """The text of a query; years that it asks for end with the one after its release was made."""
+    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
+        return query.text
+    last = int(release.manifest["created"][:4]) + 1
+    return query.bind({"from": [str(last - _YEARS)], "to": [str(last)]})
+
+
+def _first(release: Release) -> Iterator[tuple[str, tuple[Format, ...]]]:
+    """What most will ask for, and what takes longest of what pages ask: queries, and the formats of their answers."""
+    yield from ((query.text, FOR_PAGE) for query in queries.examples())
+    yield from ((up_to(queries.load(name), release), _TABLE) for name in _PAGES)
+    yield from ((hubs.listed(kind), _TABLE) for kind in hubs.KINDS.values())
+    yield from ((text("theme", theme.key), _TABLE) for theme in hubs.themes() for text in (hubs.linked, hubs.beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +173,10 @@ class Live:
 
     def _warm(self, serving: Serving) -> None:
         """Have the answers that most will ask for, before the first one asks."""
-        for name in (*(query.name for query in queries.examples()), *_PAGES):
-            formats = (BY_NAME["csv"],) if name in _PAGES else FOR_PAGE
+        serving.search.prepare()
+        for text, formats in _first(serving.release):
             with suppress(QueryError):
-                serving.answers.find(Question.of(queries.load(name).text, formats))
+                serving.answers.find(Question.of(text, formats))
 
     def _watch(self) -> None:
         self._warm(self.current)

@@ -232,6 +232,7 @@ OPERATIONS = (
     Operation("get", "/readyz", "Queries are answered", {"text/plain": _TEXT}, problems=(503,)),
     Operation("get", "/metrics", "Figures for Prometheus", {"text/plain": _TEXT}),
     Operation("get", "/check", "The form on which a record is checked", _HTML),
+    Operation("get", "/queries", "The example queries, for people", _HTML),
     Operation(
         *("get", "/queries/{name}", "An example query, for people"),
         answers=_HTML,

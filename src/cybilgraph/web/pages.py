@@ -16,7 +16,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph import queries
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.reference import Entry, reference
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
@@ -27,6 +26,8 @@ from cybilgraph.web.view import Resource, path_of
 blueprint = Blueprint("pages", __name__)
 
 _CSV = BY_NAME["csv"]
+#: Things of a kind on one page of their list.
+_ON_PAGE = 300
 _SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
 _TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
 
@@ -56,7 +57,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
         if not graph:
             raise _missing(iri)
     if hub and _CSV in formats[:1]:
-        return send(find(_linked(hub.name, key), _CSV))
+        return send(find(hubs.linked(hub.name, key), _CSV))
     if (now := graph.value(node, _REPLACED)) is not None:
         there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
         return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
@@ -97,39 +98,42 @@ def _project(view: Resource, key: str) -> str:
     )
 
 
-def _linked(kind: str, key: str) -> str:
-    return queries.load("page-linked").bind({"resource": hubs.narrower(reference(), kind, key)})
-
-
 def _hub(view: Resource, hub: hubs.Kind, key: str) -> str:
-    iris = hubs.narrower(reference(), hub.name, key)
-    beside = rows(find(queries.load("page-beside").bind({"resource": iris}), _CSV))
-    shown = hubs.shown(hub.name, view.iri, rows(find(_linked(hub.name, key), _CSV)), beside)
-    themes = [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
+    linked, beside = (rows(find(text(hub.name, key), _CSV)) for text in (hubs.linked, hubs.beside))
+    shown = hubs.shown(hub.name, view.iri, linked, beside)
     return render_template(
-        "hub.html", view=view, hub=hub, key=unquote(key), shown=shown, topics=len(iris) - 1, path=path_of,
-        gaps=_gaps(shown["covered"], themes) if shown["covered"] is not None else [], short=short,
+        "hub.html", view=view, hub=hub, key=unquote(key), shown=shown, path=path_of, short=short,
+        topics=len(hubs.narrower(hub.name, key)) - 1,
+        gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
     )  # fmt: skip
 
 
-def _gaps(covered: set[str], themes: list[Entry]) -> list[tuple[str, str]]:
+def _gaps(covered: set[str]) -> list[tuple[str, str]]:
     """The themes of which neither they nor a topic of theirs are covered."""
-    names = reference()
     return [
-        (theme.name, iri)
-        for theme in themes
-        if not covered & {iri := thing("theme", theme.key), *hubs.narrower(names, "theme", theme.key)}
+        (theme.name, thing("theme", theme.key))
+        for theme in hubs.themes()
+        if not covered & {*hubs.narrower("theme", theme.key)}
     ]
 
 
 def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
     """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
-    text = queries.load("page-list").bind({"kind": [hub.iri]})
+    text = hubs.listed(hub)
     if formats and formats[0] is _CSV:
         return send(find(text, _CSV))
     if formats:
         return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
-    return render_template("list.html", hub=hub, rows=rows(find(text, _CSV)), path=path_of)
+    known = rows(find(text, _CSV))
+    busy = [row for row in known if row["projects"] != "0"]
+    pages = max(-(-len(busy) // _ON_PAGE), 1)
+    given = request.args.get("page", "")
+    page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    return render_template(
+        "list.html", hub=hub, path=path_of, many=len(known), busy=len(busy), page=page, pages=pages,
+        rows=busy[(page - 1) * _ON_PAGE : page * _ON_PAGE],
+        idle=[row for row in known if row["projects"] == "0"] if page == pages else [],
+    )  # fmt: skip
 
 
 def _graph(text: str) -> rdflib.Graph:

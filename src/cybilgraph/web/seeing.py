@@ -12,7 +12,8 @@ from cybilgraph import queries
 from cybilgraph.formats import BY_NAME
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE, thing
-from cybilgraph.web import charts
+from cybilgraph.web import charts, hubs
+from cybilgraph.web.live import up_to
 from cybilgraph.web.sparql import find, rows, send, serving
 from cybilgraph.web.view import path_of
 
@@ -20,8 +21,7 @@ blueprint = Blueprint("seeing", __name__)
 
 _CSV = BY_NAME["csv"]
 _COUNTRY = f"{BASE}id/country/"
-#: Lines of the timeline; all are in its table.
-_SPANS = 150
+_NO_THEME = "No theme told"
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -47,17 +47,15 @@ def world(table: Rows) -> charts.Picture:
 
 
 def _timeline(table: Rows) -> charts.Picture:
-    spans = [
+    return charts.timeline([
         charts.Span(row["title"] or row["project"], row["project"], row["start"], row["end"], row["status"])
         for row in table
-        if row["start"]
-    ]
-    return charts.timeline(sorted(spans, key=lambda span: (span.start, span.label))[-_SPANS:])
+    ])  # fmt: skip
 
 
 def _matrix(table: Rows) -> charts.Picture:
-    themes = reference().entries["theme"].values()
-    return charts.matrix(table, [(thing("theme", one.key), one.name) for one in themes if not one.row["parent"]])
+    themes = ((thing("theme", one.key), one.name) for one in hubs.themes())
+    return charts.matrix(table, [*themes, ("", _NO_THEME)])
 
 
 def _years(table: Rows) -> charts.Picture:
@@ -80,17 +78,17 @@ SEEN = {
             "coverage",
             "Countries and themes",
             "How many projects each country has in each theme. An empty cell is a gap: no project that is known here. "
-            "A topic counts for its theme; countries that no project names have no row.",
-            "example-themes-by-country-matrix",
+            "A topic counts for its theme; the last column counts projects that tell no theme.",
+            "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
         ),
         Seen(
             "timeline",
             "Projects in time",
-            f"The {_SPANS} projects that began last, of those that tell when. An open end reaches the right side; a "
-            "short line has no known end.",
-            "page-projects",
+            "The 150 projects that began last, of those that tell when. An open end reaches the right side; a short "
+            "line has no known end.",
+            "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
         ),
@@ -140,22 +138,14 @@ def picture(name: str) -> Response | str:
     seen = SEEN.get(stem)
     if seen is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no picture {name!r}")
-    text = bound(seen)
+    text = up_to(queries.load(seen.query), serving().release)
     answer = find(text, _CSV)
     if suffix == "csv":
         return send(answer)
     table = rows(answer)
     values = {"seen": seen, "picture": seen.draw(table), "path": path_of, "query": text}
     if suffix == "svg":
-        values["path"] = lambda iri: request.host_url.rstrip("/") + path_of(iri)
+        host = request.host_url.rstrip("/")
+        values |= {"path": lambda iri: host + path_of(iri), "host": host}
         return Response(render_template("picture.svg", **values), content_type="image/svg+xml; charset=utf-8")
     return render_template("picture.html", rows=table, asked=url_for("sparql.sparql", query=text), **values)
-
-
-def bound(seen: Seen) -> str:
-    """The query of a picture; the years end with the one after the release was made."""
-    query = queries.load(seen.query)
-    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
-        return query.text
-    last = int(serving().release.manifest["created"][:4]) + 1
-    return query.bind({"from": [str(last - 15)], "to": [str(last)]})

@@ -125,6 +125,12 @@ def listed() -> Response:
     return jsonify(named.listing())
 
 
+@blueprint.get("/queries")
+def overview() -> str:
+    """All named queries, for people."""
+    return render_template("queries.html", queries=named.known().values())
+
+
 @blueprint.get("/queries/<name>")
 def query_page(name: str) -> str:
     """A named query, with its title, explanation and parameters, ready to run or change."""

@@ -33,6 +33,7 @@ HOMES = {
     "ahocorasick_rs": {"reference", "mentions"},
     "arro3": {"dumps"},
     "click": {"cli"},
+    "distributed": {"workers"},
     "defusedxml": {"readers"},
     "filelock": {"harvest", "release", "suggestions"},
     "flask": {"web"},

@@ -9,6 +9,7 @@
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   ├── ReleaseBusy        others are asking already for what takes long
     │   └── ReleaseGone        it was there once
+    ├── ClusterError           no cluster can be had, or it fails
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
     ├── HarvestError           a graph cannot be had from its publisher
@@ -92,6 +93,10 @@ class ReleaseBusy(ReleaseError):
 
 class ReleaseGone(ReleaseError):
     """There was a release of this number, and it has been taken away."""
+
+
+class ClusterError(CybilgraphError):
+    """No cluster can be had at an address, or it fails in the middle of work."""
 
 
 class PatchError(CybilgraphError):

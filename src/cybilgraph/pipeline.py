@@ -38,6 +38,7 @@ from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, validate
+from cybilgraph.workers.cluster import workers_of
 from cybilgraph.workers.crew import Crew
 
 
@@ -266,15 +267,18 @@ def build(
     wait: bool = False,
     dumps: bool = True,
     contacts: bool = True,
+    cluster: str = "",
 ) -> tuple[Release, Report]:
     """Make a release of the records at these places, and make it the current one.
 
     A record that cannot be read, or that breaks a rule as of a day (today, unless given), is
     reported; the others go on. With ``strict``, any violation stops the release. While another
     build runs, ``wait`` for it. Without ``dumps``, nothing is made to be taken away; without
-    ``contacts``, persons are left out, as those always are who are to be forgotten. Raises
-    SourceError where a place does not exist, ReleaseError where the release cannot be made; the
-    earlier release stays.
+    ``contacts``, persons are left out, as those always are who are to be forgotten. With a
+    ``cluster`` of Dask (its address, or local:N), its workers do what else the processors of this
+    machine do: the release is the same, byte for byte. Raises SourceError where a place does not
+    exist, ReleaseError where the release cannot be made, ClusterError where there is no cluster;
+    the earlier release stays.
     """
     report = Report(as_of=_day(as_of))
     names = reference()
@@ -287,8 +291,8 @@ def build(
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
         records = printed(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden)
-        with Remembered(releases.remembered, CLASSES) as remembered, Crew() as crew:
-            for record, lines in together(prepared(records, report.as_of, hidden, remembered, crew), report):
+        with workers_of(cluster) if cluster else Crew() as team, Remembered(releases.remembered, CLASSES) as remembered:
+            for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()

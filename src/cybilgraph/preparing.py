@@ -11,20 +11,22 @@ import hashlib
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import requires, version
 from re import findall
 
 from cybilgraph import findings, record
 from cybilgraph.checking import BATCH, Examined, examined, without_texts
 from cybilgraph.describe import with_source
+from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
 from cybilgraph.intake import Hidden, with_prose
 from cybilgraph.record import Record, Source
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import DECIDING
-from cybilgraph.workers.crew import processors
+from cybilgraph.workers.crew import Team
 
 #: What values that are remembered are made of.
 CLASSES = [
@@ -52,7 +54,7 @@ class _Asked:
 
 
 def prepared(
-    records: Iterable[Record], day: str, hidden: Hidden, remembered: Remembered, crew: Executor
+    records: Iterable[Record], day: str, hidden: Hidden, remembered: Remembered, team: Team
 ) -> Iterator[Examined]:
     """Each record with what its prose says, but without its long texts and who is ``hidden``; its triples, and what
     is wrong in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
@@ -61,9 +63,9 @@ def prepared(
     waiting: deque[tuple[list[_Asked], Future[list[_Done]] | list[_Done]]] = deque()
     for asked, new in _looked_up(records, deciding, remembered):
         # Few are done here: no process is started for them.
-        done = crew.submit(_done, new, day, hidden) if len(new) == BATCH else _done(new, day, hidden)
+        done = team.submit(_done_there, deciding, new, day, hidden) if len(new) == BATCH else _done(new, day, hidden)
         waiting.append((asked, done))
-        if len(waiting) > processors() + 1:
+        if len(waiting) > team.size + 1:
             yield from _answers(*waiting.popleft(), remembered)
     while waiting:
         yield from _answers(*waiting.popleft(), remembered)
@@ -112,6 +114,23 @@ def _of_any_source(given: Record) -> Record:
         findings=tuple(replace(found, file=_ANY.name) if found.file == own else found for found in given.findings),
     )
     return some if some.key == given.key else given
+
+
+@lru_cache(4)
+def _own(*choices: str) -> bytes:
+    """The fingerprint of the process that asks."""
+    return fingerprint(*choices)
+
+
+def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[_Done]:
+    """As ``_done``, in a process that may be on another machine. Raises ClusterError where that would do otherwise."""
+    if _own(day, repr(hidden)) != deciding:
+        raise ClusterError(
+            "A worker has other code, data, packages or another Python than this machine, so that records would "
+            "come out otherwise",
+            "Install the same there, with the same requirements.txt, and start its workers again.",
+        )
+    return _done(records, day, hidden)
 
 
 def _done(records: list[Record], day: str, hidden: Hidden) -> list[_Done]:

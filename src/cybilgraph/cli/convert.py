@@ -103,9 +103,17 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     "--dumps/--no-dumps", default=True, show_default=True, help="Make files to take away, in all syntaxes, and tables."
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Have the contacts of projects in it.")
+@click.option("--cluster", default="", metavar="ADDRESS|local:N", help="Work on a cluster of Dask, or on N processes.")
 @AS_OF
 def build(
-    sources: tuple[str, ...], into: Path, strict: bool, wait: bool, dumps: bool, contacts: bool, as_of: datetime | None
+    sources: tuple[str, ...],
+    into: Path,
+    strict: bool,
+    wait: bool,
+    dumps: bool,
+    contacts: bool,
+    cluster: str,
+    as_of: datetime | None,
 ) -> None:
     """Build a release: the graph, its store, its report; it is made current when it is whole.
 
@@ -120,7 +128,15 @@ def build(
 
     with progress_bar("Building") as progress:
         release, report = pipeline.build(
-            sources, into, strict, as_of.date() if as_of else None, progress, wait=wait, dumps=dumps, contacts=contacts
+            sources,
+            into,
+            strict,
+            as_of.date() if as_of else None,
+            progress,
+            wait=wait,
+            dumps=dumps,
+            contacts=contacts,
+            cluster=cluster,
         )
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]

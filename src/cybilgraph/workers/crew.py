@@ -31,7 +31,16 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Crew(Executor):
+class Team(Executor):
+    """An executor that tells its size."""
+
+    @property
+    def size(self) -> int:
+        """How many functions it does at once."""
+        raise NotImplementedError
+
+
+class Crew(Team):
     """As many processes as there are processors; they are started when the first function is submitted.
 
     A function whose process is lost is done again in this one, which also tells of a fault of our own.
@@ -43,6 +52,11 @@ class Crew(Executor):
         self._pool: Pool | None = None
         self._lock = Lock()
         self._closed = False
+
+    @property
+    def size(self) -> int:
+        """As many as there are processors."""
+        return processors()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)

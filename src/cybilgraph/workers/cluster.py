@@ -1,0 +1,82 @@
+"""Functions, done by the workers of a Dask cluster, on this machine or on others.
+
+A function whose worker is lost is done again by another; how often, Dask decides
+(``distributed.scheduler.allowed-failures``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from cybilgraph.errors import ClusterError
+from cybilgraph.workers.crew import Team, processors
+
+_Value = TypeVar("_Value")
+#: A cluster has so many seconds to answer.
+_PATIENCE = 8
+_LOCAL = "local:"
+
+
+@contextmanager
+def workers_of(address: str) -> Iterator[Team]:
+    """The workers at an address of a scheduler (``tcp://HOST:8786``), or ``local:N``: N processes of this machine.
+
+    Raises ClusterError where nobody answers there, Dask is not installed, or the cluster fails in the middle.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise ClusterError(
+            "Dask is not installed here, which runs a cluster", 'Install it: pip install "cybilgraph[cluster]"'
+        ) from None
+    dask: Any = distributed  # its types are not whole
+    with ExitStack() as stack:
+        if address.startswith(_LOCAL):
+            number = address.removeprefix(_LOCAL)
+            if not (number.isascii() and number.isdigit() and 0 < int(number) <= 1_000):
+                raise ClusterError(f"{address!r} names no cluster", "Write the number of processes: local:4")
+            place: Any = stack.enter_context(
+                dask.LocalCluster(n_workers=int(number), threads_per_worker=1, processes=True, dashboard_address=None)
+            )
+        else:
+            place = address
+        try:
+            client = stack.enter_context(dask.Client(place, timeout=_PATIENCE, set_as_default=False))
+            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.submit(processors, pure=False).result()
+        except ImportError:
+            raise ClusterError(
+                f"The workers at {address} do not have cybilgraph", "Install the same version there as here."
+            ) from None
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ClusterError(
+                f"No cluster of Dask answers at {address}: {error or type(error).__name__}",
+                "Start one (`dask scheduler`, and `dask worker ADDRESS` on each machine), or use --cluster local:4.",
+            ) from None
+        try:
+            yield _Workers(client)
+        except (dask.KilledWorker, dask.comm.CommClosedError, dask.client.FutureCancelledError) as error:
+            raise ClusterError(
+                f"The cluster at {address} failed: {error}", "Look at its log, and build again: nothing was changed."
+            ) from None
+
+
+class _Workers(Team):
+    """The workers of a cluster as an executor."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._executor: Executor = client.get_executor(pure=False)
+
+    @property
+    def size(self) -> int:
+        """How many functions they do at once, now: workers come and go."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(sum(threads.values()), 1)
+
+    def submit(self, function: Callable[..., _Value], /, *arguments: Any, **named: Any) -> Future[_Value]:
+        """The value of a function, to come."""
+        return self._executor.submit(function, *arguments, **named)

@@ -1,0 +1,99 @@
+"""A build on a cluster gives the same bytes, also when a worker is lost; what is no cluster is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import distributed
+import psutil
+import pytest
+
+from cybilgraph import pipeline, preparing
+from cybilgraph.errors import ClusterError
+from cybilgraph.workers.cluster import workers_of
+from tests.conftest import CYBILGRAPH
+from tests.test_preparing import DAY, content
+
+BATCHES = 6
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of some batches of records."""
+    path = tmp_path_factory.mktemp("table") / "projects.csv"
+    rows = (
+        f"Project {number},G{number:04d},In {number} it was funded by UNODC in Kenya and delivered by Body {number}.\n"
+        for number in range(BATCHES * preparing.BATCH)
+    )
+    path.write_text("title,code,summary\n" + "".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The release that is made without a cluster."""
+    return content(pipeline.build([table], tmp_path_factory.mktemp("plain"), as_of=DAY, dumps=False)[0].folder)
+
+
+def test_a_lost_worker_loses_nothing(table: Path, plain: dict[str, bytes], tmp_path: Path) -> None:
+    dask: Any = distributed
+    with dask.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as there:
+        workers = [psutil.Process(nanny.pid) for nanny in there.workers.values()]
+        idle = [worker.cpu_times().user for worker in workers]
+
+        def kill() -> None:
+            """Kill the first worker that has worked for a while."""
+            while not any(worker.cpu_times().user > before + 1 for worker, before in zip(workers, idle, strict=True)):
+                time.sleep(0.01)
+            workers[0].kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        release, _ = pipeline.build([table], tmp_path, as_of=DAY, dumps=False, cluster=there.scheduler_address)
+        killer.join()
+    assert not workers[0].is_running()
+    assert content(release.folder) == plain
+
+
+def test_processes_of_this_machine() -> None:
+    with workers_of("local:2") as team:
+        assert team.size == 2
+        assert {team.submit(os.getpid).result() for _ in range(20)}.isdisjoint({os.getpid()})
+
+
+def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "_own", lambda *_: b"other")
+    with pytest.raises(ClusterError, match="other code"):
+        preparing._done_there(preparing.fingerprint("2026-01-31"), [], "2026-01-31", lambda _: False)
+
+
+@pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])
+def test_what_names_no_cluster_is_told(address: str) -> None:
+    with pytest.raises(ClusterError, match="names no cluster"), workers_of(address):
+        pass
+
+
+def test_a_cluster_that_is_not_there_is_told(table: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        done = subprocess.run(
+            [*CYBILGRAPH, "build", table, "--into", tmp_path, "--cluster", address], capture_output=True, text=True
+        )
+    assert done.returncode == 2
+    assert f"No cluster of Dask answers at {address}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("0*"))
+
+
+def test_without_dask_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match="not installed"), workers_of("local:2"):
+        pass

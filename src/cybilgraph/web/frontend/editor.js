@@ -145,6 +145,7 @@ export function edit(field, { terms, run, nonce }) {
       EditorView.contentAttributes.of({
         "aria-label": "SPARQL query. Control and Enter run it, Escape leaves the editor.",
         "aria-multiline": "true",
+        tabindex: "0", // so that a long query can be scrolled by keys, as readers of screens are told
         spellcheck: "false",
       }),
       EditorView.updateListener.of((update) => {

@@ -314,12 +314,12 @@ def test_a_file_that_is_cut_in_the_middle(fmt: Format) -> None:
     content = write(describe(FULL), fmt.name)
     for share in (0.2, 0.5, 0.9):
         cut = content[: int(len(content) * share)].rstrip(b"\n .") + b"<"
-        with pytest.raises(SourceError, match=r"x\.\w+: "):
+        with pytest.raises(SourceError, match=r"^x\.rdf: " if fmt.name == "rdfxml" else r"^x\.\w+:\d+:\d+: "):
             read(cut, f"x.{fmt.suffix}")
 
 
 def test_a_syntax_error_tells_line_and_column() -> None:
-    with pytest.raises(SourceError, match=r"line 2, column 1: this is no Turtle: "):
+    with pytest.raises(SourceError, match=r"^file.ttl:2:1: this is no Turtle: "):
         read("<urn:a> <urn:b> 1 .\nab ab ab .\n")
 
 

@@ -22,7 +22,7 @@ from typing import Any, cast
 from granian.server.mp import MPServer
 
 #: What is on its way is answered within so many seconds.
-_MOMENT = 0.3
+_MOMENT = 0.7
 #: Sent to the process that answers: from now on, every connection ends with its answer.
 _LAST = signal.SIGUSR1
 #: socket(7), of asm-generic/socket.h.

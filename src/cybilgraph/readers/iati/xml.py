@@ -103,7 +103,7 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
                         del parent[0]
         except etree.XMLSyntaxError as error:
             raise SourceError(
-                f"{given.name}: the XML is damaged: {_reason(parser)}; {number:,} × {tag} before it",
+                f"{given.name}{_stumbled(parser, 'the XML is damaged')}; {number:,} × {tag} before it",
                 "Get the file again, or mend it there; what stands before the damage was read.",
             ) from error
 
@@ -117,11 +117,11 @@ def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: st
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError:  # perhaps behind the first element
-            damage = _reason(parser)
+            damage = _stumbled(parser, "this is no XML")
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
-        what = "the file is empty" if not read else f"this is no XML: {damage or 'it has no element'}"
-        raise SourceError(f"{given.name}: {what}", hint)
+        what = ": the file is empty" if not read else damage or ": this is no XML: it has no element"
+        raise SourceError(f"{given.name}{what}", hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
         raise SourceError(f"{given.name}: the first element is {name}, not {root}", hint)
@@ -132,10 +132,10 @@ def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: st
         )
 
 
-def _reason(parser: Any) -> str:
-    """What the parser stumbled on first, with the place in front."""
+def _stumbled(parser: Any, what: str) -> str:
+    """What is wrong with the text, and what the parser stumbled on first, with the place in front."""
     first = next(iter(parser.error_log), None)
     if first is None:
-        return "it ends too early"
-    reason = first.message.strip()[:200]
-    return f"line {first.line}, column {first.column}: {reason}" if first.line else reason
+        return f": {what}: it ends too early"
+    where = f":{first.line}:{first.column}" if first.line else ""
+    return f"{where}: {what}: {first.message.strip()[:200]}"

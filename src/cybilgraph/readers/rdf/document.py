@@ -86,9 +86,9 @@ class Document:
                 f"{self.name}: its @context is an address, and nothing is fetched for a file",
                 "Write the context itself into the file, in place of its address.",
             )
-        message = re.sub(r"^Parser error at .*?: | \(line \d+\)$", "", message)[:300]
-        where = f"line {error.lineno}, column {error.offset}: " if error.lineno else ""
+        message = re.sub(r"^Parser error (?:at|between) .*?: | \(line \d+\)$", "", message)[:300]
+        where = f":{error.lineno}:{error.offset}" if error.lineno else ""
         return SourceError(
-            f"{self.name}: {where}this is no {self.syntax.name}: {message}",
+            f"{self.name}{where}: this is no {self.syntax.name}: {message}",
             "Mend the file there, or check that its suffix tells its syntax. Projects before that place were read.",
         )

@@ -90,10 +90,11 @@ class _Page:
     def source(self, finding: Finding) -> None:
         """The line of the source with the words marked; the words alone, where there is no line."""
         label, words = visible(finding.label), visible(_brief(finding.text))
+        empty = word(self._language, "empty") if finding.path and not words else ""  # else it is of the file itself
         if finding.excerpt is None:
             if label or words:
-                said = f"“{words}”" if words else word(self._language, "empty")
-                self.line(Text(f"{f'{label}: ' if label else ''}{said}", style="dim"), self.margin)
+                said = f"“{words}”" if words else empty
+                self.line(Text(": ".join(filter(None, (label, said))), style="dim"), self.margin)
             return
         number = str(finding.line).rjust(self.margin - 3)
         gutter = f"{number} │ "
@@ -102,7 +103,7 @@ class _Page:
         self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
             shows_label = not words and _marked(finding.excerpt) == finding.label
-            told = [label] * bool(label and not shows_label) + [word(self._language, "empty")] * (not words)
+            told = [label] * bool(label and not shows_label) + [empty] * bool(empty)
             note = f" {': '.join(told)}" if told else ""
             if self._width and before + marked + cell_len(note) > room:
                 note = ""

@@ -54,6 +54,18 @@ def test_no_contacts_leaves_persons_out(tmp_path: Path) -> None:
     assert release.manifest["counts"]["projects"] == 2
 
 
+def test_a_contact_is_no_actor(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text("A project\n\nSummary\n\nTevita Losa delivers the training.\n\nContact\n\nTevita Losa\n")
+    assert next(iter(read(source))).contacts[0].name == "Tevita Losa"
+    pipeline.build([source], tmp_path / "without", contacts=False)
+    pipeline.build([source], tmp_path / "forgotten")
+    Releases(tmp_path / "forgotten").forget("Tevita Losa")
+    for folder in ("without", "forgotten"):
+        graph = (Releases(tmp_path / folder).current().folder / "graph.nq").read_text()
+        assert "tevita-losa" not in graph
+
+
 def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     for sources in ([SEED], [RECORDS / "cmm-review-samoa.txt"], [SEED, RECORDS / "cmm-review-samoa.txt"]):
         pipeline.build(sources, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from cybilgraph.mentions.phrases import RELATIONS, Matcher, phrases
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.sentences import sentences
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.record import Basis, Record
+from cybilgraph.record import Basis, Contact, Record
 from cybilgraph.reference import reference
 from cybilgraph.resources import REFERENCE
 from tests.conftest import SAMPLES, SEED
@@ -226,6 +227,27 @@ def test_the_seed() -> None:
 )
 def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
     assert roles(about("A project", text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The project was led by Tom Baker of the ITU.", {("itu", "implementer")}),
+        ("Tom Baker, from the OAS, trained judges.", {("oas", "implementer")}),
+        ("Maria Garcia (ITU) led the training.", {("itu", "implementer")}),
+        ("The training was delivered by Prof. Baker of Oxford University.", {("university-of-oxford", "implementer")}),
+        ("It was funded by Tom Baker and the ITU.", {("itu", "funder")}),
+        ("Tom Baker leads the project.", set()),
+        ("Dr. Baker delivered the training.", set()),
+        ("Tevita Losa delivered the training.", set()),  # the contact
+        ("It is funded by Craig Newmark Philanthropies.", {("craig-newmark-philanthropies", "funder")}),
+        ("It is delivered by the firm Baker Tilly.", {("baker-tilly", "implementer")}),
+        ("It is delivered by the Anna Lindh Foundation.", {("anna-lindh-foundation", "implementer")}),
+    ],
+)
+def test_persons_are_no_actors(text: str, expected: set[tuple[str, str]]) -> None:
+    record = replace(page("A project", text), contacts=(Contact("Tevita Losa"),))
+    assert roles(derive(record)) == expected
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _read_all_that_is_needed() -> None:
     )
     text = (
         "A project of UNODC\n\nStatus: Ongong\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
-        "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019.\n"
+        "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
     wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
     wishes += [DERIVED, *(f"{FORM}{name}" for name in WRITERS)]

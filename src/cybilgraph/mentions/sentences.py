@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
+from cybilgraph.mentions.persons import persons
 from cybilgraph.mentions.unknown import FIRST_ACTS, with_misspelt, with_unknown
 from cybilgraph.organisations import has_body, is_official
-from cybilgraph.record import Evidence, Record, Text
+from cybilgraph.record import Contact, Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
 from cybilgraph.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
 _PLACES = frozenset(PLACES)
 _SENTENCE = re.compile(
-    r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
+    r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\bMrs)\.|(?<=\bProf)\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"
 )
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
@@ -59,6 +60,8 @@ _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
+#: "Tom Baker of the ITU" acts for it.
+_OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?")
 #: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
 _NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
 #: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
@@ -132,7 +135,7 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
             if not here and _names_nothing(part.text):  # as most are: the rest of the work can be spared
                 yield Sentence(section, part, "", (), ())
             else:
-                yield _mark(section, part, start, here, names, short)
+                yield _mark(section, part, start, here, names, short, record.contacts)
 
 
 def _names_nothing(text: str) -> bool:
@@ -153,7 +156,13 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _mark(
-    section: str, text: Text, offset: int, known: list[Mention], names: Reference, short: dict[str, Span]
+    section: str,
+    text: Text,
+    offset: int,
+    known: list[Mention],
+    names: Reference,
+    short: dict[str, Span],
+    contacts: tuple[Contact, ...],
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
@@ -169,8 +178,10 @@ def _mark(
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
-    # Every word of a title may begin with a capital.
-    spans = with_misspelt(words, spans, names) if section == "title" else with_unknown(words, spans, names, short)
+    if section == "title":  # every word may begin with a capital
+        spans = with_misspelt(words, spans, names)
+    else:
+        spans = _with_names(words, spans, names, short, contacts)
     spans = _joined(words, spans, names)
     for span in spans:
         if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):
@@ -191,6 +202,20 @@ def _mark(
     if front := _FRONTED.match(told):
         told = f"{front['front']};{told[front.end() :]}"
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+def _with_names(
+    words: str, known: list[Span], names: Reference, short: dict[str, Span], contacts: tuple[Contact, ...]
+) -> list[Span]:
+    """The spans with those of persons, and with other names that no list knows: these are found as if
+    the names of persons had no capitals.
+    """
+    if not (found := list(persons(words, known, contacts))):
+        return with_unknown(words, known, names, short)
+    for one in found:
+        words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
+        known = [span for span in known if span.end <= one.start or one.end <= span.start]
+    return sorted([*with_unknown(words, known, names, short), *found], key=lambda span: span.start)
 
 
 def _is_person(words: str, end: int, mention: Mention) -> bool:
@@ -223,6 +248,8 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             joined.append(Span(team.start(), span.end, BODY, (actor_called(name, names),), _country(span)))
         elif last is None:
             joined.append(span)
+        elif not last.entries and acts and (end := _end_of_person(words, last, span)):
+            joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
             continue
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
@@ -257,6 +284,13 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def _end_of_person(words: str, person: Span, body: Span) -> int:
+    """Where the name of a person with an organisation ends: "Tom Baker of the ITU", "Tom Baker (ITU)"; else 0."""
+    if words[person.end : body.start] in (" (", " (the ") and words[body.end : body.end + 1] == ")":
+        return body.end + 1
+    return body.end if _OF_PERSON.fullmatch(words, person.end, body.start) else 0
 
 
 def _owned(owner: Span, span: Span, names: Reference) -> Span:

@@ -99,6 +99,15 @@ def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]
     return sorted(spans, key=lambda span: span.start)
 
 
+def names_firm(words: str, start: int, end: int) -> bool:
+    """True where the words around a name tell that it is one of an organisation."""
+    return _firm_before(words, start) or _BODY_FOLLOWS.match(words, end) is not None
+
+
+def _firm_before(words: str, start: int) -> bool:
+    return _FIRM.search(words, max(0, start - 20), start) is not None
+
+
 def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
     """Where a name ends without the known one that it is of: "the Fund of the UK Government" is the Fund."""
     owner = inside[-1] if inside and inside[-1].mark == ACTOR and inside[-1].end == end else None
@@ -121,7 +130,7 @@ def _found(
     if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
-    if mark != BODY and _FIRM.search(words, max(0, start - 20), start):
+    if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
         mark = BODY

@@ -1,0 +1,36 @@
+"""Write given-names.csv anew: the given names that the package Faker (MIT licence) has for two or more languages.
+
+One language alone has words that are no names elsewhere ("Media", "Royal", "General").
+
+Run: install Faker 40 in an environment of its own, and python update_given_names.py
+"""
+
+import csv
+import importlib
+import pkgutil
+import re
+from collections import Counter
+from pathlib import Path
+
+from faker.providers import person
+
+CSV_FILE = Path(__file__).with_name("given-names.csv")
+LISTS = ("first_names", "first_names_male", "first_names_female", "first_names_nonbinary")
+#: Letters of the Latin script, the first of each part a capital.
+LATIN = re.compile(r"[A-ZÀ-Þ][a-zß-ɏ]+(?:-[A-ZÀ-Þ][a-zß-ɏ]+)?")
+
+
+def main() -> None:
+    """Count in how many languages each name is, and write those of several."""
+    languages: Counter[str] = Counter()
+    for module in pkgutil.iter_modules(person.__path__):
+        provider = importlib.import_module(f"{person.__name__}.{module.name}").Provider
+        lists = (getattr(provider, name, ()) for name in LISTS)
+        languages.update({name for names in lists if not isinstance(names, property) for name in names})
+    names = sorted(name for name, count in languages.items() if count > 1 and LATIN.fullmatch(name))
+    with CSV_FILE.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["name"], *([name] for name in names)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Persons in a sentence: they take part for an organisation, and are none."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from cybilgraph import organisations
+from cybilgraph.mentions.marks import ACTOR, NAME, Span
+from cybilgraph.mentions.unknown import names_firm
+from cybilgraph.organisations import has_body, is_body
+from cybilgraph.record import Contact
+from cybilgraph.resources import REFERENCE
+
+_WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
+_HONORIFIC = (
+    r"(?:(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Sir|Dame|Madame|Mme|Sr|Sra|Señora?|Hon|H\.E|Ambassador|Judge|Col|Colonel)"
+    r"\.? )"
+)
+#: "Tom Baker", "Ana de la Cruz", "John F Kennedy", and with what is said before a name.
+_RUN = re.compile(
+    rf"(?<![\w'’-])(?P<honorific>{_HONORIFIC}+)?"
+    rf"{_WORD}(?: (?:(?:de|da|dos|del|la|van|von|der|al|el|bin|ben) )*(?:{_WORD}|[A-Z]\.?(?= [A-Z]))){{0,5}}(?![\w-])"
+)
+#: What a name goes on behind: "Centre for Anna Lindh".
+_OF = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
+_OF_MOST = 40
+#: No person has more names, each a word or more.
+_MOST = 5
+
+
+def persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> Iterator[Span]:
+    """The persons in a sentence, by name: who is a contact of the record, who is called Mr or Dr, and who
+    has a given name before another. ``spans`` are the known names in it.
+
+    A person's span has no thing, so that nothing can be told of it.
+    """
+    spans, last = list(spans), 0
+    for start, end, told in sorted((*_contacts(words, contacts), *_called(words)), key=lambda one: (one[0], -one[1])):
+        known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
+        if start >= last and not known and not _is_of_body(words, start, end):
+            yield Span(start, end, NAME, ())
+            last = end
+
+
+def _contacts(words: str, contacts: Iterable[Contact]) -> Iterator[tuple[int, int, bool]]:
+    for contact in contacts:
+        if " " in contact.name:
+            for match in re.finditer(rf"\b{re.escape(contact.name)}(?![\w-]| [A-Z])", words):
+                yield *match.span(), True
+
+
+def _called(words: str) -> Iterator[tuple[int, int, bool]]:
+    """Where persons stand by their honorific or given name; True where it is by an honorific."""
+    for match in _RUN.finditer(words):
+        start, end = match.span()
+        if match["honorific"]:
+            yield start, end, True
+            continue
+        # What stands before a given name only begins the sentence, or is somebody's post.
+        while " " in words[start:end] and (first := words[start:end].split(" ", 1)[0]) not in _given_names():
+            start += len(first) + 1
+        if 0 < words.count(" ", start, end) < _MOST:
+            yield start, end, False
+
+
+def _is_of_body(words: str, start: int, end: int) -> bool:
+    """True where the name is one of an organisation: "Anna Lindh Foundation", "the firm Baker Tilly"."""
+    name = words[start:end]
+    no_person = any(word in organisations.words(tells) for word in name.split()[1:] for tells in ("thing", "common"))
+    of = _OF.search(words, max(0, start - _OF_MOST), start)
+    return no_person or has_body(name) or names_firm(words, start, end) or (of is not None and is_body(of["body"]))
+
+
+@cache
+def _given_names() -> frozenset[str]:
+    with (REFERENCE / "given-names.csv").open(encoding="utf-8", newline="") as file:
+        return frozenset(row["name"] for row in csv.DictReader(file))

@@ -125,3 +125,21 @@ def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) 
     loop = "part-of-loop" if link == "Part of" else "follows-loop"
     assert {("a.txt", "has-funder", 1), ("a.txt", "over-end-in-future", 7), ("a.txt", loop, 11)} <= places
     assert ("b.txt", "code-of-two", 3) in places
+
+
+def test_many_records_of_one_code_meet_in_parts() -> None:
+    """Each is held against others, but not against all: the work must not grow with the square."""
+    with Across("") as across:
+        for number in range(300):
+            project = f"<{BASE}id/project/P{number}>"
+            across.add([f'{project} <{DCTERMS.identifier}> "G0001" .'], str(number).encode())
+        parts = [[int(number) for _, number in batch] for batch in across.batches()]
+    assert {number for part in parts for number in part} == set(range(300))
+    assert all(len(part) < 60 and part[:2] == [0, 1] for part in parts)
+
+
+def test_one_that_differs_is_told_of_among_many_records_of_one_code() -> None:
+    many = [f"G0001,Training number {number},2018,Belize,," for number in range(120)]
+    found = rules(told(*many, "G0001,Cyber strategy,2021,Samoa,,"))
+    assert ("code-of-two", len(many) + 2) in found
+    assert found.count(("code-of-two", 2)) == 1

@@ -74,7 +74,10 @@ def together(
             shared.update(found for found in one.findings if not found.record)  # of the reference data: told once
             across.add(one.lines, pickle.dumps(_short(one.record)))
             yield one.record, one.lines
-        report.extend(found for found in _between(across, others, engine) if found not in known)
+        for found in _between(across, others, engine):
+            if found not in known:  # by those beside, or by another part of a crowd
+                known.add(found)
+                report.extend([found])
 
 
 def _between(across: Across, others: str, engine: str) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import groupby, islice
+from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.rules import catalogue
@@ -20,6 +22,10 @@ from cybilgraph.vocab import BASE, RDF
 
 #: Records that are validated together, unless they are more that belong together.
 _TOGETHER = 500
+
+#: More than these that share one value are a crowd. Each of them is held against some of the others, and
+#: all against the same two: the work grows no faster than the records.
+_CROWD = 50
 
 #: What most lines of a record do not begin with is asked first.
 _OWN = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
@@ -31,7 +37,7 @@ CREATE TABLE told (number INTEGER PRIMARY KEY, statements TEXT, payload BLOB);
 CREATE TABLE names (name INTEGER, number INTEGER, subject INTEGER, linked INTEGER);
 """
 _MEETINGS = """
-SELECT name, number FROM names WHERE number >= 0 AND name IN (
+SELECT name, number, subject, linked FROM names WHERE number >= 0 AND name IN (
     SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) = 0)
 ORDER BY name, number
 """
@@ -67,19 +73,25 @@ class Across:
         self._count += 1
 
     def batches(self) -> Iterator[list[Told]]:
-        """The records that meet, in their order; those that belong together are in one batch."""
-        batch: list[Told] = []
-        for numbers in self._groups():
+        """The records that meet, in their order; those that belong together are in one batch, but for crowds."""
+        crowds: dict[tuple[int, ...], None] = {}
+        batch: list[int] = []
+        for numbers in self._groups(crowds):
             if batch and len(batch) + len(numbers) > _TOGETHER:
-                yield batch
+                yield self._told(batch)
                 batch = []
-            for number in numbers:
-                [(statements, payload)] = self._base.rows(
-                    "SELECT statements, payload FROM told WHERE number = ?", number
-                )
-                batch.append((statements.split("\n"), payload))
+            batch += numbers
         if batch:
-            yield batch
+            yield self._told(batch)
+        for crowd in crowds:  # in batches of their own: together they would be a crowd again
+            yield self._told(crowd)
+
+    def _told(self, numbers: Iterable[int]) -> list[Told]:
+        told = []
+        for number in numbers:
+            [(statements, payload)] = self._base.rows("SELECT statements, payload FROM told WHERE number = ?", number)
+            told.append((statements.split("\n"), payload))
+        return told
 
     def _note(self, lines: Iterable[str], number: int) -> list[str]:
         statement, joins = _statement(), _joins()
@@ -99,8 +111,10 @@ class Across:
         self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
         return statements
 
-    def _groups(self) -> Iterable[list[int]]:
-        """The numbers of the records that meet, directly or through others."""
+    def _groups(self, crowds: dict[tuple[int, ...], None]) -> Iterable[list[int]]:
+        """The numbers of the records that meet, directly or through others. Crowds are put aside, in parts;
+        here only the first of each is met.
+        """
         parents = array("q", range(self._count))
 
         def root(number: int) -> int:
@@ -109,19 +123,39 @@ class Across:
             return number
 
         there = bytearray(self._count)
-        last, first = None, 0
-        for name, number in self._base.rows(_MEETINGS):
-            there[number] = 1
-            if name == last:
-                one, other = sorted((root(first), root(number)))
+        for _, rows in groupby(self._base.rows(_MEETINGS), key=itemgetter(0)):
+            own: dict[int, int] = {}
+            numbers = []
+            for _, number, subject, linked in rows:
+                numbers.append(number)
+                if not linked:
+                    own.setdefault(number, subject)
+            if len(own) > _CROWD:
+                crowds.update(dict.fromkeys(_parts(own)))
+                first = next(iter(own))
+                numbers = [first, *(number for number in numbers if number not in own)]
+                if len(numbers) == 1:
+                    continue
+            for number in numbers:
+                there[number] = 1
+                one, other = sorted((root(numbers[0]), root(number)))
                 parents[other] = one
-            else:
-                last, first = name, number
         groups: dict[int, list[int]] = defaultdict(list)
         for number in range(self._count):
             if there[number]:
                 groups[root(number)].append(number)
         return groups.values()
+
+
+def _parts(crowd: dict[int, int]) -> Iterator[tuple[int, ...]]:
+    """A crowd in parts. In each of them are the first, and the first that has the value by another subject;
+    given are the numbers, each with its subject.
+    """
+    first, subject = next(iter(crowd.items()))
+    everywhere = [first, *islice((number for number, other in crowd.items() if other != subject), 1)]
+    others = iter(sorted(crowd.keys() - everywhere))
+    while part := list(islice(others, _CROWD)):
+        yield (*everywhere, *part)
 
 
 @cache

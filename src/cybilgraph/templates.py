@@ -138,12 +138,13 @@ def example() -> Record:
 def _cells(record: Record) -> Iterator[str]:
     for row in COLUMNS:
         values = _values(record, row)
+        lines = [line for value in values for line in _lines(row, value)]
         if record.blank(row.name) and not values:
             yield LEFT_BLANK
-        elif row.kind in (Kind.ITEMS, Kind.LINKS) and len(values) == 1 and isinstance(values[0], str):
-            yield f"• {values[0]}"  # a lone line is parted at its semicolons, a list item is not
+        elif row.kind in (Kind.ITEMS, Kind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
+            yield f"• {lines[0]}"  # a lone line is parted at its semicolons, a list item is not
         else:
-            yield "\n".join(line for value in values for line in _lines(row, value))
+            yield "\n".join(lines)
 
 
 def _document(record: Record) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Record, Source, Text
+from cybilgraph.record import Record, Source, Text, WebLink
 from cybilgraph.templates import COLUMNS, WRITERS, example
 from tests.conftest import RECORDS, SAMPLES
 from tests.hostile import cases
@@ -427,3 +427,25 @@ def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
         assert each.place
         assert text.split("\n")[each.place.line - 1][each.place.column - 1 :].startswith(each.text)
     assert len({each.place for each in printed}) == 4
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json", "yaml"])
+@pytest.mark.parametrize(
+    "links",
+    [
+        (WebLink("https://e.org/?a=1;b=2", "https://e.org/?a=1;b=2"),),
+        (WebLink("Read; more", "https://e.org/?a=1;b=2"),),
+        (WebLink("Read", "https://e.org/?a=1;b=2"), WebLink("More", "https://e.org/")),
+    ],
+)
+def test_an_address_with_a_semicolon_comes_back(links: tuple[WebLink, ...], form: str) -> None:
+    record = replace(example(), code=Text("G0001"), links=links)
+    [back] = read_input(Input(f"a.{form}", given=WRITERS[form]([record])))
+    assert back.links == links
+
+
+def test_links_of_one_line_are_parted_between_addresses() -> None:
+    address = "https://e.org/?a=1;b=2"
+    cell = f"{address}; Read <{address}>;More <{address}>;https://f.org/"
+    [record] = read_input(Input("a.csv", given=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
+    assert [link.url for link in record.links] == [address, address, address, "https://f.org/"]

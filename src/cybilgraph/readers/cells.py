@@ -7,6 +7,7 @@ the finding says so.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -26,6 +27,8 @@ LEFT_BLANK = "(left blank)"
 #: The code of the example that a template holds: it is no record.
 EXAMPLE = "G0000"
 _ONE_LINE = (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+#: What parts the values in a line. An address may have a semicolon in it: "https://e.org/?a=1;b=2".
+_BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
 #: No label is longer, and no more of a name is told.
 _NAME_MOST = 200
 
@@ -82,7 +85,8 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     if row.kind in _ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 and not BULLET.match(lines[0].text):
-        lines = [Text(part.strip(), lines[0].place) for part in lines[0].text.split(";") if part.strip()]
+        ends = _BETWEEN_LINKS if row.kind is Kind.LINKS else _BETWEEN
+        lines = [Text(part.strip(), lines[0].place) for part in ends.split(lines[0].text) if part.strip()]
     return Cell(name, place, lines)
 
 

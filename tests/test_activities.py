@@ -88,3 +88,11 @@ def test_the_command_line_writes_activities(tmp_path: Path) -> None:
     assert activity.findtext("title/narrative") == "Incident Response for the Tonga Government"
     assert activity.findtext("iati-identifier").startswith(("XM-", "cybilgraph-"))
     assert run("check", file).returncode in (0, 1), "it is read here"
+
+
+def test_an_organisation_that_no_list_knows_has_its_printed_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code,title,summary\nG0002,T,It was delivered by the Zeta Foundation for Cyber.\n")
+    done = run("convert", tmp_path / "a.csv", "-f", "iati", "-o", tmp_path / "out.xml")
+    assert done.returncode == 0, done.stderr.decode()
+    activity = etree.parse(tmp_path / "out.xml").getroot()[0]
+    assert activity.findtext("participating-org/narrative") == "Zeta Foundation for Cyber"

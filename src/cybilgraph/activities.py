@@ -24,11 +24,13 @@ from cybilgraph.readers import Input, read_input
 from cybilgraph.readers.iati.codes import OURS
 from cybilgraph.record import Date, Named, Record, Scope
 from cybilgraph.reference import reference
-from cybilgraph.vocab import BASE, CYB
+from cybilgraph.vocab import BASE, CYB, SKOS
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
+_ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
+_ACTOR_NAME = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <{SKOS.prefLabel}> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
 _DEMANDED = ("description", "participating-org", "activity-status", "activity-date")
 #: Code lists DescriptionType, ActivityDateType (planned and actual), RelatedActivityType, ResultType.
@@ -41,15 +43,19 @@ _OUTPUT, _OUTCOME, _IMPACT = "1", "2", "3"
 _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "A12", "A1"
 
 
-def records_of_graph(blocks: Iterable[bytes]) -> Iterator[Record]:
+def records_of_graph(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
     """The records in lines of N-Triples, in which those of one project stand together, as in a release.
+    ``shared`` are lines about what several may name: of them the names of actors are kept.
 
-    Memory does not grow with them.
+    Memory does not grow with the records.
     """
+    named = (_ACTOR_NAME.match(line) for line in shared)
+    names = {found[1].encode(): f"{found[0]}\n".encode() for found in named if found}
     lines = (line for block in blocks for line in block.splitlines(keepends=True))
     for key, group in groupby(lines, key=_key):
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
+            block += b"".join(names.get(actor, b"") for actor in sorted(set(_ACTOR.findall(block))))
             yield from read_input(Input("graph.nt", given=block))
 
 

@@ -99,7 +99,7 @@ class Assembly:
             for number, lines in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
                 yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
-        rest = self._rest(others)
+        rest = self.shared(others)
         while block := _block(islice(rest, _AT_ONCE)):
             yield block
 
@@ -108,8 +108,8 @@ class Assembly:
         self._aside.fill("INSERT INTO shared VALUES (?, ?)", aside)
         self._shared.clear()
 
-    def _rest(self, others: Iterable[str]) -> Iterator[str]:
-        """Lines of no project, in order, each once."""
+    def shared(self, others: Iterable[str] = ()) -> Iterator[str]:
+        """Lines of no project, and others, in order, each once."""
         self._put_aside()
         aside = self._aside
         replaced = (

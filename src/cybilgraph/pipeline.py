@@ -229,7 +229,7 @@ def convert_to_iati(places: Iterable[Place], output: IO[bytes], progress: Progre
     """Write the records at these places as activities of IATI; else like ``convert``."""
 
     def write(assembly: Assembly) -> None:
-        write_activities(records_of_graph(assembly.blocks(history=False)), output)
+        write_activities(records_of_graph(assembly.blocks(history=False), assembly.shared()), output)
 
     return _converted(places, write, progress)
 

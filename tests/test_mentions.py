@@ -591,3 +591,26 @@ def test_labelled_texts(first: int, last: int, precision: float, recall: float, 
         right, wrong, missed = counts[field]
         assert right / (right + wrong) >= least_right, field
         assert right / (right + missed) >= least_found, field
+
+
+def test_a_list_with_the_country_of_the_title_is_of_those_that_are_helped() -> None:
+    record = about("Course for judges of Chad", "Judges of Chad, Niger and Guinea were trained.")
+    assert places(record) == {"TD", "NE", "GN"}
+    assert places(about("Course for judges of Chad", "Judges of Chad have visited Rwanda and Benin.")) == {"TD"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The project helps the fishers of Lake Chad and the navies of the Gulf of Guinea.", set()),
+        ("The course was held in Benin City, in Niger State and in Atlanta, Georgia.", set()),
+        ("It trained the police of the State of Georgia.", set()),
+        ("Judges were trained in Trinidad, Colorado.", set()),
+        ("It was funded by Air Jordan.", {("air-jordan", "funder")}),
+        ("It was delivered by Mexico City's UNAM.", {("unam", "implementer")}),
+        ("The project supports Ecobank Chad.", set()),
+    ],
+)
+def test_what_is_called_after_a_country_is_not_it(text: str, expected: set[tuple[str, str]]) -> None:
+    record = about("A project", text)
+    assert (places(record), roles(record)) == (set(), expected)

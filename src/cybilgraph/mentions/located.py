@@ -82,12 +82,17 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
     sure = {name.at for _, name in said(sentence, "listed")}
     told = {name.at for name, _ in placed_in(sentence)}
     elsewhere = [*spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in roles(sentence))]
-    listed = [match.span() for pattern in _LISTS for match in pattern.finditer(sentence.marked)]
+    listed = lists(sentence)
     subjects = [match.span() for match in _SUBJECT.finditer(sentence.marked)] if past else []
     for name in sentence.names:
         likely = name.at in told or (_within(name, listed) and not _within(name, elsewhere))
         if name.at in sure or (likely and not _within(name, subjects)):
             yield name
+
+
+def lists(sentence: Sentence) -> list[tuple[int, int]]:
+    """Where lists of places stand in the marked sentence."""
+    return [match.span() for pattern in _LISTS for match in pattern.finditer(sentence.marked)]
 
 
 def entries(sentence: Sentence, name: Name, names: Reference) -> list[Entry]:

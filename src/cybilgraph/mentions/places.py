@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
-from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, placed_in
+from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
 from cybilgraph.mentions.marks import PLACE, PLACES
 from cybilgraph.mentions.phrases import said
 from cybilgraph.mentions.sentences import Sentence
@@ -108,10 +108,23 @@ def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed:
     """
     for sentence in told:
         if sentence.names and not is_item(sentence):
-            for name, confidence in placed_in(sentence):
-                for entry in entries(sentence, name, names) if confidence >= least else ():
-                    if (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
-                        _add(found, sentence, entry, confidence)
+            told_here = [
+                (name.at, entry, confidence)
+                for name, confidence in placed_in(sentence)
+                if confidence >= least
+                for entry in entries(sentence, name, names)
+            ]
+            # Those in one list with a country of the title are helped as it is: the title names one of them.
+            known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
+            beside = [(low, high) for low, high in (lists(sentence) if known else ()) if _any_in(known, low, high)]
+            for at, entry, confidence in told_here:
+                listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
+                if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
+                    _add(found, sentence, entry, confidence)
+
+
+def _any_in(places: Iterable[int], low: int, high: int) -> bool:
+    return any(low <= at < high for at in places)
 
 
 def _may_stand(entry: Entry, confidence: float, placed: Set[str]) -> bool:

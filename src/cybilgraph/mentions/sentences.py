@@ -60,10 +60,17 @@ _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
-#: "Tom Baker of the ITU" acts for it.
-_OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?")
+#: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
+_OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
 #: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
+_NO_PLACE = re.compile(
+    r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b|(?<=\bAir Jordan)"
+)
+#: What is called after a country, and is elsewhere.
+_ELSEWHERE = re.compile(
+    r"\b(?:Lake Chad|Gulf of Guinea|Benin City|Niger State|State of Georgia|Atlanta, Georgia|Trinidad, Colorado"
+    r"|Mexico City(?=['’]s [A-Z]))\b"
+)
 #: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
 _FAMILY_NAME = re.compile(r" ([A-Z][a-z]+)\b(?! [A-Z])")
 #: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
@@ -166,6 +173,7 @@ def _mark(
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
+    elsewhere = [match.span() for match in _ELSEWHERE.finditer(words)]
     spans = [
         Span(mention.start - offset, mention.end - offset, mark, mention.entries)
         for mention in known
@@ -173,6 +181,7 @@ def _mark(
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
+        and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
         and not (mark == PLACE and section != "title" and _is_person(words, mention.end - offset, mention))
     ]
     themes = tuple(
@@ -181,7 +190,8 @@ def _mark(
     if section == "title":  # every word may begin with a capital
         spans = with_misspelt(words, spans, names)
     else:
-        spans = _with_names(words, spans, names, short, contacts)
+        towns = [Span(low, high, NAME, ()) for low, high in elsewhere]
+        spans = _with_names(words, spans, names, short, [*persons(words, spans, contacts), *towns])
     spans = _joined(words, spans, names)
     for span in spans:
         if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):
@@ -205,13 +215,11 @@ def _mark(
 
 
 def _with_names(
-    words: str, known: list[Span], names: Reference, short: dict[str, Span], contacts: tuple[Contact, ...]
+    words: str, known: list[Span], names: Reference, short: dict[str, Span], found: list[Span]
 ) -> list[Span]:
-    """The spans with those of persons, and with other names that no list knows: these are found as if
-    the names of persons had no capitals.
+    """The spans with those that were ``found`` (persons, and what is no country), and with other names that
+    no list knows: these are found as if the former had no capitals.
     """
-    if not (found := list(persons(words, known, contacts))):
-        return with_unknown(words, known, names, short)
     for one in found:
         words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
         known = [span for span in known if span.end <= one.start or one.end <= span.start]
@@ -242,13 +250,14 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         last = joined[-1] if joined else None
         between = words[last.end : span.start] if last else ""
         acts = span.mark in (ACTOR, BODY)
+        named = acts or (span.mark == NAME and _SHORT_NAME.fullmatch(words, span.start, span.end))
         free = max(last.end if last else 0, span.start - 15)
         if span.mark == PLACE and (team := _TEAM.search(words, free, span.start)):
             name = words[team.start() : span.end]
             joined.append(Span(team.start(), span.end, BODY, (actor_called(name, names),), _country(span)))
         elif last is None:
             joined.append(span)
-        elif not last.entries and acts and (end := _end_of_person(words, last, span)):
+        elif not last.entries and named and (end := _end_of_person(words, last, span)):
             joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.near)
         elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
             continue
@@ -272,11 +281,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             name = words[last.start : span.end]
             last.entries = (actor_called(name, names),)
             last.home, last.end = _country(span), span.end
-        elif (
-            last.mark in (PLACE, DEMONYM)
-            and (acts or (span.mark == NAME and _SHORT_NAME.fullmatch(words, span.start, span.end)))
-            and (_OWNED.fullmatch(between) or between == " ")
-        ):
+        elif last.mark in (PLACE, DEMONYM) and named and (_OWNED.fullmatch(between) or between == " "):
             joined[-1] = _owned(last, span, names)
         elif last.mark == BODY and span.mark == PLACE and _IN.fullmatch(between) and is_official(last.entries[0].name):
             last.home = last.home or _country(span)

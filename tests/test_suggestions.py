@@ -299,6 +299,8 @@ def test_the_curators_commands(queue: Suggestions, records: Path) -> None:
     assert "Beware: the file has changed since the edit began" in three_ways
     assert three_ways.count("+To: Apr 2020") == 2
     assert run("suggestions", "reject", queue.folder, second.id, "--reason", "It has ended").returncode == 0
-    assert run("suggestions", "list", queue.folder).stdout == b""
+    listed_none = run("suggestions", "list", queue.folder)
+    assert (listed_none.returncode, listed_none.stdout) == (0, b"")
+    assert b"No suggestion waits" in listed_none.stderr
     missing = run("suggestions", "show", queue.folder, second.id, "--records", records)
     assert (missing.returncode, missing.stdout) == (2, b"")

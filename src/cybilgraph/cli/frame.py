@@ -35,9 +35,18 @@ KIND = click.option(
     help="Read standard input as such a file: csv.",
 )
 
-AS_OF = click.option(
-    "--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31."
-)
+
+class _Day(click.DateTime):
+    """A day of the calendar; what is none is told of in plain words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no day. Give year, month and day: 2024-01-31.", param, ctx)
+
+
+AS_OF = click.option("--as-of", type=_Day(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
 
 
 class Failure(click.ClickException):

@@ -42,7 +42,10 @@ def list_suggestions(folder: Path) -> None:
     """
     from cybilgraph.suggestions import Suggestions
 
-    for given in Suggestions(folder).waiting():
+    waiting = list(Suggestions(folder).waiting())
+    if not waiting:
+        click.echo("No suggestion waits here.", err=True)
+    for given in waiting:
         comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
         click.echo(inert(visible(f"{given.id}  {given.project}  {given.title}{comment}")))
 

@@ -101,6 +101,12 @@ def test_standard_input_is_read_as_any_format(path: Path) -> None:
         assert all(finding["excerpt"] for finding in piped["findings"] if finding["line"])
 
 
+def test_a_kind_is_for_standard_input(bad: Path) -> None:
+    refused = run("check", bad, "--as", "csv")
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"Leave --as out" in refused.stderr
+
+
 def test_an_unknown_suffix_is_told_of() -> None:
     result = run("check", "-", "--as", "docx", given=b"x")
     assert result.returncode == 2

@@ -139,10 +139,15 @@ def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]
 
     ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
     over. Of two files that would have one name, the second has that of its place in front. Raises
-    SourceError where a place does not exist, before any is read, or where standard input is larger
-    than is held in memory.
+    SourceError where a place does not exist, before any is read, where there is a ``kind`` and no
+    standard input, or where that is larger than is held in memory.
     """
     places = _existing(places)
+    if kind and "-" not in map(str, places):
+        raise SourceError(
+            f"No standard input is read, which would be of the kind {kind!r}",
+            "Leave --as out: the suffix of a file tells its kind. Or give - and pipe the file in.",
+        )
     names: set[str] = set()
     for place in places:
         if str(place) == "-":

@@ -220,7 +220,7 @@ def test_projects_before_the_damage_of_an_rdf_file_are_kept(tmp_path: Path, end:
     prefix = "@prefix project: <https://w3id.org/cybilgraph/id/project/> .\n"
     path.write_text(f"{head}{prefix}{whole}project:G0803 a cyb:Project ; {end}", encoding="utf-8")
     records = []
-    with pytest.raises(SourceError, match="line 5"):
+    with pytest.raises(SourceError, match=":5:"):
         records.extend(read(path))
     report = check(path)
     assert report.records == 2

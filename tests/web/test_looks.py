@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import ROOT
 from tests.web.test_browser import CHROMIUM, QUIET
@@ -47,9 +49,14 @@ class Visitor:
     def follow(self, words: str) -> None:
         self.driver.find_element(By.PARTIAL_LINK_TEXT, words).click()
 
+    def text(self, selector: str) -> str:
+        """Of a page that is being replaced, that of the next."""
+        wait = WebDriverWait(self.driver, 10, ignored_exceptions=[StaleElementReferenceException])
+        return wait.until(lambda _: self.one(selector).text)
+
     @property
     def title(self) -> str:
-        return self.one("h1").text
+        return self.text("h1")
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["scripts", "no scripts"])
@@ -64,7 +71,7 @@ def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visi
     visitor.one("#q").send_keys("strategi", Keys.ENTER)
     assert visitor.title == "Projects"
     visitor.one('aside a[href*="country=BZ"]').click()
-    assert "1 project" in visitor.one(".tally").text
+    assert "1 project" in visitor.text(".tally")
     visitor.follow("Support to Belize")
     assert visitor.title == "Support to Belize National Cyber Security Strategy"
     tip = visitor.one(".tip")
@@ -85,7 +92,7 @@ def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Vis
     assert visitor.title == "Nigeria"
     visitor.driver.get(f"{server}/pictures/coverage")
     visitor.one('svg a[aria-label^="Benin, Cybercrime: 2"]').click()
-    assert "2 projects" in visitor.one(".tally").text
+    assert "2 projects" in visitor.text(".tally")
 
 
 def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visitor) -> None:

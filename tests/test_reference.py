@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,17 @@ def test_no_name_that_is_as_near_is_left_out_for_its_length(least: int) -> None:
             nearest = max(fuzz.ratio(fold(name[cut:]), known) for known in map(fold, COUNTRY_NAMES))
             if 4 <= len(fold(name[cut:])) <= 120:
                 assert (NAMES.near("country", name[cut:], least) is not None) == (nearest >= least)
+
+
+def test_a_key_needs_no_file() -> None:
+    """A check worker can open none; and whatever else is installed, keys are the same."""
+    code = (
+        "import importlib, sys; from cybilgraph.reference import slug; slug('É'); importlib.invalidate_caches()\n"
+        "sys.addaudithook(lambda event, _: event in ('import', 'open', 'os.listdir') and sys.exit(event))\n"
+        "print(slug('Über Ítaca'))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("uber-itaca\n", "")
 
 
 def test_slugs() -> None:

@@ -369,7 +369,8 @@ def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     if _PLAIN_NAME.fullmatch(name):  # as most are: slugify takes twenty times as long
         return "-".join(name.lower().replace("-", " ").split())
-    return slugify(name, max_length=200, word_boundary=True)
+    # Named, or another would be looked for on the disk each time, and make other keys where it is installed.
+    return slugify(name, max_length=200, word_boundary=True, backend="text-unidecode")
 
 
 def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:

@@ -53,6 +53,16 @@ def test_a_file_is_checked_as_the_command_line_does(checker: Checker, path: Path
     ]
 
 
+def test_what_lies_where_the_server_was_started_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    checker = Checker(Limits(workers=1, seconds=60))
+    try:
+        assert checker.check(SMALL, [JSON]).records == 1
+    finally:
+        checker.close()
+
+
 @pytest.mark.parametrize("name", [name for number, name in enumerate(cases()) if number % 37 == 5])
 def test_a_hostile_file_is_read_as_it_is_outside(checker: Checker, name: str) -> None:
     """What a worker cannot open later, it has read before: nothing is told of files that it lacks."""

@@ -16,21 +16,18 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from cybilgraph import workbook
 from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.pipeline import CheckedInput, check_input
-from cybilgraph.readers import READERS, Input, workbooks
+from cybilgraph.readers import READERS, Input
 from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.scratch import stay_in_memory
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import Answering, nursery
-
-__all__ = ["answer", "workbook", "workbooks"]  # the last two are loaded once, and not by each worker
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:

@@ -83,7 +83,8 @@ class _Nursery:
     """The parent's hold on the process that forks workers; begun anew should it end."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        self._command = [sys.executable, "-m", module, *arguments]
+        # -P: what lies in the folder where we were started is no module of ours.
+        self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._lock = threading.Lock()
         self._begin()
 

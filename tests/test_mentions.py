@@ -606,6 +606,7 @@ def test_a_list_with_the_country_of_the_title_is_of_those_that_are_helped() -> N
         ("The course was held in Benin City, in Niger State and in Atlanta, Georgia.", set()),
         ("It trained the police of the State of Georgia.", set()),
         ("Judges were trained in Trinidad, Colorado.", set()),
+        ("Experts of New Mexico met those of the Gulf of Oman and of Georgia Tech.", set()),
         ("It was funded by Air Jordan.", {("air-jordan", "funder")}),
         ("It was delivered by Mexico City's UNAM.", {("unam", "implementer")}),
         ("The project supports Ecobank Chad.", set()),

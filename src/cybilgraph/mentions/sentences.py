@@ -8,10 +8,12 @@ Fiji; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
 
 from __future__ import annotations
 
+import csv
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
@@ -20,6 +22,7 @@ from cybilgraph.mentions.unknown import FIRST_ACTS, with_misspelt, with_unknown
 from cybilgraph.organisations import has_body, is_official
 from cybilgraph.record import Contact, Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.resources import REFERENCE
 from cybilgraph.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
@@ -63,14 +66,11 @@ _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
 _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
 #: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(
-    r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b|(?<=\bAir Jordan)"
-)
-#: What is called after a country, and is elsewhere.
-_ELSEWHERE = re.compile(
-    r"\b(?:Lake Chad|Gulf of Guinea|Benin City|Niger State|State of Georgia|Atlanta, Georgia|Trinidad, Colorado"
-    r"|Mexico City(?=['’]s [A-Z]))\b"
-)
+_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
+#: "Air Jordan" is a firm.
+_AIRLINE = "Air "
+#: "Mexico City's UNAM" is none of the government.
+_CITY = r"[A-Z][\w-]+ City(?=['’]s [A-Z])"
 #: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
 _FAMILY_NAME = re.compile(r" ([A-Z][a-z]+)\b(?! [A-Z])")
 #: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
@@ -173,7 +173,7 @@ def _mark(
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
-    elsewhere = [match.span() for match in _ELSEWHERE.finditer(words)]
+    elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
         Span(mention.start - offset, mention.end - offset, mark, mention.entries)
         for mention in known
@@ -181,6 +181,7 @@ def _mark(
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
+        and not (mark == PLACE and words.endswith(_AIRLINE, 0, mention.start - offset))
         and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
         and not (mark == PLACE and section != "title" and _is_person(words, mention.end - offset, mention))
     ]
@@ -212,6 +213,14 @@ def _mark(
     if front := _FRONTED.match(told):
         told = f"{front['front']};{told[front.end() :]}"
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+@cache
+def _elsewhere() -> re.Pattern[str]:
+    """What is called after a country, and is elsewhere."""
+    with (REFERENCE / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
+        names = [re.escape(row["name"]) for row in csv.DictReader(file)]
+    return re.compile(rf"\b(?:{'|'.join(names)}|{_CITY})\b")
 
 
 def _with_names(

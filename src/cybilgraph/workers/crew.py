@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from threading import Lock
@@ -31,13 +32,13 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Team(Executor):
+class Team(Executor, ABC):
     """An executor that tells its size."""
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """How many functions it does at once."""
-        raise NotImplementedError
 
 
 class Crew(Team):

@@ -3,6 +3,7 @@
     DIR/
     ├── current          the number of the release that is served
     ├── forgotten        hashes of names and e-mail addresses that no release may have
+    ├── .prepared        what was worked out of records, to save time: see ``preparing``
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes

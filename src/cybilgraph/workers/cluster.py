@@ -1,14 +1,14 @@
 """Functions, done by the workers of a Dask cluster, on this machine or on others.
 
-A function whose worker is lost is done again by another; how often, Dask decides
-(``distributed.scheduler.allowed-failures``).
+A function whose worker is lost is done again by another. One that brings down worker after worker fails, by what
+Dask is set to (``distributed.scheduler.allowed-failures``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 from cybilgraph.errors import ClusterError
@@ -18,6 +18,8 @@ _Value = TypeVar("_Value")
 #: A cluster has so many seconds to answer.
 _PATIENCE = 8
 _LOCAL = "local:"
+#: Functions that are under way at once; how often one is begun again.
+_MOST, _AGAIN = 1_000, 4
 
 
 @contextmanager
@@ -56,27 +58,45 @@ def workers_of(address: str) -> Iterator[Team]:
                 f"No cluster of Dask answers at {address}: {error or type(error).__name__}",
                 "Start one (`dask scheduler`, and `dask worker ADDRESS` on each machine), or use --cluster local:4.",
             ) from None
+        team = _Workers(client)
+        stack.callback(team.shutdown, wait=False, cancel_futures=True)
         try:
-            yield _Workers(client)
-        except (dask.KilledWorker, dask.comm.CommClosedError, dask.client.FutureCancelledError) as error:
+            yield team
+        except (dask.KilledWorker, dask.comm.CommClosedError, CancelledError) as error:
             raise ClusterError(
                 f"The cluster at {address} failed: {error}", "Look at its log, and build again: nothing was changed."
             ) from None
 
 
 class _Workers(Team):
-    """The workers of a cluster as an executor."""
+    """The workers of a cluster as an executor. Dask has one of its own, which fails where a worker is lost with
+    an answer that nobody has fetched yet.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._executor: Executor = client.get_executor(pure=False)
+        self._threads = ThreadPoolExecutor(_MOST)  # they only wait
 
     @property
     def size(self) -> int:
         """How many functions they do at once, now: workers come and go."""
         threads: dict[str, int] = self._client.nthreads()
-        return max(sum(threads.values()), 1)
+        return min(max(sum(threads.values()), 1), _MOST - 2)
 
     def submit(self, function: Callable[..., _Value], /, *arguments: Any, **named: Any) -> Future[_Value]:
         """The value of a function, to come."""
-        return self._executor.submit(function, *arguments, **named)
+        return self._threads.submit(self._ask, function, arguments, named)
+
+    def _ask(self, function: Callable[..., _Value], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Value:
+        def once() -> _Value:
+            value: _Value = self._client.submit(function, *arguments, **named, pure=False).result()
+            return value
+
+        for _ in range(_AGAIN):
+            with suppress(CancelledError):  # its answer was lost with a worker
+                return once()
+        return once()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for nothing more."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)

@@ -3,7 +3,7 @@
 A socket that listens cannot be told to take no more connections but by closing it, and then the kernel resets those
 that it has taken and nobody has accepted yet; and a client that keeps its connection finds it closed in the moment in
 which it sends its next request. So the listening socket is first made deaf to new connections, and each answer says
-that its connection ends; the server stops a moment later.
+that its connection ends; the server stops when nobody is connected any more, or a moment later.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 from granian.server.mp import MPServer
 
-#: What is on its way is answered within so many seconds.
-_MOMENT = 0.7
+#: Who is connected has so many seconds to ask and be answered; what is in work then, the server itself waits for.
+_MOMENT, _EVERY = 2.0, 0.02
+#: Connections of this machine (proc(5)), by their own address and state; ESTABLISHED (include/net/tcp_states.h).
+_CONNECTIONS, _ESTABLISHED = ("/proc/self/net/tcp", "/proc/self/net/tcp6"), "01"
 #: Sent to the process that answers: from now on, every connection ends with its answer.
 _LAST = signal.SIGUSR1
 #: socket(7), of asm-generic/socket.h.
@@ -54,13 +57,22 @@ class StoppingServer(MPServer):
             worker.interrupt_by_parent = True  # Ctrl-C reaches it, too, and it may be the first to end
             with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, _LAST)
-        time.sleep(_MOMENT)
+        until = time.monotonic() + _MOMENT
+        while _connected(own.bind_port) and time.monotonic() < until:
+            time.sleep(_EVERY)
         base.shutdown(exit_code)
 
 
 def when_told(last: Callable[[], None]) -> None:
     """Have the process that answers call this when each answer is to be the last of its connection."""
     signal.signal(_LAST, lambda *_: last())
+
+
+def _connected(port: int) -> bool:
+    """Whether anybody is connected to a port of this machine, accepted or not; True where the system does not tell."""
+    there = [path for path in map(Path, _CONNECTIONS) if path.exists()]
+    lines = [line.split() for path in there for line in path.read_text("ascii").splitlines()[1:]]
+    return not there or any(int(line[1].rpartition(":")[2], 16) == port and line[3] == _ESTABLISHED for line in lines)
 
 
 def _take_no_more(listening: int) -> None:

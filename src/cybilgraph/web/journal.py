@@ -66,7 +66,8 @@ class Entry:
     rows: int | None = None
     cached: bool = False
     release: int = 0
-    error: Exception | None = None
+    #: Not the error itself: it holds on to its frames, and so to the request, until garbage is collected.
+    error: type[Exception] | None = None
     caller: Caller | None = None
 
     def end(self) -> None:
@@ -82,7 +83,7 @@ class Entry:
             return "ok"
         if self.status == 429:
             return "busy"
-        return next((name for kind, name in _OUTCOMES if isinstance(self.error, kind)), "failed")
+        return next((name for kind, name in _OUTCOMES if self.error and issubclass(self.error, kind)), "failed")
 
 
 class Journal:

@@ -16,7 +16,7 @@ from typing import IO
 
 from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.assemble import Assembly
-from cybilgraph.checking import together, validated
+from cybilgraph.checking import others_text, together, validated
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
@@ -37,7 +37,7 @@ from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
-from cybilgraph.validation import Said, validate
+from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 from cybilgraph.workers.cluster import workers_of
 from cybilgraph.workers.crew import Crew
 
@@ -137,24 +137,30 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
 
 def check_rdf(
     *places: Place,
-    shapes: Iterable[Place],
+    shapes: Iterable[Place] = (),
     engine: str = "fast",
+    as_of: date | None = None,
     since: str = "",
     kind: str = "",
     language: str = LANGUAGES[0],
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Validate RDF of any kind against any shapes: all files together are one data graph.
+    """Validate RDF of any kind against any shapes: all files together are one data graph. Where no shapes
+    are given, it is validated against all of ours, among our reference things.
 
-    ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
+    ``as_of``, ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
     messages, where they have it. What cannot be read is in the report, and terms of SHACL that
     there are none of. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
     asked and find different faults, SourceError where a place does not exist.
     """
-    report, graph = Report(), DataGraph()
     rules_files = list(find_inputs(shapes))
-    rules = read_shapes_files(rules_files)
+    report, graph = Report(as_of="" if rules_files else _day(as_of)), DataGraph()
+    if rules_files:
+        rules, others = read_shapes_files(rules_files), ""
+    else:
+        rules = read_shapes(f"{shapes_text()}\n{shapes_text(across=True)}").text
+        others = others_text(report.as_of)
     slips = [found for file in rules_files for found in odd_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
@@ -170,7 +176,7 @@ def check_rdf(
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples, rules, engine), Said(rules), language))
+        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), Said(rules), language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
         slips = with_excerpts(slips, {file.name: file for file in rules_files})

@@ -91,6 +91,9 @@ def _commit(given: str | None) -> str:
 @click.option(
     "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
 )
+@click.option(
+    "--graph", is_flag=True, help="Check RDF as the graph that it is against our shapes, and do not read it as records."
+)
 @click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option(
@@ -113,13 +116,15 @@ def check(
     kind: str,
     engine: str,
     shapes: tuple[str, ...],
+    graph: bool,
     fix: bool,
     diff: bool,
 ) -> None:
     """Tell what is wrong or missing in records, and where.
 
-    With --shapes, the sources are RDF of any kind, and together one graph. Nothing is fetched:
-    owl:imports is not followed.
+    With --shapes or --graph, the sources are RDF, and together one graph, in which all that the
+    shapes are about is checked, and not only projects. Nothing is fetched: owl:imports is not
+    followed.
 
     Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
     2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
@@ -134,25 +139,29 @@ def check(
       cat projects.csv | cybilgraph check - --as csv
       cybilgraph check data/records --fix
       cybilgraph check --shapes shapes.ttl data.ttl
+      cybilgraph check --graph data.ttl
     """
     from cybilgraph import pipeline, rules
     from cybilgraph.validation.outputs import OUTPUTS
 
     check_output(output, sources)
     all_written = True
-    if shapes and (fix or diff):
-        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
+    if shapes and graph:
+        raise Failure("--graph checks against our shapes, and --shapes against others\n  Give one of them.")
+    if (shapes or graph) and (fix or diff):
+        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes or --graph.")
     if fix and not diff and "-" in sources:
         raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
-    if shapes and among:
-        raise Failure("--among is for records\n  Where you give --shapes, give all files as sources.")
+    if (shapes or graph) and among:
+        raise Failure("--among is for records\n  Where you give --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
         day = as_of.date() if as_of else None
-        if shapes:
+        if shapes or graph:
             report = pipeline.check_rdf(
                 *sources,
                 shapes=shapes,
                 engine=engine,
+                as_of=day,
                 since=since,
                 kind=kind,
                 language=lang,

@@ -28,6 +28,7 @@ from cybilgraph.findings import SEVERITIES, Severity, inert, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cybilgraph.findings import Report
     from cybilgraph.fixes import Mended
     from cybilgraph.readers import Input
 
@@ -126,7 +127,8 @@ def check(
     shapes are about is checked, and not only projects. Nothing is fetched: owl:imports is not
     followed.
 
-    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
+    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not
+    (with --fix: what is left when all is mended, and with --diff: what would be left),
     2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
     engines disagree. Where COMMIT is on another branch, --since counts from where the two parted;
     the other files are still read, for what they break together with the changed ones.
@@ -142,7 +144,6 @@ def check(
       cybilgraph check --graph data.ttl
     """
     from cybilgraph import pipeline, rules
-    from cybilgraph.validation.outputs import OUTPUTS
 
     check_output(output, sources)
     all_written = True
@@ -170,35 +171,45 @@ def check(
             )
         else:
             if fix or diff:
-                mended = pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind)
-                all_written = _mend(mended, write=fix and not diff)
-                if diff:
-                    return
-            report = pipeline.check(
-                *sources,
-                engine=engine,
-                as_of=day,
-                since=since,
-                kind=kind,
-                among=among,
-                excerpts=True,
-                progress=progress,
-            )
+                mending = pipeline.mend(
+                    *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
+                )
+                all_written = _mend(mending.changes, write=fix and not diff)
+                report = mending.report
+            if not (fix or diff) or not all_written:
+                report = pipeline.check(
+                    *sources,
+                    engine=engine,
+                    as_of=day,
+                    since=since,
+                    kind=kind,
+                    among=among,
+                    excerpts=True,
+                    progress=progress,
+                )
     report.fail_on = Severity(fail_on)
     report.language = lang
-    report.findings = [rules.in_language(finding, lang) for finding in report.findings]
-    if name == "text" and output in (None, "-"):
-        OUTPUTS[name](report, sys.stdout)
-    else:
-        with writing(output) as out:
-            text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
-            OUTPUTS[name](report, text)
-            text.detach()
+    if not diff:
+        report.findings = [rules.in_language(finding, lang) for finding in report.findings]
+        _tell(report, name, output)
     if since and not report.sources:
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
+
+
+def _tell(report: Report, name: str, output: str | None) -> None:
+    """Write the report in the format of this name, there or to standard output."""
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    if name == "text" and output in (None, "-"):
+        OUTPUTS[name](report, sys.stdout)
+        return
+    with writing(output) as out:
+        text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+        OUTPUTS[name](report, text)
+        text.detach()
 
 
 def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:

@@ -92,6 +92,29 @@ def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mend
 
 
 @pytest.mark.parametrize(
+    ("printed", "fix", "meant"),
+    [
+        ("OAS/CICTEE", "OAS/CICTE", ""),
+        ("Inter-American Comittee against Terrorism", "Inter-American Committee against Terrorism", ""),
+        ("Goverment of Australia", "Government of Australia", ""),
+        ("Goverment of Austrla", "", "Government of Australia"),  # or Austria
+        ("Goverment of Nigera", "", "Government of Nigeria"),  # or Niger
+        ("Government of Keny", "", "Government of Kenya"),
+        ("OASS", "", "OAS"),
+        ("UNODCC", "", "UNODC"),
+        ("Kenya Police", "", ""),
+        ("XYZA", "", ""),
+    ],
+)
+def test_a_name_is_mended_as_it_is_written_where_no_other_can_be_meant(printed: str, fix: str, meant: str) -> None:
+    page = f"A project\n\nFunders\n{printed}\n"
+    found = check_inputs([Input("a.txt", given=page.encode())]).findings
+    assert [finding.fix.new for finding in found if finding.fix] == [fix] * bool(fix)
+    told = [finding for finding in found if finding.rule.endswith("#known-actor")]
+    assert [dict(finding.values).get("meant", "") for finding in told] == [meant] * (not fix)
+
+
+@pytest.mark.parametrize(
     ("code", "fail_on", "expected"),
     [("g 0020", "violation", 0), ("g 0020", "warning", 1), ("twenty", "violation", 1), ("twenty", "warning", 1)],
 )

@@ -222,6 +222,28 @@ def test_the_seed() -> None:
         # What is of others, or only struck.
         ("Through a separate action, the European Union funds equipment.", set()),
         ("Between February and May, UNODC taught it.", {("unodc", "implementer")}),
+        (
+            "INTERPOL and ENISA run projects of their own. A review that UNODC wrote in 2019 served as the baseline.",
+            set(),
+        ),
+        ("UNODC wrote a guide to the UN framework.", {("unodc", "implementer")}),
+        ("Donations were made by Microsoft and members of FIRST.", {("microsoft", "funder")}),
+        # Who came, paid, gave and commissioned; and whoever stands where one who acts must stand.
+        ("Assessors came from INTERPOL and the OSCE.", {("interpol", "implementer"), ("osce", "implementer")}),
+        ("A review was commissioned by the Commonwealth Secretariat.", {("commonwealth-secretariat", "funder")}),
+        (
+            "It was made possible by contributions from the Governments of France and Norway and from Microsoft.",
+            {("government-of-france", "funder"), ("government-of-norway", "funder"), ("microsoft", "funder")},
+        ),
+        (
+            "It was run by Internet Without Borders, Digital Rights Kenya and Plan International.",
+            {
+                ("internet-without-borders", "implementer"),
+                ("digital-rights-kenya", "implementer"),
+                ("plan-international", "implementer"),
+            },
+        ),
+        ("UNICEF Timor-Leste picked up the tab.", {("unicef", "funder")}),
         ("Ransomware stopped the payments of the Department of Finance of Fiji.", set()),
     ],
 )
@@ -512,10 +534,13 @@ def test_what_the_words_around_a_name_are_signs_of() -> None:
     [
         ({}, {"funder": 0.4, "partner": 0.45}, set()),
         ({}, {"funder": 0.6, "partner": 0.7}, {"partner"}),
-        ({}, {"funder": 0.6, "implementer": 0.7}, {"funder", "implementer"}),
+        ({}, {"funder": 0.7, "implementer": 0.8}, {"funder", "implementer"}),
+        ({}, {"funder": 0.6, "implementer": 0.8}, {"implementer"}),
+        ({"funder": 0.95}, {"funder": 0.6, "implementer": 0.9}, {"funder"}),
         ({"partner": 0.75}, {"funder": 0.1, "partner": 0.45}, set()),
         ({"partner": 0.85}, {"funder": 0.1, "partner": 0.05}, {"partner"}),
-        ({"implementer": 0.9}, {"implementer": 0.4}, set()),
+        ({"implementer": 0.9}, {"implementer": 0.3}, {"implementer"}),
+        ({"implementer": 0.9}, {"implementer": 0.2}, set()),
         ({"partner": 0.85}, {"funder": 0.9, "partner": 0.2}, {"funder"}),
         ({"partner": 0.95}, {"funder": 0.9, "partner": 0.2}, {"partner"}),
     ],

@@ -321,7 +321,7 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         at
         for low, high in spans
         for at in map(re.Match.start, _MARK.finditer(marked, low, high))
-        if _names_one(marked, at) and not (at > low and marked.endswith(" from ", 0, at))
+        if _names_one(marked, at) and not (at > low and _is_origin(marked, at))
     )
     return Hit(phrase, start, match.end(), ats)
 
@@ -331,6 +331,11 @@ def _names_one(marked: str, at: int) -> bool:
     if marked[at] == DEMONYM:
         return not _OF_FIRM.match(marked, at + 1)
     return not (marked[at] == NAME and marked.endswith(" in ", 0, at))
+
+
+def _is_origin(marked: str, at: int) -> bool:
+    """True for the country in "◈ from ◇", and not in "◇, and from ◇"."""
+    return marked.endswith(" from ", 0, at) and not marked.endswith(" and from ", 0, at)
 
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:

@@ -83,6 +83,8 @@ _OWNED = re.compile(r"['’]s? ")
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
 #: "The Ministry of Justice in Fiji" is at home there.
 _IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
+#: What follows "UNDP Kenya", which is UNDP; not "EU Georgia policy".
+_OFFICE_ENDS = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 
 
 @value(frozen=True, slots=True)
@@ -282,7 +284,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
             last.home = _country(span) or last.home
-        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
+        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
             last.home, last.end = last.home or _country(span), span.end
         elif (
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
@@ -305,6 +307,14 @@ def _end_of_person(words: str, person: Span, body: Span) -> int:
     if words[person.end : body.start] in (" (", " (the ") and words[body.end : body.end + 1] == ")":
         return body.end + 1
     return body.end if _OF_PERSON.fullmatch(words, person.end, body.start) else 0
+
+
+def _is_home(words: str, body: Span, place: Span) -> bool:
+    """True for "the CERT of Fiji", and for the office of one that is known: "UNDP Fiji"."""
+    if _OF.fullmatch(words, body.end, place.start):
+        return True
+    known = body.mark == ACTOR and place.entries[0].kind == "country" and words[body.end : place.start] == " "
+    return known and _OFFICE_ENDS.match(words, place.end) is not None
 
 
 def _owned(owner: Span, span: Span, names: Reference) -> Span:

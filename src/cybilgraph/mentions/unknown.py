@@ -21,6 +21,7 @@ _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 #: "INCIBE of León": a name and its town.
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
+_OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
 #: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
 _LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
@@ -33,6 +34,19 @@ _FIRM = re.compile(
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
+#: What stands before one who acts, whatever the words of the name are: "funded by Digital Rights Kenya".
+_ACTOR_NEXT = re.compile(
+    r"(?:\b(?:(?:co-?)?(?:fund|financ|organi[sz]|host)|implement|deliver|execut|conduct|carried out|sponsor|support"
+    r"|back|manag|coordinat|facilitat|commission|taught|train|written|develop|prepar|provid|led|run)\w* (?:jointly )?by"
+    r"|\b(?:deliver|implement|channell?|execut)ed through|\b(?:partnership|cooperation|co-operation|collaboration"
+    r"|conjunction|association|together|jointly|partner\w*|work(?:s|ed|ing)?) (?:closely )?with|\bon behalf of"
+    r"|\b(?:funding|funds|financing|grants?|support|assistance|help|contributions?|donations?|money) (?:from|of|by)"
+    r"|\bpartners?(?: [a-z]+){0,4}(?:,|:)?(?: are| is| were| was| include[sd]?| being| such as| like)?) (?:the )?\Z",
+    re.IGNORECASE,
+)
+#: How far in front of a name that is looked for, and between how many names of one list.
+_NEXT_MOST, _LIST_MOST = 70, 15
+_LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT", of which each country has one: a kind, and no name.
 _KIND_OF_TEAM = re.compile(r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?")
 #: A name that has the name of a place in it.
@@ -81,7 +95,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
                 continue
             end = _without_owner(words, start, end, inside)
             inside = [span for span in inside if span.start < end]
-            if found := _found(words, start, end, inside, names, short):
+            if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
 
@@ -115,13 +129,32 @@ def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
     return of.start() if of else end
 
 
+def _may_act(name: str) -> bool:
+    """True for several words with a capital and without a figure."""
+    return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
+
+
+def _acts_here(words: str, start: int, spans: list[Span]) -> bool:
+    """True where one who acts stands here, or in the list that goes on here."""
+    for _ in range(_LIST_MOST):
+        if _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
+            return True
+        before = [span for span in spans if span.end < start and _LISTED.fullmatch(words, span.end, start)]
+        if not before:
+            return False
+        start = before[-1].start
+    return False
+
+
 def _found(
-    words: str, start: int, end: int, inside: list[Span], names: Reference, short: dict[str, Span]
+    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span]
 ) -> Span | None:
-    """The span of a capitalised name, or None where it is none: an abbreviation that the record
-    has introduced, a known name that is spelt nearly so, an organisation, another name.
+    """The span of a capitalised name among those that are known, or None where it is none: an
+    abbreviation that the record has introduced, a known name that is spelt nearly so, an
+    organisation, another name.
     """
     name = words[start:end]
+    inside = [span for span in spans if span.start < end and start < span.end]
     if meant := short.get(name):
         return Span(start, end, meant.mark, meant.entries, meant.home)
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
@@ -133,6 +166,9 @@ def _found(
     if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
+        mark = BODY
+    ends_with_place = len(inside) == 1 and inside[0].end == end and not _OF_OR_IN.search(words, start, inside[0].start)
+    if (not mark or (mark == NAME and ends_with_place)) and _may_act(name) and _acts_here(words, start, spans):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()

@@ -44,6 +44,11 @@ _ACTOR_NEXT = re.compile(
     r"|\bpartners?(?: [a-z]+){0,4}(?:,|:)?(?: are| is| were| was| include[sd]?| being| such as| like)?) (?:the )?\Z",
     re.IGNORECASE,
 )
+#: The last words of that, which are looked for first.
+_LAST_WORDS = (
+    *("by ", "through ", "with ", "of ", "from ", "the ", "partner ", "partners ", "partner: ", "partners: "),
+    *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
+)
 #: How far in front of a name that is looked for, and between how many names of one list.
 _NEXT_MOST, _LIST_MOST = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
@@ -137,7 +142,7 @@ def _may_act(name: str) -> bool:
 def _acts_here(words: str, start: int, spans: list[Span]) -> bool:
     """True where one who acts stands here, or in the list that goes on here."""
     for _ in range(_LIST_MOST):
-        if _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
+        if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
             return True
         before = [span for span in spans if span.end < start and _LISTED.fullmatch(words, span.end, start)]
         if not before:

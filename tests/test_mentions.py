@@ -15,7 +15,7 @@ from cybilgraph.mentions.around import around
 from cybilgraph.mentions.likely import chances, judged
 from cybilgraph.mentions.literals import first_words, needed, parse
 from cybilgraph.mentions.marks import ACTOR, DEMONYM, NAME, PLACE, PROJECT
-from cybilgraph.mentions.phrases import RELATIONS, Matcher, phrases
+from cybilgraph.mentions.phrases import APART, RELATIONS, Matcher, phrases
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.sentences import sentences
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -87,6 +87,8 @@ def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
         assert len(places(record)) == len(named)
     elif says == "aside":
         assert not roles(record)
+    elif says == APART:
+        assert not record.relations
     elif says in RELATIONS:
         assert [(link.kind, link.project.key) for link in record.relations] == [(says, "G0411")]
     else:
@@ -418,11 +420,29 @@ def test_a_text_without_full_stops_takes_no_long_time(text: str) -> None:
         ("It is part of the programme “A Course for Judges”.", "part_of"),
         ("It is part of the “A Course for Judges”.", "part_of"),
         ("See also the project “A Course for Judges”.", "related"),
+        ("See also “A Course for Judges”.", "related"),
+        ("It builds upon “A Course for Judges”.", "follows"),
+        ("It is the successor to “A Course for Judges”.", "follows"),
     ],
 )
 def test_other_projects_by_their_title(text: str, kind: str) -> None:
     record = about("A project", text)
     assert [(link.kind, link.project.key) for link in record.relations] == [(kind, "a-course-for-judges")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It has no connection with G0555, and is related to G0556.", [("related", "G0556")]),
+        ("It is the second phase of G0411, not of G0414.", [("follows", "G0411")]),
+        ("It should not be confused with the project “A Course for Judges”.", []),
+        ("It builds not only on G0411.", [("related", "G0411")]),
+        ("It was followed by G0411.", [("related", "G0411")]),
+        ("See also “A Guide for Judges”.", []),
+    ],
+)
+def test_what_is_no_relation_and_what_is_one(text: str, expected: list[tuple[str, str]]) -> None:
+    assert [(link.kind, link.project.key) for link in about("A project", text).relations] == expected
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,10 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 #: that others work with them (counterpart), or for them (client).
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart", "client")
 RELATIONS = ("part_of", "follows", "related")
+#: Of other projects: that the text says it has nothing to do with them.
+APART = "apart"
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
+_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
 
 
 #: How the group of the names begins that a phrase tells of.

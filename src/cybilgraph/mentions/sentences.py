@@ -43,10 +43,15 @@ _PROJECTS = re.compile(
     r"(?:(?:GFCE|Cybil) )?(?:(?:project )?code |project )?\b(?P<code>G(?:\d{4}|I-\d{2,3}))\b"
     r"|(?:project|programme|program|initiative|action|phase)s?,? (?:called |named |titled |entitled )?"
     r"[“\"‘](?P<title>[^“”\"‘’]{8,150})[”\"’]"
-    r"|(?:part of|follow-?up (?:to|of|on)|continuation of|phase of|builds? on|built on|follows|followed|continues)"
+    r"|(?:part of|follow-?up (?:to|of|on)|continuation of|phase of|(?:builds?|built|building) (?:up)?on|follows"
+    r"|followed|continues|successor (?:to|of)|succeeds|preceded by|sequel to|extension of|see also|related to)"
     r" (?:the |an? |its )?(?:[\w’'-]+ ){0,4}[“\"‘](?P<cued>[^“”\"‘’]{8,150})[”\"’]"
     r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
     re.IGNORECASE,
+)
+#: A title of what is no project: "see also “Guide to Norms”".
+_WORK = re.compile(
+    r"\b(?:report|guide|guidelines|handbook|manual|toolkit|study|paper|article|law|act|bill|convention|decree)\b", re.I
 )
 _BRACKET = r"(?: \([^)]{0,60}\))?"
 #: "With funding from A, B and C trained …": the comma ends what stands before the subject.
@@ -336,6 +341,8 @@ def _with_projects(words: str, spans: list[Span]) -> list[Span]:
         return spans
     for match in _PROJECTS.finditer(words):
         title = match["title"] or match["named"] or match["cued"]
+        if match["cued"] and _WORK.search(title):
+            continue
         key = match["code"].upper() if match["code"] else slug(title)
         name = match["code"] or title
         start, end = match.span(next(group for group in ("code", "title", "named", "cued") if match[group]))

@@ -660,3 +660,30 @@ def test_a_list_with_the_country_of_the_title_is_of_those_that_are_helped() -> N
 def test_what_is_called_after_a_country_is_not_it(text: str, expected: set[tuple[str, str]]) -> None:
     record = about("A project", text)
     assert (places(record), roles(record)) == (set(), expected)
+
+
+def test_a_name_of_two_countries_is_told_of() -> None:
+    record = about("A course", "It trains judges in Kenya, Congo and Rwanda.", "Judges of the Congo came.")
+    assert places(record) == {"KE", "CG", "RW"}
+    [found] = record.findings
+    assert found.rule.endswith("#ambiguous-name")
+    assert (found.line, found.column) == (5, 28)
+    assert "Democratic Republic of the Congo" in found.message
+    told = about("A course", "It trains judges in Congo-Brazzaville and the Democratic Republic of Congo.")
+    assert places(told) == {"CG", "CD"}
+    assert not told.findings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It trains judges in England and Wales.", {"GB"}),
+        ("It trains judges in Kenya and New South Wales.", {"KE"}),
+        ("It trains judges in Peru, and was held in British Columbia and the District of Columbia.", {"PE"}),
+        ("It trains judges in Columbia and Peru.", {"CO", "PE"}),
+    ],
+)
+def test_parts_of_countries(text: str, expected: set[str]) -> None:
+    record = about("A course", text)
+    assert places(record) == expected
+    assert [found.rule.rpartition("#")[2] for found in record.findings] == ["near-name"] * ("CO" in expected)

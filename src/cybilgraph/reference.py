@@ -128,6 +128,8 @@ class Reference:
         self._worded: dict[str, dict[str, list[str]]] = {}
         self._shaped: dict[str, dict[tuple[str, int], list[str]]] = {}
         self._governments: dict[str, Entry] = {}
+        countries = self.entries["country"].values()
+        self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -143,6 +145,10 @@ class Reference:
         """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
+
+    def also_called(self, name: str) -> Entry | None:
+        """The other country that is called so: "Congo" is found as one of two."""
+        return self._also.get(fold(name))
 
     def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
         """The entry whose name is most like this one; None where none is so much alike."""

@@ -95,7 +95,7 @@ _OFFICE_ENDS = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 @value(frozen=True, slots=True)
 class Name:
     """A name in a sentence: its mark and where that stands in the marked sentence, the thing, and
-    where the thing is at home. ``near`` is the spelling of a name that was only nearly right.
+    where the thing is at home. ``near`` is the spelling of a name that was only nearly right, or may be another's.
     """
 
     mark: str
@@ -182,7 +182,13 @@ def _mark(
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
     elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
-        Span(mention.start - offset, mention.end - offset, mark, mention.entries)
+        Span(
+            mention.start - offset,
+            mention.end - offset,
+            mark,
+            mention.entries,
+            near=_ambiguous(words, mention, offset, names),
+        )
         for mention in known
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
@@ -246,6 +252,12 @@ def _is_person(words: str, end: int, mention: Mention) -> bool:
     """True where a country's name is the given name of somebody."""
     family = _FAMILY_NAME.match(words, end) if mention.entries[0].cell("given_name") else None
     return family is not None and not has_body(family[1])
+
+
+def _ambiguous(words: str, mention: Mention, offset: int, names: Reference) -> str:
+    """The spelling of a country that may be another; else nothing."""
+    printed = words[mention.start - offset : mention.end - offset]
+    return printed if mention.of("country") and names.also_called(printed) else ""
 
 
 def _mark_of(mention: Mention) -> str:

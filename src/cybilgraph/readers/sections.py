@@ -376,6 +376,9 @@ class Sections:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
         for other in kinds_under(kind):
             if entry := reference().find(other, printed.text):
+                if other == "country" and (also := reference().also_called(printed.text)):
+                    values = {"printed": printed.text, "name": entry.name, "other": also.name}
+                    self.find("ambiguous-name", printed, label, values=values)
                 return Named(other, entry.key, printed)
         return self._resolve(kind, printed, label)
 

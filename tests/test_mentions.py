@@ -687,3 +687,24 @@ def test_parts_of_countries(text: str, expected: set[str]) -> None:
     record = about("A course", text)
     assert places(record) == expected
     assert [found.rule.rpartition("#")[2] for found in record.findings] == ["near-name"] * ("CO" in expected)
+
+
+def test_a_short_name_with_a_slip() -> None:
+    record = about("A course", "It is funded by the World Bnak.")
+    assert roles(record) == {("world-bank", "funder")}
+    assert [found.rule.rpartition("#")[2] for found in record.findings] == ["near-name"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org/cybercrime-training/",
+        "www.cybercrime.example",
+        "cybercrime-training.example.org",
+        "cybercrime@example.org",
+        "cybercrime.example.org.",
+    ],
+)
+def test_an_address_tells_no_theme(address: str) -> None:
+    assert not [link for link in about("A page", f"More is at {address}").scopes if link.concept.kind == "theme"]
+    assert [link for link in about("A page", "It is about cybercrime.").scopes if link.concept.kind == "theme"]

@@ -35,6 +35,9 @@ _SENTENCE = re.compile(
 _LONGEST = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
+#: What may join a name to the rest of an address, and what makes one.
+_JOINERS = frozenset("./-@:_")
+_ADDRESS = re.compile(r"://|@|\bwww\.|[\w-]\.[a-z]{2,}(?:[/?#,;:)]|\.?(?!\S))")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 #: "CERT Tonga": of the country whose name follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
@@ -141,7 +144,7 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
     title = [("title", record.title)] if record.title else []
     short: dict[str, Span] = {}
     for section, paragraph in (*title, *record.narrative()):
-        known = names.mentions(paragraph.text)
+        known = [mention for mention in names.mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
         starts = [mention.start for mention in known]
         for start, end in _split(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
@@ -150,6 +153,15 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
                 yield Sentence(section, part, "", (), ())
             else:
                 yield _mark(section, part, start, here, names, short, record.contacts)
+
+
+def _in_address(text: str, mention: Mention) -> bool:
+    """True for a name in the address of a page or of a person."""
+    if _JOINERS.isdisjoint((text[mention.start - 1 : mention.start], text[mention.end : mention.end + 1])):
+        return False
+    start = text.rfind(" ", 0, mention.start) + 1
+    end = text.find(" ", mention.end)
+    return _ADDRESS.search(text, start, end if end >= 0 else len(text)) is not None
 
 
 def _names_nothing(text: str) -> bool:

@@ -75,6 +75,8 @@ _ANDS = ("and", "&", "et", "y")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
+#: A name that is no longer is near to another only by a slip in one of several words: "World Bnak".
+_SHORT_NAME = 12
 #: Who acts for a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
@@ -165,7 +167,7 @@ def _found(
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
     if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
-    if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
+    if " " in name and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
     if mark != BODY and _firm_before(words, start):
@@ -316,7 +318,10 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 @lru_cache(maxsize=5_000)
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
-        found = names.near("actor", name) if len(name) > 12 else None
+        if len(name) > _SHORT_NAME:
+            found = names.near("actor", name)
+        else:
+            found = names.misspelt("actor", name) if " " in name else None
         return None if found and _of_each_country(name, found, names) else found
     return names.misspelt("country", name)
 

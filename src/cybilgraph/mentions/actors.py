@@ -120,9 +120,7 @@ def candidates(
         told_of = _told_of(sentence)
         for name in sentence.names:
             actor = _acting(name, "funder", helped, names)
-            if not actor or _is_stated(actor, stated) or sentence.marked.endswith(_MEMBERS, 0, name.at):
-                continue
-            if _is_to_be(sentence, name) or _RULES.match(sentence.marked, name.at + 1):
+            if not actor or _is_stated(actor, stated) or _is_other(sentence, name):
                 continue
             known = actor.key in found or actor.key in listed
             if known or (name.mark in told_of and _acting(name, "", helped, names)):
@@ -152,8 +150,7 @@ def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: R
     for sentence in told:
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
-            others = _is_to_be(sentence, name) or sentence.marked.endswith(_MEMBERS, 0, name.at)
-            if actor and not _is_stated(actor, stated) and not others:
+            if actor and not _is_stated(actor, stated) and not _is_other(sentence, name):
                 quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {})
                 quotes.setdefault(sentence, (actor, phrase.confidence, name))
     return found
@@ -233,6 +230,13 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
         return False
     before = _TO_BE.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at)
     return before is not None and not (before["kind"] and not _NO_NOUN.match(sentence.marked, name.at + 1))
+
+
+def _is_other(sentence: Sentence, name: Name) -> bool:
+    """True where not the organisation itself is meant: its members, its rules, or one to be made."""
+    if sentence.marked.endswith(_MEMBERS, 0, name.at) or _RULES.match(sentence.marked, name.at + 1):
+        return True
+    return _is_to_be(sentence, name)
 
 
 def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:

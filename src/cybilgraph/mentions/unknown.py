@@ -44,7 +44,12 @@ _ACTOR_NEXT = re.compile(
     r"|\bpartners?(?: [a-z]+){0,4}(?:,|:)?(?: are| is| were| was| include[sd]?| being| such as| like)?) (?:the )?\Z",
     re.IGNORECASE,
 )
-#: The last words of that, which are looked for first.
+#: What follows one who acts: "Vodafone Fiji is a partner".
+_ACTOR_BEFORE = re.compile(
+    r",? (?:which |who )?(?:is|are|was|were|act(?:s|ed)? as) (?:an? |the |our |its )?(?:\w+ )?"
+    r"(?:partners?|donors?|funders?|sponsors?|implementers?)\b"
+)
+#: The last words of what stands before, which are looked for first.
 _LAST_WORDS = (
     *("by ", "through ", "with ", "of ", "from ", "the ", "partner ", "partners ", "partner: ", "partners: "),
     *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
@@ -141,8 +146,10 @@ def _may_act(name: str) -> bool:
     return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
 
 
-def _acts_here(words: str, start: int, spans: list[Span]) -> bool:
+def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
     """True where one who acts stands here, or in the list that goes on here."""
+    if start and _ACTOR_BEFORE.match(words, end):
+        return True
     for _ in range(_LIST_MOST):
         if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
             return True
@@ -175,7 +182,7 @@ def _found(
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
         mark = BODY
     ends_with_place = len(inside) == 1 and inside[0].end == end and not _OF_OR_IN.search(words, start, inside[0].start)
-    if (not mark or (mark == NAME and ends_with_place)) and _may_act(name) and _acts_here(words, start, spans):
+    if (not mark or (mark == NAME and ends_with_place)) and _may_act(name) and _acts_here(words, start, end, spans):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()

@@ -35,7 +35,7 @@ def _which_is_meant(found: Finding, _record: Record) -> Finding:
     """A name that stands in no list: the one in the list that it is most like."""
     names, rule = reference(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
-        entry = names.resembling("actor", found.text)
+        entry = names.misspelt("actor", found.text) or names.resembling("actor", found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
         entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)

@@ -136,6 +136,8 @@ class Reference:
         self._worded: dict[str, dict[str, list[str]]] = {}
         self._shaped: dict[str, dict[tuple[str, int], list[str]]] = {}
         self._governments: dict[str, Entry] = {}
+        countries = self.entries["country"].values()
+        self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -151,6 +153,10 @@ class Reference:
         """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
+
+    def also_called(self, name: str) -> Entry | None:
+        """The other country that is called so: "Congo" is found as one of two."""
+        return self._also.get(fold(name))
 
     def near(self, kind: str, name: str) -> Entry | None:
         """The entry that must be meant: its name is nearly this one, and no other's is about as near. Of a

@@ -24,7 +24,13 @@ _PARTED = re.compile(r"[^\f\v\x85\u2028\u2029]+")
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+#: The mark of UTF-32LE begins with that of UTF-16LE.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 WINDOWS = "cp1252"
 #: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
 _ENCODINGS = re.compile(
@@ -37,7 +43,7 @@ _STRAY, _SHARE = 2, 10
 
 
 def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
-    """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Western code page.
+    """The text of a file: UTF-8, UTF-16 or UTF-32 with its mark, else Windows' Western code page.
 
     Raises SourceError where it is no text at all.
     """
@@ -92,7 +98,7 @@ def _wide(begin: bytes) -> str | None:
 
 def encoding_of(content: bytes) -> tuple[bytes, str]:
     """The mark that a text begins with (or nothing), and its encoding by it, or by what it holds."""
-    for mark, encoding in _UTF_16.items():
+    for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             return mark, encoding
     if _first_odd_line(content):

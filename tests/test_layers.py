@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
-    ("fetch", "fields", "patches", "remembered", "resources", "scratch", "settings", "workers"),
+    ("addresses", "fetch", "fields", "patches", "remembered", "resources", "scratch", "settings", "workers"),
     ("record", "organisations", "rules", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
@@ -22,7 +22,7 @@ FLOORS = (
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("preparing",),
-    ("changes", "harvest", "loading", "pipeline", "suggestions", "verify"),
+    ("changes", "harvest", "loading", "pipeline", "publishing", "suggestions", "verify"),
     ("checker",),
     ("web",),
     ("cli",),
@@ -37,6 +37,7 @@ HOMES = {
     "defusedxml": {"readers"},
     "filelock": {"harvest", "release", "suggestions"},
     "flask": {"web"},
+    "fsspec": {"addresses"},
     "granian": {"web"},
     "jinja2": {"validation"},
     "openpyxl": {"readers", "workbook"},

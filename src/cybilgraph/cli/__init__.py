@@ -12,6 +12,7 @@ from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.load import load
+from cybilgraph.cli.publish import publish
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
@@ -25,11 +26,12 @@ def main() -> None:
     """A linked-data knowledge graph of cyber capacity-building projects.
 
     \b
-    A SOURCE is a file, a folder (read with all that it holds) or - for standard input.
+    A SOURCE is a file, a folder (read with all that it holds) or - for standard input;
+    for build, check and convert also an address of fsspec (https://, s3://, zip://…).
     Each command explains itself: cybilgraph build --help
     """
 
 
-_RELEASES = (releases, activate, rollback, prune, forget, diff, harvest, verify)
+_RELEASES = (releases, activate, rollback, prune, forget, diff, publish, harvest, verify)
 for command in (convert, check, build, *_RELEASES, load, serve, deploy, query, list_queries, template, suggestions):
     main.add_command(command)

@@ -8,6 +8,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -44,14 +45,14 @@ from tests.web.test_protocol import (
     send,
 )
 
-#: What an engine does not do as the others, with the reason: rows of the table of the protocol, and examples.
+#: What an engine does not do as the others: rows of the table of the protocol, and examples. What is known of the
+#: reason, and else what was seen.
 DIFFERENCES = {
     "oxigraph": {},
     "virtuoso": {
-        "BNODE() is of this moment": "it has no function BNODE()",
-        "example-countries-without-projects-in-theme": "its MINUS takes away too much where paths are in it",
-        "example-projects-without-stated-funder": "its MINUS takes away too little where two patterns are in it",
-        "example-search-text": "FILTER over a VALUES of several variables loses rows",
+        "BNODE() is of this moment": "it says itself that this function is not implemented",
+        "example-countries-without-projects-in-theme": "seen: the countries are right, most of widerProjects missing",
+        "example-search-text": "seen: a row is missing, which is there without the OPTIONALs, or without the excerpt",
     },
 }
 #: The rows of the table in which an engine has a part; which format is wished, say, is read before it is asked.
@@ -59,6 +60,9 @@ ROWS = [*WAYS, *DATASETS[::2], *NAMES[:32:2], *LASTING, *(row for row in WRONG i
 #: An answer of more rows than the server of the test gives: Virtuoso cuts it, and tells of that in a header.
 LARGE = "SELECT ?a ?b { ?a a cyb:Actor . ?b a cyb:Country } LIMIT 5001"
 CUT = {"oxigraph": 200, "virtuoso": 502}
+#: Virtuoso forgets a MINUS, for some rows, wherever it stands beside a BIND that an OPTIONAL follows.
+MINUS, BIND, OPTIONAL = "MINUS { ?p dcterms:title ?t }", "BIND(1 AS ?one)", "OPTIONAL { ?p cyb:aim ?aim }"
+FORGOTTEN = {"oxigraph": False, "virtuoso": True}
 PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
 
 
@@ -75,6 +79,9 @@ def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
             assert different == DIFFERENCES[name].keys()
             assert _ask(site, LARGE).status == CUT[name]
+            for order in permutations((MINUS, BIND, OPTIONAL)):
+                found = _ask(site, f"SELECT ?p {{ ?p a cyb:Project {' '.join(order)} }}").body != b"p\r\n"
+                assert found == (FORGOTTEN[name] and order.index(BIND) < order.index(OPTIONAL)), order
             for path in PAGES:
                 assert _page(site, path) == _page(server, path), path
             graphs = [rdflib.Graph().parse(data=send(at, "GET", "/id/project/G0020.ttl").body) for at in (site, server)]

@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "cybilgraph"
 FLOORS = (
     ("vocab", "errors", "ntriples", "findings", "formats", "values", "files"),
     ("addresses", "fetch", "fields", "patches", "remembered", "resources", "scratch", "settings", "workers"),
-    ("record", "organisations", "rules", "workbook"),
+    ("record", "organisations", "rules", "sizing", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
     ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),

@@ -16,6 +16,7 @@ from cybilgraph.cli.publish import publish
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
+from cybilgraph.cli.sizing import sizing
 from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
 
@@ -33,5 +34,18 @@ def main() -> None:
 
 
 _RELEASES = (releases, activate, rollback, prune, forget, diff, publish, harvest, verify)
-for command in (convert, check, build, *_RELEASES, load, serve, deploy, query, list_queries, template, suggestions):
+for command in (
+    convert,
+    check,
+    build,
+    *_RELEASES,
+    load,
+    serve,
+    deploy,
+    query,
+    list_queries,
+    template,
+    suggestions,
+    sizing,
+):
     main.add_command(command)

@@ -114,7 +114,7 @@ _WORDS = {
     "main_seconds": "seconds of one processor",
     "worker_seconds": "seconds that all processors share",
     "main_memory": "memory of the build",
-    "worker_memory": "and of each worker",
+    "worker_memory": "and of its largest worker",
     "serve_memory": "memory of a server",
 }
 
@@ -151,7 +151,7 @@ def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[st
     yield ""
     yield f"A figure of N records is that with {largest:,}, and (N - {largest:,}) times what each more adds."
     yield "Disk to build: the release, what is kept for the next build, and temporary files; sources come on top."
-    yield f"Memory to build: the build, and {processors} workers."
+    yield f"Memory to build: the build, and {processors} workers, each as large as the largest process was."
     yield f"Time to build: seconds of one processor, and those that all share, divided by {processors}."
     yield "Memory to serve: with the store in memory. A store over --store-memory stays on disk."
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.activities import records_of_graph, write_activities
+from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
 from cybilgraph.describe import describe, describe_reference
@@ -25,10 +26,10 @@ from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
-from cybilgraph.intake import Place, Progress, chosen, printed, records_of, unreadable
+from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.preparing import CLASSES, prepared
-from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
+from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
@@ -68,10 +69,11 @@ def check(
     commit of git: of the others, and of those ``among`` which all these stand, only what they break
     together with what has changed since then is told. ``kind`` is the suffix that standard input is
     read as. With ``excerpts``, each finding has its line. Raises SourceError where a place does not
-    exist, or git cannot tell what has changed.
+    exist, or git cannot tell what has changed, AddressError where an address cannot be read.
     """
-    inputs, beside = chosen(places, since, kind, among)
-    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places), beside)
+    with at_hand(places) as here:
+        inputs, beside = chosen(here, since, kind, among)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(here), beside)
 
 
 def check_inputs(
@@ -271,9 +273,8 @@ def convert_to_iati(places: Iterable[Place], output: IO[bytes], progress: Progre
 
 def _converted(places: Iterable[Place], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
     report = Report()
-    places = list(places)
-    with Identities() as identities, Assembly(identities) as assembly:
-        for record in records_of(find_inputs(places), count_inputs(places), report, progress):
+    with at_hand(places) as here, Identities() as identities, Assembly(identities) as assembly:
+        for record in records_of(find_inputs(here), count_inputs(here), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
         write(assembly)
@@ -312,20 +313,20 @@ def build(
     ``contacts``, persons are left out, as those always are who are to be forgotten. With a
     ``cluster`` of Dask (its address, or local:N), its workers do what else the processors of this
     machine do: the release is the same, byte for byte. Raises SourceError where a place does not
-    exist, ReleaseError where the release cannot be made, ClusterError where there is no cluster;
-    the earlier release stays.
+    exist, AddressError where an address cannot be read, ReleaseError where the release cannot be made,
+    ClusterError where there is no cluster; the earlier release stays.
     """
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
-    places = list(places)
     with (
+        at_hand(places) as here,
         releases.new(wait) as draft,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
-        records = printed(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden)
+        records = printed(find_inputs(here), count_inputs(here), report, progress, keep=draft.keep, hidden=hidden)
         with workers_of(cluster) if cluster else Crew() as team, Remembered(releases.remembered, CLASSES) as remembered:
             for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add(record, lines)

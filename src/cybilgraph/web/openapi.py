@@ -210,9 +210,10 @@ OPERATIONS = (
         answers={"text/csv": _TEXT},
         parameters=(
             Parameter("q", "Words; slips are forgiven.", "strategy"),
-            *(Parameter(name, f"By {title.lower()}: a key.", several=True) for name, title in TITLES.items()),
+            *(Parameter(name, f"By {title.lower()}: a key or a name.", several=True) for name, title in TITLES.items()),
             Parameter("sort", "The order.", choice=ORDERS),
         ),
+        problems=(400,),
     ),
     Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
     Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),

@@ -8,17 +8,18 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import rdflib
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 from rdflib import RDF
-from werkzeug.exceptions import Gone, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
-from cybilgraph.errors import FormatMismatch
+from cybilgraph.errors import FormatMismatch, ThingGone
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
+from cybilgraph.web.live import Serving
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving
 from cybilgraph.web.view import Resource, path_of
@@ -49,13 +50,10 @@ def resource(room: str, path: str) -> BaseResponse | str:
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
-    text = queries.load("page-resource").bind({"resource": [iri]})
-    graph, node = _graph(text), rdflib.URIRef(iri)
-    if (node, None, None) not in graph:
-        text = queries.load("page-mentioned").bind({"resource": [iri]})
-        graph = _graph(text)
-        if not graph:
-            raise _missing(iri)
+    text, graph = _statements(iri, serving())
+    node = rdflib.URIRef(iri)
+    if not graph:
+        raise _missing(iri)
     if hub and _CSV in formats[:1]:
         return send(find(hubs.linked(hub.name, key), _CSV))
     if (now := graph.value(node, _REPLACED)) is not None:
@@ -64,6 +62,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     if formats:
         return send(find(text, *formats))
     view = Resource(graph, node)
+    g.removed = pinned is not None and not _statements(iri, live().current)[1]
     if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
         return _project(view, key)
     if hub and (node, _TYPE, rdflib.URIRef(hub.iri)) in graph:
@@ -85,7 +84,7 @@ def outcomes() -> str:
 
 
 def _project(view: Resource, key: str) -> str:
-    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None
+    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
     shown = project.shown(view)
     return render_template(
         "project.html",
@@ -136,8 +135,16 @@ def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
     )  # fmt: skip
 
 
-def _graph(text: str) -> rdflib.Graph:
-    return rdflib.Graph().parse(data=find(text, NTRIPLES).content, format="nt")
+def _statements(iri: str, of: Serving) -> tuple[str, rdflib.Graph]:
+    """The query for what a release says about a thing, else for what it says of others and names it; and the
+    answer, which is empty where there is neither.
+    """
+    for name in ("page-resource", "page-mentioned"):
+        text = queries.load(name).bind({"resource": [iri]})
+        graph = rdflib.Graph().parse(data=find(text, NTRIPLES, of=of).content, format="nt")
+        if (rdflib.URIRef(iri), None, None) in graph:
+            break
+    return text, graph
 
 
 def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
@@ -155,15 +162,13 @@ def _suffix(path: str) -> tuple[str, str]:
     return (stem, suffix) if dot and suffix in _SUFFIXES else (path, "")
 
 
-def _missing(iri: str) -> NotFound | Gone:
-    """Gone, where an earlier release that is kept had a project of this name."""
+def _missing(iri: str) -> NotFound | ThingGone:
+    """ThingGone, where an earlier release that is kept had a project of this name."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
         if key in _keys(earlier.folder):
-            return Gone(
-                f"{iri} was in release {earlier.number}, and is in none since. Its page as of then: "
-                f"{path_of(iri)}?release={earlier.number}"
-            )
+            what = f"{iri} was in release {earlier.number}, and is in none since"
+            return ThingGone(what, f"{path_of(iri)}?release={earlier.number}")
     return NotFound(f"There is no {iri} in this release")
 
 

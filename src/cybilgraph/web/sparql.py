@@ -63,6 +63,7 @@ def pin(release: str) -> int:
     number = endpoint.release_number(release)
     if number:
         g.serving = live().at(number)
+        g.pinned = number
         after_this_request(_tell_release)
     return number
 
@@ -72,9 +73,9 @@ def _tell_release(response: Response) -> Response:
     return response
 
 
-def find(query: str, *formats: Format) -> Answer:
-    """The answer to a query of our own."""
-    found = serving().answers.find(Question.of(query, formats))
+def find(query: str, *formats: Format, of: Serving | None = None) -> Answer:
+    """The answer to a query of our own, from the release of this request or from another."""
+    found = (of or serving()).answers.find(Question.of(query, formats))
     return found.answer if isinstance(found, Kept) else found
 
 

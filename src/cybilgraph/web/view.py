@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import rdflib
-from flask import request, url_for
+from flask import g, request, url_for
 from rdflib import SKOS
 
 from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
@@ -14,13 +14,14 @@ _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.labe
 
 
 def path_of(iri: str) -> str:
-    """Where a link to this IRI leads: our own things to their page here, others to themselves;
-    nowhere where it is no web address.
+    """Where a link to this IRI leads: our own things to their page here, as of the release that the request is
+    pinned to; others to themselves; nowhere where it is no web address.
     """
     if iri.startswith(f"{BASE}ontology#"):
         return f"{url_for('terms.ontology')}#{iri.rpartition('#')[2]}"
     if iri.startswith(BASE):
-        return request.script_root + "/" + iri.removeprefix(BASE)
+        pinned = f"?release={g.pinned}" if "pinned" in g else ""
+        return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
 
 

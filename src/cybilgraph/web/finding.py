@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -20,7 +18,7 @@ from cybilgraph.reference import reference
 from cybilgraph.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
 from cybilgraph.vocab import BASE
 from cybilgraph.web.sparql import serving
-from cybilgraph.web.view import path_of
+from cybilgraph.web.view import path_of, table_of
 
 blueprint = Blueprint("finding", __name__)
 
@@ -94,11 +92,7 @@ def search() -> str:
 def table() -> Response:
     """All that was found, as a table. Raises QueryError."""
     wish = _valid()
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(Hit._fields)
-    writer.writerows([_harmless(cell) for cell in hit] for hit in serving().search.all(wish))
-    return Response(text.getvalue(), content_type="text/csv; charset=utf-8")
+    return table_of([Hit._fields, *serving().search.all(wish)])
 
 
 @blueprint.get("/search/sparql")
@@ -194,8 +188,3 @@ def _choice(kind: str, value: Value, given: list[tuple[str, str]], here: str) ->
 
 def _address(arguments: list[tuple[str, str]]) -> str:
     return f"{url_for('finding.search')}{'?' if arguments else ''}{urlencode(arguments)}"
-
-
-def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

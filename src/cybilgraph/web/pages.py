@@ -21,7 +21,7 @@ from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
 from cybilgraph.web.live import Serving
 from cybilgraph.web.negotiate import SUFFIXES, wanted
-from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving
+from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving, table
 from cybilgraph.web.view import Resource, path_of
 
 blueprint = Blueprint("pages", __name__)
@@ -55,7 +55,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     if not graph:
         raise _missing(iri)
     if hub and _CSV in formats[:1]:
-        return send(find(hubs.linked(hub.name, key), _CSV))
+        return table(hubs.linked(hub.name, key))
     if (now := graph.value(node, _REPLACED)) is not None:
         there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
         return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
@@ -74,7 +74,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
 @blueprint.get("/outcomes.csv")
 def outcomes_table() -> BaseResponse:
     """What projects have brought about, as a table."""
-    return send(find(queries.load("page-outcomes").text, _CSV))
+    return table(queries.load("page-outcomes").text)
 
 
 @blueprint.get("/outcomes")
@@ -120,7 +120,7 @@ def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
     """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
     text = hubs.listed(hub)
     if formats and formats[0] is _CSV:
-        return send(find(text, _CSV))
+        return table(text)
     if formats:
         return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
     known = rows(find(text, _CSV))

@@ -21,7 +21,7 @@ from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
-from cybilgraph.web.view import path_of
+from cybilgraph.web.view import path_of, table_of
 from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
@@ -250,6 +250,11 @@ def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
 def run(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
     return rows(find(queries.load(name).bind({key: [value] for key, value in values.items()}), _CSV))
+
+
+def table(query: str) -> Response:
+    """The answer to a query of our own, as a table for people to open."""
+    return table_of(csv.reader(io.StringIO(find(query, _CSV).content.decode())))
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:

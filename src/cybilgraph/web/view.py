@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import rdflib
-from flask import g, request, url_for
+from flask import Response, g, request, url_for
 from rdflib import SKOS
 
+from cybilgraph.formats import BY_NAME
+from cybilgraph.readers.tables import guarded
 from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
 
 _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
@@ -23,6 +28,13 @@ def path_of(iri: str) -> str:
         pinned = f"?release={g.pinned}" if "pinned" in g else ""
         return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+def table_of(rows: Iterable[Iterable[str]]) -> Response:
+    """A table for people to open, the names of its columns first, as CSV (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text).writerows(map(guarded, row) for row in rows)
+    return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ SH = Vocabulary(
         *("Violation", "Warning", "Info", "name", "message", "severity"),
         *("NodeShape", "PropertyShape", "property"),
         *("targetClass", "targetNode", "targetSubjectsOf", "targetObjectsOf"),
+        *("SPARQLSelectExecutable", "SPARQLConstructExecutable", "construct"),
         *("sparql", "select", "ask", "prefixes", "declare", "prefix", "namespace"),
     ),
 )

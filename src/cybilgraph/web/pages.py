@@ -16,11 +16,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph import queries
 from cybilgraph.errors import FormatMismatch, ThingGone
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.reference import reference
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
 from cybilgraph.web.live import Serving
-from cybilgraph.web.negotiate import SUFFIXES, wanted
+from cybilgraph.web.negotiate import SUFFIXES, split, wanted
 from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving, table
 from cybilgraph.web.view import Resource, path_of
 
@@ -40,7 +41,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
     as of an earlier release.
     """
-    path, suffix = _suffix(path.rstrip("/"))
+    path, suffix = split(path.rstrip("/"), _SUFFIXES)
     pinned = sparql.pin(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
     hub = hubs.KINDS.get(kind) if room == "id" and "/" not in key else None
@@ -53,6 +54,9 @@ def resource(room: str, path: str) -> BaseResponse | str:
     text, graph = _statements(iri, serving())
     node = rdflib.URIRef(iri)
     if not graph:
+        if room == "id" and (spelt := _spelt(kind, key)):
+            there = f"{kind}/{spelt}" + (f".{suffix}" if suffix else "")
+            return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
         raise _missing(iri)
     if hub and _CSV in formats[:1]:
         return table(hubs.linked(hub.name, key))
@@ -69,6 +73,18 @@ def resource(room: str, path: str) -> BaseResponse | str:
         return _hub(view, hub, key)
     mentions = run("page-mentions", resource=iri)
     return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
+
+
+@blueprint.get("/id/project")
+@blueprint.get("/id/project.<suffix>")
+def projects(suffix: str = "") -> BaseResponse:
+    """All projects: people and who wants a table are led to the search, programs get their names and titles."""
+    if suffix and suffix not in _SUFFIXES:
+        raise NotFound(f"There is no list of projects with the suffix {suffix!r}")
+    formats = _formats(suffix, is_list=True)
+    if not formats or formats[0] is _CSV:
+        return redirect(url_for("finding.table" if formats else "finding.search"), 303)
+    return send(find(queries.load("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats))
 
 
 @blueprint.get("/outcomes.csv")
@@ -157,9 +173,10 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
     return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
 
 
-def _suffix(path: str) -> tuple[str, str]:
-    stem, dot, suffix = path.rpartition(".")
-    return (stem, suffix) if dot and suffix in _SUFFIXES else (path, "")
+def _spelt(kind: str, key: str) -> str:
+    """The key of a thing that is spelt so but for capitals; empty where there is none."""
+    known = _keys(serving().release.folder) if kind == "project" else reference().entries.get(kind, {})
+    return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
 
 
 def _missing(iri: str) -> NotFound | ThingGone:

@@ -21,7 +21,8 @@ from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
-from cybilgraph.web.view import path_of, table_of
+from cybilgraph.web.negotiate import SUFFIXES, split, twin
+from cybilgraph.web.view import graph_of, path_of, table_of
 from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
@@ -140,9 +141,14 @@ def overview() -> str:
 @blueprint.get("/queries/<name>")
 def query_page(name: str) -> Response:
     """A named query, with its title, explanation and parameters, ready to run or change; values in the address
-    are bound to these.
+    are bound to these. By suffix, its text (.rq) and what is told of it, in RDF.
     """
+    name, suffix = split(name, {*SUFFIXES, "rq"})
     query = queries.load(name)
+    if suffix == "rq":
+        return Response(query.bind(_given(query)), content_type="application/sparql-query; charset=utf-8")
+    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return graph_of(named.described(query, query.bind(_given(query))), fmt)
     faults = _faults(query)
     if faults:
         request.environ["asgi.scope"]["entry"].error = next(iter(faults.values()))

@@ -11,7 +11,8 @@ import rdflib
 from flask import Response, g, request, url_for
 from rdflib import SKOS
 
-from cybilgraph.formats import BY_NAME
+from cybilgraph.engine.store import serialise
+from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.readers.tables import guarded
 from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
 
@@ -35,6 +36,13 @@ def table_of(rows: Iterable[Iterable[str]]) -> Response:
     text = io.StringIO()
     csv.writer(text).writerows(map(guarded, row) for row in rows)
     return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
+
+
+def graph_of(lines: Iterable[str], fmt: Format) -> Response:
+    """Lines of N-Triples in a format of RDF."""
+    output = io.BytesIO()
+    serialise([f"{line}\n".encode() for line in lines], fmt, output)
+    return Response(output.getvalue(), content_type=fmt.content_type)
 
 
 @dataclass(frozen=True, slots=True)

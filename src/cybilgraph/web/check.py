@@ -48,7 +48,7 @@ DOWNLOADS = (
 #: Severities, the worst first.
 _ORDER = [severity.value for severity in SEVERITIES]
 #: What the page shows of a graph, and of a text.
-_MOST_TURTLE, _MOST_LINES = 200_000, 3_000
+_MOST_TURTLE, _MOST_LINES, _MOST_OF_LINE = 200_000, 3_000, 2_000
 #: A report in HTML has its style in itself, and words of the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: A page that is filled in live, and what it needs for that.
@@ -174,7 +174,8 @@ def _marked(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, l
     for number, line in enumerate(text.split("\n")[:_MOST_LINES], start=1):
         about = by_line.get(number, [])
         severities = {findings[index - 1]["severity"] for index in about}
-        lines.append((number, line, about, next((name for name in _ORDER if name in severities), "")))
+        shown = line if len(line) <= _MOST_OF_LINE else f"{line[:_MOST_OF_LINE]}…"
+        lines.append((number, shown, about, next((name for name in _ORDER if name in severities), "")))
     return lines
 
 

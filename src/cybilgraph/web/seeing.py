@@ -15,7 +15,7 @@ from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import charts, hubs
 from cybilgraph.web.live import up_to
 from cybilgraph.web.sparql import find, rows, serving, table
-from cybilgraph.web.view import path_of
+from cybilgraph.web.view import path_of, titled
 
 blueprint = Blueprint("seeing", __name__)
 
@@ -48,7 +48,7 @@ def world(table: Rows) -> charts.Picture:
 
 def _timeline(table: Rows) -> charts.Picture:
     return charts.timeline([
-        charts.Span(row["title"] or row["project"], row["project"], row["start"], row["end"], row["status"])
+        charts.Span(titled(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
         for row in table
     ])  # fmt: skip
 

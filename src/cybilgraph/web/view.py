@@ -16,6 +16,8 @@ from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.readers.tables import guarded
 from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
 
+#: A title has so many characters where it is one of several; the page of its thing tells more of it.
+_TITLE = 200
 _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
 
 
@@ -29,6 +31,11 @@ def path_of(iri: str) -> str:
         pinned = f"?release={g.pinned}" if "pinned" in g else ""
         return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+def titled(text: str) -> str:
+    """A title as lists, charts and headings show it: one that is too long ends in an ellipsis."""
+    return text if len(text) <= _TITLE else f"{text[: _TITLE - 1].rstrip()}…"
 
 
 def table_of(rows: Iterable[Iterable[str]]) -> Response:

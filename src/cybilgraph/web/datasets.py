@@ -233,7 +233,7 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _what(name: str) -> str:
     stem, *suffixes = name.split(".")
-    packed = f", by {_PACKED[suffixes[-1]]}" if suffixes and suffixes[-1] in _PACKED else ""
+    packed = f" ({_PACKED[suffixes[-1]]})" if suffixes and suffixes[-1] in _PACKED else ""
     syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
     kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
     words = _WORDS.get(stem, "The whole graph")

@@ -93,15 +93,18 @@ class Resource:
         return [(self.name(node), str(node)) for node in self.all(predicate)]
 
     def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Property by property: its IRI, and text and IRI (or nothing) of each value."""
-        table: dict[str, list[tuple[str, str]]] = {}
-        for predicate, value in sorted(self.graph.predicate_objects(self.node)):
-            if isinstance(value, rdflib.URIRef):
-                table.setdefault(str(predicate), []).append((self.name(value), str(value)))
-            else:
-                tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
-                table.setdefault(str(predicate), []).append((f"{value}{tag}", ""))
-        return list(table.items())
+        """Property by property: its IRI, and text and IRI (or nothing) of each value, by name."""
+        table = []
+        for predicate in sorted(set(map(str, self.graph.predicates(self.node)))):
+            values = []
+            for value in self.all(predicate):
+                if isinstance(value, rdflib.URIRef):
+                    values.append((self.name(value), str(value)))
+                else:
+                    tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
+                    values.append((f"{value}{tag}", ""))
+            table.append((predicate, values))
+        return table
 
 
 def _numbered(value: rdflib.term.Node) -> bool:

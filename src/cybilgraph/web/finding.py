@@ -174,8 +174,8 @@ def _named(part: Part, found: Found) -> str:
         return f"“{part}”"
     kind, chosen = part
     labels = {value.value: value.label for value in found.facets[kind]}
-    names = (labels.get(value, value.removeprefix(_ROOTS[kind]))[:_SHOWN] for value in chosen)
-    return f"{TITLES[kind]}: {' or '.join(names)}"
+    names = (f"“{labels.get(value, value.removeprefix(_ROOTS[kind]))[:_SHOWN]}”" for value in chosen)
+    return f"{TITLES[kind]} {' or '.join(names)}"
 
 
 def _choice(kind: str, value: Value, given: list[tuple[str, str]], here: str) -> Choice:

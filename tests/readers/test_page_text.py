@@ -294,7 +294,15 @@ def test_encodings(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b" \n\n", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01", b"PK\x03\x04\x00\x00"]
+    "given",
+    [
+        b"",
+        b" \n\n",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01",
+        b"PK\x03\x04\x00\x00",
+        b"MZ\x90\x00\x03",
+        b"\xff\xfe\x00",
+    ],
 )
 def test_what_holds_no_record_is_a_clear_error(given: bytes) -> None:
     with pytest.raises(SourceError, match=r"page\.txt: "):

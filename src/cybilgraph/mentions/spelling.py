@@ -23,7 +23,7 @@ def find_near_names(record: Record, told: Iterable[Sentence]) -> Iterator[Findin
                 yield finding(
                     "near-name",
                     record.source.name,
-                    {"printed": name.near, "name": name.entries[0].name},
+                    {"printed": name.near, "name": name.entries[0].name_like(name.near)},
                     line=place.line if place else 0,
                     column=place.column if place else 0,
                     label=label,

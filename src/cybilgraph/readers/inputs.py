@@ -31,7 +31,8 @@ Stream = io.BufferedReader | io.BytesIO
 @dataclass(frozen=True)
 class Input:
     """One file to read. ``name`` is its path below the folder that was asked for, so that
-    the same folder gives the same names wherever it lies.
+    the same folder gives the same names wherever it lies. What is ``given`` is read in place of
+    what is at the path.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Input:
             ) from error
 
     def _stream(self) -> Stream:
-        if self.path is None:
+        if self.path is None or self.given is not None:
             return io.BytesIO(self.given or b"")
         file = _AsFound(self.path)
         if not stat.S_ISREG(file.status.st_mode):

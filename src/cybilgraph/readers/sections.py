@@ -384,7 +384,9 @@ class Sections:
         names = reference()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
-            self.find("near-name", printed, label, values={"printed": printed.text, "name": entry.name})
+            self.find(
+                "near-name", printed, label, values={"printed": printed.text, "name": entry.name_like(printed.text)}
+            )
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
             name = _ABBREVIATED.sub("", name) if kind == "actor" else name

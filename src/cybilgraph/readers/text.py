@@ -31,8 +31,9 @@ _ENCODINGS = re.compile(
     r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
     r"|iso-2022-jp|latin-?1"
 )
-#: A text may hold a stray control character or two; a picture or an archive holds many.
-_STRAY = 2
+#: A text may hold a stray control character or two; a picture or an archive holds many, and a short one more
+#: than one in so many characters.
+_STRAY, _SHARE = 2, 10
 
 
 def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
@@ -44,8 +45,11 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == WINDOWS:
         findings.append(not_utf8(given, _first_odd_line(content)))
-    begin = text[:4096].encode(errors="replace")
-    if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
+    begin = text[:4096]
+    plain = begin.encode(errors="replace")
+    controls = len(plain) - len(plain.translate(None, _CONTROLS))
+    nothing = 0 if encoding == "utf-8" else begin.count("\ufffd")  # bytes that stand for no character
+    if controls > _STRAY or (controls + nothing) * _SHARE > len(begin):
         raise no_text(given, content[:4096])
     return text
 
@@ -64,7 +68,9 @@ def no_text(given: Input, begin: bytes) -> SourceError:
     """Says that a file is no text, and of which encoding it may be one, by where its NUL bytes stand."""
     wide = _wide(begin)
     if wide is None:
-        return SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
+        return SourceError(
+            f"{given.name}: this is no text (it holds bytes that stand for no letter)", "Save it as text."
+        )
     return SourceError(
         f"{given.name}: this looks like {wide}, and does not say so at its start",
         f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",

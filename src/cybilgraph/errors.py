@@ -10,6 +10,7 @@
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   ├── ReleaseBusy        others are asking already for what takes long
     │   └── ReleaseGone        it was there once
+    ├── ThingGone              only an earlier release has it; carries where
     ├── ClusterError           no cluster can be had, or it fails
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
@@ -98,6 +99,14 @@ class ReleaseBusy(ReleaseError):
 
 class ReleaseGone(ReleaseError):
     """There was a release of this number, and it has been taken away."""
+
+
+class ThingGone(CybilgraphError):
+    """What is asked for is in an earlier release only, where ``earlier`` leads."""
+
+    def __init__(self, what: str, earlier: str) -> None:
+        super().__init__(what, f"Its page as of then: {earlier}")
+        self.earlier = earlier
 
 
 class ClusterError(CybilgraphError):

@@ -94,6 +94,7 @@ SH = Vocabulary(
         *("Violation", "Warning", "Info", "name", "message", "severity"),
         *("NodeShape", "PropertyShape", "property"),
         *("targetClass", "targetNode", "targetSubjectsOf", "targetObjectsOf"),
+        *("SPARQLSelectExecutable", "SPARQLConstructExecutable", "construct"),
         *("sparql", "select", "ask", "prefixes", "declare", "prefix", "namespace"),
     ),
 )

@@ -464,6 +464,10 @@ def test_the_page_with_findings_and_marked_lines(portal: str) -> None:
     assert '<li id="L9" class="violation">To: Mar 2017 <a href="#F' in page
     assert 'lang="es">«Finishd» se tomó por Finished.' in page
     assert "1 record: " in page
+    assert re.search(r"violation, \d+ warnings?, \d+ info\n", page)
+    worst = re.findall(r'<li class="finding (\w+)" id="F\d+"', page)
+    assert worst == sorted(worst, key=("violation", "warning", "info").index)
+    assert len(set(worst)) == 3
     assert "a cyb:Project" in page or "cyb:Project" in page
     assert "<q>UNODC helped Belize.</q>" in page
     inside = [link[1:] for link in controls.links if link.startswith("#")]

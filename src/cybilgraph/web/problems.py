@@ -27,6 +27,7 @@ from cybilgraph.errors import (
     ServiceFailed,
     SuggestionError,
     SuggestionsFull,
+    ThingGone,
     UnknownQuery,
 )
 from cybilgraph.web import endpoint, sparql
@@ -40,6 +41,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
     (ReleaseBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (ReleaseGone, HTTPStatus.GONE),
+    (ThingGone, HTTPStatus.GONE),
     (ReleaseError, HTTPStatus.NOT_FOUND),
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -82,6 +84,8 @@ def _ours(error: Exception) -> Response:
         extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
     if isinstance(error, QueryError) and error.advice:
         extra["advice"] = list(error.advice)
+    if isinstance(error, ThingGone):
+        extra = {"earlier": error.earlier}
     response = problem(status, error.what, error.hint, extra)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,11 +28,13 @@ from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.intake import Place, Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
-from cybilgraph.preparing import CLASSES, prepared
+from cybilgraph.preparing import CLASSES as PREPARED
+from cybilgraph.preparing import Known, fingerprint, prepared, read_once
 from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
+from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
@@ -288,10 +291,18 @@ def build(
         releases.new(wait) as draft,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
+        Crew() as crew,
+        Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint()) as remembered,
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
-        records = printed(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden)
-        with workers_of(cluster) if cluster else Crew() as team, Remembered(releases.remembered, CLASSES) as remembered:
+        read = read_once(remembered, report.as_of, hidden)
+
+        def keep(record: Known, page: bytes) -> None:
+            if not record.hidden:
+                draft.keep(page)
+
+        records = printed(find_inputs(places), count_inputs(places), report, read, progress, keep=keep)
+        with workers_of(cluster) if cluster else nullcontext(crew) as team:
             for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add(record, lines)
         report.findings = told_once([*report.findings, *identities.findings()])
@@ -307,7 +318,7 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *statements(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
+        release = draft.finish(assembly.blocks(others), report, identities, remembered, crew, dumps=dumps)
     return release, report
 
 

@@ -8,14 +8,15 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cybilgraph import __version__
-from cybilgraph.dumps import File, begin_dumps, hands, statistics, write_descriptions, write_tables
-from cybilgraph.engine.store import rows_of, write_store
+from cybilgraph.dumps import Dumps, File, Statistics, write_descriptions, write_tables
+from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
@@ -32,9 +33,13 @@ from cybilgraph.release.one import (
     Release,
     sums,
 )
+from cybilgraph.release.pieces import made_of
+from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.scratch import Spool
 from cybilgraph.search import write_index
 from cybilgraph.validation.outputs.as_json import document, held
+from cybilgraph.workers.crew import Team
 
 #: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
 _NO_DAY = (1980, 1, 1, 0, 0, 0)
@@ -61,7 +66,16 @@ class Draft:
         """Let go of the archive of sources."""
         self._sources.close()
 
-    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities, *, dumps: bool = True) -> Release:
+    def finish(
+        self,
+        quads: Iterable[bytes],
+        report: Report,
+        identities: Identities,
+        remembered: Remembered,
+        team: Team,
+        *,
+        dumps: bool = True,
+    ) -> Release:
         """Write all files, with or without ``dumps``. The release becomes real when the block of
         ``Releases.new`` ends.
         """
@@ -87,31 +101,44 @@ class Draft:
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
         }
-        complete(self._folder, self.manifest, document(report), map(held, report.findings), dumps=dumps)
+        findings = map(held, report.findings)
+        complete(self._folder, self.manifest, document(report), findings, remembered, team, dumps=dumps)
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
 def complete(
-    folder: Path, manifest: dict[str, Any], report: Any, findings: Iterable[Mapping[str, Any]], *, dumps: bool
+    folder: Path,
+    manifest: dict[str, Any],
+    report: Any,
+    findings: Iterable[Mapping[str, Any]],
+    remembered: Remembered,
+    team: Team,
+    *,
+    dumps: bool,
 ) -> None:
     """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
     which is completed by what is counted, is the last but for the list of checksums.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
-    with hands(graph) as workers:
-        counted = workers.submit(statistics, graph)
-        written = begin_dumps(graph, public, workers) if dumps else []
-        manifest["counts"]["quads"] = write_store(graph, store)
+    counts = Statistics()
+    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told:
+        stored = beside.submit(write_store, graph, store)
+        with Dumps(public) if dumps else nullcontext() as files:
+            for made in made_of(graph, remembered, team, dumps=dumps):
+                counts.add(made.counts)
+                rows.put(made.rows)
+                told.put(made.told)
+                if files:
+                    files.add(made.dumps)
+        indexed = beside.submit(write_index, folder / SEARCH, iter(told), findings)
+        manifest["counts"]["quads"] = stored.result()
         if dumps:
-            written.append(workers.submit(write_tables, graph, store, public))
-        write_index(folder / SEARCH, partial(rows_of, store), findings)
+            write_tables(rows, store, public)
         _write_json(folder / REPORT, report)
-        for job in written:
-            job.result()
-        counts = counted.result()
-    files = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
-    write_descriptions(counts, manifest["release"], manifest["created"], files, public)
+        indexed.result()
+    listed = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
+    write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))

@@ -22,6 +22,8 @@ from cybilgraph.files import written_whole
 from cybilgraph.forgetting import mentions, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+from cybilgraph.remembered import Remembered
+from cybilgraph.workers.crew import Crew
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
@@ -204,7 +206,8 @@ class Releases:
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
-        complete(aside, manifest, report, report["findings"], dumps=dumps)
+        with Crew() as team, Remembered(None, (), b"") as nothing:
+            complete(aside, manifest, report, report["findings"], nothing, team, dumps=dumps)
         left = mentions(aside / GRAPH, who)
         settle(aside)
         whole = self.folder / f"{_REPLACING}{release.number:04d}"

@@ -12,6 +12,6 @@ words reach the index.
 from __future__ import annotations
 
 from cybilgraph.search.read import ORDERS, PAGE, Found, Hit, Search, Value, Wish
-from cybilgraph.search.written import FACETS, write_index
+from cybilgraph.search.written import FACETS, Name, Told, told, write_index
 
-__all__ = ["FACETS", "ORDERS", "PAGE", "Found", "Hit", "Search", "Value", "Wish", "write_index"]
+__all__ = ["FACETS", "ORDERS", "PAGE", "Found", "Hit", "Name", "Search", "Told", "Value", "Wish", "told", "write_index"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -289,12 +289,15 @@ def build(
     places = list(places)
     with (
         releases.new(wait) as draft,
+        ExitStack() as made_before,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
         Crew() as crew,
-        Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint()) as remembered,
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
+        remembered = made_before.enter_context(
+            Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
+        )
         read = read_once(remembered, report.as_of, hidden)
 
         def keep(record: Known, page: bytes) -> None:

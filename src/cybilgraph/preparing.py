@@ -66,11 +66,11 @@ def read_once(remembered: Remembered, day: str, hidden: Hidden) -> Callable[[Inp
     """How the records of an input are had, to be ``prepared`` for a ``day``, without who is ``hidden``. A page that
     was read before is not read again.
     """
-    chosen = (day.encode(), repr(hidden).encode())
+    chosen = day.encode()
 
     def read(given: Input) -> Iterator[Known]:
         content = page(given)
-        file = remembered.key(*chosen, given.suffix.encode(), content) if content is not None else b""
+        file = remembered.key(chosen, given.suffix.encode(), content) if content is not None else b""
         if content is not None and (packed := remembered.get(file)):
             for number, (line, key, names_hidden, known) in enumerate(remembered.value(packed)):
                 again = partial(_again, given, number)
@@ -80,7 +80,7 @@ def read_once(remembered: Remembered, day: str, hidden: Hidden) -> Callable[[Inp
         for printed in read_input(given):
             one = _of_any_source(printed)
             said = repr(one)
-            known = remembered.key(*chosen, said.encode("utf-8", "surrogatepass"))
+            known = remembered.key(chosen, said.encode("utf-8", "surrogatepass"))
             if given.name in said:  # what was read may hang on the file's name
                 content = None
             names_hidden = any(map(hidden, printed.contacts))
@@ -109,6 +109,7 @@ def prepared(
     is wrong in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
     """
     sources: deque[Source] = deque()
+    deciding = fingerprint()
 
     def asked() -> Iterator[tuple[bytes, Known]]:
         for one in records:
@@ -118,7 +119,7 @@ def prepared(
     for done in remembered.each(
         asked(),
         lambda new: _done([one.read() for one in new], day, hidden),
-        lambda new: team.submit(_done_there, remembered.deciding, [one.read() for one in new], day, hidden),
+        lambda new: team.submit(_done_there, deciding, [one.read() for one in new], day, hidden),
         batch=BATCH,
         most=_AT_ONCE,
         ahead=team.size + 1,

@@ -48,6 +48,18 @@ def write_store(nquads: Path, folder: Path) -> int:
     return len(store)
 
 
+def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
+    """Take lines of N-Quads out of the store in this folder, then put others in; returns the number of quads."""
+    store = ox.Store(folder)
+    for lines in removed:
+        for quad in parsed(b"".join(lines)):
+            store.remove(quad)
+    for lines in added:
+        store.extend(parsed(b"".join(lines)))
+    store.flush()
+    return len(store)
+
+
 def read_store(nquads: str) -> ox.Store:
     """Load an N-Quads file into a store in memory. It has no threads, and may be forked."""
     store = ox.Store()

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
+from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
     GRAPH,
     IDENTITIES,
@@ -33,7 +35,7 @@ from cybilgraph.release.one import (
     Release,
     sums,
 )
-from cybilgraph.release.pieces import made_of
+from cybilgraph.release.pieces import Cut, made_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.scratch import Spool
@@ -48,8 +50,10 @@ _NO_DAY = (1980, 1, 1, 0, 0, 0)
 class Draft:
     """A release in the making."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, earlier: Release | None) -> None:
+        """``earlier`` is the release before."""
         self._folder = folder
+        self._earlier = earlier
         self.number = number
         self.manifest: dict[str, Any] | None = None
         self._sources = zipfile.ZipFile(folder / SOURCES, "x", zipfile.ZIP_DEFLATED)
@@ -102,7 +106,9 @@ class Draft:
             "public": True,
         }
         findings = map(held, report.findings)
-        complete(self._folder, self.manifest, document(report), findings, remembered, team, dumps=dumps)
+        complete(
+            self._folder, self.manifest, document(report), findings, remembered, team, dumps=dumps, before=self._earlier
+        )
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
@@ -115,24 +121,36 @@ def complete(
     team: Team,
     *,
     dumps: bool,
+    before: Release | None = None,
 ) -> None:
     """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
-    which is completed by what is counted, is the last but for the list of checksums.
+    which is completed by what is counted, is the last but for the list of checksums. The store may be that of the
+    release ``before``, changed.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
-    counts = Statistics()
+    quads, counts = 0, Statistics()
+    cuts: list[Cut] = []
+    earlier = _earlier(before, remembered)
     with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told:
-        stored = beside.submit(write_store, graph, store)
+        stored = None if earlier else beside.submit(write_store, graph, store)
         with Dumps(public) if dumps else nullcontext() as files:
-            for made in made_of(graph, remembered, team, dumps=dumps):
+            for made in made_of(graph, remembered, team, dumps=dumps, cuts=cuts):
+                quads += made.quads
                 counts.add(made.counts)
                 rows.put(made.rows)
                 told.put(made.told)
                 if files:
                     files.add(made.dumps)
         indexed = beside.submit(write_index, folder / SEARCH, iter(told), findings)
-        manifest["counts"]["quads"] = stored.result()
+        if stored:
+            stored.result()
+        elif earlier and earlier.carry(cuts, graph, store) == quads:
+            manifest["carried"] = earlier.times + 1
+        else:
+            shutil.rmtree(store, ignore_errors=True)
+            write_store(graph, store)
+        manifest["counts"]["quads"] = quads
         if dumps:
             write_tables(rows, store, public)
         _write_json(folder / REPORT, report)
@@ -144,8 +162,22 @@ def complete(
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in ("LOCK", "LOG")
     }
+    remembered.keep(_pieces_of(manifest, remembered), [(cut.size, cut.known) for cut in cuts])
     _write_json(folder / MANIFEST, manifest)
     (folder / SUMS).write_text(sums(folder, manifest), encoding="utf-8")
+
+
+def _earlier(before: Release | None, remembered: Remembered) -> Earlier | None:
+    """The release before, where the pieces of its graph are remembered."""
+    packed = remembered.get(_pieces_of(before.manifest, remembered)) if before else None
+    if before is None or packed is None:
+        return None
+    return Earlier(before, [Cut(*cut) for cut in remembered.value(packed)], remembered.key)
+
+
+def _pieces_of(manifest: dict[str, Any], remembered: Remembered) -> bytes:
+    """What the pieces of a release's graph are remembered by."""
+    return remembered.key(b"pieces", manifest["files"][GRAPH].encode())
 
 
 def settle(folder: Path) -> None:

@@ -193,7 +193,9 @@ class Releases:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
-                    if report := without(release.folder, aside, who):
+                    # A store that was carried on may hold what its graph has no more.
+                    carried = "carried" in release.manifest
+                    if report := without(release.folder, aside, who, always=carried):
                         release.verify()  # what is damaged must not get checksums that hold
                         left[number] = self._remake(release, aside, who, report)
                 finally:
@@ -204,6 +206,7 @@ class Releases:
         shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         manifest = dict(release.manifest)
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
+        manifest.pop("carried", None)
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
         with Crew() as team, Remembered(None, (), b"") as nothing:
@@ -237,13 +240,20 @@ class Releases:
         with self._alone(wait):
             aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
             try:
-                draft = Draft(aside, max(self.numbers, default=0) + 1)
+                draft = Draft(aside, max(self.numbers, default=0) + 1, self._before())
                 with closing(draft):
                     yield draft
                 if draft.manifest is not None:
                     self._publish(aside, draft.number)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
+
+    def _before(self) -> Release | None:
+        """The current release, where there is one."""
+        try:
+            return self.current()
+        except ReleaseError:
+            return None
 
     @contextmanager
     def _alone(self, wait: bool) -> Iterator[None]:

@@ -32,10 +32,11 @@ _BROADER = f" <{SKOS.broader}> ".encode()
 
 @dataclass(slots=True)
 class Made:
-    """What is made of a piece: counts, the rows of each table, projects and names for the search; and its part of each
-    dump, by the end of its name.
+    """What is made of a piece: how many quads it has, and counts; the rows of each table, projects and names for the
+    search; and its part of each dump, by the end of its name.
     """
 
+    quads: int
     counts: Statistics
     rows: Rows
     told: tuple[list[Told], list[Name]]
@@ -82,14 +83,33 @@ def _beginnings(key: bytes) -> tuple[bytes, ...]:
     return tuple(b"<%b%b/%b%b" % (base, kind, key, end) for kind in (b"id/project", b"record") for end in (b">", b"/"))
 
 
-def made_of(graph: Path, remembered: Remembered, team: Team, *, dumps: bool) -> Iterator[Made]:
-    """What is made of each piece of an N-Quads file of ours, in order; with ``dumps`` or without. Raises OSError."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A piece, by its size in bytes and what it is known by."""
+
+    size: int
+    known: bytes
+
+
+def made_of(
+    graph: Path, remembered: Remembered, team: Team, *, dumps: bool, cuts: list[Cut] | None = None
+) -> Iterator[Made]:
+    """What is made of each piece of an N-Quads file of ours, in order; with ``dumps`` or without. The pieces are
+    added to ``cuts``. Raises OSError.
+    """
     with graph.open("rb") as lines:
         broader = b"".join(line for line in lines if _BROADER in line)
         lines.seek(0)
-        chosen = (bytes([dumps]), broader)
+
+        def asked() -> Iterator[tuple[bytes, bytes]]:
+            for piece in pieces(lines):
+                known = remembered.key(piece)
+                if cuts is not None:
+                    cuts.append(Cut(len(piece), known))
+                yield remembered.key(bytes([dumps]), broader, known), piece
+
         yield from remembered.each(
-            ((remembered.key(*chosen, piece), piece) for piece in pieces(lines)),
+            asked(),
             partial(_made, broader, dumps),
             lambda batch: team.submit(_made, broader, dumps, batch),
             batch=_BATCH,
@@ -111,6 +131,7 @@ def _made_of_one(piece: bytes, broader: list[Any], dumps: bool) -> Made:
     if len(ours) < len(quads):
         lines = [line for line in lines if not is_of_version(line)]
     return Made(
+        len(quads),
         statistics(lines),
         rows_of_tables(lines) if dumps else {},
         told(partial(rows_of, in_memory([*broader, *ours]))),

@@ -306,8 +306,8 @@ def build(
 
         records = printed(find_inputs(places), count_inputs(places), report, read, progress, keep=keep)
         with workers_of(cluster) if cluster else nullcontext(crew) as team:
-            for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
-                assembly.add(record, lines)
+            for one in together(prepared(records, report.as_of, hidden, remembered, team), report):
+                assembly.add_parted(one.record, one.own, one.shared)
         report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:

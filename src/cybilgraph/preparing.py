@@ -18,7 +18,8 @@ from itertools import islice
 from re import findall
 
 from cybilgraph import findings, record
-from cybilgraph.checking import BATCH, Examined, examined, without_texts
+from cybilgraph.assemble import parted
+from cybilgraph.checking import BATCH, examined, without_texts
 from cybilgraph.describe import with_source
 from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
@@ -29,20 +30,38 @@ from cybilgraph.remembered import Remembered
 from cybilgraph.resources import DECIDING
 from cybilgraph.workers.crew import Team
 
+#: So many records are looked up at once; of those, a batch at most is new.
+_AT_ONCE = 4_000
+#: The source of a record whose own source is left open. No file has this name.
+_ANY = Source("/", "0" * 64)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A record without its long texts; its triples, in those of its ``own`` and those that others may say, too; what
+    is wrong in it; and what ``checking.together`` asks of it (the packed part has no source).
+    """
+
+    record: Record
+    own: bytes
+    shared: list[str]
+    findings: list[Finding]
+    compared: list[str]
+    packed: bytes
+
+    @property
+    def short(self) -> tuple[Source, bytes]:
+        """As of ``checking.Examined``."""
+        return self.record.source, self.packed
+
+
 #: What values that are remembered are made of.
 CLASSES = [
     one
     for module in (record, findings)
     for one in vars(module).values()
     if isinstance(one, type) and one.__module__ == module.__name__
-]
-#: So many records are looked up at once; of those, a batch at most is new.
-_AT_ONCE = 4_000
-#: The source of a record whose own source is left open. No file has this name.
-_ANY = Source("/", "0" * 64)
-
-#: Record, lines, findings: what is remembered of a record, its source left open.
-_Done = tuple[Record, str, list[Finding]]
+] + [Prepared]
 
 
 @dataclass(slots=True)
@@ -104,7 +123,7 @@ def _again(given: Input, number: int) -> Record:
 
 def prepared(
     records: Iterable[Known], day: str, hidden: Hidden, remembered: Remembered, team: Team
-) -> Iterator[Examined]:
+) -> Iterator[Prepared]:
     """Each record with what its prose says, but without its long texts and who is ``hidden``; its triples, and what
     is wrong in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
     """
@@ -124,7 +143,7 @@ def prepared(
         most=_AT_ONCE,
         ahead=team.size + 1,
     ):
-        yield _of_source(sources.popleft(), *done)
+        yield _of_source(sources.popleft(), done)
 
 
 def fingerprint() -> bytes:
@@ -154,7 +173,7 @@ def _of_any_source(given: Record) -> Record:
 _own_fingerprint = lru_cache(1)(fingerprint)
 
 
-def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[_Done]:
+def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     """As ``_done``, in a process that may be on another machine. Raises ClusterError where that would do otherwise."""
     if _own_fingerprint() != deciding:
         raise ClusterError(
@@ -165,20 +184,27 @@ def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden
     return _done(records, day, hidden)
 
 
-def _done(records: list[Record], day: str, hidden: Hidden) -> list[_Done]:
+def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     """The work itself: of a batch, in whatever process."""
     told = [with_prose(one, hidden) for one in records]
     return [
-        (without_texts(one.record), "\n".join(one.lines), [*found, *one.findings])
+        Prepared(
+            without_texts(one.record),
+            *parted(one.record.key, one.lines),
+            [*found, *one.findings],
+            one.compared,
+            one.short[1],
+        )
         for one, (_, found) in zip(examined((derived for derived, _ in told), day), told, strict=True)
     ]
 
 
-def _of_source(source: Source, some: Record, text: str, found: list[Finding]) -> Examined:
+def _of_source(source: Source, some: Prepared) -> Prepared:
     """What was done of a record, when it stands in this source."""
-    own = replace(some, source=source)
-    return Examined(
-        own,
-        with_source(text.split("\n"), own),
-        [replace(one, file=source.name) if one.file == some.source.name else one for one in found],
+    before, record = some.record.source, replace(some.record, source=source)
+    return replace(
+        some,
+        record=record,
+        own=with_source(some.own, record),
+        findings=[replace(one, file=source.name) if one.file == before.name else one for one in some.findings],
     )

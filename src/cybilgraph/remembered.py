@@ -48,6 +48,7 @@ class Remembered:
         self.deciding = deciding
         self._classes = {(one.__module__, one.__qualname__): one for one in classes}
         self._packer = zstandard.ZstdCompressor(_LEVEL)
+        self._unpacker = zstandard.ZstdDecompressor()
         self._base: sqlite3.Connection | None = None
 
     def __enter__(self) -> Remembered:
@@ -149,7 +150,7 @@ class Remembered:
 
     def value(self, packed: bytes) -> Any:
         """The value of what ``get`` gave."""
-        return _Unpickler(zstandard.decompress(packed), self._classes).load()
+        return _Unpickler(self._unpacker.decompress(packed), self._classes).load()
 
     def _use(self, key: bytes) -> None:
         with self._sound() as base:

@@ -153,7 +153,7 @@ def complete(
         manifest["counts"]["quads"] = quads
         if dumps:
             write_tables(rows, store, public)
-        _write_json(folder / REPORT, report)
+        _write_report(folder / REPORT, report)
         indexed.result()
     listed = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
     write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
@@ -195,6 +195,23 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """A report, each finding on a line of its own: there are many, and what is not indented is written faster."""
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=held)
+    with path.open("w", encoding="utf-8") as file:
+        before = "{"
+        for name in sorted(report):
+            file.write(f"{before}\n {encoder.encode(name)}: ")
+            before = ","
+            if name == "findings":
+                file.write("[")
+                file.writelines(f"{',' * (at > 0)}\n  {encoder.encode(one)}" for at, one in enumerate(report[name]))
+                file.write("\n ]")
+            else:
+                file.write(encoder.encode(report[name]))
+        file.write("\n}\n")
 
 
 def _write_json(path: Path, value: object) -> None:

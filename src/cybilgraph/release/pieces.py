@@ -6,13 +6,15 @@ change is a change of its own piece, and at most of the next one.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import crc32
 
 from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
@@ -98,8 +100,7 @@ def made_of(
     added to ``cuts``. Raises OSError.
     """
     with graph.open("rb") as lines:
-        broader = b"".join(line for line in lines if _BROADER in line)
-        lines.seek(0)
+        broader = b"".join(_lines_with(_BROADER, lines))
 
         def asked() -> Iterator[tuple[bytes, bytes]]:
             for piece in pieces(lines):
@@ -116,6 +117,18 @@ def made_of(
             most=_MOST,
             ahead=team.size + 1,
         )
+
+
+def _lines_with(words: bytes, file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file that have these words."""
+    if not os.fstat(file.fileno()).st_size:
+        return  # nothing cannot be mapped
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        at = content.find(words)
+        while at >= 0:
+            end = content.find(b"\n", at) + 1
+            yield content[content.rfind(b"\n", 0, at) + 1 : end]
+            at = content.find(words, end)
 
 
 def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[Made]:

@@ -227,7 +227,7 @@ def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypa
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cybilgraph.release.draft.write_store", full)
+    monkeypatch.setattr("cybilgraph.release.draft.write_index", full)
     with pytest.raises(ReleaseError, match="No space left on device"):
         pipeline.build([SEED], tmp_path)
     assert Releases(tmp_path).current().number == 1

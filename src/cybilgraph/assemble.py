@@ -35,8 +35,8 @@ _AT_ONCE = 2_000
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
-#: What a line has that names another project by its key.
-_RELATING = re.compile("|".join(("/relation/", *map(re.escape, sorted(_RELATIONS)), re.escape(f"<{CYB.project}>"))))
+#: What a line has that leads to another project.
+_RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
 #: Fields that only the newest capture tells: who is no longer named on a page is not named here.
 _NEWEST_ONLY = {"contacts"}
@@ -88,7 +88,7 @@ class Assembly:
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
                 block = self._read(records[0][0])
-                if b"/relation/" not in block:  # nothing in it is to be changed
+                if _RELATION.encode() not in block:  # nothing in it is to be changed
                     yield block
                     continue
             *earlier, present = captures = [self._lines(number, given, key) for number, given in records]
@@ -130,11 +130,11 @@ class Assembly:
             for iri in (lambda name: thing("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
-        return sorted(self._related(line) for line in lines) if "/relation/" in text else lines
+        return sorted(self._related(line) for line in lines) if _RELATION in text else lines
 
     def _related(self, line: str) -> str:
         """A line about a relation, with the present key of the other project."""
-        if not _RELATING.search(line):
+        if _RELATION not in line and _TO_PROJECT not in line:
             return line
         line = _RELATED.sub(lambda found: f"{found[1]}/{self._present(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)

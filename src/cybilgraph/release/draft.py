@@ -155,16 +155,20 @@ def complete(
             write_tables(rows, store, public)
         _write_report(folder / REPORT, report)
         indexed.result()
-    listed = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
+    sums_of = {path: sha256_of(path) for path in _files(folder)}
+    listed = [File(path.name, path.stat().st_size, sums_of[path]) for path in sorted(public.iterdir())]
     write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
     manifest["files"] = {
-        path.relative_to(folder).as_posix(): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("LOCK", "LOG")
+        path.relative_to(folder).as_posix(): sums_of.get(path) or sha256_of(path) for path in _files(folder)
     }
     remembered.keep(_pieces_of(manifest, remembered), [(cut.size, cut.known) for cut in cuts])
     _write_json(folder / MANIFEST, manifest)
     (folder / SUMS).write_text(sums(folder, manifest), encoding="utf-8")
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a release, in order, but for those that a store makes when it is opened."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
 
 
 def _earlier(before: Release | None, remembered: Remembered) -> Earlier | None:

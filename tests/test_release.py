@@ -279,9 +279,10 @@ def test_a_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kil
 def test_a_build_killed_at_any_moment_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
-    started = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    whole = time.monotonic() - started
+    for _ in range(2):  # the second does no more than what those do that are killed
+        started = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        whole = time.monotonic() - started
     random.seed(20)
     for _ in range(12):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

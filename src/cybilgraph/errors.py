@@ -2,6 +2,7 @@
 
     CybilgraphError
     ├── SourceError            a source cannot be read as records
+    ├── AddressError           what is at an address of another file system cannot be had, or not be put there
     ├── ShapesError            shapes cannot be used for validation
     ├── EnginesDisagree        two engines find different faults; carries what each found alone
     ├── ReferenceDataError     a file under data/reference contradicts itself
@@ -58,6 +59,10 @@ class CybilgraphError(Exception):
 
 class SourceError(CybilgraphError):
     """A source cannot be read as records."""
+
+
+class AddressError(CybilgraphError):
+    """An address of another file system cannot be read or written."""
 
 
 class ShapesError(CybilgraphError):

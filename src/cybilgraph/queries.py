@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.reference import FILES, SUGGESTED, Reference, reference
+from cybilgraph.reference import FILES, Reference, reference
 from cybilgraph.resources import QUERIES
 from cybilgraph.vocab import PREFIXES, XSD, thing
 
@@ -331,7 +331,7 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
         case kind if kind in FILES:
             entry = names.find(kind, value)
             if entry is None:
-                near = names.near(kind, value, SUGGESTED)
+                near = names.suggested(kind, value)
                 hint = f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing(kind, entry.key))

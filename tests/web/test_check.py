@@ -260,6 +260,8 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "extra that is none": (sent("application/json", '{"text": "a", "include": ["secrets"]}'), BAD_REQUEST),
     "extra that is a number": (sent("application/json", '{"text": "a", "include": 7}'), BAD_REQUEST),
     "picture by its type": (sent("image/png", b"\x89PNG"), 415),
+    "program": (named("a.exe", b"MZ\x90\x00\x03"), UNREAD),
+    "half a letter": (sent("text/plain", b"\xff\xfe\x00"), UNREAD),
     "update by its type": (sent("application/sparql-update", b"CLEAR ALL"), 415),
     "encoding that is none": (sent("text/csv; charset=rot13", b"title\nA\n"), 415),
     "encoding by an odd name": (sent('text/csv; charset="../x"', b"title\nA\n"), 415),

@@ -23,8 +23,8 @@ then named in ``current``; each of these steps either happens or does not.
 from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
-from cybilgraph.release.folder import Releases, name_hash
-from cybilgraph.release.one import Release
+from cybilgraph.release.folder import CURRENT, Releases, name_hash
+from cybilgraph.release.one import MANIFEST, SUMS, Release
 from cybilgraph.release.pieces import CLASSES
 
-__all__ = ["CLASSES", "Draft", "Release", "Releases", "name_hash"]
+__all__ = ["CLASSES", "CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]

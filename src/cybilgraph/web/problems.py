@@ -75,7 +75,7 @@ def reply(app: Flask, path: str, request: endpoint.Request, error: CybilgraphErr
 def _ours(error: Exception) -> Response:
     assert isinstance(error, CybilgraphError)
     if scope := request.environ.get("asgi.scope"):
-        scope["entry"].error = error
+        scope["entry"].error = type(error)
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     extra: dict[str, object] = {}
     if isinstance(error, QuerySyntaxError) and error.line:

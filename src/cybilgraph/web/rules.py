@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.resources import shape_files
-from cybilgraph.rules import LANGUAGES
+from cybilgraph.rules import LANGUAGES, catalogue
 from cybilgraph.validation.handbook import entry, handbook
 from cybilgraph.web.negotiate import HTML
 
@@ -29,6 +29,16 @@ def rule(name: str) -> BaseResponse:
     if found is None:
         raise NotFound(f"There is no rule {name!r}")
     return _page("rule.html", language, rule=found)
+
+
+@blueprint.get("/rules/<name>/<file>")
+def example(name: str, file: str) -> BaseResponse:
+    """The file that an example is, byte for byte: what its command checks."""
+    found = catalogue().get(name)
+    for sample in (found.good, found.bad) if found else ():
+        if sample.file == file:
+            return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
+    raise NotFound(f"There is no example {file!r} of a rule {name!r}")
 
 
 @blueprint.get("/shapes")

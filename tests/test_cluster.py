@@ -69,9 +69,9 @@ def test_processes_of_this_machine() -> None:
 
 
 def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "_own", lambda *_: b"other")
+    monkeypatch.setattr(preparing, "_own_fingerprint", lambda: b"other")
     with pytest.raises(ClusterError, match="other code"):
-        preparing._done_there(preparing.fingerprint("2026-01-31"), [], "2026-01-31", lambda _: False)
+        preparing._done_there(preparing.fingerprint(), [], "2026-01-31", lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])

@@ -42,8 +42,8 @@ def content(release: Path) -> dict[str, bytes]:
     }
 
 
-def build(pages: Path, into: Path, **options: Any) -> Path:
-    return pipeline.build([pages], into, as_of=DAY, dumps=False, **options)[0].folder
+def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
+    return pipeline.build([pages], into, as_of=DAY, dumps=dumps, **options)[0].folder
 
 
 def changed(pages: Path) -> None:
@@ -70,8 +70,8 @@ def untitled(pages: Path) -> None:
 
 def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: list[str]) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
-    build(pages, tmp_path / "kept")
-    build(pages, tmp_path / "anew")
+    for into in ("kept", "anew"):
+        build(pages, tmp_path / into, dumps=True)
     steps: dict[Callable[[Path], None], list[str]] = {
         lambda _: None: [],
         changed: ["G0020"],
@@ -83,10 +83,27 @@ def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: 
     for step, expected in steps.items():
         step(pages)
         done.clear()
-        kept = content(build(pages, tmp_path / "kept"))
+        kept = content(build(pages, tmp_path / "kept", dumps=True))
+        assert "public/cybilgraph.ttl.gz" in kept
         assert [key[: len("untitled")] if "untitled" in key else key for key in done] == expected
         Releases(tmp_path / "anew").remembered.unlink()
-        assert content(build(pages, tmp_path / "anew")) == kept
+        assert content(build(pages, tmp_path / "anew", dumps=True)) == kept
+
+
+def test_a_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = shutil.copytree(RECORDS, tmp_path / "pages")
+    untitled(pages)
+    read: list[str] = []
+    reader = preparing.read_input
+    monkeypatch.setattr(preparing, "read_input", lambda given: read.append(given.name) or reader(given))
+    build(pages, tmp_path / "into")
+    assert set(read) >= {"belize-G0020.txt", "un.txt"}
+    read.clear()
+    changed(pages)
+    (pages / "un.txt").rename(pages / "trois.txt")
+    kept = content(build(pages, tmp_path / "into"))
+    assert read == ["belize-G0020.txt"]
+    assert content(build(pages, tmp_path / "anew")) == kept
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no database"])

@@ -232,7 +232,7 @@ def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypa
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cybilgraph.release.draft.write_store", full)
+    monkeypatch.setattr("cybilgraph.release.draft.write_index", full)
     with pytest.raises(ReleaseError, match="No space left on device"):
         pipeline.build([SEED], tmp_path)
     assert Releases(tmp_path).current().number == 1
@@ -284,9 +284,10 @@ def test_a_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kil
 def test_a_build_killed_at_any_moment_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
-    started = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    whole = time.monotonic() - started
+    for _ in range(2):  # the second does no more than what those do that are killed
+        started = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        whole = time.monotonic() - started
     random.seed(20)
     with running_server(tmp_path) as site:
         for _ in range(KILLS):

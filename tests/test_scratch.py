@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import StorageError
-from cybilgraph.scratch import Scratch
+from cybilgraph.scratch import Scratch, Spool
 
 
 def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
@@ -31,3 +31,13 @@ def test_a_full_disk_is_told_of() -> None:
         with pytest.raises(StorageError, match="full") as error:
             scratch.fill("INSERT INTO texts VALUES (?)", (("x" * 10_000,) for _ in range(1_000)))
         assert "TMPDIR" in error.value.hint
+
+
+def test_what_is_spooled_comes_back_in_its_order() -> None:
+    values = [("a", 1), {"b": [b"\0"]}, None]
+    with Spool() as spool:
+        assert list(spool) == []
+        for value in values:
+            spool.put(value)
+        assert list(spool) == values
+        assert list(spool) == values

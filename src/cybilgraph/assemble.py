@@ -35,6 +35,8 @@ _AT_ONCE = 2_000
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
+#: What a line has that leads to another project.
+_RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
 #: Fields that only the newest capture tells: who is no longer named on a page is not named here.
 _NEWEST_ONLY = {"contacts"}
@@ -62,21 +64,16 @@ class Assembly:
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Take one record and its triples, sorted. Before ``blocks``."""
+        self.add_parted(record, *parted(record.key, lines))
+
+    def add_parted(self, record: Record, own: bytes, shared: Iterable[str]) -> None:
+        """As ``add``, of triples that are ``parted``."""
         self._identities.add(record)
-        own: list[str] = []
-        start = 0
-        for prefix in sorted((f"<{thing('project', record.key)}", f"<{record_iri(record.key)}")):
-            # What a record says of things that it shares with others may be said twice.
-            low, high = bisect_left(lines, prefix), bisect_left(lines, f"{prefix}\U0010ffff")
-            self._shared.update(lines[start:low])
-            own += lines[low:high]
-            start = high
-        self._shared.update(lines[start:])
+        self._shared.update(shared)
         if len(self._shared) > _AT_ONCE:
             self._put_aside()
-        data = "".join([f"{line}\n" for line in own]).encode()
-        self._starts.append(self._starts[-1] + len(data))
-        self._spool.write(data)
+        self._starts.append(self._starts[-1] + len(own))
+        self._spool.write(own)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
         """N-Quads lines of the whole graph; see ``blocks``."""
@@ -91,7 +88,7 @@ class Assembly:
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
                 block = self._read(records[0][0])
-                if b"/relation/" not in block:  # nothing in it is to be changed
+                if _RELATION.encode() not in block:  # nothing in it is to be changed
                     yield block
                     continue
             *earlier, present = captures = [self._lines(number, given, key) for number, given in records]
@@ -133,10 +130,12 @@ class Assembly:
             for iri in (lambda name: thing("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
-        return sorted(self._related(line) for line in lines) if "/relation/" in text else lines
+        return sorted(self._related(line) for line in lines) if _RELATION in text else lines
 
     def _related(self, line: str) -> str:
         """A line about a relation, with the present key of the other project."""
+        if _RELATION not in line and _TO_PROJECT not in line:
+            return line
         line = _RELATED.sub(lambda found: f"{found[1]}/{self._present(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)
         if predicate in _RELATIONS or predicate == f"<{CYB.project}>":
@@ -145,6 +144,20 @@ class Assembly:
 
     def _present(self, key: str) -> str:
         return self._identities.key_of(key) or key
+
+
+def parted(key: str, lines: list[str]) -> tuple[bytes, list[str]]:
+    """The triples of a record, sorted, in those of its own, and those that others may say, too."""
+    own: list[str] = []
+    shared: list[str] = []
+    start = 0
+    for prefix in sorted((f"<{thing('project', key)}", f"<{record_iri(key)}")):
+        # What a record says of things that it shares with others may be said twice.
+        low, high = bisect_left(lines, prefix), bisect_left(lines, f"{prefix}\U0010ffff")
+        shared += lines[start:low]
+        own += lines[low:high]
+        start = high
+    return _block(own), shared + lines[start:]
 
 
 def _block(lines: Iterable[str]) -> bytes:

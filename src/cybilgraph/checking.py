@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from sys import intern
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.fields import NARRATIVE
 from cybilgraph.findings import Finding, Report, Result
 from cybilgraph.mending import mended
 from cybilgraph.ntriples import plain
-from cybilgraph.record import Record
+from cybilgraph.record import Record, Source
 from cybilgraph.reference import reference
 from cybilgraph.rules import SEVERITY_OF, in_language
-from cybilgraph.validation import Across, in_batches
+from cybilgraph.validation import Across, compared, in_batches
 from cybilgraph.vocab import record as record_iri
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
@@ -40,6 +40,36 @@ class Examined:
     lines: list[str]
     findings: list[Finding]
 
+    @property
+    def compared(self) -> list[str]:
+        """Those of its lines that rules read which compare records."""
+        return compared(self.lines)
+
+    @property
+    def short(self) -> tuple[Source, bytes]:
+        """The record as it is needed to tell what several break together: its source, and the rest, packed."""
+        unknown = tuple(link for link in self.record.participations if not link.actor.known)
+        return self.record.source, pickle.dumps(replace(without_texts(self.record), participations=unknown))
+
+
+class Comparable(Protocol):
+    """What is asked of a record that was examined, to hold it against others."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What breaks the shapes in it."""
+
+    @property
+    def compared(self) -> list[str]:
+        """As of ``Examined``."""
+
+    @property
+    def short(self) -> tuple[Source, bytes]:
+        """As of ``Examined``."""
+
+
+_One = TypeVar("_One", bound=Comparable)
+
 
 def validated(
     records: Iterable[Record], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
@@ -49,7 +79,8 @@ def validated(
     What records break together is told when the last has been asked for; also what they break with
     those ``beside``, of which nothing else is told, wherever its place is.
     """
-    return together(examined(records, report.as_of, engine), report, engine, beside)
+    for one in together(examined(records, report.as_of, engine), report, engine, beside):
+        yield one.record, one.lines
 
 
 def examined(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[Examined]:
@@ -60,24 +91,28 @@ def examined(records: Iterable[Record], day: str, engine: str = "fast") -> Itera
 
 
 def together(
-    records: Iterable[Examined], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
-) -> Iterator[Described]:
-    """As ``validated``, of records that were examined one by one."""
+    records: Iterable[_One], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
+) -> Iterator[_One]:
+    """Records that were examined one by one; what they break goes into the report, as ``validated`` says."""
     others = others_text(report.as_of)
     shared: set[Finding] = set()
     with Across(others) as across:
         for record in beside:
-            across.add(describe(record), pickle.dumps(_short(record)))
+            _add(across, Examined(record, describe(record), []))
         known = set(_between(across, others, engine))
         for one in records:
             report.extend(found for found in one.findings if found.record or found not in shared)
             shared.update(found for found in one.findings if not found.record)  # of the reference data: told once
-            across.add(one.lines, pickle.dumps(_short(one.record)))
-            yield one.record, one.lines
+            _add(across, one)
+            yield one
         for found in _between(across, others, engine):
             if found not in known:  # by those beside, or by another part of a crowd
                 known.add(found)
                 report.extend([found])
+
+
+def _add(across: Across, one: Comparable) -> None:
+    across.add(one.compared, pickle.dumps(one.short))
 
 
 def _between(across: Across, others: str, engine: str) -> Iterator[Finding]:
@@ -99,13 +134,14 @@ def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
 
 def _met(across: Across) -> Iterator[tuple[_Batch, str]]:
     for told in across.batches():
-        yield _batch([(pickle.loads(payload), lines) for lines, payload in told])  # noqa: S301 - our own, see validated
+        yield _batch([(_unpacked(payload), lines) for lines, payload in told])
 
 
-def _short(record: Record) -> Record:
-    """The record as it is needed to tell what several break together."""
-    unknown = tuple(link for link in record.participations if not link.actor.known)
-    return replace(without_texts(record), participations=unknown)
+def _unpacked(payload: bytes) -> Record:
+    """What ``Examined.short`` gave, as a record again."""
+    source, short = pickle.loads(payload)  # noqa: S301 - our own, see _add
+    record: Record = pickle.loads(short)  # noqa: S301
+    return replace(record, source=source)
 
 
 def without_texts(record: Record) -> Record:

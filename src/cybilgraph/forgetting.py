@@ -15,9 +15,9 @@ from cybilgraph.vocab import VCARD
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 
 
-def without(release: Path, folder: Path, who: str) -> dict[str, Any] | None:
+def without(release: Path, folder: Path, who: str, *, always: bool) -> dict[str, Any] | None:
     """Write graph.nq and sources.zip of a release into another folder, without a contact, and give its report
-    without it; None where nothing was left out. Raises OSError.
+    without it; None where nothing was left out, unless it is given ``always``. Raises OSError.
     """
     words = who.strip().casefold()
     nodes = _nodes(release / "graph.nq", words)
@@ -26,7 +26,7 @@ def without(release: Path, folder: Path, who: str) -> dict[str, Any] | None:
     kept = _sources(release / "sources.zip", folder / "sources.zip", words)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
     findings = [found for found in report["findings"] if words not in json.dumps(found, ensure_ascii=False).casefold()]
-    if not nodes and not kept and len(findings) == len(report["findings"]):
+    if not always and not nodes and not kept and len(findings) == len(report["findings"]):
         return None
     counts = Counter(found["severity"] for found in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Checked, Finding, Report
@@ -58,42 +59,52 @@ def records_of(
     """The records, one by one, with what their prose says; else like ``printed``. What was found in a record
     is in the report.
     """
-    for record in printed(inputs, total, report, progress, seen):
+    for record in printed(inputs, total, report, read_input, progress, seen):
         derived, findings = with_prose(record)
         report.extend(findings)
         yield derived
+
+
+class Keyed(Protocol):
+    """A record, or what stands for one."""
+
+    @property
+    def key(self) -> str:
+        """That of the record."""
+
+
+Printed = TypeVar("Printed", bound=Keyed)
 
 
 def printed(
     inputs: Iterable[Input],
     total: int,
     report: Report,
+    read: Callable[[Input], Iterable[Printed]],
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
-    keep: Callable[[bytes], None] | None = None,
-    hidden: Hidden = no_one,
-) -> Iterator[Record]:
-    """The records, one by one, as they are printed; an input that cannot be read is in the report. With ``seen``,
-    the inputs go there by their names, and into the report with their records. ``keep`` is given what
-    each single record was read from, unless it names who is ``hidden``.
+    keep: Callable[[Printed, bytes], None] | None = None,
+) -> Iterator[Printed]:
+    """The records, one by one, as they are printed and ``read``; an input that cannot be read is in the report. With
+    ``seen``, the inputs go there by their names, and into the report with their records. ``keep`` is given
+    each single record, with the page that it was read from.
     """
     for given in inputs:
-        source, before = replace(given), report.records  # a copy, since an input keeps what was read of it
+        source = replace(given)  # a copy, since an input keeps what was read of it
         report.sources += 1
         checked = Checked(given.name, given.uri, tracked=given.tracked) if seen is not None else None
-        names_hidden = False
         if seen is not None and checked:
             seen[given.name] = given
             report.files.append(checked)
+        before, record = report.records, None
         try:
-            for record in read_input(source):
+            for record in read(source):
                 report.records += 1
                 if checked:
                     checked.records.append(record.key)
-                names_hidden = names_hidden or any(map(hidden, record.contacts))
                 yield record
-            if keep and not names_hidden and report.records == before + 1 and (content := _page(source)):
-                keep(content)
+            if keep and record and report.records == before + 1 and (content := page(source)) is not None:
+                keep(record, content)
         except SourceError as error:
             report.unread += 1
             report.extend([unreadable(given, error)])
@@ -121,7 +132,7 @@ def _without(record: Record, gone: list[Contact]) -> Record:
     return replace(record, contacts=kept, findings=findings)
 
 
-def _page(source: Input) -> bytes | None:
+def page(source: Input) -> bytes | None:
     """All of a source that is no larger than a page."""
     try:
         return source.content

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -28,11 +29,13 @@ from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
-from cybilgraph.preparing import CLASSES, prepared
+from cybilgraph.preparing import CLASSES as PREPARED
+from cybilgraph.preparing import Known, fingerprint, prepared, read_once
 from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
+from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
@@ -322,14 +325,25 @@ def build(
     with (
         at_hand(places) as here,
         releases.new(wait) as draft,
+        ExitStack() as made_before,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
+        Crew() as crew,
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
-        records = printed(find_inputs(here), count_inputs(here), report, progress, keep=draft.keep, hidden=hidden)
-        with workers_of(cluster) if cluster else Crew() as team, Remembered(releases.remembered, CLASSES) as remembered:
-            for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
-                assembly.add(record, lines)
+        remembered = made_before.enter_context(
+            Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
+        )
+        read = read_once(remembered, report.as_of, hidden)
+
+        def keep(record: Known, page: bytes) -> None:
+            if not record.hidden:
+                draft.keep(page)
+
+        records = printed(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
+        with workers_of(cluster) if cluster else nullcontext(crew) as team:
+            for one in together(prepared(records, report.as_of, hidden, remembered, team), report):
+                assembly.add_parted(one.record, one.own, one.shared)
         report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:
@@ -343,7 +357,7 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *statements(ONTOLOGY)]
-        release = draft.finish(assembly.blocks(others), report, identities, dumps=dumps)
+        release = draft.finish(assembly.blocks(others), report, identities, remembered, crew, dumps=dumps)
     return release, report
 
 

@@ -10,23 +10,50 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import requires, version
+from itertools import islice
 from re import findall
 
 from cybilgraph import findings, record
-from cybilgraph.checking import BATCH, Examined, examined, without_texts
+from cybilgraph.assemble import parted
+from cybilgraph.checking import BATCH, examined, without_texts
 from cybilgraph.describe import with_source
 from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
-from cybilgraph.intake import Hidden, with_prose
+from cybilgraph.intake import Hidden, page, with_prose
+from cybilgraph.readers import Input, read_input
 from cybilgraph.record import Record, Source
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import DECIDING
 from cybilgraph.workers.crew import Team
+
+#: So many records are looked up at once; of those, a batch at most is new.
+_AT_ONCE = 4_000
+#: The source of a record whose own source is left open. No file has this name.
+_ANY = Source("/", "0" * 64)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A record without its long texts; its triples, in those of its ``own`` and those that others may say, too; what
+    is wrong in it; and what ``checking.together`` asks of it (the packed part has no source).
+    """
+
+    record: Record
+    own: bytes
+    shared: list[str]
+    findings: list[Finding]
+    compared: list[str]
+    packed: bytes
+
+    @property
+    def short(self) -> tuple[Source, bytes]:
+        """As of ``checking.Examined``."""
+        return self.record.source, self.packed
+
 
 #: What values that are remembered are made of.
 CLASSES = [
@@ -34,97 +61,121 @@ CLASSES = [
     for module in (record, findings)
     for one in vars(module).values()
     if isinstance(one, type) and one.__module__ == module.__name__
-]
-#: So many records are looked up at once; of those, a batch at most is new.
-_AT_ONCE = 4_000
-#: The source of a record whose own source is left open. No file has this name.
-_ANY = Source("/", "0" * 64)
-
-#: Record, lines, findings: what is remembered of a record, its source left open.
-_Done = tuple[Record, str, list[Finding]]
+] + [Prepared]
 
 
 @dataclass(slots=True)
-class _Asked:
-    """A record that is asked for, by its source; what was remembered of it."""
+class Known:
+    """A printed record, by what it is ``known`` by; whether it names who is to be ``hidden``. It is read only where
+    nothing is remembered of it.
+    """
 
     source: Source
-    key: bytes
-    packed: bytes | None
+    key: str
+    hidden: bool
+    known: bytes
+    read: Callable[[], Record]
+
+
+#: What is remembered of a page: of each record its line and key, whether somebody is hidden, what it is known by.
+_Page = list[tuple[int, str, bool, bytes]]
+
+
+def read_once(remembered: Remembered, day: str, hidden: Hidden) -> Callable[[Input], Iterator[Known]]:
+    """How the records of an input are had, to be ``prepared`` for a ``day``, without who is ``hidden``. A page that
+    was read before is not read again.
+    """
+    chosen = day.encode()
+
+    def read(given: Input) -> Iterator[Known]:
+        content = page(given)
+        file = remembered.key(chosen, given.suffix.encode(), content) if content is not None else b""
+        if content is not None and (packed := remembered.get(file)):
+            for number, (line, key, names_hidden, known) in enumerate(remembered.value(packed)):
+                again = partial(_again, given, number)
+                yield Known(replace(given.source, line=line), key, names_hidden, known, again)
+            return
+        found: _Page = []
+        for printed in read_input(given):
+            one = _of_any_source(printed)
+            said = repr(one)
+            known = remembered.key(chosen, said.encode("utf-8", "surrogatepass"))
+            if given.name in said:  # what was read may hang on the file's name
+                content = None
+            names_hidden = any(map(hidden, printed.contacts))
+            if content is not None:
+                found.append((printed.source.line, printed.key, names_hidden, known))
+            yield Known(printed.source, printed.key, names_hidden, known, partial(_itself, one))
+        if content is not None:
+            remembered.keep(file, found)
+
+    return read
+
+
+def _itself(record: Record) -> Record:
+    return record
+
+
+def _again(given: Input, number: int) -> Record:
+    """A record of an input, as it could stand in any file."""
+    return _of_any_source(next(islice(read_input(given), number, None)))
 
 
 def prepared(
-    records: Iterable[Record], day: str, hidden: Hidden, remembered: Remembered, team: Team
-) -> Iterator[Examined]:
+    records: Iterable[Known], day: str, hidden: Hidden, remembered: Remembered, team: Team
+) -> Iterator[Prepared]:
     """Each record with what its prose says, but without its long texts and who is ``hidden``; its triples, and what
     is wrong in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
     """
-    deciding = fingerprint(day, repr(hidden))
-    waiting: deque[tuple[list[_Asked], Future[list[_Done]] | list[_Done]]] = deque()
-    for asked, new in _looked_up(records, deciding, remembered):
-        # Few are done here: no process is started for them.
-        done = team.submit(_done_there, deciding, new, day, hidden) if len(new) == BATCH else _done(new, day, hidden)
-        waiting.append((asked, done))
-        if len(waiting) > team.size + 1:
-            yield from _answers(*waiting.popleft(), remembered)
-    while waiting:
-        yield from _answers(*waiting.popleft(), remembered)
+    sources: deque[Source] = deque()
+    deciding = fingerprint()
+
+    def asked() -> Iterator[tuple[bytes, Known]]:
+        for one in records:
+            sources.append(one.source)
+            yield one.known, one
+
+    for done in remembered.each(
+        asked(),
+        lambda new: _done([one.read() for one in new], day, hidden),
+        lambda new: team.submit(_done_there, deciding, [one.read() for one in new], day, hidden),
+        batch=BATCH,
+        most=_AT_ONCE,
+        ahead=team.size + 1,
+    ):
+        yield _of_source(sources.popleft(), done)
 
 
-def fingerprint(*choices: str) -> bytes:
-    """A hash of all that decides what becomes of a record: our code and data, the packages that we use, and what
-    was chosen.
-    """
+def fingerprint() -> bytes:
+    """A hash of all that decides what becomes of a record: our code and data, and the packages that we use."""
     ours = hashlib.sha256()
     for folder, pattern in DECIDING:
         for path in sorted(folder.rglob(pattern)):
             ours.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     needed = (line for line in requires("cybilgraph") or () if "extra ==" not in line)
     versions = [f"{name} {version(name)}" for line in needed for name in findall(r"^[\w.-]+", line)]
-    ours.update("\0".join([sys.version, *versions, *choices]).encode())
+    ours.update("\0".join([sys.version, *versions]).encode())
     return ours.digest()
 
 
-def _looked_up(
-    records: Iterable[Record], deciding: bytes, remembered: Remembered
-) -> Iterator[tuple[list[_Asked], list[Record]]]:
-    """Some records at a time, with those of them that are new."""
-    asked: list[_Asked] = []
-    new: list[Record] = []
-    for given in records:
-        one = _of_any_source(given)
-        key = hashlib.sha256(deciding + repr(one).encode("utf-8", "surrogatepass")).digest()
-        packed = remembered.get(key)
-        asked.append(_Asked(given.source, key, packed))
-        if packed is None:
-            new.append(one)
-        if len(new) == BATCH or len(asked) == _AT_ONCE:
-            yield asked, new
-            asked, new = [], []
-    if asked:
-        yield asked, new
-
-
 def _of_any_source(given: Record) -> Record:
-    """The record as it could stand in any file, unless its key is made from the file."""
+    """The record as it could stand in any file; in any of these bytes, where its key is made from them."""
     own = given.source.name
     some = replace(
         given,
         source=replace(_ANY, line=given.source.line),
         findings=tuple(replace(found, file=_ANY.name) if found.file == own else found for found in given.findings),
     )
-    return some if some.key == given.key else given
+    return some if some.key == given.key else replace(some, source=replace(given.source, name=_ANY.name))
 
 
-@lru_cache(4)
-def _own(*choices: str) -> bytes:
-    """The fingerprint of the process that asks."""
-    return fingerprint(*choices)
+#: That of the process that asks, which keeps its code.
+_own_fingerprint = lru_cache(1)(fingerprint)
 
 
-def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[_Done]:
+def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     """As ``_done``, in a process that may be on another machine. Raises ClusterError where that would do otherwise."""
-    if _own(day, repr(hidden)) != deciding:
+    if _own_fingerprint() != deciding:
         raise ClusterError(
             "A worker has other code, data, packages or another Python than this machine, so that records would "
             "come out otherwise",
@@ -133,32 +184,27 @@ def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden
     return _done(records, day, hidden)
 
 
-def _done(records: list[Record], day: str, hidden: Hidden) -> list[_Done]:
+def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     """The work itself: of a batch, in whatever process."""
     told = [with_prose(one, hidden) for one in records]
     return [
-        (without_texts(one.record), "\n".join(one.lines), [*found, *one.findings])
+        Prepared(
+            without_texts(one.record),
+            *parted(one.record.key, one.lines),
+            [*found, *one.findings],
+            one.compared,
+            one.short[1],
+        )
         for one, (_, found) in zip(examined((derived for derived, _ in told), day), told, strict=True)
     ]
 
 
-def _answers(
-    asked: list[_Asked], done: Future[list[_Done]] | list[_Done], remembered: Remembered
-) -> Iterator[Examined]:
-    new = iter(done.result() if isinstance(done, Future) else done)
-    for one in asked:
-        if one.packed is None:
-            remembered.keep(one.key, answer := next(new))
-        else:
-            answer = remembered.value(one.packed)
-        yield _of_source(one.source, *answer)
-
-
-def _of_source(source: Source, some: Record, text: str, found: list[Finding]) -> Examined:
+def _of_source(source: Source, some: Prepared) -> Prepared:
     """What was done of a record, when it stands in this source."""
-    own = replace(some, source=source)
-    return Examined(
-        own,
-        with_source(text.split("\n"), own),
-        [replace(one, file=source.name) if one.file == some.source.name else one for one in found],
+    before, record = some.record.source, replace(some.record, source=source)
+    return replace(
+        some,
+        record=record,
+        own=with_source(some.own, record),
+        findings=[replace(one, file=source.name) if one.file == before.name else one for one in some.findings],
     )

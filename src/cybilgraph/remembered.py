@@ -10,13 +10,18 @@ import hashlib
 import io
 import pickle
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import zstandard
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 _SCHEMA = """
 PRAGMA synchronous = OFF;
@@ -33,17 +38,23 @@ class Remembered:
     A file that is damaged is made anew, and one that cannot be written is done without.
     """
 
-    def __init__(self, path: Path, classes: Iterable[type]) -> None:
-        """Values are made of plain ones and of these ``classes``: nothing else is ever made of what a file holds."""
+    def __init__(self, path: Path | None, classes: Iterable[type], deciding: bytes) -> None:
+        """Values are made of plain ones and of these ``classes``: nothing else is ever made of what a file holds.
+
+        ``deciding`` stands for all that decides what is worked out (code, data, packages). Without a ``path``,
+        nothing is remembered.
+        """
         self._path = path
+        self.deciding = deciding
         self._classes = {(one.__module__, one.__qualname__): one for one in classes}
         self._packer = zstandard.ZstdCompressor(_LEVEL)
+        self._unpacker = zstandard.ZstdDecompressor()
         self._base: sqlite3.Connection | None = None
 
     def __enter__(self) -> Remembered:
-        for _ in range(2):
+        for _ in range(2 if self._path else 0):
             with self._sound():
-                self._base = sqlite3.connect(self._path, check_same_thread=False)
+                self._base = sqlite3.connect(str(self._path), check_same_thread=False)
                 self._base.executescript(_SCHEMA)
             if self._base:
                 break  # else it was damaged, and is gone now
@@ -58,6 +69,64 @@ class Remembered:
                     base.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM used)")
                 base.commit()
                 base.close()
+
+    def key(self, *parts: bytes) -> bytes:
+        """What a value is known by that is made from these parts."""
+        known = hashlib.sha256(self.deciding)
+        for part in parts:
+            known.update(len(part).to_bytes(8) + part)
+        return known.digest()
+
+    def each(
+        self,
+        asked: Iterable[tuple[bytes, Item]],
+        work: Callable[[list[Item]], list[Value]],
+        submit: Callable[[list[Item]], Future[list[Value]]],
+        *,
+        batch: int,
+        most: int,
+        ahead: int,
+    ) -> Iterator[Value]:
+        """The value of each item, by its key, in order: what was kept, else what is worked out of it now.
+
+        New items are submitted ``batch`` by batch, ``ahead`` of what is taken; fewer are not worth that, and are
+        worked on here. ``most`` items at once are looked up.
+        """
+        waiting: deque[tuple[list[tuple[bytes, bytes | None]], Future[list[Value]] | list[Value]]] = deque()
+        for keys, new in self._looked_up(asked, batch, most):
+            waiting.append((keys, submit(new) if len(new) == batch else work(new)))
+            if len(waiting) > ahead:
+                yield from self._answers(*waiting.popleft())
+        while waiting:
+            yield from self._answers(*waiting.popleft())
+
+    def _looked_up(
+        self, asked: Iterable[tuple[bytes, Item]], batch: int, most: int
+    ) -> Iterator[tuple[list[tuple[bytes, bytes | None]], list[Item]]]:
+        """Some keys at a time, each with what was kept; and those of their items that are new."""
+        keys: list[tuple[bytes, bytes | None]] = []
+        new: list[Item] = []
+        for key, item in asked:
+            packed = self.get(key)
+            keys.append((key, packed))
+            if packed is None:
+                new.append(item)
+            if len(new) == batch or len(keys) == most:
+                yield keys, new
+                keys, new = [], []
+        if keys:
+            yield keys, new
+
+    def _answers(
+        self, keys: list[tuple[bytes, bytes | None]], done: Future[list[Value]] | list[Value]
+    ) -> Iterator[Value]:
+        new = iter(done.result() if isinstance(done, Future) else done)
+        for key, packed in keys:
+            if packed is None:
+                self.keep(key, value := next(new))
+                yield value
+            else:
+                yield self.value(packed)
 
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key, as ``value`` takes it; nothing where it is damaged."""
@@ -81,7 +150,7 @@ class Remembered:
 
     def value(self, packed: bytes) -> Any:
         """The value of what ``get`` gave."""
-        return _Unpickler(zstandard.decompress(packed), self._classes).load()
+        return _Unpickler(self._unpacker.decompress(packed), self._classes).load()
 
     def _use(self, key: bytes) -> None:
         with self._sound() as base:
@@ -98,7 +167,8 @@ class Remembered:
                 if self._base:
                     self._base.close()
             self._base = None
-            delete(self._path)
+            if self._path:
+                delete(self._path)
 
 
 def delete(path: Path) -> None:

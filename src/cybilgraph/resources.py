@@ -15,7 +15,13 @@ REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
 _SHAPES = ROOT / "shapes"
 #: The files, each folder with a pattern, that decide what becomes of a record.
-DECIDING = ((_PACKAGE, "*.py"), (REFERENCE, "*.csv"), (_SHAPES, "*.ttl"), (ONTOLOGY.parent, "*.ttl"))
+DECIDING = (
+    (_PACKAGE, "*.py"),
+    (REFERENCE, "*.csv"),
+    (QUERIES, "*.rq"),
+    (_SHAPES, "*.ttl"),
+    (ONTOLOGY.parent, "*.ttl"),
+)
 
 
 def shape_files() -> Iterator[Path]:

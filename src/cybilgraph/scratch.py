@@ -1,8 +1,10 @@
-"""A database for one run: what would fill the memory waits in a file that nobody sees."""
+"""A database for one run, and a spool: what would fill the memory waits in a file that nobody sees."""
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -73,6 +75,34 @@ class Scratch:
         with _refused():
             row = self._connection.execute(query, values).fetchone()
         return row[0] if row else None
+
+
+class Spool:
+    """Plain values that wait, in the order in which they were put, until they are asked for; a context manager.
+    Raises OSError.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def put(self, value: object) -> None:
+        """Take one more value, before they are asked for."""
+        pickle.dump(value, self._file)
+
+    def __iter__(self) -> Iterator[Any]:
+        """All values."""
+        end = self._file.tell()
+        self._file.seek(0)
+        while self._file.tell() < end:
+            yield pickle.load(self._file)  # noqa: S301 - our own, see put
 
 
 @contextmanager

@@ -20,11 +20,14 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.dumps import begin_dumps, hands, write_tables
+from cybilgraph.dumps import Dumps, write_tables
 from cybilgraph.engine.store import RDF_FORMATS, is_of_version, write_store
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
+from cybilgraph.release.pieces import made_of
+from cybilgraph.remembered import Remembered
 from cybilgraph.vocab import BASE, CYB
+from cybilgraph.workers.crew import Crew
 from tests.conftest import ROOT, SEED
 from tests.servers import oxigraph, virtuoso
 
@@ -35,13 +38,15 @@ def unpacked(path: Path) -> bytes:
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes())
     with path.open("rb") as file:
-        return zstandard.ZstdDecompressor().stream_reader(file).read()
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
 
 
 def write_dumps(graph: Path, store: Path, folder: Path) -> None:
-    with hands(graph) as workers:
-        for job in (*begin_dumps(graph, folder, workers), workers.submit(write_tables, graph, store, folder)):
-            job.result()
+    with Crew() as team, Remembered(None, (), b"") as nothing, Dumps(folder) as files:
+        pieces = list(made_of(graph, nothing, team, dumps=True))
+        for made in pieces:
+            files.add(made.dumps)
+    write_tables((made.rows for made in pieces), store, folder)
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)

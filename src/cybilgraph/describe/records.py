@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
@@ -51,16 +50,17 @@ def describe(record: Record) -> list[str]:
     return triples.lines()
 
 
-def with_source(lines: list[str], record: Record) -> list[str]:
+def with_source(lines: bytes, record: Record) -> bytes:
     """The triples of a record as they are when the like of it was read from the source of this one."""
     source = f"{record_iri(record.key)}/source"
     told = Triples()
     told.plain(source, RDFS.label, record.source.name)
     told.plain(f"{source}/checksum", SPDX.checksumValue, record.source.sha256)
-    again = list(lines)
     for line in told.lines():
-        again[bisect_left(lines, " ".join([*line.split(" ", 2)[:2], ""]))] = line
-    return again
+        # At the start of a line: a text may have the same words.
+        start = lines.index("\n{} {} ".format(*line.split(" ", 2)[:2]).encode()) + 1
+        lines = lines[:start] + line.encode() + lines[lines.index(b"\n", start) :]
+    return lines
 
 
 def _value(triples: Triples, project: str, row: Field, _number: int, value: Text) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from cybilgraph.engine.store import is_of_version, serialise
+from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
 from cybilgraph.ntriples import iri, literal, plain
 from cybilgraph.vocab import (
@@ -76,9 +76,21 @@ class Statistics:
     start: str = ""
     end: str = ""
 
+    def add(self, others: Statistics) -> None:
+        """Add the counts of what comes behind, and is about other subjects."""
+        self.triples += others.triples
+        self.subjects += others.subjects
+        self.classes += others.classes
+        self.properties += others.properties
+        self.links += others.links
+        self.examples = (self.examples + others.examples)[:_EXAMPLES]
+        self.places |= others.places
+        self.start = min(filter(None, (self.start, others.start)), default="")
+        self.end = max(self.end, others.end)
 
-def statistics(graph: Path) -> Statistics:
-    """Count the statements of an N-Quads file of ours, which has those of each subject together."""
+
+def statistics(lines: Iterable[bytes]) -> Statistics:
+    """Count the statements of N-Triples of ours, which have those of each subject together."""
     found = Statistics()
     kinds: Counter[tuple[bytes, bytes]] = Counter()
     classes: Counter[bytes] = Counter()
@@ -87,24 +99,21 @@ def statistics(graph: Path) -> Statistics:
     looked_at = {f"<{term}>".encode() for term in (CYB.country, CYB.region, CYB.start, CYB.end)}
     links = {term.encode() for term in _LINKS}
     properties: Counter[bytes] = Counter()
-    with graph.open("rb") as lines:
-        for line in lines:
-            if is_of_version(line):
-                continue
-            subject, predicate, rest = line.split(b" ", 2)
-            found.triples += 1
-            properties[predicate] += 1
-            if subject != before:
-                found.subjects += 1
-                before = subject
-            if predicate == type_:
-                classes[rest] += 1
-                if len(found.examples) < _EXAMPLES and rest.startswith(f"<{CYB.Project}>".encode()):
-                    found.examples.append(subject[1:-1].decode())
-            elif predicate in looked_at:
-                _look_at(found, predicate[1:-1].decode(), plain(rest[:-3].decode()))
-            elif predicate in links and subject.startswith(own) and rest.startswith(b"<") and not rest.startswith(ours):
-                kinds[predicate, rest] += 1
+    for line in lines:
+        subject, predicate, rest = line.split(b" ", 2)
+        found.triples += 1
+        properties[predicate] += 1
+        if subject != before:
+            found.subjects += 1
+            before = subject
+        if predicate == type_:
+            classes[rest] += 1
+            if len(found.examples) < _EXAMPLES and rest.startswith(f"<{CYB.Project}>".encode()):
+                found.examples.append(subject[1:-1].decode())
+        elif predicate in looked_at:
+            _look_at(found, predicate[1:-1].decode(), plain(rest[:-3].decode()))
+        elif predicate in links and subject.startswith(own) and rest.startswith(b"<") and not rest.startswith(ours):
+            kinds[predicate, rest] += 1
     found.properties.update({name[1:-1].decode(): count for name, count in properties.items()})
     found.classes.update({name[1:-4].decode(): count for name, count in classes.items()})
     for (predicate, rest), count in kinds.items():

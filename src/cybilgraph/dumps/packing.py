@@ -1,4 +1,6 @@
-"""Files that are packed as they are written, and unpacked as they are read; equal content gives equal bytes."""
+"""Files that are packed, as they are written or piece by piece, and unpacked as they are read; equal content gives
+equal bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,15 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 import zstandard
 
-#: Measured on 340,000 statements: gzip 6 takes two thirds longer for 15 % less, zstd 6 six times as long.
-_GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
+#: Measured on pieces of 100,000 bytes: gzip 6 takes half as long again for 12 % less; Zstandard 3 a third of the time
+#: for 12 % more, 9 half as long again for 3 % less.
+_GZIP_LEVEL, _ZSTD_LEVEL = 4, 6
 _BYTES = 1 << 18
 
 
@@ -26,35 +29,18 @@ def gzipped(path: Path) -> Iterator[IO[bytes]]:
             yield output
 
 
-@contextmanager
-def zstandarded(path: Path) -> Iterator[IO[bytes]]:
-    """A new file to write, its name with .zst; it carries a checksum (RFC 8878, section 3.1.1)."""
-    with path.with_name(f"{path.name}.zst").open("wb") as raw:
-        packed: Any = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).stream_writer(raw)
-        with packed, io.BufferedWriter(packed, _BYTES) as output:
-            yield output
+def _gzip_member(data: bytes) -> bytes:
+    """A member of a gzip file, which may have several (RFC 1952, section 2.2)."""
+    return gzip.compress(data, _GZIP_LEVEL, mtime=0)
 
 
-@contextmanager
-def packed_both_ways(path: Path) -> Iterator[IO[bytes]]:
-    """What is written goes into both of these files."""
-    with ExitStack() as stack:
-        outputs = [stack.enter_context(opened(path)) for opened in (gzipped, zstandarded)]
-        yield stack.enter_context(io.BufferedWriter(_All(outputs), _BYTES))
+def _zstandard_frame(data: bytes) -> bytes:
+    """A frame of a Zstandard file, which may have several (RFC 8878, section 3); it carries a checksum."""
+    return zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).compress(data)
 
 
-class _All(io.RawIOBase):
-    def __init__(self, outputs: list[IO[bytes]]) -> None:
-        self._outputs = outputs
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        for output in self._outputs:
-            output.write(data)
-        return len(data)
-
+#: How a piece of a file is packed, by the end of the file's name. Pieces that follow each other are one file.
+PACKERS = {"gz": _gzip_member, "zst": _zstandard_frame}
 
 #: What is raised where a file is not packed as its name says, or breaks off.
 NOT_PACKED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)

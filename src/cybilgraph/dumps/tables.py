@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.dumps.packing import gzipped
-from cybilgraph.engine.store import is_of_version, namer
+from cybilgraph.engine.store import namer
 from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.ntriples import plain
 from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, RDF
@@ -56,7 +56,21 @@ class _Project:
         return CYB.Project in self.own.get(RDF.type, ())
 
 
-def write_tables(graph: Path, store: Path, folder: Path) -> None:
+#: Rows of each table. A cell that is a tuple has IRIs of things, whose names are to stand there.
+Rows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
+
+
+def rows_of_tables(lines: Iterable[bytes]) -> Rows:
+    """The rows of each table that N-Triples of ours give, which have the lines of each project together."""
+    rows: Rows = {table: [] for table in COLUMNS}
+    for project in _projects(lines):
+        rows["projects"].append(_project_row(project))
+        rows["participations"] += _participation_rows(project)
+        rows["outcomes"] += _outcome_rows(project)
+    return rows
+
+
+def write_tables(pieces: Iterable[Rows], store: Path, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
     name = namer(store)
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
@@ -68,10 +82,11 @@ def write_tables(graph: Path, store: Path, folder: Path) -> None:
         writers = {table: csv.writer(file, lineterminator="\r\n") for table, file in files.items()}  # RFC 4180
         for table, writer in writers.items():
             writer.writerow(COLUMNS[table])
-        for project in _projects(graph):
-            writers["projects"].writerow(_project_row(project, name))
-            writers["participations"].writerows(_participation_rows(project, name))
-            writers["outcomes"].writerows(_outcome_rows(project))
+        for piece in pieces:
+            for table, rows in piece.items():
+                writers[table].writerows(
+                    [cell if isinstance(cell, str) else _PARTS.join(map(name, cell)) for cell in row] for row in rows
+                )
     for table, path in plain_files.items():
         with path.open("rb") as content, gzipped(folder / f"{table}.csv") as packed:
             shutil.copyfileobj(content, packed, 1 << 18)
@@ -83,21 +98,20 @@ def write_tables(graph: Path, store: Path, folder: Path) -> None:
         path.unlink()
 
 
-def _projects(graph: Path) -> Iterator[_Project]:
-    """The projects of the present, in the order of the graph, which has the lines of each together."""
+def _projects(lines: Iterable[bytes]) -> Iterator[_Project]:
+    """The projects, in the order of the graph, which has the lines of each together."""
     project = _Project()
-    with graph.open("rb") as lines:
-        for line in lines:
-            if not line.startswith(_START) or is_of_version(line):
-                continue
-            subject, predicate, rest = line.decode().split(" ", 2)
-            iri, part = _parted(subject)
-            if iri != project.iri:
-                if project.is_one:
-                    yield project
-                project = _Project(iri)
-            about = project.parts[part] if part else project.own
-            about[predicate[1:-1]].append(plain(rest.removesuffix(" .\n")))
+    for line in lines:
+        if not line.startswith(_START):
+            continue
+        subject, predicate, rest = line.decode().split(" ", 2)
+        iri, part = _parted(subject)
+        if iri != project.iri:
+            if project.is_one:
+                yield project
+            project = _Project(iri)
+        about = project.parts[part] if part else project.own
+        about[predicate[1:-1]].append(plain(rest.removesuffix(" .\n")))
     if project.is_one:
         yield project
 
@@ -108,25 +122,24 @@ def _parted(subject: str) -> tuple[str, str]:
     return (subject[1:-1], "") if end < 0 else (subject[1:end], subject[end + 1 : -1])
 
 
-def _project_row(project: _Project, name: Callable[[str], str]) -> Iterator[str]:
-    yield project.iri
-    for row in _FIELDS:
-        values = project.own.get(row.term, ())
-        yield _PARTS.join(name(value) if row.term in _NAMED else value for value in values)
+def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:
+    values = [(row, project.own.get(row.term, ())) for row in _FIELDS]
+    return project.iri, *(tuple(own) if row.term in _NAMED else _PARTS.join(own) for row, own in values)
 
 
-def _participation_rows(project: _Project, name: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
+def _participation_rows(project: _Project) -> Iterator[tuple[str | tuple[str, ...], ...]]:
     for part, node in project.parts.items():
         if CYB.Participation not in node.get(RDF.type, ()):
             continue
         quotes = [project.parts[quote.removeprefix(f"{project.iri}/")] for quote in node.get(CYB.evidence, ())]
         surest = max(quotes, key=_confidence, default={})
+        actor, role, basis = (_one(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
         yield (
             project.iri,
-            actor := _one(node, CYB.actor),
-            name(actor),
-            name(_one(node, CYB.role)) or part.rpartition("/")[2],
-            name(_one(node, CYB.basis)),
+            actor,
+            (actor,),
+            (role,) if role else part.rpartition("/")[2],
+            (basis,),
             _one(surest, CYB.confidence),
             _one(surest, OA.exact),
         )

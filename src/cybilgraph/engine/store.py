@@ -48,6 +48,18 @@ def write_store(nquads: Path, folder: Path) -> int:
     return len(store)
 
 
+def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
+    """Take lines of N-Quads out of the store in this folder, then put others in; returns the number of quads."""
+    store = ox.Store(folder)
+    for lines in removed:
+        for quad in parsed(b"".join(lines)):
+            store.remove(quad)
+    for lines in added:
+        store.extend(parsed(b"".join(lines)))
+    store.flush()
+    return len(store)
+
+
 def read_store(nquads: str) -> ox.Store:
     """Load an N-Quads file into a store in memory. It has no threads, and may be forked."""
     store = ox.Store()
@@ -80,12 +92,34 @@ def is_of_version(line: bytes) -> bool:
     return found is not None and found[1].count(b" ") > 1
 
 
-def rows_of(folder: Path, query: str) -> Iterator[dict[str, str]]:
-    """The rows of a SELECT of our own over a store on disk, as they come: values as text, what is unbound left out."""
-    solutions: Any = ox.Store.read_only(str(folder)).query(query)
+def rows_of(store: ox.Store, query: str) -> Iterator[dict[str, str]]:
+    """The rows of a SELECT of our own, as they come: values as text, what is unbound left out."""
+    solutions: Any = store.query(query)
     names = [variable.value for variable in solutions.variables]
     for solution in solutions:
         yield {name: term.value for name in names if (term := solution[name]) is not None}
+
+
+def parsed(nquads: bytes) -> list[ox.Quad]:
+    """Quads of N-Quads that we wrote."""
+    return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
+
+
+def present(quads: Iterable[ox.Quad]) -> list[ox.Quad]:
+    """Those of the default graph."""
+    return [quad for quad in quads if quad.graph_name == ox.DefaultGraph()]
+
+
+def in_memory(quads: Iterable[ox.Quad]) -> ox.Store:
+    """A store in memory that holds these."""
+    store = ox.Store()
+    store.extend(quads)
+    return store
+
+
+def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
+    """Quads as one document; for a format without graphs they are all of the default graph."""
+    return ox.serialize(quads, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES) or b""
 
 
 def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:

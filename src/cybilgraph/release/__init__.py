@@ -3,7 +3,7 @@
     DIR/
     ├── current          the number of the release that is served
     ├── forgotten        hashes of names and e-mail addresses that no release may have
-    ├── .prepared        what was worked out of records, to save time: see ``preparing``
+    ├── .prepared        what was worked out of records and of pieces of the graph, to save time
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256
     │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
@@ -25,5 +25,6 @@ from __future__ import annotations
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases, name_hash
 from cybilgraph.release.one import MANIFEST, SUMS, Release
+from cybilgraph.release.pieces import CLASSES
 
-__all__ = ["CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]
+__all__ = ["CLASSES", "CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]

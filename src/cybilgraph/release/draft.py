@@ -6,19 +6,22 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cybilgraph import __version__
-from cybilgraph.dumps import File, begin_dumps, hands, statistics, write_descriptions, write_tables
-from cybilgraph.engine.store import rows_of, write_store
+from cybilgraph.dumps import Dumps, File, Statistics, write_descriptions, write_tables
+from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
 from cybilgraph.findings import SEVERITIES, Report
 from cybilgraph.identity import Identities
+from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
     GRAPH,
     IDENTITIES,
@@ -32,9 +35,13 @@ from cybilgraph.release.one import (
     Release,
     sums,
 )
+from cybilgraph.release.pieces import Cut, made_of
+from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY, shape_files
+from cybilgraph.scratch import Spool
 from cybilgraph.search import write_index
 from cybilgraph.validation.outputs.as_json import document, held
+from cybilgraph.workers.crew import Team
 
 #: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
 _NO_DAY = (1980, 1, 1, 0, 0, 0)
@@ -43,8 +50,10 @@ _NO_DAY = (1980, 1, 1, 0, 0, 0)
 class Draft:
     """A release in the making."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, earlier: Release | None) -> None:
+        """``earlier`` is the release before."""
         self._folder = folder
+        self._earlier = earlier
         self.number = number
         self.manifest: dict[str, Any] | None = None
         self._sources = zipfile.ZipFile(folder / SOURCES, "x", zipfile.ZIP_DEFLATED)
@@ -61,7 +70,16 @@ class Draft:
         """Let go of the archive of sources."""
         self._sources.close()
 
-    def finish(self, quads: Iterable[bytes], report: Report, identities: Identities, *, dumps: bool = True) -> Release:
+    def finish(
+        self,
+        quads: Iterable[bytes],
+        report: Report,
+        identities: Identities,
+        remembered: Remembered,
+        team: Team,
+        *,
+        dumps: bool = True,
+    ) -> Release:
         """Write all files, with or without ``dumps``. The release becomes real when the block of
         ``Releases.new`` ends.
         """
@@ -87,38 +105,83 @@ class Draft:
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
         }
-        complete(self._folder, self.manifest, document(report), map(held, report.findings), dumps=dumps)
+        findings = map(held, report.findings)
+        complete(
+            self._folder, self.manifest, document(report), findings, remembered, team, dumps=dumps, before=self._earlier
+        )
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
 def complete(
-    folder: Path, manifest: dict[str, Any], report: Any, findings: Iterable[Mapping[str, Any]], *, dumps: bool
+    folder: Path,
+    manifest: dict[str, Any],
+    report: Any,
+    findings: Iterable[Mapping[str, Any]],
+    remembered: Remembered,
+    team: Team,
+    *,
+    dumps: bool,
+    before: Release | None = None,
 ) -> None:
     """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
-    which is completed by what is counted, is the last but for the list of checksums.
+    which is completed by what is counted, is the last but for the list of checksums. The store may be that of the
+    release ``before``, changed.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
-    with hands(graph) as workers:
-        counted = workers.submit(statistics, graph)
-        written = begin_dumps(graph, public, workers) if dumps else []
-        manifest["counts"]["quads"] = write_store(graph, store)
+    quads, counts = 0, Statistics()
+    cuts: list[Cut] = []
+    earlier = _earlier(before, remembered)
+    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told:
+        stored = None if earlier else beside.submit(write_store, graph, store)
+        with Dumps(public) if dumps else nullcontext() as files:
+            for made in made_of(graph, remembered, team, dumps=dumps, cuts=cuts):
+                quads += made.quads
+                counts.add(made.counts)
+                rows.put(made.rows)
+                told.put(made.told)
+                if files:
+                    files.add(made.dumps)
+        indexed = beside.submit(write_index, folder / SEARCH, iter(told), findings)
+        if stored:
+            stored.result()
+        elif earlier and earlier.carry(cuts, graph, store) == quads:
+            manifest["carried"] = earlier.times + 1
+        else:
+            shutil.rmtree(store, ignore_errors=True)
+            write_store(graph, store)
+        manifest["counts"]["quads"] = quads
         if dumps:
-            written.append(workers.submit(write_tables, graph, store, public))
-        write_index(folder / SEARCH, partial(rows_of, store), findings)
-        _write_json(folder / REPORT, report)
-        for job in written:
-            job.result()
-        counts = counted.result()
-    files = [File(path.name, path.stat().st_size, sha256_of(path)) for path in sorted(public.iterdir())]
-    write_descriptions(counts, manifest["release"], manifest["created"], files, public)
+            write_tables(rows, store, public)
+        _write_report(folder / REPORT, report)
+        indexed.result()
+    sums_of = {path: sha256_of(path) for path in _files(folder)}
+    listed = [File(path.name, path.stat().st_size, sums_of[path]) for path in sorted(public.iterdir())]
+    write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
     manifest["files"] = {
-        path.relative_to(folder).as_posix(): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("LOCK", "LOG")
+        path.relative_to(folder).as_posix(): sums_of.get(path) or sha256_of(path) for path in _files(folder)
     }
+    remembered.keep(_pieces_of(manifest, remembered), [(cut.size, cut.known) for cut in cuts])
     _write_json(folder / MANIFEST, manifest)
     (folder / SUMS).write_text(sums(folder, manifest), encoding="utf-8")
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a release, in order, but for those that a store makes when it is opened."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
+
+
+def _earlier(before: Release | None, remembered: Remembered) -> Earlier | None:
+    """The release before, where the pieces of its graph are remembered."""
+    packed = remembered.get(_pieces_of(before.manifest, remembered)) if before else None
+    if before is None or packed is None:
+        return None
+    return Earlier(before, [Cut(*cut) for cut in remembered.value(packed)], remembered.key)
+
+
+def _pieces_of(manifest: dict[str, Any], remembered: Remembered) -> bytes:
+    """What the pieces of a release's graph are remembered by."""
+    return remembered.key(b"pieces", manifest["files"][GRAPH].encode())
 
 
 def settle(folder: Path) -> None:
@@ -136,6 +199,23 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """A report, each finding on a line of its own: there are many, and what is not indented is written faster."""
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=held)
+    with path.open("w", encoding="utf-8") as file:
+        before = "{"
+        for name in sorted(report):
+            file.write(f"{before}\n {encoder.encode(name)}: ")
+            before = ","
+            if name == "findings":
+                file.write("[")
+                file.writelines(f"{',' * (at > 0)}\n  {encoder.encode(one)}" for at, one in enumerate(report[name]))
+                file.write("\n ]")
+            else:
+                file.write(encoder.encode(report[name]))
+        file.write("\n}\n")
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -22,6 +22,8 @@ from cybilgraph.files import written_whole
 from cybilgraph.forgetting import mentions, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+from cybilgraph.remembered import Remembered
+from cybilgraph.workers.crew import Crew
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
@@ -193,7 +195,9 @@ class Releases:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
-                    if report := without(release.folder, aside, who):
+                    # A store that was carried on may hold what its graph has no more.
+                    carried = "carried" in release.manifest
+                    if report := without(release.folder, aside, who, always=carried):
                         release.verify()  # what is damaged must not get checksums that hold
                         left[number] = self._remake(release, aside, who, report)
                 finally:
@@ -204,9 +208,11 @@ class Releases:
         shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         manifest = dict(release.manifest)
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
+        manifest.pop("carried", None)
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
-        complete(aside, manifest, report, report["findings"], dumps=dumps)
+        with Crew() as team, Remembered(None, (), b"") as nothing:
+            complete(aside, manifest, report, report["findings"], nothing, team, dumps=dumps)
         left = mentions(aside / GRAPH, who)
         settle(aside)
         whole = self.folder / f"{_REPLACING}{release.number:04d}"
@@ -236,13 +242,20 @@ class Releases:
         with self._alone(wait):
             aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
             try:
-                draft = Draft(aside, max(self.numbers, default=0) + 1)
+                draft = Draft(aside, max(self.numbers, default=0) + 1, self._before())
                 with closing(draft):
                     yield draft
                 if draft.manifest is not None:
                     self._publish(aside, draft.number)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
+
+    def _before(self) -> Release | None:
+        """The current release, where there is one."""
+        try:
+            return self.current()
+        except ReleaseError:
+            return None
 
     @contextmanager
     def _alone(self, wait: bool) -> Iterator[None]:

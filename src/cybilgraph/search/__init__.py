@@ -12,7 +12,7 @@ words reach the index.
 from __future__ import annotations
 
 from cybilgraph.search.read import ORDERS, PAGE, VALUES, Fewer, Found, Hit, Part, Search, Value, Wish
-from cybilgraph.search.written import FACETS, write_index
+from cybilgraph.search.written import FACETS, Name, Told, told, write_index
 
 __all__ = [
     "FACETS",
@@ -22,9 +22,12 @@ __all__ = [
     "Fewer",
     "Found",
     "Hit",
+    "Name",
     "Part",
     "Search",
+    "Told",
     "Value",
     "Wish",
+    "told",
     "write_index",
 ]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pyroaring import BitMap
 
 from cybilgraph import queries
+from cybilgraph.values import value
 from cybilgraph.vocab import BASE
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
@@ -23,6 +26,8 @@ VERSION = 3
 _TEXT, _YEARS, _SUMMARY = 100_000, 60, 400
 #: So many words as they are spelt, the most frequent, are compared with one that nothing has; of so many letters.
 _VOCABULARY, _LETTERS = 300_000, 3
+#: The names of so many things are in memory.
+_NAMES = 50_000
 _ONGOING = f"{BASE}id/status/ongoing"
 _YEAR = re.compile(r"\d{4}")
 
@@ -39,53 +44,86 @@ _SCHEMA = """
     CREATE VIRTUAL TABLE temp.spelt USING fts5
         (text, content = '', detail = 'none', tokenize = 'unicode61 remove_diacritics 2');
     CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (temp, spelt, row);
-    CREATE TEMP TABLE raw (iri, title, code, status, start, "end", summary);
-    CREATE TEMP TABLE linked (iri, kind, thing, basis);
+    CREATE TEMP TABLE told (project BLOB);
     CREATE TEMP TABLE named (thing, name, preferred);
-    CREATE TEMP TABLE said (iri, text);
-    CREATE INDEX temp.by_link ON linked (iri);
     CREATE INDEX temp.by_name ON named (thing);
-    CREATE INDEX temp.by_text ON said (iri);
 """
 
 
-def write_index(path: Path, ask: Ask, findings: Iterable[Mapping[str, Any]]) -> None:
-    """Write the index of a graph, which ``ask`` answers queries about; ``findings`` are as a report holds them."""
+@value(slots=True)
+class Told:
+    """What a project tells the index: the kind, thing and basis of each link, and its texts, in order."""
+
+    iri: str
+    title: str
+    code: str
+    status: str
+    start: str
+    end: str
+    summary: str
+    links: tuple[tuple[str, str, str], ...]
+    texts: tuple[str, ...]
+
+
+#: A name of a thing: it, the name, and how much that is preferred.
+Name = tuple[str, str, int]
+
+
+@cache
+def _query(name: str) -> str:
+    return queries.load(name).text
+
+
+def told(ask: Ask) -> tuple[list[Told], list[Name]]:
+    """The projects of a part of a graph, in order, which ``ask`` answers queries about, and the names of things
+    there. It has all of each of its projects, and what is broader than a country or theme.
+    """
 
     def rows(name: str) -> Iterator[Mapping[str, str]]:
-        return ask(queries.load(name).text)
+        return ask(_query(name))
 
+    columns = ("title", "code", "status", "start", "end", "summary")
+    raw: dict[str, list[list[str]]] = defaultdict(list)
+    linked: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    said: dict[str, list[str]] = defaultdict(list)
+    for row in rows("page-index-projects"):
+        raw[row["project"]].append([row.get(column, "") for column in columns])
+    for row in rows("page-index-links"):
+        linked[row["project"]].add((_kind(row), row["thing"], row.get("basis", "").rpartition("/")[2]))
+    for row in rows("page-index-texts"):
+        said[row["project"]].append(row["text"])
+    projects = []
+    for iri in sorted(raw):
+        title, code, status, start, _, summary = map(min, zip(*raw[iri], strict=True))
+        end = max(row[columns.index("end")] for row in raw[iri])
+        links, texts = tuple(sorted(linked[iri])), tuple(sorted(said[iri]))
+        projects.append(Told(iri, title, code, status, start, end, summary, links, texts))
+    names = [
+        (row["thing"], row.get("name") or row.get("other", ""), ("name" in row) + (row.get("language") == "en"))
+        for row in rows("page-index-names")
+    ]
+    return projects, names
+
+
+def write_index(
+    path: Path, parts: Iterable[tuple[list[Told], list[Name]]], findings: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write the index of a graph, of which ``parts`` are told; ``findings`` are as a report holds them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {VERSION}; BEGIN; {_SCHEMA}"
         )
-        columns = ("project", "title", "code", "status", "start", "end", "summary")
-        base.executemany(
-            "INSERT INTO raw VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ([row.get(column, "") for column in columns] for row in rows("page-index-projects")),
-        )
-        base.executemany(
-            "INSERT INTO linked VALUES (?, ?, ?, ?)",
-            (
-                (row["project"], _kind(row), row["thing"], row.get("basis", "").rpartition("/")[2])
-                for row in rows("page-index-links")
-            ),
-        )
-        base.executemany(
-            "INSERT INTO named VALUES (?, ?, ?)",
-            (
-                (row["thing"], row.get("name") or row.get("other"), ("name" in row) + (row.get("language") == "en"))
-                for row in rows("page-index-names")
-            ),
-        )
-        base.executemany(
-            "INSERT INTO said VALUES (?, ?)", ((row["project"], row["text"]) for row in rows("page-index-texts"))
-        )
-        _fill(base)
-        told = ("record", "file", "severity", "rule", "message", "suggestion", "line")
+        last = 0
+        for projects, names in parts:
+            years = (int(day[:4]) for project in projects for day in (project.start, project.end) if day)
+            last = max((last, *years))
+            base.executemany("INSERT INTO told VALUES (?)", ((pickle.dumps(project),) for project in projects))
+            base.executemany("INSERT INTO named VALUES (?, ?, ?)", names)
+        _fill(base, last)
+        columns = ("record", "file", "severity", "rule", "message", "suggestion", "line")
         base.executemany(
             "INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ([found[name] for name in told] for found in findings if found["record"]),
+            ([found[name] for name in columns] for found in findings if found["record"]),
         )
         base.execute("COMMIT")
 
@@ -96,41 +134,53 @@ def _kind(row: Mapping[str, str]) -> str:
     return path.rpartition("/")[2] if "role" in row else path.partition("/")[0]
 
 
-def _fill(base: sqlite3.Connection) -> None:
-    last = max((int(year[:4]) for (year,) in base.execute('SELECT max(max(start, "end")) FROM raw') if year), default=0)
-    label = "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, length(name), name LIMIT 1"
+def _fill(base: sqlite3.Connection, last: int) -> None:
+    """Fill the index from what was told; ``last`` is the last year of all projects."""
     having: dict[tuple[str, str], list[int]] = {}
 
-    @cache
-    def name(thing: str) -> str:
-        return str(next(base.execute(label, (thing,)), (thing.rpartition("/")[2],))[0])
-
-    projects = base.execute('SELECT iri, min(title), min(code), min(status), min(start), max("end"), min(summary)'
-                            " FROM raw GROUP BY iri ORDER BY iri").fetchall  # fmt: skip
-    for number, (iri, title, code, status, start, end, summary) in enumerate(projects()):
-        links = base.execute("SELECT DISTINCT kind, thing, basis FROM linked WHERE iri = ?", (iri,)).fetchall()
-        own = {(kind, thing) for kind, thing, _ in links if kind in FACETS}
-        own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in links if basis}
-        own |= {("status", status)} if status else set()
-        own |= {("year", str(year)) for year in _years(start, end, status, last)}
-        for value in own:
-            having.setdefault(value, []).append(number)
-        names = base.execute(
-            "SELECT DISTINCT name FROM named WHERE thing IN (SELECT thing FROM linked WHERE iri = ?) ORDER BY name",
-            (iri,),
+    @lru_cache(maxsize=_NAMES)
+    def names(thing: str) -> list[str]:
+        """All names of a thing, the one that is shown first."""
+        rows = base.execute(
+            "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, length(name), name", (thing,)
         )
-        texts = base.execute("SELECT text FROM said WHERE iri = ? ORDER BY text", (iri,))
-        called = name(status) if status else ""
+        return [name for (name,) in rows]
+
+    def name(thing: str) -> str:
+        return next(iter(names(thing)), thing.rpartition("/")[2])
+
+    for number, (packed,) in enumerate(base.execute("SELECT project FROM told ORDER BY rowid")):
+        project: Told = pickle.loads(packed)  # noqa: S301 - our own, see write_index
+        own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
+        own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
+        own |= {("status", project.status)} if project.status else set()
+        own |= {("year", str(year)) for year in _years(project.start, project.end, project.status, last)}
+        for facet in own:
+            having.setdefault(facet, []).append(number)
         base.execute(
             "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, iri, title[:_SUMMARY], code, called, start, end, summary[:_SUMMARY]),
+            (
+                number,
+                project.iri,
+                project.title[:_SUMMARY],
+                project.code,
+                name(project.status) if project.status else "",
+                project.start,
+                project.end,
+                project.summary[:_SUMMARY],
+            ),
         )
-        words = [f"{title[:_TEXT]} {code}", *(" ".join(text for (text,) in found)[:_TEXT] for found in (names, texts))]
+        linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
+        words = [
+            f"{project.title[:_TEXT]} {project.code}",
+            " ".join(linked)[:_TEXT],
+            " ".join(project.texts)[:_TEXT],
+        ]
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
-        ((kind, value, name(value), BitMap(numbers).serialize()) for (kind, value), numbers in sorted(having.items())),
+        ((kind, of, name(of), BitMap(numbers).serialize()) for (kind, of), numbers in sorted(having.items())),
     )
     base.execute(
         "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",

@@ -12,7 +12,7 @@ from typing import TypeVar
 from cybilgraph.errors import EnginesDisagree
 from cybilgraph.findings import Result
 from cybilgraph.validation import fast
-from cybilgraph.validation.across import Across
+from cybilgraph.validation.across import Across, compared
 from cybilgraph.validation.batches import WORKERS, in_order
 from cybilgraph.validation.said import Said
 from cybilgraph.validation.shapes import Numbering, Shapes, read_shapes, shapes_text
@@ -25,6 +25,7 @@ __all__ = [
     "Across",
     "Numbering",
     "Said",
+    "compared",
     "in_batches",
     "known_terms",
     "read_shapes",

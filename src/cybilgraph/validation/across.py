@@ -158,6 +158,12 @@ def _parts(crowd: dict[int, int]) -> Iterator[tuple[int, ...]]:
         yield (*everywhere, *part)
 
 
+def compared(lines: Iterable[str]) -> list[str]:
+    """Of the lines of a record, those that rules read which compare records."""
+    statement = _statement()
+    return [line for line in lines if line.startswith(_OWN) and statement.match(line)]
+
+
 @cache
 def _joins() -> frozenset[str]:
     return frozenset(iri for rule in catalogue().values() for iri in rule.joins_on)

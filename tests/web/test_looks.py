@@ -150,7 +150,7 @@ def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visito
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
-    """Nor is anything wider than the screen, or a word broken inside."""
+    """Nor is anything wider than the screen, a word broken inside, or the head of one page another's."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver
     driver.execute_cdp_cmd(
@@ -160,8 +160,15 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     )
     faults = []
+    heads = set()
     for path in KINDS:
         driver.get(f"{server}{path}")
+        heads.add(
+            driver.execute_script(
+                "const [head, nav] = document.querySelectorAll('body > header, header nav');"
+                "return `${head.offsetWidth} wide, links ${nav.offsetHeight} high`"
+            )
+        )
         if driver.execute_script("return document.documentElement.scrollWidth") > width:
             faults.append(f"{path}: wider than {width}")
         faults += [f"{path}: {word!r} is broken" for word in driver.execute_script(BROKEN)]
@@ -176,3 +183,4 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
         ]
     driver.quit()
     assert not faults, "\n".join(faults)
+    assert len(heads) == 1, heads

@@ -163,6 +163,8 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
     heads = set()
     for path in KINDS:
         driver.get(f"{server}{path}")
+        # The driver comes back, at times, before the style sheet is there.
+        WebDriverWait(driver, 10).until(lambda _: driver.execute_script("return document.readyState") == "complete")
         heads.add(
             driver.execute_script(
                 "const [head, nav] = document.querySelectorAll('body > header, header nav');"

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,16 @@ def test_the_container_runs_as_nobody_with_known_settings(steps: list[tuple[str,
     assert json.loads(dict(steps)["ENTRYPOINT"]) == ["cybilgraph", "serve", "/releases"]
 
 
+def test_the_container_is_made_of_what_the_package_is_made_of(steps: list[tuple[str, str]]) -> None:
+    copied = [source for name, told in steps if name == "COPY" and "--from" not in told for source in told.split()[:-1]]
+    assert all((ROOT / source).exists() for source in copied)
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    needed = {path.split("/")[0] for path in build["targets"]["wheel"]["force-include"]}
+    assert needed | {"src", "pyproject.toml", "README.md", "LICENSE", "requirements.txt"} == set(copied)
+
+
 def test_the_container_has_the_pinned_versions(steps: list[tuple[str, str]]) -> None:
-    [pattern] = re.findall(r"grep -oE '(.*?)'", dict(steps[:3])["RUN"])
+    [pattern] = re.findall(r"grep -oE '(.*?)'", next(told for name, told in steps if name == "RUN"))
     found = subprocess.run(
         ["grep", "-oE", pattern, str(ROOT / "requirements.txt")], capture_output=True, text=True, check=True
     ).stdout.splitlines()

@@ -59,7 +59,7 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
         "Countries\nJamiaca\n\nSummary\nIt helps.\n",
         encoding="utf-8",
     )
-    [(given, mended)] = pipeline.mend(tmp_path)
+    [(given, mended)] = pipeline.mend(tmp_path).changes
     assert given.path == page
     assert "Cybil code: G0020\n" in mended.after
     assert "\nOrganization of American States\n" in mended.after
@@ -68,17 +68,62 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
     before = pipeline.check(tmp_path)
     page.write_bytes(mended.content)
     assert pipeline.check(tmp_path).count(Severity.VIOLATION) < before.count(Severity.VIOLATION)
-    assert not pipeline.mend(tmp_path)
+    assert not pipeline.mend(tmp_path).changes
 
 
 def test_a_table_whose_codes_would_become_one_keeps_its_text(tmp_path: Path) -> None:
     """Mended, both rows would be of one code, and two projects may not be."""
     table = "title,code\nA clinic in Kenya,g 0020\nA strategy for Belize,G0020\n"
     (tmp_path / "a.csv").write_text(table, encoding="utf-8")
-    [(_, mended)] = pipeline.mend(tmp_path)
+    [(_, mended)] = pipeline.mend(tmp_path).changes
     assert mended.after == mended.before == table
     assert mended.content == table.encode()
     assert [fix.new for fix in mended.refused] == ["G0020"]
+
+
+def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mended(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,code\nA clinic in Kenya,g 0020\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("title,code\nA strategy for Belize,G0020\n", encoding="utf-8")
+    (tmp_path / "c.csv").write_text("title,code\nA workshop for Samoa,g 0021\n", encoding="utf-8")
+    mending = pipeline.mend(tmp_path)
+    assert [len(change.applied) for _, change in mending.changes] == [0, 1]
+    assert [file.records for file in mending.report.files] == [["a-clinic-in-kenya"], ["G0020"], ["G0021"]]
+    assert all(given.path == tmp_path / given.name for given, _ in mending.changes)
+
+
+@pytest.mark.parametrize(
+    ("printed", "fix", "meant"),
+    [
+        ("OAS/CICTEE", "OAS/CICTE", ""),
+        ("Inter-American Comittee against Terrorism", "Inter-American Committee against Terrorism", ""),
+        ("Goverment of Australia", "Government of Australia", ""),
+        ("Goverment of Austrla", "", "Government of Australia"),  # or Austria
+        ("Goverment of Nigera", "", "Government of Nigeria"),  # or Niger
+        ("Government of Keny", "", "Government of Kenya"),
+        ("OASS", "", "OAS"),
+        ("UNODCC", "", "UNODC"),
+        ("Kenya Police", "", ""),
+        ("XYZA", "", ""),
+    ],
+)
+def test_a_name_is_mended_as_it_is_written_where_no_other_can_be_meant(printed: str, fix: str, meant: str) -> None:
+    page = f"A project\n\nFunders\n{printed}\n"
+    found = check_inputs([Input("a.txt", given=page.encode())]).findings
+    assert [finding.fix.new for finding in found if finding.fix] == [fix] * bool(fix)
+    told = [finding for finding in found if finding.rule.endswith("#known-actor")]
+    assert [dict(finding.values).get("meant", "") for finding in told] == [meant] * (not fix)
+
+
+@pytest.mark.parametrize(
+    ("code", "fail_on", "expected"),
+    [("g 0020", "violation", 0), ("g 0020", "warning", 1), ("twenty", "violation", 1), ("twenty", "warning", 1)],
+)
+def test_the_exit_code_tells_what_is_left_whether_it_was_written_or_not(
+    tmp_path: Path, code: str, fail_on: str, expected: int
+) -> None:
+    (tmp_path / "a.txt").write_text(f"A project\nCybil code: {code}\nStatus: Finishd\n", encoding="utf-8")
+    for option in ("--diff", "--fix"):
+        assert run("check", tmp_path, option, "--fail-on", fail_on).returncode == expected
 
 
 def test_the_command_shows_the_change_and_writes_it(tmp_path: Path) -> None:
@@ -147,6 +192,8 @@ def test_a_run_that_is_killed_leaves_each_file_whole(tmp_path: Path) -> None:
     assert mended in found
     report = pipeline.check(tmp_path)
     assert report.sources == len(names), "what it has left is passed over"
+    run("check", tmp_path, "--fix")
+    assert sorted(path.name for path in tmp_path.iterdir()) == names, "the next run leaves nothing of it"
 
 
 ADDRESSES = {

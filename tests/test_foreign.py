@@ -19,6 +19,7 @@ from cybilgraph.findings import Finding, Report, Severity
 from cybilgraph.foreign import odd_terms
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
+from cybilgraph.rules import catalogue
 from cybilgraph.validation import ENGINES
 from cybilgraph.validation.independent import sparql_path
 from cybilgraph.validation.outputs import OUTPUTS
@@ -318,3 +319,22 @@ def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_pa
 def test_our_own_shapes_have_no_such_terms() -> None:
     for path in (ROOT / "shapes").glob("*.ttl"):
         assert not list(odd_terms(Input(path.name, path))), path
+
+
+def test_our_own_graph_is_held_against_our_shapes_among_our_reference_things(tmp_path: Path) -> None:
+    for example in (catalogue()["role-list"].good, catalogue()["role-list"].bad):
+        (tmp_path / example.file).write_bytes(example.content)
+    report = pipeline.check_rdf(tmp_path, engine="both", language="fr")
+    [found] = [found for found in report.findings if found.rule == catalogue()["role-list"].iri]
+    assert (found.file, found.line) == ("role-list-bad.ttl", 2)
+    assert found.message == "Ce rôle n’est pas dans la liste des rôles."
+    assert report.as_of
+
+
+@pytest.mark.parametrize("options", [("--shapes", "s.ttl"), ("--fix",), ("--among", ".")])
+def test_what_a_graph_is_not_checked_with_is_told(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "a.ttl").write_text(DATA, encoding="utf-8")
+    told = run("check", "--graph", tmp_path / "a.ttl", *options)
+    assert told.returncode == 2
+    assert b"--graph" in told.stderr
+    assert b"Traceback" not in told.stderr

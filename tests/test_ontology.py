@@ -25,7 +25,9 @@ PLANNED = {
     "follows": "ontology/follows.ttl",
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
-    **dict.fromkeys(("ReadingRule", "suggestion", "exampleFormat", "exampleEncoding"), "../../shapes/reading.ttl"),
+    **dict.fromkeys(
+        ("ReadingRule", "suggestion", "exampleFormat", "exampleEncoding", "exampleCommand"), "../../shapes/reading.ttl"
+    ),
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),
     "asOf": "rules/good.ttl",

@@ -4,18 +4,20 @@ source that keeps it and one that breaks it.
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from datetime import date
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from cybilgraph.checking import others_text
+from cybilgraph.cli import main
 from cybilgraph.findings import Severity
-from cybilgraph.foreign import DataGraph, odd_terms
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.rules import LANGUAGES, Example, Rule, catalogue, finding, in_language, told_once
-from cybilgraph.validation import shapes_text, validate
 
 GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())
@@ -23,36 +25,19 @@ SHAPES = [rule for rule in RULES if rule.promise != "reading"]
 DAY = date(2026, 11, 25)
 #: Rules that only say how to mend what another has found.
 ADVICE = {"did-you-mean", "iso-date", "status-code", "which-is-earlier"}
-#: Rules that no small source breaks, with one that does.
-LARGE = {
-    "too-much": Example(f'{{"title": "Training", "summary": "{"word " * 300_000}"}}', "json"),
-    "long-cell": Example(f"title,summary\nTraining,{'word ' * 50_000}", "csv"),
-    "too-many": Example(
-        f"project:G0020 a cyb:Project ; cyb:funder {','.join(f'<urn:fund-{n}>' for n in range(1_001))} .", "ttl"
-    ),
-    "more-not-read": Example(
-        f"project:G0020 a cyb:Project {' '.join(f'; <urn:p{n}> {n}' for n in range(101))} .", "ttl"
-    ),
-}
-SHOWN = [rule for rule in RULES if rule.name not in LARGE]
 
 
-def lines(rule: Rule, example: Example) -> list[int]:
-    """The lines at which the rule is found broken in an example."""
-    if rule.promise != "reading" and example.suffix == "ttl":
-        # Reading makes one record of whatever RDF says; these rules are for graphs that others make.
-        graph = DataGraph()
-        graph.add(Input("example.ttl", given=example.content))
-        graph.add(Input("others.nt", given=others_text(DAY.isoformat()).encode()))
-        results = validate(graph.ntriples, shapes_text(rule.promise == "across"))
-        return [found.line for found in graph.findings(results) if found.rule == rule.iri]
-    if rule.name == "unknown-shape-term":  # of shapes, and not of records
-        return [
-            found.line for found in odd_terms(Input("example.ttl", given=example.content)) if found.rule == rule.iri
-        ]
-    told = rule.name if rule.name in ADVICE else rule.iri
-    report = check_inputs([Input(f"example.{example.suffix}", given=example.content)], as_of=DAY)
-    return [found.line for found in report.findings if (found.advice if rule.name in ADVICE else found.rule) == told]
+def lines(rule: Rule, example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lines at which the rule is found broken by the command of an example, among all findings in its file."""
+    monkeypatch.chdir(folder)
+    Path(example.file).write_bytes(example.content)
+    program, *arguments = shlex.split(example.command)
+    assert program == "cybilgraph"
+    result = CliRunner().invoke(main, [*arguments, "-f", "json"])
+    told = json.loads(result.stdout)["findings"]
+    if rule.name in ADVICE:
+        return [found["line"] for found in told if found["advice"] == rule.name]
+    return [found["line"] for found in told if found["rule"] == rule.iri]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -70,21 +55,15 @@ def test_a_shape_has_a_name_a_suggestion_and_no_gap_but_the_value(rule: Rule) ->
         assert {gap for text in texts.values() for gap in GAP.findall(text)} <= {"value"}
 
 
-@pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.name)
-def test_the_bad_example_breaks_the_rule_at_its_line_and_the_good_one_keeps_it(rule: Rule) -> None:
-    assert rule.good
-    assert rule.bad
-    assert not lines(rule, rule.good)
-    found = lines(rule, rule.bad)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_command_finds_the_bad_line_and_nothing_in_the_good_example(
+    rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not lines(rule, rule.good, tmp_path, monkeypatch)
+    found = lines(rule, rule.bad, tmp_path, monkeypatch)
     assert found
     assert rule.bad.line <= len(rule.bad.text.split("\n"))
     assert rule.bad.line in found
-
-
-@pytest.mark.parametrize("name", LARGE)
-def test_a_large_source_breaks_a_rule_that_has_no_example(name: str) -> None:
-    assert not catalogue()[name].bad
-    assert lines(catalogue()[name], LARGE[name])
 
 
 def test_what_another_rule_says_better_is_not_told() -> None:
@@ -117,6 +96,16 @@ def test_a_finding_fills_the_gaps_and_can_be_said_in_another_language() -> None:
     assert found.message == "“Belise” was taken for Belize."
     assert in_language(found, "es").message == "«Belise» se tomó por Belize."
     assert in_language(in_language(found, "fr")) == found
+
+
+def test_what_cannot_be_read_is_told_in_each_language_around_the_words_of_its_reader() -> None:
+    found = finding("unreadable", "a.json", {"reason": "this is no JSON", "hint": "Mend it."})
+    assert found.message == "this is no JSON"
+    for language, begin in (("es", "Este archivo no se puede leer"), ("fr", "Ce fichier ne peut pas être lu")):
+        said = in_language(found, language)
+        assert said.message.startswith(begin)
+        assert "this is no JSON" in said.message
+        assert "Mend it." in said.suggestion
 
 
 def test_another_rule_may_suggest() -> None:

@@ -108,3 +108,12 @@ def test_the_help_and_the_documentation_have_each() -> None:
     told = CliRunner().invoke(serve, ["--help"]).output
     assert all(settings.flag(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
     assert settings.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_misspelt_name_in_the_environment_is_told() -> None:
+    env = {"CYBILGRAPH_TIMOUT": "5", "CYBILGRAPH_PORT": "8000", "CYBILGRAPH_XYZ": "1"}
+    told = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
+    assert told[:2] == [
+        "CYBILGRAPH_TIMOUT sets nothing: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
+        "CYBILGRAPH_XYZ sets nothing: there is no such setting.",
+    ]

@@ -2,7 +2,7 @@
 
 alpha2, alpha3, numeric and official_name come from pycountry, name_es and
 name_fr from Babel. The curated columns (name, region, aliases, demonyms,
-given_name) are kept as they stand. A code that is new in ISO 3166-1 gets a row whose region,
+given_name, also) are kept as they stand. A code that is new in ISO 3166-1 gets a row whose region,
 aliases and demonyms are left blank for a curator. A row whose code is not in
 ISO 3166-1 (XK, Kosovo) keeps its codes; a row that has been withdrawn from
 ISO 3166-1 is kept too, since old records may name it. If nothing has changed,
@@ -30,6 +30,7 @@ COLUMNS = (
     "aliases",
     "demonyms",
     "given_name",
+    "also",
 )
 
 

@@ -2,6 +2,7 @@
 
     CybilgraphError
     ├── SourceError            a source cannot be read as records
+    ├── AddressError           what is at an address of another file system cannot be had, or not be put there
     ├── ShapesError            shapes cannot be used for validation
     ├── EnginesDisagree        two engines find different faults; carries what each found alone
     ├── ReferenceDataError     a file under data/reference contradicts itself
@@ -9,6 +10,7 @@
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   ├── ReleaseBusy        others are asking already for what takes long
     │   └── ReleaseGone        it was there once
+    ├── ThingGone              only an earlier release has it; carries where
     ├── ClusterError           no cluster can be had, or it fails
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
@@ -60,6 +62,10 @@ class SourceError(CybilgraphError):
     """A source cannot be read as records."""
 
 
+class AddressError(CybilgraphError):
+    """An address of another file system cannot be read or written."""
+
+
 class ShapesError(CybilgraphError):
     """Shapes cannot be used: they are no RDF, hold no shape, or ask for what no engine does."""
 
@@ -93,6 +99,14 @@ class ReleaseBusy(ReleaseError):
 
 class ReleaseGone(ReleaseError):
     """There was a release of this number, and it has been taken away."""
+
+
+class ThingGone(CybilgraphError):
+    """What is asked for is in an earlier release only, where ``earlier`` leads."""
+
+    def __init__(self, what: str, earlier: str) -> None:
+        super().__init__(what, f"Its page as of then: {earlier}")
+        self.earlier = earlier
 
 
 class ClusterError(CybilgraphError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 #: A line of sha256sum (GNU coreutils), in text or binary mode.
 _SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
@@ -31,18 +31,43 @@ def read_sums(text: str) -> dict[str, str]:
 def written_whole(target: Path) -> Iterator[BinaryIO]:
     """A file that appears, or takes the place of the one that is there, only when the block has ended well.
 
-    It keeps the rights of the one that was there. Raises OSError.
+    It keeps the rights of the one that was there. Whoever writes the same file waits; what was left by one
+    who was killed is written over. Raises OSError.
     """
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:100]}.", delete=False) as file:
-        aside = Path(file.name)
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # a name may be as long as one can be
+    aside = target.with_name(f".{digest}.part")
+    with _locked(aside) as file:
         try:
-            yield cast("BinaryIO", file)
+            file.truncate()
+            yield file
             file.flush()
             os.fsync(file.fileno())
-            aside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+            os.fchmod(file.fileno(), target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
             aside.replace(target)
         finally:
-            aside.unlink(missing_ok=True)
+            if _is_at(file, aside):  # else it is the target now
+                aside.unlink()
+
+
+def _locked(path: Path) -> BinaryIO:
+    """The file at this path, which nobody else has who asks in this way; links are not followed."""
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file, path):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # another has moved it away meanwhile
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _umask() -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Checked, Finding, Report
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
-from cybilgraph.readers import Input, find_inputs, read_input
+from cybilgraph.readers import Input, Place, find_inputs, read_input
 from cybilgraph.readers.changes import changed_since
 from cybilgraph.record import Contact, Record
 from cybilgraph.rules import finding
@@ -19,7 +18,6 @@ from cybilgraph.rules import finding
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
 
-Place = str | Path
 Progress = Callable[[int, int], None]
 #: Whether a contact is to be left out.
 Hidden = Callable[[Contact], bool]

@@ -1,8 +1,9 @@
 """A release → a SPARQL 1.1 server, by the Graph Store HTTP Protocol, graph by graph; and whether it is there.
 
 The present of a release has a graph of its own name, so that it comes beside what is served. Then the
-statement which release is there is taken away, earlier captures are replaced, all is counted, what is
-of no use any more is deleted, and the statement is made anew: at no moment it says what is not so.
+statement which release is there says that of the one before there is only the present; earlier captures
+are replaced, what is of no use any more is deleted, all is counted, and the statement is made anew: at no
+moment it says what is not so. The present of the one before is deleted when sites have had time to see that.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
-from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, Unanswered, present
+from cybilgraph.engine.endpoint import LOADED, PRESENT, WHOLE, Credentials, Endpoint, Unanswered, present
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.ntriples import iri, literal
@@ -31,6 +32,8 @@ _BUSY, _ATTEMPTS, _PAUSE = {408, 425, 429, 500, 502, 503, 504}, 4, 1.0
 #: Seconds for the server to take in what it was sent.
 _PATIENCE = 600.0
 _TOLD = 300
+#: Seconds in which a site sees that there is another release, and asks that.
+_SEEN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ def load(
     *,
     anew: bool = False,
     told: Callable[[int, int], None] | None = None,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Loaded:
     """Make the server at ``endpoint`` hold a release; graphs are sent to ``store``, the address of its graph store.
 
     What an earlier run has sent is not sent again, unless it is to be sent ``anew``. ``told`` are the
-    statements that are there, and all. Raises ReleaseError, LoadError.
+    statements that are there, and all. Sites that serve the release before go on, but for queries of earlier
+    captures, and ``wait`` is called for the seconds in which they see the new one. Raises ReleaseError, LoadError.
     """
     told = told or (lambda *_: None)
     release.verify()
@@ -82,20 +87,31 @@ def load(
     try:
         have = endpoint.counts()
         ours = {graph: have.get(graph, 0) for graph in wanted}
-        if endpoint.held() == (checksum, release.number) and ours == wanted and not anew:
+        found = endpoint.held() == (checksum, release.number) and have.keys() - {LOADED} == ours.keys()
+        if found and ours == wanted and not anew:
             return Loaded(release.number, wanted[name], len(wanted) - 1, 0)
+        before = {present(held): number for held, number in endpoint.presents().items()}
+        before = {graph: number for graph, number in before.items() if graph in have and graph != name}
+        still = b"".join(_statement(PRESENT, graph, number) for graph, number in before.items())
         if anew or ours[name] > wanted[name]:
+            target.put(LOADED, still)
             target.delete(name)
             ours[name] = 0
         sent = _send_present(path, name, ours[name], target, lambda done: told(done, wanted.total()))
-        target.delete(LOADED)
+        target.put(LOADED, still)
         sent += _send_versions(path, target)
-        for graph in have.keys() - wanted.keys() - {LOADED}:
+        for graph in have.keys() - wanted.keys() - before.keys() - {LOADED}:
             target.delete(graph)
-        _compare(wanted, endpoint)
-        target.put(LOADED, _statement(name, release.number))
+        _compare(wanted, endpoint, before.keys())
+        whole = _statement(WHOLE, name, release.number)
+        target.put(LOADED, whole + still)
         if endpoint.held() != (checksum, release.number):
             raise LoadError(f"{endpoint.url} does not show what {store} was sent", "Are they of one database?")
+        if before:
+            wait(_SEEN)
+            target.put(LOADED, whole)
+        for graph in before:
+            target.delete(graph)
     except Unanswered as error:
         raise LoadError(str(error), error.hint) from error
     told(wanted.total(), wanted.total())
@@ -146,9 +162,11 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield block
 
 
-def _compare(wanted: Counter[str], endpoint: Endpoint) -> None:
-    """Raise LoadError where a graph has another number of statements than it ought to have; Unanswered."""
-    have = endpoint.counts()
+def _compare(wanted: Counter[str], endpoint: Endpoint, beside: Collection[str]) -> None:
+    """Raise LoadError where a graph, but those ``beside``, has another number of statements than it ought to have;
+    Unanswered.
+    """
+    have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*beside, LOADED}}
     wrong = sorted(graph for graph in wanted.keys() | have.keys() if wanted[graph] != have.get(graph, 0))
     if wrong:
         told = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
@@ -158,11 +176,10 @@ def _compare(wanted: Counter[str], endpoint: Endpoint) -> None:
         )
 
 
-def _statement(name: str, number: int) -> bytes:
-    """What the server says of what it holds."""
+def _statement(how: str, name: str, number: int) -> bytes:
+    """What the server says of a release: that it is there, WHOLE, or that its PRESENT is."""
     return (
-        f"{iri(LOADED)} {iri(DCTERMS.hasVersion)} {iri(name)} .\n"
-        f"{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
+        f"{iri(LOADED)} {iri(how)} {iri(name)} .\n{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
     ).encode()
 
 
@@ -182,8 +199,11 @@ class _GraphStore:
         self._opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))
 
     def put(self, graph: str, triples: bytes) -> None:
-        """Make this the graph (section 5.3). Raises LoadError."""
-        self._send("PUT", graph, triples)
+        """Make this the graph (section 5.3), or delete it where it would be empty, as not all servers have such.
+
+        Raises LoadError.
+        """
+        self._send("PUT" if triples else "DELETE", graph, triples or None)
 
     def add(self, graph: str, triples: bytes) -> None:
         """Add to the graph (section 5.5). Raises LoadError."""

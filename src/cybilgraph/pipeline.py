@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.activities import records_of_graph, write_activities
+from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
-from cybilgraph.checking import together, validated
+from cybilgraph.checking import others_text, together, validated
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
@@ -25,10 +26,10 @@ from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
-from cybilgraph.intake import Place, Progress, chosen, printed, records_of, unreadable
+from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.preparing import CLASSES, prepared
-from cybilgraph.readers import Input, count_inputs, find_inputs, read_input
+from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
@@ -37,7 +38,7 @@ from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, told_once
 from cybilgraph.templates import WRITERS, example
-from cybilgraph.validation import Said, validate
+from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 from cybilgraph.workers.cluster import workers_of
 from cybilgraph.workers.crew import Crew
 
@@ -68,10 +69,11 @@ def check(
     commit of git: of the others, and of those ``among`` which all these stand, only what they break
     together with what has changed since then is told. ``kind`` is the suffix that standard input is
     read as. With ``excerpts``, each finding has its line. Raises SourceError where a place does not
-    exist, or git cannot tell what has changed.
+    exist, or git cannot tell what has changed, AddressError where an address cannot be read.
     """
-    inputs, beside = chosen(places, since, kind, among)
-    return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(places), beside)
+    with at_hand(places) as here:
+        inputs, beside = chosen(here, since, kind, among)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(here), beside)
 
 
 def check_inputs(
@@ -137,24 +139,30 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
 
 def check_rdf(
     *places: Place,
-    shapes: Iterable[Place],
+    shapes: Iterable[Place] = (),
     engine: str = "fast",
+    as_of: date | None = None,
     since: str = "",
     kind: str = "",
     language: str = LANGUAGES[0],
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Validate RDF of any kind against any shapes: all files together are one data graph.
+    """Validate RDF of any kind against any shapes: all files together are one data graph. Where no shapes
+    are given, it is validated against all of ours, among our reference things.
 
-    ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
+    ``as_of``, ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
     messages, where they have it. What cannot be read is in the report, and terms of SHACL that
     there are none of. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
     asked and find different faults, SourceError where a place does not exist.
     """
-    report, graph = Report(), DataGraph()
     rules_files = list(find_inputs(shapes))
-    rules = read_shapes_files(rules_files)
+    report, graph = Report(as_of="" if rules_files else _day(as_of)), DataGraph()
+    if rules_files:
+        rules, others = read_shapes_files(rules_files), ""
+    else:
+        rules = read_shapes(f"{shapes_text()}\n{shapes_text(across=True)}").text
+        others = others_text(report.as_of)
     slips = [found for file in rules_files for found in odd_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
@@ -170,7 +178,7 @@ def check_rdf(
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples, rules, engine), Said(rules), language))
+        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), Said(rules), language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
         slips = with_excerpts(slips, {file.name: file for file in rules_files})
@@ -180,37 +188,66 @@ def check_rdf(
     return report.sort()
 
 
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """The inputs that have fixes, with what these make of them, and the report of all inputs as they are then."""
+
+    changes: list[tuple[Input, Mended]]
+    report: Report
+
+
 def mend(
-    *places: Place, engine: str = "fast", as_of: date | None = None, since: str = "", kind: str = ""
-) -> list[tuple[Input, Mended]]:
-    """What ``check`` looks at, as far as it has fixes that are certain, with them applied; nothing is written.
+    *places: Place,
+    engine: str = "fast",
+    as_of: date | None = None,
+    since: str = "",
+    kind: str = "",
+    among: Iterable[Place] = (),
+    progress: Progress | None = None,
+) -> Mending:
+    """What ``check`` looks at, with the fixes that are certain applied, and what is left then; nothing is written.
 
     A file that would read worse when it is mended keeps its text, and its fixes are refused.
     Raises SourceError as ``check`` does.
     """
-    inputs = list(chosen(places, since, kind)[0])
+    chosen_inputs, beside = chosen(places, since, kind, among)
+    inputs = list(chosen_inputs)
+    before = check_inputs(inputs, engine, as_of, True, progress, len(inputs), beside)
     fixes: dict[str, list[Fix]] = defaultdict(list)
-    for found in check_inputs(inputs, engine, as_of, excerpts=True).findings:
+    for found in before.findings:
         if found.fix:
             fixes[found.file].append(found.fix)
-    mended = []
-    for given in inputs:
-        if own := fixes.get(given.name):
-            with replace(given).open(sys.maxsize) as file:
-                content = file.read()
-            change = apply(given.name, content, own)
-            before, after = (
-                check_inputs([Input(given.name, given=text)], engine, as_of) for text in (content, change.content)
-            )
-            if after.records != before.records or _violated(after) - _violated(before):
-                change = change.undone()
-            mended.append((given, change))
-    return mended
+    changes = {given.name: _applied(given, fixes[given.name]) for given in inputs if given.name in fixes}
+    while any(change.applied for change in changes.values()):
+        mended = [
+            replace(given, given=changes[given.name].content) if given.name in changes else given for given in inputs
+        ]
+        after = check_inputs(mended, engine, as_of, True, progress, len(inputs), beside)
+        worse = [name for name, change in changes.items() if change.applied and _reads_worse(name, before, after)]
+        if not worse:
+            break
+        changes |= {name: changes[name].undone() for name in worse}
+    else:
+        after = before
+    return Mending([(given, changes[given.name]) for given in inputs if given.name in changes], after)
 
 
-def _violated(report: Report) -> Counter[str]:
-    """How often each rule is violated."""
-    return Counter(found.rule for found in report.findings if found.severity is Severity.VIOLATION)
+def _applied(given: Input, fixes: Iterable[Fix]) -> Mended:
+    with replace(given).open(sys.maxsize) as file:
+        return apply(given.name, file.read(), fixes)
+
+
+def _reads_worse(name: str, before: Report, after: Report) -> bool:
+    """Whether a file has other records than before, or breaks a rule more often."""
+    (records, violated), (records_after, violated_after) = (_read_as(name, report) for report in (before, after))
+    return records != records_after or bool(violated_after - violated)
+
+
+def _read_as(name: str, report: Report) -> tuple[int, Counter[str]]:
+    """How many records a file has, and how often each rule is violated in it."""
+    own = (found for found in report.findings if found.file == name)
+    violated = Counter(found.rule for found in own if found.severity is Severity.VIOLATION)
+    return sum(len(checked.records) for checked in report.files if checked.name == name), violated
 
 
 def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
@@ -236,9 +273,8 @@ def convert_to_iati(places: Iterable[Place], output: IO[bytes], progress: Progre
 
 def _converted(places: Iterable[Place], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
     report = Report()
-    places = list(places)
-    with Identities() as identities, Assembly(identities) as assembly:
-        for record in records_of(find_inputs(places), count_inputs(places), report, progress):
+    with at_hand(places) as here, Identities() as identities, Assembly(identities) as assembly:
+        for record in records_of(find_inputs(here), count_inputs(here), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
         write(assembly)
@@ -277,20 +313,20 @@ def build(
     ``contacts``, persons are left out, as those always are who are to be forgotten. With a
     ``cluster`` of Dask (its address, or local:N), its workers do what else the processors of this
     machine do: the release is the same, byte for byte. Raises SourceError where a place does not
-    exist, ReleaseError where the release cannot be made, ClusterError where there is no cluster;
-    the earlier release stays.
+    exist, AddressError where an address cannot be read, ReleaseError where the release cannot be made,
+    ClusterError where there is no cluster; the earlier release stays.
     """
     report = Report(as_of=_day(as_of))
     names = reference()
     releases = Releases(into)
-    places = list(places)
     with (
+        at_hand(places) as here,
         releases.new(wait) as draft,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
     ):
         hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
-        records = printed(find_inputs(places), count_inputs(places), report, progress, keep=draft.keep, hidden=hidden)
+        records = printed(find_inputs(here), count_inputs(here), report, progress, keep=draft.keep, hidden=hidden)
         with workers_of(cluster) if cluster else Crew() as team, Remembered(releases.remembered, CLASSES) as remembered:
             for record, lines in together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add(record, lines)

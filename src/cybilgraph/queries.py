@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.reference import FILES, SUGGESTED, Reference, reference
+from cybilgraph.reference import FILES, Reference, reference
 from cybilgraph.resources import QUERIES
 from cybilgraph.vocab import PREFIXES, XSD, thing
 
@@ -331,8 +331,13 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
         case kind if kind in FILES:
             entry = names.find(kind, value)
             if entry is None:
-                near = names.near(kind, value, SUGGESTED)
-                hint = f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."
+                hint = did_you_mean(kind, value, names)
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing(kind, entry.key))
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
+
+
+def did_you_mean(kind: str, value: str, names: Reference) -> str:
+    """What to do where no thing of a kind is called so."""
+    near = names.suggested(kind, value)
+    return f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, wraps
+from math import ceil, floor
 from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -45,6 +46,8 @@ DEMONYM = "demonym"
 #: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
 #: and "Niger" never finds Nigeria (90.9).
 NEAR = 93
+#: Another that is less than this behind may be meant as well: "Government of Austrla".
+_DOUBT = 3
 #: A name this alike is worth asking "did you mean?", and no more.
 SUGGESTED = 75
 #: A word is the same but for a slip from here on; and tells little where it is in so many names.
@@ -58,6 +61,7 @@ _SHORTEST, _LONGEST = 4, 120
 _WITH_ARTICLE = re.compile(
     r"Republic|Kingdom|Emirates|States|Federation|^(?:Gambia|Bahamas|Philippines|Netherlands|Maldives|Comoros)$"
 )
+_GOVERNMENT_OF = "government of "
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 _NAME_MOST = 500
@@ -99,6 +103,10 @@ class Entry:
         """The values of a cell; several are separated by ``;``."""
         return tuple(part for part in self.row.get(column, "").split(";") if part)
 
+    def name_like(self, printed: str) -> str:
+        """That of the names which is most like this one."""
+        return alike(printed, self.names, 0)
+
 
 @value(frozen=True, slots=True)
 class Mention:
@@ -128,6 +136,8 @@ class Reference:
         self._worded: dict[str, dict[str, list[str]]] = {}
         self._shaped: dict[str, dict[tuple[str, int], list[str]]] = {}
         self._governments: dict[str, Entry] = {}
+        countries = self.entries["country"].values()
+        self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -144,18 +154,48 @@ class Reference:
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
 
-    def near(self, kind: str, name: str, least: int = NEAR) -> Entry | None:
-        """The entry whose name is most like this one; None where none is so much alike."""
+    def also_called(self, name: str) -> Entry | None:
+        """The other country that is called so: "Congo" is found as one of two."""
+        return self._also.get(fold(name))
+
+    def near(self, kind: str, name: str) -> Entry | None:
+        """The entry that must be meant: its name is nearly this one, and no other's is about as near. Of a
+        government, the name of the country is, since all begin alike and not all are in the list.
+        """
         folded = fold(name)
-        length = len(folded)
-        if not _SHORTEST <= length <= _LONGEST:
+        if not (best := self._most_like(kind, folded, NEAR)):
             return None
-        names, lengths = self._by_length(kind)
-        # Two names so much alike differ little in length: 200 * shorter / (shorter + longer) is the most.
-        low = bisect_left(lengths, -(-length * least // (200 - least)))
-        high = bisect_right(lengths, length * (200 - least) // least)
-        best = process.extractOne(folded, names[low:high], scorer=fuzz.ratio, score_cutoff=least)
+        called, alikeness = best
+        entry, least = self._names[kind][called], alikeness - _DOUBT
+        rivals = process.extract(
+            folded, self._as_long(kind, len(folded), least), scorer=fuzz.ratio, score_cutoff=least, limit=None
+        )
+        if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
+            return None
+        country = self.governments.get(entry.key) if kind == "actor" and called.startswith(_GOVERNMENT_OF) else None
+        owner = folded.partition(" of ")[2]
+        return entry if country in (None, self.find("country", owner), self.near("country", owner)) else None
+
+    def suggested(self, kind: str, name: str) -> Entry | None:
+        """The entry whose name is most like this one, to be asked about; None where none is much alike."""
+        best = self._most_like(kind, fold(name), SUGGESTED)
         return self._names[kind][best[0]] if best else None
+
+    def _most_like(self, kind: str, folded: str, least: int) -> tuple[str, float] | None:
+        if not _SHORTEST <= len(folded) <= _LONGEST:
+            return None
+        names = self._as_long(kind, len(folded), least)
+        best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=least)
+        return best[:2] if best else None
+
+    def _as_long(self, kind: str, length: int, least: float) -> list[str]:
+        """The names that may be so much alike, which differ little in length: 200 * shorter / (shorter +
+        longer) is the most.
+        """
+        names, lengths = self._by_length(kind)
+        low = bisect_left(lengths, ceil(length * least / (200 - least)))
+        high = bisect_right(lengths, floor(length * (200 - least) / least))
+        return names[low:high]
 
     def misspelt(self, kind: str, name: str) -> Entry | None:
         """The one entry whose name this is but for a slip, or two in a long name: a letter that is
@@ -208,16 +248,30 @@ class Reference:
 
     def resembling(self, kind: str, name: str) -> Entry | None:
         """The entry that a careful reader would ask about: it is called by the same words, nearly so
-        spelt, or lacks one or two of them that name no place. None where there is none.
+        spelt, or lacks one or two of them that name no place; or it is an abbreviation with a slip, or the
+        government of a country. None where there is none.
         """
         folded = fold(name)
-        if len(folded) > _LONGEST or " " not in folded:
+        if not _SHORTEST <= len(folded) <= _LONGEST:
             return None
+        if " " not in folded:
+            return self._abbreviated(kind, folded)
+        head, _, owner = folded.partition(" of ")
+        if kind == "actor" and fuzz.ratio(head, "government") >= _SAME_WORD:
+            country = self.suggested("country", owner)
+            return country and self.government(country)
         shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
         for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
             if not self._tell_apart(set(folded.split()), set(called.split())):
                 return self._names[kind][called]
         return None
+
+    def _abbreviated(self, kind: str, folded: str) -> Entry | None:
+        """The one entry that has a name of one word which this is but for a letter."""
+        names = [name for name in self._as_long(kind, len(folded), SUGGESTED) if " " not in name]
+        near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
+        found = {entry.key: entry for called, _, _ in near for entry in [self._names[kind][called]]}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def _by_word(self, kind: str) -> dict[str, list[str]]:
         """The names of each word that is not in many of them."""

@@ -23,6 +23,8 @@ from cybilgraph.vocab import BASE, CYB, PREFIXES, RULES, SH
 #: The languages that every rule speaks; the first is that of findings, unless another is asked for.
 LANGUAGES = ("en", "es", "fr")
 _GAP = re.compile(r"\{[?$](\w+)\}")
+#: In an example: text that its file has so many times, № being the number of each.
+_REPEATED = re.compile(r"⟦([^⟦⟧]*) ×(\d+)⟧")
 _PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
 #: How bad a result is, by the IRI of its severity.
 SEVERITY_OF = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
@@ -30,20 +32,28 @@ SEVERITY_OF = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, S
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A source that keeps a rule or breaks it: what a person sees of it, ``suffix`` and ``encoding`` of
-    its file, and the line that a report must point at; 0 where none can be.
+    """A source that keeps a rule or breaks it: what a person sees of it, the name and ``encoding`` of
+    its file, the command that checks that, and the line that a report must point at; 0 where none can be.
     """
 
     text: str
-    suffix: str = "txt"
+    file: str
+    command: str
     encoding: str = "utf-8"
     line: int = 0
 
     @property
     def content(self) -> bytes:
-        """The file. Turtle gets the prefixes of vocab.py on its first line, so that lines stay what they are."""
-        text = f"{_PREFIXES}{self.text}" if self.suffix == "ttl" else self.text
+        """The file. Turtle gets the prefixes of vocab.py on its first line, so that lines stay what they are;
+        what is repeated in it is written out.
+        """
+        text = _REPEATED.sub(_repeated, self.text)
+        text = f"{_PREFIXES}{text}" if self.file.endswith(".ttl") else text
         return text.encode(self.encoding)
+
+
+def _repeated(match: re.Match[str]) -> str:
+    return " ".join(match[1].replace("№", str(number)) for number in range(1, int(match[2]) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,8 @@ class Rule:
     names: Mapping[str, str]
     messages: Mapping[str, str]
     suggestions: Mapping[str, str]
-    good: Example | None
-    bad: Example | None
+    good: Example
+    bad: Example
     reads: tuple[str, ...]
     joins_on: tuple[str, ...]
     supersedes: tuple[str, ...]
@@ -89,15 +99,16 @@ def _rules(path: Path) -> Iterator[Rule]:
         # A SPARQL constraint has its message on a node of its own.
         words = [own[SH.message], *(said[node.value][SH.message] for node in own[SH.sparql] if node.value in said)]
         if (messages := _texts(value for values in words for value in values)) and SH.select not in own:
+            name = iri.removeprefix(RULES)
             yield Rule(
-                name=iri.removeprefix(RULES),
+                name=name,
                 promise=path.stem,
                 severity=SEVERITY_OF[own[SH.severity][0].value] if own[SH.severity] else Severity.VIOLATION,
                 names=_texts(own[SH.name]),
                 messages=messages,
                 suggestions=_texts(own[CYB.suggestion]),
-                good=_example(own, CYB.goodExample),
-                bad=_example(own, CYB.badExample),
+                good=_example(f"{name}-good", own, CYB.goodExample),
+                bad=_example(f"{name}-bad", own, CYB.badExample),
                 reads=tuple(value.value for value in own[CYB.reads]),
                 joins_on=tuple(value.value for value in own[CYB.joinsOn]),
                 supersedes=tuple(value.value for value in own[CYB.supersedes]),
@@ -108,13 +119,13 @@ def _texts(values: Iterable[ox.NamedNode | ox.Literal]) -> dict[str, str]:
     return {value.language or LANGUAGES[0]: value.value for value in values if isinstance(value, ox.Literal)}
 
 
-def _example(own: Mapping[str, list[ox.NamedNode | ox.Literal]], which: str) -> Example | None:
+def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], which: str) -> Example:
     def first(predicate: str, default: str) -> str:
         return own[predicate][0].value if own[predicate] else default
 
-    if not own[which]:
-        return None
-    example = Example(own[which][0].value, first(CYB.exampleFormat, "txt"))
+    file = f"{name}.{first(CYB.exampleFormat, 'txt')}"
+    command = first(CYB.exampleCommand, "cybilgraph check {?file}")
+    example = Example(own[which][0].value, file, _filled(command, {"file": file}))
     if which == CYB.goodExample:
         return example
     return replace(example, encoding=first(CYB.exampleEncoding, "utf-8"), line=int(first(CYB.badLine, "0")))

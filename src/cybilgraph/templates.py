@@ -15,7 +15,7 @@ import yaml
 from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
 from cybilgraph.readers.names import BULLET
-from cybilgraph.readers.tables import FORMULA
+from cybilgraph.readers.tables import guarded
 from cybilgraph.record import Basis, Contact, Date, Named, Participation, Record, Relation, Scope, Source, Text, WebLink
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE
@@ -30,7 +30,7 @@ def write_csv(records: Iterable[Record]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([row.column for row in COLUMNS])
     for record in records:
-        writer.writerow([_harmless(cell) for cell in _cells(record)])
+        writer.writerow(map(guarded, _cells(record)))
     return text.getvalue().encode("utf-8-sig")  # with its mark, or spreadsheet programs take it for Windows-1252
 
 
@@ -212,10 +212,6 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             yield " ".join(part for part in (value.get("name", ""), email, note) if part)
         case _:
             yield f"• {value}" if row.kind in (Kind.ITEMS, Kind.LINKS) and BULLET.match(value) else value
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 class _Quoting(yaml.SafeDumper):

@@ -48,7 +48,8 @@ CYB = Vocabulary(
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
         *("nameAsPrinted", "basis", "evidence", "confidence", "line", "column", "section"),
         # of rules, and of a check
-        *("ReadingRule", "suggestion", "goodExample", "badExample", "badLine", "exampleFormat", "exampleEncoding"),
+        *("ReadingRule", "suggestion", "goodExample", "badExample", "badLine"),
+        *("exampleFormat", "exampleEncoding", "exampleCommand"),
         *("reads", "joinsOn", "supersedes", "asOf"),
         # of a record, and of reference things
         *("leftBlank", "seat", "alpha3", "m49"),
@@ -93,6 +94,7 @@ SH = Vocabulary(
         *("Violation", "Warning", "Info", "name", "message", "severity"),
         *("NodeShape", "PropertyShape", "property"),
         *("targetClass", "targetNode", "targetSubjectsOf", "targetObjectsOf"),
+        *("SPARQLSelectExecutable", "SPARQLConstructExecutable", "construct"),
         *("sparql", "select", "ask", "prefixes", "declare", "prefix", "namespace"),
     ),
 )

@@ -1,18 +1,24 @@
 """How well the readers and mentions find what a careful curator finds, on the labelled texts.
 
-Prints precision and recall for each kind, and with --misses each difference.
+Prints precision and recall for each kind; with --misses each difference, and with --phrases what
+each phrase tells of actors, how often that is right, and what is true instead.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from cybilgraph import read
+from cybilgraph.mentions.actors import roles
+from cybilgraph.mentions.phrases import ROLES, Phrase
+from cybilgraph.mentions.sentences import sentences
+from cybilgraph.readers import find_inputs, read_input
 from cybilgraph.record import Record
+from cybilgraph.reference import reference
 
 FOLDER = Path(__file__).parents[1] / "samples" / "labelled"
 KINDS = ("actor", "actor and role", "country", "region", "group", "theme", "date", "outline")
@@ -60,6 +66,31 @@ def derived(record: Record) -> Iterator[tuple[float, tuple[str, object]]]:
             yield max(words.confidence for words in scope.evidence), (scope.concept.kind, scope.concept.key)
 
 
+def print_phrases() -> None:
+    """Of each phrase that tells a role: how many actors it names, how many are right, and the true
+    roles of the others ("none" where an actor takes no part). The most often wrong stand first.
+    """
+    told: dict[Phrase, Counter[str]] = defaultdict(Counter)
+    for path in sorted(FOLDER.glob("*.txt")):
+        true: dict[str, set[str]] = defaultdict(set)
+        for key, role in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["actors"]:
+            true[key].add(role)
+        [record] = read_input(*find_inputs([path]))
+        seen = {
+            (phrase, actor.key)
+            for sentence in sentences(record, reference())
+            for phrase, name in roles(sentence)
+            if phrase.says in ROLES and (actor := name.of("actor"))
+        }
+        for phrase, key in seen:
+            right = phrase.says in true[key]
+            told[phrase]["right" if right else ", ".join(sorted(true[key])) or "none"] += 1
+    for phrase, counts in sorted(told.items(), key=lambda item: item[1]["right"] - item[1].total()):
+        others = "; ".join(f"{role} {count}" for role, count in counts.most_common() if role != "right")
+        row = f"line {phrase.number + 2:3} {phrase.says:11} {phrase.confidence:.2f}"
+        print(f"{row} {counts['right']:4} of {counts.total():4}  {others}")
+
+
 def main(show_misses: bool) -> None:
     """Compare text by text, and print the figures."""
     right: dict[str, int] = defaultdict(int)
@@ -73,7 +104,7 @@ def main(show_misses: bool) -> None:
         truth = set(labelled(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))))
         for confidence, pair in derived(record):
             confirmed[confidence].append(pair in truth)
-        for kind, value in ours | truth:
+        for kind, value in sorted(ours | truth, key=str):
             counts = right if (kind, value) in ours & truth else wrong if (kind, value) in ours else missed
             counts[kind] += 1
             if show_misses and counts is not right:
@@ -90,4 +121,4 @@ def main(show_misses: bool) -> None:
 
 
 if __name__ == "__main__":
-    main("--misses" in sys.argv)
+    print_phrases() if "--phrases" in sys.argv else main("--misses" in sys.argv)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
@@ -148,6 +149,21 @@ def test_json_lines_lose_no_neighbour(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"a\.jsonl:2:11: .* \(and 1 more"):
         found.extend(record.title for record in read_input(Input(path.name, path)))
     assert [title.text for title in found if title] == ["A", "C"]
+
+
+def test_a_second_table_of_a_workbook_is_told_of_and_notes_are_not(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for name, row in (("notes", ["See title"]), ("2024", ["title", "code"]), ("2025", ["Title", "Status"])):
+        sheet = book.create_sheet(name)
+        sheet.append(row)
+        sheet.append(["A law", "G9401" if name == "2024" else "Ongoing"])
+    book.save(tmp_path / "a.xlsx")
+    report = pipeline.check(tmp_path / "a.xlsx")
+    assert report.records == 1
+    [told] = [found for found in report.findings if found.rule.endswith("#unreadable")]
+    assert told.message == "of its sheets one is read, and not 2025, which has projects too"
+    (tmp_path / "b.xlsx").write_bytes(WRITERS["xlsx"](pages()))  # its second sheet explains the columns
+    assert not pipeline.check(tmp_path / "b.xlsx").unread
 
 
 def test_days_that_a_workbook_shows_as_months_are_months(tmp_path: Path) -> None:
@@ -311,8 +327,6 @@ def test_any_bytes_are_records_or_an_error(suffix: str, content: bytes) -> None:
 
 def test_findings_of_a_yaml_file_can_be_kept_in_a_report(tmp_path: Path) -> None:
     import io
-
-    from cybilgraph import pipeline
 
     (tmp_path / "a.yaml").write_text("title: A\ntitel: x\nupdated: yesterday\n")
     release, report = pipeline.build([tmp_path / "a.yaml"], tmp_path / "releases")

@@ -102,7 +102,7 @@ def test_the_cells_of_a_row_that_spans_lines_have_their_own_places(tmp_path: Pat
 
 def test_what_is_mended_in_a_row_that_spans_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(ROWS)
-    [(_, mended)] = pipeline.mend(tmp_path)
+    [(_, mended)] = pipeline.mend(tmp_path).changes
     assert not mended.refused
     assert mended.content == ROWS.replace(b"Finnished", b"Finished")
 

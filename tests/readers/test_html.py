@@ -293,6 +293,23 @@ def test_logos_are_names_only_where_names_are_listed() -> None:
     assert not record.description
 
 
+def test_links_in_prose_keep_their_addresses() -> None:
+    page = (
+        "<h1>T</h1><h2>Summary</h2>\n<p>Read the <a href='https://example.org/r'>report</a>, its"
+        " <a href='mailto:a@example.org'>author</a> and <a href='https://example.org/s'>https://example.org/s</a>,"
+        " or <a href='https://example.org/o'>this</a>.</p>"
+        "<h2>Other website links</h2><ul><li><a href='https://example.org/o'>One</a></li></ul>"
+    )
+    record = read(page)
+    assert [text.text for text in record.summary] == ["Read the report, its author and https://example.org/s, or this."]
+    assert [(link.text, link.url) for link in record.links] == [
+        ("report", "https://example.org/r"),
+        ("One", "https://example.org/o"),
+    ]
+    assert record.links[0].place == Place(2, page.split("\n")[1].index("report<") + 1)
+    assert not [blank for blank in record.left_blank if blank.name == "links"]
+
+
 def test_links_of_a_page() -> None:
     record = read(
         "<base href='https://example.org/a/'><h1>A project</h1><h2>Summary</h2><p>See <a href='/x'>this</a>.</p>"
@@ -304,6 +321,7 @@ def test_links_of_a_page() -> None:
     )
     assert [text.text for text in record.summary] == ["See this."]
     assert [(link.text, link.url) for link in record.links] == [
+        ("this", "https://example.org/x"),
         ("One (in French)", "https://example.org/a/b.html"),
         ("Two", "https://example.org/c"),
         ("Three", "https://example.net/d%20e"),

@@ -234,6 +234,20 @@ def test_a_page_without_line_ends_is_told() -> None:
     assert not told(f"{page}\nSummary\nIt helps.")
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-32"])
+def test_wide_encodings_with_their_mark_are_read(encoding: str) -> None:
+    [record] = read_input(Input("page.txt", given="Course in Fiji\n\nSummary\n\nIt teaches.\n".encode(encoding)))
+    assert record.title is not None
+    assert record.title.text == "Course in Fiji"
+
+
+def test_a_paragraph_is_no_title() -> None:
+    paragraph = "This project teaches officials " + "and officials " * 25
+    [record] = read_input(Input("page.txt", given=f"{paragraph}\n\nSummary\n\nIt teaches.\n".encode()))
+    assert record.title is None
+    assert [text.text for text in record.description] == [paragraph.strip()]
+
+
 @pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
 def test_an_encoding_that_is_not_told_is_named(encoding: str) -> None:
     for name, text in (("page.txt", "A project\nSummary\nIl aide à former.\n"), ("page.csv", "title,code\nA,G0020\n")):
@@ -294,7 +308,15 @@ def test_encodings(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b" \n\n", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01", b"PK\x03\x04\x00\x00"]
+    "given",
+    [
+        b"",
+        b" \n\n",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01",
+        b"PK\x03\x04\x00\x00",
+        b"MZ\x90\x00\x03",
+        b"\xff\xfe\x00",
+    ],
 )
 def test_what_holds_no_record_is_a_clear_error(given: bytes) -> None:
     with pytest.raises(SourceError, match=r"page\.txt: "):

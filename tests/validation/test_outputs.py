@@ -29,7 +29,7 @@ from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Repo
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
-from cybilgraph.validation.outputs.words import by_rule, counted, summary
+from cybilgraph.validation.outputs.words import by_rule, counted, place_of, summary
 from cybilgraph.vocab import CYB, RULES, SH
 from tests.conftest import RECORDS, ROOT, running_terminal
 
@@ -334,6 +334,19 @@ def test_a_workbook_has_cells_and_no_characters(tmp_path: Path) -> None:
         report = pipeline.check(tmp_path, excerpts=excerpts)
         [found] = [finding for finding in report.findings if finding.text == "Sleeping"]
         assert (found.line, found.column, found.cell) == (2, 0, 2)
+        for name in ("text", "junit", "html"):
+            output = io.StringIO()
+            OUTPUTS[name](report, output)
+            assert "B2" in output.getvalue(), name
+
+
+@pytest.mark.parametrize(
+    ("cell", "address"), [(1, "A7"), (26, "Z7"), (27, "AA7"), (702, "ZZ7"), (703, "AAA7"), (0, "7")]
+)
+def test_a_cell_is_named_as_spreadsheet_programs_do(cell: int, address: str) -> None:
+    found = Finding(severity=Severity.INFO, rule="", message="", file="a.XLSX", line=7, cell=cell)
+    assert place_of(found) == address
+    assert place_of(replace(found, file="a.csv", column=3)) == "7:3"
 
 
 # ---- text: the caret -----------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -166,5 +168,17 @@ def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
     assert page.headers["location"] == "/id/project/G0020?release=2"
     page = send(site, "GET", page.headers["location"], Accept=BROWSER)
     assert "This is as of release 2" in page.body.decode()
-    assert send(site, "GET", "/id/project/cmm-review-samoa?release=2").status == 200
-    assert send(site, "GET", "/id/project/cmm-review-samoa").status == 410
+
+
+@pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
+def test_no_link_of_a_page_as_of_an_earlier_release_is_dead(site: str, path: str) -> None:
+    gone = send(site, "GET", path, Accept=BROWSER)
+    assert gone.status == (410 if "cmm" in path else 200)
+    address = f"{path}?release=3"
+    assert ("cmm" in path) == (f'<a href="{address}">Its page as of then</a>' in gone.body.decode())
+    page = send(site, "GET", address, Accept=BROWSER).body.decode()
+    assert ("cmm" in path) == ("It is in none since." in page) != ("See it as it is now" in page)
+    for link in dict.fromkeys(re.findall(r'href="(/(?:id|record|graph|suggest)/[^"]*)"', page)):
+        there = send(site, "GET", unescape(link))
+        assert there.status == 200, link
+        assert there.headers.get("cybilgraph-release") == ("3" if link != path else None), link

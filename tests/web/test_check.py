@@ -260,6 +260,8 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "extra that is none": (sent("application/json", '{"text": "a", "include": ["secrets"]}'), BAD_REQUEST),
     "extra that is a number": (sent("application/json", '{"text": "a", "include": 7}'), BAD_REQUEST),
     "picture by its type": (sent("image/png", b"\x89PNG"), 415),
+    "program": (named("a.exe", b"MZ\x90\x00\x03"), UNREAD),
+    "half a letter": (sent("text/plain", b"\xff\xfe\x00"), UNREAD),
     "update by its type": (sent("application/sparql-update", b"CLEAR ALL"), 415),
     "encoding that is none": (sent("text/csv; charset=rot13", b"title\nA\n"), 415),
     "encoding by an odd name": (sent('text/csv; charset="../x"', b"title\nA\n"), 415),
@@ -462,6 +464,10 @@ def test_the_page_with_findings_and_marked_lines(portal: str) -> None:
     assert '<li id="L9" class="violation">To: Mar 2017 <a href="#F' in page
     assert 'lang="es">«Finishd» se tomó por Finished.' in page
     assert "1 record: " in page
+    assert re.search(r"violation, \d+ warnings?, \d+ info\n", page)
+    worst = re.findall(r'<li class="finding (\w+)" id="F\d+"', page)
+    assert worst == sorted(worst, key=("violation", "warning", "info").index)
+    assert len(set(worst)) == 3
     assert "a cyb:Project" in page or "cyb:Project" in page
     assert "<q>UNODC helped Belize.</q>" in page
     inside = [link[1:] for link in controls.links if link.startswith("#")]

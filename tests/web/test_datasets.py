@@ -177,7 +177,7 @@ def test_the_list_and_the_page_of_a_release(shelf: str) -> None:
     page = get(shelf, "/releases", Accept=BROWSER).body.decode()
     assert 'href="/release/3"' in page
     page = get(shelf, "/release/3", Accept=BROWSER).body.decode()
-    for words in ("2 projects", f'href="/release/3/{DUMP}"', "N-Quads, by gzip", "as Parquet"):
+    for words in ("2 projects", f'href="/release/3/{DUMP}"', "as N-Quads (gzip)", "as Parquet"):
         assert words in page, words
     assert "This is the current release" in get(shelf, "/release/4", Accept=BROWSER).body.decode()
     assert json.loads(get(shelf, "/release/3.json").body)["release"] == 3

@@ -7,15 +7,16 @@ import csv
 import io
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 import rdflib
 
-from cybilgraph import pipeline
-from cybilgraph.engine.endpoint import Credentials, Endpoint
+from cybilgraph import loading, pipeline
+from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint
 from cybilgraph.engine.pooled import Limits
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
@@ -44,14 +45,14 @@ from tests.web.test_protocol import (
     send,
 )
 
-#: What an engine does not do as the others, with the reason: rows of the table of the protocol, and examples.
+#: What an engine does not do as the others: rows of the table of the protocol, and examples. What is known of the
+#: reason, and else what was seen.
 DIFFERENCES = {
     "oxigraph": {},
     "virtuoso": {
-        "BNODE() is of this moment": "it has no function BNODE()",
-        "example-countries-without-projects-in-theme": "its MINUS takes away too much where paths are in it",
-        "example-projects-without-stated-funder": "its MINUS takes away too little where two patterns are in it",
-        "example-search-text": "FILTER over a VALUES of several variables loses rows",
+        "BNODE() is of this moment": "it says itself that this function is not implemented",
+        "example-countries-without-projects-in-theme": "seen: the countries are right, most of widerProjects missing",
+        "example-search-text": "seen: a row is missing, which is there without the OPTIONALs, or without the excerpt",
     },
 }
 #: The rows of the table in which an engine has a part; which format is wished, say, is read before it is asked.
@@ -59,6 +60,9 @@ ROWS = [*WAYS, *DATASETS[::2], *NAMES[:32:2], *LASTING, *(row for row in WRONG i
 #: An answer of more rows than the server of the test gives: Virtuoso cuts it, and tells of that in a header.
 LARGE = "SELECT ?a ?b { ?a a cyb:Actor . ?b a cyb:Country } LIMIT 5001"
 CUT = {"oxigraph": 200, "virtuoso": 502}
+#: Virtuoso forgets a MINUS, for some rows, wherever it stands beside a BIND that an OPTIONAL follows.
+MINUS, BIND, OPTIONAL = "MINUS { ?p dcterms:title ?t }", "BIND(1 AS ?one)", "OPTIONAL { ?p cyb:aim ?aim }"
+FORGOTTEN = {"oxigraph": False, "virtuoso": True}
 PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
 
 
@@ -75,6 +79,9 @@ def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
             assert different == DIFFERENCES[name].keys()
             assert _ask(site, LARGE).status == CUT[name]
+            for order in permutations((MINUS, BIND, OPTIONAL)):
+                found = _ask(site, f"SELECT ?p {{ ?p a cyb:Project {' '.join(order)} }}").body != b"p\r\n"
+                assert found == (FORGOTTEN[name] and order.index(BIND) < order.index(OPTIONAL)), order
             for path in PAGES:
                 assert _page(site, path) == _page(server, path), path
             graphs = [rdflib.Graph().parse(data=send(at, "GET", "/id/project/G0020.ttl").body) for at in (site, server)]
@@ -135,7 +142,7 @@ def bad(way: Way, fault: str) -> Iterator[None]:
         way.fault = ""
 
 
-def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path) -> None:
+def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
     folder = tmp_path / "releases"
     pipeline.build([SEED], folder)
@@ -158,24 +165,37 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path) -> None:
             assert _ask(site, CONSTRUCT).status == 502, "nothing says whether lines are missing"
             assert TITLE in _ask(site, SELECT).body.decode(), "a table tells by itself where it ends"
         assert TITLE in _ask(site, SELECT).body.decode()
-        _follows_releases(site, folder, way)
+        _follows_releases(site, folder, way, monkeypatch)
 
 
-def _follows_releases(site: str, folder: Path, way: Way) -> None:
-    """A new release is served when the endpoint has it, and not before."""
+def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new release is served when the endpoint has it, and not before; until then the one before."""
     count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
     assert _ask(site, count).body == b"n\r\n1\r\n"
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
     time.sleep(1.5)
     assert _ask(site, count).headers["cybilgraph-release"] == "1"
-    _load(folder, way.store)
-    for _ in range(100):
-        now = _ask(site, count)
-        assert now.status in (200, 503), "never an answer of two releases"
-        if now.status == 200 and now.headers["cybilgraph-release"] == "2":
-            break
-        time.sleep(0.1)
-    assert now.body == b"n\r\n2\r\n"
+    send_versions = loading._send_versions
+
+    def between(*given: object) -> int:
+        assert _ask(site, count).body == b"n\r\n1\r\n"
+        assert _ask(site, f"ASK FROM <{LOADED}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
+        return send_versions(*given)
+
+    def until_it_is_seen(_: float) -> None:
+        for _ in range(300):
+            now = _ask(site, count)
+            if now.headers["cybilgraph-release"] == "2":
+                break
+            assert now.body == b"n\r\n1\r\n"
+            time.sleep(0.1)
+        assert now.body == b"n\r\n2\r\n"
+
+    monkeypatch.setattr(loading, "_send_versions", between)
+    _load(folder, way.store, until_it_is_seen)
+    assert LOADED in (held := Endpoint(way.store.endpoint).counts())
+    assert len(held) == 2, "nothing is left of the release before"
+    assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
     assert earlier.body == b"n\r\n1\r\n", "from its folder"
 
@@ -204,8 +224,8 @@ def _ask(site: str, query: str) -> Reply:
     return send(site, "GET", f"/sparql?{urlencode(q(query))}", Accept="text/csv, application/n-triples")
 
 
-def _load(folder: Path, store: Store) -> None:
-    load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials())
+def _load(folder: Path, store: Store, wait: Callable[[float], None] = time.sleep) -> None:
+    load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials(), wait=wait)
 
 
 def test_what_an_endpoint_asks_for_is_in_a_file(way: Way, tmp_path: Path) -> None:

@@ -113,9 +113,51 @@ def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path)
 )  # fmt: skip
 def test_no_text_is_an_error(server: str, text: str) -> None:
     assert http(f"{server}/search?q={quote(text)}", Accept=BROWSER).status == 200
-    assert http(f"{server}/search.csv?q={quote(text)}&sort={quote(text)[:99]}&country={quote(text)[:99]}").status == 200
+    assert http(f"{server}/search.csv?q={quote(text)}").status == 200
+    assert http(f"{server}/search.csv?sort={quote(text)[:99]}&country={quote(text)[:99]}").status == 400
 
 
-def test_what_nobody_offers_is_passed_over(server: str) -> None:
-    assert len(found(server, country="XX", year="20x9", nothing="1")) == 14
-    assert "page" not in re.findall(r'rel="next[^>]*', page(server, page="-1"))
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("stratgey", "strategy"), ("interpl", "interpol"), ("cybercrme", "cybercrime")]
+)
+def test_a_slip_finds_what_the_word_meant_finds(server: str, slip: str, meant: str) -> None:
+    assert found(server, q=slip) == found(server, q=meant) != found(server)
+    assert f"Shown is what “{meant}” finds." in page(server, q=slip)
+
+
+def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer_find(server: str) -> None:
+    text = page(server, q="cybercrime belize")
+    fewer = re.findall(r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text)
+    assert [(word, int(many)) for word, _, many in fewer] == [
+        ("belize", len(found(server, q="cybercrime"))),
+        ("cybercrime", len(found(server, q="belize"))),
+    ]
+    assert f"<strong>{fewer[0][2]} projects</strong>" in http(f"{server}{unescape(fewer[0][1])}").body.decode()
+    assert "without <bdi>Country “Samoa”</bdi> there are " in page(server, q="belize", country="WS")
+    assert "with nothing but <bdi>“samoa”</bdi> there is " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("country", "Atlantis", "There is no country “Atlantis”</bdi>. Give its code or its name."),
+        ("country", "Kenia", "There is no country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
+        ("theme", "<b>", "There is no theme “&lt;b&gt;”</bdi>. Give its code or its name."),
+        ("year", "20x9", "There is no year “20x9”</bdi>. Write four digits: 2018."),
+        ("sort", "evil", "There is no order “evil”</bdi>. There are: relevance, title, newest, oldest."),
+        ("page", "-1", "There is no page “-1”</bdi>. Pages have numbers from 1."),
+    ],
+)
+def test_what_nobody_offers_is_told(server: str, name: str, value: str, told: str) -> None:
+    text = page(server, **{name: value})
+    assert told in text
+    assert f"<strong>{14 if name in ('sort', 'page') else 0} projects" in text
+    reply = http(f"{server}/search.csv?{urlencode({name: value})}")
+    assert reply.status == 400
+    assert value in json.loads(reply.body)["detail"]
+
+
+def test_a_thing_without_a_project_is_no_error_and_one_may_be_called_by_name(server: str) -> None:
+    assert found(server, country="France", nothing="1") == []
+    assert found(server, country="Belize") == found(server, country="BZ") != []
+    assert "There is no page 999: the last that is shown is" in page(server, page="999")

@@ -97,6 +97,7 @@ def test_paste_see_the_marked_line_mend_it_see_it_pass(form: Browser) -> None:
     assert form.marked()[5] == "info"
     assert form.one(".marks > div.violation mark").get_attribute("textContent") == "Mar 2017"
     assert "1 violation" in form.tally
+    assert "violation" in str(form.one(".finding").get_attribute("class")), "the worst comes first"
     [found] = [item for item in form.all(".finding.violation") if "line 9" in item.text]
     assert "violation" in found.text
     assert (

@@ -19,7 +19,7 @@ COOKBOOK = (
     "Support to Belize",
     "Supporting the Implementation",
     "cyb:Country",
-    "themeName",
+    "No theme told",
     "id/country/BZ",
     "active",
     '"conforms"',
@@ -51,6 +51,7 @@ def test_the_tutorial_ends_with_a_finding(server: str) -> None:
     rows = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=60, check=True).stdout
     assert len(rows.splitlines()) == 6
     assert "country" in rows.splitlines()[0]
+    assert "Cybercrime,World,Afghanistan,0,0," in rows
     told = subprocess.run(["bash", "-c", cite], capture_output=True, text=True, timeout=60, check=True).stdout
     assert 'rel="cite-as"' in told
 

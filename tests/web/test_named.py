@@ -157,3 +157,20 @@ def test_an_answer_names_where_it_stays_what_it_is(server: str) -> None:
         rf"“Projects in a country”\. cybilgraph, release 1 \({day}\)\. {address} \(accessed {day}\)\.", cited[1]
     )
     assert "link" not in send(server, "GET", f"/sparql?{urlencode(q('ASK {} #' + 'x' * 9_000))}").headers
+
+
+@pytest.mark.parametrize("path", [f"/queries/{COUNTRY}", f"/api/queries/{COUNTRY}"])
+def test_the_page_of_a_query_has_what_was_given_in_its_fields_and_in_its_text(server: str, path: str) -> None:
+    page = send(server, "GET", f"{path}?country=Kenya&country=BZ", Accept=BROWSER).body.decode()
+    assert re.findall(r'<input [^>]*name="country" value="([^"]*)"', page) == ["Kenya", "BZ"]
+    assert "VALUES ?country { &lt;https://w3id.org/cybilgraph/id/country/KE&gt;" in page
+    assert "country:BZ }" not in page
+
+
+@pytest.mark.parametrize("path", [f"/queries/{COUNTRY}", f"/api/queries/{COUNTRY}"])
+def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path: str) -> None:
+    reply = send(server, "GET", f"{path}?country=Belise", Accept=BROWSER)
+    assert reply.status == 400
+    page = reply.body.decode()
+    assert 'value="Belise" data-kind="country" aria-invalid="true" aria-describedby="fault-country"' in page
+    assert re.search(r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\?<', page)

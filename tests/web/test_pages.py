@@ -9,6 +9,7 @@ from rdflib import RDF, URIRef
 from cybilgraph import pipeline
 from cybilgraph.vocab import BASE, CYB
 from tests.conftest import running_server
+from tests.web.test_protocol import send
 from tests.web.test_sparql import BROWSER, http
 
 PROJECT = URIRef(f"{BASE}id/project/G0020")
@@ -67,7 +68,10 @@ def test_a_project_for_people(server: str) -> None:
         ("/id/country/BZ", "Support to Belize"),
         ("/id/actor/gpd", "https://www.gp-digital.org"),
         ("/id/theme/cybercrime", "Cybercrime"),
+        ("/id/theme/cybercrime", ">D4 legal and regulatory</a>"),
+        ("/id/group/asean", 'KH">Cambodia</a></bdi>, <bdi><a href="/id/country/ID">Indonesia'),
         ("/id/region/019", "Americas"),
+        ("/id/region/019", "1 project. This is found only in the text"),
         ("/id/role/implementer", "Implementer"),
         ("/id/project/cmm-review-samoa", "Samoa"),
         ("/id/project/G0020/outcome/1", "launched its first National Cybersecurity Strategy"),
@@ -117,3 +121,52 @@ def test_text_from_a_record_never_becomes_markup(tmp_path_factory: pytest.TempPa
             assert 'javascript:alert(1)"' not in page
             assert "49" not in page.partition("<h1>")[2].partition("</h1>")[0]
             assert "script-src" not in reply.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "about"),
+    [
+        ("/rules/has-funder", "shapes#has-funder"),
+        ("/rules", "shapes#has-funder"),
+        ("/release/1", "dataset"),
+        ("/queries/example-who-funds-whom", "queries/example-who-funds-whom"),
+        ("/id/project", "id/project/G0020"),
+    ],
+)
+def test_every_page_of_a_thing_has_its_data(server: str, path: str, about: str) -> None:
+    for suffix, accept in ((".ttl", BROWSER), ("", "text/turtle"), (".jsonld", BROWSER)):
+        reply = http(f"{server}{path}{suffix}", Accept=accept)
+        parser = "json-ld" if suffix == ".jsonld" else "turtle"
+        graph = rdflib.Graph().parse(data=reply.body, format=parser)
+        assert list(graph.predicate_objects(rdflib.URIRef(f"{BASE}{about}"))), (path, suffix)
+    page = http(f"{server}{path}", Accept=BROWSER)
+    assert page.content_type.startswith("text/html")
+    assert http(f"{server}{path}.png", Accept=BROWSER).status == 404
+
+
+def test_the_text_of_a_query_with_its_parameters(server: str) -> None:
+    reply = http(f"{server}/queries/example-projects-in-country.rq?country=Kenya", Accept=BROWSER)
+    assert reply.content_type == "application/sparql-query; charset=utf-8"
+    assert b"id/country/KE>" in reply.body
+    assert http(f"{server}/queries/example-projects-in-country.ttl?country=Atlantis").status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/id/project/g0020.ttl", "/id/project/G0020.ttl"),
+        ("/id/country/bz", "/id/country/BZ"),
+        ("/id/project", "/search"),
+        ("/id/project.csv", "/search.csv"),
+    ],
+)
+def test_another_spelling_and_a_list_lead_on(server: str, path: str, there: str) -> None:
+    reply = send(server, "GET", path, Accept=BROWSER)
+    assert reply.status in (301, 303)
+    assert reply.headers["location"] == there
+
+
+def test_programs_that_read_all_are_told_what_to_leave_out(server: str) -> None:
+    text = http(f"{server}/robots.txt").body.decode()
+    assert "Disallow: /sparql\n" in text
+    assert f"Sitemap: {server}/sitemap.xml" in text

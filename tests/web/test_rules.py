@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
+import os
+import re
+import subprocess
+from html import escape, unescape
+from pathlib import Path
 
 import pytest
 import rdflib
@@ -10,6 +14,7 @@ import rdflib
 from cybilgraph.rules import catalogue
 from cybilgraph.validation.handbook import PROMISES, handbook
 from cybilgraph.vocab import RULES
+from tests.conftest import CYBILGRAPH
 from tests.web.test_sparql import BROWSER, http
 
 
@@ -53,8 +58,34 @@ def test_the_bad_line_is_marked(server: str) -> None:
     assert page.count("<mark") == 1
 
 
-def test_an_unknown_rule_is_a_404(server: str) -> None:
-    assert http(f"{server}/rules/no-such-rule", Accept=BROWSER).status == 404
+@pytest.mark.parametrize("name", ["title", "scope-basis", "unknown-shape-term", "encoding"])
+def test_the_commands_of_the_page_find_the_bad_line(server: str, name: str, tmp_path: Path) -> None:
+    page = http(f"{server}/rules/{name}", Accept=BROWSER).body.decode()
+    commands = unescape(re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)[0])
+    assert catalogue()[name].bad.command in commands
+    path = f"{Path(CYBILGRAPH[0]).parent}:{os.environ['PATH']}"
+    told = subprocess.run(
+        ["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PATH": path}
+    )
+    assert f"[{name}]" in told.stdout
+    [line] = [line for line in told.stdout.splitlines() if line.endswith(f"[{name}]") and "×" not in line]
+    assert line.split()[0].split(":")[0] == str(catalogue()[name].bad.line)
+
+
+def test_the_page_has_the_command_of_every_rule_and_its_file(server: str) -> None:
+    page = unescape(http(f"{server}/rules", Accept=BROWSER).body.decode())
+    for rule in catalogue().values():
+        address = f"/rules/{rule.name}/{rule.bad.file}"
+        assert f"curl -fsSO {server}{address}\n{rule.bad.command}</pre>" in page
+    for sample in (catalogue()["encoding"].bad, catalogue()["encoding"].good):
+        assert http(f"{server}/rules/encoding/{sample.file}").body == sample.content
+
+
+@pytest.mark.parametrize(
+    "path", ["no-such-rule", "no-such-rule/title-bad.csv", "title/title-bad.txt", "title/../title"]
+)
+def test_an_unknown_rule_or_example_is_a_404(server: str, path: str) -> None:
+    assert http(f"{server}/rules/{path}", Accept=BROWSER).status == 404
 
 
 def test_the_iri_of_a_rule_leads_people_to_the_page_and_programs_to_turtle(server: str) -> None:

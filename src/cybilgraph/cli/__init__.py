@@ -12,9 +12,11 @@ from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.frame import Group
 from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.load import load
+from cybilgraph.cli.publish import publish
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
+from cybilgraph.cli.sizing import sizing
 from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
 
@@ -25,11 +27,25 @@ def main() -> None:
     """A linked-data knowledge graph of cyber capacity-building projects.
 
     \b
-    A SOURCE is a file, a folder (read with all that it holds) or - for standard input.
+    A SOURCE is a file, a folder (read with all that it holds) or - for standard input;
+    for build, check and convert also an address of fsspec (https://, s3://, zip://…).
     Each command explains itself: cybilgraph build --help
     """
 
 
-_RELEASES = (releases, activate, rollback, prune, forget, diff, harvest, verify)
-for command in (convert, check, build, *_RELEASES, load, serve, deploy, query, list_queries, template, suggestions):
+_RELEASES = (releases, activate, rollback, prune, forget, diff, publish, harvest, verify)
+for command in (
+    convert,
+    check,
+    build,
+    *_RELEASES,
+    load,
+    serve,
+    deploy,
+    query,
+    list_queries,
+    template,
+    suggestions,
+    sizing,
+):
     main.add_command(command)

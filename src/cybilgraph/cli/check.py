@@ -28,6 +28,7 @@ from cybilgraph.findings import SEVERITIES, Severity, inert, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cybilgraph.findings import Report
     from cybilgraph.fixes import Mended
     from cybilgraph.readers import Input
 
@@ -91,6 +92,9 @@ def _commit(given: str | None) -> str:
 @click.option(
     "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
 )
+@click.option(
+    "--graph", is_flag=True, help="Check RDF as the graph that it is against our shapes, and do not read it as records."
+)
 @click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option(
@@ -113,15 +117,18 @@ def check(
     kind: str,
     engine: str,
     shapes: tuple[str, ...],
+    graph: bool,
     fix: bool,
     diff: bool,
 ) -> None:
     """Tell what is wrong or missing in records, and where.
 
-    With --shapes, the sources are RDF of any kind, and together one graph. Nothing is fetched:
-    owl:imports is not followed.
+    With --shapes or --graph, the sources are RDF, and together one graph, in which all that the
+    shapes are about is checked, and not only projects. Nothing is fetched: owl:imports is not
+    followed.
 
-    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not,
+    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not
+    (with --fix: what is left when all is mended, and with --diff: what would be left),
     2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
     engines disagree. Where COMMIT is on another branch, --since counts from where the two parted;
     the other files are still read, for what they break together with the changed ones.
@@ -134,25 +141,28 @@ def check(
       cat projects.csv | cybilgraph check - --as csv
       cybilgraph check data/records --fix
       cybilgraph check --shapes shapes.ttl data.ttl
+      cybilgraph check --graph data.ttl
     """
     from cybilgraph import pipeline, rules
-    from cybilgraph.validation.outputs import OUTPUTS
 
     check_output(output, sources)
     all_written = True
-    if shapes and (fix or diff):
-        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes.")
+    if shapes and graph:
+        raise Failure("--graph checks against our shapes, and --shapes against others\n  Give one of them.")
+    if (shapes or graph) and (fix or diff):
+        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes or --graph.")
     if fix and not diff and "-" in sources:
         raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
-    if shapes and among:
-        raise Failure("--among is for records\n  Where you give --shapes, give all files as sources.")
+    if (shapes or graph) and among:
+        raise Failure("--among is for records\n  Where you give --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
         day = as_of.date() if as_of else None
-        if shapes:
+        if shapes or graph:
             report = pipeline.check_rdf(
                 *sources,
                 shapes=shapes,
                 engine=engine,
+                as_of=day,
                 since=since,
                 kind=kind,
                 language=lang,
@@ -161,35 +171,45 @@ def check(
             )
         else:
             if fix or diff:
-                mended = pipeline.mend(*sources, engine=engine, as_of=day, since=since, kind=kind)
-                all_written = _mend(mended, write=fix and not diff)
-                if diff:
-                    return
-            report = pipeline.check(
-                *sources,
-                engine=engine,
-                as_of=day,
-                since=since,
-                kind=kind,
-                among=among,
-                excerpts=True,
-                progress=progress,
-            )
+                mending = pipeline.mend(
+                    *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
+                )
+                all_written = _mend(mending.changes, write=fix and not diff)
+                report = mending.report
+            if not (fix or diff) or not all_written:
+                report = pipeline.check(
+                    *sources,
+                    engine=engine,
+                    as_of=day,
+                    since=since,
+                    kind=kind,
+                    among=among,
+                    excerpts=True,
+                    progress=progress,
+                )
     report.fail_on = Severity(fail_on)
     report.language = lang
-    report.findings = [rules.in_language(finding, lang) for finding in report.findings]
-    if name == "text" and output in (None, "-"):
-        OUTPUTS[name](report, sys.stdout)
-    else:
-        with writing(output) as out:
-            text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
-            OUTPUTS[name](report, text)
-            text.detach()
+    if not diff:
+        report.findings = [rules.in_language(finding, lang) for finding in report.findings]
+        _tell(report, name, output)
     if since and not report.sources:
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
+
+
+def _tell(report: Report, name: str, output: str | None) -> None:
+    """Write the report in the format of this name, there or to standard output."""
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    if name == "text" and output in (None, "-"):
+        OUTPUTS[name](report, sys.stdout)
+        return
+    with writing(output) as out:
+        text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+        OUTPUTS[name](report, text)
+        text.detach()
 
 
 def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:

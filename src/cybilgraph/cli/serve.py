@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,15 @@ def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> N
         if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _ALIKE):
             raise click.BadParameter(f"{path}: {name} = {value!r} is of the wrong type.")
     context.default_map = {known[name].name: value for name, value in given.items()}
+
+
+def _tell_of_unknown(context: click.Context) -> None:
+    """A setting whose name is misspelt in the environment would be passed over without a word."""
+    known = [parameter.name.upper() for parameter in context.command.params if parameter.name]
+    given = [name.removeprefix(f"{PREFIX}_") for name in os.environ if name.startswith(f"{PREFIX}_")]
+    for name in sorted(set(given) - set(known)):
+        hint = "".join(f" Did you mean {PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
+        click.echo(f"{PREFIX}_{name} sets nothing: there is no such setting.{hint}", err=True)
 
 
 class _Seconds(click.FloatRange):
@@ -98,6 +109,7 @@ def serve(folder: Path, **given: Any) -> None:
     """
     from cybilgraph.web import server
 
+    _tell_of_unknown(click.get_current_context())
     for name, address in (*(("--service", service) for service in given["service"]), ("--endpoint", given["endpoint"])):
         if address and not is_web_address(address):
             raise click.BadParameter(f"{address!r} is no absolute web address", param_hint=name)

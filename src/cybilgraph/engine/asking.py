@@ -3,7 +3,8 @@
 Run as ``python -m cybilgraph.engine.asking URL CREDENTIALS STORE CHECKSUM MEMORY_BYTES ANSWER_BYTES``. With a
 release (its STORE on this machine, the CHECKSUM of its N-Quads) a query is first parsed here, so that what
 is SPARQL, and what is wrong with it, is the same whatever answers; and an answer counts only if the endpoint
-holds this release when it has ended. Whatever formats the endpoint gives, answers are written here.
+holds this release when it has ended, or at least its present where no more was asked. Whatever formats the
+endpoint gives, answers are written here.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Asking:
     named: tuple[str, ...] = ()
     facts: Facts | None = None
     _sent: bool = field(default=False, init=False)
+    #: Whether the query that was sent last is of more than the present.
+    _of_all: bool = field(default=True, init=False)
 
     def answer(self, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
         """The head and the last part of an answer, or the head of a failure and nothing."""
@@ -49,11 +52,15 @@ class Asking:
                 return head, rest
             if head.get("error") in ("syntax", "evaluation"):
                 return self._failed(f"The answer of {self.endpoint.url} is not whole", "Try again.", 502)
-            if self.checksum and "error" not in head and self.endpoint.held()[0] != self.checksum:
+            if self.checksum and "error" not in head and not self._is_held():
                 return self._failed(f"{self.endpoint.url} has another release now", "Try again in a few seconds.", 0)
         except Unanswered as error:
             return self._failed(str(error), error.hint, error.status)
         return head, rest
+
+    def _is_held(self) -> bool:
+        """Whether the endpoint holds now what was asked. Raises Unanswered."""
+        return self.checksum in ((self.endpoint.held()[0],) if self._of_all else self.endpoint.presents())
 
     def _failed(self, what: str, hint: str, status: int) -> tuple[dict[str, Any], bytes]:
         # Of a query that was parsed here, whatever is wrong there is not the query.
@@ -68,6 +75,7 @@ class Asking:
             if isinstance(parsed, ox.QuerySolutions):
                 query = queries.with_columns(query, [variable.value for variable in parsed.variables])
             graphs = self._dataset(query, graphs)
+            self._of_all = graphs != Graphs((present(self.checksum),), (NOTHING,))
         # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
         query = with_prefixes(queries.without_comments(query))
         self._sent = True

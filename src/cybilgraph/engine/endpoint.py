@@ -2,7 +2,8 @@
 
 ``cybilgraph load`` puts the present into a graph that is named after its checksum, and earlier captures
 into the graphs that they are of: many servers have no default graph of their own, or take all graphs
-together for it. Last comes a graph of one statement, that this release is there now.
+together for it. Last comes a graph of its own that says which release is there now, and while that is
+replaced, of which release the present is still there.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from cybilgraph.vocab import BASE, DCTERMS
 
 #: The graph that says what is loaded, and the subject of what it says.
 LOADED = f"{BASE}loaded"
+#: It is there, whole; and its present is there, while it is replaced.
+WHOLE, PRESENT = DCTERMS.hasVersion, DCTERMS.relation
 #: Graphs whose names begin so are ours.
 OURS = (f"{BASE}graph/", LOADED)
 #: A query longer than this, with its graphs, goes in the body of a POST, since some servers cut long addresses.
@@ -42,10 +45,7 @@ _TOLD = 500
 _SECONDS = 30.0
 #: So many triples are put in order; those of a larger answer come behind as they are.
 _ORDERED = 100_000
-_HELD = (
-    f"SELECT ?is ?number {{ GRAPH <{LOADED}> {{ "
-    f"<{LOADED}> <{DCTERMS.hasVersion}> ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
-)
+_HELD = f"SELECT ?how ?is ?number {{ GRAPH <{LOADED}> {{ <{LOADED}> ?how ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
 _COUNTS = (
     "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER("
     + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OURS)
@@ -183,9 +183,15 @@ class Endpoint:
 
         Raises Unanswered.
         """
-        for row in self._rows(_HELD, seconds):
-            return row["is"].rpartition("/")[2], int(row["number"])
-        return "", 0
+        return next((held for how, held in self._told(seconds) if how == WHOLE), ("", 0))
+
+    def presents(self, seconds: float = _SECONDS) -> dict[str, int]:
+        """The checksum and the number of each release of which it holds the present. Raises Unanswered."""
+        return dict(held for _, held in self._told(seconds))
+
+    def _told(self, seconds: float) -> list[tuple[str, tuple[str, int]]]:
+        rows = self._rows(_HELD, seconds)
+        return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """The statements in each graph of ours. Raises Unanswered."""

@@ -29,7 +29,7 @@ def derive(record: Record, names: Reference | None = None) -> Record:
     names = names or reference()
     told = list(sentences(record, names))
     scopes = record.scopes + tuple(find_scopes(record, told, names))
-    findings = (*find_near_names(record, told), *find_other_countries(record, told, scopes, names))
+    findings = (*find_near_names(record, told, names), *find_other_countries(record, told, scopes, names))
     dates = find_dates(record, told)
     return replace(
         record,

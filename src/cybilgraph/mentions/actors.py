@@ -38,6 +38,11 @@ _NOT_IT = ("request of ", "request of the ")
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
 #: What stands before one whose members are meant.
 _MEMBERS = ("members of ", "members of the ", "member states of the ")
+#: What follows one of which only the rules are meant: "the UN framework of responsible behaviour".
+_RULES = re.compile(
+    r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
+    r"|directives?|recommendations?|member states?|confidence-building)\b"
+)
 #: What one is with whom others work, or for whom, and who is not helped.
 _TOWARDS = {"counterpart": "partner", "client": "funder"}
 #: What the government of a country may be in a project that helps the country.
@@ -115,9 +120,7 @@ def candidates(
         told_of = _told_of(sentence)
         for name in sentence.names:
             actor = _acting(name, "funder", helped, names)
-            if not actor or _is_stated(actor, stated) or sentence.marked.endswith(_MEMBERS, 0, name.at):
-                continue
-            if _is_to_be(sentence, name):
+            if not actor or _is_stated(actor, stated) or _is_other(sentence, name):
                 continue
             known = actor.key in found or actor.key in listed
             if known or (name.mark in told_of and _acting(name, "", helped, names)):
@@ -147,7 +150,7 @@ def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: R
     for sentence in told:
         for phrase, name in roles(sentence):
             actor = _acting(name, phrase.says, helped, names)
-            if actor and not _is_stated(actor, stated) and not _is_to_be(sentence, name):
+            if actor and not _is_stated(actor, stated) and not _is_other(sentence, name):
                 quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {})
                 quotes.setdefault(sentence, (actor, phrase.confidence, name))
     return found
@@ -227,6 +230,13 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
         return False
     before = _TO_BE.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at)
     return before is not None and not (before["kind"] and not _NO_NOUN.match(sentence.marked, name.at + 1))
+
+
+def _is_other(sentence: Sentence, name: Name) -> bool:
+    """True where not the organisation itself is meant: its members, its rules, or one to be made."""
+    if sentence.marked.endswith(_MEMBERS, 0, name.at) or _RULES.match(sentence.marked, name.at + 1):
+        return True
+    return _is_to_be(sentence, name)
 
 
 def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:

@@ -29,8 +29,11 @@ SURE = 0.95
 #: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
 #: of who is only named, phrases tell too much.
 _PLAIN, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
-#: How likely a role must be.
-_LIKELY = 0.5
+#: How likely a role must be; and one that a phrase tells so surely (_PLAIN).
+_LIKELY, _LIKELY_TOLD = 0.5, 0.25
+#: Who pays delivers too, or the other way round, only where that is more likely, and where a phrase tells
+#: it in case that one tells the other plainly.
+_BOTH = 0.7
 #: For each sign how much it speaks for roles, or against them: the place of the role in ROLES, and
 #: hundredths, since whole numbers have the same sum in any order.
 Weights = Mapping[str, Sequence[tuple[int, int]]]
@@ -54,19 +57,26 @@ class Candidate:
 
 def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
     """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
-    is likely to pay and to deliver. What a phrase tells in so many words stands; and what one tells
+    is rather likely to pay and to deliver. What a phrase tells in so many words stands; and what one tells
     plainly, where no role is likely.
     """
     plain = {role for role, confidence in told.items() if confidence >= SURE}
-    likely = {role: chance for role, chance in chances.items() if chance >= _LIKELY}
+    likely = {
+        role: chance
+        for role, chance in chances.items()
+        if chance >= (_LIKELY_TOLD if told.get(role, 0) >= _PLAIN else _LIKELY)
+    }
     if not likely:
         plain = plain or {role for role, confidence in told.items() if role in _PLAINLY and confidence >= _PLAIN}
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}
-    both = {"funder", "implementer"}
-    kept = best | (both & likely.keys() if best & both else set())
-    return {role: (chances[role] + told[role]) / 2 if role in plain else chances[role] for role in sorted(kept)}
+    both = {role for role in ("funder", "implementer") if chances.get(role, 0) >= _BOTH and (not plain or role in told)}
+    kept = best | (both if best & {"funder", "implementer"} else set())
+    return {
+        role: (chances[role] + told[role]) / 2 if role in plain or chances[role] < _LIKELY else chances[role]
+        for role in sorted(kept)
+    }
 
 
 def chances(signs: Iterable[str], weights: Weights | None = None) -> dict[str, float]:

@@ -16,7 +16,7 @@ PLACES = ("country", "region", "group")
 @dataclass(slots=True)
 class Span:
     """A name in a sentence, from where to where, its mark, the thing, and where that is at home.
-    ``near`` is its spelling where that is only nearly right.
+    ``near`` is its spelling where that is only nearly right, or may be another's.
     """
 
     start: int

@@ -96,8 +96,10 @@ ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspec
 #: that others work with them (counterpart), or for them (client).
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart", "client")
 RELATIONS = ("part_of", "follows", "related")
+#: Of other projects: that the text says it has nothing to do with them.
+APART = "apart"
 #: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS)
+_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
 
 
 #: How the group of the names begins that a phrase tells of.
@@ -321,7 +323,7 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         at
         for low, high in spans
         for at in map(re.Match.start, _MARK.finditer(marked, low, high))
-        if _names_one(marked, at) and not (at > low and marked.endswith(" from ", 0, at))
+        if _names_one(marked, at) and not (at > low and _is_origin(marked, at))
     )
     return Hit(phrase, start, match.end(), ats)
 
@@ -331,6 +333,11 @@ def _names_one(marked: str, at: int) -> bool:
     if marked[at] == DEMONYM:
         return not _OF_FIRM.match(marked, at + 1)
     return not (marked[at] == NAME and marked.endswith(" in ", 0, at))
+
+
+def _is_origin(marked: str, at: int) -> bool:
+    """True for the country in "◈ from ◇", and not in "◇, and from ◇"."""
+    return marked.endswith(" from ", 0, at) and not marked.endswith(" and from ", 0, at)
 
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:

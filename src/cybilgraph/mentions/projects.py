@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cybilgraph.mentions.marks import PROJECT
-from cybilgraph.mentions.phrases import RELATIONS, said
+from cybilgraph.mentions.phrases import APART, RELATIONS, said
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.record import Basis, Evidence, Named, Record, Relation, Text
 
@@ -16,9 +16,9 @@ def find_relations(record: Record, told: list[Sentence]) -> Iterator[Relation]:
     found: dict[str, dict[str, list[tuple[Evidence, str]]]] = {}
     for sentence in told:
         if PROJECT in sentence.marked:
-            for phrase, name in said(sentence, *RELATIONS):
+            for phrase, name in said(sentence, APART, *RELATIONS):
                 project = name.entries[0]
-                if project.key not in stated:
+                if phrase.says != APART and project.key not in stated:
                     quote = (sentence.evidence(phrase.confidence), project.name)
                     found.setdefault(project.key, {}).setdefault(phrase.says, []).append(quote)
     for key, by_kind in found.items():

@@ -35,6 +35,9 @@ _SENTENCE = re.compile(
 _LONGEST = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
+#: What may join a name to the rest of an address, and what makes one.
+_JOINERS = frozenset("./-@:_")
+_ADDRESS = re.compile(r"://|@|\bwww\.|[\w-]\.[a-z]{2,}(?:[/?#,;:)]|\.?(?!\S))")
 _PROJECT_CUE = re.compile(r"G[0-9I]|[“\"‘]")
 #: "CERT Tonga": of the country whose name follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
@@ -43,10 +46,15 @@ _PROJECTS = re.compile(
     r"(?:(?:GFCE|Cybil) )?(?:(?:project )?code |project )?\b(?P<code>G(?:\d{4}|I-\d{2,3}))\b"
     r"|(?:project|programme|program|initiative|action|phase)s?,? (?:called |named |titled |entitled )?"
     r"[“\"‘](?P<title>[^“”\"‘’]{8,150})[”\"’]"
-    r"|(?:part of|follow-?up (?:to|of|on)|continuation of|phase of|builds? on|built on|follows|followed|continues)"
+    r"|(?:part of|follow-?up (?:to|of|on)|continuation of|phase of|(?:builds?|built|building) (?:up)?on|follows"
+    r"|followed|continues|successor (?:to|of)|succeeds|preceded by|sequel to|extension of|see also|related to)"
     r" (?:the |an? |its )?(?:[\w’'-]+ ){0,4}[“\"‘](?P<cued>[^“”\"‘’]{8,150})[”\"’]"
     r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
     re.IGNORECASE,
+)
+#: A title of what is no project: "see also “Guide to Norms”".
+_WORK = re.compile(
+    r"\b(?:report|guide|guidelines|handbook|manual|toolkit|study|paper|article|law|act|bill|convention|decree)\b", re.I
 )
 _BRACKET = r"(?: \([^)]{0,60}\))?"
 #: "With funding from A, B and C trained …": the comma ends what stands before the subject.
@@ -83,12 +91,14 @@ _OWNED = re.compile(r"['’]s? ")
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
 #: "The Ministry of Justice in Fiji" is at home there.
 _IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
+#: What follows "UNDP Kenya", which is UNDP; not "EU Georgia policy".
+_OFFICE_ENDS = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 
 
 @value(frozen=True, slots=True)
 class Name:
     """A name in a sentence: its mark and where that stands in the marked sentence, the thing, and
-    where the thing is at home. ``near`` is the spelling of a name that was only nearly right.
+    where the thing is at home. ``near`` is the spelling of a name that was only nearly right, or may be another's.
     """
 
     mark: str
@@ -134,7 +144,7 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
     title = [("title", record.title)] if record.title else []
     short: dict[str, Span] = {}
     for section, paragraph in (*title, *record.narrative()):
-        known = names.mentions(paragraph.text)
+        known = [mention for mention in names.mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
         starts = [mention.start for mention in known]
         for start, end in _split(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
@@ -143,6 +153,15 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
                 yield Sentence(section, part, "", (), ())
             else:
                 yield _mark(section, part, start, here, names, short, record.contacts)
+
+
+def _in_address(text: str, mention: Mention) -> bool:
+    """True for a name in the address of a page or of a person."""
+    if _JOINERS.isdisjoint((text[mention.start - 1 : mention.start], text[mention.end : mention.end + 1])):
+        return False
+    start = text.rfind(" ", 0, mention.start) + 1
+    end = text.find(" ", mention.end)
+    return _ADDRESS.search(text, start, end if end >= 0 else len(text)) is not None
 
 
 def _names_nothing(text: str) -> bool:
@@ -175,7 +194,13 @@ def _mark(
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
     elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
-        Span(mention.start - offset, mention.end - offset, mark, mention.entries)
+        Span(
+            mention.start - offset,
+            mention.end - offset,
+            mark,
+            mention.entries,
+            near=_ambiguous(words, mention, offset, names),
+        )
         for mention in known
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
@@ -241,6 +266,12 @@ def _is_person(words: str, end: int, mention: Mention) -> bool:
     return family is not None and not has_body(family[1])
 
 
+def _ambiguous(words: str, mention: Mention, offset: int, names: Reference) -> str:
+    """The spelling of a country that may be another; else nothing."""
+    printed = words[mention.start - offset : mention.end - offset]
+    return printed if mention.of("country") and names.also_called(printed) else ""
+
+
 def _mark_of(mention: Mention) -> str:
     kinds = [entry.kind for entry in mention.entries]
     if "actor" in kinds:
@@ -282,7 +313,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
             last.home = _country(span) or last.home
-        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _OF.fullmatch(between):
+        elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
             last.home, last.end = last.home or _country(span), span.end
         elif (
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
@@ -307,6 +338,14 @@ def _end_of_person(words: str, person: Span, body: Span) -> int:
     return body.end if _OF_PERSON.fullmatch(words, person.end, body.start) else 0
 
 
+def _is_home(words: str, body: Span, place: Span) -> bool:
+    """True for "the CERT of Fiji", and for the office of one that is known: "UNDP Fiji"."""
+    if _OF.fullmatch(words, body.end, place.start):
+        return True
+    known = body.mark == ACTOR and place.entries[0].kind == "country" and words[body.end : place.start] == " "
+    return known and _OFFICE_ENDS.match(words, place.end) is not None
+
+
 def _owned(owner: Span, span: Span, names: Reference) -> Span:
     """The name with its owner: "Fiji's Ministry of Health" may be known as that of Fiji."""
     home = span.home or _country(owner)
@@ -326,6 +365,8 @@ def _with_projects(words: str, spans: list[Span]) -> list[Span]:
         return spans
     for match in _PROJECTS.finditer(words):
         title = match["title"] or match["named"] or match["cued"]
+        if match["cued"] and _WORK.search(title):
+            continue
         key = match["code"].upper() if match["code"] else slug(title)
         name = match["code"] or title
         start, end = match.span(next(group for group in ("code", "title", "named", "cued") if match[group]))

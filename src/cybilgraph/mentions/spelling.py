@@ -1,4 +1,4 @@
-"""Names that a text spells nearly right, and that were taken for what they are nearly."""
+"""Names that a text spells nearly right, and that were taken for what they are nearly; and those of two countries."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from cybilgraph.findings import Finding
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.record import Record
+from cybilgraph.reference import Reference
 from cybilgraph.rules import finding
 
 
-def find_near_names(record: Record, told: Iterable[Sentence]) -> Iterator[Finding]:
-    """What was taken for a name that it is nearly, each spelling once, where it first stands."""
+def find_near_names(record: Record, told: Iterable[Sentence], names: Reference) -> Iterator[Finding]:
+    """What was taken for a name that it is nearly, or that is of another country, too: each spelling
+    once, where it first stands.
+    """
     seen: set[str] = set()
     for sentence in told:
         for name in sentence.names:
@@ -20,10 +23,13 @@ def find_near_names(record: Record, told: Iterable[Sentence]) -> Iterator[Findin
                 at = sentence.text.text.find(name.near)
                 place = sentence.text.at(at)
                 label, _ = record.labels.get(sentence.section, ("", None))
+                values = {"printed": name.near, "name": name.entries[0].name_like(name.near)}
+                if other := names.also_called(name.near):
+                    values["other"] = other.name
                 yield finding(
-                    "near-name",
+                    "ambiguous-name" if other else "near-name",
                     record.source.name,
-                    {"printed": name.near, "name": name.entries[0].name},
+                    values,
                     line=place.line if place else 0,
                     column=place.column if place else 0,
                     label=label,

@@ -21,6 +21,7 @@ _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 #: "INCIBE of León": a name and its town.
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
+_OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
 #: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
 _LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
@@ -33,6 +34,29 @@ _FIRM = re.compile(
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
+#: What stands before one who acts, whatever the words of the name are: "funded by Digital Rights Kenya".
+_ACTOR_NEXT = re.compile(
+    r"(?:\b(?:(?:co-?)?(?:fund|financ|organi[sz]|host)|implement|deliver|execut|conduct|carried out|sponsor|support"
+    r"|back|manag|coordinat|facilitat|commission|taught|train|written|develop|prepar|provid|led|run)\w* (?:jointly )?by"
+    r"|\b(?:deliver|implement|channell?|execut)ed through|\b(?:partnership|cooperation|co-operation|collaboration"
+    r"|conjunction|association|together|jointly|partner\w*|work(?:s|ed|ing)?) (?:closely )?with|\bon behalf of"
+    r"|\b(?:funding|funds|financing|grants?|support|assistance|help|contributions?|donations?|money) (?:from|of|by)"
+    r"|\bpartners?(?: [a-z]+){0,4}(?:,|:)?(?: are| is| were| was| include[sd]?| being| such as| like)?) (?:the )?\Z",
+    re.IGNORECASE,
+)
+#: What follows one who acts: "Vodafone Fiji is a partner".
+_ACTOR_BEFORE = re.compile(
+    r",? (?:which |who )?(?:is|are|was|were|act(?:s|ed)? as) (?:an? |the |our |its )?(?:\w+ )?"
+    r"(?:partners?|donors?|funders?|sponsors?|implementers?)\b"
+)
+#: The last words of what stands before, which are looked for first.
+_LAST_WORDS = (
+    *("by ", "through ", "with ", "of ", "from ", "the ", "partner ", "partners ", "partner: ", "partners: "),
+    *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
+)
+#: How far in front of a name that is looked for, and between how many names of one list.
+_NEXT_MOST, _LIST_MOST = 70, 15
+_LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT", of which each country has one: a kind, and no name.
 _KIND_OF_TEAM = re.compile(r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?")
 #: A name that has the name of a place in it.
@@ -56,6 +80,8 @@ _ANDS = ("and", "&", "et", "y")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
+#: A name that is no longer is near to another only by a slip in one of several words: "World Bnak".
+_SHORT_NAME = 12
 #: Who acts for a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
@@ -81,7 +107,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
                 continue
             end = _without_owner(words, start, end, inside)
             inside = [span for span in inside if span.start < end]
-            if found := _found(words, start, end, inside, names, short):
+            if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
 
@@ -115,24 +141,48 @@ def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
     return of.start() if of else end
 
 
+def _may_act(name: str) -> bool:
+    """True for several words with a capital and without a figure."""
+    return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
+
+
+def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
+    """True where one who acts stands here, or in the list that goes on here."""
+    if start and _ACTOR_BEFORE.match(words, end):
+        return True
+    for _ in range(_LIST_MOST):
+        if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
+            return True
+        before = [span for span in spans if span.end < start and _LISTED.fullmatch(words, span.end, start)]
+        if not before:
+            return False
+        start = before[-1].start
+    return False
+
+
 def _found(
-    words: str, start: int, end: int, inside: list[Span], names: Reference, short: dict[str, Span]
+    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span]
 ) -> Span | None:
-    """The span of a capitalised name, or None where it is none: an abbreviation that the record
-    has introduced, a known name that is spelt nearly so, an organisation, another name.
+    """The span of a capitalised name among those that are known, or None where it is none: an
+    abbreviation that the record has introduced, a known name that is spelt nearly so, an
+    organisation, another name.
     """
     name = words[start:end]
+    inside = [span for span in spans if span.start < end and start < span.end]
     if meant := short.get(name):
         return Span(start, end, meant.mark, meant.entries, meant.home)
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
     if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
-    if " " in name and len(name) > 12 and (near := _near(name, BODY, names)) and near.name != name:
+    if " " in name and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
     if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
+        mark = BODY
+    ends_with_place = len(inside) == 1 and inside[0].end == end and not _OF_OR_IN.search(words, start, inside[0].start)
+    if (not mark or (mark == NAME and ends_with_place)) and _may_act(name) and _acts_here(words, start, end, spans):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
@@ -275,7 +325,10 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 @lru_cache(maxsize=5_000)
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
-        found = names.near("actor", name) if len(name) > 12 else None
+        if len(name) > _SHORT_NAME:
+            found = names.near("actor", name)
+        else:
+            found = names.misspelt("actor", name) if " " in name else None
         return None if found and _of_each_country(name, found, names) else found
     return names.misspelt("country", name)
 

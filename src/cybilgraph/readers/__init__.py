@@ -13,14 +13,14 @@ from cybilgraph.errors import SourceError
 from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
-from cybilgraph.readers.inputs import Input, count_inputs, find_inputs
+from cybilgraph.readers.inputs import Input, Place, count_inputs, find_inputs
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tables import read_csv
 from cybilgraph.record import Record
 
-__all__ = ["READERS", "Input", "count_inputs", "find_inputs", "read_input"]
+__all__ = ["READERS", "Input", "Place", "count_inputs", "find_inputs", "read_input"]
 
 #: Records of one file. Each takes milliseconds to check: so many take minutes.
 MAX_RECORDS = 100_000

@@ -28,9 +28,10 @@ _NEEDLE = 24
 #: which words of so many characters are found in.
 _QUOTED, _TELLING = 2, 4
 
-_PAGES, _WORKBOOKS, _TABLES = ("", ".txt", ".text"), (".xlsx",), (".csv", ".tsv")
-#: Formats whose places are those of cells.
-CELLED = (*_TABLES, *_WORKBOOKS)
+_PAGES, _TABLES = ("", ".txt", ".text"), (".csv", ".tsv")
+#: Formats whose places are those of cells; and of these, those without lines of text.
+WORKBOOKS = (".xlsx",)
+CELLED = (*_TABLES, *WORKBOOKS)
 #: The cells on a line by their numbers: where each begins and ends.
 Cells = dict[int, tuple[int, int]]
 _HTML = (".html", ".htm", ".xhtml")
@@ -140,7 +141,7 @@ def _lines(given: Input) -> Generator[str | None]:
             yield from raw_lines(decode(given, stream.read(), []))
     elif given.suffix in _HTML:
         yield from decoded(given, []).split("\n")
-    elif given.suffix not in _WORKBOOKS:
+    elif given.suffix not in WORKBOOKS:
         with given.open(sys.maxsize) as stream:
             yield from _streamed(stream, "" if given.suffix in _ANY_LINE_END else "\n")
 

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cybilgraph.addresses import Copied
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import visible
 from cybilgraph.record import Source
 
+#: A file or a folder, or "-" for standard input.
+Place = str | os.PathLike[str]
 #: A saved page is a few kilobytes; anything over this is not one.
 MAX_BYTES = 500_000
 #: Standard input is held in memory, of whatever format it is.
@@ -31,13 +34,16 @@ Stream = io.BufferedReader | io.BytesIO
 @dataclass(frozen=True)
 class Input:
     """One file to read. ``name`` is its path below the folder that was asked for, so that
-    the same folder gives the same names wherever it lies.
+    the same folder gives the same names wherever it lies. What is ``given`` is read in place of
+    what is at the path.
     """
 
     name: str
     path: Path | None = None
     given: bytes | None = None
     walked: bool = False
+    #: Where a file that was copied here for the time of reading lies.
+    address: str = ""
 
     @property
     def suffix(self) -> str:
@@ -49,6 +55,8 @@ class Input:
     @property
     def uri(self) -> str:
         """Where the file lies, as other tools name it: from the working folder, if it lies below that."""
+        if self.address:
+            return self.address
         if self.path is None:
             return quote(self.name)
         path, here = self.path.absolute(), Path.cwd()
@@ -57,7 +65,7 @@ class Input:
     @property
     def tracked(self) -> str:
         """Where the file lies below the root of its git repository, as ``uri`` tells it; else nothing."""
-        if self.path is None:
+        if self.path is None or self.address:
             return ""
         folder = self.path.absolute().parent.resolve()  # of a link, git has its own name
         root = _repository(folder)
@@ -89,7 +97,7 @@ class Input:
             ) from error
 
     def _stream(self) -> Stream:
-        if self.path is None:
+        if self.path is None or self.given is not None:
             return io.BytesIO(self.given or b"")
         file = _AsFound(self.path)
         if not stat.S_ISREG(file.status.st_mode):
@@ -134,7 +142,7 @@ class _AsFound(io.FileIO):
         )
 
 
-def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]:
+def find_inputs(places: Iterable[Place], kind: str = "") -> Iterator[Input]:
     """The files at these places, folders being walked in the order of names, as they are asked for.
 
     ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
@@ -154,19 +162,26 @@ def find_inputs(places: Iterable[str | Path], kind: str = "") -> Iterator[Input]
             yield _piped(kind)
             continue
         for file, below, walked in _files(Path(place)):
-            name = _printable(below.as_posix())
+            name, address = _printable(below.as_posix()), _address(place, below)
             if len(places) > 1:  # in one place no two have one name
-                name = _printable(file.as_posix()) if name in names else name
+                name = _printable(address or file.as_posix()) if name in names else name
                 names.add(name)
-            yield Input(name, file, walked=walked)
+            yield Input(name, file, walked=walked, address=address)
 
 
-def count_inputs(places: Iterable[str | Path]) -> int:
+def count_inputs(places: Iterable[Place]) -> int:
     """How many files ``find_inputs`` finds. Raises SourceError where a place does not exist."""
     return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
 
 
-def _existing(places: Iterable[str | Path]) -> list[str | Path]:
+def _address(place: Place, below: Path) -> str:
+    """The address of a file that was copied here, alone or in a folder; nothing for one that lies here."""
+    if not isinstance(place, Copied):
+        return ""
+    return f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
+
+
+def _existing(places: Iterable[Place]) -> list[Place]:
     places = list(places)
     for place in places:
         if str(place) != "-" and not (str(place) and os.path.lexists(place)):

@@ -40,7 +40,8 @@ _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _NO_URL = re.compile(
     r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
 )
-_CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?")
+#: What is no title: the end of a sentence, or a paragraph of so many words.
+_CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*")
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
@@ -187,7 +188,7 @@ class Sections:
     def _head(self, section: Section) -> None:
         """Title first; then whatever an older page prints without a heading."""
         title, *rest = section.lines
-        if _CUT.fullmatch(title.text):  # a capture that begins in the middle of a sentence has lost its title
+        if _CUT.fullmatch(title.text):  # a capture that begins in the middle has lost its title
             rest = section.lines
         elif self._values.setdefault("title", title) is not title:
             rest = section.lines  # the title has a label
@@ -376,6 +377,9 @@ class Sections:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
         for other in kinds_under(kind):
             if entry := reference().find(other, printed.text):
+                if other == "country" and (also := reference().also_called(printed.text)):
+                    values = {"printed": printed.text, "name": entry.name, "other": also.name}
+                    self.find("ambiguous-name", printed, label, values=values)
                 return Named(other, entry.key, printed)
         return self._resolve(kind, printed, label)
 
@@ -384,7 +388,9 @@ class Sections:
         names = reference()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
-            self.find("near-name", printed, label, values={"printed": printed.text, "name": entry.name})
+            self.find(
+                "near-name", printed, label, values={"printed": printed.text, "name": entry.name_like(printed.text)}
+            )
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
             name = _ABBREVIATED.sub("", name) if kind == "actor" else name

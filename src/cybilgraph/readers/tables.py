@@ -25,7 +25,7 @@ MAX_TABLE = 200_000_000
 #: No spreadsheet program has more rows.
 MOST_ROWS = 1_048_576
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@")
+_FORMULA = ("=", "+", "-", "@")
 SEPARATORS = ",;\t|"
 #: The first line that some spreadsheet programs write and read: it tells the separator.
 _TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
@@ -319,9 +319,22 @@ def _cut(line: str, separator: str) -> list[str]:
     return [*cells, line[at : at + _CELL_MOST].strip().strip('"').replace('""', '"')]
 
 
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet program takes for a formula, also behind spaces: an apostrophe stands before it.
+
+    For every table that is made for people to open. What programs read has texts as they are: answers of
+    SPARQL (SPARQL 1.1 Query Results CSV and TSV Formats), also those of named queries, and dumps.
+    """
+    return f"'{cell}" if _is_formula(cell) else cell
+
+
 def _unguarded(cell: str) -> str:
     """A cell without the mark that keeps spreadsheet programs from taking it for a formula."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
+    return cell[1:] if cell[:1] == "'" and _is_formula(cell[1:]) else cell
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.lstrip().startswith(_FORMULA)
 
 
 def _known_columns(line: str, separator: str) -> int:

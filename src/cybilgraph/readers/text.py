@@ -24,19 +24,26 @@ _PARTED = re.compile(r"[^\f\v\x85\u2028\u2029]+")
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
 _WRAPPED_MOST = 200
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+#: The mark of UTF-32LE begins with that of UTF-16LE.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 WINDOWS = "cp1252"
 #: The encodings of texts (WHATWG Encoding, 4.2): Python knows others that are none (zip, rot13).
 _ENCODINGS = re.compile(
     r"iso-8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|gbk|gb2312|gb18030|big5|euc-jp|euc-kr|shift_jis"
     r"|iso-2022-jp|latin-?1"
 )
-#: A text may hold a stray control character or two; a picture or an archive holds many.
-_STRAY = 2
+#: A text may hold a stray control character or two; a picture or an archive holds many, and a short one more
+#: than one in so many characters.
+_STRAY, _SHARE = 2, 10
 
 
 def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
-    """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Western code page.
+    """The text of a file: UTF-8, UTF-16 or UTF-32 with its mark, else Windows' Western code page.
 
     Raises SourceError where it is no text at all.
     """
@@ -44,8 +51,11 @@ def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == WINDOWS:
         findings.append(not_utf8(given, _first_odd_line(content)))
-    begin = text[:4096].encode(errors="replace")
-    if len(begin) - len(begin.translate(None, _CONTROLS)) > _STRAY:
+    begin = text[:4096]
+    plain = begin.encode(errors="replace")
+    controls = len(plain) - len(plain.translate(None, _CONTROLS))
+    nothing = 0 if encoding == "utf-8" else begin.count("\ufffd")  # bytes that stand for no character
+    if controls > _STRAY or (controls + nothing) * _SHARE > len(begin):
         raise no_text(given, content[:4096])
     return text
 
@@ -64,7 +74,9 @@ def no_text(given: Input, begin: bytes) -> SourceError:
     """Says that a file is no text, and of which encoding it may be one, by where its NUL bytes stand."""
     wide = _wide(begin)
     if wide is None:
-        return SourceError(f"{given.name}: this is no text (it holds control characters)", "Save it as text.")
+        return SourceError(
+            f"{given.name}: this is no text (it holds bytes that stand for no letter)", "Save it as text."
+        )
     return SourceError(
         f"{given.name}: this looks like {wide}, and does not say so at its start",
         f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
@@ -86,7 +98,7 @@ def _wide(begin: bytes) -> str | None:
 
 def encoding_of(content: bytes) -> tuple[bytes, str]:
     """The mark that a text begins with (or nothing), and its encoding by it, or by what it holds."""
-    for mark, encoding in _UTF_16.items():
+    for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             return mark, encoding
     if _first_odd_line(content):

@@ -51,7 +51,8 @@ _DAMAGED = (
 def read_xlsx(given: Input) -> Iterator[Record]:
     """The records of the first sheet of a workbook that has named columns.
 
-    Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet.
+    Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet; and
+    behind the records of the first, where it has another.
     """
     with given.open(MAX_WORKBOOK) as file:
         yield from records_of_rows(given, _workbook_rows(given, file), [])
@@ -95,24 +96,32 @@ def _check_archive(given: Input, file: Stream) -> None:
 
 def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
     """The rows of the sheet whose first row that is not empty names known columns; of the first
-    sheet where none does.
+    sheet where none does. Behind them, raises SourceError where another sheet is such a table, too.
     """
+    columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
+    columns.sort(key=lambda found: not found[1] & {"title", "code"})
     read = 0
-    for sheet in sorted(book.worksheets, key=lambda sheet: not _names_columns(sheet)):
+    for sheet, _ in columns[:1]:
         sheet.reset_dimensions()  # the file may say less than it has; each row is as wide as it is
         for number, row in enumerate(islice(sheet.iter_rows(), MOST_ROWS), start=1):
             read += len(row)
             if read > MAX_CELLS:
                 raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", SMALLER)
             yield Row(number, [_shown(cell) for cell in row])
-        return
+    # One known name alone begins what explains the columns.
+    if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
+        raise SourceError(
+            f"{given.name}: of its sheets one is read, and not {', '.join(tables)[:200]}, which has projects too",
+            "Put all projects into one sheet, or save each sheet as a file of its own.",
+        )
 
 
-def _names_columns(sheet: Any) -> bool:
+def _columns(sheet: Any) -> set[str]:
+    """The known names of columns in the first row that is not empty."""
     for row in sheet.iter_rows(max_row=20, max_col=MOST_COLUMNS):
         if any(cell.value is not None for cell in row):
-            return {"title", "code"} & {row.name for cell in row if (row := field_called(str(cell.value)))} != set()
-    return False
+            return {row.name for cell in row if (row := field_called(str(cell.value)))}
+    return set()
 
 
 def _shown(cell: Any) -> str:

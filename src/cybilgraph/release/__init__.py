@@ -23,7 +23,7 @@ then named in ``current``; each of these steps either happens or does not.
 from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
-from cybilgraph.release.folder import Releases, name_hash
-from cybilgraph.release.one import Release
+from cybilgraph.release.folder import CURRENT, Releases, name_hash
+from cybilgraph.release.one import MANIFEST, SUMS, Release
 
-__all__ = ["Draft", "Release", "Releases", "name_hash"]
+__all__ = ["CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]

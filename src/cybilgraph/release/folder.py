@@ -26,7 +26,9 @@ from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
-_CURRENT, _FORGOTTEN = "current", "forgotten"
+#: The file that names the release which is served.
+CURRENT = "current"
+_FORGOTTEN = "forgotten"
 _REMEMBERED = ".prepared"
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -54,7 +56,7 @@ class Releases:
     def current_number(self) -> int:
         """The number of the release that is to be served. Raises ReleaseError where there is none."""
         try:
-            return int((self.folder / _CURRENT).read_text(encoding="ascii"))
+            return int((self.folder / CURRENT).read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
             raise ReleaseError(
                 f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
@@ -279,7 +281,7 @@ class Releases:
         pointer = self.folder / ".current"
         pointer.write_text(f"{number}\n", encoding="ascii")
         sync(pointer)
-        pointer.replace(self.folder / _CURRENT)
+        pointer.replace(self.folder / CURRENT)
         sync(self.folder)
 
 

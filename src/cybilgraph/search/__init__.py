@@ -4,14 +4,27 @@ The file is written once, with the release, and opened for reading only. Beside 
 found wrong in each record, so that the page of a project need not read the whole report. Equal releases
 have equal bytes of it, where the library of SQLite is the same.
 
-Words are compared by their English stems and without accents; the last one may be a beginning. A word that
-nothing has is replaced by those that are nearly the same. No text that is searched for is an error: only its
+Words are compared by their English stems and without accents; each may be a beginning. A word that nothing has
+is replaced by the one that is spelt most alike. No text that is searched for is an error: only its
 words reach the index.
 """
 
 from __future__ import annotations
 
-from cybilgraph.search.read import ORDERS, PAGE, Found, Hit, Search, Value, Wish
+from cybilgraph.search.read import ORDERS, PAGE, VALUES, Fewer, Found, Hit, Part, Search, Value, Wish
 from cybilgraph.search.written import FACETS, write_index
 
-__all__ = ["FACETS", "ORDERS", "PAGE", "Found", "Hit", "Search", "Value", "Wish", "write_index"]
+__all__ = [
+    "FACETS",
+    "ORDERS",
+    "PAGE",
+    "VALUES",
+    "Fewer",
+    "Found",
+    "Hit",
+    "Part",
+    "Search",
+    "Value",
+    "Wish",
+    "write_index",
+]

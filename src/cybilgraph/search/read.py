@@ -9,23 +9,25 @@ import time
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from operator import and_, or_
 from pathlib import Path
 from typing import NamedTuple
 
 from pyroaring import BitMap
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from cybilgraph.errors import QueryTimeout
 from cybilgraph.search.written import FACETS, VERSION
 
 PAGE = 20
 #: So many words of a text are looked for, of so many characters; and so many values of a facet are taken.
-_WORDS, _LETTERS, _VALUES = 12, 40, 20
-#: Words that are nearly the same are as much alike as this (0 to 100); so many of them are taken.
-_ALIKE, _NEAREST = 70, 5
+_WORDS, _LETTERS, VALUES = 12, 40, 20
+#: Slips (a letter that is wrong, too many, missing, or changed with its neighbour) that are forgiven in a word,
+#: and in one of fewer letters; so many words that are equally near are taken.
+_SLIPS, _SLIPS_IN_SHORT, _SHORT, _NEAREST = 2, 1, 6, 5
 #: A search is stopped after so many seconds.
 _SECONDS = 3.0
 _SORTED = {
@@ -38,6 +40,9 @@ ORDERS = tuple(_SORTED)
 #: The clock is looked at after so many steps of the database.
 _STEPS = 10_000
 _WORD = re.compile(r"\w+")
+
+#: A part of what is wished for: a word, or a facet with the values that were chosen.
+Part = str | tuple[str, tuple[str, ...]]
 
 
 class Hit(NamedTuple):
@@ -76,14 +81,28 @@ class Wish:
         return [word[:_LETTERS] for word in _WORD.findall(self.text[: _WORDS * _LETTERS * 2])][:_WORDS]
 
 
+class Fewer(NamedTuple):
+    """A wish for less, where all together finds nothing: without a part of what was wished for, or with this part
+    only.
+    """
+
+    without: bool
+    part: Part
+    wish: Wish
+    results: int
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found: how many, those of this page, the facets, and words that only nearly fit."""
+    """What was found: how many, those of this page, the facets, and words that only nearly fit; where nothing was
+    found, what would be with fewer words or choices.
+    """
 
     total: int
     hits: list[Hit]
     facets: dict[str, list[Value]]
     near: dict[str, list[str]]
+    fewer: list[Fewer]
 
 
 class _Kept(NamedTuple):
@@ -149,12 +168,13 @@ class Search:
     def _find(self, wish: Wish) -> Found:
         """What a wish finds. Raises QueryTimeout."""
         if not self.there:
-            return Found(0, [], {}, {})
+            return Found(0, [], {}, {}, [])
         with self._in_time() as base:
             found = self._ids(base, wish)
             first = (max(wish.page, 1) - 1) * PAGE
             hits = list(self._hits(base, found.numbers[first : first + PAGE]))
-            return Found(len(found.numbers), hits, self._facets(wish, found.without), found.near)
+            fewer = [] if found.numbers else self._fewer(base, wish)
+            return Found(len(found.numbers), hits, self._facets(wish, found.without), found.near, fewer)
 
     def _ids(self, base: sqlite3.Connection, wish: Wish) -> _Ids:
         kept = self._keep()
@@ -177,10 +197,27 @@ class Search:
         numbers = order if len(result) == len(order) else [number for number in order if number in result]
         return _Ids(numbers, near, without)
 
+    def _fewer(self, base: sqlite3.Connection, wish: Wish) -> list[Fewer]:
+        """What is found, most first, when one part of a wish is left out; if nothing is, what each alone finds."""
+        parts: list[Part] = [*wish.words, *wish.chosen]
+        if len(parts) < 2:
+            return []
+        for without in (True, False):
+            found = []
+            for place, part in enumerate(parts):
+                rest = parts[:place] + parts[place + 1 :] if without else [part]
+                text = " ".join(one for one in rest if isinstance(one, str))
+                less = replace(wish, text=text, chosen=tuple(one for one in rest if not isinstance(one, str)), page=1)
+                if numbers := self._ids(base, less).numbers:
+                    found.append(Fewer(without, part, less, len(numbers)))
+            if found:
+                return sorted(found, key=lambda one: -one.results)
+        return []
+
     def _having(self, kind: str, values: tuple[str, ...]) -> BitMap:
         """The projects that have one of these values of a facet."""
         known = self._keep().facets[kind]
-        return reduce(or_, (known[value][1] for value in values[:_VALUES] if value in known), BitMap())
+        return reduce(or_, (known[value][1] for value in values[:VALUES] if value in known), BitMap())
 
     def _facets(self, wish: Wish, without: dict[str, BitMap]) -> dict[str, list[Value]]:
         """The values that the projects have, or that were chosen. Those of a facet are counted as if nothing were
@@ -211,18 +248,20 @@ class Search:
         """
         parts = []
         for word in words:
-            part = f'("{word}" OR "{word}" *)'
+            part = _matching(word)
             if base.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (part,)).fetchone() is None:
                 near[word] = self._nearest(word.casefold())
-                part = "(" + " OR ".join(f'"{other}"' for other in near[word]) + ")"
-            if part == "()":
+                part = " OR ".join(map(_matching, near[word]))
+            if not part:
                 return ""
-            parts.append(part)
+            parts.append(f"({part})")
         return " AND ".join(parts)
 
     def _nearest(self, word: str) -> list[str]:
-        found = process.extract(word, self._keep().terms, scorer=fuzz.ratio, score_cutoff=_ALIKE, limit=_NEAREST)
-        return [term for term, *_ in found]
+        """The words that are spelt most alike, the most frequent first."""
+        slips = _SLIPS_IN_SHORT if len(word) < _SHORT else _SLIPS
+        found = process.extract(word, self._keep().terms, scorer=OSA.distance, score_cutoff=slips, limit=_NEAREST)
+        return [term for term, distance, _ in found if distance == found[0][1]]
 
     def _keep(self) -> _Kept:
         """What is kept in memory, read once."""
@@ -261,3 +300,8 @@ class Search:
             raise QueryTimeout(f"The search took more than {_SECONDS:g} seconds", "Look for fewer words.") from error
         finally:
             base.set_progress_handler(None, 0)
+
+
+def _matching(word: str) -> str:
+    """The expression of FTS5 for a word, or one that begins so."""
+    return f'("{word}" OR "{word}" *)'

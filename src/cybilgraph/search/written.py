@@ -18,10 +18,10 @@ from cybilgraph.vocab import BASE
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
 #: Of the form of this file.
-VERSION = 2
+VERSION = 3
 #: Of a project, so many characters of text are in the index, and so many years.
 _TEXT, _YEARS, _SUMMARY = 100_000, 60, 400
-#: So many words, the most frequent, are compared with one that nothing has; they have this many letters.
+#: So many words as they are spelt, the most frequent, are compared with one that nothing has; of so many letters.
 _VOCABULARY, _LETTERS = 300_000, 3
 _ONGOING = f"{BASE}id/status/ongoing"
 _YEAR = re.compile(r"\d{4}")
@@ -36,7 +36,9 @@ _SCHEMA = """
     CREATE VIRTUAL TABLE words USING fts5
         (title, names, body, content = '', prefix = '2 3', tokenize = 'porter unicode61 remove_diacritics 2');
     CREATE TABLE term (term);
-    CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, words, row);
+    CREATE VIRTUAL TABLE temp.spelt USING fts5
+        (text, content = '', detail = 'none', tokenize = 'unicode61 remove_diacritics 2');
+    CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (temp, spelt, row);
     CREATE TEMP TABLE raw (iri, title, code, status, start, "end", summary);
     CREATE TEMP TABLE linked (iri, kind, thing, basis);
     CREATE TEMP TABLE named (thing, name, preferred);
@@ -123,9 +125,9 @@ def _fill(base: sqlite3.Connection) -> None:
             "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, iri, title[:_SUMMARY], code, called, start, end, summary[:_SUMMARY]),
         )
-        words = (" ".join(text for (text,) in found)[:_TEXT] for found in (names, texts))
-        base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)",
-                     (number, f"{title[:_TEXT]} {code}", *words))  # fmt: skip
+        words = [f"{title[:_TEXT]} {code}", *(" ".join(text for (text,) in found)[:_TEXT] for found in (names, texts))]
+        base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
+        base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
         ((kind, value, name(value), BitMap(numbers).serialize()) for (kind, value), numbers in sorted(having.items())),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cybilgraph.findings import SEVERITIES, Severity
@@ -24,17 +23,25 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """An example: its lines, the name of its file, and the command that checks that."""
+
+    file: str
+    command: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule as the handbook shows it. The examples have no lines where none could be small."""
+    """One rule as the handbook shows it."""
 
     name: str
     severity: Severity
     about: str
     message: str
     suggestion: str
-    format: str
-    good: tuple[Line, ...]
-    bad: tuple[Line, ...]
+    good: Sample
+    bad: Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +75,13 @@ def _entry(rule: Rule, language: str) -> Entry:
         about=rule.names.get(language, ""),
         message=_GAP.sub("…", rule.messages[language]),
         suggestion=_GAP.sub("…", rule.suggestions.get(language, "")),
-        format=rule.bad.suffix if rule.bad else "",
-        good=tuple(_lines(rule.good)),
-        bad=tuple(_lines(rule.bad)),
+        good=_sample(rule.good),
+        bad=_sample(rule.bad),
     )
 
 
-def _lines(example: Example | None) -> Iterable[Line]:
-    if example:
-        for number, text in enumerate(example.text.split("\n"), start=1):
-            yield Line(number, text, number == example.line)
+def _sample(example: Example) -> Sample:
+    lines = enumerate(example.text.split("\n"), start=1)
+    return Sample(
+        example.file, example.command, tuple(Line(number, text, number == example.line) for number, text in lines)
+    )

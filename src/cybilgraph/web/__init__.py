@@ -37,6 +37,7 @@ from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
 from cybilgraph.web.observed import Observed
 from cybilgraph.web.submissions import MAX_UPLOAD
+from cybilgraph.web.view import titled
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -60,6 +61,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["titled"] = titled
     app.extensions["cybilgraph"] = {
         "live": live,
         "changes": Changes(live.releases),

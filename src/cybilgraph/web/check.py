@@ -45,8 +45,10 @@ DOWNLOADS = (
     *((name, f"{FORM}{name}", name) for name in WRITERS if name != "schema"),
     *((name, f"{RDF}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")),
 )
+#: Severities, the worst first.
+_ORDER = [severity.value for severity in SEVERITIES]
 #: What the page shows of a graph, and of a text.
-_MOST_TURTLE, _MOST_LINES = 200_000, 3_000
+_MOST_TURTLE, _MOST_LINES, _MOST_OF_LINE = 200_000, 3_000, 2_000
 #: A report in HTML has its style in itself, and words of the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: A page that is filled in live, and what it needs for that.
@@ -134,6 +136,7 @@ def show(sent: Sent | None, more: dict[str, Any], status: HTTPStatus = HTTPStatu
     context: dict[str, Any] = {"kinds": KINDS, "languages": LANGUAGES, "downloads": [name for name, _, _ in DOWNLOADS]}
     if sent is not None:
         sent, answer, report = _checked(sent, (f"{RDF}turtle", DERIVED))
+        report["findings"].sort(key=lambda found: _ORDER.index(found["severity"]))  # each kind by line, as they come
         turtle = answer.parts[f"{RDF}turtle"].decode()
         context |= {
             "sent": sent,
@@ -171,7 +174,8 @@ def _marked(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, l
     for number, line in enumerate(text.split("\n")[:_MOST_LINES], start=1):
         about = by_line.get(number, [])
         severities = {findings[index - 1]["severity"] for index in about}
-        lines.append((number, line, about, next((name.value for name in SEVERITIES if name in severities), "")))
+        shown = line if len(line) <= _MOST_OF_LINE else f"{line[:_MOST_OF_LINE]}…"
+        lines.append((number, shown, about, next((name for name in _ORDER if name in severities), "")))
     return lines
 
 

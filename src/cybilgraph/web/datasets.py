@@ -5,7 +5,6 @@ The files themselves are sent by ``files``.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from itertools import groupby, islice
 from operator import itemgetter
@@ -17,14 +16,15 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import dumps
-from cybilgraph.engine.store import serialise, statements
+from cybilgraph.engine.store import statements
 from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web.files import size_of
-from cybilgraph.web.negotiate import HTML, wanted
+from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
 from cybilgraph.web.sparql import live, serving
+from cybilgraph.web.view import graph_of
 
 blueprint = Blueprint("datasets", __name__)
 
@@ -69,16 +69,21 @@ def releases_json() -> Response:
 
 
 @blueprint.get("/release/<int:number>")
-def release(number: int) -> str:
-    """One release: its numbers, and its files."""
+@blueprint.get("/release/<int:number>.<suffix>")
+def release(number: int, suffix: str = "") -> Response | str:
+    """One release: its numbers, and its files; for programs, their description (DCAT 3)."""
     found = live().shelf(number)
+    if suffix and suffix not in SUFFIXES:
+        raise NotFound(f"There is no description of a release with the suffix {suffix!r}")
+    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return _described(found, "dcat", (fmt,))
     return render_template("release.html", shown=found, files=list(_files(found)))
 
 
 @blueprint.get("/.well-known/void")
 def void() -> Response:
     """What the current release holds (VoID, section 7.2: the place where it is looked for)."""
-    return _described("void", _wished())
+    return _described(serving().release, "void", _wished())
 
 
 @blueprint.get("/catalog")
@@ -88,7 +93,7 @@ def catalog(suffix: str = "") -> Response:
     formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
     if suffix and not formats:
         raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
-    return _described("dcat", formats or _wished(), dumps.paged)
+    return _described(serving().release, "dcat", formats or _wished(), dumps.paged)
 
 
 @blueprint.get("/dataset")
@@ -103,14 +108,14 @@ def _wished() -> tuple[Format, ...]:
     return wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
 
 
-def _described(name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None) -> Response:
-    path = serving().release.served().get(f"{name}.ttl")
+def _described(
+    of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
+) -> Response:
+    path = of.served().get(f"{name}.ttl")
     if path is None:
-        raise NotFound("The current release is of an earlier make, and has no descriptions")
+        raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
     lines = [*dumps.located(statements(path), request.url_root), *(more(request.base_url) if more else ())]
-    output = io.BytesIO()
-    serialise([f"{line}\n".encode() for line in lines], formats[0], output)
-    response = Response(output.getvalue(), content_type=formats[0].content_type)
+    response = graph_of(lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _kept(response)
 
@@ -137,6 +142,12 @@ def sitemap_part(part: int) -> Response:
     root = request.url_root
     places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]
     return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """What programs that read the whole site may leave out (RFC 9309), and where its pages are listed."""
+    return _kept(Response(render_template("robots.txt"), content_type="text/plain; charset=utf-8"))
 
 
 def _xml(text: str) -> Response:
@@ -222,7 +233,7 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _what(name: str) -> str:
     stem, *suffixes = name.split(".")
-    packed = f", by {_PACKED[suffixes[-1]]}" if suffixes and suffixes[-1] in _PACKED else ""
+    packed = f" ({_PACKED[suffixes[-1]]})" if suffixes and suffixes[-1] in _PACKED else ""
     syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
     kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
     words = _WORDS.get(stem, "The whole graph")

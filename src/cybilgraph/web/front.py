@@ -112,6 +112,7 @@ class Front:
                 await send({"type": f"{message['type']}.complete"})
             while self._in_work:
                 await asyncio.sleep(0.01)
+            self._flask.extensions["cybilgraph"]["changes"].close()
             await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +141,7 @@ class Front:
                         return
                 await self._pages(_with_length(scope, body), _replayed(body, receive), send)
         except (CybilgraphError, HTTPException) as error:
-            scope["entry"].error = error
+            scope["entry"].error = type(error)
             reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
             await _respond(send, reply, request.method)
 

@@ -10,6 +10,7 @@ from cybilgraph import queries
 from cybilgraph.reference import Entry, reference
 from cybilgraph.vocab import CYB, ORG, SKOS, thing
 from cybilgraph.web.charts import Bar, Span, timeline, years_active
+from cybilgraph.web.view import titled
 
 #: So many projects are on the page; the rest is one click away.
 MOST_ROWS = 200
@@ -119,8 +120,10 @@ def shown(
     groups: dict[str, list[Bar]] = {}
     for row in beside:
         if row["thing"] != iri:
-            groups.setdefault(row["property"], []).append(Bar(row["label"], row["thing"], int(row["projects"])))
-    spans = [Span(row.title or row.iri, row.iri, row.start, row.end, row.status) for row in projects if row.start]
+            groups.setdefault(row["property"], []).append(Bar(titled(row["label"]), row["thing"], int(row["projects"])))
+    spans = [
+        Span(titled(row.title or row.iri), row.iri, row.start, row.end, row.status) for row in projects if row.start
+    ]
     return {
         "projects": projects[:MOST_ROWS],
         "total": len(projects),

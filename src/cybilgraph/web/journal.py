@@ -10,10 +10,10 @@ import hashlib
 import json
 import logging
 import os
-import queue
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,6 +36,8 @@ _ALL = logging.getLogger("cybilgraph")
 _LOG = _ALL.getChild("serve")
 #: So many lines wait to be written; of a query, so many characters are in its line.
 _LINES, _CHARACTERS = 10_000, 2_000
+#: Seconds between two writes, and the lines of one.
+_PAUSE, _AT_ONCE = 0.05, 500
 #: The first class that an error is of decides; without one of them it is its status.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (QuerySyntaxError, "syntax"),
@@ -66,7 +68,8 @@ class Entry:
     rows: int | None = None
     cached: bool = False
     release: int = 0
-    error: Exception | None = None
+    #: Not the error itself: it holds on to its frames, and so to the request, until garbage is collected.
+    error: type[Exception] | None = None
     caller: Caller | None = None
 
     def end(self) -> None:
@@ -82,7 +85,7 @@ class Entry:
             return "ok"
         if self.status == 429:
             return "busy"
-        return next((name for kind, name in _OUTCOMES if isinstance(self.error, kind)), "failed")
+        return next((name for kind, name in _OUTCOMES if self.error and issubclass(self.error, kind)), "failed")
 
 
 class Journal:
@@ -179,32 +182,36 @@ class _Text(logging.Formatter):
 
 
 class _Writer(logging.Handler):
-    """Writes lines from a thread of its own. What finds no room is left out, and counted."""
+    """Writes lines from a thread of its own. What finds no room is left out, and counted.
+
+    The thread looks for itself, a few times a second: to wake it for each line would hold up who answers.
+    """
 
     def __init__(self, handle: int) -> None:
         super().__init__()
         self._handle = handle
-        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(_LINES)
+        self._waiting: deque[logging.LogRecord] = deque()
         self.left_out = 0
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._waiting.put_nowait(record)
-        except queue.Full:
+        if len(self._waiting) < _LINES:
+            self._waiting.append(record)
+        else:
             self.left_out += 1
 
     def _write(self) -> None:
-        while record := self._waiting.get():
-            data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        while not self._closing.wait(_PAUSE) or self._waiting:
+            some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
+            data = "".join(f"{self.format(record)}\n" for record in some).encode("utf-8", "backslashreplace")
             with suppress(OSError):  # nobody reads any more
                 while data:
                     data = data[os.write(self._handle, data) :]
 
     def close(self) -> None:
         """Write what waits, unless nobody takes it."""
-        with suppress(queue.Full):
-            self._waiting.put_nowait(None)
+        self._closing.set()
         self._thread.join(timeout=2)
         super().close()

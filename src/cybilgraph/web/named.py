@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from cybilgraph import queries
 from cybilgraph.errors import QuerySyntaxError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
+from cybilgraph.ntriples import iri, literal
 from cybilgraph.queries import Query
+from cybilgraph.vocab import BASE, DCTERMS, RDF, SH
 
 ROOT = "/api/queries/"
 #: Parameters that every path has: a query has none of the same name.
@@ -78,3 +80,16 @@ def listing() -> dict[str, object]:
             for query in known().values()
         ]
     }
+
+
+def described(query: Query, text: str) -> Iterator[str]:
+    """Lines of N-Triples that tell of a query with this text, as an executable of SHACL (SHACL-SPARQL, section 5)."""
+    form = "construct" if queries.gives_graph(text) else "select"
+    about = f"{BASE}queries/{query.name}"
+    told = (
+        (RDF.type, iri(f"{SH.iri}SPARQL{form.capitalize()}Executable")),
+        (DCTERMS.title, literal(query.title, "en")),
+        (DCTERMS.description, literal(query.description, "en")),
+        (f"{SH.iri}{form}", literal(text)),
+    )
+    return (f"{iri(about)} {iri(term)} {value} ." for term, value in told)

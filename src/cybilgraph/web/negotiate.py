@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from werkzeug.datastructures import MIMEAccept
@@ -41,6 +41,24 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
     if not acceptable:
         raise _mismatch(f"Nothing here is of the kind {accept!r}", formats)
     return tuple(acceptable)
+
+
+def twin(suffix: str, accept: str, name: str = "") -> Format | None:
+    """The format of RDF in which a client wants what a page tells: by suffix, ``format=`` or Accept. None stands
+    for the page, which who takes anything gets, too. Raises FormatMismatch.
+    """
+    if suffix:
+        return SUFFIXES[suffix]
+    wishes = _wishes(accept)
+    if not name and not any(_quality(fmt, wishes) > wishes.quality(HTML) for fmt in GRAPH_FORMATS):
+        return None
+    return next(iter(wanted(GRAPH_FORMATS, accept, name, html=True)), None)
+
+
+def split(path: str, suffixes: Collection[str] = SUFFIXES) -> tuple[str, str]:
+    """A path without its suffix, and the suffix, where that is one of these; else the path, and nothing."""
+    stem, dot, suffix = path.rpartition(".")
+    return (stem, suffix) if dot and suffix in suffixes else (path, "")
 
 
 def _wishes(accept: str) -> MIMEAccept:

@@ -210,22 +210,23 @@ OPERATIONS = (
         answers={"text/csv": _TEXT},
         parameters=(
             Parameter("q", "Words; slips are forgiven.", "strategy"),
-            *(Parameter(name, f"By {title.lower()}: a key.", several=True) for name, title in TITLES.items()),
+            *(Parameter(name, f"By {title.lower()}: a key or a name.", several=True) for name, title in TITLES.items()),
             Parameter("sort", "The order.", choice=ORDERS),
         ),
+        problems=(400,),
     ),
     Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
     Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),
     Operation("get", "/shapes", "The same; for people, the page of rules", {"text/turtle": _TEXT}),
-    Operation("get", "/rules", "The rules, for people, with an example each", _HTML),
+    Operation("get", "/rules", "The rules, for people, with an example each; as data, the shapes", _GRAPHS | _HTML),
     Operation(
-        *("get", "/rules/{name}", "One rule, for people"),
-        answers=_HTML,
+        *("get", "/rules/{name}", "One rule, for people; as data, its shape"),
+        answers=_GRAPHS | _HTML,
         parameters=(
             Parameter("name", "Its name: what its IRI ends in.", "end-after-start"),
             Parameter("lang", "The language.", "es", LANGUAGES),
         ),
-        problems=(404,),
+        problems=(404, 406),
     ),
     Operation("get", "/", "All projects, for people", _HTML),
     Operation("get", "/healthz", "The server is alive", {"text/plain": _TEXT}),
@@ -234,10 +235,10 @@ OPERATIONS = (
     Operation("get", "/check", "The form on which a record is checked", _HTML),
     Operation("get", "/queries", "The example queries, for people", _HTML),
     Operation(
-        *("get", "/queries/{name}", "An example query, for people"),
-        answers=_HTML,
+        *("get", "/queries/{name}", "An example query, for people; with the suffix .rq its text"),
+        answers=_GRAPHS | _HTML,
         parameters=(Parameter("name", "Its name.", "example-projects-in-country"),),
-        problems=(404,),
+        problems=(400, 404, 406),
     ),
 )
 

@@ -8,19 +8,21 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import rdflib
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 from rdflib import RDF
-from werkzeug.exceptions import Gone, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
-from cybilgraph.errors import FormatMismatch
+from cybilgraph.errors import FormatMismatch, ThingGone
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.reference import reference
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
-from cybilgraph.web.negotiate import SUFFIXES, wanted
-from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving
+from cybilgraph.web.live import Serving
+from cybilgraph.web.negotiate import SUFFIXES, split, wanted
+from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving, table
 from cybilgraph.web.view import Resource, path_of
 
 blueprint = Blueprint("pages", __name__)
@@ -39,7 +41,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
     as of an earlier release.
     """
-    path, suffix = _suffix(path.rstrip("/"))
+    path, suffix = split(path.rstrip("/"), _SUFFIXES)
     pinned = sparql.pin(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
     hub = hubs.KINDS.get(kind) if room == "id" and "/" not in key else None
@@ -49,21 +51,22 @@ def resource(room: str, path: str) -> BaseResponse | str:
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
-    text = queries.load("page-resource").bind({"resource": [iri]})
-    graph, node = _graph(text), rdflib.URIRef(iri)
-    if (node, None, None) not in graph:
-        text = queries.load("page-mentioned").bind({"resource": [iri]})
-        graph = _graph(text)
-        if not graph:
-            raise _missing(iri)
+    text, graph = _statements(iri, serving())
+    node = rdflib.URIRef(iri)
+    if not graph:
+        if room == "id" and (spelt := _spelt(kind, key)):
+            there = f"{kind}/{spelt}" + (f".{suffix}" if suffix else "")
+            return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+        raise _missing(iri)
     if hub and _CSV in formats[:1]:
-        return send(find(hubs.linked(hub.name, key), _CSV))
+        return table(hubs.linked(hub.name, key))
     if (now := graph.value(node, _REPLACED)) is not None:
         there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
         return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
     if formats:
         return send(find(text, *formats))
     view = Resource(graph, node)
+    g.removed = pinned is not None and not _statements(iri, live().current)[1]
     if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
         return _project(view, key)
     if hub and (node, _TYPE, rdflib.URIRef(hub.iri)) in graph:
@@ -72,10 +75,22 @@ def resource(room: str, path: str) -> BaseResponse | str:
     return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
 
 
+@blueprint.get("/id/project")
+@blueprint.get("/id/project.<suffix>")
+def projects(suffix: str = "") -> BaseResponse:
+    """All projects: people and who wants a table are led to the search, programs get their names and titles."""
+    if suffix and suffix not in _SUFFIXES:
+        raise NotFound(f"There is no list of projects with the suffix {suffix!r}")
+    formats = _formats(suffix, is_list=True)
+    if not formats or formats[0] is _CSV:
+        return redirect(url_for("finding.table" if formats else "finding.search"), 303)
+    return send(find(queries.load("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats))
+
+
 @blueprint.get("/outcomes.csv")
 def outcomes_table() -> BaseResponse:
     """What projects have brought about, as a table."""
-    return send(find(queries.load("page-outcomes").text, _CSV))
+    return table(queries.load("page-outcomes").text)
 
 
 @blueprint.get("/outcomes")
@@ -85,7 +100,7 @@ def outcomes() -> str:
 
 
 def _project(view: Resource, key: str) -> str:
-    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None
+    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
     shown = project.shown(view)
     return render_template(
         "project.html",
@@ -121,7 +136,7 @@ def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
     """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
     text = hubs.listed(hub)
     if formats and formats[0] is _CSV:
-        return send(find(text, _CSV))
+        return table(text)
     if formats:
         return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
     known = rows(find(text, _CSV))
@@ -136,8 +151,16 @@ def _list(hub: hubs.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
     )  # fmt: skip
 
 
-def _graph(text: str) -> rdflib.Graph:
-    return rdflib.Graph().parse(data=find(text, NTRIPLES).content, format="nt")
+def _statements(iri: str, of: Serving) -> tuple[str, rdflib.Graph]:
+    """The query for what a release says about a thing, else for what it says of others and names it; and the
+    answer, which is empty where there is neither.
+    """
+    for name in ("page-resource", "page-mentioned"):
+        text = queries.load(name).bind({"resource": [iri]})
+        graph = rdflib.Graph().parse(data=find(text, NTRIPLES, of=of).content, format="nt")
+        if (rdflib.URIRef(iri), None, None) in graph:
+            break
+    return text, graph
 
 
 def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
@@ -150,20 +173,19 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
     return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
 
 
-def _suffix(path: str) -> tuple[str, str]:
-    stem, dot, suffix = path.rpartition(".")
-    return (stem, suffix) if dot and suffix in _SUFFIXES else (path, "")
+def _spelt(kind: str, key: str) -> str:
+    """The key of a thing that is spelt so but for capitals; empty where there is none."""
+    known = _keys(serving().release.folder) if kind == "project" else reference().entries.get(kind, {})
+    return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
 
 
-def _missing(iri: str) -> NotFound | Gone:
-    """Gone, where an earlier release that is kept had a project of this name."""
+def _missing(iri: str) -> NotFound | ThingGone:
+    """ThingGone, where an earlier release that is kept had a project of this name."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
         if key in _keys(earlier.folder):
-            return Gone(
-                f"{iri} was in release {earlier.number}, and is in none since. Its page as of then: "
-                f"{path_of(iri)}?release={earlier.number}"
-            )
+            what = f"{iri} was in release {earlier.number}, and is in none since"
+            return ThingGone(what, f"{path_of(iri)}?release={earlier.number}")
     return NotFound(f"There is no {iri} in this release")
 
 

@@ -27,6 +27,7 @@ from cybilgraph.errors import (
     ServiceFailed,
     SuggestionError,
     SuggestionsFull,
+    ThingGone,
     UnknownQuery,
 )
 from cybilgraph.web import endpoint, sparql
@@ -40,6 +41,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
     (ReleaseBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (ReleaseGone, HTTPStatus.GONE),
+    (ThingGone, HTTPStatus.GONE),
     (ReleaseError, HTTPStatus.NOT_FOUND),
     (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -75,13 +77,15 @@ def reply(app: Flask, path: str, request: endpoint.Request, error: CybilgraphErr
 def _ours(error: Exception) -> Response:
     assert isinstance(error, CybilgraphError)
     if scope := request.environ.get("asgi.scope"):
-        scope["entry"].error = error
+        scope["entry"].error = type(error)
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     extra: dict[str, object] = {}
     if isinstance(error, QuerySyntaxError) and error.line:
         extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
     if isinstance(error, QueryError) and error.advice:
         extra["advice"] = list(error.advice)
+    if isinstance(error, ThingGone):
+        extra = {"earlier": error.earlier}
     response = problem(status, error.what, error.hint, extra)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"

@@ -12,6 +12,8 @@ from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, S
 from cybilgraph.web.view import Resource
 
 _ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
+#: So much of a text is told to search engines.
+_MOST = 5_000
 #: Properties that lead from a project to another.
 _RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
 
@@ -111,9 +113,9 @@ def _schema_org(view: Resource, links: list[Link]) -> dict[str, Any]:
         "@context": "https://schema.org",
         "@type": "ResearchProject",
         "@id": view.iri,
-        "name": view.label,
+        "name": view.label[:_MOST],
         "identifier": view.one(DCTERMS.identifier),
-        "description": view.one(DCTERMS.abstract)[:5_000],
+        "description": view.one(DCTERMS.abstract)[:_MOST],
         "foundingDate": view.one(CYB.start),
         "dissolutionDate": view.one(CYB.end),
         "funder": of("Funder", "Organization"),

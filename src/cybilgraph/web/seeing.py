@@ -14,8 +14,8 @@ from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import charts, hubs
 from cybilgraph.web.live import up_to
-from cybilgraph.web.sparql import find, rows, send, serving
-from cybilgraph.web.view import path_of
+from cybilgraph.web.sparql import find, rows, serving, table
+from cybilgraph.web.view import path_of, titled
 
 blueprint = Blueprint("seeing", __name__)
 
@@ -48,7 +48,7 @@ def world(table: Rows) -> charts.Picture:
 
 def _timeline(table: Rows) -> charts.Picture:
     return charts.timeline([
-        charts.Span(row["title"] or row["project"], row["project"], row["start"], row["end"], row["status"])
+        charts.Span(titled(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
         for row in table
     ])  # fmt: skip
 
@@ -139,13 +139,12 @@ def picture(name: str) -> Response | str:
     if seen is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no picture {name!r}")
     text = up_to(queries.load(seen.query), serving().release)
-    answer = find(text, _CSV)
     if suffix == "csv":
-        return send(answer)
-    table = rows(answer)
-    values = {"seen": seen, "picture": seen.draw(table), "path": path_of, "query": text}
+        return table(text)
+    found = rows(find(text, _CSV))
+    values = {"seen": seen, "picture": seen.draw(found), "path": path_of, "query": text}
     if suffix == "svg":
         host = request.host_url.rstrip("/")
         values |= {"path": lambda iri: host + path_of(iri), "host": host}
         return Response(render_template("picture.svg", **values), content_type="image/svg+xml; charset=utf-8")
-    return render_template("picture.html", rows=table, asked=url_for("sparql.sparql", query=text), **values)
+    return render_template("picture.html", rows=found, asked=url_for("sparql.sparql", query=text), **values)

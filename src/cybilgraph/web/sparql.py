@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Response, after_this_request, current_app, g, json, jsonify, render_template, request
 
 from cybilgraph import queries
 from cybilgraph.engine import Advice, Answer
-from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
 from cybilgraph.web import endpoint, named, programs
@@ -18,7 +21,8 @@ from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
-from cybilgraph.web.view import path_of
+from cybilgraph.web.negotiate import SUFFIXES, split, twin
+from cybilgraph.web.view import graph_of, path_of, table_of
 from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
@@ -60,6 +64,7 @@ def pin(release: str) -> int:
     number = endpoint.release_number(release)
     if number:
         g.serving = live().at(number)
+        g.pinned = number
         after_this_request(_tell_release)
     return number
 
@@ -69,9 +74,9 @@ def _tell_release(response: Response) -> Response:
     return response
 
 
-def find(query: str, *formats: Format) -> Answer:
-    """The answer to a query of our own."""
-    found = serving().answers.find(Question.of(query, formats))
+def find(query: str, *formats: Format, of: Serving | None = None) -> Answer:
+    """The answer to a query of our own, from the release of this request or from another."""
+    found = (of or serving()).answers.find(Question.of(query, formats))
     return found.answer if isinstance(found, Kept) else found
 
 
@@ -84,13 +89,15 @@ def send(answer: Answer) -> Response:
 @blueprint.get("/api/queries/<name>")
 def sparql(name: str = "") -> Response | str:
     """The answer to a query as a page; without one, the page to write it on."""
+    entry: Entry = request.environ["asgi.scope"]["entry"]
+    query = named.known().get(named.split(request.path)[0]) if name else None
+    if query and _faults(query):
+        return query_page(query.name)
     asked = _asked(request.path.rstrip("/"))
     if asked is None:
         return _page("", None)
-    entry: Entry = request.environ["asgi.scope"]["entry"]
     entry.query, entry.release = asked.query, serving().release.number
     queries.guard(asked.query, serving().engine.services)
-    query = queries.load(named.split(request.path)[0]) if name else None
     if request.values.get("explain"):
         return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query)))
     found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
@@ -132,9 +139,38 @@ def overview() -> str:
 
 
 @blueprint.get("/queries/<name>")
-def query_page(name: str) -> str:
-    """A named query, with its title, explanation and parameters, ready to run or change."""
-    return _page("", None, queries.load(name))
+def query_page(name: str) -> Response:
+    """A named query, with its title, explanation and parameters, ready to run or change; values in the address
+    are bound to these. By suffix, its text (.rq) and what is told of it, in RDF.
+    """
+    name, suffix = split(name, {*SUFFIXES, "rq"})
+    query = queries.load(name)
+    if suffix == "rq":
+        return Response(query.bind(_given(query)), content_type="application/sparql-query; charset=utf-8")
+    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return graph_of(named.described(query, query.bind(_given(query))), fmt)
+    faults = _faults(query)
+    if faults:
+        request.environ["asgi.scope"]["entry"].error = next(iter(faults.values()))
+    text = query.bind({key: values for key, values in _given(query).items() if key not in faults})
+    return Response(_page(text, None, query, faults=faults), HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK)
+
+
+def _given(query: Query) -> dict[str, list[str]]:
+    """The values that were sent for the parameters of a query; those of empty fields are none."""
+    sent = {own.name: [value for value in request.args.getlist(own.name) if value] for own in query.parameters}
+    return {name: values for name, values in sent.items() if values}
+
+
+def _faults(query: Query) -> dict[str, QueryError]:
+    """What is wrong with the value of a parameter, by its name."""
+    faults = {}
+    for name, values in _given(query).items():
+        try:
+            query.bind({name: values})
+        except QueryError as error:
+            faults[name] = error
+    return faults
 
 
 def _page(
@@ -142,10 +178,11 @@ def _page(
     answer: Answer | None,
     of: Query | None = None,
     advice: tuple[Advice, ...] | None = None,
+    faults: Mapping[str, QueryError] | None = None,
     **using: object,
 ) -> str:
-    """The page with an answer and advice; advice that is empty is that there is none. ``using`` is what
-    is told of how to use the query.
+    """The page with an answer and advice; advice that is empty is that there is none. ``faults`` are of
+    parameters, by name; ``using`` is what is told of how to use the query.
     """
     return render_template(
         "query.html",
@@ -153,7 +190,8 @@ def _page(
         answer=answer and _shown(answer),
         named=of,
         advice=advice,
-        given=request.args,
+        faults=faults or {},
+        given=_given(of) if of else {},
         arguments=request.query_string.decode(),
         examples=queries.examples(),
         **form(of),
@@ -169,7 +207,7 @@ def form(of: Query | None = None) -> dict[str, object]:
     }
 
 
-def _using(asked: Asked, of: Query | None) -> dict[str, object]:
+def _using(asked: Asked, of: Query | None) -> dict[str, Any]:
     """How to cite, share and send a query."""
     number = serving().release.number
     address = asked.at(number)
@@ -218,6 +256,11 @@ def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
 def run(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
     return rows(find(queries.load(name).bind({key: [value] for key, value in values.items()}), _CSV))
+
+
+def table(query: str) -> Response:
+    """The answer to a query of our own, as a table for people to open."""
+    return table_of(csv.reader(io.StringIO(find(query, _CSV).content.decode())))
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:

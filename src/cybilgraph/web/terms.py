@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,12 +10,12 @@ from flask import Blueprint, Response, render_template, request
 from rdflib import OWL, RDF, RDFS, SKOS
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.engine.store import serialise, statements
+from cybilgraph.engine.store import statements
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.vocab import BASE, CYB, DCTERMS, short
 from cybilgraph.web.negotiate import SUFFIXES, wanted
-from cybilgraph.web.view import path_of
+from cybilgraph.web.view import graph_of, path_of
 
 blueprint = Blueprint("terms", __name__)
 
@@ -54,9 +53,7 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
     if fmt:
-        output = io.BytesIO()
-        serialise([f"{line}\n".encode() for line in statements(ONTOLOGY)], fmt, output)
-        return Response(output.getvalue(), content_type=fmt.content_type)
+        return graph_of(statements(ONTOLOGY), fmt)
     title, description, version, chapters = _read()
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,

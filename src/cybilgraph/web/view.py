@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import rdflib
-from flask import request, url_for
+from flask import Response, g, request, url_for
 from rdflib import SKOS
 
+from cybilgraph.engine.store import serialise
+from cybilgraph.formats import BY_NAME, Format
+from cybilgraph.readers.tables import guarded
 from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
 
+#: A title has so many characters where it is one of several; the page of its thing tells more of it.
+_TITLE = 200
 _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
 
 
 def path_of(iri: str) -> str:
-    """Where a link to this IRI leads: our own things to their page here, others to themselves;
-    nowhere where it is no web address.
+    """Where a link to this IRI leads: our own things to their page here, as of the release that the request is
+    pinned to; others to themselves; nowhere where it is no web address.
     """
     if iri.startswith(f"{BASE}ontology#"):
         return f"{url_for('terms.ontology')}#{iri.rpartition('#')[2]}"
     if iri.startswith(BASE):
-        return request.script_root + "/" + iri.removeprefix(BASE)
+        pinned = f"?release={g.pinned}" if "pinned" in g else ""
+        return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+def titled(text: str) -> str:
+    """A title as lists, charts and headings show it: one that is too long ends in an ellipsis."""
+    return text if len(text) <= _TITLE else f"{text[: _TITLE - 1].rstrip()}…"
+
+
+def table_of(rows: Iterable[Iterable[str]]) -> Response:
+    """A table for people to open, the names of its columns first, as CSV (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text).writerows(map(guarded, row) for row in rows)
+    return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
+
+
+def graph_of(lines: Iterable[str], fmt: Format) -> Response:
+    """Lines of N-Triples in a format of RDF."""
+    output = io.BytesIO()
+    serialise([f"{line}\n".encode() for line in lines], fmt, output)
+    return Response(output.getvalue(), content_type=fmt.content_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +93,18 @@ class Resource:
         return [(self.name(node), str(node)) for node in self.all(predicate)]
 
     def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Property by property: its IRI, and text and IRI (or nothing) of each value."""
-        table: dict[str, list[tuple[str, str]]] = {}
-        for predicate, value in sorted(self.graph.predicate_objects(self.node)):
-            if isinstance(value, rdflib.URIRef):
-                table.setdefault(str(predicate), []).append((self.name(value), str(value)))
-            else:
-                tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
-                table.setdefault(str(predicate), []).append((f"{value}{tag}", ""))
-        return list(table.items())
+        """Property by property: its IRI, and text and IRI (or nothing) of each value, by name."""
+        table = []
+        for predicate in sorted(set(map(str, self.graph.predicates(self.node)))):
+            values = []
+            for value in self.all(predicate):
+                if isinstance(value, rdflib.URIRef):
+                    values.append((self.name(value), str(value)))
+                else:
+                    tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
+                    values.append((f"{value}{tag}", ""))
+            table.append((predicate, values))
+        return table
 
 
 def _numbered(value: rdflib.term.Node) -> bool:

@@ -192,7 +192,7 @@ def _entry(kind: str, key: str) -> Entry | None:
             if key.upper() in (entry.row["alpha3"], entry.row["numeric"]):
                 return entry
     others = (names.find(other, name) for other in FILES)
-    return next(filter(None, others), None) or names.near(kind, name, SUGGESTED)
+    return next(filter(None, others), None) or names.suggested(kind, name)
 
 
 def _patterns(outline: Outline, facts: Facts, told: set[str]) -> Iterator[Note]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import Field, Kind
+from cybilgraph.fields import BY_NAME, Field, Kind
 from cybilgraph.findings import Finding
 from cybilgraph.readers.html.head import Head, absolute
 from cybilgraph.readers.html.lines import read_lines
@@ -24,7 +24,7 @@ from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.sections import Section, Sections
-from cybilgraph.record import Place, Record
+from cybilgraph.record import Place, Record, Text
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
@@ -66,6 +66,8 @@ def read_page_html(given: Input) -> Iterator[Record]:
     values = _Placed(given, findings, places)
     for section in head.sections():
         values.of_head(section)
+    for section in _linked_in_prose(lines, printed, head.base):
+        values.take(section)
     yield read_page(printed, values)
 
 
@@ -182,6 +184,19 @@ def _with_addresses(lines: list[Line], base: str) -> Iterator[Line]:
             yield _contact_line(line)
         else:
             yield line
+
+
+def _linked_in_prose(lines: list[Line], printed: list[Text], base: str) -> Iterator[Section]:
+    """The links in the prose whose addresses are not shown: there the record keeps only their words."""
+    rows = [row.kind if row else None for _, row in _sectioned(lines)]
+    shown = [text.text for text, kind in zip(printed, rows, strict=True) if kind is Kind.LINKS]
+    listed = {word for text in shown for word in text.split()}
+    for line, text, kind in zip(lines, printed, rows, strict=True):
+        for link in line.links if kind in (Kind.PROSE, Kind.ITEMS) else ():
+            words, address = text.part(link.start, link.stop), absolute(link.address, base)
+            if address and words.place and f"<{address}>" not in listed and "://" not in words.text:
+                listed.add(f"<{address}>")
+                yield Section(BY_NAME["links"], "", words.place, [replace(words, text=f"{words.text} <{address}>")])
 
 
 def _link_lines(line: Line, links: list[Link]) -> Iterator[Line]:

@@ -54,6 +54,7 @@ class View:
         self._file = given.name
         self._visited: dict[str, None] = {}
         self._looked_up: Counter[str] = Counter()
+        self._beyond: dict[str, Text] = {}  # of each field with too many names, the first that is not looked up
         self._left: dict[str, Text] = {}
         self._second: dict[str, tuple[Text, Text]] = {}
 
@@ -149,9 +150,10 @@ class View:
         where the field has had too many.
         """
         self._looked_up[row.name] += 1
-        if self._looked_up[row.name] > _NAMES_MOST:
-            return None
         place = self.printed(node, predicate, target).place
+        if self._looked_up[row.name] > _NAMES_MOST:
+            self._beyond.setdefault(row.name, Text("", place))
+            return None
         text = self._called(row, target)
         found: list[Finding] = []
         sections = Sections(Input(self._file, given=b""), found)
@@ -202,10 +204,11 @@ class View:
         for predicate, text in left[:_TOLD_MOST]:
             self.find("not-read", text, predicate=predicate)
         if len(left) > _TOLD_MOST:
-            self.find("more-not-read", Text(""), {"count": f"{len(left) - _TOLD_MOST:,}"})
-        for name, count in sorted(self._looked_up.items()):
-            if count > _NAMES_MOST:
-                self.find("too-many", Text(""), {"count": f"{count:,}", "name": name, "most": f"{_NAMES_MOST:,}"})
+            place = left[_TOLD_MOST][1].place
+            self.find("more-not-read", Text("", place), {"count": f"{len(left) - _TOLD_MOST:,}"})
+        for name, first in sorted(self._beyond.items()):
+            count = f"{self._looked_up[name]:,}"
+            self.find("too-many", first, {"count": count, "name": name, "most": f"{_NAMES_MOST:,}"})
         return self.findings
 
     def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, predicate: str = "") -> None:

@@ -6,7 +6,7 @@ import csv
 from typing import TextIO
 
 from cybilgraph.findings import Report, visible
-from cybilgraph.readers.tables import FORMULA
+from cybilgraph.readers.tables import guarded
 from cybilgraph.validation.outputs.words import name
 
 COLUMNS = (
@@ -38,5 +38,4 @@ def as_csv(report: Report, stream: TextIO) -> None:
 
 def _harmless(text: str) -> str:
     """A text that stays a text: no formula, also behind spaces, and nothing that steers a terminal."""
-    shown = visible(text, lines=True)
-    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown
+    return guarded(visible(text, lines=True))

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import jinja2
 
 from cybilgraph.findings import SEVERITIES, Excerpt, Report, visible
-from cybilgraph.validation.outputs.words import by_rule, counted, name, summary, word
+from cybilgraph.validation.outputs.words import by_rule, cell_of, counted, name, summary, word
 
 
 def as_html(report: Report, stream: TextIO) -> None:
@@ -47,7 +47,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.filters |= {"visible": visible, "parts": _parts, "rule": name}
+    templates.filters |= {"visible": visible, "parts": _parts, "rule": name, "cell": cell_of}
     return templates
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import PurePath
 
 from cybilgraph.findings import SEVERITIES, Finding, Report, Severity, visible
+from cybilgraph.readers.excerpts import WORKBOOKS
 from cybilgraph.rules import in_general
 from cybilgraph.vocab import RULES
 
@@ -154,5 +156,20 @@ def name(finding: Finding) -> str:
 
 
 def place_of(finding: Finding) -> str:
-    """The line, and the character where it is known: "15:5"; empty where not even the line is."""
+    """The line, and the character where it is known: "15:5"; of a workbook, the cell: "C7"; empty where
+    not even the line is known.
+    """
+    if cell := cell_of(finding):
+        return cell
     return ":".join(str(number) for number in (finding.line, finding.column if finding.line else 0) if number)
+
+
+def cell_of(finding: Finding) -> str:
+    """The cell of a workbook as spreadsheet programs name it: "C7"; empty where it is none, or not known."""
+    if not finding.cell or PurePath(finding.file).suffix.lower() not in WORKBOOKS:
+        return ""
+    letters, number = "", finding.cell
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{finding.line}"

@@ -85,6 +85,8 @@
   // ---- what was found
 
   function show(report, language) {
+    const order = Object.keys(SIGNS); // the worst first, and each kind by line, as they come
+    report.findings.sort((one, other) => order.indexOf(one.severity) - order.indexOf(other.severity));
     list.replaceChildren(...report.findings.map((found, index) => shown(found, index + 1, language)));
     mark(report.findings);
     const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
@@ -93,7 +95,7 @@
       !report.records
         ? "No record could be read."
         : `${counted(report.records, "record")}: ${counted(violation, "violation")}, ${counted(warning, "warning")}` +
-            (info ? `, ${info} to know` : "") + (report.findings.length ? "" : ". All is well.")
+            (info ? `, ${info} info` : "") + (report.findings.length ? "" : ". All is well.")
     );
     document.getElementById("take").hidden = !report.records;
   }

@@ -1,0 +1,56 @@
+"""Files are written whole or not at all, whoever else writes them, and whatever was left before."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybilgraph.files import written_whole
+
+
+def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / f"{'é' * 125}.txt"  # as long as a name can be
+    names = []
+    for content in (b"a longer text", b"short"):
+        with written_whole(target) as file:
+            names.append(next(path for path in tmp_path.iterdir() if path != target))
+            file.write(content)
+        assert target.read_bytes() == content
+        assert list(tmp_path.iterdir()) == [target]
+        names[-1].write_bytes(b"left by one who was killed, and longer than what follows")
+    assert names[0] == names[1]
+    names[0].unlink()
+    names[0].symlink_to(target)
+    with pytest.raises(OSError, match="symbolic"), written_whole(target) as file:
+        file.write(b"through the link")
+    assert target.read_bytes() == b"short"
+
+
+def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"before")
+    parts: list[Any] = [b"half", None]
+    with pytest.raises(TypeError), written_whole(target) as file:
+        file.writelines(parts)
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(target, b"before")]
+
+
+def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> None:
+    target, contents = tmp_path / "a.txt", [str(number).encode() * 100_000 for number in range(8)]
+
+    def write(content: bytes) -> None:
+        for _ in range(20):
+            with written_whole(target) as file:
+                file.write(content[:50_000])
+                file.write(content[50_000:])
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,0 +1,74 @@
+"""What a request leaves behind in the server."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybilgraph.checker import Checker
+from cybilgraph.engine.embedded import Limits
+from cybilgraph.release import Releases
+from cybilgraph.settings import Settings
+from cybilgraph.web import create_app
+from cybilgraph.web.journal import Journal
+from cybilgraph.web.live import Live
+
+
+class Sender:
+    """Somebody who sends the first bytes of a body, and no more."""
+
+    def __init__(self) -> None:
+        self._parts = [b"ASK {"]
+
+    async def __call__(self) -> dict[str, Any]:
+        while not self._parts:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": self._parts.pop(), "more_body": True}
+
+
+async def stopped() -> dict[str, Any]:
+    return {"type": "lifespan.shutdown"}
+
+
+@pytest.mark.parametrize("path", ["/sparql", "/check"])
+def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> None:
+    """Else the server reads on, for as long as its client sends, until the next collection of garbage."""
+    headers = [(b"host", b"localhost"), (b"content-length", b"3000"), (b"content-type", b"application/sparql-query")]
+    settings = Settings(body_seconds=0.1)
+    journal = Journal("text", queries=False)
+
+    async def answered() -> int:
+        live = Live(Releases(releases), Limits(), 10_000, journal.tell)
+        app = create_app(live, Checker(), settings, journal)
+        status: list[int] = []
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            status.append(message.get("status", 0))
+
+        sender = Sender()
+        scope = {
+            "type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers,
+            "client": ("192.0.2.1", 1), "server": ("127.0.0.1", 80), "scheme": "http", "http_version": "1.1",
+            "root_path": "", "raw_path": path.encode(),
+        }  # fmt: skip
+        kept = weakref.ref(sender)
+        gc.collect()
+        gc.disable()
+        try:
+            await asyncio.create_task(app(scope, sender, send))
+            del sender
+            async with asyncio.timeout(10):
+                while kept():  # a thread may have it in its hand yet
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
+            await app({"type": "lifespan"}, stopped, send)
+        return status[0]
+
+    assert asyncio.run(answered()) == 408

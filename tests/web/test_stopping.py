@@ -1,0 +1,38 @@
+"""A listening socket that takes no more connections, and loses none that it has taken."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+
+from cybilgraph.web.stopping import _connected, _take_no_more
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
+def test_who_is_connected_already_is_served_and_nobody_new_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as late:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as early:
+            _take_no_more(listening.fileno())
+            late.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                late.connect(("127.0.0.1", port))
+            assert _connected(port)
+            early.sendall(b"question")
+            taken, _ = listening.accept()
+            with taken:
+                assert taken.recv(100) == b"question"
+                taken.sendall(b"answer")
+                assert early.recv(100) == b"answer"
+
+
+def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert not _connected(port)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert _connected(port)
+        listening.accept()[0].close()
+        assert not _connected(port)

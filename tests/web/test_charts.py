@@ -28,7 +28,9 @@ def test_the_map_has_every_country_once_inside_its_box() -> None:
     for mark in picture.marks:
         for x, y in re.findall(r"M(-?\d+),(-?\d+)", str(mark["path"])):
             assert 0 <= int(x) <= picture.width
-            assert -5 <= int(y) <= picture.height
+            assert -5 <= int(y) <= picture.height - 30
+        if not mark["path"]:
+            assert float(str(mark["y"])) <= picture.height - 30
     assert next(mark for mark in picture.marks if mark["code"] == "BZ")["shade"] == 2
 
 
@@ -51,8 +53,9 @@ def test_the_timeline_knows_precision_and_open_ends() -> None:
     assert is_open["open"]
     assert not is_open["unknown"]
     assert unknown["unknown"]
-    right = max(float(str(mark["x"])) + float(str(mark["width"])) for mark in picture.marks)
-    assert right <= picture.width
+    assert picture.fluid
+    assert max(float(str(mark["x"])) + float(str(mark["width"])) for mark in picture.marks) <= 100
+    assert [tick["label"] for tick in picture.ticks] == ["2018", "2019", "2020"]
 
 
 def test_columns_and_years() -> None:
@@ -80,3 +83,23 @@ def test_the_network_keeps_to_its_columns() -> None:
     assert len(picture.marks) == 23
     assert len(picture.lines) == 22
     assert charts.network([]).marks == []
+
+
+def test_the_network_leaves_out_who_has_no_line() -> None:
+    rows = [
+        {"fromRole": "funder", "from": f"f{n}", "fromName": f"F{n}", "toRole": "country", "to": f"c{n}",
+         "toName": f"C{n:02}", "projects": "2" if n else "1"}
+        for n in range(24)
+    ]  # fmt: skip
+    picture = charts.network(rows)
+    ends = {(line["x1"], line["y1"]) for line in picture.lines} | {(line["x2"], line["y2"]) for line in picture.lines}
+    assert len(ends) == len(picture.marks) == 2 * len(picture.lines) > 0
+
+
+@pytest.mark.parametrize(
+    "words", ["W" * 60, "i" * 200, "GLACY+ (Global Action on Cybercrime Extended)", "網路安全" * 20, ""]
+)
+def test_words_are_cut_by_their_width(words: str) -> None:
+    cut = charts.fitted(words, 10, 200)
+    assert charts.room_of(cut) * 10 <= 200
+    assert cut == words or (cut.endswith("…") and charts.room_of(cut) * 10 > 170)

@@ -24,6 +24,20 @@ from tests.web.test_sparql import http
 
 DRIVER = shutil.which("chromedriver")
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+#: Words that stand on two lines, other than at a hyphen; what is long, as an IRI, may.
+BROKEN = r"""
+const found = [];
+for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer a, .facts dt")) {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode()); ) for (const word of text.data.matchAll(/[\p{L}\p{N}]{2,20}/gu)) {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    if (!cell.querySelector("code") && !text.data.includes("://") && range.getClientRects().length > 1) found.push(word[0]);
+  }
+}
+return found;
+"""
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None,
     reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
@@ -136,7 +150,7 @@ def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visito
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
-    """Nor is anything wider than the screen."""
+    """Nor is anything wider than the screen, a word broken inside, or the head of one page another's."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver
     driver.execute_cdp_cmd(
@@ -146,10 +160,20 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     )
     faults = []
+    heads = set()
     for path in KINDS:
         driver.get(f"{server}{path}")
+        # The driver comes back, at times, before the style sheet is there.
+        WebDriverWait(driver, 10).until(lambda _: driver.execute_script("return document.readyState") == "complete")
+        heads.add(
+            driver.execute_script(
+                "const [head, nav] = document.querySelectorAll('body > header, header nav');"
+                "return `${head.offsetWidth} wide, links ${nav.offsetHeight} high`"
+            )
+        )
         if driver.execute_script("return document.documentElement.scrollWidth") > width:
             faults.append(f"{path}: wider than {width}")
+        faults += [f"{path}: {word!r} is broken" for word in driver.execute_script(BROKEN)]
         driver.execute_script(AXE.read_text(encoding="utf-8"))
         found = driver.execute_async_script(
             "axe.run({resultTypes: ['violations']}).then(arguments[arguments.length - 1])"
@@ -161,3 +185,4 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
         ]
     driver.quit()
     assert not faults, "\n".join(faults)
+    assert len(heads) == 1, heads

@@ -153,6 +153,34 @@ def test_an_answer_is_a_picture_with_its_table(page: Page, server: str, kind: st
     assert not page.complaints()
 
 
+def test_what_no_map_has_is_told(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql?query={quote('SELECT ?c ?x {VALUES (?c ?x) {(country:KE 1)(country:ZZ 2)}}')}")
+    page.until(lambda: page.all("#tab-map"))
+    page.one("#tab-map").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert "1 country; 1 more, of the table, not on this map" in page.one(".picture figcaption").text
+    assert len(page.all(".picture svg a")) == 1
+
+
+def test_the_names_of_a_network_do_not_overlap_and_a_timeline_is_by_title(page: Page, server: str) -> None:
+    ties = "SELECT ?a ?b { ?p cyb:funder|cyb:implementer|cyb:partner ?a ; cyb:country ?b }"
+    page.open(f"{server}/sparql?query={quote(ties)}")
+    page.until(lambda: page.all("#tab-network"))
+    page.one("#tab-network").click()
+    page.until(lambda: len(page.all(".picture .name")) > 10)
+    boxes = [name.rect for name in page.all(".picture .name")]
+    for place, a in enumerate(boxes):
+        for b in boxes[place + 1 :]:
+            across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+            along = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+            assert across <= 1 or along <= 1
+    page.open(f"{server}/api/queries/example-actor-portfolio?actor=coe&format=html")
+    page.until(lambda: page.all("#tab-timeline"))
+    page.one("#tab-timeline").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert "by title" in page.one(".picture figcaption").text
+
+
 def test_the_picture_and_the_rows_are_downloaded(page: Page, server: str, tmp_path: Path) -> None:
     page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.open(f"{server}/sparql?query={quote(COUNTRIES)}")

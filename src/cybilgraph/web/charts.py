@@ -1,12 +1,14 @@
 """Rows → pictures: where each mark of a picture stands. The marks are drawn by templates/charts.svg.
 
-All lengths are units of the picture's own box; nothing here knows of colours, fonts or the screen.
+Lengths are units of the picture's own box. Nothing here knows of colours or the screen, and of fonts only how much
+room the widest of the usual ones needs.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,11 +50,14 @@ class Span:
 
 @dataclass(slots=True)
 class Picture:
-    """Marks in a box: which template draws them, the size of the box, and the marks by what they are."""
+    """Marks in a box: which template draws them, the size of the box, and the marks by what they are. One that is
+    fluid is as wide as there is room: what lies from left to right is in per cent, and its letters keep their size.
+    """
 
     kind: str
     width: int
     height: int
+    fluid: bool = False
     marks: list[dict[str, object]] = field(default_factory=list)
     lines: list[dict[str, object]] = field(default_factory=list)
     ticks: list[dict[str, object]] = field(default_factory=list)
@@ -65,7 +70,7 @@ def shade(value: int) -> int:
 
 def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
     """A map of the world; ``counts`` are projects by country code, ``names`` what each code is called."""
-    picture = Picture("map", 2000, 860)
+    picture = Picture("map", 2000, 900)
     for shape in _shapes():
         code = shape["alpha2"]
         count = counts.get(code, 0)
@@ -83,27 +88,27 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
 def timeline(spans: Sequence[Span]) -> Picture:
     """A line for each span, under a scale of years; an open end reaches the right side."""
     if not spans:
-        return Picture("timeline", _WIDTH, 0)
-    left, right, top, row = 350, _WIDTH - 20, 34, 24
+        return Picture("timeline", _WIDTH, 0, fluid=True)
+    top, row = 30, 38
     first = min(int(_moment(span.start)) for span in spans)
     last = max(int(_moment(span.end or span.start, end=True)) for span in spans) + 1
-    scale = (right - left) / max(last - first, 1)
-    picture = Picture("timeline", _WIDTH, top + row * len(spans) + 8)
-    step = max(1, (last - first) // 10 + 1) if last - first > 12 else 1
+    scale = 100 / max(last - first, 1)
+    picture = Picture("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
+    step = _step(last - first)
     picture.ticks = [
-        {"x": _round(left + (year - first) * scale), "label": str(year)} for year in range(first, last + 1, step)
+        {"x": _round((year - first) * scale), "label": str(year)} for year in range(first, last - step + 1, step)
     ]
     for number, span in enumerate(spans):
-        x = left + (_moment(span.start) - first) * scale
+        x = (_moment(span.start) - first) * scale
         is_open = not span.end and span.status == _ONGOING
-        end = right if is_open else left + (_moment(span.end or span.start, end=True) - first) * scale
+        end = 100 if is_open else (_moment(span.end or span.start, end=True) - first) * scale
         picture.marks.append(
             {
                 "label": span.label,
                 "iri": span.iri,
                 "x": _round(x),
                 "y": top + row * number,
-                "width": max(_round(end - x), 4),
+                "width": max(_round(end - x), 0.5),
                 "open": is_open,
                 "unknown": not span.end and not is_open,
                 "when": f"{span.start} – {span.end or ('open' if is_open else '?')}",
@@ -114,10 +119,11 @@ def timeline(spans: Sequence[Span]) -> Picture:
 
 def columns(bars: Sequence[Bar], height: int = 240) -> Picture:
     """A column for each bar, its name below."""
-    top, bottom = 24, 30
+    top, bottom = 24, 26
     most = max((bar.value for bar in bars), default=1) or 1
-    room = _WIDTH / max(len(bars), 1)
-    picture = Picture("columns", _WIDTH, height + bottom)
+    room = 100 / max(len(bars), 1)
+    picture = Picture("bar-chart", _WIDTH, height + bottom, fluid=True)
+    step = _step(len(bars))
     for number, bar in enumerate(bars):
         tall = bar.value / most * (height - top)
         picture.marks.append(
@@ -130,6 +136,7 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Picture:
                 "width": _round(room * 0.76),
                 "height": _round(tall),
                 "middle": _round((number + 0.5) * room),
+                "named": number % step == 0,
             }
         )
     return picture
@@ -149,15 +156,18 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     """Countries by themes (IRI and name; projects without one have no IRI): rows of countryName, country, theme,
     projects, in the order of countries; a cell for each pair, those without projects too.
     """
-    left, top, row = 260, 96, 24
+    left = min(max((room_of(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
+    row = 24
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
+    heads = [_lines(name, 13, wide - 10) for _, name in themes]
+    top = 16 * max(map(len, heads), default=0) + 12
     countries = [
         (key, list(group)) for key, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))
     ]
     picture = Picture("matrix", _WIDTH, top + row * len(countries) + 10)
     picture.ticks = [
-        {"x": _round(left + number * wide + wide / 2), "words": _wrapped(name, 19), "iri": iri}
-        for number, (iri, name) in enumerate(themes)
+        {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": words, "iri": iri}
+        for number, ((iri, _), words) in enumerate(zip(themes, heads, strict=True))
     ]
     for line, ((country, name), group) in enumerate(countries):
         counts = {found["theme"]: int(found["projects"]) for found in group}
@@ -172,13 +182,14 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
             }
             for number, (iri, theme) in enumerate(themes)
         ]
-        picture.marks.append({"label": name, "iri": country, "y": top + row * line, "cells": cells})
+        shown = fitted(name, 14, left - 12)
+        picture.marks.append({"label": name, "shown": shown, "iri": country, "y": top + row * line, "cells": cells})
     return picture
 
 
 def network(rows: Iterable[Mapping[str, str]]) -> Picture:
     """Funders, implementers and countries in three columns, those with most projects; a line for each pair,
-    as wide as it has projects.
+    as wide as it has projects. Who has no line to another that is shown is not shown.
     """
     rows = list(rows)
     roles = ("funder", "implementer", "country")
@@ -190,17 +201,22 @@ def network(rows: Iterable[Mapping[str, str]]) -> Picture:
             weights[node] += int(found["projects"])
             names[node] = found[f"{side}Name"]
     picture = Picture("network", _WIDTH, 0)
+    order = sorted(weights, key=lambda node: (-weights[node], names[node]))
+    most = {node for role in roles for node in [node for node in order if node[0] == role][:_COLUMN]}
+    pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
+    tied = {node for pair in pairs if most.issuperset(pair) for node in pair}
     places: dict[tuple[str, str], tuple[int, int]] = {}
-    top, row = 44, 26
+    top, row, wide = 44, 26, 256
     for number, role in enumerate(roles):
-        ranked = sorted((node for node in weights if node[0] == role), key=lambda node: (-weights[node], names[node]))
         x = (130, 480, 830)[number]
         picture.ticks.append({"x": x, "label": ("Funders", "Implementers", "Countries")[number]})
-        for line, node in enumerate(ranked[:_COLUMN]):
+        for line, node in enumerate(node for node in order if node[0] == role and node in tied):
             places[node] = (x, top + row * line)
-            picture.marks.append({"label": names[node], "iri": node[1], "x": x, "y": top + row * line, "role": role})
-    for found in rows:
-        start, end = ((found[f"{side}Role"], found[side]) for side in ("from", "to"))
+            shown = fitted(names[node], 11.5, wide - 12)
+            picture.marks.append({
+                "label": names[node], "shown": shown, "iri": node[1], "x": x, "y": top + row * line, "role": role
+            })  # fmt: skip
+    for found, (start, end) in zip(rows, pairs, strict=True):
         if start in places and end in places:
             (x1, y1), (x2, y2) = places[start], places[end]
             value = int(found["projects"])
@@ -233,13 +249,43 @@ def _moment(printed: str, *, end: bool = False) -> float:
     return int(year) + (int(month) - 1 + ((int(day) / 31) if day else (1 if end else 0))) / 12
 
 
-def _wrapped(words: str, most: int) -> list[str]:
+def _step(years: int) -> int:
+    """Each how many of so many is named, for names not to touch on a narrow screen."""
+    return -(-years // 9)
+
+
+def room_of(words: str) -> float:
+    """How wide words are at most, in ems: as in DejaVu Sans, which is wider than other fonts of systems."""
+    return sum(
+        1 if unicodedata.east_asian_width(letter) in "WF" or letter in "mW%@…" else
+        0.87 if letter in "wM" else
+        0.33 if letter in " iIjl.,:;'|!" else
+        0.42 if letter in "ftr()[]-/" else
+        0.76 if letter.isupper() else 0.64
+        for letter in words
+    )  # fmt: skip
+
+
+def fitted(words: str, size: float, room: float) -> str:
+    """The words, cut where letters of that size would need more room."""
+    if room_of(words) * size <= room:
+        return words
+    kept = words
+    while kept and room_of(f"{kept}…") * size > room:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}…"
+
+
+def _lines(words: str, size: float, room: float) -> list[str]:
+    """The words in lines, each of which has room; a longer word is cut."""
     lines = [""]
     for word in words.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= most:
+        line = f"{lines[-1]} {word}".strip()
+        if lines[-1] and room_of(line) * size > room:
             lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines[:5]
+            line = word
+        lines[-1] = fitted(line, size, room)
+    return lines
 
 
 def _round(value: float) -> float:

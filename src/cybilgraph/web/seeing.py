@@ -86,8 +86,8 @@ SEEN = {
         Seen(
             "timeline",
             "Projects in time",
-            "The 150 projects that began last, of those that tell when. An open end reaches the right side; a short "
-            "line has no known end.",
+            "The projects that began last, 150 at most, of those that tell when. An open end reaches the right side; "
+            "a short line has no known end.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
@@ -95,8 +95,8 @@ SEEN = {
         Seen(
             "network",
             "Funders, implementers and countries",
-            "Who funds what is delivered by whom, and where. Lines are as wide as there are projects; those with most "
-            "are shown.",
+            "Who funds what is delivered by whom, and where. Lines are as wide as there are projects. Shown are those "
+            "with most projects, where lines join them; the table has all.",
             "page-network",
             charts.network,
             (

@@ -6,7 +6,7 @@ const DATES = new Set(["gYear", "gYearMonth", "date", "dateTime"].map((name) => 
 /** Rows that are looked at to tell what a column holds. */
 const LOOKED_AT = 500;
 
-/** Of each column: its name, and whether its values are numbers, dates, years, countries or things with a name. */
+/** Of each column: its name, how many different values it has, and whether they are numbers, dates, years, countries or things with a name. */
 export function describe(names, rows, terms) {
   const sample = rows.slice(0, LOOKED_AT);
   return names.map((name) => {
@@ -16,6 +16,7 @@ export function describe(names, rows, terms) {
     const year = number && /year/i.test(name) && all((cell) => cell.value >= 1000 && cell.value <= 2999);
     return {
       name,
+      different: new Set(cells.map((cell) => cell.value)).size,
       number: number && !year,
       date: year || all((cell) => DATES.has(cell.datatype)),
       country: all((cell) => cell.type === "uri" && terms.kind(cell.value) === "country"),

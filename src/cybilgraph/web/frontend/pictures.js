@@ -15,6 +15,10 @@ const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
+/** A letter of a name in the network needs so much room. */
+const LETTER = 7;
+/** So many of the largest nodes have a name though it lies on others. */
+const ALWAYS_NAMED = 12;
 const SHADES_USED = [1, 2, 3, 4, 5, 6];
 
 /** The pictures: what they are called, which columns they need, and what draws them. */
@@ -35,7 +39,10 @@ export const PICTURES = {
   timeline: {
     roles: (columns) => {
       const dates = columns.filter((c) => c.date);
-      return { label: [...columns.filter((c) => /title|name|label/i.test(c.name) && c.text), ...columns.filter((c) => c.text || c.thing)], start: dates, end: dates.slice(1) };
+      const titles = columns.filter((c) => /title|name|label/i.test(c.name) && c.text);
+      const others = columns.filter((c) => (c.text || c.thing) && !titles.includes(c));
+      // What tells the lines apart best; where several do, a title.
+      return { label: [...titles, ...others].sort((a, b) => b.different - a.different), start: dates, end: dates.slice(1) };
     },
     optional: ["end"],
     draw: drawTimeline,
@@ -140,7 +147,7 @@ async function countries() {
 
 async function drawMap({ country, value }, { rows, terms }) {
   const found = grouped(rows, (row) => row[country]?.value ?? "", value);
-  const byNumber = new Map([...found].map(([iri, n]) => [terms.of(iri)?.m49, [iri, n]]));
+  const byNumber = new Map([...found].map(([iri, n]) => [terms.of(iri)?.m49, [iri, n]]).filter(([number]) => number));
   const height = 470;
   const land = (await countries()).filter((shape) => shape.id !== "010"); // Antarctica takes much room
   const path = geoPath(geoEqualEarth().fitExtent([[4, 4], [WIDTH - 4, height - 34]], { type: "FeatureCollection", features: land }));
@@ -170,8 +177,8 @@ async function drawMap({ country, value }, { rows, terms }) {
   used.forEach((number, place) => legend.append("rect").attr("class", `land shade-${number}`).attr("x", 60 + place * 26).attr("width", 26).attr("height", 12));
   if (used.length > 1) legend.append("text").attr("x", 52).attr("y", 10).attr("text-anchor", "end").text(amount(least));
   legend.append("text").attr("x", 66 + used.length * 26).attr("y", 10).text(`${amount(most)} ${value || "rows"}`);
-  const missing = found.size - drawn;
-  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `, and ${missing} too small for this map` : ""}.` };
+  const missing = found.size - drawn; // without a number, or smaller than what the map shows
+  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `; ${missing} more, of the table, not on this map` : ""}.` };
 }
 
 function drawTimeline({ label, start, end }, { rows, naming }) {
@@ -222,13 +229,13 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
   const kept = new Set([...weights].sort((a, b) => b[1] - a[1]).slice(0, MOST_NODES).map(([id]) => id));
   const nodes = [...kept].map((id) => ({ id, weight: weights.get(id) }));
   const links = [...ties.values()].filter(({ source, target }) => kept.has(source) && kept.has(target));
-  const height = 620;
+  const height = Math.min(420 + 8 * nodes.length, 1000);
   const radius = scaleSqrt([0, max(nodes, (node) => node.weight) || 1], [3, 18]);
   forceSimulation(nodes)
     .force("link", forceLink(links).id((node) => node.id).distance(130))
-    .force("charge", forceManyBody().strength(-420))
-    .force("x", forceX(WIDTH / 2).strength(0.05))
-    .force("y", forceY(height / 2).strength(0.1))
+    .force("charge", forceManyBody().strength(-900))
+    .force("x", forceX(WIDTH / 2).strength(0.12))
+    .force("y", forceY(height / 2).strength(0.16))
     .force("apart", forceCollide((node) => radius(node.weight) + 22))
     .stop()
     .tick(300);
@@ -247,14 +254,41 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
       .append("title").text(`${names.get(source.id)} – ${names.get(target.id)}: ${amount(weight)}`);
   }
   const sources = new Set(links.map(({ source }) => source.id));
-  nodes.forEach((node, place) => {
+  const spots = named(nodes, (node) => cut(names.get(node.id), 34), (node) => radius(node.weight), height);
+  nodes.forEach((node) => {
     const parent = linked(svg, terms.href(node.id)).append("g").attr("transform", `translate(${node.x},${node.y})`);
     parent.append("title").text(`${names.get(node.id)}: ${amount(node.weight)}`);
     parent.append("circle").attr("class", sources.has(node.id) ? "node from" : "node to").attr("r", radius(node.weight));
-    if (place < 50) parent.append("text").attr("y", -radius(node.weight) - 4).attr("text-anchor", "middle").attr("class", "name").text(cut(names.get(node.id), 34));
   });
+  for (const [node, { x, y, anchor }] of spots) { // above all nodes
+    svg.append("text").attr("x", x).attr("y", y).attr("text-anchor", anchor).attr("class", "name").text(cut(names.get(node.id), 34));
+  }
   const more = weights.size > nodes.length ? ` The ${nodes.length} with most links of ${weights.size.toLocaleString("en")}.` : "";
-  return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${nodes.length}.${more}` };
+  return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${nodes.length}.${more}${spots.size < nodes.length ? " Names stand where they have room; point at a node for its name." : ""}` };
+}
+
+/** Where names can stand so that none lies on another, nor on a node but for the largest: above, below or beside
+    theirs, the first ones first. */
+function named(nodes, words, radius, height) {
+  const taken = nodes.map((node) => ({ node, left: node.x - radius(node), right: node.x + radius(node), top: node.y - radius(node), bottom: node.y + radius(node) }));
+  const found = new Map();
+  nodes.forEach((node, place) => {
+    const wide = words(node).length * LETTER;
+    const away = radius(node) + 5;
+    const spots = [
+      { anchor: "middle", x: node.x, y: node.y - away, left: node.x - wide / 2 },
+      { anchor: "middle", x: node.x, y: node.y + away + 9, left: node.x - wide / 2 },
+      { anchor: "start", x: node.x + away, y: node.y + 4, left: node.x + away },
+      { anchor: "end", x: node.x - away, y: node.y + 4, left: node.x - away - wide },
+    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - 12, bottom: spot.y + 3 }));
+    const clear = (boxes) => (spot) => spot.left > 0 && spot.right < WIDTH && spot.top > 0 && spot.bottom < height
+      && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);
+    const spot = spots.find(clear(taken)) ?? (place < ALWAYS_NAMED ? spots.find(clear([...found.values()])) : undefined);
+    if (!spot) return;
+    found.set(node, spot);
+    taken.push(spot);
+  });
+  return found;
 }
 
 /** The SVG as a file of its own: what the style sheet says is written into it. */
@@ -264,7 +298,7 @@ function standalone(node) {
   const theirs = copy.querySelectorAll("*");
   ours.forEach((element, place) => {
     const style = getComputedStyle(element);
-    for (const name of ["fill", "stroke", "stroke-width", "font-size", "opacity"]) theirs[place].setAttribute(name, style.getPropertyValue(name));
+    for (const name of ["fill", "stroke", "stroke-width", "paint-order", "font-size", "opacity"]) theirs[place].setAttribute(name, style.getPropertyValue(name));
   });
   for (const link of copy.querySelectorAll("a")) link.setAttribute("href", new URL(link.getAttribute("href"), location.href).href);
   select(copy).attr("xmlns", "http://www.w3.org/2000/svg").attr("font-family", "system-ui, sans-serif").attr("color", getComputedStyle(node).color);

@@ -40,7 +40,7 @@ export function table(names, columns, rows, terms) {
     page = Math.min(Math.max(to, 0), pages - 1);
     const shown = sorted.slice(page * PAGE, (page + 1) * PAGE);
     body.replaceChildren(...shown.map((row) => h("tr", {}, ...names.map((name, place) =>
-      h("td", { class: columns[place].number ? "number" : columns[place].date ? "date" : undefined }, cell(row[name], terms))))));
+      h("td", { "data-label": name, class: columns[place].number ? "number" : columns[place].date ? "date" : undefined }, cell(row[name], terms))))));
     const from = page * PAGE + 1;
     where.textContent = rows.length > PAGE ? `Rows ${from.toLocaleString("en")} to ${(from + shown.length - 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : count(rows.length, "row");
     first.disabled = back.disabled = page === 0;

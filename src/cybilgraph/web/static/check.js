@@ -142,9 +142,9 @@
     const rows = (report.derived ?? []).map((row) => {
       const line = document.getElementById("a-statement").content.querySelector("tr").cloneNode(true);
       const cells = line.children;
-      cells[0].textContent = row.name;
+      cells[0].firstElementChild.textContent = row.name;
       cells[1].textContent = row.field.replace("_", " ");
-      cells[2].firstElementChild.textContent = row.quote;
+      cells[2].querySelector("bdi").textContent = row.quote;
       const place = cells[3].firstElementChild;
       place.textContent = row.line || "";
       if (row.line) place.href = `#L${row.line}`;

@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -35,10 +36,18 @@ GRAPH = f"{BASE}graph/x/1"
 
 
 def unpacked(path: Path) -> bytes:
+    """What a reader gets that reads one member of gzip, or one frame of Zstandard, which must be all."""
     if path.suffix == ".gz":
-        return gzip.decompress(path.read_bytes())
-    with path.open("rb") as file:
-        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
+        member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        content = member.decompress(path.read_bytes())
+        assert member.eof
+        assert not member.unused_data
+        return content
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    content = frame.decompress(path.read_bytes())
+    assert frame.eof
+    assert not frame.unused_data
+    return content
 
 
 def write_dumps(graph: Path, store: Path, folder: Path) -> None:

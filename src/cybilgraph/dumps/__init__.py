@@ -25,7 +25,7 @@ from cybilgraph.dumps.described import (
     statistics,
     write_descriptions,
 )
-from cybilgraph.dumps.packing import NOT_PACKED, PACKERS, unpacked
+from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
 from cybilgraph.dumps.tables import Rows, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
@@ -81,11 +81,11 @@ def _head(fmt: Format) -> bytes:
 
 
 def packed(piece: bytes, quads: list[Any], lines: list[bytes], present: list[Any]) -> dict[str, bytes]:
-    """N-Quads of ours in every syntax, packed in both ways, by the end of the dump's name; without what stands at
-    the head and the end of a document. What is empty is not packed. Given are the ``quads`` of the piece, too, and
-    the ``lines`` and quads of the ``present``.
+    """N-Quads of ours in every syntax, by the end of its file's name, as a part of a packed file; without what
+    stands at the head and the end of a document. What is empty is not packed. Given are the ``quads`` of the piece,
+    too, and the ``lines`` and quads of the ``present``.
     """
-    done: dict[bytes, dict[str, bytes]] = {b"": dict.fromkeys(PACKERS, b"")}
+    done = {b"": b""}
     files: dict[str, bytes] = {}
     for fmt in GRAPH_FORMATS:
         now = fmt.kind is Kind.GRAPH
@@ -95,8 +95,8 @@ def packed(piece: bytes, quads: list[Any], lines: list[bytes], present: list[Any
             document = written(present if now else quads, fmt)
             content = document.removeprefix(_head(fmt)).removesuffix(_SHELLS.get(fmt.name, _SHELL).end)
         if content not in done:  # without history, some syntaxes are the same
-            done[content] = {packer: pack(content) for packer, pack in PACKERS.items()}
-        files |= {f"{fmt.suffix}.{packer}": data for packer, data in done[content].items()}
+            done[content] = deflated(content)
+        files[fmt.suffix] = done[content]
     return files
 
 
@@ -106,32 +106,32 @@ class Dumps:
     def __init__(self, folder: Path) -> None:
         self._files = ExitStack()
         self._outputs = {
-            (fmt, packer): self._files.enter_context((folder / f"{NAME}.{fmt.suffix}.{packer}").open("xb"))
-            for fmt in GRAPH_FORMATS
-            for packer in PACKERS
+            fmt: self._files.enter_context(Packed(folder / f"{NAME}.{fmt.suffix}")) for fmt in GRAPH_FORMATS
         }
-        self._begun: set[tuple[Format, str]] = set()
+        self._begun: set[Format] = set()
 
     def __enter__(self) -> Dumps:
         self._write(_head)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._files:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        try:
             if kind is None:
                 self._write(lambda fmt: _SHELLS.get(fmt.name, _SHELL).end)
+        finally:
+            self._files.__exit__(kind, error, trace)
 
     def _write(self, content: Callable[[Format], bytes]) -> None:
-        for (fmt, packer), output in self._outputs.items():
+        for fmt, output in self._outputs.items():
             if data := content(fmt):
-                output.write(PACKERS[packer](data))
+                output.add(deflated(data))
 
     def add(self, piece: Mapping[str, bytes]) -> None:
         """Write the next piece, as ``packed`` gives it."""
-        for (fmt, packer), output in self._outputs.items():
-            if data := piece[f"{fmt.suffix}.{packer}"]:
+        for fmt, output in self._outputs.items():
+            if part := piece[fmt.suffix]:
                 between = _SHELLS.get(fmt.name, _SHELL).between
-                if between and (fmt, packer) in self._begun:
-                    output.write(PACKERS[packer](between))
-                self._begun.add((fmt, packer))
-                output.write(data)
+                if between and fmt in self._begun:
+                    output.add(deflated(between))
+                self._begun.add(fmt)
+                output.add(part)

@@ -1,4 +1,4 @@
-"""Files that are packed, as they are written or piece by piece, and unpacked as they are read; equal content gives
+"""Files that are packed, as they are written or part by part, and unpacked as they are read; equal content gives
 equal bytes.
 """
 
@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 import zstandard
 
-#: Measured on pieces of 100,000 bytes: gzip 6 takes half as long again for 12 % less; Zstandard 3 a third of the time
-#: for 12 % more, 9 half as long again for 3 % less.
-_GZIP_LEVEL, _ZSTD_LEVEL = 4, 6
+#: Measured on 340,000 statements: gzip 6 takes two thirds longer for 15 % less, zstd 6 six times as long.
+_GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
 _BYTES = 1 << 18
+#: The head of a gzip file without name and time; the last block of a deflate stream, with nothing in it.
+_GZIP_HEAD, _LAST = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff", b"\x03\0"
 
 
 @contextmanager
@@ -29,18 +31,47 @@ def gzipped(path: Path) -> Iterator[IO[bytes]]:
             yield output
 
 
-def _gzip_member(data: bytes) -> bytes:
-    """A member of a gzip file, which may have several (RFC 1952, section 2.2)."""
-    return gzip.compress(data, _GZIP_LEVEL, mtime=0)
+def deflated(data: bytes) -> bytes:
+    """A part of a deflate stream that other parts may follow: it ends at a whole byte, and refers to none before it
+    (RFC 1951, section 2; zlib's full flush).
+    """
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
-def _zstandard_frame(data: bytes) -> bytes:
-    """A frame of a Zstandard file, which may have several (RFC 8878, section 3); it carries a checksum."""
-    return zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).compress(data)
+class Packed:
+    """A new file that is packed in both ways, part by part; a context manager. Raises OSError.
 
+    Each is one whole, a member of gzip (RFC 1952, section 2.2) and a frame of Zstandard (RFC 8878, section 3.1): of
+    several, many a library reads the first and says nothing of the rest.
+    """
 
-#: How a piece of a file is packed, by the end of the file's name. Pieces that follow each other are one file.
-PACKERS = {"gz": _gzip_member, "zst": _zstandard_frame}
+    def __init__(self, path: Path) -> None:
+        """The files are called as ``path``, with .gz and .zst."""
+        self._files = ExitStack()
+        self._gzip = self._files.enter_context(path.with_name(f"{path.name}.gz").open("xb"))
+        raw = self._files.enter_context(path.with_name(f"{path.name}.zst").open("xb"))
+        packer = zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True)
+        self._zstandard = self._files.enter_context(packer.stream_writer(raw))
+        self._gzip.write(_GZIP_HEAD)
+        self._sum = self._size = 0
+
+    def __enter__(self) -> Packed:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._files:
+            if kind is None:
+                self._gzip.write(_LAST + struct.pack("<LL", self._sum, self._size & 0xFFFFFFFF))
+
+    def add(self, part: bytes) -> None:
+        """Write what comes next, as ``deflated`` gives it."""
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(part)
+        self._gzip.write(part)
+        self._zstandard.write(content)
+        self._sum = zlib.crc32(content, self._sum)
+        self._size += len(content)
+
 
 #: What is raised where a file is not packed as its name says, or breaks off.
 NOT_PACKED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)

@@ -109,6 +109,7 @@ def _project(view: Resource, key: str) -> str:
         path=path_of,
         short=short,
         findings=serving().search.findings(unquote(key), shown["source"]),
+        is_told=serving().search.there,
         suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
     )
 

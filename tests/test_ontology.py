@@ -26,7 +26,8 @@ PLANNED = {
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
     **dict.fromkeys(
-        ("ReadingRule", "suggestion", "exampleFormat", "exampleEncoding", "exampleCommand"), "../../shapes/reading.ttl"
+        ("ReadingRule", "AdviceRule", "suggestion", "exampleFormat", "exampleEncoding", "exampleCommand"),
+        "../../shapes/reading.ttl",
     ),
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),

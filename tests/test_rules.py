@@ -23,8 +23,6 @@ GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())
 SHAPES = [rule for rule in RULES if rule.promise != "reading"]
 DAY = date(2026, 11, 25)
-#: Rules that only say how to mend what another has found.
-ADVICE = {"did-you-mean", "iso-date", "status-code", "which-is-earlier"}
 
 
 def lines(rule: Rule, example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -35,7 +33,7 @@ def lines(rule: Rule, example: Example, folder: Path, monkeypatch: pytest.Monkey
     assert program == "cybilgraph"
     result = CliRunner().invoke(main, [*arguments, "-f", "json"])
     told = json.loads(result.stdout)["findings"]
-    if rule.name in ADVICE:
+    if rule.is_advice:
         return [found["line"] for found in told if found["advice"] == rule.name]
     return [found["line"] for found in told if found["rule"] == rule.iri]
 

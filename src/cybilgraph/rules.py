@@ -18,7 +18,7 @@ import pyoxigraph as ox
 
 from cybilgraph.findings import Finding, Fix, Severity
 from cybilgraph.resources import shape_files
-from cybilgraph.vocab import BASE, CYB, PREFIXES, RULES, SH
+from cybilgraph.vocab import BASE, CYB, PREFIXES, RDF, RULES, SH
 
 #: The languages that every rule speaks; the first is that of findings, unless another is asked for.
 LANGUAGES = ("en", "es", "fr")
@@ -62,7 +62,8 @@ class Rule:
     are what it is about, ``messages`` what is wrong, ``suggestions`` how to mend it, by language.
 
     ``reads`` and ``joins_on`` are properties: what it asks of other records, and by which values they
-    meet. Where it is broken, the rules of ``supersedes`` say no more about the same record.
+    meet. Where it is broken, the rules of ``supersedes`` say no more about the same record. One that
+    ``is_advice`` is only told beside what another has found.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Rule:
     reads: tuple[str, ...]
     joins_on: tuple[str, ...]
     supersedes: tuple[str, ...]
+    is_advice: bool
 
     @property
     def iri(self) -> str:
@@ -112,6 +114,7 @@ def _rules(path: Path) -> Iterator[Rule]:
                 reads=tuple(value.value for value in own[CYB.reads]),
                 joins_on=tuple(value.value for value in own[CYB.joinsOn]),
                 supersedes=tuple(value.value for value in own[CYB.supersedes]),
+                is_advice=any(kind.value == CYB.AdviceRule for kind in own[RDF.type]),
             )
 
 

@@ -48,7 +48,7 @@ CYB = Vocabulary(
         *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
         *("nameAsPrinted", "basis", "evidence", "confidence", "line", "column", "section"),
         # of rules, and of a check
-        *("ReadingRule", "suggestion", "goodExample", "badExample", "badLine"),
+        *("ReadingRule", "AdviceRule", "suggestion", "goodExample", "badExample", "badLine"),
         *("exampleFormat", "exampleEncoding", "exampleCommand"),
         *("reads", "joinsOn", "supersedes", "asOf"),
         # of a record, and of reference things

@@ -45,7 +45,8 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
 
     async def answered() -> int:
         live = Live(Releases(releases), Limits(), 10_000, journal.tell)
-        app = create_app(live, Checker(), settings, journal)
+        checker = Checker()
+        app = create_app(live, checker, settings, journal)
         status: list[int] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -69,6 +70,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
         finally:
             gc.enable()
             await app({"type": "lifespan"}, stopped, send)
+            checker.close()
         return status[0]
 
     assert asyncio.run(answered()) == 408

@@ -61,7 +61,7 @@ def test_the_bad_line_is_marked(server: str) -> None:
 @pytest.mark.parametrize("name", ["title", "scope-basis", "unknown-shape-term", "encoding"])
 def test_the_commands_of_the_page_find_the_bad_line(server: str, name: str, tmp_path: Path) -> None:
     page = http(f"{server}/rules/{name}", Accept=BROWSER).body.decode()
-    commands = unescape(re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)[0])
+    commands = unescape(re.findall(r'<pre tabindex="0">(curl .*?)</pre>', page, re.DOTALL)[0])
     assert catalogue()[name].bad.command in commands
     path = f"{Path(CYBILGRAPH[0]).parent}:{os.environ['PATH']}"
     told = subprocess.run(

@@ -40,6 +40,7 @@ class Entry:
     about: str
     message: str
     suggestion: str
+    is_advice: bool
     good: Sample
     bad: Sample
 
@@ -75,6 +76,7 @@ def _entry(rule: Rule, language: str) -> Entry:
         about=rule.names.get(language, ""),
         message=_GAP.sub("…", rule.messages[language]),
         suggestion=_GAP.sub("…", rule.suggestions.get(language, "")),
+        is_advice=rule.is_advice,
         good=_sample(rule.good),
         bad=_sample(rule.bad),
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from typing import Any
 
 import pytest
 import zstandard
 
-from cybilgraph.engine import Graphs
+from cybilgraph.engine import Answer, Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, FORMATS
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
+from cybilgraph.workers.turns import Caller
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))
@@ -91,3 +95,29 @@ def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
         assert answers.size <= 50_000
     assert answers.known(Question.of("SELECT (199 AS ?n) {}", (CSV,)))
     assert answers.known(Question.of("SELECT (1 AS ?n) {}", (CSV,))) is None
+
+
+@pytest.mark.parametrize(("query", "most"), [("SELECT * { ?s ?p ?o } LIMIT 3000", 3), ("ASK {}", 1)])
+def test_nobody_waits_for_an_answer_that_will_not_be_kept(
+    engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, question = Answers(engine, "1", 50_000), Question.of(query, (CSV,))
+    answers.find(question)  # by which it is seen whether it is too large
+    answers._kept.clear()
+    in_work: list[int] = [0]
+    ask = engine.answer_soon
+
+    async def watched(*given: Any, **more: Any) -> Answer:
+        in_work.append(in_work[-1] + 1)
+        found = await ask(*given, **more)
+        in_work.append(in_work[-1] - 1)
+        return found
+
+    monkeypatch.setattr(engine, "answer_soon", watched)
+
+    async def asked(threads: ThreadPoolExecutor) -> None:
+        await asyncio.gather(*(answers.find_soon(question, 20, Caller("x"), threads) for _ in range(3)))
+
+    with ThreadPoolExecutor(3) as threads:
+        asyncio.run(asked(threads))
+    assert max(in_work) == most

@@ -36,7 +36,9 @@ _WORTH = 1_000
 _LONG = 50_000
 CODINGS = tuple(_ENCODERS)
 #: A single answer takes no more than this part of what is kept.
-_SHARE = 16
+_SHARE = 8
+#: So many questions are known whose answers are not kept.
+_UNKEPT = 1_000
 
 
 def _gzip(data: bytes) -> bytes:
@@ -105,6 +107,7 @@ class Answers:
         self._tag = f"{__version__}/{release}".encode()
         self._room = room
         self._kept: LRUCache[Question, Kept] = LRUCache(max(room, 1), getsizeof=Kept.size)
+        self._unkept: LRUCache[Question, bool] = LRUCache(_UNKEPT)
         self._lock = threading.Lock()
         self._running: dict[Question, asyncio.Future[None]] = {}
         self.hits = self.misses = 0
@@ -139,8 +142,10 @@ class Answers:
         return self._keep(question, answer)
 
     async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:
-        """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for."""
-        if running := self._running.get(question):
+        """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for,
+        unless the answer will not be kept.
+        """
+        if (running := self._running.get(question)) and question not in self._unkept:
             began = time.monotonic()
             await asyncio.wait([running], timeout=timeout)
             timeout = max(timeout - (time.monotonic() - began), 0.001)
@@ -160,13 +165,14 @@ class Answers:
 
     def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
         """The answer; kept, unless it is large or is of this moment only."""
-        if answer.body.size > max(self._room // _SHARE, _WORTH):
-            return answer
-        kept = Kept(answer, answer.content)
-        if kept.size() <= self._room and not queries.is_volatile(question.query):
-            with self._lock:
-                self._kept[question] = kept
-        return kept
+        is_large = answer.body.size > max(self._room // _SHARE, _WORTH)
+        found = answer if is_large else Kept(answer, answer.content)
+        with self._lock:
+            if isinstance(found, Kept) and found.size() <= self._room and not queries.is_volatile(question.query):
+                self._kept[question] = found
+            else:
+                self._unkept[question] = True
+        return found
 
     @property
     def size(self) -> int:

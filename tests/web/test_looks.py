@@ -38,6 +38,14 @@ for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer 
 }
 return found;
 """
+#: Quotes that do not stand wholly on the screen when their link has the focus.
+OUTSIDE = """
+return [...document.querySelectorAll(".how > a")].filter(link => {
+  link.focus();
+  const tip = link.parentElement.querySelector(".tip")?.getBoundingClientRect();
+  return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
+}).length;
+"""
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None,
     reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
@@ -150,7 +158,7 @@ def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visito
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
-    """Nor is anything wider than the screen, a word broken inside, or the head of one page another's."""
+    """Nor is anything wider than the screen or beside it, a word broken inside, or the head of one page another's."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver
     driver.execute_cdp_cmd(
@@ -173,6 +181,8 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
         )
         if driver.execute_script("return document.documentElement.scrollWidth") > width:
             faults.append(f"{path}: wider than {width}")
+        if outside := driver.execute_script(OUTSIDE):
+            faults.append(f"{path}: {outside} quotes are not on the screen")
         faults += [f"{path}: {word!r} is broken" for word in driver.execute_script(BROKEN)]
         driver.execute_script(AXE.read_text(encoding="utf-8"))
         found = driver.execute_async_script(

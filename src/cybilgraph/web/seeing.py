@@ -77,7 +77,7 @@ SEEN = {
         Seen(
             "coverage",
             "Countries and themes",
-            "How many projects each country has in each theme. An empty cell is a gap: no project that is known here. "
+            "How many projects each country has in each theme. A cell with – is a gap: no project that is known here. "
             "A topic counts for its theme; the last column counts projects that tell no theme.",
             "page-coverage",
             _matrix,

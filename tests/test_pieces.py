@@ -10,6 +10,8 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release, Releases, carried, pieces
 from cybilgraph.vocab import BASE
 from tests.conftest import RECORDS
@@ -48,6 +50,16 @@ def holds_its_graph(release: Release) -> bool:
     return set(ox.Store.read_only(str(release.store)).quads_for_pattern(None, None, None, None)) == graph
 
 
+def is_read_from_disk(release: Release) -> bool:
+    """By workers that can open no more files, once they have opened the store."""
+    engine = EmbeddedEngine(release.store, Limits(timeout=20))
+    asked = ("SELECT ?t ?n { ?p dcterms:title ?t ; cyb:country/skos:prefLabel ?n }", "ASK { ?p cyb:implementor ?a }")
+    try:
+        return all(engine.answer(query, (BY_NAME["csv"],)).content for query in asked)
+    finally:
+        engine.close()
+
+
 def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     into = tmp_path / "into"
@@ -57,6 +69,7 @@ def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, mo
         release = build(pages, into)
         assert release.manifest["carried"] == times
         assert holds_its_graph(release)
+        assert is_read_from_disk(release)
         release.verify()
     monkeypatch.setattr(carried, "_TIMES", 3)
     release = build(pages, into)

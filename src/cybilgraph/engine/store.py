@@ -56,6 +56,8 @@ def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
             store.remove(quad)
     for lines in added:
         store.extend(parsed(b"".join(lines)))
+    # Else its tables are many, and a worker that can open no more files (workers.inside) has not all of them.
+    store.optimize()
     store.flush()
     return len(store)
 

@@ -85,11 +85,11 @@ RESULT_FORMATS = tuple(fmt for fmt in FORMATS if not fmt.carries_graph)
 
 
 def called(name: str) -> tuple[Format, ...]:
-    """The formats that a client may mean by a word in ``format=``: our name, a media type, or a
+    """The formats that a client may mean by a word in ``format=``: our name, how its files end, a media type, or a
     name that SPARQL clients use. Empty where the word is unknown.
     """
     name = name.strip().lower()
-    return tuple(fmt for fmt in FORMATS if name == fmt.name or name in fmt.media_types or name in fmt.also)
+    return tuple(fmt for fmt in FORMATS if name in (fmt.name, fmt.suffix, *fmt.media_types, *fmt.also))
 
 
 #: Of files that are no RDF: by the end of their names. What is packed is sent as that, to be saved as it is.

@@ -217,6 +217,7 @@ NAMES = [
         ("text/csv", SELECT, CSV),
         ("html", SELECT, HTML),
     ]],
+    *[Case(f"format={fmt.suffix}", q(DESCRIBE, format=fmt.suffix), type=fmt.content_type) for fmt in GRAPH_FORMATS],
     Case("format= goes before Accept", q(SELECT, format="csv"), accept=JSON, type=CSV),
     Case("format= of nothing", q(SELECT, format="png"), status=406, type=PROBLEM),
     Case("format= of a graph for a table", q(SELECT, format="turtle"), status=406, type=PROBLEM, has="json, xml, csv, tsv"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+from typing import Any
 
 import pytest
 
-from cybilgraph.web.stopping import _connected, _take_no_more
+from cybilgraph.web.stopping import StoppingServer, _connected, _take_no_more
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
@@ -36,3 +38,19 @@ def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
             assert _connected(port)
         listening.accept()[0].close()
         assert not _connected(port)
+
+
+def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
+    server: Any = StoppingServer.__new__(StoppingServer)
+    server.main_loop_interrupt = told = threading.Event()
+
+    def interrupted() -> None:
+        with told._cond:
+            server.signal_handler_interrupt()
+
+    main = threading.Thread(target=interrupted, daemon=True)
+    main.start()
+    main.join(timeout=10)
+    assert not main.is_alive()
+    assert told.wait(10)
+    assert server.interrupt_signal

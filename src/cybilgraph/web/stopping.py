@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,6 +48,13 @@ class StoppingServer(MPServer):
         """Start; a process that is told to stop before it has begun to answer has nobody to tell."""
         signal.signal(_LAST, signal.SIG_IGN)  # also in the processes that are begun from now on
         cast("Any", super()).startup(*arguments)
+
+    def signal_handler_interrupt(self, *_: Any) -> None:
+        """Stop at a signal. It may come while this thread holds the lock of the event that is to be set, as when a
+        process that answers has just ended: so another thread sets it.
+        """
+        self.interrupt_signal = True
+        threading.Thread(target=cast("Any", self).main_loop_interrupt.set, daemon=True).start()
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Stop as above."""

@@ -34,7 +34,7 @@ def everything(folder: Path) -> bytes:
         if path.suffix == ".gz":
             content = gzip.decompress(content)
         elif path.suffix == ".zst":
-            content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
+            content = zstandard.ZstdDecompressor().stream_reader(content).read()
         elif path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 content = b"".join(archive.read(name) for name in archive.namelist())

@@ -230,9 +230,11 @@ def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right:
         until(lambda: served.process.poll() is not None, 60)
         slow.join()
     assert served.process.returncode == 0
-    # Held back by a busy machine for longer than a stop waits, one may be late (test_stopping.py has what is certain).
-    assert clients.seen.keys() >= {"right", "refused"}
-    assert clients.seen.total() - clients.seen["right"] - clients.seen["refused"] <= 1
+    # Held back by a busy machine for longer than a stop waits, one that has just connected may be late (what is
+    # certain is in test_stopping.py); nobody gets a wrong answer, or loses a connection that was kept.
+    late = [what for what in clients.seen.elements() if what not in ("right", "refused")]
+    assert late in ([], ["ConnectionResetError(104, 'Connection reset by peer')"])
+    assert {"right", "refused"} <= clients.seen.keys()
     assert slow.status == 200
     until(lambda: not any(map(lives, family)), 5)
 

@@ -3,6 +3,7 @@
 The server runs in a process of its own over as many made projects as are asked for. Things are chosen by chance, those
 with many projects as often as those with few. The first time nothing of a page is kept but what the server
 itself makes ready when it starts; the second time the answers to its queries are, and the page is made anew.
+Then 20 crawlers ask for pages as fast as they can, and another client looks things up at the endpoint.
 
     python tests/bench/site.py [NUMBER_OF_PROJECTS | FOLDER_OF_RELEASES]
 """
@@ -10,15 +11,19 @@ itself makes ready when it starts; the second time the answers to its queries ar
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
+from threading import Thread
 from time import perf_counter, sleep
 
 from made import write_pages
+from served import projects_of, served
+from served.client import Address, Neighbour
 
 from cybilgraph import pipeline
 from cybilgraph.search import Search, Wish
@@ -28,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.conftest import running_server
 
 EACH = 60
+CRAWLERS, SECONDS = 20, 10.0
 
 
 def paths(index: Search) -> Iterator[tuple[str, list[str]]]:
@@ -90,6 +96,53 @@ def measure(folder: Path) -> None:
             )
 
 
+def crawl(port: int, some: list[str], until: float, number: int, asked: list[int]) -> None:
+    """One crawler, of an address of its own, from now up to a moment; ``asked`` gets the number of pages."""
+    order = Random(number).sample(some, len(some))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(f"127.0.1.{number}", 0))
+    pages = 0
+    while perf_counter() < until:
+        connection.request("GET", order[pages % len(order)], headers={"Accept": "text/html"})
+        reply = connection.getresponse()
+        reply.read()
+        pages += 1
+        assert reply.status == 200, (order[pages - 1], reply.status)
+    asked.append(pages)
+
+
+def crowd(port: int, some: list[str], seconds: float) -> None:
+    """All crawlers, in this process, for so many seconds."""
+    asked: list[int] = []
+    until = perf_counter() + seconds
+    threads = [Thread(target=crawl, args=(port, some, until, number, asked)) for number in range(1, CRAWLERS + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(f"{len(asked)} crawlers: {sum(asked) / seconds:.0f} pages a second", flush=True)
+
+
+def beside_crawlers(folder: Path) -> None:
+    """Look things up alone, and while crawlers ask for pages, and print how long it took."""
+    release = pipeline.Releases(folder).current()
+    some = [path for _, several in paths(Search(release.search)) for path in several]
+    with served(folder) as server:
+        address = Address(server.address.port, "/sparql")
+        for crawlers in (0, CRAWLERS):
+            crawling = multiprocessing.Process(target=crowd, args=(address.port, some, SECONDS))
+            if crawlers:
+                crawling.start()
+            with Neighbour(address, projects_of(folder)) as neighbour:
+                sleep(SECONDS)
+            if crawlers:
+                crawling.join()
+            half, nearly = (1000 * neighbour.within(share) for share in (0.5, 0.99))
+            print(
+                f"look-ups beside {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
+                f"{len(neighbour.failures)} of {len(neighbour.seconds)} failed"
+            )
+
+
 def _ready(port: int) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/readyz")
@@ -101,6 +154,7 @@ def main(given: str) -> None:
     """Measure over a folder of releases, or over one that is made."""
     if not given.isdigit():
         measure(Path(given))
+        beside_crawlers(Path(given))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -108,6 +162,7 @@ def main(given: str) -> None:
         write_pages(int(given), folder / "pages")
         pipeline.build([folder / "pages"], folder / "releases")
         measure(folder / "releases")
+        beside_crawlers(folder / "releases")
 
 
 if __name__ == "__main__":

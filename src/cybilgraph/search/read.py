@@ -28,6 +28,8 @@ _WORDS, _LETTERS, VALUES = 12, 40, 20
 #: Slips (a letter that is wrong, too many, missing, or changed with its neighbour) that are forgiven in a word,
 #: and in one of fewer letters; so many words that are equally near are taken.
 _SLIPS, _SLIPS_IN_SHORT, _SHORT, _NEAREST = 2, 1, 6, 5
+#: What was found last is kept so many times: each has some hundred values of facets.
+_FOUND = 32
 #: A search is stopped after so many seconds.
 _SECONDS = 3.0
 _SORTED = {
@@ -135,7 +137,7 @@ class Search:
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
         self.there = path.is_file() and self._base().execute("PRAGMA user_version").fetchone() == (VERSION,)
-        self.find = lru_cache(maxsize=512)(self._find)
+        self.find = lru_cache(maxsize=_FOUND)(self._find)
 
     def findings(self, record: str, file: str) -> list[dict[str, str]]:
         """What was found wrong or missing in a record as read from a file, the worst first."""

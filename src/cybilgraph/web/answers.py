@@ -24,6 +24,7 @@ from cybilgraph import __version__, queries
 from cybilgraph.engine import ALL, Answer, Graphs
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.formats import Format
+from cybilgraph.web.making import waiting
 from cybilgraph.workers.turns import Caller, settle
 
 #: In order of preference; what is shorter than _WORTH bytes is not compressed.
@@ -138,7 +139,9 @@ class Answers:
         if kept := self.known(question):
             return kept
         self.misses += 1
-        answer = self.engine.answer(question.query, question.formats, timeout, graphs=question.graphs, caller=caller)
+        with waiting():
+            graphs = question.graphs
+            answer = self.engine.answer(question.query, question.formats, timeout, graphs=graphs, caller=caller)
         return self._keep(question, answer)
 
     async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:

@@ -22,6 +22,7 @@ from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
+from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.sparql import live
 
@@ -50,7 +51,8 @@ def changes(suffix: str = "") -> BaseResponse:
     numbers = _numbers()
     last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
     since, until = _number("since") or (last or numbers)[-_LAST:][0], _number("until") or numbers[-1]
-    log = made.between(since, until)
+    with waiting():
+        log = made.between(since, until)
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
     match fmt.name if fmt else "html":
@@ -92,7 +94,8 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
-    log = made.between(0 if everything else earlier[-1], number)
+    with waiting():
+        log = made.between(0 if everything else earlier[-1], number)
     output = io.BytesIO()
     serialise(_lines(_page(log)), fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker
+from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker, Submission
 from cybilgraph.findings import SEVERITIES, Fix
 from cybilgraph.fixes import apply
 from cybilgraph.formats import BY_NAME as RDF_FORMATS
@@ -20,6 +20,7 @@ from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.vocab import RULES
 from cybilgraph.web.clients import Clients
+from cybilgraph.web.making import waiting
 from cybilgraph.web.problems import problem
 from cybilgraph.web.submissions import Sent, from_api, from_page
 
@@ -58,10 +59,11 @@ PAGE_POLICY = (
 )
 
 
-def checker() -> Checker:
-    """The checker of the running application."""
-    found: Checker = current_app.extensions["cybilgraph"]["checker"]
-    return found
+def told_by_checker(submission: Submission, wishes: tuple[str, ...]) -> Answer:
+    """What the checker of the running application makes of what was sent."""
+    checker: Checker = current_app.extensions["cybilgraph"]["checker"]
+    with waiting():
+        return checker.check(submission, wishes)
 
 
 def checking() -> Clients:
@@ -157,7 +159,7 @@ def _checked(sent: Sent, wishes: tuple[str, ...]) -> tuple[Sent, Answer, dict[st
     of it, and its report.
     """
     wishes = (f"{REPORT}json", *wishes)
-    answer = checker().check(sent.submission, wishes)
+    answer = told_by_checker(sent.submission, wishes)
     report = json.loads(answer.parts[f"{REPORT}json"])
     fixes = [Fix(**found["fix"]) for found in report["findings"] if found["fix"]]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:

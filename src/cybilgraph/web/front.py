@@ -35,6 +35,7 @@ from cybilgraph.web import endpoint, files, named, problems
 from cybilgraph.web.endpoint import Reply, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live
+from cybilgraph.web.making import InTurn
 from cybilgraph.workers.turns import Caller
 
 Scope = MutableMapping[str, Any]
@@ -85,7 +86,7 @@ class Front:
         self._settings = settings
         self._flask = pages
         self._most = most
-        wsgi: Any = pages.wsgi_app  # two names for the same types
+        wsgi: Any = InTurn(pages.wsgi_app)  # two names for the same types
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")

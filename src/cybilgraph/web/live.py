@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from cybilgraph.search import Search
 from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.endpoint import FOR_PAGE
+from cybilgraph.web.making import waiting
 
 #: Seconds between looks at which release is current.
 _EVERY = 1.0
@@ -113,7 +115,7 @@ class Live:
         """The release of a number; 0 is the current one. Raises ReleaseError, ReleaseGone."""
         if number in (0, self.current.release.number):
             return self.current
-        with self._lock:
+        with waiting(), self._lock:
             release = self.shelf(number)
             if number not in self._earlier or self._earlier[number].release is not release:
                 # Few ask for the past: it stays on disk, and only the last that was asked for is open.
@@ -129,7 +131,7 @@ class Live:
         """
         if number == self.current.release.number:
             return self.current.release
-        with self._looking:
+        with waiting(), self._looking:
             made = self.releases.changed(number)
             known = self._shelf.get(number)
             if not made or not known or known[0] != made:
@@ -180,6 +182,7 @@ class Live:
 
     def _watch(self) -> None:
         self._warm(self.current)
+        _set_apart()
         self.ready.set()
         while not self._stop.wait(_EVERY):
             with suppress(ReleaseError, QueryError):
@@ -218,6 +221,7 @@ class Live:
         self._close_later(before)
         if self._endpoint:
             self._warm(serving)
+        _set_apart()
         return True
 
     def _close_later(self, serving: Serving) -> None:
@@ -231,6 +235,15 @@ class Live:
         self._stop.set()
         for serving in (self.current, *self._earlier.values()):
             serving.close()
+
+
+def _set_apart() -> None:
+    """Have what is in memory now, which will be there as long as the release is, left out when garbage is looked
+    for: to look at all of it takes a tenth of a second and more, in which nobody is answered.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _named(releases: Releases) -> int:

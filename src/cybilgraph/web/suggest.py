@@ -16,7 +16,7 @@ from cybilgraph.readers import Input, read_input
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
 from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
 from cybilgraph.vocab import thing
-from cybilgraph.web.check import checker, checking, given_back, show
+from cybilgraph.web.check import checking, given_back, show, told_by_checker
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.sparql import NTRIPLES, find, run, serving
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
@@ -76,7 +76,7 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
         )
     ensure_sound(given)
     # What a stranger wrote is read by the checker only; here, the form that it makes of it.
-    form = checker().check(of_text(given.text, given.name).submission, (_FORM,)).parts[_FORM]
+    form = told_by_checker(of_text(given.text, given.name).submission, (_FORM,)).parts[_FORM]
     ensure_same_project(given, read_input(Input("record.json", given=form)) if form else ())
     with _sending().admit(request.remote_addr or ""):
         taken = suggestions.send(given)
@@ -109,7 +109,7 @@ def _base(key: str) -> tuple[str, Base, str]:
         return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
     text = queries.load("page-resource").bind({"resource": [iri]})
     graph = find(text, NTRIPLES).content
-    answer = checker().check(Submission("record.nt", graph), (f"{FORM}yaml",))
+    answer = told_by_checker(Submission("record.nt", graph), (f"{FORM}yaml",))
     form = answer.parts[f"{FORM}yaml"].decode()
     if not answer.records:
         raise NotFound(f"The record of {iri} cannot be written as a form")

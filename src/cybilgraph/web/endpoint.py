@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
 from werkzeug.exceptions import UnsupportedMediaType
@@ -63,7 +63,7 @@ class Request:
     path: str = "/sparql"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A query as it was asked for. ``formats`` are empty where a page is wished; ``release`` is a number or 0.
 
@@ -78,7 +78,7 @@ class Asked:
     path: str = "/sparql"
     decisive: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @cached_property
     def question(self) -> Question:
         """What decides its answer."""
         return Question.of(self.query, self.formats or FOR_PAGE, self.graphs)
@@ -87,15 +87,15 @@ class Asked:
         """The address at which the answer over a release stays what it is; empty where there is none: the same
         question has another answer tomorrow, or is too long for an address.
         """
-        if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
-            return ""
-        address = _address(self.path, (*self.decisive, ("release", str(release))))
+        address = self._current and f"{self._current}{release}"
         return "" if len(address) > _LONGEST_LINK else address
 
-
-@lru_cache(maxsize=512)  # many ask the same, and to escape a query takes as long as to answer it from memory
-def _address(path: str, arguments: tuple[tuple[str, str], ...]) -> str:
-    return f"{quote(path)}?{urlencode(arguments, quote_via=quote)}"
+    @cached_property
+    def _current(self) -> str:
+        """The address without the number at its end."""
+        if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
+            return ""
+        return f"{quote(self.path)}?{urlencode((*self.decisive, ('release', '')), quote_via=quote)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,18 @@ def read(request: Request) -> Asked | None:
 
     Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch; for a named query UnknownQuery, QueryError.
     """
+    if request.method == "POST" or len(request.arguments) > _SHORT:
+        return _read(request)
+    # Many ask the same, and to read it takes as long as to answer it from memory.
+    return _read_again(request.arguments, request.headers.get("accept", ""), request.path)
+
+
+@lru_cache(maxsize=512)
+def _read_again(arguments: str, accept: str, path: str) -> Asked | None:
+    return _read(Request("GET", arguments, {"accept": accept}, path=path))
+
+
+def _read(request: Request) -> Asked | None:
     sent = _parameters(request)
     formats = _formats(request, sent)
     name, _ = named.split(request.path)

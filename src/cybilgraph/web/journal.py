@@ -94,8 +94,7 @@ class Journal:
     def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
         """Lines go to ``handle``, else to standard error."""
         self._queries = queries
-        self.writer = _Writer(sys.stderr.fileno() if handle is None else handle)
-        self.writer.setFormatter(formatter(form))
+        self.writer = _Writer(sys.stderr.fileno() if handle is None else handle, formatter(form))
         _ALL.handlers = [self.writer]
         _ALL.propagate = False
         _LOG.setLevel(logging.INFO)
@@ -105,10 +104,23 @@ class Journal:
         _LOG.info(what, extra={"told": {"event": "server", "message": what}})
 
     def entry(self, entry: Entry) -> None:
-        """A request has ended."""
-        _LOG.info("", extra={"told": self._told(entry)})
+        """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer."""
+        self.writer.put(_Ended(time.time(), entry, self._queries))
 
-    def _told(self, entry: Entry) -> dict[str, Any]:
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A request that has ended, as a record of the log: what is told of it is made by the thread that writes."""
+
+    created: float
+    entry: Entry
+    queries: bool
+    levelname: str = "INFO"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a line says of it."""
+        entry = self.entry
         told: dict[str, Any] = {
             "event": "query" if entry.query else "request",
             "client": entry.client,
@@ -127,12 +139,12 @@ class Journal:
                 "release": entry.release,
                 "query_hash": hashlib.blake2b(entry.query.encode(), digest_size=8).hexdigest(),
             }
-            if self._queries:
+            if self.queries:
                 told["query"] = entry.query[:_CHARACTERS]
         return told
 
 
-def formatter(form: str) -> logging.Formatter:
+def formatter(form: str) -> _Json | _Text:
     """What makes lines of this form."""
     return _Json() if form == "json" else _Text()
 
@@ -146,11 +158,13 @@ def of_http_server(form: str) -> dict[str, Any]:
     }
 
 
-def _when(record: logging.LogRecord) -> str:
+def _when(record: logging.LogRecord | _Ended) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def _told(record: logging.LogRecord) -> dict[str, Any]:
+def _told(record: logging.LogRecord | _Ended) -> dict[str, Any]:
+    if isinstance(record, _Ended):
+        return record.told
     if found := record.__dict__.get("told"):
         return dict(found)
     told = {"event": "server", "message": record.getMessage()}
@@ -162,14 +176,14 @@ def _told(record: logging.LogRecord) -> dict[str, Any]:
 class _Json(logging.Formatter):
     """A line of JSON."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord | _Ended) -> str:
         return json.dumps({"time": _when(record), "level": record.levelname.lower(), **_told(record)})
 
 
 class _Text(logging.Formatter):
     """A line for people, that steers no terminal."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord | _Ended) -> str:
         told = _told(record)
         event = told.pop("event")
         if event == "server":
@@ -187,16 +201,21 @@ class _Writer(logging.Handler):
     The thread looks for itself, a few times a second: to wake it for each line would hold up who answers.
     """
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, lines: _Json | _Text) -> None:
         super().__init__()
         self._handle = handle
-        self._waiting: deque[logging.LogRecord] = deque()
+        self._lines = lines
+        self._waiting: deque[logging.LogRecord | _Ended] = deque()
         self.left_out = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.put(record)
+
+    def put(self, record: logging.LogRecord | _Ended) -> None:
+        """Have a line written of this."""
         if len(self._waiting) < _LINES:
             self._waiting.append(record)
         else:
@@ -205,7 +224,7 @@ class _Writer(logging.Handler):
     def _write(self) -> None:
         while not self._closing.wait(_PAUSE) or self._waiting:
             some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
-            data = "".join(f"{self.format(record)}\n" for record in some).encode("utf-8", "backslashreplace")
+            data = "".join(f"{self._lines.format(record)}\n" for record in some).encode("utf-8", "backslashreplace")
             with suppress(OSError):  # nobody reads any more
                 while data:
                     data = data[os.write(self._handle, data) :]

@@ -99,7 +99,7 @@ def evaluate(
     """
     try:
         if request.get("explain"):
-            ox.Store().query(request["query"], prefixes=PREFIXES)  # only to see whether it is one
+            parsed(request["query"])
             return {"advice": advise(request["query"], facts=facts)}, b""
         return _answer(facts, request, send, limit, find, clock)
     except SyntaxError as error:
@@ -163,12 +163,18 @@ def _result(store: ox.Store, request: dict[str, Any]) -> Found:
     if request.get("default_graphs") or request.get("named_graphs"):
         options["default_graph"] = [ox.NamedNode(graph) for graph in request["default_graphs"]]
         options["named_graphs"] = [ox.NamedNode(graph) for graph in request["named_graphs"]]
-    result = store.query(query, **options)
-    if "*" in query and isinstance(result, ox.QuerySolutions):
-        ordered = queries.with_columns(query, [variable.value for variable in result.variables])
-        if ordered != query:
-            return store.query(ordered, **options)
-    return result
+    return store.query(queries.with_columns(query, columns) if "*" in query else query, **options)
+
+
+def parsed(query: str) -> Any:
+    """What a query gives of nothing; no other endpoint is asked. Raises SyntaxError where it is none."""
+    return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
+
+
+def columns(query: str) -> list[str]:
+    """The columns of a SELECT, in any order; of all else there are none."""
+    found = parsed(query)
+    return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
 
 
 def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:

@@ -150,7 +150,8 @@ def without_services(query: str, services: frozenset[str] | None = None) -> str:
     """The query without the words that call one of these, or any other endpoint; what they are asked stays, and
     where it stands.
     """
-    parts, last = [], 0
+    parts: list[str] = []
+    last = 0
     for token in tokens(query):
         call = _CALL.match(query, token.start) if token.kind == "word" else None
         if call and token.text.upper() == "SERVICE" and (services is None or call[1] in services):

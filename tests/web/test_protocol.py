@@ -268,6 +268,8 @@ WRONG = [
     Case("too deep", q("SELECT " + "(" * 300), status=400, type=PROBLEM),
     Case("too long", q(f"{SELECT} # {'x' * 60_000}"), has=TITLE),
     post("too long", DIRECT, f"{SELECT} # {'x' * 110_000}", status=400),
+    Case("a character that XML does not have", q(r'SELECT ("\u0001" AS ?x) {}', format="xml"), status=406, type=PROBLEM, has="json, csv, tsv"),
+    Case("a property that RDF/XML cannot name", q("CONSTRUCT { <a:a> <a:1> 1 } {}", format="rdf"), status=406, type=PROBLEM, has="<a:1>"),
     Case("SERVICE", q("SELECT * { SERVICE <http://x> {} }"), status=403, type=PROBLEM),
     Case("an update", q("DELETE WHERE { ?s ?p ?o }"), status=403, type=PROBLEM),
     Case("an update, for a browser", q("CLEAR ALL"), accept=BROWSER, status=403, type=HTML),

@@ -232,6 +232,11 @@ _ENDPOINT: dict[int, type[QueryError]] = {
 }
 
 
+def _others(*but: Format, carry_graph: bool) -> str:
+    names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
+    return f"Ask for one of: {', '.join(names)}"
+
+
 def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
     """The error that a worker tells; ``abroad``: of a query that calls other endpoints."""
     message = str(head.get("message"))
@@ -245,8 +250,12 @@ def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
             kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
             return FormatMismatch(
                 f"The query gives {kinds}, which none of the formats asked for can hold",
-                "Ask for one of: "
-                + ", ".join(fmt.name for fmt in FORMATS if fmt.carries_graph == (message == "graph")),
+                _others(carry_graph=message == "graph"),
+            )
+        case "unwritable":
+            fmt = BY_NAME[head["format"]]
+            return FormatMismatch(
+                f"The answer cannot be written as {fmt.title}: {message}", _others(fmt, carry_graph=fmt.carries_graph)
             )
         case "size":
             return AnswerTooLarge(

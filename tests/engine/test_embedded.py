@@ -217,8 +217,10 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
     ids=["braces", "sum", "path", "concat"],
 )
 def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
-    with pytest.raises(QueryError):
+    restarts = engine.restarts
+    with pytest.raises(QueryError, match="used up the memory or the depth"):
         engine.answer(bomb, RESULT_FORMATS, timeout=15)
+    assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 
 
@@ -253,6 +255,20 @@ def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
     os.kill(worker, signal.SIGKILL)
     assert engine.answer("ASK {}", RESULT_FORMATS).content
     assert worker not in engine.processes
+    engine.close()
+
+
+def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=1, long=1))
+    engine.answer("ASK {}", RESULT_FORMATS)
+    with ThreadPoolExecutor(1) as pool:
+        query = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
+        while not query.done():
+            for worker in engine.processes:
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.02)
+    with pytest.raises(EngineUnavailable, match="ended by something else"):
+        query.result()
     engine.close()
 
 

@@ -24,7 +24,7 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
-from cybilgraph.workers.pool import Busy, Caller, Died, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ class PooledEngine:
         with _within(query, seconds), _available():
             try:
                 return once()
-            except Died:  # who killed the worker, the query or somebody else, shows the second time
+            except Crashed:
+                raise
+            except Died:  # by somebody else, as far as is known
                 return once()
 
     async def answer_soon(
@@ -113,6 +115,8 @@ class PooledEngine:
         with _within(query, seconds), _available():
             try:
                 return await once()
+            except Crashed:
+                raise
             except Died:  # as above
                 return await once()
 
@@ -124,7 +128,7 @@ class PooledEngine:
         try:
             with _available():
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
-        except (TimeoutError, Died):
+        except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None
         if "error" in head:
             raise _failure(head)
@@ -192,8 +196,13 @@ def _available() -> Iterator[None]:
         raise EngineUnavailable(
             "The store of the release cannot be opened", "Build the release again, or serve another."
         ) from error
-    except TimeoutError:
+    except (TimeoutError, Crashed):
         raise
+    except Died as error:
+        raise EngineUnavailable(
+            "The process that worked on the query was ended by something else, twice",
+            "Try again in a few seconds. If that does not help, ask for less: the machine may be short of memory.",
+        ) from error
     except OSError as error:
         raise EngineUnavailable(
             f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
@@ -215,7 +224,7 @@ def _within(query: str, seconds: float) -> Iterator[None]:
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
             [advice.text for advice in advise(query, ("slow",))],
         ) from None
-    except Died:
+    except Crashed:
         raise QueryError(
             "The query used up the memory or the depth that one query may have",
             "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",

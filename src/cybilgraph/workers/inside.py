@@ -5,6 +5,7 @@ A worker gives up what its work must never have, then does it piece by piece.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
 #: Takes a part of an answer that is not whole yet.
@@ -79,10 +80,15 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
             most = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
         if not door:
             _close_the_door(connection.fileno())
         with connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
             _serve(stream, answer)
+    except (MemoryError, RecursionError):
+        with suppress(OSError):
+            connection.sendall(LAST_WORDS)
+        raise
     finally:  # a worker never returns into the code of the nursery
         if (failure := sys.exc_info())[1]:
             sys.excepthook(*failure)

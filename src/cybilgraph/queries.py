@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
@@ -340,12 +341,23 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
                 raise QueryError(f"{parameter.name}: {value!r} is no IRI")
             return iri(value)
         case kind if kind in FILES:
+            if _is_thing(kind, value, names):
+                return iri(value)
             entry = names.find(kind, value)
             if entry is None:
-                hint = did_you_mean(kind, value, names)
+                hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing(kind, '')}…"
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing(kind, entry.key))
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
+
+
+def _is_thing(kind: str, value: str, names: Reference) -> bool:
+    """Whether a value is the IRI of a thing of a kind. Actors are more than the list has."""
+    root = thing(kind, "")
+    key = value.removeprefix(root)
+    if kind == "actor":
+        return value.startswith(root) and is_iri(value) and re.fullmatch("[^/?#]+", key) is not None
+    return unquote(key) in names.entries[kind] and value == thing(kind, unquote(key))
 
 
 def did_you_mean(kind: str, value: str, names: Reference) -> str:

@@ -231,7 +231,6 @@ SERVICE = [
     Case("asked nothing", type=TURTLE, has="sd:Service"),
     Case("asked nothing, by a browser", accept=BROWSER, type=HTML, has="<textarea"),
     Case("asked nothing, in no format of RDF", accept="text/csv", status=406, type=PROBLEM),
-    Case("asked an empty query", q(" "), type=TURTLE),
 ]  # fmt: skip
 PREFLIGHT = {
     "allow": "^GET, HEAD, POST, OPTIONS$",
@@ -261,6 +260,10 @@ WRONG = [
     Case("no query, for a browser", q("SELECT"), accept=BROWSER, status=400, type=HTML, has="Bad Request"),
     Case("no query, as text", q("SELECT * { x }"), accept="text/plain", status=400, type=TEXT, has=r"line 1, column 12:\nSELECT \* { x }\n {11}\^\n"),
     Case("no query, format= given by a program", q("SELECT", format="csv"), status=400, type=PROBLEM),
+    *[Case(f"an empty query {given!r}", q(given), status=400, type=PROBLEM, has="Send it as query=") for given in ("", " \n", "\ufeff")],
+    Case("an empty query, for a browser", q(""), accept=BROWSER, status=400, type=HTML, has="<textarea"),
+    post("an empty query", DIRECT, "", status=400, type=PROBLEM, has="Send it as query="),
+    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
     Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
     Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),
     Case("no number of seconds", q(SELECT, timeout="soon"), status=400, type=PROBLEM),

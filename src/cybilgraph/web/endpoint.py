@@ -156,8 +156,8 @@ def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]
 
 def for_people(request: Request) -> bool:
     """Whether a page is wished, also if only to say what is wrong."""
-    if not any("html" in given for given in (request.headers.get("accept", "").lower(), request.arguments)) and (
-        b"html" not in request.body
+    if "html" not in f"{request.headers.get('accept', '')} {request.arguments}".lower() and (
+        b"html" not in request.body.lower()
     ):
         return False  # as nearly all programs
     try:

@@ -127,7 +127,7 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    kind = "" if request.values.get("format", "html") == "html" else _PROGRAM
+    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROGRAM
     match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
         case "text/html":
             # Who wrote a query on the page finds it there again, to mend it.

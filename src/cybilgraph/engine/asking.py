@@ -24,6 +24,7 @@ from cybilgraph.engine.store import Found
 from cybilgraph.engine.worker import columns, evaluate, parsed
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
@@ -114,7 +115,7 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
             asking = Asking(endpoint, checksum, named, Facts(store))
         return lambda request, _, send: asking.answer(request, send, int(limit))
 
-    nursery(prepare, int(memory), door=True)
+    nursery(prepare, int(memory), Door.OPEN)
 
 
 if __name__ == "__main__":

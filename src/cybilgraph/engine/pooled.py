@@ -194,7 +194,8 @@ def _available() -> Iterator[None]:
         raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
     except NotStarted as error:
         raise EngineUnavailable(
-            "The store of the release cannot be opened", "Build the release again, or serve another."
+            "The store of the release cannot be opened",
+            "The log of the server says why. Build the release again, or serve another.",
         ) from error
     except (TimeoutError, Crashed):
         raise

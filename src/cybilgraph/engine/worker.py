@@ -27,6 +27,7 @@ from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
 #: An answer that is larger is sent in parts of this size.
@@ -231,7 +232,7 @@ def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
         facts = Facts(store)
         return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(_result, store))
 
-    nursery(prepare, int(memory), door=bool(door))
+    nursery(prepare, int(memory), Door(door))
 
 
 if __name__ == "__main__":

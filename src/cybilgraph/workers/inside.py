@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cybilgraph.workers.doors import Door, close
 from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
@@ -26,11 +27,11 @@ Sending = Callable[[bytes], None]
 Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], bytes]]
 
 
-def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False) -> None:
+def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHUT) -> None:
     """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
-    bytes of address space more, and cannot open any file or socket unless it has a ``door``.
+    bytes of address space more, and can open what the ``door`` lets through.
     The process must have no threads: they do not survive a fork.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
@@ -50,7 +51,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False
             if not child:
                 killed_with_parent(parent)
                 control.close()
-                _work(connection, prepare, memory, door=door)
+                _work(connection, prepare, memory, door)
         children.add(child)
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
@@ -70,7 +71,7 @@ def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
     return number, wanted, socket.socket(fileno=handles[0]) if handles else control
 
 
-def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, *, door: bool) -> None:
+def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, door: Door) -> None:
     """The life of a worker, up to its end."""
     try:
         leave_with_parent()
@@ -81,8 +82,7 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
-        if not door:
-            _close_the_door(connection.fileno())
+        close(door, connection.fileno())
         with connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
             _serve(stream, answer)
     except (MemoryError, RecursionError):
@@ -112,18 +112,3 @@ def _in_use() -> int:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     except OSError:
         return 0
-
-
-def _close_the_door(handle: int) -> None:
-    """Take from this process the ability to open any file or socket: whatever it is asked, nothing
-    is fetched. Numbers that are free below the limit are filled, since it is a limit on numbers
-    and not on how many are open. ``handle`` is one that is open.
-    """
-    lowest_free = os.dup(handle)
-    os.close(lowest_free)
-    highest = max(int(name) for name in os.listdir("/dev/fd"))  # noqa: PTH208
-    limit = max(highest + 1, lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    with suppress(OSError):
-        while True:
-            os.dup(handle)

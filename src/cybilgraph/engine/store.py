@@ -36,7 +36,7 @@ _OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
 _AT_ONCE = 50_000
 #: So many of its tables a store opens when it is opened, and each of the others when it is read (RocksDB's
-#: ``kInitialLoadLimit``). It has eleven at least, and one more for each 64 MB.
+#: ``kInitialLoadLimit``). It has one for each index, and one more for each 64 MB.
 _AT_OPENING = 16
 
 

@@ -151,6 +151,8 @@ def without_services(query: str, services: frozenset[str] | None = None) -> str:
     """The query without the words that call one of these, or any other endpoint; what they are asked stays, and
     where it stands.
     """
+    if "SERVICE" not in query.upper():  # as nearly all
+        return query
     parts: list[str] = []
     last = 0
     for token in tokens(query):

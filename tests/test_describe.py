@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyoxigraph as ox
 import pytest
 import rdflib
@@ -93,6 +95,17 @@ def test_lines_are_what_the_store_gives_back() -> None:
 
 def test_characters_that_are_none_are_replaced() -> None:
     assert literal("a\uffffb\ud800c\ufffe") == '"a\ufffdb\ufffdc\ufffd"'
+
+
+def test_characters_that_xml_does_not_have_are_in_no_graph(tmp_path: Path) -> None:
+    """They come by RDF; files of other formats lose them when they are read."""
+    source = tmp_path / "a.ttl"
+    source.write_text(f'<{G0020}> a <{CYB.Project}> ; <{DCTERMS.title}> "A\\u0001 \\b project\\uFFFE" .')
+    [record] = read(source)
+    document = to_graph(record).serialize(format="xml")
+    assert objects(rdflib.Graph().parse(data=document, format="xml"), G0020, DCTERMS.title) == {
+        "A\ufffd \ufffd project\ufffd"
+    }
 
 
 def test_no_blank_nodes() -> None:

@@ -7,11 +7,12 @@ comment, a string or an IRI. Grammar: SPARQL 1.1 Query, section 19.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
@@ -54,6 +55,7 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 #: "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
 _HIDDEN = re.compile(r"\).*service", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"SERVICE(?:[ \t\r\n]+SILENT)?[ \t\r\n]*<([^<>\"{}|^`\\\x00-\x20]*)>", re.IGNORECASE | re.ASCII)
+_BLACK = re.compile(r"\S")
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
 #: What is said of an update, in whatever way it comes.
@@ -90,21 +92,22 @@ def without_comments(query: str) -> str:
     return _TOKEN.sub(lambda match: "" if match.lastgroup == "comment" else match[0], query)
 
 
-def with_columns(query: str, columns: Sequence[str]) -> str:
-    """The query with its first ``SELECT *`` naming these columns instead, in the order in which the
-    text first uses them; the same query where it names its columns itself.
+def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
+    """The query with its first ``SELECT *`` naming its columns instead, in the order in which the text first uses
+    them; the same query where it names its columns itself. ``columns`` tells those of a query that has the same,
+    and that calls no other endpoint.
     """
     found = list(tokens(query))
     select = next((place for place, token in enumerate(found) if token.text.upper() == "SELECT"), len(found))
     after = select + 1
     if after < len(found) and found[after].text.upper() in ("DISTINCT", "REDUCED"):
         after += 1
-    if after >= len(found) or found[after].text != "*" or not columns:
+    if after >= len(found) or found[after].text != "*":
         return query
     used = dict.fromkeys(token.text[1:] for token in found if token.kind == "variable")
-    order = sorted(columns, key=list(used).index)
+    order = sorted(columns(without_services(query)), key=list(used).index)
     star = found[after].start
-    return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :]
+    return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :] if order else query
 
 
 def guard(query: str, services: frozenset[str] = frozenset()) -> None:
@@ -117,33 +120,47 @@ def guard(query: str, services: frozenset[str] = frozenset()) -> None:
         raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
     # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
     # only: a keyword must not hide from either reading.
-    rest = _without_services(query, services)
+    rest = without_services(query, services) if services else query
     for reading in {rest, _ESCAPE.sub(_letter, rest)}:
         # A worker for such a query can send requests: nothing must hang on where a string or a comment ends.
         if rest != query and "SERVICE" in reading.upper():
-            raise QueryRefused(
-                "SERVICE is allowed only to addresses on a list, and its word nowhere else in the query",
-                f"On the list: {', '.join(sorted(services))}. Leave the word out of names, texts and comments.",
-            )
-        _guard(reading)
+            raise _no_service(services)
+        _guard(reading, services)
+
+
+def _no_service(services: frozenset[str]) -> QueryRefused:
+    """What is said of SERVICE where it is not allowed, or not as it is written."""
+    if not services:
+        return QueryRefused(
+            "SERVICE is not allowed: this endpoint sends no requests to others",
+            "Ask both endpoints from your program, and join the answers there.",
+        )
+    return QueryRefused(
+        "SERVICE is allowed only to addresses on a list, and its word nowhere else in the query",
+        f"On the list: {', '.join(f'<{address}>' for address in sorted(services))}. Write the address out as it "
+        "stands there, and leave the word out of names, texts and comments.",
+    )
 
 
 def is_federated(query: str, services: frozenset[str]) -> bool:
     """Whether a query calls some of these; the guard tells whether it may."""
-    return _without_services(query, services) != query
+    return bool(services) and without_services(query, services) != query
 
 
-def _without_services(query: str, services: frozenset[str]) -> str:
-    """The query without the words that call one of these; what they are asked stays."""
-    if not services:
+def without_services(query: str, services: frozenset[str] | None = None) -> str:
+    """The query without the words that call one of these, or any other endpoint; what they are asked stays, and
+    where it stands.
+    """
+    if "SERVICE" not in query.upper():  # as nearly all
         return query
-    parts, last = [], 0
+    parts: list[str] = []
+    last = 0
     for token in tokens(query):
         call = _CALL.match(query, token.start) if token.kind == "word" else None
-        if call and token.text.upper() == "SERVICE" and call[1] in services:
-            parts.append(query[last : token.start])
+        if call and token.text.upper() == "SERVICE" and (services is None or call[1] in services):
+            parts += query[last : token.start], _BLACK.sub(" ", call[0])
             last = call.end()
-    return " ".join([*parts, query[last:]])
+    return "".join([*parts, query[last:]])
 
 
 def _letter(match: re.Match[str]) -> str:
@@ -151,7 +168,7 @@ def _letter(match: re.Match[str]) -> str:
     return char if char.isalnum() else match[0]
 
 
-def _guard(query: str) -> None:
+def _guard(query: str, services: frozenset[str]) -> None:
     depth = 0
     form = ""
     for count, token in enumerate(tokens(query), start=1):
@@ -162,10 +179,7 @@ def _guard(query: str) -> None:
             depth -= 1
         # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
         elif "SERVICE" in word or (token.kind == "iri" and _HIDDEN.search(token.text)):
-            raise QueryRefused(
-                "SERVICE is not allowed: this endpoint sends no requests to others",
-                "Ask both endpoints from your program, and join the answers there.",
-            )
+            raise _no_service(services)
         elif not form and word in _UPDATES:
             raise QueryRefused(*READ_ONLY)
         elif not form and word in _FORMS:
@@ -329,12 +343,23 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
                 raise QueryError(f"{parameter.name}: {value!r} is no IRI")
             return iri(value)
         case kind if kind in FILES:
+            if _is_thing(kind, value, names):
+                return iri(value)
             entry = names.find(kind, value)
             if entry is None:
-                hint = did_you_mean(kind, value, names)
+                hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing(kind, '')}…"
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing(kind, entry.key))
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
+
+
+def _is_thing(kind: str, value: str, names: Reference) -> bool:
+    """Whether a value is the IRI of a thing of a kind. Actors are more than the list has."""
+    root = thing(kind, "")
+    key = value.removeprefix(root)
+    if kind == "actor":
+        return value.startswith(root) and is_iri(value) and re.fullmatch("[^/?#]+", key) is not None
+    return unquote(key) in names.entries[kind] and value == thing(kind, unquote(key))
 
 
 def did_you_mean(kind: str, value: str, names: Reference) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 
 from cybilgraph.engine import Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.store import opens_whole
 from cybilgraph.errors import (
     AnswerTooLarge,
     EngineUnavailable,
@@ -217,8 +221,10 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
     ids=["braces", "sum", "path", "concat"],
 )
 def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
-    with pytest.raises(QueryError):
+    restarts = engine.restarts
+    with pytest.raises(QueryError, match="used up the memory or the depth"):
         engine.answer(bomb, RESULT_FORMATS, timeout=15)
+    assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 
 
@@ -256,6 +262,46 @@ def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine]:
+    """Over a store with more tables than it opens at once, as a large one has."""
+    folder = tmp_path_factory.mktemp("scattered") / "store"
+    shutil.copytree(release.store, folder)
+    store = ox.Store(str(folder))
+    for number in range(3):
+        subject, predicate = ox.NamedNode(f"urn:s{number}"), ox.NamedNode("urn:p")
+        store.extend(ox.Quad(subject, predicate, subject, graph) for graph in (ox.DefaultGraph(), subject))
+        store.flush()
+        if not opens_whole(folder):
+            break
+    del store
+    assert not opens_whole(folder)
+    engine = EmbeddedEngine(folder, Limits(workers=1))
+    yield engine
+    engine.close()
+
+
+def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scattered: EmbeddedEngine) -> None:
+    for pattern in ("?s ?p ?o", "GRAPH ?g { ?s ?p ?o }"):
+        query = f"SELECT (COUNT(?text) AS ?n) {{ {pattern} BIND(STR(?o) AS ?text) }}"
+        fewer, more = (int(each.answer(query, (BY_NAME["csv"],)).content.split()[1]) for each in (engine, scattered))
+        assert more > fewer
+
+
+def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=1, long=1))
+    engine.answer("ASK {}", RESULT_FORMATS)
+    with ThreadPoolExecutor(1) as pool:
+        query = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
+        while not query.done():
+            for worker in engine.processes:
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.02)
+    with pytest.raises(EngineUnavailable, match="ended by something else"):
+        query.result()
+    engine.close()
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -263,8 +309,10 @@ def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
         "SELECT * FROM <http://127.0.0.1:{port}/> {{ ?s ?p ?o }}",
     ],
 )
-def test_nothing_is_fetched_even_past_the_guard(engine: EmbeddedEngine, query: str) -> None:
+@pytest.mark.parametrize("which", ["engine", "scattered"])
+def test_nothing_is_fetched_even_past_the_guard(which: str, query: str, request: pytest.FixtureRequest) -> None:
     """The worker itself can open no connection: the guard is not the only lock."""
+    engine: EmbeddedEngine = request.getfixturevalue(which)
     reached = threading.Event()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

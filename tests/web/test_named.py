@@ -14,6 +14,7 @@ from cybilgraph.web import named
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
 QUERIES = {query.name: query for query in examples()}
+ID = "https://w3id.org/cybilgraph/id/"
 COUNTRY, WHOLE = "example-projects-in-country", "example-project-full-description"
 
 
@@ -48,6 +49,15 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
     [
         (COUNTRY, [("country", "BZ")], 200, "Belize,G0020"),
         (COUNTRY, [("country", "belize")], 200, "Belize,G0020"),
+        (COUNTRY, [("country", f"{ID}country/BZ")], 200, "Belize,G0020"),
+        ("example-actor-portfolio", [("actor", f"{ID}actor/coe")], 200, "Council of Europe,"),
+        ("example-actor-portfolio", [("actor", f"{ID}actor/in-no-list")], 200, r"\A.*\r\n\Z"),
+        ("example-actor-portfolio", [("actor", f"{ID}actor/x> }} #")], 400, "no actor is called"),
+        ("example-actor-portfolio", [("actor", f"{ID}actor/x/y")], 400, "no actor is called"),
+        ("example-actor-portfolio", [("actor", f"{ID}country/BZ")], 400, "no actor is called"),
+        (COUNTRY, [("country", f"{ID}country/XX")], 400, f"Its IRI is taken, too: {ID}country/…"),
+        (COUNTRY, [("country", f"{ID}country/")], 400, "no country is called"),
+        (COUNTRY, [("country", f"{ID}country/%42Z")], 400, "no country is called"),
         (COUNTRY, [("country", "BZ"), ("country", "Guyana")], 200, r"Belize,G0020[\s\S]*Guyana,"),
         (COUNTRY, [("country", "")], 200, "Belize,G0020"),  # a field of a form that was left as it is
         (COUNTRY, [("country", "BZ"), ("release", "1"), ("timeout", "5")], 200, "Belize,G0020"),
@@ -173,4 +183,6 @@ def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path
     assert reply.status == 400
     page = reply.body.decode()
     assert 'value="Belise" data-kind="country" aria-invalid="true" aria-describedby="fault-country"' in page
-    assert re.search(r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\?<', page)
+    assert re.search(
+        r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\? Its IRI is taken, too: ', page
+    )

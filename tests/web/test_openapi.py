@@ -26,6 +26,11 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 
+def test_a_parameter_tells_in_which_forms_a_thing_is_named(document: dict[str, Any]) -> None:
+    country, *_ = document["paths"]["/api/queries/example-projects-in-country"]["get"]["parameters"]
+    assert "a code or a name, or the IRI https://w3id.org/cybilgraph/id/country/…" in country["description"]
+
+
 def call(portal: str, row: Operation, media_type: str = "", accept: str = "*/*") -> Reply:
     examples = {parameter.name: parameter.example for parameter in row.parameters if parameter.example}
     path = re.sub(r"\{(\w+)\}", lambda gap: examples.pop(gap[1]), row.path)

@@ -122,6 +122,7 @@ DEFAULT, NAMED = "default-graph-uri", "named-graph-uri"
 WAYS = [
     Case("GET", q(SELECT), type=JSON, has=TITLE),
     Case("GET, slash behind", q(SELECT), path="/sparql/", type=JSON, has=TITLE),
+    Case("GET, slash in front", q(SELECT), path="//sparql", type=JSON, has=TITLE),
     Case("GET, time given", q(SELECT, timeout="5"), has=TITLE),
     Case("GET, what is not known is ignored", q(SELECT, whatever="5"), has=TITLE),
     Case(
@@ -216,6 +217,7 @@ NAMES = [
         ("JSON", SELECT, JSON),
         ("text/csv", SELECT, CSV),
         ("html", SELECT, HTML),
+        (" HTML", SELECT, HTML),
     ]],
     *[Case(f"format={fmt.suffix}", q(DESCRIBE, format=fmt.suffix), type=fmt.content_type) for fmt in GRAPH_FORMATS],
     Case("format= goes before Accept", q(SELECT, format="csv"), accept=JSON, type=CSV),
@@ -231,7 +233,6 @@ SERVICE = [
     Case("asked nothing", type=TURTLE, has="sd:Service"),
     Case("asked nothing, by a browser", accept=BROWSER, type=HTML, has="<textarea"),
     Case("asked nothing, in no format of RDF", accept="text/csv", status=406, type=PROBLEM),
-    Case("asked an empty query", q(" "), type=TURTLE),
 ]  # fmt: skip
 PREFLIGHT = {
     "allow": "^GET, HEAD, POST, OPTIONS$",
@@ -261,6 +262,10 @@ WRONG = [
     Case("no query, for a browser", q("SELECT"), accept=BROWSER, status=400, type=HTML, has="Bad Request"),
     Case("no query, as text", q("SELECT * { x }"), accept="text/plain", status=400, type=TEXT, has=r"line 1, column 12:\nSELECT \* { x }\n {11}\^\n"),
     Case("no query, format= given by a program", q("SELECT", format="csv"), status=400, type=PROBLEM),
+    *[Case(f"an empty query {given!r}", q(given), status=400, type=PROBLEM, has="Send it as query=") for given in ("", " \n", "\ufeff")],
+    Case("an empty query, for a browser", q(""), accept=BROWSER, status=400, type=HTML, has="<textarea"),
+    post("an empty query", DIRECT, "", status=400, type=PROBLEM, has="Send it as query="),
+    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
     Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
     Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),
     Case("no number of seconds", q(SELECT, timeout="soon"), status=400, type=PROBLEM),
@@ -268,6 +273,8 @@ WRONG = [
     Case("too deep", q("SELECT " + "(" * 300), status=400, type=PROBLEM),
     Case("too long", q(f"{SELECT} # {'x' * 60_000}"), has=TITLE),
     post("too long", DIRECT, f"{SELECT} # {'x' * 110_000}", status=400),
+    Case("a character that XML does not have", q(r'SELECT ("\u0001" AS ?x) {}', format="xml"), status=406, type=PROBLEM, has="json, csv, tsv"),
+    Case("a property that RDF/XML cannot name", q("CONSTRUCT { <a:a> <a:1> 1 } {}", format="rdf"), status=406, type=PROBLEM, has="<a:1>"),
     Case("SERVICE", q("SELECT * { SERVICE <http://x> {} }"), status=403, type=PROBLEM),
     Case("an update", q("DELETE WHERE { ?s ?p ?o }"), status=403, type=PROBLEM),
     Case("an update, for a browser", q("CLEAR ALL"), accept=BROWSER, status=403, type=HTML),
@@ -448,6 +455,36 @@ def test_who_has_the_answer_is_told_so(server: str) -> None:
         If_None_Match=first.headers["etag"],
     )
     assert posted.body == first.body
+
+
+def raw(server: str, request: str) -> bytes:
+    """All that comes over a connection on which this is sent."""
+    place = urlsplit(server)
+    with socket.create_connection((place.hostname, place.port), timeout=30) as stream:
+        stream.sendall(request.replace("\n", "\r\n").encode())
+        return b"".join(iter(lambda: stream.recv(100_000), b""))
+
+
+def test_a_header_in_several_lines_is_one_list(server: str) -> None:
+    etag = many(server).headers["etag"]
+    asked = (
+        f"GET /sparql?{urlencode(q(MANY))} HTTP/1.1\nHost: x\nConnection: close\nAccept: text/csv\nAccept: image/png\n"
+    )
+    assert raw(server, f"{asked}\n").startswith(b"HTTP/1.1 200 ")
+    assert raw(server, f'{asked}If-None-Match: {etag}\nIf-None-Match: "x"\n\n').startswith(b"HTTP/1.1 304 ")
+    assert raw(server, f"{asked}Host: y\n\n").startswith(b"HTTP/1.1 400 "), "no list (RFC 9112, section 3.2)"
+
+
+@pytest.mark.parametrize("length", [0, 5, 60])
+@pytest.mark.parametrize("first", [True, False])
+def test_no_request_hides_in_a_body_with_two_lengths(server: str, length: int, *, first: bool) -> None:
+    """The chunks count, and the connection ends (RFC 9112, section 6.3); the length never comes to us."""
+    lines = [f"Content-Length: {length}", "Transfer-Encoding: chunked"][:: 1 if first else -1]
+    head = "\n".join(["POST /sparql HTTP/1.1", "Host: x", f"Content-Type: {DIRECT}", *lines])
+    answer = raw(server, f"{head}\n\n6\nASK {{}}\n0\n\nGET /healthz HTTP/1.1\nHost: x\n\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\nconnection: close" in answer
+    assert answer.endswith(b'"boolean":true}')
 
 
 def test_codings_are_of_the_same_bytes(server: str) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.errors import QueryError, QueryRefused
-from cybilgraph.formats import BY_NAME, RESULT_FORMATS
+from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
+from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from tests.conftest import run, running_server
 from tests.web.test_protocol import q, send
@@ -109,6 +109,23 @@ def test_an_endpoint_on_the_list_is_asked(federated: str, server: str, query: st
     assert send(server, "GET", f"/sparql?{urlencode(q(query))}").status == 403, "it has no list"
 
 
+@pytest.mark.parametrize(
+    "form", ["SELECT * {", "SELECT (COUNT(*) AS ?n) {", "ASK {", "CONSTRUCT { ?s a ?o } { SELECT * {"]
+)
+def test_an_endpoint_is_asked_once(release: Release, listener: Listener, form: str) -> None:
+    before = len(listener.came)
+    engine = EmbeddedEngine(release.store, Limits(workers=1, services=frozenset({listener.url})))
+    called = f"SERVICE SILENT <{listener.url}> {{ ?s a* ?o }} {'}' * (form.count('{') - form.count('}'))}"
+    engine.answer(f"{form} {called}", FORMATS)
+    assert engine.explain(f"{form} {called}") is not None
+    with pytest.raises(QuerySyntaxError) as error:
+        engine.answer(f"{form}\n{called} ]", FORMATS)
+    assert (error.value.line, error.value.column) == (2, len(called) + 2)
+    engine.close()
+    assert len(listener.came) == before + 1
+    listener.came.clear()
+
+
 DISGUISES = [
     "SELECT * { SERVICE <EVIL> { ?s ?p ?o } }",
     "SELECT * { SERVICE SILENT <EVIL> { ?s ?p ?o } }",
@@ -155,6 +172,9 @@ def test_in_every_other_way_it_is_refused(federated: str, server: str, listener:
     with pytest.raises(QueryRefused):
         queries.guard(written, frozenset({good}))
     assert ask(federated, f"SELECT * {{ SERVICE <{escaped}> {{ ?s ?p ?o }} }}") == (403, [])
+    if not query.startswith(("INSERT", "LOAD")):
+        refused = send(federated, "GET", f"/sparql?{urlencode(q(written))}").problem
+        assert f"<{good}>" in refused["hint"], "what is on the list is told"
     assert not listener.came
 
 

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
-from cybilgraph.workers.pool import Busy, Died, Lanes, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Crashed, Died, Lanes, NotStarted, Pool
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
@@ -71,8 +71,12 @@ class Checker:
             raise CheckTimeout(
                 f"The check was stopped after {limits.seconds:g} seconds", "Send fewer projects at a time."
             ) from None
-        except Died:
+        except Crashed:
             raise _too_heavy() from None
+        except Died:
+            raise CheckerBusy(
+                "The process that checked the record was ended by something else", "Try again in a few seconds."
+            ) from None
         if "error" in head:
             raise _too_heavy()
         ends = accumulate(head["sizes"], initial=0)

@@ -8,7 +8,12 @@ the form that the store keeps (a test holds that).
 
 from __future__ import annotations
 
+import re
+
 from cybilgraph.ntriples import literal
+
+#: Characters that XML does not have (1.0, section 2.2): no RDF/XML could hold a graph with one of them.
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class Triples:
@@ -26,12 +31,16 @@ class Triples:
 
     def text(self, subject: str, predicate: str, text: str, language: str = "") -> None:
         """One triple with a text in a language."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(text, language or self._language)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(_told(text), language or self._language)} .")
 
     def plain(self, subject: str, predicate: str, text: str, datatype: str = "") -> None:
         """One triple with a plain or typed literal."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(text, datatype=datatype)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(_told(text), datatype=datatype)} .")
 
     def lines(self) -> list[str]:
         """The triples, sorted, each once."""
         return sorted(self._lines)
+
+
+def _told(text: str) -> str:
+    return _NO_XML.sub("\ufffd", text)

@@ -21,9 +21,10 @@ from cybilgraph.engine import ALL, Graphs
 from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
 from cybilgraph.engine.store import Found
-from cybilgraph.engine.worker import evaluate
+from cybilgraph.engine.worker import columns, evaluate, parsed
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
@@ -71,9 +72,8 @@ class Asking:
         query = request["query"]
         graphs = Graphs(tuple(request.get("default_graphs", ())), tuple(request.get("named_graphs", ())))
         if self.checksum:
-            parsed = ox.Store().query(query, prefixes=queries.usable_prefixes(query))
-            if isinstance(parsed, ox.QuerySolutions):
-                query = queries.with_columns(query, [variable.value for variable in parsed.variables])
+            parsed(query)
+            query = queries.with_columns(query, columns)
             graphs = self._dataset(query, graphs)
             self._of_all = graphs != Graphs((present(self.checksum),), (NOTHING,))
         # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
@@ -115,7 +115,7 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
             asking = Asking(endpoint, checksum, named, Facts(store))
         return lambda request, _, send: asking.answer(request, send, int(limit))
 
-    nursery(prepare, int(memory), door=True)
+    nursery(prepare, int(memory), Door.OPEN)
 
 
 if __name__ == "__main__":

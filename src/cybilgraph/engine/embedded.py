@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cybilgraph.engine.pooled import Limits, PooledEngine
+from cybilgraph.engine.store import opens_whole
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.pool import Lanes, Pool
 
 __all__ = ["EmbeddedEngine", "Limits"]
@@ -27,10 +29,11 @@ class EmbeddedEngine(PooledEngine):
             if in_memory
             else ("on disk", f"{limits.store:,} bytes of memory are allowed for it")
         )
-        arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), "")
+        door = Door.SHUT if in_memory or opens_whole(store) else Door.FILES
+        arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), door)
         pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=limits.workers, long=limits.long))
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
-        with_door = (str(store), "", *arguments[2:4], "door")
+        with_door = (str(store), "", *arguments[2:4], Door.OPEN)
         abroad = (
             Pool("cybilgraph.engine.worker", with_door, Lanes(quick=_ABROAD, waiting=16)) if limits.services else None
         )

@@ -24,7 +24,7 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
-from cybilgraph.workers.pool import Busy, Caller, Died, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ class PooledEngine:
         with _within(query, seconds), _available():
             try:
                 return once()
-            except Died:  # who killed the worker, the query or somebody else, shows the second time
+            except Crashed:
+                raise
+            except Died:  # by somebody else, as far as is known
                 return once()
 
     async def answer_soon(
@@ -113,6 +115,8 @@ class PooledEngine:
         with _within(query, seconds), _available():
             try:
                 return await once()
+            except Crashed:
+                raise
             except Died:  # as above
                 return await once()
 
@@ -124,7 +128,7 @@ class PooledEngine:
         try:
             with _available():
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
-        except (TimeoutError, Died):
+        except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None
         if "error" in head:
             raise _failure(head)
@@ -190,10 +194,16 @@ def _available() -> Iterator[None]:
         raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
     except NotStarted as error:
         raise EngineUnavailable(
-            "The store of the release cannot be opened", "Build the release again, or serve another."
+            "The store of the release cannot be opened",
+            "The log of the server says why. Build the release again, or serve another.",
         ) from error
-    except TimeoutError:
+    except (TimeoutError, Crashed):
         raise
+    except Died as error:
+        raise EngineUnavailable(
+            "The process that worked on the query was ended by something else, twice",
+            "Try again in a few seconds. If that does not help, ask for less: the machine may be short of memory.",
+        ) from error
     except OSError as error:
         raise EngineUnavailable(
             f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
@@ -215,7 +225,7 @@ def _within(query: str, seconds: float) -> Iterator[None]:
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
             [advice.text for advice in advise(query, ("slow",))],
         ) from None
-    except Died:
+    except Crashed:
         raise QueryError(
             "The query used up the memory or the depth that one query may have",
             "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
@@ -232,6 +242,11 @@ _ENDPOINT: dict[int, type[QueryError]] = {
 }
 
 
+def _others(*but: Format, carry_graph: bool) -> str:
+    names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
+    return f"Ask for one of: {', '.join(names)}"
+
+
 def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
     """The error that a worker tells; ``abroad``: of a query that calls other endpoints."""
     message = str(head.get("message"))
@@ -245,8 +260,12 @@ def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
             kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
             return FormatMismatch(
                 f"The query gives {kinds}, which none of the formats asked for can hold",
-                "Ask for one of: "
-                + ", ".join(fmt.name for fmt in FORMATS if fmt.carries_graph == (message == "graph")),
+                _others(carry_graph=message == "graph"),
+            )
+        case "unwritable":
+            fmt = BY_NAME[head["format"]]
+            return FormatMismatch(
+                f"The answer cannot be written as {fmt.title}: {message}", _others(fmt, carry_graph=fmt.carries_graph)
             )
         case "size":
             return AnswerTooLarge(

@@ -35,6 +35,9 @@ _VERSION = f"<{BASE}graph/".encode()
 _OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
 _AT_ONCE = 50_000
+#: So many of its tables a store opens when it is opened, and each of the others when it is read (RocksDB's
+#: ``kInitialLoadLimit``). It has one for each index, and one more for each 64 MB.
+_AT_OPENING = 16
 
 
 def write_store(nquads: Path, folder: Path) -> int:
@@ -56,10 +59,15 @@ def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
             store.remove(quad)
     for lines in added:
         store.extend(parsed(b"".join(lines)))
-    # Else its tables are many, and a worker that can open no more files (workers.inside) has not all of them.
+    # Else its tables are many, and not all of them open with the store (see ``opens_whole``).
     store.optimize()
     store.flush()
     return len(store)
+
+
+def opens_whole(folder: Path) -> bool:
+    """Whether all tables of the store in this folder are open as soon as the store is."""
+    return sum(1 for _ in folder.glob("*.sst")) <= _AT_OPENING
 
 
 def read_store(nquads: str) -> ox.Store:

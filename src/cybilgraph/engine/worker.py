@@ -11,10 +11,12 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
+from xml.parsers import expat
+from xml.sax.saxutils import unescape
 
 import pyoxigraph as ox
 
@@ -25,6 +27,7 @@ from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
 #: An answer that is larger is sent in parts of this size.
@@ -37,6 +40,9 @@ _ROW = {
     "tsv": ((b"\n",), 1),
 }
 _LONGEST = 16
+#: Characters that XML 1.0 does not have (section 2.2), and how the engine writes a property that has no name there.
+_NO_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_NO_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
 #: A query that takes so many seconds is slow.
 _SLOW = 1.0
 #: A row of sums, and one of them is that of nothing.
@@ -47,9 +53,13 @@ class _TooLarge(Exception):
     """The answer is over the limit."""
 
 
+class _Unwritable(Exception):
+    """A format, which is named, cannot hold the answer, for a reason."""
+
+
 class _Output(io.BytesIO):
-    """Takes an answer, sends it in parts, counts its rows, and refuses to take more than a limit: that
-    stops the query.
+    """Takes an answer, sends it in parts, counts its rows, and refuses to take more than a limit, or what no
+    reader of its format would take: that stops the query.
     """
 
     def __init__(self, send: Sending, limit: int, name: str) -> None:
@@ -61,6 +71,9 @@ class _Output(io.BytesIO):
         self._tail = b""
         self._row, of_none = _ROW.get(name, ((), 0))
         self.rows = -of_none
+        # The engine writes characters and names that XML does not have, as if it had them.
+        self._name = name
+        self._xml = expat.ParserCreate(namespace_separator=" ") if name in ("xml", "rdfxml") else None
 
     def write(self, data: Any) -> int:
         self._left -= len(data)
@@ -69,19 +82,37 @@ class _Output(io.BytesIO):
         self._held.append(bytes(data))
         self._size += len(data)
         if self._size >= _PART:
-            self._send(self.rest())
+            self._send(self._rest(last=False))
         return len(data)
 
-    def rest(self) -> bytes:
-        """What is not sent yet."""
+    def end(self) -> bytes:
+        """What is not sent yet. Raises _Unwritable."""
+        return self._rest(last=True)
+
+    def _rest(self, *, last: bool) -> bytes:
         rest = b"".join(self._held)
         self._held.clear()
         self._size = 0
+        if self._xml:
+            rest = rest.replace(b"\r", b"&#13;")  # readers would make a line feed of it (XML 1.0, section 2.11)
+            try:
+                self._xml.Parse(rest, last)
+            except expat.ExpatError as error:
+                raise _Unwritable(self._name, _no_xml(rest)) from error
         # A row may be told at the seam of two parts; the tail is in the count of both.
         seen = self._tail + rest
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
         self._tail = rest[-_LONGEST:]
         return rest
+
+
+def _no_xml(part: bytes) -> str:
+    """What XML does not have in a part of an answer."""
+    if char := _NO_CHARACTER.search(part):
+        return f"it has the character U+{ord(char[0].decode()):04X}, which XML does not have"
+    if name := _NO_NAME.search(part):
+        return f"the property <{unescape(name[1].decode())}> does not end in what XML takes for a name"
+    return "it has a name that XML does not have"
 
 
 def evaluate(
@@ -99,11 +130,14 @@ def evaluate(
     """
     try:
         if request.get("explain"):
-            ox.Store().query(request["query"], prefixes=PREFIXES)  # only to see whether it is one
+            parsed(request["query"])
             return {"advice": advise(request["query"], facts=facts)}, b""
         return _answer(facts, request, send, limit, find, clock)
     except SyntaxError as error:
         return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
+    except _Unwritable as error:
+        name, why = error.args
+        return {"error": "unwritable", "format": name, "message": why}, b""
     except _TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except MemoryError:
@@ -132,11 +166,14 @@ def _answer(
         result.serialize(output, format=RESULT_FORMATS[name])
         nothing = isinstance(result, ox.QueryBoolean) and not result
     else:
-        triples = iter(result)
+        triples = _found(result)
         first = next(triples, None)
-        ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
+        try:
+            ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
+        except OSError as error:
+            raise _Unwritable(name, str(error)) from error
         nothing = first is None
-    rest = output.rest()
+    rest = output.end()
     head: dict[str, Any] = {"format": name, "rows": None}
     if isinstance(result, ox.QuerySolutions):
         head["rows"] = output.rows
@@ -146,6 +183,14 @@ def _answer(
         why = ("empty",) * nothing + ("slow",) * slow
         head["advice"] = advise(request["query"], why, facts)
     return head, rest
+
+
+def _found(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
+    """Triples as they come: what fails there is told apart from what fails when they are written."""
+    try:
+        yield from triples
+    except OSError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _counts(query: str) -> bool:
@@ -163,12 +208,18 @@ def _result(store: ox.Store, request: dict[str, Any]) -> Found:
     if request.get("default_graphs") or request.get("named_graphs"):
         options["default_graph"] = [ox.NamedNode(graph) for graph in request["default_graphs"]]
         options["named_graphs"] = [ox.NamedNode(graph) for graph in request["named_graphs"]]
-    result = store.query(query, **options)
-    if "*" in query and isinstance(result, ox.QuerySolutions):
-        ordered = queries.with_columns(query, [variable.value for variable in result.variables])
-        if ordered != query:
-            return store.query(ordered, **options)
-    return result
+    return store.query(queries.with_columns(query, columns) if "*" in query else query, **options)
+
+
+def parsed(query: str) -> Any:
+    """What a query gives of nothing; no other endpoint is asked. Raises SyntaxError where it is none."""
+    return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
+
+
+def columns(query: str) -> list[str]:
+    """The columns of a SELECT, in any order; of all else there are none."""
+    found = parsed(query)
+    return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
 
 
 def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
@@ -181,7 +232,7 @@ def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
         facts = Facts(store)
         return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(_result, store))
 
-    nursery(prepare, int(memory), door=bool(door))
+    nursery(prepare, int(memory), Door(door))
 
 
 if __name__ == "__main__":

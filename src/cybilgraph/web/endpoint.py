@@ -33,6 +33,7 @@ from cybilgraph.workers.turns import Caller
 _SHORT = 3_000
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
+_HOW = "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query."
 #: So many parameters a request may have.
 PARAMETERS = 1_000
 DIRECT = "application/sparql-query"
@@ -149,11 +150,15 @@ def _read(request: Request) -> Asked | None:
 
 
 def _query(sent: dict[str, list[str]]) -> str:
-    given = sent.get("query", [""])
+    given = sent.get("query")
+    if not given:
+        return ""
     if len(given) > 1:
         raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
     query = given[0].removeprefix("\ufeff")  # a byte order mark, of a file that was sent as it is
-    return query if query.strip() else ""
+    if not query.strip():
+        raise QuerySyntaxError("The query is empty", _HOW)
+    return query
 
 
 def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]:
@@ -163,8 +168,8 @@ def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]
 
 def for_people(request: Request) -> bool:
     """Whether a page is wished, also if only to say what is wrong."""
-    if not any("html" in given for given in (request.headers.get("accept", "").lower(), request.arguments)) and (
-        b"html" not in request.body
+    if "html" not in f"{request.headers.get('accept', '')} {request.arguments}".lower() and (
+        b"html" not in request.body.lower()
     ):
         return False  # as nearly all programs
     try:
@@ -304,10 +309,7 @@ def described(request: Request, address: str, release: Release, *, federated: bo
     Raises FormatMismatch, QuerySyntaxError.
     """
     if request.method == "POST":
-        raise QuerySyntaxError(
-            "No query was sent",
-            "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query.",
-        )
+        raise QuerySyntaxError("No query was sent", _HOW)
     name = dict(_pairs(request.arguments)).get("format", "")
     fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
     content = description(address, release, fmt, federated=federated)

@@ -119,8 +119,8 @@ class Front:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["query_string"].isascii():
             scope["query_string"] = quote_from_bytes(scope["query_string"], safe="%&=+").encode()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        path = scope["path"].rstrip("/")
+        headers = _headers(scope)
+        path = "/" + scope["path"].strip("/")
         is_query = path == "/sparql" or path.startswith(named.ROOT)
         most = min(_QUERY_BYTES, self._most) if is_query else self._most
         request = Request(scope["method"], scope["query_string"].decode(), headers)
@@ -130,7 +130,7 @@ class Front:
                 raise RequestHeaderFieldsTooLarge(f"Accept and Accept-Encoding have more than {_WISHES:,} characters")
             if not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
-                raise BadRequest("The header Host is no name or address of a host")
+                raise BadRequest("The header Host is no name or address of one host")
             async with self._body(headers, receive, most) as body:
                 if files.is_file(scope["path"]):
                     await self._file(scope, replace(request, path=scope["path"]), send)
@@ -244,6 +244,15 @@ class Front:
             yield bytes(body)
         finally:
             self._bytes -= len(body)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By name; one that comes in several lines is one list (RFC 9110, section 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 class _Client:

@@ -12,6 +12,8 @@ from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, called
 
 HTML = "text/html"
+#: Characters of a wish that are told to who wished it.
+_TOLD = 200
 #: By the suffix of an address, the format of RDF; what programs call JSON is JSON-LD there.
 SUFFIXES = {fmt.suffix: fmt for fmt in GRAPH_FORMATS} | {"json": BY_NAME["jsonld"]}
 
@@ -24,11 +26,11 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
     by the order of ``formats``. Raises FormatMismatch where nothing that the client accepts is on offer.
     """
     if name:
-        if name == "html" and html:
+        if name.strip().lower() == "html" and html:
             return ()
         if asked := tuple(fmt for fmt in called(name) if fmt in formats):
             return asked
-        raise _mismatch(f"There is no format {name!r} here", formats)
+        raise _mismatch(f"There is no format {name[:_TOLD]!r} here", formats)
     wishes = _wishes(accept)
     if not wishes:
         return formats
@@ -39,7 +41,7 @@ def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bo
         return ()
     acceptable = sorted((fmt for fmt in formats if quality[fmt] > 0), key=lambda fmt: -quality[fmt])
     if not acceptable:
-        raise _mismatch(f"Nothing here is of the kind {accept!r}", formats)
+        raise _mismatch(f"Nothing here is of the kind {accept[:_TOLD]!r}", formats)
     return tuple(acceptable)
 
 

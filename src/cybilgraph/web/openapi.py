@@ -14,10 +14,12 @@ from cybilgraph import __version__
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
 from cybilgraph.queries import Query
 from cybilgraph.readers.kinds import KINDS
+from cybilgraph.reference import FILES
 from cybilgraph.rules import LANGUAGES
 from cybilgraph.search import ORDERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
+from cybilgraph.vocab import thing
 from cybilgraph.web import named
 from cybilgraph.web.changes import FORMATS as CHANGES
 from cybilgraph.web.check import OUTPUT_TYPES
@@ -102,7 +104,7 @@ def _of_query(query: Query) -> Operation:
     """The path of a named query."""
     formats = named.formats(query)
     own = [
-        Parameter(given.name, f"{given.description} ({given.type})", given.default, several=True)
+        Parameter(given.name, f"{given.description} ({_values(given.type)})", given.default, several=True)
         for given in query.parameters
     ]
     wish = Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))
@@ -114,6 +116,11 @@ def _of_query(query: Query) -> Operation:
         parameters=(*own, *paging, wish, _TIMEOUT, _RELEASE),
         problems=(400, 404, 406, 410, 422, 429, 503, 504),
     )
+
+
+def _values(kind: str) -> str:
+    """What a parameter of a named query takes."""
+    return f"{kind}: a code or a name, or the IRI {thing(kind, '')}…" if kind in FILES else kind
 
 
 def _names(formats: tuple[Format, ...]) -> tuple[str, ...]:

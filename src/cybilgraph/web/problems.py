@@ -127,12 +127,12 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    kind = "" if request.values.get("format", "html") == "html" else _PROGRAM
+    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROGRAM
     match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
         case "text/html":
             # Who wrote a query on the page finds it there again, to mend it.
-            query = request.values.get("query", "") if request.path.rstrip("/") == "/sparql" else ""
-            template = "query-problem.html" if query else "problem.html"
+            query = request.values.get("query") if request.path.rstrip("/") == "/sparql" else None
+            template = "problem.html" if query is None else "query-problem.html"
             response = make_response(render_template(template, problem=problem, query=query, **sparql.form()))
         case "text/plain":
             response = Response(_in_words(problem), content_type="text/plain; charset=utf-8")

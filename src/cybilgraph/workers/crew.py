@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cybilgraph.errors import CybilgraphError
+from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import nursery
 from cybilgraph.workers.pool import Died, Lanes, NotStarted, Pool
 
@@ -107,4 +108,4 @@ def _done(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[st
 
 
 if __name__ == "__main__":
-    nursery(lambda: _done, 0, door=True)
+    nursery(lambda: _done, 0, Door.OPEN)

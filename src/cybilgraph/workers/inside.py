@@ -5,6 +5,7 @@ A worker gives up what its work must never have, then does it piece by piece.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -16,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.doors import Door, close
+from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
 #: Takes a part of an answer that is not whole yet.
@@ -25,11 +27,11 @@ Sending = Callable[[bytes], None]
 Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], bytes]]
 
 
-def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False) -> None:
+def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHUT) -> None:
     """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
-    bytes of address space more, and cannot open any file or socket unless it has a ``door``.
+    bytes of address space more, and can open what the ``door`` lets through.
     The process must have no threads: they do not survive a fork.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
@@ -49,7 +51,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, *, door: bool = False
             if not child:
                 killed_with_parent(parent)
                 control.close()
-                _work(connection, prepare, memory, door=door)
+                _work(connection, prepare, memory, door)
         children.add(child)
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
@@ -69,7 +71,7 @@ def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
     return number, wanted, socket.socket(fileno=handles[0]) if handles else control
 
 
-def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, *, door: bool) -> None:
+def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, door: Door) -> None:
     """The life of a worker, up to its end."""
     try:
         leave_with_parent()
@@ -79,10 +81,14 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
             most = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        if not door:
-            _close_the_door(connection.fileno())
+        faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
+        close(door, connection.fileno())
         with connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
             _serve(stream, answer)
+    except (MemoryError, RecursionError):
+        with suppress(OSError):
+            connection.sendall(LAST_WORDS)
+        raise
     finally:  # a worker never returns into the code of the nursery
         if (failure := sys.exc_info())[1]:
             sys.excepthook(*failure)
@@ -106,18 +112,3 @@ def _in_use() -> int:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     except OSError:
         return 0
-
-
-def _close_the_door(handle: int) -> None:
-    """Take from this process the ability to open any file or socket: whatever it is asked, nothing
-    is fetched. Numbers that are free below the limit are filled, since it is a limit on numbers
-    and not on how many are open. ``handle`` is one that is open.
-    """
-    lowest_free = os.dup(handle)
-    os.close(lowest_free)
-    highest = max(int(name) for name in os.listdir("/dev/fd"))  # noqa: PTH208
-    limit = max(highest + 1, lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    with suppress(OSError):
-        while True:
-            os.dup(handle)

@@ -23,10 +23,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
 from cybilgraph.workers.turns import Busy, Caller, Turns, settle
 
-__all__ = ["Busy", "Caller", "Died", "Lanes", "NotStarted", "Pool"]
+__all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool"]
 
 #: A worker has this many seconds to start, what it shares with others included.
 _START = 120.0
@@ -43,7 +43,11 @@ class NotStarted(Exception):
 
 
 class Died(Exception):
-    """The worker ended in the middle of its work."""
+    """The worker ended in the middle of its work, for whatever reason."""
+
+
+class Crashed(Died):
+    """The worker ended by its own work: there was not enough memory or stack for it."""
 
 
 class _Lost(Exception):
@@ -201,7 +205,7 @@ class _Worker:
             loop.remove_reader(handle)
             timer.cancel()
         if self._ended:
-            raise Died
+            raise self._fate()
         if answer := self._whole():
             return answer
         return await loop.run_in_executor(threads, self._rest, question, now_long)
@@ -235,7 +239,7 @@ class _Worker:
 
     def _part(self) -> tuple[dict[str, Any], int] | None:
         """The head of a whole part of an answer, and where its content begins."""
-        if (end := self._buffer.find(b"\n")) < 0:
+        if (end := self._head()) < 0:
             return None
         head = json.loads(self._buffer[:end])
         return (head, end + 1) if len(self._buffer) > end + head["size"] else None
@@ -268,7 +272,7 @@ class _Worker:
         return answer, self._content(answer["size"], question.until)
 
     def _line(self, until: float) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
+        while (end := self._head()) < 0:
             self._more(until)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -291,8 +295,16 @@ class _Worker:
         except ConnectionResetError:
             data = b""
         if not data:
-            raise Died
+            raise self._fate()
         self._buffer += data
+
+    def _head(self) -> int:
+        """Where the head that comes next ends; -1 where it has not come, nor will where the worker breaks down."""
+        return self._buffer.find(b"\n") if self._buffer.startswith(b"{") else -1
+
+    def _fate(self) -> Died:
+        """Why there is nothing more: what breaks down by itself says so last."""
+        return Crashed() if LAST_WORDS in self._buffer else Died()
 
     def signal(self, wanted: signal.Signals) -> None:
         """Pause the process, let it go on, or end it."""

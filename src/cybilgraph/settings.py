@@ -31,8 +31,8 @@ class Settings:
     long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1, most=256)
     store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger one stays on disk.", 0)
     cache_bytes: int = _setting(64_000_000, "Bytes of memory for answers that are kept.", 0)
-    at_once: int = _setting(8, "Queries of one client in work at once.", 1)
-    waiting: int = _setting(128, "Queries of one client that wait, before more are refused.", 0)
+    at_once: int = _setting(8, "Queries and pages of one client in work at once.", 1)
+    waiting: int = _setting(128, "Queries and pages of one client that wait, before more are refused.", 0)
     header_seconds: float = _setting(
         10.0, "Seconds within which the head of a request must have come.", 0.1, most=86_400
     )

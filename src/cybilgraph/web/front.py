@@ -43,10 +43,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: Threads for queries, and for pages: they mostly wait.
-_QUERY_THREADS, _PAGE_THREADS = 96, 32
+_QUERY_THREADS, _PAGE_THREADS = 96, 96
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
-#: So many seconds a query waits for others of its client.
+#: So many seconds a request waits for others of its client.
 _PATIENCE = 5.0
 #: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
 _QUERY_BYTES = 400_000
@@ -140,7 +140,8 @@ class Front:
                     if request.method not in ("GET", "HEAD", "POST") or not endpoint.for_people(request):
                         await _respond(send, await self._query(scope, request, receive), request.method)
                         return
-                await self._pages(_with_length(scope, body), _replayed(body, receive), send)
+                async with self._turn(Caller(scope["entry"].client), _PATIENCE):
+                    await self._pages(_with_length(scope, body), _replayed(body, receive), send)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
             reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
@@ -194,7 +195,7 @@ class Front:
         """A block of work of one client. Raises TooManyRequests, also where its turn did not come in time."""
         client = self._clients.setdefault(caller.name, _Client(self._settings.at_once))
         if client.count >= self._settings.at_once + self._settings.waiting:
-            raise TooManyRequests(f"{client.count} of your queries are in work or wait already", retry_after=1)
+            raise TooManyRequests(f"{client.count} of your requests are in work or wait already", retry_after=1)
         client.count += 1
         try:
             if client.places.locked():
@@ -269,7 +270,7 @@ class _Client:
                 caller.waits_for(lambda: timer.reschedule(0))
                 await self.places.acquire()
         except TimeoutError:
-            what = f"{self.count} of your queries are in work or wait: the turn of this one did not come in time"
+            what = f"{self.count} of your requests are in work or wait: the turn of this one did not come in time"
             raise TooManyRequests(what, retry_after=5) from None
         finally:
             caller.waits_for(None)

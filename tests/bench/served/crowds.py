@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -64,6 +65,21 @@ def _judge(replies: Sequence[Reply | OSError], allowed: set[int], within: float)
 def heavy_from_500(address: Address) -> Outcome:
     sent = [ask(address, f"{_PRODUCT} # {time.time_ns()}{number}", LIMIT) for number in range(500)]
     return _judge(at_once(address, sent), {504, 429, 503}, LIMIT)
+
+
+def browsers_100(address: Address) -> Outcome:
+    """Slow queries whose answers are wished for as pages: the search of another client is not held up."""
+    sent = [ask(address, f"{_PRODUCT} # {time.time_ns()}{number}", LIMIT, accept="text/html") for number in range(100)]
+    found: list[Reply | OSError] = []
+    asking = threading.Thread(target=lambda: found.extend(at_once(address, sent)))
+    asking.start()
+    time.sleep(LIMIT / 4)
+    search = Address(address.port, "/search")
+    reply = exchange(search, request(search, accept="text/html"), source="127.0.0.3")
+    asking.join()
+    told, slowest, wrong = _judge(found, {504, 429, 503}, 4 * LIMIT)
+    held = "" if reply.status == 200 and reply.seconds < GRACE else f"search of another: {reply.seconds:.1f} s"
+    return told, slowest, held or wrong
 
 
 def look_ups_200(address: Address) -> Outcome:
@@ -208,6 +224,7 @@ CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "500 idle connections": idle_500,
     "200 look-ups at once": look_ups_200,
     "500 heavy queries at once": heavy_from_500,
+    "100 slow queries of browsers": browsers_100,
     "50 clients leave before": leave_before,
     "20 clients leave midway": leave_midway,
     "slow readers": slow_readers,

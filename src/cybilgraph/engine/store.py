@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -94,29 +94,9 @@ def is_of_version(line: bytes) -> bool:
     return found is not None and found[1].count(b" ") > 1
 
 
-def rows_of(store: ox.Store, query: str) -> Iterator[dict[str, str]]:
-    """The rows of a SELECT of our own, as they come: values as text, what is unbound left out."""
-    solutions: Any = store.query(query)
-    names = [variable.value for variable in solutions.variables]
-    for solution in solutions:
-        yield {name: term.value for name in names if (term := solution[name]) is not None}
-
-
 def parsed(nquads: bytes) -> list[ox.Quad]:
     """Quads of N-Quads that we wrote."""
     return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
-
-
-def present(quads: Iterable[ox.Quad]) -> list[ox.Quad]:
-    """Those of the default graph."""
-    return [quad for quad in quads if quad.graph_name == ox.DefaultGraph()]
-
-
-def in_memory(quads: Iterable[ox.Quad]) -> ox.Store:
-    """A store in memory that holds these."""
-    store = ox.Store()
-    store.extend(quads)
-    return store
 
 
 def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:

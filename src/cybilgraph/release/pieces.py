@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from zlib import crc32
 
 from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
-from cybilgraph.engine.store import in_memory, is_of_version, parsed, present, rows_of
+from cybilgraph.engine.store import is_of_version
+from cybilgraph.ntriples import texts, things
 from cybilgraph.remembered import Remembered
 from cybilgraph.search import Name, Told, told
 from cybilgraph.vocab import BASE, SKOS
@@ -133,20 +134,19 @@ def _lines_with(words: bytes, file: BinaryIO) -> Iterator[bytes]:
 
 def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[Made]:
     """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
-    known = parsed(broader)
+    known = {narrower: texts(own, SKOS.broader) for narrower, own in things(broader.splitlines(keepends=True)).items()}
     return [_made_of_one(piece, known, dumps) for piece in batch]
 
 
-def _made_of_one(piece: bytes, broader: list[Any], dumps: bool) -> Made:
-    quads = parsed(piece)
-    ours = present(quads)
+def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> Made:
     lines = piece.splitlines(keepends=True)
-    if len(ours) < len(quads):
-        lines = [line for line in lines if not is_of_version(line)]
+    count = len(lines)
+    lines = [line for line in lines if not is_of_version(line)]
+    graph = things(lines)
     return Made(
-        len(quads),
-        statistics(lines),
-        rows_of_tables(lines) if dumps else {},
-        told(partial(rows_of, in_memory([*broader, *ours]))),
-        packed(piece, quads, lines, ours) if dumps else {},
+        count,
+        statistics(graph),
+        rows_of_tables(graph) if dumps else {},
+        told(graph, broader),
+        packed(piece, lines) if dumps else {},
     )

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
-from cybilgraph.ntriples import Things, iri, literal, plain, texts
+from cybilgraph.ntriples import Things, iri, literal, plain
 from cybilgraph.vocab import (
     BASE,
     CYB,
@@ -56,7 +56,8 @@ KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "internati
 SOURCE = "https://cybilportal.org/"
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
-_OWN, _PROJECT = f"{BASE}id/", f"<{CYB.Project}>"
+_PLACES = (CYB.country, CYB.region)
+_LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _EXAMPLES = 3
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
@@ -96,17 +97,28 @@ def statistics(graph: Things) -> Statistics:
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
-            if predicate in _LINKS and subject.startswith(_OWN):
-                away = (plain(term) for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}"))
-                found.links.update((predicate, site(address)) for address in away)
-        found.classes.update(texts(own, RDF.type))
-        found.places.update(texts(own, CYB.country), texts(own, CYB.region))
-        found.start = min([*filter(None, [found.start]), *texts(own, CYB.start)], default="")
-        found.end = max([found.end, *texts(own, CYB.end)])
-        if len(found.examples) < _EXAMPLES and _PROJECT in own.get(RDF.type, ()):
-            found.examples.append(subject)
+            if predicate in _LOOKED_AT:
+                _look_at(found, subject, predicate, terms)
     found.triples = found.properties.total()
     return found
+
+
+def _look_at(found: Statistics, subject: str, predicate: str, terms: list[str]) -> None:
+    said = map(plain, terms)
+    if predicate == RDF.type:
+        found.classes.update(said)
+        if len(found.examples) < _EXAMPLES and f"<{CYB.Project}>" in terms:
+            found.examples.append(subject)
+    elif predicate == CYB.start:
+        found.start = min(filter(None, (found.start, *said)), default="")
+    elif predicate == CYB.end:
+        found.end = max(found.end, *said)
+    elif predicate in _PLACES:
+        found.places.update(said)
+    elif subject.startswith(f"{BASE}id/"):
+        found.links.update(
+            (predicate, site(term[1:-1])) for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}")
+        )
 
 
 def site(address: str) -> str:

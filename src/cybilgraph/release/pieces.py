@@ -6,13 +6,11 @@ change is a change of its own piece, and at most of the next one.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -29,6 +27,8 @@ from cybilgraph.workers.crew import Team
 _BYTES = 100_000
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
 _BATCH, _MOST = 40, 400
+#: So many bytes of a file are looked through at once.
+_AT_ONCE = 1 << 20
 _PROJECT = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _BROADER = f" <{SKOS.broader}> ".encode()
 
@@ -102,6 +102,7 @@ def made_of(
     """
     with graph.open("rb") as lines:
         broader = b"".join(_lines_with(_BROADER, lines))
+        lines.seek(0)
 
         def asked() -> Iterator[tuple[bytes, bytes]]:
             for piece in pieces(lines):
@@ -121,15 +122,11 @@ def made_of(
 
 
 def _lines_with(words: bytes, file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file that have these words."""
-    if not os.fstat(file.fileno()).st_size:
-        return  # nothing cannot be mapped
-    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        at = content.find(words)
-        while at >= 0:
-            end = content.find(b"\n", at) + 1
-            yield content[content.rfind(b"\n", 0, at) + 1 : end]
-            at = content.find(words, end)
+    """The lines of a file that have these words. Not mapped: what was looked at would count as memory."""
+    while block := file.read(_AT_ONCE):
+        block += file.readline()
+        if words in block:
+            yield from (line for line in block.splitlines(keepends=True) if words in line)
 
 
 def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[Made]:

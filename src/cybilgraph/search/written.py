@@ -155,7 +155,7 @@ def write_index(
 
 def _fill(base: sqlite3.Connection, last: int) -> None:
     """Fill the index from what was told; ``last`` is the last year of all projects."""
-    having: dict[tuple[str, str], list[int]] = {}
+    having: dict[tuple[str, str], BitMap] = {}
 
     @lru_cache(maxsize=_NAMES)
     def names(thing: str) -> list[str]:
@@ -175,7 +175,7 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
         own |= {("status", project.status)} if project.status else set()
         own |= {("year", str(year)) for year in _years(project.start, project.end, project.status, last)}
         for facet in own:
-            having.setdefault(facet, []).append(number)
+            having.setdefault(facet, BitMap()).add(number)
         base.execute(
             "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -199,7 +199,7 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
-        ((kind, of, name(of), BitMap(numbers).serialize()) for (kind, of), numbers in sorted(having.items())),
+        ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),
     )
     base.execute(
         "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",

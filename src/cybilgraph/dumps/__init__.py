@@ -26,7 +26,7 @@ from cybilgraph.dumps.described import (
     write_descriptions,
 )
 from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
-from cybilgraph.dumps.tables import Rows, rows_of_tables, write_tables
+from cybilgraph.dumps.tables import Names, Rows, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 
@@ -45,6 +45,7 @@ __all__ = [
     "WHOLE",
     "Dumps",
     "File",
+    "Names",
     "Rows",
     "Statistics",
     "located",

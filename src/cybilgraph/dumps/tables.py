@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.dumps.packing import gzipped
-from cybilgraph.engine.store import namer
 from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.ntriples import Things, texts
+from cybilgraph.scratch import Scratch
 from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, RDF
 
 _FIELDS = tuple(
@@ -36,6 +37,8 @@ COLUMNS = {
 _PARTS = "; "
 _START = f"{BASE}id/project/"
 _ROW_GROUP = 100_000
+#: The names of so many things are in memory.
+_NAMES = 50_000
 _ZSTD = "zstd(3)"
 
 Statements = dict[str, list[str]]
@@ -69,9 +72,26 @@ def rows_of_tables(graph: Things) -> Rows:
     return rows
 
 
-def write_tables(pieces: Iterable[Rows], store: Path, folder: Path) -> None:
+class Names(Scratch):
+    """The names of things, on disk: put them all, then ask. A context manager."""
+
+    def __init__(self) -> None:
+        super().__init__("CREATE TABLE named (thing, preferred, name); CREATE INDEX by_thing ON named (thing)")
+        self.of = lru_cache(maxsize=_NAMES)(self._of)
+
+    def put(self, names: Iterable[tuple[str, str, int]]) -> None:
+        """Take names: each of a thing, and how much it is preferred; 0 of one that is not."""
+        self.fill("INSERT INTO named VALUES (?1, ?3, ?2)", (name for name in names if name[2]))
+
+    def _of(self, thing: str) -> str:
+        """The most preferred name of a thing; empty where it has none."""
+        query = "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, name LIMIT 1"
+        return str(self.value(query, thing) or "")
+
+
+def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
-    name = namer(store)
+    name = names.of
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
         files = {

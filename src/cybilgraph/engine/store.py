@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +12,7 @@ from typing import IO, Any
 import pyoxigraph as ox
 
 from cybilgraph.formats import Format
-from cybilgraph.vocab import BASE, PREFIXES, SKOS
+from cybilgraph.vocab import BASE, PREFIXES
 
 RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
@@ -67,22 +66,6 @@ def read_store(nquads: str) -> ox.Store:
     store = ox.Store()
     store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     return store
-
-
-def namer(folder: Path) -> Callable[[str], str]:
-    """A function from the IRI of a thing to its English name, else any, else nothing; from a store on disk."""
-    store = ox.Store.read_only(str(folder))
-    label = ox.NamedNode(SKOS.prefLabel)
-
-    @lru_cache(maxsize=50_000)
-    def name(iri: str) -> str:
-        if not iri:
-            return ""
-        found = [quad.object for quad in store.quads_for_pattern(ox.NamedNode(iri), label, None, ox.DefaultGraph())]
-        names = sorted((term.language != "en", term.value) for term in found if isinstance(term, ox.Literal))
-        return names[0][1] if names else ""
-
-    return name
 
 
 def is_of_version(line: bytes) -> bool:

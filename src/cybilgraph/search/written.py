@@ -197,6 +197,8 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
         ]
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
+    for numbers in having.values():
+        numbers.run_optimize()  # else the bytes, and their number, hang on how it was filled
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
         ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),

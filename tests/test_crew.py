@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -52,3 +53,9 @@ def test_a_failed_block_waits_for_nothing() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert time.monotonic() - began < 50  # no speed: the work itself takes longer
+
+
+def test_what_a_process_has_loaded_is_not_looked_through_again() -> None:
+    with Crew() as crew:
+        frozen = [crew.submit(gc.get_freeze_count).result() for _ in range(crew.size + 1)]
+    assert any(frozen)

@@ -21,7 +21,7 @@ from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
-from cybilgraph.identity import Identities
+from cybilgraph.identity import Capture, Identities, captured
 from cybilgraph.record import Record
 from cybilgraph.scratch import Scratch
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
@@ -64,11 +64,11 @@ class Assembly:
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Take one record and its triples, sorted. Before ``blocks``."""
-        self.add_parted(record, *parted(record.key, lines))
+        self.add_parted(captured(record), record.source.name, *parted(record.key, lines))
 
-    def add_parted(self, record: Record, own: bytes, shared: Iterable[str]) -> None:
-        """As ``add``, of triples that are ``parted``."""
-        self._identities.add(record)
+    def add_parted(self, capture: Capture, file: str, own: bytes, shared: Iterable[str]) -> None:
+        """As ``add``, of what was captured of a record in a file, and triples that are ``parted``."""
+        self._identities.add_captured(capture, file)
         self._shared.update(shared)
         if len(self._shared) > _AT_ONCE:
             self._put_aside()

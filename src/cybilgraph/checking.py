@@ -49,7 +49,7 @@ class Examined:
     def short(self) -> tuple[Source, bytes]:
         """The record as it is needed to tell what several break together: its source, and the rest, packed."""
         unknown = tuple(link for link in self.record.participations if not link.actor.known)
-        return self.record.source, pickle.dumps(replace(without_texts(self.record), participations=unknown))
+        return self.record.source, pickle.dumps(replace(self.record, participations=unknown, **_LONG))
 
 
 class Comparable(Protocol):
@@ -142,11 +142,6 @@ def _unpacked(payload: bytes) -> Record:
     source, short = pickle.loads(payload)  # noqa: S301 - our own, see _add
     record: Record = pickle.loads(short)  # noqa: S301
     return replace(record, source=source)
-
-
-def without_texts(record: Record) -> Record:
-    """The record without its long texts, which nobody needs who has its triples."""
-    return replace(record, **_LONG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from cybilgraph.values import value
+
 #: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
 _FIRST_IRI = re.compile(r"<([^>]*)>")
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
@@ -46,7 +48,7 @@ class Severity(StrEnum):
 SEVERITIES = tuple(Severity)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fix:
     """A mend that is certain: at this place, the words ``old`` become ``new``."""
 
@@ -56,7 +58,7 @@ class Fix:
     new: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Excerpt:
     """A part of the line that a finding is about, as the source has it.
 
@@ -88,7 +90,7 @@ class Checked:
     tracked: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(frozen=True, slots=True, order=True)
 class Result:
     """One SHACL validation result (SHACL, section 3.6.2), as text that a report in RDF is made of.
 
@@ -117,7 +119,7 @@ class Result:
         return replace(self, messages=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that a curator should know.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from cybilgraph.findings import Finding, Fix
 from cybilgraph.record import Date, Place, Record
-from cybilgraph.reference import reference, slug
+from cybilgraph.reference import Entry, reference, remembered, slug
 from cybilgraph.rules import in_language
 from cybilgraph.vocab import RULES
 
@@ -35,11 +35,17 @@ def _which_is_meant(found: Finding, _record: Record) -> Finding:
     """A name that stands in no list: the one in the list that it is most like."""
     names, rule = reference(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
-        entry = names.misspelt("actor", found.text) or names.resembling("actor", found.text)
+        entry = _actor_meant(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
         entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)
     return _suggested(found, entry.name_like(found.text)) if entry else found
+
+
+@remembered  # who is unknown takes part in more than one project
+def _actor_meant(name: str) -> Entry | None:
+    names = reference()
+    return names.misspelt("actor", name) or names.resembling("actor", name)
 
 
 def _suggested(found: Finding, name: str) -> Finding:

@@ -6,6 +6,10 @@ SPARQL reads the same terms, so that this is also how a value enters a query.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+#: The statements of a graph: by subject and property, the objects. Objects are terms, the others IRIs.
+Things = dict[str, dict[str, list[str]]]
 
 _ESCAPES = {
     **{chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)},
@@ -63,6 +67,23 @@ def plain(term: str) -> str:
         return term[1:-1]
     quoted = _QUOTED.match(term)
     return _ESCAPE.sub(_character, quoted[1]) if quoted else term
+
+
+def texts(own: dict[str, list[str]], predicate: str) -> list[str]:
+    """What the objects of a property say, of one thing of a graph."""
+    return [plain(term) for term in own.get(predicate, ())]
+
+
+def things(lines: Iterable[bytes]) -> Things:
+    """The statements of N-Triples of ours, in which those of each subject stand together."""
+    found: Things = {}
+    before, own = "", dict[str, list[str]]()
+    for line in b"".join(lines).decode().split("\n")[:-1]:
+        subject, predicate, rest = line.split(" ", 2)
+        if subject != before:
+            before, own = subject, found.setdefault(subject[1:-1], {})
+        own.setdefault(predicate[1:-1], []).append(rest[:-2])
+    return found
 
 
 def _character(escape: re.Match[str]) -> str:

@@ -343,7 +343,7 @@ def build(
         records = printed(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
         with workers_of(cluster) if cluster else nullcontext(crew) as team:
             for one in together(prepared(records, report.as_of, hidden, remembered, team), report):
-                assembly.add_parted(one.record, one.own, one.shared)
+                assembly.add_parted(one.capture, one.source.name, one.own, one.shared)
         report.findings = told_once([*report.findings, *identities.findings()])
         report.sort()
         if not report.records:

@@ -19,10 +19,11 @@ from re import findall
 
 from cybilgraph import findings, record
 from cybilgraph.assemble import parted
-from cybilgraph.checking import BATCH, examined, without_texts
+from cybilgraph.checking import BATCH, examined
 from cybilgraph.describe import with_source
 from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
+from cybilgraph.identity import Capture, captured
 from cybilgraph.intake import Hidden, page, with_prose
 from cybilgraph.readers import Input, read_input
 from cybilgraph.record import Record, Source
@@ -38,11 +39,13 @@ _ANY = Source("/", "0" * 64)
 
 @dataclass(slots=True)
 class Prepared:
-    """A record without its long texts; its triples, in those of its ``own`` and those that others may say, too; what
-    is wrong in it; and what ``checking.together`` asks of it (the packed part has no source).
+    """What a release needs of a record: its source; what identity knows of it; its triples, in those of its ``own``
+    and those that others may say, too; what is wrong in it; and what ``checking.together`` asks of it (the packed
+    part has no source).
     """
 
-    record: Record
+    source: Source
+    capture: Capture
     own: bytes
     shared: list[str]
     findings: list[Finding]
@@ -52,7 +55,7 @@ class Prepared:
     @property
     def short(self) -> tuple[Source, bytes]:
         """As of ``checking.Examined``."""
-        return self.record.source, self.packed
+        return self.source, self.packed
 
 
 #: What values that are remembered are made of.
@@ -61,7 +64,7 @@ CLASSES = [
     for module in (record, findings)
     for one in vars(module).values()
     if isinstance(one, type) and one.__module__ == module.__name__
-] + [Prepared]
+] + [Capture, Prepared]
 
 
 @dataclass(slots=True)
@@ -124,8 +127,8 @@ def _again(given: Input, number: int) -> Record:
 def prepared(
     records: Iterable[Known], day: str, hidden: Hidden, remembered: Remembered, team: Team
 ) -> Iterator[Prepared]:
-    """Each record with what its prose says, but without its long texts and who is ``hidden``; its triples, and what
-    is wrong in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
+    """What a release needs of each record: with what its prose says, without who is ``hidden``, and with what is wrong
+    in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
     """
     sources: deque[Source] = deque()
     deciding = fingerprint()
@@ -189,7 +192,8 @@ def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     told = [with_prose(one, hidden) for one in records]
     return [
         Prepared(
-            without_texts(one.record),
+            one.record.source,
+            captured(one.record),
             *parted(one.record.key, one.lines),
             [*found, *one.findings],
             one.compared,
@@ -201,10 +205,10 @@ def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
 
 def _of_source(source: Source, some: Prepared) -> Prepared:
     """What was done of a record, when it stands in this source."""
-    before, record = some.record.source, replace(some.record, source=source)
+    before = some.source.name
     return replace(
         some,
-        record=record,
-        own=with_source(some.own, record),
-        findings=[replace(one, file=source.name) if one.file == before.name else one for one in some.findings],
+        source=source,
+        own=with_source(some.own, some.capture.key, source),
+        findings=[replace(one, file=source.name) if one.file == before else one for one in some.findings],
     )

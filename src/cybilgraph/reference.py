@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, wraps
 from math import ceil, floor
 from pathlib import Path
+from typing import TypeVar
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 from rapidfuzz import fuzz, process
@@ -65,11 +66,12 @@ _GOVERNMENT_OF = "government of "
 _SPACES = re.compile(r"[\s\-‐‑–—_]+")
 _ARTICLE = re.compile(r"^the ")
 _NAME_MOST = 500
+_Made = TypeVar("_Made")
 #: A name whose key has nothing but its words.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
-def remembered(make: Callable[[str], str]) -> Callable[[str], str]:
+def remembered(make: Callable[[str], _Made]) -> Callable[[str], _Made]:
     """The function, which remembers what it made of names; of a text that is no name it does not,
     or what is remembered would grow with what is read.
     """
@@ -293,8 +295,9 @@ class Reference:
             if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_SAME_WORD)
         ]
         shared = sum(len(word) > 2 and word not in lone for word in one)
-        places = any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
-        return shared < 2 or len(lone) > 1 or places
+        if shared < 2 or len(lone) > 1:
+            return True
+        return any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
 
     def government(self, country: Entry) -> Entry:
         """The actor that a country acts by; made up where the list of actors does not have it."""

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from cybilgraph.errors import StorageError
 
@@ -41,7 +41,7 @@ class Scratch:
             f"PRAGMA synchronous = OFF; BEGIN; {schema}"
         )
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

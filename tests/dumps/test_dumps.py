@@ -21,8 +21,8 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.dumps import Dumps, write_tables
-from cybilgraph.engine.store import RDF_FORMATS, is_of_version, write_store
+from cybilgraph.dumps import Dumps, Names, write_tables
+from cybilgraph.engine.store import RDF_FORMATS, is_of_version
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
 from cybilgraph.release.pieces import made_of
@@ -50,12 +50,13 @@ def unpacked(path: Path) -> bytes:
     return content
 
 
-def write_dumps(graph: Path, store: Path, folder: Path) -> None:
-    with Crew() as team, Remembered(None, (), b"") as nothing, Dumps(folder) as files:
+def write_dumps(graph: Path, folder: Path) -> None:
+    with Crew() as team, Remembered(None, (), b"") as nothing, Dumps(folder) as files, Names() as names:
         pieces = list(made_of(graph, nothing, team, dumps=True))
         for made in pieces:
             files.add(made.dumps)
-    write_tables((made.rows for made in pieces), store, folder)
+            names.put(made.told[1])
+        write_tables((made.rows for made in pieces), names, folder)
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
@@ -169,7 +170,7 @@ def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) ->
 
 
 def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
-    write_dumps(release.folder / "graph.nq", release.store, tmp_path)
+    write_dumps(release.folder / "graph.nq", tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
@@ -205,7 +206,6 @@ def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_pat
 def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
     graph = tmp_path / "graph.nq"
     graph.write_text(f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n", encoding="utf-8")
-    write_store(graph, tmp_path / "store")
-    write_dumps(graph, tmp_path / "store", tmp_path)
+    write_dumps(graph, tmp_path)
     assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
     assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
@@ -28,12 +28,13 @@ def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
     """
     path = _term_of(record, path, value)
     linked = "" if focus == project_iri(record) else focus  # a record may name itself, as what it is part of
-    for row, printed, iris in _printed(record):
-        if linked in iris or (row.term == path and value in iris):
-            return Located(_label(record, row), printed.place, printed.text)
+    if linked or value:
+        for row, printed, iris in _printed(record, FIELDS):
+            if linked in iris or (row.term == path and value in iris):
+                return Located(_label(record, row), printed.place, printed.text)
     for row in FIELDS:
         if row.term and row.term == path:
-            for _, printed, _ in (found for found in _printed(record) if found[0] is row):
+            for _, printed, _ in (found for found in _printed(record, (row,)) if found[0] is row):
                 return Located(_label(record, row), printed.place, printed.text)
             if blank := record.blank(row.name):
                 return Located(blank.label, blank.place)
@@ -45,6 +46,8 @@ def locate(record: Record, focus: str, path: str, value: str = "") -> Located:
 
 def _term_of(record: Record, path: str, value: str) -> str:
     """The property whose text this is: ``path``, unless only other prose of the record has it."""
+    if not value:
+        return path
     found = [
         BY_NAME[name].term
         for name in NARRATIVE
@@ -59,14 +62,16 @@ def _label(record: Record, row: Field) -> str:
     return record.labels[row.name][0] if row.name in record.labels else ""
 
 
-def _printed(record: Record) -> Iterator[tuple[Field, Text, set[str]]]:
-    """Each value of a record: its field, its printed form, and the IRIs that stand for it."""
+def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Text, set[str]]]:
+    """Each value of a record in these fields, and all who take part: its field, its printed form, and the IRIs that
+    stand for it.
+    """
     project = project_iri(record)
     for link in record.participations:  # with whatever role: IATI has more than there are fields
         row = BY_NAME.get(link.role) or Field(link.role, Kind.ACTORS)
         node = f"{project}/participation/{link.actor.key}/{link.role}"
         yield row, link.actor.printed, {node, thing("actor", link.actor.key)}
-    for row in FIELDS:
+    for row in rows:
         for number, value in enumerate(record.values(row.name), start=1):
             match value:
                 case Scope(concept=concept):

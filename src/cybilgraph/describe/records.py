@@ -17,6 +17,7 @@ from cybilgraph.record import (
     Record,
     Relation,
     Scope,
+    Source,
     Text,
     WebLink,
 )
@@ -50,12 +51,12 @@ def describe(record: Record) -> list[str]:
     return triples.lines()
 
 
-def with_source(lines: bytes, record: Record) -> bytes:
-    """The triples of a record as they are when the like of it was read from the source of this one."""
-    source = f"{record_iri(record.key)}/source"
+def with_source(lines: bytes, key: str, read_from: Source) -> bytes:
+    """The triples of a record of this key as they are when the like of it was read from this source."""
+    source = f"{record_iri(key)}/source"
     told = Triples()
-    told.plain(source, RDFS.label, record.source.name)
-    told.plain(f"{source}/checksum", SPDX.checksumValue, record.source.sha256)
+    told.plain(source, RDFS.label, read_from.name)
+    told.plain(f"{source}/checksum", SPDX.checksumValue, read_from.sha256)
     for line in told.lines():
         # At the start of a line: a text may have the same words.
         start = lines.index("\n{} {} ".format(*line.split(" ", 2)[:2]).encode()) + 1

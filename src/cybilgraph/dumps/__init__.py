@@ -26,9 +26,9 @@ from cybilgraph.dumps.described import (
     write_descriptions,
 )
 from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
-from cybilgraph.dumps.tables import Rows, rows_of_tables, write_tables
+from cybilgraph.dumps.tables import Names, Rows, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
-from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 
 #: The graph is in files of this name.
 NAME = "cybilgraph"
@@ -45,6 +45,7 @@ __all__ = [
     "WHOLE",
     "Dumps",
     "File",
+    "Names",
     "Rows",
     "Statistics",
     "located",
@@ -72,6 +73,8 @@ _SHELLS = {
     "rdfxml": _Shell(b"\n\t<rdf:Description", end=b"\n</rdf:RDF>"),
 }
 _SHELL = _Shell()
+#: Where there are no named graphs, a document of one syntax is one of the other.
+_OF_PRESENT = {"nquads": BY_NAME["ntriples"].suffix, "trig": BY_NAME["turtle"].suffix}
 
 
 @cache
@@ -80,23 +83,26 @@ def _head(fmt: Format) -> bytes:
     return sample.partition(_SHELLS.get(fmt.name, _SHELL).begins)[0]
 
 
-def packed(piece: bytes, quads: list[Any], lines: list[bytes], present: list[Any]) -> dict[str, bytes]:
+def packed(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
     """N-Quads of ours in every syntax, by the end of its file's name, as a part of a packed file; without what
-    stands at the head and the end of a document. What is empty is not packed. Given are the ``quads`` of the piece,
-    too, and the ``lines`` and quads of the ``present``.
+    stands at the head and the end of a document. What is empty is not packed. Given are the ``lines`` of the
+    present, too.
     """
-    done = {b"": b""}
+    ours = b"".join(lines)
+    present = parsed(ours)
+    quads = parsed(piece) if len(ours) < len(piece) else present
     files: dict[str, bytes] = {}
     for fmt in GRAPH_FORMATS:
+        if quads is present and fmt.name in _OF_PRESENT:
+            files[fmt.suffix] = files[_OF_PRESENT[fmt.name]]
+            continue
         now = fmt.kind is Kind.GRAPH
         if fmt.name in ("nquads", "ntriples"):
-            content = b"".join(lines) if now else piece
+            content = ours if now else piece
         else:
             document = written(present if now else quads, fmt)
             content = document.removeprefix(_head(fmt)).removesuffix(_SHELLS.get(fmt.name, _SHELL).end)
-        if content not in done:  # without history, some syntaxes are the same
-            done[content] = deflated(content)
-        files[fmt.suffix] = done[content]
+        files[fmt.suffix] = deflated(content) if content else b""
     return files
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
-from cybilgraph.ntriples import iri, literal, plain
+from cybilgraph.ntriples import Things, iri, literal, plain
 from cybilgraph.vocab import (
     BASE,
     CYB,
@@ -55,7 +55,9 @@ RIGHTS = (
 KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
 SOURCE = "https://cybilportal.org/"
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
-_LINKS = {f"<{term}>" for term in (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)}
+_LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
+_PLACES = (CYB.country, CYB.region)
+_LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _EXAMPLES = 3
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
@@ -89,51 +91,40 @@ class Statistics:
         self.end = max(self.end, others.end)
 
 
-def statistics(lines: Iterable[bytes]) -> Statistics:
-    """Count the statements of N-Triples of ours, which have those of each subject together."""
-    found = Statistics()
-    kinds: Counter[tuple[bytes, bytes]] = Counter()
-    classes: Counter[bytes] = Counter()
-    type_, before = f"<{RDF.type}>".encode(), b""
-    own, ours = f"<{BASE}id/".encode(), f"<{BASE}".encode()
-    looked_at = {f"<{term}>".encode() for term in (CYB.country, CYB.region, CYB.start, CYB.end)}
-    links = {term.encode() for term in _LINKS}
-    properties: Counter[bytes] = Counter()
-    for line in lines:
-        subject, predicate, rest = line.split(b" ", 2)
-        found.triples += 1
-        properties[predicate] += 1
-        if subject != before:
-            found.subjects += 1
-            before = subject
-        if predicate == type_:
-            classes[rest] += 1
-            if len(found.examples) < _EXAMPLES and rest.startswith(f"<{CYB.Project}>".encode()):
-                found.examples.append(subject[1:-1].decode())
-        elif predicate in looked_at:
-            _look_at(found, predicate[1:-1].decode(), plain(rest[:-3].decode()))
-        elif predicate in links and subject.startswith(own) and rest.startswith(b"<") and not rest.startswith(ours):
-            kinds[predicate, rest] += 1
-    found.properties.update({name[1:-1].decode(): count for name, count in properties.items()})
-    found.classes.update({name[1:-4].decode(): count for name, count in classes.items()})
-    for (predicate, rest), count in kinds.items():
-        found.links[predicate[1:-1].decode(), site(rest[1:-4].decode())] += count
+def statistics(graph: Things) -> Statistics:
+    """Count the statements of a graph."""
+    found = Statistics(subjects=len(graph))
+    for subject, own in graph.items():
+        for predicate, terms in own.items():
+            found.properties[predicate] += len(terms)
+            if predicate in _LOOKED_AT:
+                _look_at(found, subject, predicate, terms)
+    found.triples = found.properties.total()
     return found
+
+
+def _look_at(found: Statistics, subject: str, predicate: str, terms: list[str]) -> None:
+    said = map(plain, terms)
+    if predicate == RDF.type:
+        found.classes.update(said)
+        if len(found.examples) < _EXAMPLES and f"<{CYB.Project}>" in terms:
+            found.examples.append(subject)
+    elif predicate == CYB.start:
+        found.start = min(filter(None, (found.start, *said)), default="")
+    elif predicate == CYB.end:
+        found.end = max(found.end, *said)
+    elif predicate in _PLACES:
+        found.places.update(said)
+    elif subject.startswith(f"{BASE}id/"):
+        found.links.update(
+            (predicate, site(term[1:-1])) for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}")
+        )
 
 
 def site(address: str) -> str:
     """The site that an address is of: its scheme and host."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}/"
-
-
-def _look_at(found: Statistics, predicate: str, value: str) -> None:
-    if predicate == CYB.start:
-        found.start = min(found.start or value, value)
-    elif predicate == CYB.end:
-        found.end = max(found.end, value)
-    else:
-        found.places.add(value)
 
 
 @dataclass(frozen=True, slots=True)

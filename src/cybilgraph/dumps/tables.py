@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.dumps.packing import gzipped
-from cybilgraph.engine.store import namer
 from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.ntriples import plain
+from cybilgraph.ntriples import Things, texts
+from cybilgraph.scratch import Scratch
 from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, RDF
 
 _FIELDS = tuple(
@@ -35,8 +35,10 @@ COLUMNS = {
     "outcomes": ("project", "kind", "number", "description"),
 }
 _PARTS = "; "
-_START = f"<{BASE}id/project/".encode()
+_START = f"{BASE}id/project/"
 _ROW_GROUP = 100_000
+#: The names of so many things are in memory.
+_NAMES = 50_000
 _ZSTD = "zstd(3)"
 
 Statements = dict[str, list[str]]
@@ -46,33 +48,50 @@ Statements = dict[str, list[str]]
 class _Project:
     """The statements about one project, and about each of its parts by the end of its IRI."""
 
-    iri: str = ""
-    own: Statements = field(default_factory=lambda: defaultdict(list))
-    parts: dict[str, Statements] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    iri: str
+    own: Statements = field(default_factory=dict)
+    parts: dict[str, Statements] = field(default_factory=dict)
 
     @property
     def is_one(self) -> bool:
         """False of what only tells that a project has another key now."""
-        return CYB.Project in self.own.get(RDF.type, ())
+        return f"<{CYB.Project}>" in self.own.get(RDF.type, ())
 
 
 #: Rows of each table. A cell that is a tuple has IRIs of things, whose names are to stand there.
 Rows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
 
 
-def rows_of_tables(lines: Iterable[bytes]) -> Rows:
-    """The rows of each table that N-Triples of ours give, which have the lines of each project together."""
+def rows_of_tables(graph: Things) -> Rows:
+    """The rows of each table that a graph gives."""
     rows: Rows = {table: [] for table in COLUMNS}
-    for project in _projects(lines):
+    for project in _projects(graph):
         rows["projects"].append(_project_row(project))
         rows["participations"] += _participation_rows(project)
         rows["outcomes"] += _outcome_rows(project)
     return rows
 
 
-def write_tables(pieces: Iterable[Rows], store: Path, folder: Path) -> None:
+class Names(Scratch):
+    """The names of things, on disk: put them all, then ask. A context manager."""
+
+    def __init__(self) -> None:
+        super().__init__("CREATE TABLE named (thing, preferred, name); CREATE INDEX by_thing ON named (thing)")
+        self.of = lru_cache(maxsize=_NAMES)(self._of)
+
+    def put(self, names: Iterable[tuple[str, str, int]]) -> None:
+        """Take names: each of a thing, and how much it is preferred; 0 of one that is not."""
+        self.fill("INSERT INTO named VALUES (?1, ?3, ?2)", (name for name in names if name[2]))
+
+    def _of(self, thing: str) -> str:
+        """The most preferred name of a thing; empty where it has none."""
+        query = "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, name LIMIT 1"
+        return str(self.value(query, thing) or "")
+
+
+def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
-    name = namer(store)
+    name = names.of
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
         files = {
@@ -98,40 +117,31 @@ def write_tables(pieces: Iterable[Rows], store: Path, folder: Path) -> None:
         path.unlink()
 
 
-def _projects(lines: Iterable[bytes]) -> Iterator[_Project]:
-    """The projects, in the order of the graph, which has the lines of each together."""
-    project = _Project()
-    for line in lines:
-        if not line.startswith(_START):
-            continue
-        subject, predicate, rest = line.decode().split(" ", 2)
-        iri, part = _parted(subject)
-        if iri != project.iri:
-            if project.is_one:
-                yield project
-            project = _Project(iri)
-        about = project.parts[part] if part else project.own
-        about[predicate[1:-1]].append(plain(rest.removesuffix(" .\n")))
-    if project.is_one:
-        yield project
-
-
-def _parted(subject: str) -> tuple[str, str]:
-    """The IRI of a project, and the rest of that of a part of it."""
-    end = subject.find("/", len(_START))
-    return (subject[1:-1], "") if end < 0 else (subject[1:end], subject[end + 1 : -1])
+def _projects(graph: Things) -> Iterator[_Project]:
+    """The projects, in the order of the graph."""
+    found: dict[str, _Project] = {}
+    for subject, statements in graph.items():
+        if subject.startswith(_START):
+            key, _, part = subject.removeprefix(_START).partition("/")
+            if (project := found.get(key)) is None:
+                project = found[key] = _Project(_START + key)
+            if part:
+                project.parts[part] = statements
+            else:
+                project.own = statements
+    return (project for project in found.values() if project.is_one)
 
 
 def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:
-    values = [(row, project.own.get(row.term, ())) for row in _FIELDS]
+    values = [(row, texts(project.own, row.term)) for row in _FIELDS]
     return project.iri, *(tuple(own) if row.term in _NAMED else _PARTS.join(own) for row, own in values)
 
 
 def _participation_rows(project: _Project) -> Iterator[tuple[str | tuple[str, ...], ...]]:
     for part, node in project.parts.items():
-        if CYB.Participation not in node.get(RDF.type, ()):
+        if f"<{CYB.Participation}>" not in node.get(RDF.type, ()):
             continue
-        quotes = [project.parts[quote.removeprefix(f"{project.iri}/")] for quote in node.get(CYB.evidence, ())]
+        quotes = [project.parts.get(quote.removeprefix(f"{project.iri}/"), {}) for quote in texts(node, CYB.evidence)]
         surest = max(quotes, key=_confidence, default={})
         actor, role, basis = (_one(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
         yield (
@@ -151,10 +161,10 @@ def _confidence(quote: Statements) -> float:
 
 def _outcome_rows(project: _Project) -> Iterator[tuple[str, ...]]:
     for part, node in sorted(project.parts.items(), key=lambda item: (len(item[0]), item[0])):
-        for kind in node.get(RDF.type, ()):
+        for kind in texts(node, RDF.type):
             if kind in _ITEMS:
                 yield project.iri, _ITEMS[kind], part.rpartition("/")[2], _one(node, DCTERMS.description)
 
 
 def _one(node: Statements, term: str) -> str:
-    return next(iter(node.get(term, ())), "")
+    return next(iter(texts(node, term)), "")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +12,7 @@ from typing import IO, Any
 import pyoxigraph as ox
 
 from cybilgraph.formats import Format
-from cybilgraph.vocab import BASE, PREFIXES, SKOS
+from cybilgraph.vocab import BASE, PREFIXES
 
 RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
@@ -77,22 +76,6 @@ def read_store(nquads: str) -> ox.Store:
     return store
 
 
-def namer(folder: Path) -> Callable[[str], str]:
-    """A function from the IRI of a thing to its English name, else any, else nothing; from a store on disk."""
-    store = ox.Store.read_only(str(folder))
-    label = ox.NamedNode(SKOS.prefLabel)
-
-    @lru_cache(maxsize=50_000)
-    def name(iri: str) -> str:
-        if not iri:
-            return ""
-        found = [quad.object for quad in store.quads_for_pattern(ox.NamedNode(iri), label, None, ox.DefaultGraph())]
-        names = sorted((term.language != "en", term.value) for term in found if isinstance(term, ox.Literal))
-        return names[0][1] if names else ""
-
-    return name
-
-
 def is_of_version(line: bytes) -> bool:
     """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
 
@@ -102,29 +85,9 @@ def is_of_version(line: bytes) -> bool:
     return found is not None and found[1].count(b" ") > 1
 
 
-def rows_of(store: ox.Store, query: str) -> Iterator[dict[str, str]]:
-    """The rows of a SELECT of our own, as they come: values as text, what is unbound left out."""
-    solutions: Any = store.query(query)
-    names = [variable.value for variable in solutions.variables]
-    for solution in solutions:
-        yield {name: term.value for name in names if (term := solution[name]) is not None}
-
-
 def parsed(nquads: bytes) -> list[ox.Quad]:
     """Quads of N-Quads that we wrote."""
     return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
-
-
-def present(quads: Iterable[ox.Quad]) -> list[ox.Quad]:
-    """Those of the default graph."""
-    return [quad for quad in quads if quad.graph_name == ox.DefaultGraph()]
-
-
-def in_memory(quads: Iterable[ox.Quad]) -> ox.Store:
-    """A store in memory that holds these."""
-    store = ox.Store()
-    store.extend(quads)
-    return store
 
 
 def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:

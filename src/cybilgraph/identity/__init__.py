@@ -22,10 +22,12 @@ from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.findings import Finding
-from cybilgraph.identity.captures import Captures
+from cybilgraph.identity.captures import Capture, Captures, captured
 from cybilgraph.identity.suspected import suspected
 from cybilgraph.record import Record
 from cybilgraph.rules import finding
+
+__all__ = ["Capture", "Identities", "captured"]
 
 
 class Identities:
@@ -49,7 +51,11 @@ class Identities:
 
     def add(self, record: Record) -> None:
         """Take a record; it is known by the number of records before it."""
-        self._captures.add(record)
+        self.add_captured(captured(record), record.source.name)
+
+    def add_captured(self, one: Capture, file: str) -> None:
+        """As ``add``, of what was captured of a record, and the file that it stands in."""
+        self._captures.add(one, file)
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """Each project's key, in order, with its records, the oldest first: the number and own key of each."""

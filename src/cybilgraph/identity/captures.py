@@ -11,6 +11,7 @@ from operator import itemgetter
 from cybilgraph.record import KEY, Record
 from cybilgraph.reference import slug
 from cybilgraph.scratch import Scratch
+from cybilgraph.values import value
 
 # A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
 # ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and
@@ -62,6 +63,53 @@ SELECT coalesce(
 """
 
 
+@value(frozen=True, slots=True)
+class Capture:
+    """What identity needs to know of a record: see the columns of ``captures``, and the kinds of names."""
+
+    key: str
+    code: str
+    iati: str
+    slugged: bool
+    updated: str
+    recent: bool
+    line: int
+    title: str
+    started: str
+    ended: str
+    countries: str
+    actors: str
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
+
+
+def captured(record: Record) -> Capture:
+    """What identity needs to know of a record."""
+    code = record.code.text if record.code and KEY.fullmatch(record.code.text) else ""
+    iati = record.iati.text if record.iati else ""
+    title = record.title.text if record.title else ""
+    place = record.title.place if record.title else None
+    slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
+    # "GFCE Code" is what older pages print.
+    label = record.labels.get("code", ("", None))[0].casefold()
+    return Capture(
+        key=record.key,
+        code=code,
+        iati=iati,
+        slugged=not code and record.key in slugs,
+        updated=record.updated.text if record.updated else "",
+        recent=not label.startswith("gfce"),
+        line=place.line if place else 0,
+        title=title,
+        started=record.start.value[:7] if record.start else "",
+        ended=record.end.value[:7] if record.end else "",
+        countries=json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
+        actors=json.dumps([link.actor.key for link in record.participations]),
+        strong=tuple(f"{kind}:{text}" for kind, text in (("code", code), ("iati", iati)) if text),
+        weak=tuple(f"slug:{text}" for text in slugs) or (f"key:{record.key}",),
+    )
+
+
 class Captures:
     """All records, as rows of a database; ``resolved`` when the first question is put."""
 
@@ -75,41 +123,20 @@ class Captures:
         """Forget the records."""
         self._base.close()
 
-    def add(self, record: Record) -> None:
-        """Take one more record, before the first question."""
+    def add(self, one: Capture, file: str) -> None:
+        """Take what a record says in a file, before the first question."""
         assert not self._is_resolved
         number = len(self._strong)
-        code = record.code.text if record.code and KEY.fullmatch(record.code.text) else ""
-        iati = record.iati.text if record.iati else ""
-        title = record.title.text if record.title else ""
-        place = record.title.place if record.title else None
-        slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
-        strong = [f"{kind}:{text}" for kind, text in (("code", code), ("iati", iati)) if text]
-        weak = [f"slug:{text}" for text in slugs] or [f"key:{record.key}"]
-        # "GFCE Code" is what older pages print.
-        label = record.labels.get("code", ("", None))[0].casefold()
         self._base.run(
             "INSERT INTO captures VALUES (?1, ?2, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            number,
-            record.key,
-            code,
-            iati,
-            not code and record.key in slugs,
-            record.updated.text if record.updated else "",
-            not label.startswith("gfce"),
-            record.source.name,
-            place.line if place else 0,
-            title,
-            record.start.value[:7] if record.start else "",
-            record.end.value[:7] if record.end else "",
-            json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
-            json.dumps([link.actor.key for link in record.participations]),
+            *(number, one.key, one.code, one.iati, one.slugged, one.updated, one.recent, file, one.line),
+            *(one.title, one.started, one.ended, one.countries, one.actors),
         )
         self._base.fill(
             "INSERT INTO names VALUES (?, ?, ?)",
-            [(name, number, names is strong) for names in (strong, weak) for name in names],
+            [(name, number, names is one.strong) for names in (one.strong, one.weak) for name in names],
         )
-        self._strong.append(bool(strong))
+        self._strong.append(bool(one.strong))
 
     @property
     def resolved(self) -> Scratch:

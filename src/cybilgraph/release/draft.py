@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph import __version__
-from cybilgraph.dumps import Dumps, File, Statistics, write_descriptions, write_tables
+from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
 from cybilgraph.findings import SEVERITIES, Report
@@ -132,7 +132,7 @@ def complete(
     quads, counts = 0, Statistics()
     cuts: list[Cut] = []
     earlier = _earlier(before, remembered)
-    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told:
+    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told, Names() as names:
         stored = None if earlier else beside.submit(write_store, graph, store)
         with Dumps(public) if dumps else nullcontext() as files:
             for made in made_of(graph, remembered, team, dumps=dumps, cuts=cuts):
@@ -141,8 +141,11 @@ def complete(
                 rows.put(made.rows)
                 told.put(made.told)
                 if files:
+                    names.put(made.told[1])
                     files.add(made.dumps)
         indexed = beside.submit(write_index, folder / SEARCH, iter(told), findings)
+        if dumps:
+            write_tables(rows, names, public)
         if stored:
             stored.result()
         elif earlier and earlier.carry(cuts, graph, store) == quads:
@@ -151,8 +154,6 @@ def complete(
             shutil.rmtree(store, ignore_errors=True)
             write_store(graph, store)
         manifest["counts"]["quads"] = quads
-        if dumps:
-            write_tables(rows, store, public)
         _write_report(folder / REPORT, report)
         indexed.result()
     sums_of = {path: sha256_of(path) for path in _files(folder)}

@@ -6,19 +6,18 @@ change is a change of its own piece, and at most of the next one.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from zlib import crc32
 
 from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
-from cybilgraph.engine.store import in_memory, is_of_version, parsed, present, rows_of
+from cybilgraph.engine.store import is_of_version
+from cybilgraph.ntriples import texts, things
 from cybilgraph.remembered import Remembered
 from cybilgraph.search import Name, Told, told
 from cybilgraph.vocab import BASE, SKOS
@@ -28,6 +27,8 @@ from cybilgraph.workers.crew import Team
 _BYTES = 100_000
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
 _BATCH, _MOST = 40, 400
+#: So many bytes of a file are looked through at once.
+_AT_ONCE = 1 << 20
 _PROJECT = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _BROADER = f" <{SKOS.broader}> ".encode()
 
@@ -101,6 +102,7 @@ def made_of(
     """
     with graph.open("rb") as lines:
         broader = b"".join(_lines_with(_BROADER, lines))
+        lines.seek(0)
 
         def asked() -> Iterator[tuple[bytes, bytes]]:
             for piece in pieces(lines):
@@ -120,33 +122,28 @@ def made_of(
 
 
 def _lines_with(words: bytes, file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file that have these words."""
-    if not os.fstat(file.fileno()).st_size:
-        return  # nothing cannot be mapped
-    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        at = content.find(words)
-        while at >= 0:
-            end = content.find(b"\n", at) + 1
-            yield content[content.rfind(b"\n", 0, at) + 1 : end]
-            at = content.find(words, end)
+    """The lines of a file that have these words. Not mapped: what was looked at would count as memory."""
+    while block := file.read(_AT_ONCE):
+        block += file.readline()
+        if words in block:
+            yield from (line for line in block.splitlines(keepends=True) if words in line)
 
 
 def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[Made]:
     """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
-    known = parsed(broader)
+    known = {narrower: texts(own, SKOS.broader) for narrower, own in things(broader.splitlines(keepends=True)).items()}
     return [_made_of_one(piece, known, dumps) for piece in batch]
 
 
-def _made_of_one(piece: bytes, broader: list[Any], dumps: bool) -> Made:
-    quads = parsed(piece)
-    ours = present(quads)
+def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> Made:
     lines = piece.splitlines(keepends=True)
-    if len(ours) < len(quads):
-        lines = [line for line in lines if not is_of_version(line)]
+    count = len(lines)
+    lines = [line for line in lines if not is_of_version(line)]
+    graph = things(lines)
     return Made(
-        len(quads),
-        statistics(lines),
-        rows_of_tables(lines) if dumps else {},
-        told(partial(rows_of, in_memory([*broader, *ours]))),
-        packed(piece, quads, lines, ours) if dumps else {},
+        count,
+        statistics(graph),
+        rows_of_tables(graph) if dumps else {},
+        told(graph, broader),
+        packed(piece, lines) if dumps else {},
     )

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pickle
 import re
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pyroaring import BitMap
 
-from cybilgraph import queries
+from cybilgraph.ntriples import Things, plain, texts
 from cybilgraph.values import value
-from cybilgraph.vocab import BASE
+from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF, SKOS
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
@@ -29,9 +28,8 @@ _VOCABULARY, _LETTERS = 300_000, 3
 #: The names of so many things are in memory.
 _NAMES = 50_000
 _ONGOING = f"{BASE}id/status/ongoing"
+_PROJECT = f"<{CYB.Project}>"
 _YEAR = re.compile(r"\d{4}")
-
-Ask = Callable[[str], Iterator[Mapping[str, str]]]
 
 _SCHEMA = """
     CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary);
@@ -69,40 +67,67 @@ class Told:
 Name = tuple[str, str, int]
 
 
-@cache
-def _query(name: str) -> str:
-    return queries.load(name).text
-
-
-def told(ask: Ask) -> tuple[list[Told], list[Name]]:
-    """The projects of a part of a graph, in order, which ``ask`` answers queries about, and the names of things
-    there. It has all of each of its projects, and what is broader than a country or theme.
+def told(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list[Told], list[Name]]:
+    """The projects of a part of a graph, in order, and the names of things there. It has all of each of its
+    projects; what is ``broader`` than a thing is told of all of the graph.
     """
-
-    def rows(name: str) -> Iterator[Mapping[str, str]]:
-        return ask(_query(name))
-
-    columns = ("title", "code", "status", "start", "end", "summary")
-    raw: dict[str, list[list[str]]] = defaultdict(list)
-    linked: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
-    said: dict[str, list[str]] = defaultdict(list)
-    for row in rows("page-index-projects"):
-        raw[row["project"]].append([row.get(column, "") for column in columns])
-    for row in rows("page-index-links"):
-        linked[row["project"]].add((_kind(row), row["thing"], row.get("basis", "").rpartition("/")[2]))
-    for row in rows("page-index-texts"):
-        said[row["project"]].append(row["text"])
-    projects = []
-    for iri in sorted(raw):
-        title, code, status, start, _, summary = map(min, zip(*raw[iri], strict=True))
-        end = max(row[columns.index("end")] for row in raw[iri])
-        links, texts = tuple(sorted(linked[iri])), tuple(sorted(said[iri]))
-        projects.append(Told(iri, title, code, status, start, end, summary, links, texts))
+    projects = [_told(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
     names = [
-        (row["thing"], row.get("name") or row.get("other", ""), ("name" in row) + (row.get("language") == "en"))
-        for row in rows("page-index-names")
+        (thing, plain(term), preferred + (preferred and term.endswith('"@en')))
+        for thing, own in graph.items()
+        for label, preferred in ((SKOS.prefLabel, 1), (SKOS.altLabel, 0))
+        for term in own.get(label, ())
     ]
     return projects, names
+
+
+def _told(graph: Things, broader: Mapping[str, list[str]], iri: str) -> Told:
+    own = graph[iri]
+
+    def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
+        return (graph.get(part, {}) for term in terms for part in texts(own, term))
+
+    # Where there are several, the first in order; of ends the last.
+    title, code, status, start, summary = (
+        min(texts(own, term), default="")
+        for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
+    )
+    links = {(_kind(thing), thing, "") for thing in _above(texts(own, CYB.country), broader)}
+    links |= {(_kind(thing), thing, "") for theme in texts(own, CYB.theme) for thing in broader.get(theme, ())}
+    for node in parts(CYB.scope):
+        links |= {(_kind(thing), thing, basis) for thing in texts(node, CYB.concept) for basis in _bases(node)}
+    for node in parts(CYB.participation):
+        roles, actors = (texts(node, term) for term in (CYB.role, CYB.actor))
+        links |= {(_last(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+    said = [text for term in (DCTERMS.abstract, CYB.aim, CYB.context) for text in texts(own, term)]
+    for item in parts(CYB.outcome, CYB.output, CYB.activity):
+        said += texts(item, DCTERMS.description)
+    end = max(texts(own, CYB.end), default="")
+    return Told(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))
+
+
+def _above(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
+    """All that is broader than these things."""
+    above: set[str] = set()
+    waiting = list(things)
+    while waiting:
+        new = [thing for thing in broader.get(waiting.pop(), ()) if thing not in above]
+        above.update(new)
+        waiting += new
+    return above
+
+
+def _kind(thing: str) -> str:
+    """The facet of a link to a thing that is no actor."""
+    return thing.removeprefix(f"{BASE}id/").partition("/")[0]
+
+
+def _last(iri: str) -> str:
+    return iri.rpartition("/")[2]
+
+
+def _bases(node: dict[str, list[str]]) -> list[str]:
+    return [_last(basis) for basis in texts(node, CYB.basis)]
 
 
 def write_index(
@@ -128,15 +153,9 @@ def write_index(
         base.execute("COMMIT")
 
 
-def _kind(row: Mapping[str, str]) -> str:
-    """The facet of a link: the role of an actor, else the kind of thing."""
-    path = (row.get("role") or row["thing"]).removeprefix(f"{BASE}id/")
-    return path.rpartition("/")[2] if "role" in row else path.partition("/")[0]
-
-
 def _fill(base: sqlite3.Connection, last: int) -> None:
     """Fill the index from what was told; ``last`` is the last year of all projects."""
-    having: dict[tuple[str, str], list[int]] = {}
+    having: dict[tuple[str, str], BitMap] = {}
 
     @lru_cache(maxsize=_NAMES)
     def names(thing: str) -> list[str]:
@@ -156,7 +175,7 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
         own |= {("status", project.status)} if project.status else set()
         own |= {("year", str(year)) for year in _years(project.start, project.end, project.status, last)}
         for facet in own:
-            having.setdefault(facet, []).append(number)
+            having.setdefault(facet, BitMap()).add(number)
         base.execute(
             "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -178,9 +197,11 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
         ]
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
+    for numbers in having.values():
+        numbers.run_optimize()  # else the bytes, and their number, hang on how it was filled
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
-        ((kind, of, name(of), BitMap(numbers).serialize()) for (kind, of), numbers in sorted(having.items())),
+        ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),
     )
     base.execute(
         "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",

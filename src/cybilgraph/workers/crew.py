@@ -9,11 +9,13 @@ of one program. Run as ``python -m cybilgraph.workers.crew``, it is the side of 
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -102,9 +104,19 @@ class Crew(Team):
 def _done(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[str, Any], bytes]:
     function, arguments, named = pickle.loads(content)  # noqa: S301 - from the process that started this one
     try:
-        return {"failed": False}, pickle.dumps(function(*arguments, **named))
+        value = function(*arguments, **named)
+        _keep_loaded()
+        return {"failed": False}, pickle.dumps(value)
     except (CybilgraphError, OSError) as error:  # raised where the function was submitted; what else is raised ends us
         return {"failed": True}, pickle.dumps(error)
+
+
+@cache
+def _keep_loaded() -> None:
+    """Names and patterns that the first function has loaded are never garbage: the collector need not look through
+    them again and again.
+    """
+    gc.freeze()
 
 
 if __name__ == "__main__":

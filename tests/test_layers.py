@@ -50,7 +50,6 @@ HOMES = {
     "flask": {"web"},
     "fsspec": {"addresses"},
     "granian": {"web"},
-    "isal": {"dumps"},
     "jinja2": {"validation"},
     "openpyxl": {"readers", "workbook"},
     "lxml": {"activities", "readers", "validation"},

@@ -40,8 +40,11 @@ _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _NO_URL = re.compile(
     r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
 )
-#: What is no title: the end of a sentence, or a paragraph of so many words.
-_CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*")
+#: What is no title: the end of a sentence, a whole one, or a paragraph of so many words.
+_CUT = re.compile(
+    r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*|(?:\S+ ){9,}\S*[.!?][”\"’]?"
+    r"|(?=.* (?:is|are|was|were|will|has|have|aims|aimed) )(?:\S+ ){11,}\S*"
+)
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
@@ -188,7 +191,7 @@ class Sections:
     def _head(self, section: Section) -> None:
         """Title first; then whatever an older page prints without a heading."""
         title, *rest = section.lines
-        if _CUT.fullmatch(title.text):  # a capture that begins in the middle has lost its title
+        if is_text(title.text):  # a capture that begins in the middle has lost its title
             rest = section.lines
         elif self._values.setdefault("title", title) is not title:
             rest = section.lines  # the title has a label
@@ -227,7 +230,8 @@ class Sections:
         """
         if is_address(line.text):
             return True
-        return "contacts" not in self._values and "code" in self._labels and is_person(line.text)
+        name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
+        return "contacts" not in self._values and "code" in self._labels and is_person(name)
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -415,6 +419,11 @@ class Sections:
                     advice=advice,
                 )
             )
+
+
+def is_text(line: str) -> bool:
+    """True for a line that is too much of a sentence to be a title."""
+    return _CUT.fullmatch(line) is not None
 
 
 def _conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:

@@ -412,11 +412,27 @@ def test_every_record_of_the_data_is_read() -> None:
         ("U.S. Department of State", ["us-department-of-state"]),
         ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
         ("New Zeland", ["government-of-new-zealand"]),
+        ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],
 )
 def test_lists_of_actors(line: str, keys: list[str] | None) -> None:
     found = sorted(link.actor.key for link in read(f"A page\n\nFunders\n\n{line}\n").participations)
     assert found == (keys or ["european-commission", "government-of-france", "government-of-germany"])
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Albania, Bosnia and Herzegovina, Turkey and Kosovo*", ["AL", "BA", "TR", "XK"]),
+        ("Antigua & Barbuda and Trinidad and Tobago, Belize", ["AG", "BZ", "TT"]),
+        ("49", []),
+        ("up to 49 African countries", []),
+    ],
+)
+def test_lists_of_countries(line: str, keys: list[str]) -> None:
+    """Two with "and" in their own names are told apart, and a number is no country."""
+    found = [link.concept.key for link in read(f"A page\n\nCountries: {line}\n\nSummary\n\nIt helps.\n").scopes]
+    assert sorted(found) == keys
 
 
 def test_one_unknown_name_does_not_spoil_a_list_of_countries() -> None:

@@ -22,8 +22,11 @@ _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
 _OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
-#: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
-_LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
+#: "Mentoring of the CSIRT", "Hosting the Office": a word that only begins the sentence, and the name.
+_LEADS = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
+#: "A risk assessment framework (RAF)": an abbreviation, with an ending.
+_ABBREVIATION = re.compile(r" \((?P<letters>[A-Z]{2,8})s?\)")
+_JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
 _FIRM = re.compile(
@@ -86,7 +89,7 @@ _SHORT_NAME = 12
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
-def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span]) -> list[Span]:
+def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span | None]) -> list[Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _NAMES.finditer(words):
         if (
@@ -110,6 +113,24 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
+
+
+def things_abbreviated(words: str) -> Iterator[str]:
+    """The abbreviations that the words introduce and that are of things: what they stand for has
+    small letters, or is a strategy, a framework or the like, and has no body in it.
+    """
+    for match in _ABBREVIATION.finditer(words) if " (" in words else ():
+        letters, meant = match["letters"], list[str]()
+        for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):
+            if word not in _JOINING:
+                meant.insert(0, word)
+            if len(meant) == len(letters):
+                break
+        if "".join(word[:1] for word in meant).upper() != letters or any(is_body(word.title()) for word in meant):
+            continue
+        if meant[-1].islower() or meant[-1].rstrip("s") in organisations.words("thing"):
+            yield letters
+            yield f"{letters}s"
 
 
 def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
@@ -161,7 +182,7 @@ def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
 
 
 def _found(
-    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span]
+    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span | None]
 ) -> Span | None:
     """The span of a capitalised name among those that are known, or None where it is none: an
     abbreviation that the record has introduced, a known name that is spelt nearly so, an
@@ -169,8 +190,9 @@ def _found(
     """
     name = words[start:end]
     inside = [span for span in spans if span.start < end and start < span.end]
-    if meant := short.get(name):
-        return Span(start, end, meant.mark, meant.entries, meant.home)
+    if name in short:
+        meant = short[name]
+        return Span(start, end, meant.mark, meant.entries, meant.home) if meant else None
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
     if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
@@ -262,7 +284,7 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
         start = at + 5
     if not start and (lead := _LEADS.match(words, start, end)) and has_body(words[lead.end() : end]):
-        start = lead.end() if not is_body(lead[1]) else start
+        start = lead.end() if not is_body(lead[1] or lead[2]) else start
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):

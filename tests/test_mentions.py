@@ -362,6 +362,13 @@ def test_places(title: str, text: str, expected: set[str]) -> None:
         ("Courses", "Activities", "Training with experts from France, Estonia and Spain", set()),
         ("Courses", "Activities", "Visits to Estonia, Ghana and Malawi", {"GH", "MW"}),
         ("Courses in Kenya", "Activities", "Courses for officials from Ghana and Malawi", {"KE"}),
+        ("Courses for the Pacific", "Outcomes", "It strengthens the Fijian and Samoan institutions.", {"FJ", "WS"}),
+        (
+            "Courses for Africa",
+            "Context",
+            "The UK's overseas cooperation programme assisted Ghana and Togo.",
+            {"GH", "TG"},
+        ),
     ],
 )
 def test_countries_that_any_section_lists(title: str, heading: str, text: str, expected: set[str]) -> None:
@@ -538,6 +545,9 @@ def test_abbreviations_of_things_are_no_actors() -> None:
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
+        # Ministries of any country are no actor.
+        ("It works with Ministries of Justice.", set()),
+        ("In Nairobi, the ITU in coordination with UNODC and private sector partners, leads courses.", {("itu", "implementer"), ("unodc", "partner")}),
         # A part that no list knows is the whole.
         ("It is delivered by INTERPOL's Cyber Directorate.", {("interpol", "implementer")}),
         # An authority of the country is helped, beside others who deliver; alone, it delivers.

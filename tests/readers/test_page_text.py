@@ -550,3 +550,12 @@ def test_a_long_title_is_one_where_the_page_says_so() -> None:
     assert (kept := read(f"Project\n\n{title}\n\nSuggest a page edit\n\nSummary\n\nIt helps.\n").title)
     assert kept.text == title
     assert read(f"{title}\n\nSummary\n\nIt helps.\n").title is None
+
+
+def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
+    page = read(
+        "A page\n\nPriority Countries\n\nThe project has three priority countries (Benin, Ghana and Togo), which"
+        " are hubs of their region.\n\nFunders\n\nThe Foo Trust, along with others in the region\n"
+    )
+    assert {link.concept.key for link in derive(page).scopes} == {"BJ", "GH", "TG"}
+    assert not page.participations

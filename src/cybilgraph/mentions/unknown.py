@@ -13,7 +13,7 @@ from cybilgraph.reference import Entry, Reference, fold
 
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
-_WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?)"
+_WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&)"
 #: "École nationale à vocation régionale": small letters in a name.
 _SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publique|nacional|à vocation|d[’']\w+)\b){0,3}"
@@ -61,7 +61,13 @@ _LAST_WORDS = (
 _NEXT_MOST, _LIST_MOST = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT", of which each country has one: a kind, and no name.
-_KIND_OF_TEAM = re.compile(r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?")
+_KIND_OF_TEAM = re.compile(
+    r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
+)
+#: "Ministries of Justice": of any country.
+_KINDS = re.compile(
+    r"(?:(?:Ministri|Agenci|Authoriti|Academi)es|Offices|Departments|Institutions|Governments|Ministers)\Z"
+)
 #: A name that has the name of a place in it.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
@@ -198,6 +204,8 @@ def _found(
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
     if " " in name and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
+    if _KINDS.match(_HEAD.split(name, maxsplit=1)[0].rsplit(" ", 1)[-1]):
+        return None
     mark, own = _kind(name, "" if start else words[end:]), None
     if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME

@@ -56,8 +56,9 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
 _NO_NAME = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|been)\b"
+    rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     r"|^(?:voluntary contributions?|n/?a|none|tb[acd]|various|unknown|not (?:known|applicable|available)"
@@ -325,7 +326,11 @@ class Sections:
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        for item in listed(section.lines, kinds):
+        lines: list[Text] = []
+        for line in section.lines:  # "The project has three priority countries (…), which serve as hubs."
+            sentence = line.text.endswith(".") and _VERB.search(line.text)
+            (self._values.setdefault("description", []) if sentence else lines).append(line)
+        for item in listed(lines, kinds):
             small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
             told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
             if not told or known(item.text, kinds):

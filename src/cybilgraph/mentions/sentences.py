@@ -192,7 +192,8 @@ def _mark(
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far, None for those of things."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
-    short |= dict.fromkeys(things_abbreviated(words))
+    if " (" in words:
+        short |= dict.fromkeys(things_abbreviated(words))
     elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
         Span(

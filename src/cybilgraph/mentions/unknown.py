@@ -65,9 +65,7 @@ _KIND_OF_TEAM = re.compile(
     r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
 )
 #: "Ministries of Justice": of any country.
-_KINDS = re.compile(
-    r"(?:(?:Ministri|Agenci|Authoriti|Academi)es|Offices|Departments|Institutions|Governments|Ministers)\Z"
-)
+_KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Departments", "Institutions", "Governments"}
 #: A name that has the name of a place in it.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
@@ -125,7 +123,7 @@ def things_abbreviated(words: str) -> Iterator[str]:
     """The abbreviations that the words introduce and that are of things: what they stand for has
     small letters, or is a strategy, a framework or the like, and has no body in it.
     """
-    for match in _ABBREVIATION.finditer(words) if " (" in words else ():
+    for match in _ABBREVIATION.finditer(words):
         letters, meant = match["letters"], list[str]()
         for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):
             if word not in _JOINING:
@@ -204,9 +202,9 @@ def _found(
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
     if " " in name and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
-    if _KINDS.match(_HEAD.split(name, maxsplit=1)[0].rsplit(" ", 1)[-1]):
-        return None
     mark, own = _kind(name, "" if start else words[end:]), None
+    if mark is None:
+        return None
     if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
@@ -307,13 +305,16 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _kind(name: str, after: str) -> str:
-    """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
-    what follows a name that begins the sentence, where any word has a capital.
+def _kind(name: str, after: str) -> str | None:
+    """What a capitalised name is: an organisation by its words, a name, or nothing; None for
+    organisations of any country. ``after`` is what follows a name that begins the sentence, where
+    any word has a capital.
     """
     if _KIND_OF_TEAM.fullmatch(name):
         return ""
     head = _HEAD.split(name, maxsplit=1)[0].split()
+    if head[-1] in _KINDS:
+        return None
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
     tokens = [token.strip(",") for token in name.split()]

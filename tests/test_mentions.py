@@ -545,6 +545,8 @@ def test_abbreviations_of_things_are_no_actors() -> None:
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
+        # What a bracket remarks of one is no other.
+        ("It is a Joint project of the EU (Neighbourhood Plan programme 2014) and the Council of Europe.", {("eu", "unspecified"), ("coe", "unspecified")}),
         # Ministries of any country are no actor.
         ("It works with Ministries of Justice.", set()),
         ("In Nairobi, the ITU in coordination with UNODC and private sector partners, leads courses.", {("itu", "implementer"), ("unodc", "partner")}),

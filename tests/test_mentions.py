@@ -18,7 +18,7 @@ from cybilgraph.mentions.marks import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.mentions.phrases import APART, RELATIONS, Matcher, phrases
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.sentences import sentences
-from cybilgraph.mentions.unknown import things_abbreviated
+from cybilgraph.mentions.unknown import names_of_things
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Basis, Contact, Record
 from cybilgraph.reference import reference
@@ -539,12 +539,14 @@ def test_abbreviations_of_things_are_no_actors() -> None:
     assert roles(about("A project", told, "It supports NCIS in each state. UNODC provided RRF with advice.")) == {
         ("unodc", "implementer")
     }
-    assert not list(things_abbreviated("The data protection authority (DPA) has a Foo Trust (FT)."))
+    assert not list(names_of_things("The data protection authority (DPA) has a Foo Trust (FT)."))
 
 
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
+        # A project is no actor.
+        ("Grid Guard is a joint programme managed by INTERPOL. Grid Guard delivers courses.", {("interpol", "implementer")}),
         # What a bracket remarks of one is no other.
         ("It is a Joint project of the EU (Neighbourhood Plan programme 2014) and the Council of Europe.", {("eu", "unspecified"), ("coe", "unspecified")}),
         # Ministries of any country are no actor.
@@ -650,6 +652,7 @@ def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
         (901, 960, 0.92, 0.82, 0.95),
         (961, 999, 0.87, 0.78, 0.99),
         (1001, 1012, 0.85, 0.75, 0.94),
+        (1021, 1026, 0.95, 0.95, 0.99),
     ],
 )
 def test_labelled_texts(first: int, last: int, precision: float, recall: float, country: float) -> None:

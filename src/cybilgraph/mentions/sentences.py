@@ -18,7 +18,7 @@ from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
 from cybilgraph.mentions.persons import persons
-from cybilgraph.mentions.unknown import FIRST_ACTS, things_abbreviated, with_misspelt, with_unknown
+from cybilgraph.mentions.unknown import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
 from cybilgraph.organisations import has_body, is_official
 from cybilgraph.record import Contact, Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
@@ -86,6 +86,7 @@ _SENT = {
     PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
     NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
 }
+_IS_A = re.compile(r" (?:is|was) an? ")
 _OWNED = re.compile(r"(?: \([^)]{1,30}\))?['’]s? ")
 #: "Spain's INCIBE" is one name, and "Spain's Barcelona" is none.
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
@@ -190,10 +191,10 @@ def _mark(
     short: dict[str, Span | None],
     contacts: tuple[Contact, ...],
 ) -> Sentence:
-    """``short`` are the abbreviations that the record has introduced so far, None for those of things."""
+    """``short`` are the abbreviations that the record has introduced so far, and names of things (None)."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
-    if " (" in words:
-        short |= dict.fromkeys(things_abbreviated(words))
+    if " (" in words or _IS_A.search(words):
+        short |= dict.fromkeys(names_of_things(words))
     elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
         Span(

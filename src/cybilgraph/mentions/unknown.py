@@ -26,6 +26,11 @@ _OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
 _LEADS = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
 #: "A risk assessment framework (RAF)": an abbreviation, with an ending.
 _ABBREVIATION = re.compile(r" \((?P<letters>[A-Z]{2,8})s?\)")
+#: "Grid Guard is a joint programme": the name of a project.
+_PROJECT = re.compile(
+    r"(?:The )?(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*){0,4})(?: \([^)]{1,60}\))? (?:is|was) an? "
+    r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
+)
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
@@ -119,10 +124,13 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
     return sorted(spans, key=lambda span: span.start)
 
 
-def things_abbreviated(words: str) -> Iterator[str]:
-    """The abbreviations that the words introduce and that are of things: what they stand for has
-    small letters, or is a strategy, a framework or the like, and has no body in it.
+def names_of_things(words: str) -> Iterator[str]:
+    """What a sentence says to be a project, and the abbreviations that it introduces and that are
+    of things: what they stand for has small letters, or is a strategy, a framework or the like,
+    and has no body in it.
     """
+    if project := _PROJECT.match(words):
+        yield project["name"]
     for match in _ABBREVIATION.finditer(words):
         letters, meant = match["letters"], list[str]()
         for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):

@@ -559,3 +559,10 @@ def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
     )
     assert {link.concept.key for link in derive(page).scopes} == {"BJ", "GH", "TG"}
     assert not page.participations
+
+
+def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
+    page = read("A page\n\nImplementors\n\nIMPACT\n\nITU\n\nSummary\n\nIt helps.\n")
+    assert {link.actor.key for link in page.participations} == {"impact", "itu"}
+    page = read("A page\n\nIMPLEMENTORS\n\nITU\n\nIMPACT\n\nFewer attacks.\n")
+    assert {link.actor.key for link in page.participations} == {"itu"}

@@ -136,6 +136,8 @@ def _sections(lines: list[Text]) -> list[Section]:
     before = lines[0] if lines else Text("")
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         opened = _open(line, guess=titled) or _unknown_label(line, following, current)
+        if opened and _is_name(line, opened, current):
+            opened = None
         if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _EMPTY_BELOW:
             current = head
         before = line
@@ -158,6 +160,12 @@ def _sections(lines: list[Text]) -> list[Section]:
     if not any(section.row.kind in (Kind.PROSE, Kind.ITEMS) for section in sections):
         sections += under_lost_headings(head, lines)
     return [*sections, head]
+
+
+def _is_name(line: Text, opened: Section, section: Section) -> bool:
+    """True for "IMPACT" below "Implementors": a name that a rarer heading is called like, too."""
+    rare = opened.row.kind is Kind.ITEMS and line.text.casefold() not in (opened.row.name, opened.row.column)
+    return rare and section.row.kind is Kind.ACTORS and line.text.isupper() and not section.label.isupper()
 
 
 def _is_left_blank(section: Section) -> bool:

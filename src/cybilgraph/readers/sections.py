@@ -326,18 +326,21 @@ class Sections:
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        lines: list[Text] = []
-        for line in section.lines:  # "The project has three priority countries (…), which serve as hubs."
-            sentence = line.text.endswith(".") and _VERB.search(line.text)
-            (self._values.setdefault("description", []) if sentence else lines).append(line)
-        for item in listed(lines, kinds):
+        # "The project has three priority countries (…), which serve as hubs."
+        sentences = [line for line in section.lines if line.text.endswith(".") and _VERB.search(line.text)]
+        for line in sentences:
+            self._tell_of_no_name(line, section)
+        for item in listed([line for line in section.lines if line not in sentences], kinds):
             small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
             told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
             if not told or known(item.text, kinds):
                 yield item
-                continue
-            self._extend("description", [item])
-            self.find("not-a-name", item, section.label, {"label": section.label})
+            else:
+                self._tell_of_no_name(item, section)
+
+    def _tell_of_no_name(self, item: Text, section: Section) -> None:
+        self._extend("description", [item])
+        self.find("not-a-name", item, section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""

@@ -47,6 +47,8 @@ _FORMS = tuple(
 )
 #: A day and a month with no year, or a month alone: a date for the eye, but no point in time.
 _YEARLESS = re.compile(rf"(?:{_DAY} (?:of )?)?{_MONTH}(?: [0-3]?[0-9](?:st|nd|rd|th))?", re.IGNORECASE)
+#: "May 30 to June 2, 2018"; alone it may be May of 2030.
+_MONTH_DAY = re.compile(rf"{_MONTH} {_DAY}", re.IGNORECASE)
 #: A project that goes on has no end yet.
 _OPEN = re.compile(
     r"present|today|now|ongoing|on-going|tbc|tbd|to be (?:confirmed|determined)|open(?:-ended)?", re.IGNORECASE
@@ -178,13 +180,14 @@ def shifted(place: Place | None, offset: int) -> Place | None:
 
 
 def _start(printed: Text, end: Date) -> Date | None:
-    """The first date of a range; what it lacks, it has from the last: ``1–5 March 2020``."""
+    """The first date of a range; what it lacks, it has from the last: ``1–5 March 2020``, ``May 30 – June 2, 2020``."""
     if (date := read_date(printed)) and date.value:
         return date
     words = printed.text.strip()
     year = end.value[:4]
-    if year and (date or re.fullmatch(_DAY, words)):
-        month = "" if date else re.sub(rf"^{_DAY} ?|[ ,]+{year}$", "", end.printed.text.strip(" .;"))
+    day = re.fullmatch(_DAY, words)
+    if year and (date or day or _MONTH_DAY.fullmatch(words)):
+        month = "" if not day else re.sub(rf"^{_DAY} ?|[ ,]+{year}$", "", end.printed.text.strip(" .;"))
         full = read_date(Text(" ".join(part for part in (words, month, year) if part)))
         if full and full.value and full.value <= end.value:
             return Date(full.value, printed)

@@ -412,11 +412,27 @@ def test_every_record_of_the_data_is_read() -> None:
         ("U.S. Department of State", ["us-department-of-state"]),
         ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
         ("New Zeland", ["government-of-new-zealand"]),
+        ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],
 )
 def test_lists_of_actors(line: str, keys: list[str] | None) -> None:
     found = sorted(link.actor.key for link in read(f"A page\n\nFunders\n\n{line}\n").participations)
     assert found == (keys or ["european-commission", "government-of-france", "government-of-germany"])
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Albania, Bosnia and Herzegovina, Turkey and Kosovo*", ["AL", "BA", "TR", "XK"]),
+        ("Antigua & Barbuda and Trinidad and Tobago, Belize", ["AG", "BZ", "TT"]),
+        ("49", []),
+        ("up to 49 African countries", []),
+    ],
+)
+def test_lists_of_countries(line: str, keys: list[str]) -> None:
+    """Two with "and" in their own names are told apart, and a number is no country."""
+    found = [link.concept.key for link in read(f"A page\n\nCountries: {line}\n\nSummary\n\nIt helps.\n").scopes]
+    assert sorted(found) == keys
 
 
 def test_one_unknown_name_does_not_spoil_a_list_of_countries() -> None:
@@ -486,3 +502,67 @@ def test_what_parts_a_line_is_no_end_of_a_line_to_who_counts() -> None:
     assert record.summary == (Text("It trains officers."),)
     assert record.summary[0].place == Place(1, 20)
     assert (record.aim, record.outcomes) == ((Text("To help."),), (Text("They know."),))
+
+
+def test_lost_headings_that_left_a_single_blank_line_each() -> None:
+    """The side of the page is lost above the summary, and "Details" and "Aim" below it."""
+    page = read(
+        "Drills for the Islands\n\nSuggest a page edit\n\n\nCybil code: G9901\n\nStatus: Ongoing\n\n\n\n\n\n\n"
+        "Ana Lopez, Head of Training at the Drill Centre\n\n\n"
+        "The project trains response teams.\n\n\n\n"
+        "To make the teams quicker.\n\n\n"
+        "The islands had no drill before.\n\n\n"
+        "  • Forty people trained.\n"
+    )
+    assert page.title
+    assert page.title.text == "Drills for the Islands"
+    assert [contact.name for contact in page.contacts] == ["Ana Lopez, Head of Training at the Drill Centre"]
+    assert [line.text for line in page.summary] == ["The project trains response teams."]
+    assert [line.text for line in page.aim] == ["To make the teams quicker."]
+    assert [line.text for line in page.context] == ["The islands had no drill before."]
+    assert [line.text for line in page.outcomes] == ["Forty people trained."]
+
+
+def test_a_capture_that_begins_with_the_summary_and_lost_its_headings() -> None:
+    page = read(
+        "This project goes on with the drills for the islands of the region until next year.\n\n\n\n"
+        "To make the teams quicker.\n\n\nThe islands had no drill before.\n"
+    )
+    assert page.title is None
+    assert next(line.text for line in page.summary).startswith("This project goes on")
+    assert [line.text for line in page.aim] == ["To make the teams quicker."]
+    assert [line.text for line in page.context] == ["The islands had no drill before."]
+
+
+def test_the_text_below_a_heading_that_lost_its_value_is_not_the_value() -> None:
+    page = read(
+        "Drills for the Islands\n\nCybil code: G9901\n\nThemes & Topics\n\n\n\n\n"
+        "The project trains teams, in three waves, on all islands of the region.\n"
+    )
+    assert [blank.label for blank in page.left_blank] == ["Themes & Topics"]
+    assert [line.text for line in page.description] == [
+        "The project trains teams, in three waves, on all islands of the region."
+    ]
+
+
+def test_a_long_title_is_one_where_the_page_says_so() -> None:
+    title = " ".join(["Assessment of the readiness of the teams"] * 8)
+    assert (kept := read(f"Project\n\n{title}\n\nSuggest a page edit\n\nSummary\n\nIt helps.\n").title)
+    assert kept.text == title
+    assert read(f"{title}\n\nSummary\n\nIt helps.\n").title is None
+
+
+def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
+    page = read(
+        "A page\n\nPriority Countries\n\nThe project has three priority countries (Benin, Ghana and Togo), which"
+        " are hubs of their region.\n\nFunders\n\nThe Foo Trust, along with others in the region\n"
+    )
+    assert {link.concept.key for link in derive(page).scopes} == {"BJ", "GH", "TG"}
+    assert not page.participations
+
+
+def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
+    page = read("A page\n\nImplementors\n\nIMPACT\n\nITU\n\nSummary\n\nIt helps.\n")
+    assert {link.actor.key for link in page.participations} == {"impact", "itu"}
+    page = read("A page\n\nIMPLEMENTORS\n\nITU\n\nIMPACT\n\nFewer attacks.\n")
+    assert {link.actor.key for link in page.participations} == {"itu"}

@@ -75,7 +75,7 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
     """The names that a sentence says the project is for or in, or lists. Where it tells of what
     was before (``past``), what places did themselves is not of the project.
     """
-    if not any(name.mark == PLACE for name in sentence.names):
+    if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
     if not _OF_OTHERS.isdisjoint(hit.phrase.says for hit in found_in(sentence)):
         return

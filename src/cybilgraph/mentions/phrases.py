@@ -323,9 +323,14 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         at
         for low, high in spans
         for at in map(re.Match.start, _MARK.finditer(marked, low, high))
-        if _names_one(marked, at) and not (at > low and _is_origin(marked, at))
+        if _names_one(marked, at) and not (at > low and (_is_origin(marked, at) or _is_remark(marked, low, at)))
     )
     return Hit(phrase, start, match.end(), ats)
+
+
+def _is_remark(marked: str, low: int, at: int) -> bool:
+    """True for a name in brackets behind another: "the ◆ (◎ instrument) and the ◆"."""
+    return marked[at] == NAME and marked.rfind("(", low, at) > marked.rfind(")", low, at)
 
 
 def _names_one(marked: str, at: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
 from cybilgraph.mentions.persons import persons
-from cybilgraph.mentions.unknown import FIRST_ACTS, with_misspelt, with_unknown
+from cybilgraph.mentions.unknown import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
 from cybilgraph.organisations import has_body, is_official
 from cybilgraph.record import Contact, Evidence, Record, Text
 from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
@@ -86,7 +86,8 @@ _SENT = {
     PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
     NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
 }
-_OWNED = re.compile(r"['’]s? ")
+_IS_A = re.compile(r" (?:is|was) an? ")
+_OWNED = re.compile(r"(?: \([^)]{1,30}\))?['’]s? ")
 #: "Spain's INCIBE" is one name, and "Spain's Barcelona" is none.
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
 #: "The Ministry of Justice in Fiji" is at home there.
@@ -142,7 +143,7 @@ class Sentence:
 def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
     """The sentences of a record: its title, then its narrative sections."""
     title = [("title", record.title)] if record.title else []
-    short: dict[str, Span] = {}
+    short: dict[str, Span | None] = {}
     for section, paragraph in (*title, *record.narrative()):
         known = [mention for mention in names.mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
         starts = [mention.start for mention in known]
@@ -187,11 +188,13 @@ def _mark(
     offset: int,
     known: list[Mention],
     names: Reference,
-    short: dict[str, Span],
+    short: dict[str, Span | None],
     contacts: tuple[Contact, ...],
 ) -> Sentence:
-    """``short`` are the abbreviations that the record has introduced so far."""
+    """``short`` are the abbreviations that the record has introduced so far, and names of things (None)."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
+    if " (" in words or _IS_A.search(words):
+        short |= dict.fromkeys(names_of_things(words))
     elsewhere = [match.span() for match in _elsewhere().finditer(words)]
     spans = [
         Span(
@@ -249,7 +252,7 @@ def _elsewhere() -> re.Pattern[str]:
 
 
 def _with_names(
-    words: str, known: list[Span], names: Reference, short: dict[str, Span], found: list[Span]
+    words: str, known: list[Span], names: Reference, short: dict[str, Span | None], found: list[Span]
 ) -> list[Span]:
     """The spans with those that were ``found`` (persons, and what is no country), and with other names that
     no list knows: these are found as if the former had no capitals.
@@ -307,7 +310,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         elif last.mark == BODY and span.mark == NAME and between == " ":
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
-            joined[-1] = Span(last.start, span.end, span.mark, span.entries, span.home, span.near)
+            joined[-1] = _part(last, span)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
             last.end = span.end
         elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
@@ -353,6 +356,15 @@ def _owned(owner: Span, span: Span, names: Reference) -> Span:
     known = country and span.mark == BODY and names.find("actor", f"{span.entries[0].name} of {country.name}")
     mark, entries = (ACTOR, (known,)) if known else (span.mark, span.entries)
     return Span(owner.start, span.end, mark, entries, home, span.near)
+
+
+def _part(whole: Span, part: Span) -> Span:
+    """The part of an organisation; the whole where no list knows the part ("INTERPOL's Directorate"),
+    unless that is a government, whose parts act by themselves.
+    """
+    known = part.mark == ACTOR or whole.mark == BODY or "government" in whole.entries[0].key
+    acts = part if known else whole
+    return Span(whole.start, part.end, acts.mark, acts.entries, acts.home, acts.near)
 
 
 def _country(span: Span) -> Entry | None:

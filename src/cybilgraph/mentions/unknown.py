@@ -13,7 +13,7 @@ from cybilgraph.reference import Entry, Reference, fold
 
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
-_WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'-]*[\w|])?)"
+_WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&)"
 #: "École nationale à vocation régionale": small letters in a name.
 _SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publique|nacional|à vocation|d[’']\w+)\b){0,3}"
@@ -22,8 +22,16 @@ _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
 _OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
-#: "Mentoring of the CSIRT": a word that only begins the sentence, and the name.
-_LEADS = re.compile(r"(\w+) (?:of|on|for) the ")
+#: "Mentoring of the CSIRT", "Hosting the Office": a word that only begins the sentence, and the name.
+_LEADS = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
+#: "A risk assessment framework (RAF)": an abbreviation, with an ending.
+_ABBREVIATION = re.compile(r" \((?P<letters>[A-Z]{2,8})s?\)")
+#: "Grid Guard is a joint programme": the name of a project.
+_PROJECT = re.compile(
+    r"(?:The )?(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*){0,4})(?: \([^)]{1,60}\))? (?:is|was) an? "
+    r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
+)
+_JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
 _FIRM = re.compile(
@@ -58,7 +66,11 @@ _LAST_WORDS = (
 _NEXT_MOST, _LIST_MOST = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT", of which each country has one: a kind, and no name.
-_KIND_OF_TEAM = re.compile(r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?")
+_KIND_OF_TEAM = re.compile(
+    r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
+)
+#: "Ministries of Justice": of any country.
+_KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Departments", "Institutions", "Governments"}
 #: A name that has the name of a place in it.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
@@ -86,7 +98,7 @@ _SHORT_NAME = 12
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
-def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span]) -> list[Span]:
+def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span | None]) -> list[Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _NAMES.finditer(words):
         if (
@@ -110,6 +122,27 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
+
+
+def names_of_things(words: str) -> Iterator[str]:
+    """What a sentence says to be a project, and the abbreviations that it introduces and that are
+    of things: what they stand for has small letters, or is a strategy, a framework or the like,
+    and has no body in it.
+    """
+    if project := _PROJECT.match(words):
+        yield project["name"]
+    for match in _ABBREVIATION.finditer(words):
+        letters, meant = match["letters"], list[str]()
+        for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):
+            if word not in _JOINING:
+                meant.insert(0, word)
+            if len(meant) == len(letters):
+                break
+        if "".join(word[:1] for word in meant).upper() != letters or any(is_body(word.title()) for word in meant):
+            continue
+        if meant[-1].islower() or meant[-1].rstrip("s") in organisations.words("thing"):
+            yield letters
+            yield f"{letters}s"
 
 
 def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
@@ -161,7 +194,7 @@ def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
 
 
 def _found(
-    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span]
+    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span | None]
 ) -> Span | None:
     """The span of a capitalised name among those that are known, or None where it is none: an
     abbreviation that the record has introduced, a known name that is spelt nearly so, an
@@ -169,14 +202,17 @@ def _found(
     """
     name = words[start:end]
     inside = [span for span in spans if span.start < end and start < span.end]
-    if meant := short.get(name):
-        return Span(start, end, meant.mark, meant.entries, meant.home)
+    if name in short:
+        meant = short[name]
+        return Span(start, end, meant.mark, meant.entries, meant.home) if meant else None
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
     if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
     if " " in name and (near := _near(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
+    if mark is None:
+        return None
     if mark != BODY and _firm_before(words, start):
         mark = BODY if inside else NAME
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
@@ -262,7 +298,7 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
         start = at + 5
     if not start and (lead := _LEADS.match(words, start, end)) and has_body(words[lead.end() : end]):
-        start = lead.end() if not is_body(lead[1]) else start
+        start = lead.end() if not is_body(lead[1] or lead[2]) else start
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
@@ -277,13 +313,16 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _kind(name: str, after: str) -> str:
-    """What a capitalised name is: an organisation by its words, a name, or nothing. ``after`` is
-    what follows a name that begins the sentence, where any word has a capital.
+def _kind(name: str, after: str) -> str | None:
+    """What a capitalised name is: an organisation by its words, a name, or nothing; None for
+    organisations of any country. ``after`` is what follows a name that begins the sentence, where
+    any word has a capital.
     """
     if _KIND_OF_TEAM.fullmatch(name):
         return ""
     head = _HEAD.split(name, maxsplit=1)[0].split()
+    if head[-1] in _KINDS:
+        return None
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
     tokens = [token.strip(",") for token in name.split()]

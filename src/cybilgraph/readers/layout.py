@@ -10,18 +10,18 @@ statement ends the page, wherever it begins.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
+from cybilgraph.readers.lost import blank_lines, under_lost_headings
 from cybilgraph.readers.names import BULLET, SORTING
-from cybilgraph.readers.sections import CODE, Section, Sections
+from cybilgraph.readers.sections import CODE, Section, Sections, is_text
 from cybilgraph.readers.text import unwrapped
 from cybilgraph.record import Place, Record, Text
 
-RIGHTS = "The Cybil project repository is being continuously updated"
+#: As far as a capture that was cut there may have it.
+RIGHTS = "The Cybil project repository is being "
 
 #: "Label: value": the label is at most a few words, so that prose with a colon is prose.
 _LABELLED = re.compile(r"(?P<label>[^:]{2,40}?)\s*:\s*(?P<value>.*)", re.DOTALL)
@@ -46,8 +46,8 @@ _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.patter
 #: "Status: Finished", "Donor: EU": the value is on the line of the label, and the section that
 #: the line stands in goes on below it.
 _ONE_LINE = (Kind.VALUE, Kind.CHOICE, Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS, Kind.RECORD)
-#: The order of the sections on a page, for pages whose headings were lost.
-_LOST = ("summary", "aim", "context", "outcomes", "outputs", "activities", "links")
+#: So many blank lines below a heading stood for its value: what follows is not under it.
+_EMPTY_BELOW = 3
 #: "The partners are:" and "These results were:" are sentences and no labels.
 _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
@@ -133,8 +133,14 @@ def _sections(lines: list[Text]) -> list[Section]:
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
     titled = False
+    before = lines[0] if lines else Text("")
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         opened = _open(line, guess=titled) or _unknown_label(line, following, current)
+        if opened and _is_name(line, opened, current):
+            opened = None
+        if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _EMPTY_BELOW:
+            current = head
+        before = line
         if opened is None and current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
@@ -146,42 +152,25 @@ def _sections(lines: list[Text]) -> list[Section]:
             continue
         sections.append(opened)
         if opened.row.kind is Kind.LAYOUT:  # "About": the head goes on
+            if current is head and len(head.lines) == 1 and is_text(head.lines[0].text):  # a title, however long
+                sections.append(Section(head.row, opened.label, head.place, [head.lines.pop()]))
             current = head
         elif not (opened.lines and opened.row.kind in _ONE_LINE):
             current = opened
     if not any(section.row.kind in (Kind.PROSE, Kind.ITEMS) for section in sections):
-        sections += _lost_headings(head, lines)
+        sections += under_lost_headings(head, lines)
     return [*sections, head]
 
 
-def _lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
-    """The sections of a page whose headings were lost: each left its own empty line between
-    the blank lines around it, so that the run of blank lines tells how many were passed: the
-    shortest of them passes one.
-    """
-    runs = {id(after): _blank_lines(before, after) for before, after in pairwise(lines)}
-    usual = Counter(runs.get(id(line), 0) for line in lines if not BULLET.match(line.text))
-    lost = {id(line): runs[id(line)] for line in head.lines if runs.get(id(line), 0) > 1}
-    if len(lost) < 2 or (usual and usual.most_common(1)[0][0] == 0):
-        return
-    shortest = min(lost.values())
-    at, section = -1, head
-    kept: list[Text] = []
-    for line in head.lines:
-        if at + 1 < len(_LOST) and (run := lost.get(id(line), 0)):
-            at = min(at + 1 + (run - shortest) // 2, len(_LOST) - 1)
-            assert line.place
-            section = Section(BY_NAME[_LOST[at]], "", line.place)
-            yield section
-        (kept if section is head else section.lines).append(line)
-    head.lines[:] = kept
+def _is_name(line: Text, opened: Section, section: Section) -> bool:
+    """True for "IMPACT" below "Implementors": a name that a rarer heading is called like, too."""
+    rare = opened.row.kind is Kind.ITEMS and line.text.casefold() not in (opened.row.name, opened.row.column)
+    return rare and section.row.kind is Kind.ACTORS and line.text.isupper() and not section.label.isupper()
 
 
-def _blank_lines(before: Text, after: Text) -> int:
-    assert before.place
-    assert after.place
-    last = before.breaks[-1][1] if before.breaks else before.place
-    return after.place.line - last.line - 1
+def _is_left_blank(section: Section) -> bool:
+    """True for a heading of the side of a page that nothing stands under."""
+    return bool(section.label) and not section.lines and section.row.kind in _ONE_LINE
 
 
 def _unknown_label(line: Text, following: Text | None, current: Section) -> Section | None:

@@ -55,7 +55,20 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
             # One name that nobody knows does not spoil the others.
             names = list(parts(part, r" ?, (?:and )?"))
             least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
-            yield from names if sum(known(name.text, kinds) for name in names) >= least else [part]
+            if sum(known(name.text, kinds) for name in names) < least:
+                yield part
+                continue
+            for name in names:  # "Bosnia and Herzegovina, Serbia and Kosovo": only the last are two
+                yield from [name] if known(name.text, kinds) else _two(name, kinds)
+
+
+def _two(name: Text, kinds: tuple[str, ...]) -> list[Text]:
+    """The two known names on both sides of an "and", or the name where it is not two."""
+    for match in re.finditer(r" and | & ", name.text):
+        pair = [name.part(0, match.start()), name.part(match.end())]
+        if all(known(each.text, kinds) for each in pair):
+            return pair
+    return [name]
 
 
 def _are_bodies(whole: str, names: list[Text]) -> bool:
@@ -89,6 +102,9 @@ def find(kind: str, name: str) -> Entry | None:
         owner, _, owned = bare.replace("’", "'").partition("'s ")
         if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
             return entry
+        owner, dash, owned = bare.replace(" – ", " - ").partition(" - ")
+        if dash and names.find("country", owner) and (entry := names.find(kind, owned)):
+            return entry  # "United Kingdom - Home Office"
         if country := names.find("country", bare):
             return names.government(country)
         # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"

@@ -40,8 +40,11 @@ _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 _NO_URL = re.compile(
     r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
 )
-#: What is no title: the end of a sentence, or a paragraph of so many words.
-_CUT = re.compile(r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*")
+#: What is no title: the end of a sentence, a whole one, or a paragraph of so many words.
+_CUT = re.compile(
+    r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*|(?:\S+ ){9,}\S*[.!?][”\"’]?"
+    r"|(?=.* (?:is|are|was|were|will|has|have|aims|aimed) )(?:\S+ ){11,}\S*"
+)
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
@@ -53,9 +56,11 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 #: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
 _NO_NAME = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|been)\b"
+    rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
+    r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     r"|^(?:voluntary contributions?|n/?a|none|tb[acd]|various|unknown|not (?:known|applicable|available)"
     r"|to be (?:confirmed|determined|announced)|-+)\.?$",
     re.IGNORECASE,
@@ -188,7 +193,7 @@ class Sections:
     def _head(self, section: Section) -> None:
         """Title first; then whatever an older page prints without a heading."""
         title, *rest = section.lines
-        if _CUT.fullmatch(title.text):  # a capture that begins in the middle has lost its title
+        if is_text(title.text):  # a capture that begins in the middle has lost its title
             rest = section.lines
         elif self._values.setdefault("title", title) is not title:
             rest = section.lines  # the title has a label
@@ -227,7 +232,8 @@ class Sections:
         """
         if is_address(line.text):
             return True
-        return "contacts" not in self._values and "code" in self._labels and is_person(line.text)
+        name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
+        return "contacts" not in self._values and "code" in self._labels and is_person(name)
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -320,14 +326,21 @@ class Sections:
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        for item in listed(section.lines, kinds):
+        # "The project has three priority countries (…), which serve as hubs."
+        sentences = [line for line in section.lines if line.text.endswith(".") and _VERB.search(line.text)]
+        for line in sentences:
+            self._tell_of_no_name(line, section)
+        for item in listed([line for line in section.lines if line not in sentences], kinds):
             small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
             told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
             if not told or known(item.text, kinds):
                 yield item
-                continue
-            self._extend("description", [item])
-            self.find("not-a-name", item, section.label, {"label": section.label})
+            else:
+                self._tell_of_no_name(item, section)
+
+    def _tell_of_no_name(self, item: Text, section: Section) -> None:
+        self._extend("description", [item])
+        self.find("not-a-name", item, section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
@@ -415,6 +428,11 @@ class Sections:
                     advice=advice,
                 )
             )
+
+
+def is_text(line: str) -> bool:
+    """True for a line that is too much of a sentence to be a title."""
+    return _CUT.fullmatch(line) is not None
 
 
 def _conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from flask import Flask
 from werkzeug.exceptions import ServiceUnavailable
 
+from cybilgraph.settings import Settings
 from cybilgraph.web import making
+from cybilgraph.web.front import Front, Scope
+from cybilgraph.web.journal import Entry
 from cybilgraph.web.making import InTurn, waiting
 
 LONG = 10.0
@@ -83,3 +88,39 @@ def test_a_page_that_fails_gives_its_turn_back() -> None:
     for _ in range(2):
         with pytest.raises(KeyError):
             application({}, lambda *_: None)
+
+
+def test_pages_of_one_client_wait_for_each_other_and_not_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    front = Front(cast(Any, None), Flask("pages"), 1000, Settings(at_once=1))
+    made: list[str] = []
+
+    async def asked() -> None:
+        go_on = asyncio.Event()
+
+        async def page(scope: Scope, *_: object) -> None:
+            made.append(scope["path"])
+            await go_on.wait()
+
+        monkeypatch.setattr(front, "_pages", page)
+        pages = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in WISHES]
+        await asyncio.sleep(0.05)
+        assert made == ["/first", "/other"]
+        go_on.set()
+        await asyncio.gather(*pages)
+        assert made == ["/first", "/other", "/second"]
+
+    asyncio.run(asked())
+
+
+WISHES = [("/first", "192.0.2.1"), ("/second", "192.0.2.1"), ("/other", "192.0.2.2")]
+
+
+async def nothing(*_: object) -> dict[str, Any]:
+    return {}
+
+
+def scope_of(path: str, client: str) -> dict[str, Any]:
+    return {
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")],
+        "entry": Entry(client, "GET", path),
+    }  # fmt: skip

@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
@@ -34,16 +35,16 @@ class Metrics:
         self._seconds = Histogram(
             "cybilgraph_query_seconds", "Seconds that queries took.", buckets=_SECONDS, registry=self._registry
         )
-        for outcome in OUTCOMES:
-            self._queries.labels(outcome)
+        self._outcomes = {outcome: self._queries.labels(outcome) for outcome in OUTCOMES}
+        self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # which is looked up for each request
         self._registry.register(_Now(live, journal))
 
     def count(self, entry: Entry) -> None:
         """A request has ended."""
         first = entry.path.split("/", 2)[1] if "/" in entry.path else ""
-        self._requests.labels(f"/{first}" if first in self._routes else "other", entry.status or "gone").inc()
+        self._counter_of(f"/{first}" if first in self._routes else "other", entry.status or "gone").inc()
         if entry.query:
-            self._queries.labels(entry.outcome).inc()
+            self._outcomes[entry.outcome].inc()
             self._seconds.observe(entry.seconds)
 
     def text(self) -> bytes:

@@ -533,6 +533,18 @@ def test_abbreviations_that_a_page_introduces_are_known_from_there_on() -> None:
     assert roles(record) == {("foo-trust", "funder"), ("foo-trust", "implementer")}
 
 
+def test_where_an_office_stands_is_nobody_who_acts() -> None:
+    told = "It is run by the Foo Trust in Bucharest, Romania, and by UNODC in Geneva, Switzerland, and funded by Japan."
+    assert roles(about("A project", told)) == {
+        ("foo-trust", "implementer"), ("unodc", "implementer"), ("government-of-japan", "funder"),
+    }  # fmt: skip
+
+
+def test_a_pilot_that_a_project_began_with_is_of_the_project() -> None:
+    record = about("A project", "It began with a pilot in Samoa and Tonga, and now reaches Niue.")
+    assert places(record) == {"WS", "TO", "NU"}
+
+
 def test_abbreviations_of_things_are_no_actors() -> None:
     """Introduced behind small letters, or behind a framework; not behind a body with small letters."""
     told = "It writes national cyber incident scales (NCIS) and a Risk Rating Framework (RRF)."

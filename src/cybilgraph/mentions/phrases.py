@@ -40,6 +40,9 @@ _PEOPLE = (
 )
 _FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|universities)"
 _OF_FIRM = re.compile(rf" {_FIRMS} [{ACTOR}{BODY}{NAME}]")
+#: "in Geneva, ": what follows is where that is.
+_TOWN_MOST = 50
+_IN_TOWN = re.compile(rf" in (?:{NAME}|[A-Z]\w+(?:[ -][A-Z]\w+)?), \Z")
 _KIND = (
     # An article is taken by one group and not given back: what can be read in two ways at each of
     # fifteen names takes hours.
@@ -341,7 +344,9 @@ def _names_one(marked: str, at: int) -> bool:
 
 
 def _is_origin(marked: str, at: int) -> bool:
-    """True for the country in "◈ from ◇", and not in "◇, and from ◇"."""
+    """True for the country in "◈ from ◇", and not in "◇, and from ◇"; and in "◈ in Geneva, ◇"."""
+    if marked[at] == PLACE and _IN_TOWN.search(marked, max(at - _TOWN_MOST, 0), at):
+        return True
     return marked.endswith(" from ", 0, at) and not marked.endswith(" and from ", 0, at)
 
 

@@ -113,7 +113,7 @@ def served(folder: Path, *options: object) -> Server:
     port = free_port()
     server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
     ready = Address(port, "/readyz")
-    for _ in range(600):  # what is warmed up at the start is not measured
+    for _ in range(3_000):  # what is warmed up at the start is not measured
         if exchange(ready, request(ready, accept="*/*")).status == 200:
             return server
         time.sleep(0.1)

@@ -88,12 +88,12 @@ class Asked:
         """The address at which the answer over a release stays what it is; empty where there is none: the same
         question has another answer tomorrow, or is too long for an address.
         """
-        address = self._current and f"{self._current}{release}"
+        address = self._address and f"{self._address}{release}"
         return "" if len(address) > _LONGEST_LINK else address
 
     @cached_property
-    def _current(self) -> str:
-        """The address without the number at its end."""
+    def _address(self) -> str:
+        """The address that lasts, without the number at its end; empty where there is none."""
         if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
             return ""
         return f"{quote(self.path)}?{urlencode((*self.decisive, ('release', '')), quote_via=quote)}"

@@ -62,6 +62,10 @@ def server(releases: Path) -> Iterator[str]:
         yield url
 
 
+#: How long a server may take to start on a slow machine, in seconds.
+STARTING = 100
+
+
 class running_server:  # noqa: N801
     """A server in a process of its own, on a free port, until the block ends."""
 
@@ -77,7 +81,8 @@ class running_server:  # noqa: N801
         self.output = tempfile.TemporaryFile()  # a pipe that nobody reads would fill
         command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
-        for _ in range(200):
+        until = time.monotonic() + STARTING
+        while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"{self.url}/", timeout=5) as answer:
                     assert answer.status == 200
@@ -86,6 +91,8 @@ class running_server:  # noqa: N801
                 time.sleep(0.05)
             else:
                 return self.url
+        self.process.kill()
+        self.process.wait()
         raise AssertionError("the server did not start")
 
     def __exit__(self, *_: object) -> None:
@@ -104,7 +111,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command line as a user would, and never let a traceback pass."""
     command = [*CYBILGRAPH, *map(str, arguments)]
-    result = subprocess.run(command, input=given, capture_output=True, cwd=cwd, env=os.environ | env, timeout=100)
+    result = subprocess.run(command, input=given, capture_output=True, cwd=cwd, env=os.environ | env, timeout=250)
     assert b"Traceback" not in result.stderr, result.stderr.decode()
     return result
 

@@ -99,7 +99,7 @@ def _free() -> int:
 def _running(command: list[str], probe: str) -> Iterator[None]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
+        for _ in range(2000):
             with contextlib.suppress(OSError), urllib.request.urlopen(probe, timeout=5):
                 break
             assert process.poll() is None

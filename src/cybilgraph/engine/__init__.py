@@ -116,6 +116,12 @@ class Engine(Protocol):
         """
         ...
 
+    def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:
+        """The same answer where it can be had in a moment, and nothing is to be said of it. For an event loop: it
+        waits for nobody. What it answers needs no guard.
+        """
+        ...
+
     def explain(self, query: str) -> tuple[Advice, ...]:
         """Why a query may be empty or slow, without running it. Raises QueryError."""
         ...

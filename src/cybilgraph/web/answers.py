@@ -144,6 +144,14 @@ class Answers:
             answer = self.engine.answer(question.query, question.formats, timeout, graphs=graphs, caller=caller)
         return self._keep(question, answer)
 
+    def at_once(self, question: Question) -> Kept | Answer | None:
+        """The answer, if the engine has it in a moment; for an event loop."""
+        answer = self.engine.at_once(question.query, question.formats, graphs=question.graphs)
+        if not answer:
+            return None
+        self.misses += 1
+        return self._keep(question, answer)
+
     async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:
         """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for,
         unless the answer will not be kept.

@@ -263,11 +263,12 @@ async def slow(
 ) -> Reply:
     """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
     loop = asyncio.get_running_loop()
-    if len(asked.query) > _SHORT:
-        await loop.run_in_executor(threads, queries.guard, asked.query, answers.engine.services)
-    else:
-        queries.guard(asked.query, answers.engine.services)
-    found = await answers.find_soon(asked.question, seconds, caller, threads)
+    if not (found := answers.at_once(asked.question)):
+        if len(asked.query) > _SHORT:
+            await loop.run_in_executor(threads, queries.guard, asked.query, answers.engine.services)
+        else:
+            queries.guard(asked.query, answers.engine.services)
+        found = await answers.find_soon(asked.question, seconds, caller, threads)
     if isinstance(found, Kept) and not found.at_hand(encoding(request.headers.get("accept-encoding", ""))):
         return await loop.run_in_executor(threads, reply, asked, request, found, etag)
     return reply(asked, request, found, etag)

@@ -56,8 +56,7 @@ class Content:
         yield from iter(partial(self._file.read, _BLOCK), b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Graphs:
+class Graphs(NamedTuple):
     """The dataset of a query (SPARQL 1.1 Protocol, section 2.1.4): IRIs of graphs; without any, the query says."""
 
     default: tuple[str, ...] = ()

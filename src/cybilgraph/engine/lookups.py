@@ -23,7 +23,7 @@ from cybilgraph.formats import BY_NAME, Format
 
 #: Characters of a query, and bytes of an answer: what is longer is a worker's.
 _LONGEST, _MOST = 2_000, 64_000
-#: What has once taken so many seconds, or was too large, is a worker's the next time.
+#: What has once taken so many seconds of a processor in vain is a worker's the next time; so many are remembered.
 _LONG, _REMEMBERED = 0.01, 1_000
 
 # Of each token only plain ASCII without escapes, which every reader of SPARQL takes for the same. No part gives
@@ -89,9 +89,9 @@ class LookUps:
         thing = looked_up(query) if self._store else ""
         if not thing or thing in self._heavy:
             return None
-        began = time.perf_counter()
+        began = time.thread_time()
         done = self._done(query, [fmt.name for fmt in formats])
-        if not done and time.perf_counter() - began > _LONG:
+        if not done and time.thread_time() - began > _LONG:
             self._heavy[thing] = True
         if not done or done.nothing:
             return None

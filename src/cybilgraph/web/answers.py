@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import zstandard
 from cachetools import LRUCache
@@ -56,9 +57,8 @@ def encoding(accepted: str) -> str:
     return best if quality[best] > 0 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What decides the bytes of an answer over one release."""
+class Question(NamedTuple):
+    """What decides the bytes of an answer over one release. It is looked for often: a tuple is hashed fast."""
 
     query: str
     formats: tuple[Format, ...]

@@ -12,9 +12,10 @@ import pytest
 import zstandard
 
 from cybilgraph.engine import Answer, Graphs
-from cybilgraph.engine.embedded import EmbeddedEngine
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, FORMATS
+from cybilgraph.release import Release
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
 from cybilgraph.workers.turns import Caller
 
@@ -47,6 +48,22 @@ def test_each_coding_is_the_same_content_and_made_once(answers: Answers) -> None
     small = answers.find(Question.of("ASK {}", (CSV,)))
     assert isinstance(small, Kept)
     assert small.in_coding("gzip") == (b"true", "")
+
+
+def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / "graph.nq")
+    assert engine._look_ups
+    engine._look_ups.loading.join()
+    engine._pool.close()  # no worker is asked
+    answers = Answers(engine, "1/abc", 1_000_000)
+    question = Question.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
+    found = answers.at_once(question)
+    assert found
+    assert answers.known(question) is found
+    assert (answers.hits, answers.misses) == (1, 1)
+    assert answers.at_once(Question.of(TITLES, FORMATS)) is None
+    assert answers.misses == 1
+    engine.close()
 
 
 @pytest.mark.parametrize(

@@ -541,6 +541,9 @@ def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert re.search(rb"\nretry-after: [1-9]", answer)
         assert b'"status": 429' in answer
+        look_up = f"/sparql?{urlencode(q('SELECT ?p ?o { project:G0020 ?p ?o } # and a small one'))}"
+        assert send(server, "GET", look_up, source="127.0.0.7").status == 429
+        assert send(server, "GET", look_up, source="127.0.0.8").status == 200
         other = f"/sparql?{urlencode(q(f'{ASK} # of another'))}"
         assert send(server, "GET", other, source="127.0.0.8").status == 200
     finally:

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 import rdflib
@@ -20,7 +20,7 @@ from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.formats import BY_NAME
 from cybilgraph.queries import examples, load
-from cybilgraph.web import BUNDLE
+from cybilgraph.web import BUNDLE, endpoint
 from tests.conftest import run
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
@@ -123,3 +123,8 @@ def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, relea
     client.setReturnFormat(JSON)
     bindings = client.queryAndConvert()["results"]["bindings"]  # type: ignore[index, call-overload]
     assert [[row["project"]["value"], row["title"]["value"]] for row in bindings] == rows[1:]
+
+
+def test_addresses_are_quoted_as_the_library_does() -> None:
+    for text in ("".join(map(chr, range(128))), "é ?x/~", ""):
+        assert endpoint._quoted(text) == quote(text, safe="")

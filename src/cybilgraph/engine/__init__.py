@@ -56,8 +56,7 @@ class Content:
         yield from iter(partial(self._file.read, _BLOCK), b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Graphs:
+class Graphs(NamedTuple):
     """The dataset of a query (SPARQL 1.1 Protocol, section 2.1.4): IRIs of graphs; without any, the query says."""
 
     default: tuple[str, ...] = ()
@@ -113,6 +112,12 @@ class Engine(Protocol):
 
         ``timeout`` in seconds may only shorten the engine's own deadline; ``caller`` is whom to be fair
         to, and may leave. Raises QueryError.
+        """
+        ...
+
+    def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:
+        """The same answer where it can be had in a moment, and nothing is to be said of it. For an event loop: it
+        waits for nobody. What it answers needs no guard.
         """
         ...
 

@@ -120,6 +120,10 @@ class PooledEngine:
             except Died:  # as above
                 return await once()
 
+    def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:  # noqa: ARG002
+        """Nothing: all is a worker's. See Engine.at_once."""
+        return None
+
     def explain(self, query: str) -> tuple[Advice, ...]:
         """Why a query may be empty or slow; see Engine.explain.
 

@@ -11,10 +11,10 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
 
@@ -49,11 +49,20 @@ _SLOW = 1.0
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
 
-class _TooLarge(Exception):
+class Written(NamedTuple):
+    """An answer: its format, the rows of a table, the last part of it, and whether it says nothing."""
+
+    format: str
+    rows: int | None
+    rest: bytes
+    nothing: bool
+
+
+class TooLarge(Exception):
     """The answer is over the limit."""
 
 
-class _Unwritable(Exception):
+class Unwritable(Exception):
     """A format, which is named, cannot hold the answer, for a reason."""
 
 
@@ -78,7 +87,7 @@ class _Output(io.BytesIO):
     def write(self, data: Any) -> int:
         self._left -= len(data)
         if self._left < 0:
-            raise _TooLarge
+            raise TooLarge
         self._held.append(bytes(data))
         self._size += len(data)
         if self._size >= _PART:
@@ -86,7 +95,7 @@ class _Output(io.BytesIO):
         return len(data)
 
     def end(self) -> bytes:
-        """What is not sent yet. Raises _Unwritable."""
+        """What is not sent yet. Raises Unwritable."""
         return self._rest(last=True)
 
     def _rest(self, *, last: bool) -> bytes:
@@ -98,7 +107,7 @@ class _Output(io.BytesIO):
             try:
                 self._xml.Parse(rest, last)
             except expat.ExpatError as error:
-                raise _Unwritable(self._name, _no_xml(rest)) from error
+                raise Unwritable(self._name, _no_xml(rest)) from error
         # A row may be told at the seam of two parts; the tail is in the count of both.
         seen = self._tail + rest
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
@@ -135,10 +144,10 @@ def evaluate(
         return _answer(facts, request, send, limit, find, clock)
     except SyntaxError as error:
         return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
-    except _Unwritable as error:
+    except Unwritable as error:
         name, why = error.args
         return {"error": "unwritable", "format": name, "message": why}, b""
-    except _TooLarge:
+    except TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except MemoryError:
         return {"error": "memory", "message": "it used up its memory"}, b""
@@ -156,33 +165,45 @@ def _answer(
 ) -> tuple[dict[str, Any], bytes]:
     began = clock()
     result = find(request)
-    is_table = isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
-    table: dict[str, Any] = RESULT_FORMATS if is_table else RDF_FORMATS
-    name = next((name for name in request["formats"] if name in table), "")
-    if not name:
-        return {"error": "format", "message": "results" if is_table else "graph"}, b""
-    output = _Output(send, limit, name)
-    if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
-        result.serialize(output, format=RESULT_FORMATS[name])
-        nothing = isinstance(result, ox.QueryBoolean) and not result
-    else:
-        triples = _found(result)
-        first = next(triples, None)
-        try:
-            ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
-        except OSError as error:
-            raise _Unwritable(name, str(error)) from error
-        nothing = first is None
-    rest = output.end()
-    head: dict[str, Any] = {"format": name, "rows": None}
-    if isinstance(result, ox.QuerySolutions):
-        head["rows"] = output.rows
-        nothing = not output.rows or (output.rows == 1 and bool(_ZERO.search(rest)) and _counts(request["query"]))
-    slow = clock() - began > _SLOW
+    done = written(result, request["formats"], send, limit)
+    if not done:
+        return {"error": "format", "message": "results" if _is_table(result) else "graph"}, b""
+    is_zero = done.rows == 1 and bool(_ZERO.search(done.rest)) and _counts(request["query"])
+    nothing, slow = done.nothing or is_zero, clock() - began > _SLOW
+    head: dict[str, Any] = {"format": done.format, "rows": done.rows}
     if nothing or slow:
         why = ("empty",) * nothing + ("slow",) * slow
         head["advice"] = advise(request["query"], why, facts)
-    return head, rest
+    return head, done.rest
+
+
+def _is_table(result: Found) -> bool:
+    return isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+
+
+def written(result: Found, formats: Sequence[str], send: Sending, limit: int) -> Written | None:
+    """What was found, in the first of these formats that fits; None where none does.
+
+    Raises TooLarge where it has more bytes than the limit, Unwritable, OSError, RuntimeError.
+    """
+    table: dict[str, Any] = RESULT_FORMATS if _is_table(result) else RDF_FORMATS
+    name = next((name for name in formats if name in table), "")
+    if not name:
+        return None
+    output = _Output(send, limit, name)
+    if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
+        result.serialize(output, format=RESULT_FORMATS[name])
+        rest = output.end()
+        if isinstance(result, ox.QueryBoolean):
+            return Written(name, None, rest, nothing=not result)
+        return Written(name, output.rows, rest, nothing=not output.rows)
+    triples = _found(result)
+    first = next(triples, None)
+    try:
+        ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
+    except OSError as error:
+        raise Unwritable(name, str(error)) from error
+    return Written(name, None, output.end(), nothing=first is None)
 
 
 def _found(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
@@ -199,7 +220,7 @@ def _counts(query: str) -> bool:
     return "COUNT" in words and "GROUP" not in words
 
 
-def _result(store: ox.Store, request: dict[str, Any]) -> Found:
+def run(store: ox.Store, request: dict[str, Any]) -> Found:
     """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
     the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
     """
@@ -230,7 +251,7 @@ def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
     def prepare() -> Answering:
         store = shared or ox.Store.read_only(folder)
         facts = Facts(store)
-        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(_result, store))
+        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run, store))
 
     nursery(prepare, int(memory), Door(door))
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import zstandard
 from cachetools import LRUCache
@@ -56,9 +57,8 @@ def encoding(accepted: str) -> str:
     return best if quality[best] > 0 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What decides the bytes of an answer over one release."""
+class Question(NamedTuple):
+    """What decides the bytes of an answer over one release. It is looked for often: a tuple is hashed fast."""
 
     query: str
     formats: tuple[Format, ...]
@@ -142,6 +142,14 @@ class Answers:
         with waiting():
             graphs = question.graphs
             answer = self.engine.answer(question.query, question.formats, timeout, graphs=graphs, caller=caller)
+        return self._keep(question, answer)
+
+    def at_once(self, question: Question) -> Kept | Answer | None:
+        """The answer, if the engine has it in a moment; for an event loop."""
+        answer = self.engine.at_once(question.query, question.formats, graphs=question.graphs)
+        if not answer:
+            return None
+        self.misses += 1
         return self._keep(question, answer)
 
     async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:

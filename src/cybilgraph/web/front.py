@@ -181,6 +181,8 @@ class Front:
         etag = serving.answers.etag(asked.question)
         if found := endpoint.quick(asked, request, serving.answers, etag):
             entry.cached = True
+        elif not self._is_full(caller) and (found := endpoint.at_once(asked, request, serving.answers, etag)):
+            pass  # a turn that nobody can wait for, as it is over already
         else:
             with _watched(receive, caller):
                 async with self._turn(caller, seconds):
@@ -189,6 +191,11 @@ class Front:
         if found.answer:
             entry.format, entry.rows = found.answer.format.name, found.answer.rows
         return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
+
+    def _is_full(self, caller: Caller) -> bool:
+        """Whether a client has as much in work as one may."""
+        client = self._clients.get(caller.name)
+        return client is not None and client.places.locked()
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:

@@ -1,0 +1,195 @@
+"""Look-ups are answered beside the workers: as these would answer, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cybilgraph import queries
+from cybilgraph.engine import Graphs
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.lookups import LookUps, looked_up
+from cybilgraph.formats import FORMATS, Format
+from cybilgraph.release import Release
+
+G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
+PLAIN = f"SELECT ?p ?o {{ {G0020} ?p ?o }}"
+TAKEN = [
+    PLAIN,
+    f"{PLAIN} # 17",
+    f"# of one\r\nselect * where{{{G0020} ?p ?o.}}",
+    f"SELECT $o\nWHERE {{ {G0020} <http://purl.org/dc/terms/title> ?o . }}",
+    "SELECT ?o { project:G0020 dcterms:title ?o }",
+    "SELECT ?o ?p\t{ project:G0020 ?p ?o # SERVICE <http://x/> { }\n}",
+    "PREFIX x: <https://w3id.org/cybilgraph/id/project/> prefix : <http://purl.org/dc/terms/> SELECT * { x:G0020 :title ?t }",
+    "SELECT ?p { project:G0020 ?p cyb:Project }",
+    "ASK { project:G0020 a cyb:Project }",
+    "ASK WHERE { project:G0020 ?p ?o }",
+    "DESCRIBE project:G0020",
+    f"DESCRIBE {G0020} # all of it",
+]
+#: Each is nearly a look-up, and is a worker's: it may take long, is odd, or means what is not said here.
+LEFT = [
+    "SELECT ?s ?p ?o { ?s ?p ?o }",
+    "SELECT ?s { ?s dcterms:title ?o }",
+    "SELECT ?s { ?s a cyb:Project }",
+    "SELECT ?x { project:G0020 ?x ?x }",
+    "SELECT ?p { project:G0020 ?p ?o ; ?q ?r }",
+    "SELECT ?p { project:G0020 ?p ?o , ?r }",
+    "SELECT ?p { project:G0020 ?p ?o . project:G0020 ?q ?r }",
+    "SELECT ?p { project:G0020 ?p ?o } LIMIT 1",
+    "SELECT ?p { project:G0020 ?p ?o } OFFSET 100000000",
+    "SELECT ?p { project:G0020 ?p ?o } ORDER BY ?o",
+    "SELECT ?p { project:G0020 ?p ?o } GROUP BY ?p",
+    "SELECT ?p { project:G0020 ?p ?o } VALUES ?p { dcterms:title }",
+    "SELECT*{ project:G0020 ?p ?o }",
+    "ASKWHERE { project:G0020 ?p ?o }",
+    "SELECT DISTINCT ?p { project:G0020 ?p ?o }",
+    "SELECT REDUCED ?p { project:G0020 ?p ?o }",
+    "SELECT (COUNT(*) AS ?n) { project:G0020 ?p ?o }",
+    "SELECT ?p ?p { project:G0020 ?p ?o }",
+    "SELECT ?x { project:G0020 ?p ?o }",
+    "SELECT ?p ?o ?x { project:G0020 ?p ?o }",
+    "SELECT * { project:G0020 a cyb:Project }",
+    "SELECT ?o { project:G0020 dcterms:title* ?o }",
+    "SELECT ?o { project:G0020 ^dcterms:title ?o }",
+    "SELECT ?o { project:G0020 dcterms:title/dcterms:title ?o }",
+    "SELECT ?o { project:G0020 !dcterms:title ?o }",
+    "SELECT ?o { project:G0020 dcterms:title ?o FILTER(REGEX(?o, '(a*)*b')) }",
+    "SELECT ?o { { project:G0020 dcterms:title ?o } }",
+    "SELECT ?o { OPTIONAL { project:G0020 dcterms:title ?o } }",
+    "SELECT ?o { GRAPH ?g { project:G0020 dcterms:title ?o } }",
+    "SELECT ?o FROM <http://x/g> { project:G0020 dcterms:title ?o }",
+    "SELECT ?o { SERVICE <http://127.0.0.1/> { project:G0020 dcterms:title ?o } }",
+    "SELECT ?o { project:G0020 dcterms:title ?o BIND(NOW() AS ?n) }",
+    'SELECT ?p { project:G0020 ?p "a" }',
+    "SELECT ?p { project:G0020 ?p 1 }",
+    "SELECT ?p { _:b ?p ?o }",
+    "SELECT ?p { [] ?p ?o }",
+    "SELECT ?o { << project:G0020 a cyb:Project >> dcterms:title ?o }",
+    "SELECT ?o { <\\u0068ttp://x/a> ?p ?o }",
+    "SELECT ?o { <a> ?p ?o }",
+    "SELECT ?o { <http://x/é> ?p ?o }",
+    "SELECT ?o { <http://x/a> <http://x/1 <2)SERVICE#> ?o }",
+    "SELECT ?o { project:G0020\xa0dcterms:title ?o }",
+    "SELECT ?o { project:G0020 dcterms:title ?o } # \\u000aSERVICE \x0b",
+    "SELECT ?o { project:G0020 dcterms:title ?o # \r SERVICE <http://x/> {}\n }",
+    "BASE <http://x/> SELECT ?o { <a> ?p ?o }",
+    "DESCRIBE ?o { project:G0020 dcterms:title ?o }",
+    "DESCRIBE project:G0020 project:G0021",
+    "DESCRIBE *",
+    "CONSTRUCT WHERE { project:G0020 ?p ?o }",
+    "INSERT DATA { project:G0020 a cyb:Project }",
+    "ASK {}",
+    "",
+    f"{PLAIN} #{'x' * 2_000}",
+    "PREFIX x: <http://x/> " * 21 + PLAIN,
+    f"SELECT ?p ?o {{ {G0020} ?p ?o }}" + "}" * 1_000,
+    "{" * 1_900,
+    "#" * 1_900,
+]
+#: What queries are made of, beside what look-ups are made of.
+PIECES = [
+    *("SELECT", "ASK", "DESCRIBE", "WHERE", "PREFIX", "*", "?p", "?o", "$p", "?x", "{", "}", ".", ";", ",", "a", " ", "\n"),
+    *("#", "# x\n", "\r", "\t", "dcterms:title", "project:G0020", G0020, "x:", "<http://x/>", "<", ">", "(", ")", "'", '"'),
+    *("SERVICE", "FILTER", "UNION", "LIMIT 1", "DISTINCT", "OPTIONAL", "FROM", "\\u0041", "_:b", "[]", "é", "\x00", "|", "^"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def beside(release: Release) -> Iterator[EmbeddedEngine]:
+    """An engine that has its store in memory."""
+    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / "graph.nq")
+    assert engine._look_ups
+    engine._look_ups.loading.join()
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_a_look_up_is_answered_as_a_worker_would(beside: EmbeddedEngine, fmt: Format) -> None:
+    for query in TAKEN:
+        at_once = beside.at_once(query, (fmt,))
+        assert (at_once is not None) == (fmt.carries_graph == query.startswith("DESCRIBE")), query
+        if at_once:
+            queries.guard(query)
+            answer = beside.answer(query, (fmt,))
+            assert (at_once.content, at_once.format, at_once.rows) == (answer.content, answer.format, answer.rows)
+            assert at_once.advice == answer.advice == ()
+
+
+@pytest.mark.parametrize("query", LEFT)
+def test_what_is_nearly_a_look_up_is_a_workers(query: str) -> None:
+    assert not looked_up(query)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_taken_for_a_look_up_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
+    """Look-ups with a few pieces put in, taken out or put for others."""
+    pieces = [match[0] for match in queries._TOKEN.finditer(data.draw(st.sampled_from(TAKEN)))]
+    for _ in range(data.draw(st.integers(0, 3))):
+        begin = data.draw(st.integers(0, len(pieces)))
+        pieces[begin : begin + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from(PIECES), max_size=2))
+    query = "".join(pieces)
+    if not looked_up(query):
+        return
+    queries.guard(query)
+    words = {token.text for token in queries.tokens(query) if token.kind == "word"}
+    assert {word.upper() for word in words} <= {"SELECT", "WHERE", "ASK", "DESCRIBE", "PREFIX", "A"}
+    kinds = {token.kind for token in queries.tokens(query)}
+    assert kinds <= {"word", "iri", "name", "variable", "open", "close", "other"}
+    if at_once := beside.at_once(query, FORMATS):
+        answer = beside.answer(query, FORMATS)
+        assert (at_once.content, at_once.rows, answer.advice) == (answer.content, answer.rows, ())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT ?p ?o { project:none ?p ?o }",  # advice may be due
+        "ASK { project:none ?p ?o }",
+        "DESCRIBE project:none",
+        "SELECT ?p ?o { unknown:none ?p ?o }",  # whose mistake is to be told
+        "SELECT ?p ?o { <http://[> ?p ?o }",
+    ],
+)
+def test_where_something_is_to_be_said_a_worker_says_it(beside: EmbeddedEngine, query: str) -> None:
+    assert looked_up(query)
+    assert beside.at_once(query, FORMATS) is None
+
+
+def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = tmp_path / "graph.nq"
+    graph.write_text("".join(f"<http://x/much> <http://x/p> <http://x/{n:050}> .\n" for n in range(1_000)))
+    with graph.open("a") as file:
+        file.write("<http://x/little> <http://x/p> <http://x/o> .\n")
+    look_ups = LookUps(graph)
+    look_ups.loading.join()
+    much, little = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("much", "little"))
+    assert look_ups.answer(much, FORMATS) is None
+    assert look_ups.answer(little, FORMATS)
+    monkeypatch.setattr("cybilgraph.engine.lookups._LONG", 0)  # what was not answered took long
+    assert look_ups.answer(much, FORMATS) is None
+    monkeypatch.setattr("cybilgraph.engine.lookups._MOST", 10**9)
+    assert look_ups.answer(much, FORMATS) is None
+    assert look_ups.answer(little, FORMATS)
+    look_ups.close()
+    assert look_ups.answer(little, FORMATS) is None
+
+
+def test_other_graphs_and_a_store_on_disk_are_the_workers(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
+    assert beside.at_once(PLAIN, FORMATS)
+    assert beside.at_once(PLAIN, FORMATS, graphs=Graphs(default=("http://x/g",))) is None
+    assert engine.place == "on disk"
+    assert engine.at_once(PLAIN, FORMATS) is None
+
+
+def test_a_graph_that_cannot_be_read_is_a_workers_to_tell(tmp_path: Path) -> None:
+    look_ups = LookUps(tmp_path / "none.nq")
+    look_ups.loading.join()
+    assert look_ups.answer(PLAIN, FORMATS) is None

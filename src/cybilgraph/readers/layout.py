@@ -10,7 +10,7 @@ statement ends the page, wherever it begins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -92,7 +92,8 @@ def _labelled_apart(line: Text) -> Iterator[Text]:
 
 def _with_forms(lines: list[Text]) -> list[Text]:
     """The lines; those of a form that was copied from a table, "Country Kenya", with a colon behind each label."""
-    if not _may_be_form(map(_flat, lines)):  # as most pages
+    known = _first_words()
+    if sum(line.text.partition(" ")[0].casefold() in known for line in lines) < _FORM_LEAST:  # as on most pages
         return lines
     for blank in (0, 1):
         lines = [line for block in _blocks(lines, blank) for line in _with_colons(block)]
@@ -110,19 +111,17 @@ def _blocks(lines: list[Text], blank: int) -> Iterator[list[Text]]:
 
 
 def _with_colons(block: list[Text]) -> list[Text]:
-    """A block with colons where it is a form: most lines are so, and no line is a heading. Else as it is."""
+    """A block with colons where it is a form: most lines are so, of several fields, and none is a heading. Else as
+    it is.
+    """
     flat = [_flat(line) for line in block]
-    if not _may_be_form(flat) or any(map(_is_heading, block)):
+    told = {found[0].name for found in flat if found and found[0].kind in _ONE_LINE}
+    if len(told) < _FORM_LEAST or any(map(_is_heading, block)):
         return block
     fitting = sum(bool(found or _open(line, guess=False)) for found, line in zip(flat, block, strict=True))
     if fitting * 2 <= len(block):
         return block
     return [_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
-
-
-def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
-    """Whether lines that ``_flat`` told of are of several fields."""
-    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _FORM_LEAST
 
 
 def _is_heading(line: Text) -> bool:
@@ -142,9 +141,7 @@ def _flat(line: Text) -> tuple[Field, int] | None:
     follows, or a sentence may ("Country programmes are …").
     """
     words = list(_WORD.finditer(line.text, 0, _LABEL_MOST))[: _LABEL_WORDS + 1]
-    if not words or words[0][0].casefold() not in _first_words():
-        return None
-    for last in reversed(words[:-1] if len(words) > 1 else []):
+    for last in reversed(words[:-1]):
         end = last.end()
         if (row := _labelled(line.text[:end])) and row.kind is not Kind.LAYOUT:
             value = line.text[end + 1 :]

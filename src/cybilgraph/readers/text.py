@@ -131,8 +131,9 @@ def lines_of(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
     for number, raw in enumerate(raw_lines(text), start=1):
         if raw.isprintable():
-            if line := clean(raw):
-                yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+            bare = raw.strip()
+            if line := plain(bare) if "  " in bare or "&" in bare else bare:
+                yield Text(line, Place(number, raw.index(bare) + 1))
             continue
         for part in _PARTED.finditer(raw):
             if line := clean(part[0]):

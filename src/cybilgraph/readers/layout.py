@@ -10,7 +10,7 @@ statement ends the page, wherever it begins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -93,7 +93,9 @@ def _labelled_apart(line: Text) -> Iterator[Text]:
 def _with_forms(lines: list[Text]) -> list[Text]:
     """The lines; those of a form that was copied from a table, "Country Kenya", with a colon behind each label."""
     known = _first_words()
-    if sum(line.text.partition(" ")[0].casefold() in known for line in lines) < _FORM_LEAST:  # as on most pages
+    short = (line for line in lines if len(line.text) <= _VALUE_MOST)
+    likely = [line for line in short if line.text.partition(" ")[0].casefold() in known]
+    if len(likely) < _FORM_LEAST or not _may_be_form(map(_flat, likely)):  # as most pages
         return lines
     for blank in (0, 1):
         lines = [line for block in _blocks(lines, blank) for line in _with_colons(block)]
@@ -115,13 +117,17 @@ def _with_colons(block: list[Text]) -> list[Text]:
     it is.
     """
     flat = [_flat(line) for line in block]
-    told = {found[0].name for found in flat if found and found[0].kind in _ONE_LINE}
-    if len(told) < _FORM_LEAST or any(map(_is_heading, block)):
+    if not _may_be_form(flat) or any(map(_is_heading, block)):
         return block
     fitting = sum(bool(found or _open(line, guess=False)) for found, line in zip(flat, block, strict=True))
     if fitting * 2 <= len(block):
         return block
     return [_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
+
+
+def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
+    """Whether lines that ``_flat`` told of are of several fields."""
+    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _FORM_LEAST
 
 
 def _is_heading(line: Text) -> bool:
@@ -140,6 +146,8 @@ def _flat(line: Text) -> tuple[Field, int] | None:
     """The field of a label that begins the line, the longest that fits, and where it ends; None where no value
     follows, or a sentence may ("Country programmes are …").
     """
+    if " " not in line.text:
+        return None
     words = list(_WORD.finditer(line.text, 0, _LABEL_MOST))[: _LABEL_WORDS + 1]
     for last in reversed(words[:-1]):
         end = last.end()

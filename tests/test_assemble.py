@@ -6,6 +6,7 @@ import random
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -13,7 +14,20 @@ import pytest
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.identity import Identities
-from cybilgraph.record import Basis, Contact, Date, Evidence, Named, Participation, Record, Relation, Source, Text
+from cybilgraph.record import (
+    Basis,
+    Contact,
+    Date,
+    Evidence,
+    Named,
+    Participation,
+    Place,
+    Record,
+    Relation,
+    Scope,
+    Source,
+    Text,
+)
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing
 
 ACTOR = Named("actor", "eu", Text("EU"))
@@ -89,6 +103,40 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     assert f"<{BASE}record/A> <{PROV.wasRevisionOf}> {graph} ." in quads
     sources = {quad.split(" ")[2] for quad in present if f"<{PROV.wasDerivedFrom}>" in quad}
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
+
+
+def test_captures_that_say_the_same_count_as_one(assembled: Assembled) -> None:
+    """Whatever file and line they were read from; the newest of them stays."""
+
+    def capture(name: str, line: int, title: str) -> Record:
+        quote = Evidence("summary", "In Belize.", Place(line))
+        scope = Scope(Named("country", "BZ", Text("Belize")), Basis.DERIVED, (quote,))
+        return replace(record("A", title=Text(title), scopes=(scope,)), source=Source(name, "0", line))
+
+    captures = [capture("a.csv", number, "Old" if number == 50 else "New") for number in range(2, 100)]
+    quads, _ = assembled(*captures)
+    assert {quad.rsplit(" ", 2)[1] for quad in quads if "/graph/A/" in quad} == {f"<{BASE}graph/A/1>"}
+    assert [quad for quad in quads if '"Old"' in quad and "/graph/" not in quad] == []
+    assert [quad for quad in quads if f"<{CYB.line}>" in quad and '"99"' in quad]
+
+
+def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.assemble._IN_MEMORY", 100_000)
+
+    def peak(count: int) -> int:
+        tracemalloc.reset_peak()
+        with Identities() as identities, Assembly(identities) as assembly:
+            for number in range(count):
+                assembly.add(record("A"), [line(A, f"{number}{'x' * 10_000}")])
+            assert sum(1 for _ in assembly.blocks(history=False)) == 1
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        few, many = peak(100), peak(500)
+    finally:
+        tracemalloc.stop()
+    assert many - few < 1_000_000
 
 
 def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age(assembled: Assembled) -> None:

@@ -143,3 +143,9 @@ def test_one_that_differs_is_told_of_among_many_records_of_one_code() -> None:
     found = rules(told(*many, "G0001,Cyber strategy,2021,Samoa,,"))
     assert ("code-of-two", len(many) + 2) in found
     assert found.count(("code-of-two", 2)) == 1
+
+
+def test_of_many_projects_of_one_title_and_time_each_is_told_of_once() -> None:
+    """Each with each other would be 380 findings."""
+    found = rules(told(*(f"G{number:04},Training of judges,2018,Belize,," for number in range(1, 21))))
+    assert [line for rule, line in found if rule == "same-title-same-dates"] == list(range(2, 22))

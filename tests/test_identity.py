@@ -92,6 +92,29 @@ def test_two_captures_are_told_of_with_the_reason() -> None:
     assert "of the same code" in finding.message
 
 
+def test_many_captures_of_one_project_are_told_of_once() -> None:
+    assert rules(*(replace(record("A law"), summary=(Text(str(number)),)) for number in range(5))) == ["same-title"] * 4
+    with Identities() as identities:
+        for number in range(30):
+            identities.add(replace(record("A law"), source=Source(f"{number:02}.txt", "0")))
+        [found] = identities.findings()
+    assert (found.rule.rpartition("#")[2], found.file) == ("many-captures", "29.txt")
+    assert found.message.startswith("30 records ")
+
+
+def test_many_projects_that_are_alike_are_told_of_once() -> None:
+    """Each with each other would be 190 findings."""
+    letters = "abcdefghjklmnopqrstu"  # "i" is a number
+    alike = [record(f"Training of judges and prosecutors on evidence {x}", f"G{x}") for x in letters]
+    assert rules(*alike[:4]) == ["duplicate-suspected"] * 3
+    with Identities() as identities:
+        for each in alike:
+            identities.add(each)
+        [found] = identities.findings()
+    assert found.rule.rpartition("#")[2] == "many-alike"
+    assert "18 others" in found.message
+
+
 def test_an_iati_identifier_is_a_key_and_meets_the_page_of_its_title() -> None:
     page = record("A law")
     activity = Record(source=Source("x.xml", "0"), title=Text("A law"), iati=Text("XM-1-2"))

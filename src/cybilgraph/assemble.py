@@ -4,7 +4,7 @@ Lines wait in temporary files; in memory is only where those of each record begi
 project was captured more than once, the captures are put together: of each field, the newest
 capture that states it wins, and what it says goes to the default graph. Each earlier capture
 goes, whole, to a named graph of its own, so that history can be asked and the present stays
-simple.
+simple. Captures that say the same count as one, the newest of them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from types import TracebackType
@@ -38,6 +39,8 @@ _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 #: What a line has that leads to another project.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
+#: Where a quote stands in its source.
+_LINE = f"<{CYB.line}>"
 #: Fields that only the newest capture tells: who is no longer named on a page is not named here.
 _NEWEST_ONLY = {"contacts"}
 
@@ -91,14 +94,23 @@ class Assembly:
                 if _RELATION.encode() not in block:  # nothing in it is to be changed
                     yield block
                     continue
-            *earlier, present = captures = [self._lines(number, given, key) for number, given in records]
-            yield _block(_merged(key, captures) if earlier else present)
-            for number, lines in enumerate(earlier if history else (), start=1):
+            *earlier, newest = self._different(key, records)
+            present = _Present(key)
+            for record in earlier:
+                present.add(self._lines(*record, key))
+            yield _block(present.lines(self._lines(*newest, key)))
+            for number, record in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
-                yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
+                yield _block(f"{line[:-1]}<{graph}> ." for line in self._lines(*record, key))
         rest = self.shared(others)
         while block := _block(islice(rest, _AT_ONCE)):
             yield block
+
+    def _different(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Of the records of a project, in order, the last of each that say the same."""
+        last = {_said(key, self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
+        kept = {number for number, _ in last.values()}
+        return [record for record in records if not last or record[0] in kept]
 
     def _put_aside(self) -> None:
         aside = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
@@ -164,42 +176,68 @@ def _block(lines: Iterable[str]) -> bytes:
     return "".join([f"{line}\n" for line in lines]).encode()
 
 
-def _merged(key: str, captures: list[list[str]]) -> Iterator[str]:
-    """The present of a project, from its captures, the oldest first."""
-    project, record = thing("project", key), record_iri(key)
-    newest = len(captures)
-    by_field: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for number, lines in enumerate(captures, start=1):
+class _Present:
+    """The present of a project, from its captures, the oldest first. In memory are the lines that win so far, and
+    where each capture was read.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._project, self._record = thing("project", key), record_iri(key)
+        self._own = (f"<{self._project}>", f"<{self._project}/")
+        self._fields: dict[str, tuple[bool, list[str]]] = {}
+        self._sources: set[str] = set()
+        self._earlier = 0
+
+    def add(self, lines: list[str]) -> None:
+        """Take the lines of the next capture, which is not the newest."""
+        self._earlier += 1
+        graph = version_graph(self._key, self._earlier)
+        for name, told in self._told(lines).items():
+            if name not in _NEWEST_ONLY:
+                self._take(name, list(self._of_source(told)))
+        sources = (line for line in self._of_record(lines) if f"<{self._record}/source" in line)
+        self._sources.update(self._of_source(sources))
+        self._sources.add(f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .")
+
+    def lines(self, newest: list[str]) -> list[str]:
+        """All lines, when the newest capture has these."""
+        told = self._told(newest)
+        won = {name for name, lines in told.items() if self._take(name, lines)}
+        filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
+        kept = (line for line in self._of_record(newest) if not _is_filled(line, filled))
+        return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
+
+    def _told(self, lines: list[str]) -> dict[str, list[str]]:
+        """What lines tell of each field."""
+        told: dict[str, list[str]] = defaultdict(list)
         for line in lines:
-            if line.startswith((f"<{project}>", f"<{project}/")):
-                by_field[field_of(line, project)][number].append(line)
-    present: set[str] = set()
-    filled: set[str] = set()
-    for name, found in by_field.items():
-        number = _winner(name, found, newest)
-        if number != newest and name in BY_NAME:
-            filled.add(f"<{BY_NAME[name].term}>")
-        present.update(found.get(number, ()) if number == newest else _of_source(record, number, found[number]))
-    for number, lines in enumerate(captures, start=1):
-        mine = (line for line in lines if line.startswith((f"<{record}>", f"<{record}/")))
-        if number == newest:
-            present.update(line for line in mine if not _is_filled(line, filled))
-        else:
-            present.update(_of_source(record, number, (line for line in mine if f"<{record}/source" in line)))
-            present.add(f"<{record}> <{PROV.wasRevisionOf}> <{version_graph(key, number)}> .")
-    yield from sorted(present)
+            if line.startswith(self._own):
+                told[field_of(line, self._project)].append(line)
+        return told
+
+    def _of_record(self, lines: list[str]) -> Iterator[str]:
+        """Lines about the record itself, and where it was read."""
+        return (line for line in lines if line.startswith((f"<{self._record}>", f"<{self._record}/")))
+
+    def _take(self, name: str, lines: list[str]) -> bool:
+        """Let a capture tell a field, unless an earlier one states what this one only derives."""
+        stated = is_stated(lines)
+        if wins := stated >= self._fields.get(name, (False,))[0]:
+            self._fields[name] = (stated, lines)
+        return wins
+
+    def _of_source(self, lines: Iterable[str]) -> Iterator[str]:
+        """Lines of an earlier capture, with its source told apart from that of the newest."""
+        source = f"<{self._record}/source"
+        return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
 
 
-def _winner(name: str, found: dict[int, list[str]], newest: int) -> int:
-    """The capture that tells a field: the newest that states it, else the newest that has it."""
-    if name in _NEWEST_ONLY:
-        return newest
-    return max(found, key=lambda number: (is_stated(found[number]), number))
-
-
-def _of_source(record: str, number: int, lines: Iterable[str]) -> Iterator[str]:
-    """Lines of an earlier capture, with its source told apart from that of the newest."""
-    return (re.sub(rf"(<{re.escape(record)}/source)(?=[/>])", rf"\1/{number}", line) for line in lines)
+def _said(key: str, lines: list[str]) -> bytes:
+    """A hash of what lines say of a project, wherever that was read."""
+    places = (f"<{record_iri(key)}/source>", f"<{record_iri(key)}/source/")
+    said = (line for line in lines if not (line.startswith(places) or line.split(" ", 2)[1] == _LINE))
+    return blake2b("\n".join(said).encode(), digest_size=16).digest()
 
 
 def _is_filled(line: str, filled: set[str]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any, SupportsIndex
 
 import pyoxigraph as ox
 import pytest
 
 from cybilgraph.engine import store
+from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release
 
 
@@ -22,3 +25,22 @@ def test_a_graph_that_is_loaded_in_parts_is_whole(
     assert store.write_store(graph, tmp_path / "store") == 700
     held = ox.Store.read_only(str(tmp_path / "store"))
     assert sorted(b"%s .\n" % str(quad).encode() for quad in held) == sorted(lines[:700])
+
+
+class _Counted(bytes):
+    """Bytes that count how many of them are copied out."""
+
+    copied = 0
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
+        part = super().__getitem__(key)
+        _Counted.copied += len(part) if isinstance(part, bytes) else 1
+        return _Counted(part) if isinstance(part, bytes) else part
+
+
+def test_a_large_block_is_not_copied_for_each_part_of_it() -> None:
+    block = _Counted(b"".join(b'<urn:a> <urn:p> "%d" .\n' % number for number in range(20_000)))
+    output = io.BytesIO()
+    store.serialise([block], BY_NAME["turtle"], output)
+    assert output.getvalue().count(b'"') == 40_000
+    assert _Counted.copied <= 2 * len(block)

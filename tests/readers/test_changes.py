@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from cybilgraph.cli import main
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import find_inputs
 from cybilgraph.readers.changes import changed_since
@@ -117,9 +120,18 @@ PERU = "Training judges for Peru\n\nCybil code: G9101\n"
 KIRIBATI = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
 
 
+def run_here(arguments: Iterable[str], cwd: Path, given: bytes = b"", **env: str) -> Result:
+    """The command line in this process, which saves starting another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        result = CliRunner().invoke(main, list(arguments), input=given, env=env)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
 def between(top: Path, *options: str) -> set[tuple[str, str]]:
     """The files and rules of what is told, but for what each record lacks."""
-    told = json.loads(run("check", ".", *options, "-f", "json", cwd=top).stdout)["findings"]
+    told = json.loads(run_here(("check", ".", *options, "-f", "json"), top).stdout)["findings"]
     return {(found["file"], name) for found in told if "has-" not in (name := found["rule"].partition("#")[2])}
 
 
@@ -178,6 +190,6 @@ def test_errors_have_no_traceback(repository: Path, tmp_path: Path) -> None:
         ((".", "--since", "HEAD"), outside, {}, "not a git repository"),
         (("data", "--since", "HEAD"), repository, empty, "There is no git on this machine"),
     ):
-        result = run("check", *arguments, cwd=cwd, given=b"x", **env)
-        assert result.returncode == 2, arguments
-        assert says in result.stderr.decode()
+        result = run_here(("check", *arguments), cwd, b"x", **env)
+        assert result.exit_code == 2, arguments
+        assert says in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -11,6 +12,7 @@ from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input, read_input
 from cybilgraph.record import Date, Record, Source, Text
 from cybilgraph.templates import WRITERS
+from cybilgraph.vocab import CYB, DCTERMS
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "one-project"
@@ -71,3 +73,22 @@ def test_what_the_prose_adds_is_there_in_every_format() -> None:
         ("usp", "partner", "derived"),
     }
     assert record.title == Text("Incident Response for the Tonga Government")
+
+
+@pytest.mark.parametrize("said", ["R&amp;D at AT&amp;amp;T", "&#38;lt;b&#x26;gt; &amp;nbsp;and"])
+def test_what_was_escaped_twice_is_the_same_text_in_every_format(said: str) -> None:
+    escaped = said.replace("&", "&amp;")
+    files = {
+        "a.txt": f"Title: {said}\nAim\n\n{said}\n",
+        "a.csv": f"title,aim\n{said},{said}\n",
+        "a.json": json.dumps({"title": said, "aim": said}),
+        "a.html": f"<h1>{escaped}</h1><h2>Aim</h2><p>{escaped}</p>",
+        "a.ttl": f'<urn:a> a <{CYB.Project}> ; <{DCTERMS.title}> "{said}"@en ; <{CYB.aim}> "{said}"@en .',
+    }
+    told = {}
+    for name, text in files.items():
+        [record] = read_input(Input(name, given=text.encode()))
+        assert record.title
+        told[name] = record.title.text, record.aim[0].text
+    assert set(told.values()) == {told["a.txt"]}
+    assert "amp" not in told["a.txt"][0]

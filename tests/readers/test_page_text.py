@@ -566,3 +566,42 @@ def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
     assert {link.actor.key for link in page.participations} == {"impact", "itu"}
     page = read("A page\n\nIMPLEMENTORS\n\nITU\n\nIMPACT\n\nFewer attacks.\n")
     assert {link.actor.key for link in page.participations} == {"itu"}
+
+
+_FORM = {
+    "Country": "Kenya",
+    "Start date": "2020-01-01",
+    "Donor": "World Bank",
+    "Status": "ongoing",
+    "Budget": "3000 EUR",
+}
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"])
+@pytest.mark.parametrize("space", [" ", "\t"])
+def test_a_form_that_was_copied_from_a_table_needs_no_colons(between: str, space: str) -> None:
+    rows = [f"{label}{space}{value}" for label, value in _FORM.items()]
+    record = read(f"Training of judges{between}{between.join(rows)}\n\nAim\n\nCountry programmes go on.\n")
+    assert record.start
+    assert record.status
+    assert record.title == Text("Training of judges")
+    assert (record.start.value, record.status.key) == ("2020-01-01", "ongoing")
+    assert [link.actor.key for link in record.participations] == ["world-bank"]
+    [country] = record.scopes
+    assert (country.concept.key, country.concept.printed.place) == ("KE", Place(1 + len(between), len("Country ") + 1))
+    assert record.aim == (Text("Country programmes go on."),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Country programmes are run by Kenya\nStatus meetings were held in 2020\nFunding Kenya is a part of it",
+        "Funders\n\nWorld Bank\nPartners In Health\nCountry Office Kenya\nFunding Circle\nStart Network",
+        "Country Kenya\nThe project trains judges.\nDonor World Bank\nIt goes on.\nStart 2020\nIt is new.",
+    ],
+)
+def test_prose_and_names_that_begin_like_a_label_are_no_form(text: str) -> None:
+    record = read(f"Training of judges\n\n{text}\n")
+    assert not [link for link in record.scopes if link.concept.kind == "country"]
+    assert record.start is None
+    assert all(link.role == "funder" for link in record.participations)

@@ -64,17 +64,24 @@ def turtle(text: str) -> Record:
     return record
 
 
-def said(record: Record, lines: bool = True) -> set[str]:
-    """The triples of a record but for its source; ``lines`` are of the page that it was read from."""
-    return {line for line in describe(record) if "/source" not in line and (lines or f"<{CYB.line}>" not in line)}
+def said(record: Record) -> frozenset[str]:
+    """The triples of a record but for its source."""
+    return frozenset(line for line in describe(record) if "/source" not in line)
+
+
+def without_lines(said: frozenset[str]) -> frozenset[str]:
+    """The triples but for the lines of the page that they were read from."""
+    return frozenset(line for line in said if f"<{CYB.line}>" not in line)
 
 
 class Page(NamedTuple):
-    """A record as its page says it, or with what is ``complete``; and what is derived from it."""
+    """A record as its page says it, or with what is ``complete``; what is derived from it, and what both say."""
 
     record: Record
     complete: bool
     derived: Record
+    said: frozenset[str]
+    derived_said: frozenset[str]
 
 
 @pytest.fixture(scope="module")
@@ -82,23 +89,26 @@ def pages() -> list[Page]:
     assert len(TEXTS) >= 95
     plain = [next(read_input(text)) for text in TEXTS]
     complete = [derive(record) for record in plain]
-    whole = [Page(record, True, derive(record)) for record in complete]
-    return [*map(Page, plain, [False] * len(plain), complete), *whole]
+    whole = [(record, True, derive(record)) for record in complete]
+    every = [*zip(plain, [False] * len(plain), complete, strict=True), *whole]
+    return [Page(record, is_whole, derived, said(record), said(derived)) for record, is_whole, derived in every]
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
 def test_every_record_comes_back_equal(fmt: Format, pages: list[Page]) -> None:
-    for record, complete, derived in pages:
+    for record, complete, derived, own, derived_own in pages:
         [back] = read(write(describe(record), fmt.name), f"x.{fmt.suffix}")
         name = record.source.name
         assert back == record, name
         assert not back.findings, name
-        assert said(back) == said(record), name
+        assert said(back) == own, name
+        if fmt.name != "turtle":  # from what is equal, the same is derived
+            continue
         again = derive(back)
         assert again == derived, name
-        assert said(again, lines=False) == said(derived, lines=False), name
+        assert without_lines(said(again)) == without_lines(derived_own), name
         if complete:
-            assert said(again) == said(derived), name
+            assert said(again) == derived_own, name
 
 
 def named(kind: str, key: str, printed: str, known: bool = True) -> Named:
@@ -391,16 +401,16 @@ def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
 def test_much_of_anything_takes_no_long_time() -> None:
     begun = time.monotonic()
     with pytest.raises(SourceError, match="no project"):
-        read(b"# a comment\n" * 4_000_000, "x.nt")
+        read(b"# a comment\n" * 1_000_000, "x.nt")
     a = "<https://w3id.org/cybilgraph/id/project/a>"
     [record] = read(
-        f'{a} <{CYB.aim}> "Much." .\n' + "".join(f"{a} <urn:p> <urn:{i}> .\n" for i in range(1_000_000)), "x.nt"
+        f'{a} <{CYB.aim}> "Much." .\n' + "".join(f"{a} <urn:p> <urn:{i}> .\n" for i in range(250_000)), "x.nt"
     )
     assert len(record.findings) == 1
-    [record] = read("".join(f'{a} <{CYB.funder}> "Some unknown body {i}" .\n' for i in range(100_000)), "x.nt")
+    [record] = read("".join(f'{a} <{CYB.funder}> "Some unknown body {i}" .\n' for i in range(25_000)), "x.nt")
     assert len(record.participations) == 1_000
-    assert "100,000" in record.findings[-1].message
-    [record] = read("".join(f"{a} <urn:p{i}> 1 .\n" for i in range(100_000)), "x.ttl")
+    assert "25,000" in record.findings[-1].message
+    [record] = read("".join(f"{a} <urn:p{i}> 1 .\n" for i in range(25_000)), "x.ttl")
     assert len(record.findings) == 101
     assert time.monotonic() - begun < 50
 

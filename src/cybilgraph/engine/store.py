@@ -112,14 +112,14 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
-        self._rest = b""
+        self._rest = memoryview(b"")  # of a block, however large, no part is copied again and again
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest and (block := next(self._blocks, None)) is not None:
-            self._rest = block
+            self._rest = memoryview(block)
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size

@@ -16,6 +16,7 @@ memory does not grow with their number.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -28,6 +29,9 @@ from cybilgraph.record import Record
 from cybilgraph.rules import finding
 
 __all__ = ["Capture", "Identities", "captured"]
+
+#: Nobody saves one page so often: more captures of one project are told of together.
+_MANY = 20
 
 
 class Identities:
@@ -87,12 +91,16 @@ class Identities:
 
     def _second_captures(self) -> Iterator[Finding]:
         rows = self._captures.resolved.rows(
-            "SELECT project, captures.key, code, iati, source, line "
+            "SELECT project, captures, captures.key, source, line, code, iati "
             "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
             "ORDER BY first, updated, recent, number"
         )
-        for (project, _, *ids, source, _), (other, key, *other_ids, file, line) in pairwise(rows):
-            if project == other:
-                same = any(one and one == two for one, two in zip(ids, other_ids, strict=True))
+        for (_, count), captures in groupby(rows, key=itemgetter(0, 1)):
+            if count > _MANY:  # the newest tells it for all
+                [(_, _, key, file, line, *_)] = deque(captures, maxlen=1)
+                yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line)
+                continue
+            for (_, _, _, source, _, *ids), (_, _, key, file, line, *own_ids) in pairwise(captures):
+                same = any(one and one == two for one, two in zip(ids, own_ids, strict=True))
                 name = "second-capture" if same else "same-title"
                 yield finding(name, file, {"other": source}, record=key, line=line)

@@ -2,6 +2,7 @@
 
 Not each is compared with each other, but those that share a rare word of their titles, or their
 dates and a country; and of those, the first only. So the work grows no faster than the records.
+Of projects that are all alike, each is told of with one of those before it; of many, all at once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _LONGEST = 500
 _COMPARED = 20
 #: So many of the rarest words of a title decide with which others it is compared.
 _RAREST = 3
+#: Of so many projects that are alike, each is told of.
+_FEW = 5
 #: So many different words are counted in memory, and so many projects kept there that are compared.
 _AT_ONCE, _AT_HAND = 10_000, 1_000
 _PLACES = ("country", "region", "group")
@@ -63,7 +66,7 @@ class _Project:
 
 
 def suspected(captures: Scratch) -> Iterator[Finding]:
-    """A finding for each two projects that look alike, given the database of captures.Captures."""
+    """Findings of the projects that look alike, given the database of captures.Captures."""
 
     @lru_cache(maxsize=_AT_HAND)
     def project(number: int) -> _Project:
@@ -73,24 +76,47 @@ def suspected(captures: Scratch) -> Iterator[Finding]:
     with Scratch(_SCHEMA) as blocks:
         _count(captures, blocks)
         _fill(captures, blocks)
-        found: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
+        groups = _Groups()
+        found: list[tuple[tuple[int, int, int], int, int, str]] = []
         rows = blocks.rows("SELECT block, id, project FROM blocks ORDER BY block, id")
         for _, members in groupby(rows, key=itemgetter(0)):
             compared = [(at, number) for _, at, number in islice(members, _COMPARED)]
             for (one, first), (other, second) in combinations(compared, 2):
-                # Told in the order of the blocks in which they first meet, whatever their words.
-                order = (compared[0][0], one, other)
-                if pair := found.get((first, second)):
-                    found[first, second] = min(pair, (order, pair[1]))
-                elif rule := _alike(project(first), project(second)):
-                    found[first, second] = (order, rule)
-    for (first, second), (_, rule) in sorted(found.items(), key=lambda item: item[1]):
-        yield _finding((project(first), project(second)), rule)
+                if not groups.are_one(first, second) and (rule := _alike(project(first), project(second))):
+                    groups.join(first, second)
+                    # Told in the order of the blocks in which they first meet, whatever their words.
+                    found.append(((compared[0][0], one, other), first, second, rule))
+    told: set[int] = set()
+    for _, first, second, rule in sorted(found):
+        group = groups.of(first)
+        if len(group) <= _FEW:
+            yield _finding((project(first), project(second)), rule)
+        elif group[0] not in told:
+            told.add(group[0])
+            yield _finding((project(first), project(second)), "many-alike", len(group) - 2)
 
 
-def _finding(pair: tuple[_Project, _Project], rule: str) -> Finding:
+class _Groups:
+    """Projects that are alike, directly or through others."""
+
+    def __init__(self) -> None:
+        self._groups: dict[int, list[int]] = {}
+
+    def of(self, number: int) -> list[int]:
+        return self._groups.get(number) or [number]
+
+    def are_one(self, one: int, other: int) -> bool:
+        return one in self._groups and self._groups[one] is self._groups.get(other)
+
+    def join(self, one: int, other: int) -> None:
+        fewer, group = sorted((self.of(one), self.of(other)), key=len)
+        group += fewer
+        self._groups |= dict.fromkeys((one, other, *fewer), group)
+
+
+def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Finding:
     first, second = sorted(pair, key=lambda project: project.key)
-    values = {"other": first.source, "key": first.own}
+    values = {"other": first.source, "key": first.own} | ({"more": f"{more:,}"} if more else {})
     return finding(rule, second.source, values, record=second.own, line=second.line, text=second.title)
 
 

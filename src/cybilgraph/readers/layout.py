@@ -10,8 +10,9 @@ statement ends the page, wherever it begins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
 from cybilgraph.readers.lost import blank_lines, under_lost_headings
@@ -38,6 +39,10 @@ _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 _COLON, _WORD, _BESIDE = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
 #: No label is longer.
 _LABEL_MOST, _LABEL_WORDS = 45, 4
+#: A form of lines "Country Kenya" tells of so many fields at least, each in so many characters at most.
+_FORM_LEAST, _VALUE_MOST = 3, 200
+#: What makes a sentence of a line that begins like a label.
+_VERB = re.compile(r"\b(?:is|are|was|were|be|been|has|have|had|will|can|should|may|which|that)\b", re.IGNORECASE)
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
 _OWN_CODE = re.compile(
     rf"\bthis (?:page|project|record)\b[^.]{{0,40}}\b(?:Cybil|GFCE) code:? (?P<code>{CODE.pattern})\b", re.IGNORECASE
@@ -58,7 +63,8 @@ _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 def read_page(lines: list[Text], values: Sections) -> Record:
     """The record of a page's lines (none of them blank, each with its place)."""
-    lines, rights = _cut_rights([part for line in unwrapped(lines, _goes_on) for part in _labelled_apart(line)])
+    parts = [part for line in unwrapped(lines, _goes_on) for part in _labelled_apart(line)]
+    lines, rights = _cut_rights(_with_forms(parts))
     for section in _sections(lines):
         values.take(section)
     if rights:
@@ -82,6 +88,80 @@ def _labelled_apart(line: Text) -> Iterator[Text]:
             yield line.part(start, end)
             start = begin
     yield line.part(start) if start else line
+
+
+def _with_forms(lines: list[Text]) -> list[Text]:
+    """The lines; those of a form that was copied from a table, "Country Kenya", with a colon behind each label."""
+    known = _first_words()
+    short = (line for line in lines if len(line.text) <= _VALUE_MOST)
+    likely = [line for line in short if line.text.partition(" ")[0].casefold() in known]
+    if len(likely) < _FORM_LEAST or not _may_be_form(map(_flat, likely)):  # as most pages
+        return lines
+    for blank in (0, 1):
+        lines = [line for block in _blocks(lines, blank) for line in _with_colons(block)]
+    return lines
+
+
+def _blocks(lines: list[Text], blank: int) -> Iterator[list[Text]]:
+    """The lines, parted where more than so many blank ones stand between two."""
+    start = 0
+    for end in range(1, len(lines) + 1):
+        # What stands under a heading is a list of names, and no form.
+        if end == len(lines) or (blank_lines(lines[end - 1], lines[end]) > blank and not _is_heading(lines[end - 1])):
+            yield lines[start:end]
+            start = end
+
+
+def _with_colons(block: list[Text]) -> list[Text]:
+    """A block with colons where it is a form: most lines are so, of several fields, and none is a heading. Else as
+    it is.
+    """
+    flat = [_flat(line) for line in block]
+    if not _may_be_form(flat) or any(map(_is_heading, block)):
+        return block
+    fitting = sum(bool(found or _open(line, guess=False)) for found, line in zip(flat, block, strict=True))
+    if fitting * 2 <= len(block):
+        return block
+    return [_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
+
+
+def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
+    """Whether lines that ``_flat`` told of are of several fields."""
+    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _FORM_LEAST
+
+
+def _is_heading(line: Text) -> bool:
+    opened = _open(line, guess=False)
+    return opened is not None and not opened.lines and opened.row.kind in _ONE_LINE
+
+
+def _colon(line: Text, end: int) -> Text:
+    """The line, with a colon behind its label. What stands behind that keeps its place."""
+    place = line.at(end)
+    assert place
+    return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=((end + 1, place), *line.breaks))
+
+
+def _flat(line: Text) -> tuple[Field, int] | None:
+    """The field of a label that begins the line, the longest that fits, and where it ends; None where no value
+    follows, or a sentence may ("Country programmes are …").
+    """
+    if " " not in line.text:
+        return None
+    words = list(_WORD.finditer(line.text, 0, _LABEL_MOST))[: _LABEL_WORDS + 1]
+    for last in reversed(words[:-1]):
+        end = last.end()
+        if (row := _labelled(line.text[:end])) and row.kind is not Kind.LAYOUT:
+            value = line.text[end + 1 :]
+            is_value = row.kind is Kind.CHOICE or value[0].isupper() or value[0].isdigit()
+            is_text = len(value) > _VALUE_MOST or _VERB.search(value) or (value.endswith(".") and " " in value)
+            return (row, end) if is_value and not (is_text and row.kind in _ONE_LINE) else None
+    return None
+
+
+@cache
+def _first_words() -> frozenset[str]:
+    return frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
 
 
 def _values_beside(text: str) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,8 @@ from cybilgraph.rules import finding
 
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+#: An ampersand, escaped as often as it may be.
+_AGAIN = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20)))
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -129,8 +131,9 @@ def lines_of(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
     for number, raw in enumerate(raw_lines(text), start=1):
         if raw.isprintable():
-            if line := clean(raw):
-                yield Text(line, Place(number, len(raw) - len(raw.lstrip()) + 1))
+            bare = raw.strip()
+            if line := plain(bare) if "  " in bare or "&" in bare else bare:
+                yield Text(line, Place(number, raw.index(bare) + 1))
             continue
         for part in _PARTED.finditer(raw):
             if line := clean(part[0]):
@@ -138,16 +141,23 @@ def lines_of(text: str) -> Iterator[Text]:
 
 
 def clean(raw: str) -> str:
-    """A line without control characters, its entities resolved, its spaces plain and single."""
+    """A line without control characters, ``plain``."""
     bare = raw.strip()
     if bare.isprintable() and "  " not in bare and "&" not in bare:  # as most lines are
         return bare
-    return _SPACE.sub(" ", _resolved(_CONTROL.sub("", raw))).strip()
+    return plain(_CONTROL.sub("", raw))
 
 
-def _resolved(text: str) -> str:
-    """The text with its entities resolved: those that end, and are of a sensible length."""
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
+def plain(text: str) -> str:
+    """A text on one line: its spaces plain and single, its entities resolved."""
+    return _SPACE.sub(" ", resolved(text)).strip()
+
+
+def resolved(text: str) -> str:
+    """The text with its entities resolved: those that end, and are of a sensible length. So is what was escaped
+    twice: then a text is the same whichever formats it went through, each with an escaping of its own.
+    """
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), _AGAIN.sub("&", text)) if "&" in text else text
 
 
 def unwrapped(lines: Iterable[Text], goes_on: Callable[[Text, Text], bool]) -> Iterator[Text]:

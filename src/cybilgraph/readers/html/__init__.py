@@ -19,11 +19,12 @@ from cybilgraph.readers.html.head import Head, absolute
 from cybilgraph.readers.html.lines import read_lines
 from cybilgraph.readers.html.main import Page
 from cybilgraph.readers.html.places import Line, Link, Piece, as_text
-from cybilgraph.readers.html.tree import decoded, labelled, parse, plain
+from cybilgraph.readers.html.tree import decoded, labelled, parse
 from cybilgraph.readers.inputs import MAX_BYTES, Input
 from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.sections import Section, Sections
+from cybilgraph.readers.text import plain
 from cybilgraph.record import Place, Record, Text
 
 _TAG = re.compile(r"<[A-Za-z!?]")

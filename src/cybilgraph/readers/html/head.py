@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from cybilgraph.fields import BY_NAME
-from cybilgraph.readers.html.tree import Element, plain
+from cybilgraph.readers.html.tree import Element
 from cybilgraph.readers.sections import Section
+from cybilgraph.readers.text import plain
 from cybilgraph.record import Place, Text
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

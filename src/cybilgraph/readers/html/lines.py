@@ -14,7 +14,8 @@ from lxml import etree
 
 from cybilgraph.fields import BY_LABEL, Kind
 from cybilgraph.readers.html.places import Line, Link, Piece
-from cybilgraph.readers.html.tree import Element, first_words, labelled, offset, plain
+from cybilgraph.readers.html.tree import Element, first_words, labelled, offset
+from cybilgraph.readers.text import plain
 
 #: No line of a page is longer; of one that is, the links are not looked for.
 _LONG = 20_000

@@ -15,7 +15,8 @@ from itertools import islice
 from lxml import etree
 
 from cybilgraph.fields import BY_LABEL, Kind
-from cybilgraph.readers.html.tree import Element, labelled, plain
+from cybilgraph.readers.html.tree import Element, labelled
+from cybilgraph.readers.text import plain
 
 _NEVER = frozenset(
     re.findall(

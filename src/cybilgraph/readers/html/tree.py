@@ -19,7 +19,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.fields import BY_LABEL, Field
 from cybilgraph.findings import Finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.text import codec_of, decode
+from cybilgraph.readers.text import codec_of, decode, plain
 
 #: An element of lxml, which has no types.
 Element: TypeAlias = Any
@@ -35,7 +35,6 @@ _CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9
 _DECLARED = re.compile(rb"""^\s{0,99}<\?xml\s[^<>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.-]{2,30})""")
 #: "Label" or "Label: value".
 _LABEL = re.compile(r"([^:]{2,40}?)\s*(?::\s*(.*))?", re.DOTALL)
-_SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n?|\f")
 
@@ -151,11 +150,6 @@ def labelled(text: str) -> tuple[Field | None, str]:
     match = _LABEL.fullmatch(text.strip())
     row = BY_LABEL.get(match[1].casefold()) if match else None
     return row, (match[2] or "") if match and row else ""
-
-
-def plain(text: str) -> str:
-    """The text on one line, as a page shows it."""
-    return _SPACE.sub(" ", text).strip()
 
 
 def first_words(element: Element) -> str:

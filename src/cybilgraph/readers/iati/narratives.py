@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 from cybilgraph.readers.iati.xml import Element
 from cybilgraph.readers.names import BULLET
-from cybilgraph.readers.text import unwrapped
+from cybilgraph.readers.text import plain, unwrapped
 from cybilgraph.record import Place, Text
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: A line at least so long was ended by the width of an editor, a shorter one by its writer.
 _FULL = 60
@@ -30,8 +29,8 @@ class Narratives:
 
     def text(self, value: str, element: Element) -> list[Text]:
         """One text; none where the value is blank."""
-        plain = _SPACE.sub(" ", value).strip()
-        return [Text(plain, place(element))] if plain else []
+        told = plain(value)
+        return [Text(told, place(element))] if told else []
 
     def attribute(self, element: Element, name: str) -> list[Text]:
         """The value of an attribute; none where it is blank."""
@@ -76,7 +75,7 @@ def _said(element: Element) -> str:
 
 def _lines(said: str, first: int) -> Iterator[Text]:
     for number, printed in enumerate(said.split("\n", _LINES_MOST), start=first):
-        yield Text(_SPACE.sub(" ", printed).strip(), Place(number, len(printed) - len(printed.lstrip()) + 1))
+        yield Text(plain(printed), Place(number, len(printed) - len(printed.lstrip()) + 1))
 
 
 def _goes_on(line: Text, following: Text) -> bool:

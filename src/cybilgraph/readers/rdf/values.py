@@ -14,6 +14,7 @@ from cybilgraph.fields import FIELDS, Field, Kind
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.links import read_evidence
 from cybilgraph.readers.rdf.view import View, on_one_line
+from cybilgraph.readers.text import plain
 from cybilgraph.record import Contact, Date, Named, Text, WebLink
 from cybilgraph.vocab import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 
@@ -130,7 +131,7 @@ def _foreign(node: str, project: str) -> bool:
 
 
 def _plain(term: Term) -> str:
-    return term if isinstance(term, str) else " ".join(term.value.split())
+    return term if isinstance(term, str) else plain(term.value)
 
 
 _READ: dict[Kind, Callable[[View, str, Field], Any]] = {

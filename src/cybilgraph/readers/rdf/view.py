@@ -18,6 +18,7 @@ from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.rdf.positions import Places
 from cybilgraph.readers.sections import Section, Sections
+from cybilgraph.readers.text import plain, resolved
 from cybilgraph.record import Named, Place, Record, Text
 from cybilgraph.reference import Entry, reference
 from cybilgraph.rules import finding
@@ -99,7 +100,9 @@ class View:
     def printed(self, node: str, predicate: str, value: Term) -> Text:
         """A value as it is printed, with its place."""
         if isinstance(value, ox.Literal):
-            return self._places.text(value.value, self.graph.at(node, predicate, value))
+            text = self._places.text(value.value, self.graph.at(node, predicate, value))
+            told = resolved(text.text)
+            return text if told == text.text else Text(told, text.place)
         return Text(value, self.place(node, predicate, value))
 
     def texts(self, node: str, predicate: str) -> list[Text]:
@@ -166,7 +169,7 @@ class View:
 
     def _called(self, row: Field, target: Term) -> str:
         if isinstance(target, ox.Literal):
-            return " ".join(target.value.split())
+            return plain(target.value)
         if (found := own(target)) and found[0] in reference().entries:
             entry = reference().get(*found)
             return entry.name if entry else found[1]
@@ -228,7 +231,7 @@ def _quoted(text: Text) -> str:
 def on_one_line(text: Text) -> Text:
     """The text with single spaces, and the place of its first word."""
     text = text.part(0)
-    return Text(" ".join(text.text.split()), text.place)
+    return Text(plain(text.text), text.place)
 
 
 @cache

@@ -356,7 +356,7 @@ def build(
                 f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *statements(ONTOLOGY)]
+        others = [*describe_reference(names), *statements(ONTOLOGY.read_bytes())]
         release = draft.finish(assembly.blocks(others), report, identities, remembered, crew, dumps=dumps)
     return release, report
 

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -159,6 +160,29 @@ def test_what_is_not_there_is_told(shelf: str, folder: Path, target: str, status
     assert str(folder) not in reply.body.decode()
     page = get(shelf, target, Accept=BROWSER)
     assert (page.status, page.type) == (status, HTML)
+
+
+def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder: Path) -> None:
+    for number, name in ((3, DUMP), (4, DUMP), (4, "manifest.json"), (4, "dcat.ttl")):
+        target = f"/latest/{name}" if number == 4 else f"/release/{number}/{name}"
+        good = get(shelf, target)
+        file = Releases(folder).get(number).served()[name]
+        written = file.stat().st_mtime_ns
+        file.write_bytes(bytes([*good.body[:-9], good.body[-9] ^ 1, *good.body[-8:]]))
+        os.utime(file, ns=(written, written))
+        for method, headers in (("GET", {}), ("HEAD", {}), ("GET", {"Range": "bytes=0-9"})):
+            assert get(shelf, target, method, **headers).status == 503
+        problem = get(shelf, target).problem
+        assert f"{name} of release {number} is damaged" in problem["detail"]
+        assert "/releases" in problem["hint"]
+        assert get(shelf, "/latest/projects.csv.gz").status == 200
+        assert b"\ncybilgraph_damaged_files 1.0" in get(shelf, "/metrics").body
+        if name == "dcat.ttl":
+            assert get(shelf, "/catalog", Accept="text/turtle").status == 503
+        file.write_bytes(good.body)
+        again = get(shelf, target)
+        assert (again.status, again.body, again.headers["etag"]) == (200, good.body, good.headers["etag"])
+    assert b"\ncybilgraph_damaged_files 0.0" in get(shelf, "/metrics").body
 
 
 def test_only_what_reads_is_allowed(shelf: str) -> None:

@@ -125,7 +125,7 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def statements(path: Path) -> list[str]:
-    """A Turtle file as sorted N-Triples lines."""
-    triples = ox.parse(path=path, format=ox.RdfFormat.TURTLE)
+def statements(turtle: bytes) -> list[str]:
+    """Turtle as sorted N-Triples lines."""
+    triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
     return sorted(str(quad.triple) + " ." for quad in triples)

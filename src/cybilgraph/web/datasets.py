@@ -111,10 +111,11 @@ def _wished() -> tuple[Format, ...]:
 def _described(
     of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
 ) -> Response:
-    path = of.served().get(f"{name}.ttl")
-    if path is None:
+    file = f"{name}.ttl"
+    if file not in of.served():
         raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
-    lines = [*dumps.located(statements(path), request.url_root), *(more(request.base_url) if more else ())]
+    with live().damage.open(of, file) as whole:
+        lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
     response = graph_of(lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _kept(response)

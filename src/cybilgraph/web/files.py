@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -32,8 +33,8 @@ def is_file(path: str) -> bool:
 
 
 def file_reply(live: Live, request: Request) -> Reply:
-    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, and
-    RequestedRangeNotSatisfiable.
+    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
+    and RequestedRangeNotSatisfiable.
     """
     if request.method == "OPTIONS":
         allowed = ", ".join(_METHODS)
@@ -45,15 +46,11 @@ def file_reply(live: Live, request: Request) -> Reply:
     name = found["name"] or "manifest.json"
     number = found["number"] or found["listed"]
     release = live.shelf(int(number)) if number else live.current.release
-    path = release.served().get(name)
-    if path is None:
+    if name not in release.served():
         raise NotFound(f"Release {release.number} has no file {name!r}")
+    file = live.damage.open(release, name)
     try:
-        file = path.open("rb")
-        size = path.stat().st_size
-    except OSError as error:
-        raise NotFound(f"{name} of release {release.number} cannot be read any more") from error
-    try:
+        size = os.fstat(file.fileno()).st_size
         response = _conditional(request, release.checksum(name), release.manifest["created"], size)
     except BaseException:
         file.close()

@@ -21,6 +21,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
 from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
+from cybilgraph.web.damage import Damage
 from cybilgraph.web.endpoint import FOR_PAGE
 from cybilgraph.web.making import waiting
 
@@ -90,6 +91,8 @@ class Live:
         self._limits = limits
         self._room = room
         self._told = told
+        #: What is damaged of the files.
+        self.damage = Damage(told)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
         #: What was told last of an endpoint that does not hold the release.
@@ -110,6 +113,7 @@ class Live:
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self.damage.watch, args=(self._held, self._stop), daemon=True).start()
 
     def at(self, number: int) -> Serving:
         """The release of a number; 0 is the current one. Raises ReleaseError, ReleaseGone."""
@@ -137,6 +141,10 @@ class Live:
             if not made or not known or known[0] != made:
                 known = self._shelf[number] = (made, self._whole(number))
             return known[1]
+
+    def _held(self) -> list[Release]:
+        """The releases whose files are served from memory of what they were: they were looked at once."""
+        return [self.current.release, *(release for _, release in list(self._shelf.values()))]
 
     def earlier(self, most: int = 8) -> Iterator[Release]:
         """The releases before the current one that are kept, newest first."""

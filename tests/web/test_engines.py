@@ -16,7 +16,7 @@ import pytest
 import rdflib
 
 from cybilgraph import loading, pipeline
-from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint
+from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.engine.pooled import Limits
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
@@ -151,7 +151,14 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
     assert b"has no whole release, not release 0001 of" in never.stderr
     assert f"Load it: cybilgraph load {folder} --endpoint {way.store.endpoint}".encode() in never.stderr
     _load(folder, way.store)
+    release = Releases(folder).current()
+    stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
+    loading._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum("graph.nq")), stranger)
     with running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0) as site:
+        assert b"is not what its release is: it has" in _until(site, 503).body
+        assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body
+        load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), anew=True)
+        assert _until(site, 200).body == b"ready\n"
         assert TITLE in _ask(site, SELECT).body.decode()
         for fault, kind in FAULTS.items():
             for query in (SELECT, CONSTRUCT):
@@ -198,6 +205,16 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
     assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
     assert earlier.body == b"n\r\n1\r\n", "from its folder"
+
+
+def _until(site: str, status: int) -> Reply:
+    """What /readyz says as soon as it has this status, and is not about being opened."""
+    for _ in range(200):
+        ready = send(site, "GET", "/readyz")
+        if ready.status == status and b"being opened" not in ready.body:
+            return ready
+        time.sleep(0.05)
+    raise AssertionError(ready.body)
 
 
 def test_no_answer_is_of_another_release(way: Way, release: Release) -> None:

@@ -105,9 +105,10 @@ def prune(folder: Path, keep: int) -> None:
     Example:
       cybilgraph prune build/releases --keep 10
     """
+    from cybilgraph.changes import prune as run
     from cybilgraph.release import Releases
 
-    gone, freed = Releases(folder).prune(keep)
+    gone, freed = run(Releases(folder), keep)
     if gone:
         names = ", ".join(f"{number:04d}" for number in gone)
         click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")

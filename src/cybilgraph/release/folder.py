@@ -157,14 +157,17 @@ class Releases:
                 continue  # a damaged one is no way back
         raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
 
-    def prune(self, keep: int) -> tuple[list[int], int]:
+    def prune(self, keep: int, before: Callable[[list[int]], None] = lambda _: None) -> tuple[list[int], int]:
         """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
-        and the bytes that are free now. Raises ReleaseError, also where a build runs.
+        and the bytes that are free now. ``before`` any is removed, it is called with the numbers of those that stay.
+        Raises ReleaseError, also where a build runs.
         """
         freed = 0
         with self._alone(wait=False):
             current, there = self.current_number(), self.numbers
             gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            if gone:
+                before([number for number in there if number not in gone])
             for number in gone:
                 folder = self.folder / f"{number:04d}"
                 freed += size_of(folder)

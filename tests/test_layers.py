@@ -29,7 +29,7 @@ FLOORS = (
     ("record", "organisations", "rules", "sizing", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
-    ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),
+    ("activities", "describe", "discretion", "fixes", "mending", "templates", "validation", "engine", "search"),
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("preparing",),

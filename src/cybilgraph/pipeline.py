@@ -368,6 +368,10 @@ class _Hidden:
     contacts: bool
     forgotten: tuple[str, ...]
 
+    def __bool__(self) -> bool:
+        """Whether anybody is left out."""
+        return not self.contacts or bool(self.forgotten)
+
     def __call__(self, contact: Contact) -> bool:
         return not self.contacts or any(name_hash(name) in self.forgotten for name in (contact.name, contact.email))
 

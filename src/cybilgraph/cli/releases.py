@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.frame import Command
+from cybilgraph.cli.frame import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
+from cybilgraph.vocab import short
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
@@ -122,8 +124,10 @@ def prune(folder: Path, keep: int) -> None:
 def forget(folder: Path, who: str) -> None:
     """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
 
-    Files and checksums of the releases that had it are new then. The folder remembers a hash of the
-    name, so that a record that still has it does not bring it back. What partners hold is theirs to remove.
+    Its e-mail address is taken out of prose, too. Files and checksums of the releases that had it are new then.
+    The folder remembers hashes of name and address, so that a record that still has them does not bring them back.
+    What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is
+    still in the prose of a release: each such thing is told.
 
     \b
     Example:
@@ -133,12 +137,17 @@ def forget(folder: Path, who: str) -> None:
 
     if not who.strip():
         raise click.BadParameter("it is empty.", param_hint="NAME-OR-EMAIL")
-    changed = Releases(folder).forget(who)
-    if not changed:
+    told = Releases(folder).forget(who)
+    if not told:
         click.echo("No release has this contact. Builds to come will leave it out.")
-    for number, left in changed.items():
-        more = f" {left:,} statements still have the words in their prose: mend the record." if left else ""
-        click.echo(f"Release {number:04d} was made anew without it.{more}")
+    for number, forgotten in told.items():
+        if forgotten.made_anew:
+            click.echo(f"Release {number:04d} was made anew without it.")
+        for about in forgotten.left:
+            click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
+    if any(forgotten.left for forgotten in told.values()):
+        click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
+        sys.exit(VIOLATIONS)
 
 
 def _is_current(number: int) -> str:

@@ -176,7 +176,7 @@ def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
     told = run("diff", shelf, 1, 2)
     assert told.returncode == 0
     first, *lines = told.stdout.decode().splitlines()
-    assert first.startswith("Release 1 → 2: 0 records added, 1 changed, 0 removed (")
+    assert first.startswith("Release 1 → 2: 1 record changed (")
     assert lines[:2] == [
         "~ G0020  Support to Belize National Cyber Security Strategy",
         "    status: Finished → Ongoing; start: 2018-04 → 2018-05.",

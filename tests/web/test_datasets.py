@@ -57,7 +57,10 @@ def test_every_file_of_a_release_is_served_as_it_is(shelf: str, folder: Path) ->
         assert sums.keys() == release.served().keys() - {"SHA256SUMS"}
         for name, path in release.served().items():
             reply = get(shelf, f"/release/{number}/{name}")
-            assert (reply.status, reply.body) == (200, path.read_bytes()), name
+            content = path.read_bytes()
+            if name == "SHA256SUMS":
+                content = content.replace(b"  public/", b"  ")
+            assert (reply.status, reply.body) == (200, content), name
             assert reply.headers["cybilgraph-release"] == str(number)
             assert "content-encoding" not in reply.headers
             assert f'filename="{name}"' in reply.headers["content-disposition"]

@@ -28,8 +28,12 @@ _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
     show_default=True,
     help="Format of the list.",
 )
-def releases(folder: Path, name: str) -> None:
-    """List the releases in DIR, the newest first; * marks the one that is served.
+@click.option("--all", "every", is_flag=True, help="Look at the checksums of all.")
+def releases(folder: Path, name: str, *, every: bool) -> None:
+    """List the releases in DIR, the newest first; * marks the current one, which is served unless it is damaged.
+
+    Checksums are looked at of the current one, and where they do not hold of those before it, until a sound one is
+    found: a server that is started serves that. With --all they are of each.
 
     \b
     Example:
@@ -39,31 +43,46 @@ def releases(folder: Path, name: str) -> None:
 
     shelf = Releases(folder)
     current = shelf.current_number()
+    refused: dict[int, str] = {}
+    try:
+        served = shelf.sound(lambda _: None, refused).number
+    except ReleaseError:
+        served = 0
     rows: list[dict[str, Any]] = []
     for number in reversed(shelf.numbers):
-        row: dict[str, Any] = {"release": number, "current": number == current}
+        row: dict[str, Any] = {"release": number, "current": number == current, "served": number == served}
         try:
             release = shelf.get(number)
             counts = release.manifest["counts"]
             row |= {"created": release.manifest["created"], "bytes": release.size, "counts": counts}
-        except ReleaseError:
-            row["damaged"] = True
-        rows.append(row)
+            if every and number not in refused and number != served:
+                release.verify()
+        except ReleaseError as error:
+            refused[number] = error.what
+        rows.append(row | ({"damaged": refused[number]} if number in refused else {}))
     if name == "json":
         click.echo(json.dumps(rows, indent=1))
         return
+    _print(rows)
+    if current in refused:
+        start = f"A server that is started serves {served:04d}" if served else "None is sound, and none can be served"
+        click.echo(f"{refused[current]}. {start}: build anew, or cybilgraph activate another.", err=True)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("release", "made", "records", "projects", "statements", "megabytes"):
         table.add_column(title, justify="left" if title in ("release", "made") else "right", no_wrap=True)
     for row in rows:
-        sign = f"{row['release']:04d}{' *' if row['current'] else ''}"
-        if "damaged" in row:
-            table.add_row(sign, "not whole")
+        sign = f"{row['release']:04d}{' *' if row['current'] else ''}{' damaged' if 'damaged' in row else ''}"
+        if "counts" not in row:
+            table.add_row(sign.removesuffix(" damaged"), "not whole")
             continue
         counts = row["counts"]
         numbers = (counts["records"], counts["projects"], counts["quads"])
         table.add_row(sign, row["created"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:,.1f}")
-    Console(highlight=False, markup=False).print(table)
+    # In a pipe nothing is cut: the reader there has no width.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000).print(table)
 
 
 @click.command(cls=Command)

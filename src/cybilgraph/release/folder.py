@@ -113,9 +113,9 @@ class Releases:
         """The releases that are kept, in words."""
         return f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
 
-    def sound(self, told: Callable[[str], None]) -> Release:
+    def sound(self, told: Callable[[str], None], refused: dict[int, str] | None = None) -> Release:
         """The release that is to be served, and where it is damaged the last good one: of those before
-        it, else of those after it. Each that is refused is ``told``.
+        it, else of those after it. Each that is refused is ``told``, and why goes into ``refused``.
 
         Raises ReleaseError, that of the first, where none is sound.
         """
@@ -126,18 +126,20 @@ class Releases:
             if not there:
                 raise
             current = there[-1]  # the file that names it is damaged
-        refused: ReleaseError | None = None
+        first: ReleaseError | None = None
         for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
             try:
                 release = self.get(number)
                 release.verify()
             except ReleaseError as error:
                 told(f"Release {number:04d} is refused: {error}")
-                refused = refused or error
+                if refused is not None:
+                    refused[number] = error.what
+                first = first or error
             else:
                 return release
-        assert refused
-        raise refused
+        assert first
+        raise first
 
     def activate(self, number: int) -> Release:
         """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""

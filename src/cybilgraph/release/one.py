@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,7 +77,9 @@ class Release:
         return files | {name: path for name in _ALSO_SERVED if (path := self.folder / name).is_file()}
 
     def checksum(self, name: str) -> str:
-        """The SHA-256 of a file that is served. Raises OSError where it is gone."""
+        """The SHA-256 of a file as it is served. Raises OSError where it is gone."""
+        if name == SUMS:
+            return hashlib.sha256(_as_served((self.folder / SUMS).read_bytes())).hexdigest()
         return self._digest(self._place(name)) or sha256_of(self.folder / name)
 
     def open(self, name: str) -> BinaryIO:
@@ -91,8 +94,11 @@ class Release:
         except OSError as error:
             raise self._damaged(place, f"cannot be read: {error.strerror}") from error
         try:
-            if self._looked.digest(file) == self.checksum(name):
-                return file
+            if self._looked.digest(file) == (self._digest(place) or sha256_of(self.folder / place)):
+                if name != SUMS:
+                    return file
+                with file:
+                    return BytesIO(_as_served(file.read()))
         except OSError as error:
             file.close()
             raise self._damaged(place, f"cannot be read: {error.strerror}") from error
@@ -112,9 +118,17 @@ class Release:
         if digest != self._digest(name):
             raise self._damaged(name)
 
+    def length(self, name: str) -> int:
+        """Bytes of a file as it is served; 0 where it is gone."""
+        try:
+            path = self.folder / self._place(name)
+            return len(_as_served(path.read_bytes())) if name == SUMS else path.stat().st_size
+        except OSError:
+            return 0
+
     def verify(self) -> None:
         """Compare every file with the manifest. Raises FileDamaged at the first difference."""
-        if self.manifest.get("public") and text_of(self.folder / SUMS) != sums(self.folder, self.manifest):
+        if self.manifest.get("public") and not _agree(self.folder, self.manifest):
             raise self._damaged(SUMS)
         for name in self.manifest["files"]:
             if not (self.folder / name).is_file():
@@ -128,7 +142,7 @@ class Release:
         """Whether there is another, whole one in its folder by now, or none: so it is when somebody is forgotten."""
         try:
             now = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            whole = text_of(self.folder / SUMS) == sums(self.folder, now)
+            whole = _agree(self.folder, now)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return not self.folder.is_dir()
         return bool(now != self.manifest) and whole
@@ -162,8 +176,18 @@ def text_of(path: Path) -> str:
 
 
 def sums(folder: Path, manifest: dict[str, Any]) -> str:
-    """The lines of SHA256SUMS: files as they are served, the manifest among them."""
-    files = manifest["files"]
-    digests = {name.removeprefix(f"{PUBLIC}/"): files[name] for name in files if name.startswith(f"{PUBLIC}/")}
-    digests |= {REPORT: files[REPORT], MANIFEST: sha256_of(folder / MANIFEST)}
+    """The lines of SHA256SUMS: the files that are served, where they lie in the folder, the manifest among them."""
+    digests = {name: digest for name, digest in manifest["files"].items() if name.startswith(f"{PUBLIC}/")}
+    digests |= {REPORT: manifest["files"][REPORT], MANIFEST: sha256_of(folder / MANIFEST)}
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+
+
+def _as_served(lines: bytes) -> bytes:
+    """The lines of SHA256SUMS with the names under which the files are served, side by side."""
+    return lines.replace(f"  {PUBLIC}/".encode(), b"  ")
+
+
+def _agree(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether SHA256SUMS is what the manifest says. In a release of an earlier make it has the names as served."""
+    listed = _as_served(text_of(folder / SUMS).encode()).splitlines()
+    return sorted(listed) == sorted(_as_served(sums(folder, manifest).encode()).splitlines())

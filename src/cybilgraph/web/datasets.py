@@ -21,7 +21,6 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, thing
-from cybilgraph.web.files import size_of
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
 from cybilgraph.web.sparql import live, serving
 from cybilgraph.web.view import graph_of
@@ -225,10 +224,10 @@ def _files(release: Release) -> list[dict[str, Any]]:
             "name": name,
             "what": _what(name),
             "type": file_type(name),
-            "size": size_of(path),
+            "size": release.length(name),
             "sha256": release.checksum(name),
         }
-        for name, path in sorted(release.served().items())
+        for name in sorted(release.served())
     ]
 
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -50,7 +49,7 @@ def file_reply(live: Live, request: Request) -> Reply:
         raise NotFound(f"Release {release.number} has no file {name!r}")
     file = live.damage.open(release, name)
     try:
-        size = os.fstat(file.fileno()).st_size
+        size = file.seek(0, os.SEEK_END)
         response = _conditional(request, release.checksum(name), release.manifest["created"], size)
     except BaseException:
         file.close()
@@ -98,11 +97,3 @@ def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         while start < stop and (block := file.read(min(_BLOCK, stop - start))):
             start += len(block)
             yield block
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 where it is gone."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -16,6 +16,7 @@ FLOORS = (
     ("vocab", "errors", "ntriples", "formats", "values", "files"),
     (
         "addresses",
+        "clock",
         "fetch",
         "fields",
         "findings",

@@ -19,6 +19,7 @@ from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
+from cybilgraph.clock import moment
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
@@ -377,7 +378,7 @@ class _Hidden:
 
 
 def _day(given: date | None) -> str:
-    return (given or date.today()).isoformat()
+    return (given or moment().date()).isoformat()
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:

@@ -12,6 +12,17 @@ other, but they move no record's date.
 from __future__ import annotations
 
 from cybilgraph.changes.log import Changes, Log, as_json, date_of, lines_in_words
-from cybilgraph.changes.moved import Moved, moved_until, of_log, prune
+from cybilgraph.changes.moved import Moved, earliest, moved_until, of_log, prune
 
-__all__ = ["Changes", "Log", "Moved", "as_json", "date_of", "lines_in_words", "moved_until", "of_log", "prune"]
+__all__ = [
+    "Changes",
+    "Log",
+    "Moved",
+    "as_json",
+    "date_of",
+    "earliest",
+    "lines_in_words",
+    "moved_until",
+    "of_log",
+    "prune",
+]

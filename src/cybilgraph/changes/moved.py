@@ -42,12 +42,12 @@ def moved_until(changes: Changes, releases: Releases, number: int) -> list[Moved
 
     Raises ReleaseBusy, ReleaseError.
     """
-    try:
-        text = _place(releases, number).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return list(of_log(changes.between(0, number)))
-    rows = csv.DictReader(io.StringIO(text))
-    return [Moved(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
+    return _kept(releases, number) or list(of_log(changes.between(0, number)))
+
+
+def earliest(releases: Releases, number: int) -> str:
+    """When the first of them moved, where that was before the release that is the oldest; else nothing."""
+    return min((row.created for row in _kept(releases, number)), default="")
 
 
 def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
@@ -65,6 +65,16 @@ def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
     for number in gone:
         _place(releases, number).unlink(missing_ok=True)
     return gone, freed
+
+
+def _kept(releases: Releases, number: int) -> list[Moved]:
+    """What is kept of them; nothing where no release was taken away before this one."""
+    try:
+        text = _place(releases, number).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    rows = csv.DictReader(io.StringIO(text))
+    return [Moved(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
 
 
 def _place(releases: Releases, number: int) -> Path:

@@ -15,7 +15,7 @@ from itertools import islice
 from flask import Blueprint, Response, current_app, redirect, render_template, request, stream_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, moved_until, of_log
+from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
 from cybilgraph.engine.store import serialise
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
@@ -86,9 +86,7 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     made, numbers = _changes(), _numbers()
     if not number:
         output = io.BytesIO()
-        with waiting():
-            first = min((row.created for row in moved_until(made, live().releases, numbers[0])), default="")
-        serialise(_lines(_root(numbers, first)), fmt, output)
+        serialise(_lines(_root(numbers, earliest(live().releases, numbers[0]))), fmt, output)
         response = Response(output.getvalue(), content_type=fmt.content_type)
         etag = f"feed-{sha256(output.getvalue()).hexdigest()[:32]}"
         return _conditional(response, etag, numbers[-1], pinned=False)

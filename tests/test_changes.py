@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.changes import Change, Changes, Field, as_json, lines_in_words
+from cybilgraph.changes import Changes, as_json, lines_in_words, moved_until, prune
+from cybilgraph.changes.records import Change, Field
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
@@ -85,6 +87,25 @@ def test_a_date_moves_only_with_the_statements(changes: Changes) -> None:
     assert f'"modified": "{moved["G0020"].manifest["created"]}"' in "".join(as_json(changes.between(1), moved))
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Path, damaged: bool) -> None:
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    created = {number: releases.get(number).manifest["created"] for number in releases.numbers}
+    if damaged:
+        (releases.folder / "0004" / "graph.nq").write_text("")
+    for keep in (3, 1):
+        assert prune(releases, keep)[0]
+    with closing(Changes(releases)) as left:
+        rows = moved_until(left, releases, 5)
+    told = {row.key: (row.kind, row.release) for row in rows}
+    if damaged:
+        assert told.keys() == {"G0020", "G0998"}, "then only what is there now can be told"
+        return
+    assert told == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
+    assert [row.created for row in rows] == [created[2], created[4], created[4]]
+    assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
+
+
 @pytest.mark.parametrize("since", [1, 2, 3, 4, 5])
 def test_a_patch_leads_to_the_other_graph(changes: Changes, shelf: Path, since: int) -> None:
     log = changes.between(since)
@@ -155,7 +176,7 @@ def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
     told = run("diff", shelf, 1, 2)
     assert told.returncode == 0
     first, *lines = told.stdout.decode().splitlines()
-    assert first.startswith("Release 1 → 2: 0 records added, 1 changed, 0 removed (")
+    assert first.startswith("Release 1 → 2: 1 record changed (")
     assert lines[:2] == [
         "~ G0020  Support to Belize National Cyber Security Strategy",
         "    status: Finished → Ongoing; start: 2018-04 → 2018-05.",

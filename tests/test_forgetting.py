@@ -66,6 +66,58 @@ def test_a_contact_is_no_actor(tmp_path: Path) -> None:
         assert "tevita-losa" not in graph
 
 
+PROSE = """A project
+
+Summary
+
+It helps Fiji.
+Write to Tevita.Losa@example.org, or (tevita.losa [at] example [dot] org), or call +676 555 12 34.
+The Council of Europe delivers it with others@example.net.
+
+Contact
+
+Tevita Losa
+tevita.losa@example.org
+Tel: +676 555 12 34
+"""
+
+
+def test_no_contacts_leaves_addresses_and_numbers_out_of_prose(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text(PROSE)
+    release, _ = pipeline.build([source], tmp_path / "into", contacts=False)
+    text = everything(release.folder).lower()
+    for words in (b"tevita", b"losa", b"555 12", b"example.net", b"example [dot]"):
+        assert words not in text, words
+    assert b"or ([contact left out]), or call [contact left out]." in text
+    graph = (release.folder / "graph.nq").read_text()
+    assert '"The Council of Europe delivers it with [contact left out]."' in graph, "the quote is of its paragraph"
+    assert 'ontology#line> "7"' in graph, "and where it was"
+
+
+def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE)
+    pipeline.build([source], folder)
+    source.write_text(PROSE.partition("Contact")[0])  # nobody is a contact there: it stands in the prose only
+    pipeline.build([source, SEED], folder)
+    done = run("forget", folder, "TEVITA.LOSA@example.org")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"was made anew without it") == 2
+    text = everything(folder).lower()
+    assert b"losa" not in text
+    assert b"others@example.net" in text
+    for number in (1, 2):
+        Releases(folder).get(number).verify()
+    again, _ = pipeline.build([source, SEED], folder)
+    assert b"losa" not in everything(again.folder).lower()
+    source.write_text(PROSE.replace("It helps Fiji.", "Ana Veikune helps Fiji."))
+    pipeline.build([source], folder)
+    named = run("forget", folder, "Ana Veikune")
+    assert named.returncode == 1
+    assert b"Release 0004 still has the words in what it says of project:" in named.stderr
+
+
 def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     for sources in ([SEED], [RECORDS / "cmm-review-samoa.txt"], [SEED, RECORDS / "cmm-review-samoa.txt"]):
         pipeline.build(sources, tmp_path)

@@ -16,6 +16,7 @@ FLOORS = (
     ("vocab", "errors", "ntriples", "formats", "values", "files"),
     (
         "addresses",
+        "clock",
         "fetch",
         "fields",
         "findings",
@@ -29,7 +30,7 @@ FLOORS = (
     ("record", "organisations", "rules", "sizing", "workbook"),
     ("reference", "dates"),
     ("readers", "mentions", "queries", "identity"),
-    ("activities", "describe", "fixes", "mending", "templates", "validation", "engine", "search"),
+    ("activities", "describe", "discretion", "fixes", "mending", "templates", "validation", "engine", "search"),
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("preparing",),

@@ -11,7 +11,7 @@ from cybilgraph import loading
 from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.errors import EndpointFailed, LoadError
-from cybilgraph.loading import load, require
+from cybilgraph.loading import difference, load, require
 from cybilgraph.release import Release
 from tests.servers import Way, oxigraph
 
@@ -67,6 +67,22 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: Way, release: Re
     elsewhere = replace(release, manifest=release.manifest | {"release": 2}, number=2)
     require(endpoint, release)
     assert endpoint.held() == (release.checksum("graph.nq"), elsewhere.number - 1)
+
+
+def test_what_is_changed_behind_a_release_is_found(way: Way, release: Release) -> None:
+    endpoint, store = Endpoint(way.store.endpoint), loading._GraphStore(way.store.graph_store, Credentials())
+    load(release, endpoint, way.store.graph_store, Credentials())
+    assert difference(endpoint, release) == ""
+    name, quads = present(release.checksum("graph.nq")), release.manifest["counts"]["quads"]
+    store.add(name, ALONE)
+    assert difference(endpoint, release) == f"it has {quads + 1:,} statements, and the release {quads:,}"
+    lines = [line for line in (release.folder / "graph.nq").read_bytes().splitlines() if not is_of_version(line)]
+    planned = next(line for line in lines if b"/G0020> " in line and b"#start> " in line)
+    store.put(name, b"\n".join([*(line for line in lines if line != planned), ALONE]))
+    told = difference(endpoint, release)
+    assert told == "what it has of https://w3id.org/cybilgraph/id/project/G0020 is not what the release has"
+    load(release, endpoint, way.store.graph_store, Credentials(), anew=True)
+    assert difference(endpoint, release) == ""
 
 
 def test_graphs_of_another_server_are_told(way: Way, release: Release) -> None:

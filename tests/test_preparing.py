@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from cybilgraph import pipeline, preparing
+from cybilgraph.errors import CybilgraphError
 from cybilgraph.release import Releases
 from cybilgraph.templates import WRITERS
-from tests.conftest import RECORDS
+from tests.conftest import RECORDS, SEED
 
 DAY = date(2026, 1, 31)
 
@@ -44,6 +46,26 @@ def content(release: Path) -> dict[str, bytes]:
 
 def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
     return pipeline.build([pages], into, as_of=DAY, dumps=dumps, **options)[0].folder
+
+
+def test_two_builds_of_one_moment_are_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the store's own files, of which manifest.json, and by it SHA256SUMS, have the checksums."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    made = [pipeline.build([SEED], tmp_path / name)[0] for name in ("one", "other")]
+    one, other = (
+        {name: path.read_bytes() for name, path in release.served().items() if name != "SHA256SUMS"} for release in made
+    )
+    manifests = [json.loads(files.pop("manifest.json")) for files in (one, other)]
+    assert one == other
+    assert {"dcat.ttl", "void.ttl", "cybilgraph.nq.gz"} < one.keys()
+    for manifest in manifests:
+        manifest["files"] = {name: sum_ for name, sum_ in manifest["files"].items() if not name.startswith("store/")}
+    assert manifests[0] == manifests[1]
+    assert manifests[0]["created"] == "2023-11-14T22:13:20+00:00"
+    assert made[0].manifest["created"] in (made[0].folder / "manifest.json").read_text()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(CybilgraphError, match="no number of seconds since 1970"):
+        pipeline.build([SEED], tmp_path / "none")
 
 
 def changed(pages: Path) -> None:

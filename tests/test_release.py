@@ -149,6 +149,17 @@ def test_releases_are_listed_activated_and_rolled_back(three: Path, tmp_path: Pa
         (2, False, True),
         (1, False, False),
     ]
+    damage(folder, 3)
+    told = run("releases", folder)
+    assert told.stdout.decode().splitlines()[1].startswith("0003 * damaged  20")
+    assert b"0003 is damaged: graph.nq is not what was built. A server that is started serves 0001" in told.stderr
+    rows = json.loads(run("releases", folder, "-f", "json").stdout)
+    assert [(row["current"], row["served"], "damaged" in row) for row in rows] == [
+        (True, False, True),
+        (False, False, True),
+        (False, True, False),
+    ]
+    shutil.copy(three / "0003" / "graph.nq", folder / "0003")
     assert run("rollback", folder).stdout == b"Release 0001 is current.\n", "a damaged one is no way back"
     refused = run("rollback", folder)
     assert (refused.returncode, b"no sound release before 0001" in refused.stderr) == (2, True)

@@ -14,6 +14,7 @@ from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Site
 from cybilgraph.release import Release
 from cybilgraph.verify import Outcome, Verification, verify
+from cybilgraph.verify.checks import Checks, Wrong
 from cybilgraph.vocab import CYB, RDF
 from tests.conftest import run
 from tests.publisher import Way
@@ -57,12 +58,12 @@ def proven(way: Way, quick: bool = True) -> Verification:
 def test_everything_holds_of_a_good_site(way: Way) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
-    assert len(found.checks) == 14
+    assert len(found.checks) == 15
 
 
 #: What is done to the contents of a path, and which checks must find it.
 HARMS: dict[str, tuple[Callable[[bytes], bytes], set[str]]] = {
-    ".nq.zst": (lambda body: body[::-1], {"dumps", "graph"}),
+    ".nq.zst": (lambda body: body[::-1], {"dumps", "graph", "statements"}),
     "/release/1.json": (lambda body: re.sub(rb'("quads": )', rb"\g<1>1", body), {"manifest"}),
     "/.well-known/void": (lambda body: re.sub(rb'(entities> ")', rb"\g<1>1", body), {"VoID"}),
     "/catalog": (lambda body: re.sub(rb'(byteSize> ")', rb"\g<1>1", body), {"DCAT"}),
@@ -77,6 +78,21 @@ def test_what_does_not_hold_is_found(way: Way) -> None:
     found = proven(way)
     fails = {check.name for check in found.checks if check.outcome is Outcome.FAILS}
     assert fails == set().union(*(names for _, names in HARMS.values()))
+
+
+def test_answers_that_are_not_what_the_dump_gives_are_found(way: Way, tmp_path: Path) -> None:
+    way.harmed = {
+        "/api/queries/example-who-funds-whom": lambda body: b"".join(body.splitlines(keepends=True)[:-1]),
+        "/sparql": lambda body: body.replace(b"Samoa", b"Tonga") if body.startswith(b"<") else body,
+    }
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(Checks(site, tmp_path, quick=False).checks())
+        for name in ("endpoint", "dumps", "graph"):
+            checks[name]()
+        with pytest.raises(Wrong, match=r": example-who-funds-whom \(1 rows missing, 0 too many\)$"):
+            checks["example queries"]()
+        with pytest.raises(Wrong, match="has other statements about <https"):
+            checks["statements"]()
 
 
 def test_a_site_that_is_none_is_told(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Records → IATI activities, one a project (IATI Activity Standard 2.03).
 
 https://iatistandard.org/en/iati-standard/203/activity-standard/. What IATI can say comes back when it is
-read here again. It cannot say how a link is known (all are stated then), what kind of text other than summary
-and aim a text is (all other texts are one description), and roles other than its four (partners, beneficiaries
-and roles that are not told are left out). It demands a date, a status, a description and an organisation that
-takes part: an activity of a record without one of them lacks it, too, since nothing is invented. The schema
-takes no file with such an activity, so that they can be left out.
+read here again. What kind of text a text is, how projects are related, and how a link is known, IATI cannot say, but
+takes attributes and elements of another namespace: ours tell it (``cyb:field``, ``cyb:evidence``). So
+does ``cyb:participant`` of who takes part in another role than the four of IATI.
+
+It demands a date, a status, a description and an organisation that takes part: an activity of a record without one
+of them lacks it, too, since nothing is invented. The schema takes no file with such an activity, so that they can be
+left out.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from typing import IO, Any
 from lxml import etree
 
 from cybilgraph.readers import Input, read_input
-from cybilgraph.readers.iati.codes import OURS
-from cybilgraph.record import Date, Named, Record, Scope
+from cybilgraph.readers.iati.codes import CONFIDENCE, EVIDENCE, FIELD, OURS, PARTICIPANT, SECTION
+from cybilgraph.record import Basis, Date, Named, Participation, Record, Relation, Scope
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE, CYB, SKOS
 
@@ -91,7 +93,7 @@ def _activity(record: Record) -> Any:
     if record.updated:
         day = record.updated.text
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
-    activity = etree.Element("iati-activity", about)
+    activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
     _add(activity, "iati-identifier").text = _clean(record.iati.text if record.iati else f"{OURS}{record.key}")
     # We only pass on what others do: a secondary reporter takes no part.
     reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
@@ -115,16 +117,23 @@ def _activity(record: Record) -> Any:
     _links(activity, record)
     for relation in record.relations:
         kind = _PARENT if relation.kind == "part_of" else _SIBLING
-        _add(activity, "related-activity", attributes={"ref": relation.project.printed.text, "type": kind})
+        about = {"ref": relation.project.printed.text, "type": kind}
+        element = _add(activity, "related-activity", attributes=about)
+        etree.SubElement(element, FIELD).text = relation.kind
+        _tell(element, relation)
     _results(activity, record)
+    for link in record.participations:
+        if not reference().entries["role"][link.role].row["iati"]:
+            _tell(_add(activity, PARTICIPANT, _name(link.actor), {"role": link.role}), link)
     return activity
 
 
 def _descriptions(activity: Any, record: Record) -> None:
-    others = (record.description, record.context, record.activities)
-    for kind, paragraphs in ((_SUMMARY, record.summary), (_AIM, record.aim), *((_OTHER, texts) for texts in others)):
-        if paragraphs:
-            _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind})
+    kinds = {"summary": _SUMMARY, "aim": _AIM, "description": _OTHER, "context": _OTHER, "activities": _OTHER}
+    for name, kind in kinds.items():
+        if paragraphs := record.values(name):
+            own = {FIELD: name} if kind == _OTHER else {}
+            _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind, **own})
 
 
 def _organisations(activity: Any, record: Record) -> None:
@@ -134,7 +143,7 @@ def _organisations(activity: Any, record: Record) -> None:
             entry = reference().get("actor", link.actor.key)
             kind = reference().get("actor-type", entry.row["type"]) if entry else None
             attributes = {"type": kind.row["iati"], "role": code} if kind and kind.row["iati"] else {"role": code}
-            _add(activity, "participating-org", _name(link.actor), attributes)
+            _tell(_add(activity, "participating-org", _name(link.actor), attributes), link)
         if code and record.blank(row.key):
             _add(activity, "participating-org", attributes={"role": code})
 
@@ -146,7 +155,7 @@ def _dates(activity: Any, record: Record) -> None:
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
         if date and (day := _day(date, last)):
             said = date.value if day != date.value else ""
-            _add(activity, "activity-date", said, {"type": kind, "iso-date": day})
+            _tell(_add(activity, "activity-date", said, {"type": kind, "iso-date": day}), date)
 
 
 def _day(date: Date, last: bool) -> str:
@@ -174,15 +183,14 @@ def _scope(activity: Any, scope: Scope, kind: str) -> None:
         return
     match kind:
         case "country":
-            _add(activity, "recipient-country", attributes={"code": concept.key})
+            element = _add(activity, "recipient-country", attributes={"code": concept.key})
         case "region":
-            _add(activity, "recipient-region", attributes={"vocabulary": _M49, "code": concept.key})
-        case "group":
-            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/group", "code": concept.key}
-            _add(activity, "recipient-region", _name(concept), own)
+            element = _add(activity, "recipient-region", attributes={"vocabulary": _M49, "code": concept.key})
         case _:
-            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/theme", "code": concept.key}
-            _add(activity, "sector", _name(concept), own)
+            tag = "recipient-region" if kind == "group" else "sector"
+            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key}
+            element = _add(activity, tag, _name(concept), own)
+    _tell(element, scope)
 
 
 def _links(activity: Any, record: Record) -> None:
@@ -201,6 +209,15 @@ def _results(activity: Any, record: Record) -> None:
             _add(result, "title", item.text)
             indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # the schema wants one
             _add(indicator, "title", item.text)
+
+
+def _tell(element: Any, link: Participation | Scope | Relation | Date) -> None:
+    """Say how it is known, where it was found in prose; what is stated needs no word."""
+    if not link.evidence or (not isinstance(link, Date) and link.basis is Basis.STATED):
+        return
+    for one in link.evidence:
+        about = {SECTION: one.section, CONFIDENCE: f"{one.confidence:g}"}
+        etree.SubElement(element, EVIDENCE, about).text = _clean(one.quote)
 
 
 def _name(named: Named) -> str:

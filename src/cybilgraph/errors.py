@@ -9,6 +9,7 @@
     ├── StorageError           what does not fit into memory cannot be put aside
     ├── ReleaseError           a release cannot be made, opened or switched to
     │   ├── ReleaseBusy        others are asking already for what takes long
+    │   ├── FileDamaged        a file of it is not what was built
     │   └── ReleaseGone        it was there once
     ├── ThingGone              only an earlier release has it; carries where
     ├── ClusterError           no cluster can be had, or it fails
@@ -95,6 +96,10 @@ class ReleaseError(CybilgraphError):
 
 class ReleaseBusy(ReleaseError):
     """What is asked of releases takes long, and others are asking for it already."""
+
+
+class FileDamaged(ReleaseError):
+    """A file of a release is gone or is not what was built; the others are as good as before."""
 
 
 class ReleaseGone(ReleaseError):

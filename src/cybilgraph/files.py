@@ -6,7 +6,8 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,45 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Looked:
+    """The checksums of files as they were last looked at. One that has the same size, dates and place on the disk
+    is not read again. Safe for threads.
+    """
+
+    #: Bytes that are read at once.
+    BLOCK = 1 << 20
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}
+        self._reading = threading.Lock()
+
+    def digest(self, file: BinaryIO) -> str:
+        """The SHA-256 of an open file, which is at its first byte again. Raises OSError."""
+        known = self._known.get(file.name)
+        if known and known[0] == _stamp(file):
+            return known[1]
+        with self._reading:  # of many who ask at once, one reads
+            known = self._known.get(file.name)
+            return known[1] if known and known[0] == _stamp(file) else self.again(file)
+
+    def again(self, file: BinaryIO, between: Callable[[], object] = lambda: None) -> str:
+        """The same, read in any case; ``between`` is called after each block. Raises OSError."""
+        stamp, digest = _stamp(file), hashlib.sha256()
+        file.seek(0)
+        while block := file.read(self.BLOCK):
+            digest.update(block)
+            between()
+        file.seek(0)
+        self._known[file.name] = (stamp, digest.hexdigest())
+        return digest.hexdigest()
+
+
+def _stamp(file: BinaryIO) -> tuple[int, ...]:
+    """What is another as soon as anybody writes to the file, also who gives it its old date again (ctime)."""
+    now = os.fstat(file.fileno())
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
 def read_sums(text: str) -> dict[str, str]:

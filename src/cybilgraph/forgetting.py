@@ -3,44 +3,118 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.ntriples import plain
+from cybilgraph.readers.contacts import discreet
 from cybilgraph.vocab import VCARD
 
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 
 
-def without(release: Path, folder: Path, who: str, *, always: bool) -> dict[str, Any] | None:
-    """Write graph.nq and sources.zip of a release into another folder, without a contact, and give its report
-    without it; None where nothing was left out, unless it is given ``always``. Raises OSError.
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of a release: whether it was made anew; the IRIs that statements with the name are about still."""
+
+    made_anew: bool
+    left: tuple[str, ...]
+
+
+def addresses_of(release: Path, who: str) -> set[str]:
+    """The e-mail addresses of a contact, in small letters: those that a release gives to who is called so, and what
+    was given, if it is one.
     """
     words = who.strip().casefold()
     nodes = _nodes(release / "graph.nq", words)
+    found = {words} if "@" in words else set()
+    with (release / "graph.nq").open("rb") as lines:
+        for line in lines:
+            subject, predicate, rest = line.split(b" ", 2)
+            if predicate == _NAMED[1] and (subject, _graph(line)) in nodes:
+                found.add(_named(rest))
+    return found
+
+
+def without(release: Path, folder: Path, who: str, addresses: Iterable[str], *, always: bool) -> dict[str, Any] | None:
+    """Write graph.nq and sources.zip of a release into another folder, without a contact, and give its report
+    without it; None where nothing was left out, unless it is given ``always``. The ``addresses`` are left out of
+    prose, too. Raises OSError.
+    """
+    hidden = {who.strip().casefold(), *addresses}
+    nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
-        output.writelines(line for line in lines if not _touches(line, nodes))
-    kept = _sources(release / "sources.zip", folder / "sources.zip", words)
+        changed = _write_lines((line for line in lines if not _touches(line, nodes)), hidden, output.write)
+    kept = _sources(release / "sources.zip", folder / "sources.zip", hidden)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [found for found in report["findings"] if words not in json.dumps(found, ensure_ascii=False).casefold()]
-    if not always and not nodes and not kept and len(findings) == len(report["findings"]):
+    findings = [found for found in report["findings"] if not _has(json.dumps(found, ensure_ascii=False), hidden)]
+    if not always and not nodes and not changed and not kept and len(findings) == len(report["findings"]):
         return None
     counts = Counter(found["severity"] for found in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}
 
 
-def mentions(graph: Path, who: str) -> int:
-    """How many statements have a name or an e-mail address in their text."""
-    words = who.strip().casefold()
-    with graph.open("rb") as lines:
-        return sum(words in plain(line.decode().split(" ", 2)[2]).casefold() for line in lines)
+def left(folder: Path, who: str, addresses: Iterable[str]) -> tuple[str, ...]:
+    """What statements of a release with the name or an address are about still, and rows of its names."""
+    hidden = {who.strip().casefold(), *addresses}
+    found: dict[str, None] = {}
+    with (folder / "graph.nq").open("rb") as lines:
+        for line in lines:
+            if _has(plain(line.decode().split(" ", 2)[2]), hidden) or _has(unquote(line.decode()), hidden):
+                found[line.split(b" ", 1)[0].decode()[1:-1]] = None
+    if _has((folder / "identities.csv").read_text(encoding="utf-8"), hidden):
+        found["identities.csv"] = None
+    return tuple(found)
+
+
+def _has(text: str, hidden: Iterable[str]) -> bool:
+    known = text.casefold()
+    return any(words in known for words in hidden)
+
+
+def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Any) -> int:
+    """Write lines of N-Quads, each once, without the addresses that are hidden; how many were others before."""
+    addresses = {words for words in hidden if "@" in words}
+    sign = re.compile(rb"@|\bat\b", re.IGNORECASE)  # most lines have none
+    changed: set[bytes] = set()
+    count = 0
+    for line in lines:
+        said = line
+        if addresses and sign.search(line):
+            said = _discreet(line.decode(), addresses).encode()
+        count += said != line
+        if said != line and said in changed:
+            continue
+        changed |= {said} if said != line else set()
+        write(said)
+    return count
+
+
+def _discreet(line: str, addresses: set[str]) -> str:
+    """A line whose literal, if it has one, is without the addresses."""
+    subject, predicate, rest = line.split(" ", 2)
+    if not rest.startswith('"'):
+        return line
+    end = rest.rindex('"')
+    said = discreet(rest[1:end], lambda address: address.casefold() in addresses)
+    return f'{subject} {predicate} "{said}{rest[end:]}'
 
 
 def _graph(line: bytes) -> bytes:
     return line.rsplit(b" ", 2)[1] if is_of_version(line) else b""
+
+
+def _named(rest: bytes) -> str:
+    """What the object of a line says, as a name or an address."""
+    value = plain(rest.split(b" ", 1)[0].decode() if rest.startswith(b"<") else rest.decode())
+    return value.removeprefix("mailto:").strip().casefold()
 
 
 def _nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
@@ -49,10 +123,8 @@ def _nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
     with graph.open("rb") as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate in _NAMED:
-                value = plain(rest.split(b" ", 1)[0].decode() if rest.startswith(b"<") else rest.decode())
-                if value.removeprefix("mailto:").strip().casefold() == words:
-                    found.add((subject, _graph(line)))
+            if predicate in _NAMED and _named(rest) == words:
+                found.add((subject, _graph(line)))
     return found
 
 
@@ -65,13 +137,13 @@ def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
     return (subject, graph) in nodes or (rest.split(b" ", 1)[0], graph) in nodes
 
 
-def _sources(path: Path, target: Path, words: str) -> bool:
+def _sources(path: Path, target: Path, hidden: set[str]) -> bool:
     """The kept sources, without those that have the words."""
     changed = False
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as output:
         for entry in archive.infolist():
             content = archive.read(entry)
-            if words in content.decode("utf-8", "replace").casefold():
+            if _has(content.decode("utf-8", "replace"), hidden):
                 changed = True
             else:
                 output.writestr(entry, content)

@@ -61,11 +61,11 @@ class Harvest:
         told = f"Release {self.state.release} of {self.state.url}"
         match self.how:
             case "unchanged":
-                return f"{told}: nothing has changed"
+                return f"{told}: the copy is up to date"
             case "changes":
-                return f"{told}: {self.added:,} statements added, {self.removed:,} removed"
+                return f"{told}: the copy is up to date ({self.added:,} statements came, {self.removed:,} went)"
             case _:
-                return f"{told}: taken whole, {self.added:,} statements" + (f" ({self.reason})" if self.reason else "")
+                return f"{told}: taken whole, {self.added:,} statements" + (f": {self.reason}" if self.reason else "")
 
 
 def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:

@@ -7,26 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from cybilgraph.discretion import Hidden, no_one, without
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Checked, Finding, Report
 from cybilgraph.mending import mended
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, Place, find_inputs, read_input
 from cybilgraph.readers.changes import changed_since
-from cybilgraph.record import Contact, Record
+from cybilgraph.record import Record
 from cybilgraph.rules import finding
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
 
 Progress = Callable[[int, int], None]
-#: Whether a contact is to be left out.
-Hidden = Callable[[Contact], bool]
-
-
-def no_one(_: Contact) -> bool:
-    """Hides nobody."""
-    return False
 
 
 def chosen(
@@ -114,22 +108,8 @@ def printed(
 
 def with_prose(record: Record, hidden: Hidden = no_one) -> tuple[Record, list[Finding]]:
     """The record with what its prose says, and without who is ``hidden``; and what was found in it."""
-    derived = derive(record)
-    if gone := [contact for contact in derived.contacts if hidden(contact)]:
-        derived = _without(derived, gone)
+    derived = without(derive(record), hidden)
     return derived, [mended(replace(found, record=record.key), derived) for found in derived.findings]
-
-
-def _without(record: Record, gone: list[Contact]) -> Record:
-    """The record without these contacts, and without findings that name them."""
-    words = [word.casefold() for contact in gone for word in (contact.name, contact.email, contact.note) if word]
-    findings = tuple(
-        found
-        for found in record.findings
-        if not any(word in text.casefold() for word in words for text in (found.text, found.message, found.suggestion))
-    )
-    kept = tuple(contact for contact in record.contacts if contact not in gone)
-    return replace(record, contacts=kept, findings=findings)
 
 
 def page(source: Input) -> bytes | None:

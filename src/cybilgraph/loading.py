@@ -8,6 +8,7 @@ moment it says what is not so. The present of the one before is deleted when sit
 
 from __future__ import annotations
 
+import random
 import time
 import urllib.request
 from collections import Counter
@@ -19,11 +20,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
 from cybilgraph.engine.endpoint import LOADED, PRESENT, WHOLE, Credentials, Endpoint, Unanswered, present
-from cybilgraph.engine.store import is_of_version
+from cybilgraph.engine.store import is_of_version, told_of
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
-from cybilgraph.vocab import DCTERMS
+from cybilgraph.vocab import DCTERMS, thing
 
 #: So many statements are sent at once: about ten megabytes.
 _AT_ONCE = 50_000
@@ -34,6 +35,8 @@ _PATIENCE = 600.0
 _TOLD = 300
 #: Seconds in which a site sees that there is another release, and asks that.
 _SEEN = 10.0
+#: So many projects are compared at once.
+_SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,30 @@ def require(endpoint: Endpoint, release: Release) -> None:
             f"{endpoint.url} has {has if number else 'no whole release'}, not release {release.number:04d} of {folder}",
             f"Load it: cybilgraph load {folder} --endpoint {endpoint.url}",
         )
+
+
+def difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE) -> str:
+    """What the endpoint has otherwise than a release that it says to hold, in words; empty where nothing is found.
+
+    Compared are the number of all statements, and those about a ``sample`` of projects, others each time.
+    Raises EngineUnavailable.
+    """
+    checksum = release.checksum("graph.nq")
+    try:
+        present_ones = {present(other) for other in endpoint.presents()} - {present(checksum)}
+        counts = endpoint.counts()
+        have = sum(count for graph, count in counts.items() if graph not in {*present_ones, LOADED})
+        if have != (quads := release.manifest["counts"]["quads"]):
+            return f"it has {have:,} statements, and the release {quads:,}"
+        with release.identities() as rows:
+            keys = sorted({key for key, _ in rows})
+        some = [thing("project", key) for key in random.sample(keys, min(sample, len(keys)))]
+        ours = told_of(release.store, some)
+        theirs = endpoint.told_of(ours, present(checksum))
+    except Unanswered as error:
+        raise EngineUnavailable(str(error), error.hint) from error
+    other = sorted(subject for subject in ours if ours[subject] != theirs.get(subject))
+    return f"what it has of {other[0]} is not what the release has" if other else ""
 
 
 def load(

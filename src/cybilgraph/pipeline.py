@@ -19,6 +19,7 @@ from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
+from cybilgraph.clock import moment
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
@@ -356,7 +357,7 @@ def build(
                 f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *statements(ONTOLOGY)]
+        others = [*describe_reference(names), *statements(ONTOLOGY.read_bytes())]
         release = draft.finish(assembly.blocks(others), report, identities, remembered, crew, dumps=dumps)
     return release, report
 
@@ -368,12 +369,16 @@ class _Hidden:
     contacts: bool
     forgotten: tuple[str, ...]
 
+    def __bool__(self) -> bool:
+        """Whether anybody is left out."""
+        return not self.contacts or bool(self.forgotten)
+
     def __call__(self, contact: Contact) -> bool:
         return not self.contacts or any(name_hash(name) in self.forgotten for name in (contact.name, contact.email))
 
 
 def _day(given: date | None) -> str:
-    return (given or date.today()).isoformat()
+    return (given or moment().date()).isoformat()
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:

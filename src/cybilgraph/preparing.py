@@ -21,10 +21,11 @@ from cybilgraph import findings, record
 from cybilgraph.assemble import parted
 from cybilgraph.checking import BATCH, examined
 from cybilgraph.describe import with_source
+from cybilgraph.discretion import Hidden, is_named
 from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
 from cybilgraph.identity import Capture, captured
-from cybilgraph.intake import Hidden, page, with_prose
+from cybilgraph.intake import page, with_prose
 from cybilgraph.readers import Input, read_input
 from cybilgraph.record import Record, Source
 from cybilgraph.remembered import Remembered
@@ -94,21 +95,23 @@ def read_once(remembered: Remembered, day: str, hidden: Hidden) -> Callable[[Inp
         content = page(given)
         file = remembered.key(chosen, given.suffix.encode(), content) if content is not None else b""
         if content is not None and (packed := remembered.get(file)):
-            for number, (line, key, names_hidden, known) in enumerate(remembered.value(packed)):
+            for number, (line, key, named, known) in enumerate(remembered.value(packed)):
                 again = partial(_again, given, number)
-                yield Known(replace(given.source, line=line), key, names_hidden, known, again)
+                yield Known(replace(given.source, line=line), key, named, known, again)
             return
         found: _Page = []
         for printed in read_input(given):
             one = _of_any_source(printed)
             said = repr(one)
             known = remembered.key(chosen, said.encode("utf-8", "surrogatepass"))
+            named = any(map(hidden, printed.contacts)) or (
+                bool(hidden) and is_named(said + (content or b"").decode("utf-8", "replace"), hidden)
+            )
             if given.name in said:  # what was read may hang on the file's name
                 content = None
-            names_hidden = any(map(hidden, printed.contacts))
             if content is not None:
-                found.append((printed.source.line, printed.key, names_hidden, known))
-            yield Known(printed.source, printed.key, names_hidden, known, partial(_itself, one))
+                found.append((printed.source.line, printed.key, named, known))
+            yield Known(printed.source, printed.key, named, known, partial(_itself, one))
         if content is not None:
             remembered.keep(file, found)
 

@@ -43,16 +43,23 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
             for part in as_json(log, changes.moved(since, log.until.number)):
                 click.echo(part, nl=False)
             return
-        counts = log.counts
-        click.echo(
-            f"Release {log.header.since} → {log.header.until}: {counts['added']:,} records added, "
-            f"{counts['changed']:,} changed, {counts['removed']:,} removed "
-            f"({counts['added_quads']:,} statements added, {counts['removed_quads']:,} removed)"
-        )
+        click.echo(f"Release {log.header.since} → {log.header.until}: {_summed(log.counts)}")
         for line in lines_in_words(log):
             click.echo(visible(line, lines=True))
-        if counts["other_quads"]:
-            click.echo(f"{counts['other_quads']:,} statements on actors, places, lists and terms came or went")
+        if others := log.counts["other_quads"]:
+            what = "1 statement" if others == 1 else f"{others:,} statements"
+            click.echo(f"Beside the records, {what} on actors, places, lists or terms came or went.")
     finally:
         changes.close()
     sys.exit(CONFORMS)
+
+
+def _summed(counts: dict[str, int]) -> str:
+    """What a log counts, in words."""
+    told = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
+    first, *others = [f"{number:,} {kind}" for number, kind in told] or ["no record has changed"]
+    if told:
+        first = f"{told[0][0]:,} record{'' if told[0][0] == 1 else 's'} {told[0][1]}"
+    added, removed = counts["added_quads"], counts["removed_quads"]
+    statements = f" ({added:,} statements came, {removed:,} went)" if added or removed else ""
+    return ", ".join([first, *others]) + statements

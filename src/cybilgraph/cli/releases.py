@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.frame import Command
+from cybilgraph.cli.frame import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
+from cybilgraph.vocab import short
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
@@ -26,8 +28,12 @@ _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
     show_default=True,
     help="Format of the list.",
 )
-def releases(folder: Path, name: str) -> None:
-    """List the releases in DIR, the newest first; * marks the one that is served.
+@click.option("--all", "every", is_flag=True, help="Look at the checksums of all.")
+def releases(folder: Path, name: str, *, every: bool) -> None:
+    """List the releases in DIR, the newest first; * marks the current one, which is served unless it is damaged.
+
+    Checksums are looked at of the current one, and where they do not hold of those before it, until a sound one is
+    found: a server that is started serves that. With --all they are of each.
 
     \b
     Example:
@@ -37,31 +43,46 @@ def releases(folder: Path, name: str) -> None:
 
     shelf = Releases(folder)
     current = shelf.current_number()
+    refused: dict[int, str] = {}
+    try:
+        served = shelf.sound(lambda _: None, refused).number
+    except ReleaseError:
+        served = 0
     rows: list[dict[str, Any]] = []
     for number in reversed(shelf.numbers):
-        row: dict[str, Any] = {"release": number, "current": number == current}
+        row: dict[str, Any] = {"release": number, "current": number == current, "served": number == served}
         try:
             release = shelf.get(number)
             counts = release.manifest["counts"]
             row |= {"created": release.manifest["created"], "bytes": release.size, "counts": counts}
-        except ReleaseError:
-            row["damaged"] = True
-        rows.append(row)
+            if every and number not in refused and number != served:
+                release.verify()
+        except ReleaseError as error:
+            refused[number] = error.what
+        rows.append(row | ({"damaged": refused[number]} if number in refused else {}))
     if name == "json":
         click.echo(json.dumps(rows, indent=1))
         return
+    _print(rows)
+    if current in refused:
+        start = f"A server that is started serves {served:04d}" if served else "None is sound, and none can be served"
+        click.echo(f"{refused[current]}. {start}: build anew, or cybilgraph activate another.", err=True)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("release", "made", "records", "projects", "statements", "megabytes"):
         table.add_column(title, justify="left" if title in ("release", "made") else "right", no_wrap=True)
     for row in rows:
-        sign = f"{row['release']:04d}{' *' if row['current'] else ''}"
-        if "damaged" in row:
-            table.add_row(sign, "not whole")
+        sign = f"{row['release']:04d}{' *' if row['current'] else ''}{' damaged' if 'damaged' in row else ''}"
+        if "counts" not in row:
+            table.add_row(sign.removesuffix(" damaged"), "not whole")
             continue
         counts = row["counts"]
         numbers = (counts["records"], counts["projects"], counts["quads"])
         table.add_row(sign, row["created"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:,.1f}")
-    Console(highlight=False, markup=False).print(table)
+    # In a pipe nothing is cut: the reader there has no width.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000).print(table)
 
 
 @click.command(cls=Command)
@@ -105,9 +126,10 @@ def prune(folder: Path, keep: int) -> None:
     Example:
       cybilgraph prune build/releases --keep 10
     """
+    from cybilgraph.changes import prune as run
     from cybilgraph.release import Releases
 
-    gone, freed = Releases(folder).prune(keep)
+    gone, freed = run(Releases(folder), keep)
     if gone:
         names = ", ".join(f"{number:04d}" for number in gone)
         click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")
@@ -121,8 +143,10 @@ def prune(folder: Path, keep: int) -> None:
 def forget(folder: Path, who: str) -> None:
     """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
 
-    Files and checksums of the releases that had it are new then. The folder remembers a hash of the
-    name, so that a record that still has it does not bring it back. What partners hold is theirs to remove.
+    Its e-mail address is taken out of prose, too. Files and checksums of the releases that had it are new then.
+    The folder remembers hashes of name and address, so that a record that still has them does not bring them back.
+    What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is
+    still in the prose of a release: each such thing is told.
 
     \b
     Example:
@@ -132,12 +156,17 @@ def forget(folder: Path, who: str) -> None:
 
     if not who.strip():
         raise click.BadParameter("it is empty.", param_hint="NAME-OR-EMAIL")
-    changed = Releases(folder).forget(who)
-    if not changed:
+    told = Releases(folder).forget(who)
+    if not told:
         click.echo("No release has this contact. Builds to come will leave it out.")
-    for number, left in changed.items():
-        more = f" {left:,} statements still have the words in their prose: mend the record." if left else ""
-        click.echo(f"Release {number:04d} was made anew without it.{more}")
+    for number, forgotten in told.items():
+        if forgotten.made_anew:
+            click.echo(f"Release {number:04d} was made anew without it.")
+        for about in forgotten.left:
+            click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
+    if any(forgotten.left for forgotten in told.values()):
+        click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
+        sys.exit(VIOLATIONS)
 
 
 def _is_current(number: int) -> str:

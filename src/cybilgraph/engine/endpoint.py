@@ -12,6 +12,7 @@ import base64
 import http.client
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -43,6 +44,8 @@ _GRAPHS = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
 #: Characters of what a server says of a failure.
 _TOLD = 500
 _SECONDS = 30.0
+#: So many subjects are asked about at once.
+_SUBJECTS = 50
 #: So many triples are put in order; those of a larger answer come behind as they are.
 _ORDERED = 100_000
 _HELD = f"SELECT ?how ?is ?number {{ GRAPH <{LOADED}> {{ <{LOADED}> ?how ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
@@ -196,6 +199,19 @@ class Endpoint:
     def counts(self) -> dict[str, int]:
         """The statements in each graph of ours. Raises Unanswered."""
         return {row["g"]: int(row["n"]) for row in self._rows(_COUNTS, None)}
+
+    def told_of(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
+        """The triples of a graph about these subjects, as N-Triples lines by subject. Raises Unanswered."""
+        found: dict[str, set[str]] = {}
+        several = iter(subjects)
+        while some := list(islice(several, _SUBJECTS)):
+            found |= {subject: set() for subject in some}
+            values = " ".join(f"<{subject}>" for subject in some)
+            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
+            triples: Any = self.ask(query, Graphs((graph,), (NOTHING,)), _SECONDS)
+            for triple in triples:
+                found.setdefault(triple.subject.value, set()).add(f"{triple} .")
+        return found
 
     def _rows(self, query: str, seconds: float | None) -> list[dict[str, str]]:
         """The rows of a SELECT that binds all its variables."""

@@ -85,6 +85,30 @@ def is_of_version(line: bytes) -> bool:
     return found is not None and found[1].count(b" ") > 1
 
 
+def told_of(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
+    """The triples of the present, as N-Triples lines by subject, about things and what is named below them."""
+    store = ox.Store.read_only(str(folder))
+    found: dict[str, set[str]] = {}
+    waiting = list(things)
+    while waiting:
+        if (thing := waiting.pop()) not in found:
+            quads = list(store.quads_for_pattern(ox.NamedNode(thing), None, None, ox.DefaultGraph()))
+            found[thing] = {f"{quad.triple} ." for quad in quads}
+            objects = {quad.object.value for quad in quads if isinstance(quad.object, ox.NamedNode)}
+            waiting += [value for value in objects if value.startswith(f"{thing}/")]
+    return found
+
+
+def answer_of(store: ox.Store, query: str) -> bytes:
+    """What a query finds in a store: a table as CSV, a graph as N-Triples.
+
+    Raises SyntaxError, OSError, RuntimeError.
+    """
+    found: Any = store.query(query, prefixes=PREFIXES)
+    is_graph = isinstance(found, ox.QueryTriples)
+    return bytes(found.serialize(format=ox.RdfFormat.N_TRIPLES if is_graph else ox.QueryResultsFormat.CSV))
+
+
 def parsed(nquads: bytes) -> list[ox.Quad]:
     """Quads of N-Quads that we wrote."""
     return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
@@ -125,7 +149,7 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def statements(path: Path) -> list[str]:
-    """A Turtle file as sorted N-Triples lines."""
-    triples = ox.parse(path=path, format=ox.RdfFormat.TURTLE)
+def statements(turtle: bytes) -> list[str]:
+    """Turtle as sorted N-Triples lines."""
+    triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
     return sorted(str(quad.triple) + " ." for quad in triples)

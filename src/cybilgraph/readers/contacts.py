@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from cybilgraph.record import Contact, Place, Text
@@ -14,6 +14,16 @@ _EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")
 _LIKE_EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s<>();,]{1,255}")
 _HIDDEN_EMAIL = re.compile(r"\[email.protected\]")
 _PERSON = re.compile(r"(?:[^\W\d_][\w.'’-]*\s){1,4}[^\W\d_][\w.'’-]*")
+#: An address within prose, in whatever it is wrapped, and one that is written for people only: jane (at) example.org.
+_IN_PROSE = re.compile(
+    r"[\w.!#$%&*+=?^{}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}\w{2,24}"
+    r"|[\w.+-]{1,64} ?[\[(] ?at ?[\])] ?[\w-]{1,63}(?: ?(?:\.|[\[(] ?dot ?[\])]) ?[\w-]{1,63}){1,8}",
+    re.IGNORECASE,
+)
+_WRITTEN_OUT = re.compile(r" ?[\[(] ?(at|dot) ?[\])] ?", re.IGNORECASE)
+_PHONE = re.compile(r"[+(]?\d[\d ()/.-]{4,23}\d")
+#: What stands in the place of an address or a number that is left out.
+LEFT_OUT = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
 _NOTE = re.compile(
     r"(?:.*\b(?:manager|officer|director|head of|coordinator|co-ordinator|adviser|advisor|specialist|analyst|lead|phone"
@@ -32,6 +42,29 @@ def no_addresses(text: str) -> Iterator[re.Match[str]]:
     for match in _LIKE_EMAIL.finditer(_HIDDEN_EMAIL.sub(lambda hidden: " " * len(hidden[0]), text)):
         if not _EMAIL.fullmatch(match[0]):
             yield match
+
+
+def addresses(text: str) -> Iterator[str]:
+    """The e-mail addresses in a text, each as one would write to it."""
+    return (_plain(match[0]) for match in _IN_PROSE.finditer(text))
+
+
+def discreet(text: str, hidden: Callable[[str], bool], numbers: Iterable[str] = ()) -> str:
+    """The text without e-mail addresses that are ``hidden``, and without these telephone ``numbers``."""
+    if "@" in text or "at" in text:  # most texts have none, and are given back as they are
+        text = _IN_PROSE.sub(lambda found: LEFT_OUT if hidden(_plain(found[0])) else found[0], text)
+    for number in numbers:
+        text = text.replace(number, LEFT_OUT)
+    return text
+
+
+def numbers_of(contact: Contact) -> list[str]:
+    """The telephone numbers that are printed of a contact."""
+    return _PHONE.findall(contact.note)
+
+
+def _plain(address: str) -> str:
+    return _WRITTEN_OUT.sub(lambda found: "@" if found[1].lower() == "at" else ".", address)
 
 
 def is_person(line: str) -> bool:

@@ -3,6 +3,7 @@
     DIR/
     ├── current          the number of the release that is served
     ├── forgotten        hashes of names and e-mail addresses that no release may have
+    ├── moved-0001.csv   when each record moved last, up to the oldest release that is kept
     ├── .prepared        what was worked out of records and of pieces of the graph, to save time
     ├── 0001/
     │   ├── sources.zip  what single records were read from, each by its SHA-256

@@ -11,11 +11,11 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cybilgraph import __version__
+from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
@@ -92,7 +92,7 @@ class Draft:
             writer.writerows(identities.rows())
         self.manifest = {
             "release": self.number,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": moment().isoformat(timespec="seconds"),
             "software": __version__,
             "counts": {
                 "sources": report.sources,

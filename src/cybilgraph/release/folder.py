@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import mentions, without
+from cybilgraph.forgetting import Forgotten, addresses_of, left, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
@@ -113,9 +113,9 @@ class Releases:
         """The releases that are kept, in words."""
         return f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
 
-    def sound(self, told: Callable[[str], None]) -> Release:
+    def sound(self, told: Callable[[str], None], refused: dict[int, str] | None = None) -> Release:
         """The release that is to be served, and where it is damaged the last good one: of those before
-        it, else of those after it. Each that is refused is ``told``.
+        it, else of those after it. Each that is refused is ``told``, and why goes into ``refused``.
 
         Raises ReleaseError, that of the first, where none is sound.
         """
@@ -126,18 +126,20 @@ class Releases:
             if not there:
                 raise
             current = there[-1]  # the file that names it is damaged
-        refused: ReleaseError | None = None
+        first: ReleaseError | None = None
         for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
             try:
                 release = self.get(number)
                 release.verify()
             except ReleaseError as error:
                 told(f"Release {number:04d} is refused: {error}")
-                refused = refused or error
+                if refused is not None:
+                    refused[number] = error.what
+                first = first or error
             else:
                 return release
-        assert refused
-        raise refused
+        assert first
+        raise first
 
     def activate(self, number: int) -> Release:
         """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
@@ -157,14 +159,17 @@ class Releases:
                 continue  # a damaged one is no way back
         raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
 
-    def prune(self, keep: int) -> tuple[list[int], int]:
+    def prune(self, keep: int, before: Callable[[list[int]], None] = lambda _: None) -> tuple[list[int], int]:
         """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
-        and the bytes that are free now. Raises ReleaseError, also where a build runs.
+        and the bytes that are free now. ``before`` any is removed, it is called with the numbers of those that stay.
+        Raises ReleaseError, also where a build runs.
         """
         freed = 0
         with self._alone(wait=False):
             current, there = self.current_number(), self.numbers
             gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            if gone:
+                before([number for number in there if number not in gone])
             for number in gone:
                 folder = self.folder / f"{number:04d}"
                 freed += size_of(folder)
@@ -177,34 +182,46 @@ class Releases:
         """What ``name_hash`` gives of the names and e-mail addresses that no release may have."""
         return set(text_of(self.folder / _FORGOTTEN).split())
 
-    def forget(self, who: str) -> dict[int, int]:
+    def forget(self, who: str) -> dict[int, Forgotten]:
         """Take a contact, by name or e-mail address, out of every release, and out of those to come.
 
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
-        checksums; its manifest counts how often that was done. Each release changes in one step. Given are,
-        of each that has changed, how many of its other statements have the words still, in their prose.
+        checksums; its manifest counts how often that was done. Each release changes in one step. An address is
+        taken out of prose, too, also where only the name was given; a name in prose is left, and told of. Given
+        are the releases that have changed, and those in which something is left.
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
         with self._alone(wait=False):
             remembered.delete(self.remembered)
-            known = self.forgotten() | {name_hash(who)}
-            with written_whole(self.folder / _FORGOTTEN) as file:
-                file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
-            left: dict[int, int] = {}
+            self._remember_forgotten({who})
+            addresses = {one for number in self.numbers for one in addresses_of(self.get(number).folder, who)}
+            self._remember_forgotten(addresses)
+            for moved in self.folder.glob("moved-*.csv"):
+                if any(words in text_of(moved).casefold() for words in {who.strip().casefold(), *addresses}):
+                    moved.unlink()
+            told: dict[int, Forgotten] = {}
             for number in self.numbers:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
                     # A store that was carried on may hold what its graph has no more.
                     carried = "carried" in release.manifest
-                    if report := without(release.folder, aside, who, always=carried):
+                    if report := without(release.folder, aside, who, addresses, always=carried):
                         release.verify()  # what is damaged must not get checksums that hold
-                        left[number] = self._remake(release, aside, who, report)
+                        self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
-        return left
+                there = left(release.folder, who, addresses)
+                if report or there:
+                    told[number] = Forgotten(report is not None, there)
+        return told
 
-    def _remake(self, release: Release, aside: Path, who: str, report: dict[str, Any]) -> int:
+    def _remember_forgotten(self, names: set[str]) -> None:
+        known = self.forgotten() | {name_hash(name) for name in names}
+        with written_whole(self.folder / _FORGOTTEN) as file:
+            file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
+
+    def _remake(self, release: Release, aside: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         manifest = dict(release.manifest)
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
@@ -213,13 +230,11 @@ class Releases:
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
         with Crew() as team, Remembered(None, (), b"") as nothing:
             complete(aside, manifest, report, report["findings"], nothing, team, dumps=dumps)
-        left = mentions(aside / GRAPH, who)
         settle(aside)
         whole = self.folder / f"{_REPLACING}{release.number:04d}"
         aside.rename(whole)
         sync(self.folder)
         self._replace(whole)
-        return left
 
     def _replace(self, whole: Path) -> None:
         """Put a release that was made anew in its place: from here on, also after a crash, nothing else happens."""

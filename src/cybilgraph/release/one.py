@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from cybilgraph.errors import ReleaseError
-from cybilgraph.files import sha256_of
+from cybilgraph.errors import FileDamaged
+from cybilgraph.files import Looked, sha256_of
 
 GRAPH, STORE, REPORT, MANIFEST = "graph.nq", "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
@@ -21,6 +23,7 @@ IDENTITIES = "identities.csv"
 SEARCH, SOURCES, PUBLIC, SUMS = "search.sqlite", "sources.zip", "public", "SHA256SUMS"
 #: What is served beside the files of the folder "public".
 _ALSO_SERVED = (REPORT, MANIFEST, SUMS)
+_REPAIR = "Build it again, or serve another release."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Release:
     number: int
     folder: Path
     manifest: dict[str, Any]
+    _looked: Looked = field(default_factory=Looked, compare=False, repr=False)
+    #: The checksums of what the manifest cannot tell: its own, and that of SHA256SUMS, when they were found good.
+    _own: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -66,33 +72,94 @@ class Release:
     def served(self) -> dict[str, Path]:
         """The files that anyone may take away, by name."""
         names = (name for name in self.manifest["files"] if name.startswith(f"{PUBLIC}/"))
-        files = {name.removeprefix(f"{PUBLIC}/"): self.folder / name for name in names}
+        files = {self.served_as(name): self.folder / name for name in names}
         # A release of an earlier make has no SHA256SUMS.
         return files | {name: path for name in _ALSO_SERVED if (path := self.folder / name).is_file()}
 
     def checksum(self, name: str) -> str:
-        """The SHA-256 of a file that is served. Raises OSError where it is gone."""
-        files = self.manifest["files"]
-        return str(files.get(f"{PUBLIC}/{name}") or files.get(name) or sha256_of(self.folder / name))
+        """The SHA-256 of a file as it is served. Raises OSError where it is gone."""
+        if name == SUMS:
+            return hashlib.sha256(_as_served((self.folder / SUMS).read_bytes())).hexdigest()
+        return self._digest(self._place(name)) or sha256_of(self.folder / name)
+
+    def open(self, name: str) -> BinaryIO:
+        """A file that is served, or another of the folder, from its first byte on: what was built, and nothing else.
+
+        It is read as a whole only if it has changed on the disk since it was last looked at.
+        Raises FileDamaged, also where it is gone.
+        """
+        place = self._place(name)
+        try:
+            file = (self.folder / place).open("rb")
+        except OSError as error:
+            raise self._damaged(place, f"cannot be read: {error.strerror}") from error
+        try:
+            if self._looked.digest(file) == (self._digest(place) or sha256_of(self.folder / place)):
+                if name != SUMS:
+                    return file
+                with file:
+                    return BytesIO(_as_served(file.read()))
+        except OSError as error:
+            file.close()
+            raise self._damaged(place, f"cannot be read: {error.strerror}") from error
+        file.close()
+        raise self._damaged(place)
+
+    def read_again(self, name: str, between: Callable[[], object]) -> None:
+        """Read a file of the manifest from the disk, whatever is known of it; ``between`` is called after each block.
+
+        Raises FileDamaged.
+        """
+        try:
+            with (self.folder / name).open("rb") as file:
+                digest = self._looked.again(file, between)
+        except OSError as error:
+            raise self._damaged(name, f"cannot be read: {error.strerror}") from error
+        if digest != self._digest(name):
+            raise self._damaged(name)
+
+    def length(self, name: str) -> int:
+        """Bytes of a file as it is served; 0 where it is gone."""
+        try:
+            path = self.folder / self._place(name)
+            return len(_as_served(path.read_bytes())) if name == SUMS else path.stat().st_size
+        except OSError:
+            return 0
 
     def verify(self) -> None:
-        """Compare every file with the manifest. Raises ReleaseError at the first difference."""
-        if self.manifest.get("public") and text_of(self.folder / SUMS) != sums(self.folder, self.manifest):
-            raise ReleaseError(
-                f"Release {self.number:04d} is damaged: {SUMS} is not what was built",
-                "Build it again, or serve another release.",
-            )
-        for name, digest in self.manifest["files"].items():
-            path = self.folder / name
-            if not path.is_file():
-                raise ReleaseError(
-                    f"Release {self.number:04d} lacks {name}", "Build it again, or serve another release."
-                )
-            if sha256_of(path) != digest:
-                raise ReleaseError(
-                    f"Release {self.number:04d} is damaged: {name} is not what was built",
-                    "Build it again, or serve another release.",
-                )
+        """Compare every file with the manifest. Raises FileDamaged at the first difference."""
+        if self.manifest.get("public") and not _agree(self.folder, self.manifest):
+            raise self._damaged(SUMS)
+        for name in self.manifest["files"]:
+            if not (self.folder / name).is_file():
+                raise FileDamaged(f"Release {self.number:04d} lacks {name}", _REPAIR)
+            self.read_again(name, lambda: None)
+        for name in (MANIFEST, SUMS):
+            if (self.folder / name).is_file():
+                self._own[name] = sha256_of(self.folder / name)
+
+    def is_replaced(self) -> bool:
+        """Whether there is another, whole one in its folder by now, or none: so it is when somebody is forgotten."""
+        try:
+            now = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            whole = _agree(self.folder, now)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return not self.folder.is_dir()
+        return bool(now != self.manifest) and whole
+
+    def served_as(self, place: str) -> str:
+        """The name under which a file of the folder is served."""
+        return place.removeprefix(f"{PUBLIC}/")
+
+    def _place(self, name: str) -> str:
+        """Where in the folder a file is that is served under a name."""
+        return place if (place := f"{PUBLIC}/{name}") in self.manifest["files"] else name
+
+    def _digest(self, place: str) -> str:
+        return str(self.manifest["files"].get(place) or self._own.get(place, ""))
+
+    def _damaged(self, name: str, how: str = "is not what was built") -> FileDamaged:
+        return FileDamaged(f"Release {self.number:04d} is damaged: {name} {how}", _REPAIR)
 
 
 def size_of(folder: Path) -> int:
@@ -109,8 +176,18 @@ def text_of(path: Path) -> str:
 
 
 def sums(folder: Path, manifest: dict[str, Any]) -> str:
-    """The lines of SHA256SUMS: files as they are served, the manifest among them."""
-    files = manifest["files"]
-    digests = {name.removeprefix(f"{PUBLIC}/"): files[name] for name in files if name.startswith(f"{PUBLIC}/")}
-    digests |= {REPORT: files[REPORT], MANIFEST: sha256_of(folder / MANIFEST)}
+    """The lines of SHA256SUMS: the files that are served, where they lie in the folder, the manifest among them."""
+    digests = {name: digest for name, digest in manifest["files"].items() if name.startswith(f"{PUBLIC}/")}
+    digests |= {REPORT: manifest["files"][REPORT], MANIFEST: sha256_of(folder / MANIFEST)}
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+
+
+def _as_served(lines: bytes) -> bytes:
+    """The lines of SHA256SUMS with the names under which the files are served, side by side."""
+    return lines.replace(f"  {PUBLIC}/".encode(), b"  ")
+
+
+def _agree(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether SHA256SUMS is what the manifest says. In a release of an earlier make it has the names as served."""
+    listed = _as_served(text_of(folder / SUMS).encode()).splitlines()
+    return sorted(listed) == sorted(_as_served(sums(folder, manifest).encode()).splitlines())

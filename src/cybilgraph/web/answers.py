@@ -185,6 +185,11 @@ class Answers:
                 self._unkept[question] = True
         return found
 
+    def forget(self) -> None:
+        """Keep nothing of what was answered until now."""
+        with self._lock:
+            self._kept.clear()
+
     @property
     def size(self) -> int:
         """Bytes of what is kept."""

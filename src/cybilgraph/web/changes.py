@@ -8,14 +8,14 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, stream_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.changes import Changes, Log, as_json, date_of
+from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
 from cybilgraph.engine.store import serialise
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
@@ -86,7 +86,7 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     made, numbers = _changes(), _numbers()
     if not number:
         output = io.BytesIO()
-        serialise(_lines(_root(numbers)), fmt, output)
+        serialise(_lines(_root(numbers, earliest(live().releases, numbers[0]))), fmt, output)
         response = Response(output.getvalue(), content_type=fmt.content_type)
         etag = f"feed-{sha256(output.getvalue()).hexdigest()[:32]}"
         return _conditional(response, etag, numbers[-1], pinned=False)
@@ -95,11 +95,11 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
     with waiting():
-        log = made.between(0 if everything else earlier[-1], number)
-    output = io.BytesIO()
-    serialise(_lines(_page(log)), fmt, output)
+        rows = moved_until(made, live().releases, number) if everything else of_log(made.between(earlier[-1], number))
+        output = io.BytesIO()
+        serialise(_lines(_page(_address(number, everything=everything), rows)), fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)
-    return _conditional(response, f"feed-{log.etag}-{fmt.name}", number, pinned=True)
+    return _conditional(response, f"feed-{sha256(output.getvalue()).hexdigest()[:32]}", number, pinned=True)
 
 
 def _changes() -> Changes:
@@ -169,8 +169,8 @@ def _address(number: int = 0, everything: bool = False) -> str:
     return url_for("changes.snapshot" if everything else "changes.feed", number=number, _external=True)
 
 
-def _root(numbers: list[int]) -> Iterator[tuple[str, str, str]]:
-    """The stream, and its pages by time."""
+def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
+    """The stream, and its pages by time; ``first`` is the earliest that the first of them tells of."""
     node = _address()
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, LDES.timestampPath, iri(DCTERMS.created)
@@ -183,27 +183,26 @@ def _root(numbers: list[int]) -> Iterator[tuple[str, str, str]]:
         yield node, TREE.relation, iri(relation)
         yield relation, RDF.type, iri(TREE.GreaterThanOrEqualToRelation)
         yield relation, TREE.path, iri(DCTERMS.created)
-        yield relation, TREE.value, _time(_changes().release(number).manifest["created"])
+        created = str(_changes().release(number).manifest["created"])
+        yield relation, TREE.value, _time((number == numbers[0] and first) or created)
         yield relation, TREE.node, iri(page)
 
 
-def _page(log: Log) -> Iterator[tuple[str, str, str]]:
-    """The versions of records that a release brought; each is to be had at its own address."""
-    number = log.header.until
-    node = _address(number, everything=log.since is None)
+def _page(node: str, rows: Iterable[Moved]) -> Iterator[tuple[str, str, str]]:
+    """Versions of records, each named by the release that brought it."""
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, TREE.view, iri(_address())
     yield node, RDF.type, iri(TREE.Node)
-    created = _time(log.until.manifest["created"])
-    for change in log.records():
-        version = f"{change.iri}?release={number}"
+    for row in rows:
+        record = f"{BASE}record/{row.key}"
+        version = f"{record}?release={row.release}"
         yield _STREAM, TREE.member, iri(version)
-        yield version, RDF.type, iri(_HAPPENED[change.kind])
-        yield version, DCTERMS.isVersionOf, iri(change.iri)
-        yield version, DCTERMS.created, created
-        yield version, DCTERMS.title, literal(change.title)
-        if change.kind != "removed":
-            yield version, FOAF.primaryTopic, iri(f"{thing('project', '')}{change.key}")
+        yield version, RDF.type, iri(_HAPPENED[row.kind])
+        yield version, DCTERMS.isVersionOf, iri(record)
+        yield version, DCTERMS.created, _time(row.created)
+        yield version, DCTERMS.title, literal(row.title)
+        if row.kind != "removed":
+            yield version, FOAF.primaryTopic, iri(f"{thing('project', '')}{row.key}")
 
 
 def _time(created: str) -> str:

@@ -21,7 +21,6 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, thing
-from cybilgraph.web.files import size_of
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
 from cybilgraph.web.sparql import live, serving
 from cybilgraph.web.view import graph_of
@@ -111,10 +110,11 @@ def _wished() -> tuple[Format, ...]:
 def _described(
     of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
 ) -> Response:
-    path = of.served().get(f"{name}.ttl")
-    if path is None:
+    file = f"{name}.ttl"
+    if file not in of.served():
         raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
-    lines = [*dumps.located(statements(path), request.url_root), *(more(request.base_url) if more else ())]
+    with live().damage.open(of, file) as whole:
+        lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
     response = graph_of(lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _kept(response)
@@ -224,10 +224,10 @@ def _files(release: Release) -> list[dict[str, Any]]:
             "name": name,
             "what": _what(name),
             "type": file_type(name),
-            "size": size_of(path),
+            "size": release.length(name),
             "sha256": release.checksum(name),
         }
-        for name, path in sorted(release.served().items())
+        for name in sorted(release.served())
     ]
 
 

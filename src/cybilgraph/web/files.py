@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -32,8 +32,8 @@ def is_file(path: str) -> bool:
 
 
 def file_reply(live: Live, request: Request) -> Reply:
-    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, and
-    RequestedRangeNotSatisfiable.
+    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
+    and RequestedRangeNotSatisfiable.
     """
     if request.method == "OPTIONS":
         allowed = ", ".join(_METHODS)
@@ -45,15 +45,11 @@ def file_reply(live: Live, request: Request) -> Reply:
     name = found["name"] or "manifest.json"
     number = found["number"] or found["listed"]
     release = live.shelf(int(number)) if number else live.current.release
-    path = release.served().get(name)
-    if path is None:
+    if name not in release.served():
         raise NotFound(f"Release {release.number} has no file {name!r}")
+    file = live.damage.open(release, name)
     try:
-        file = path.open("rb")
-        size = path.stat().st_size
-    except OSError as error:
-        raise NotFound(f"{name} of release {release.number} cannot be read any more") from error
-    try:
+        size = file.seek(0, os.SEEK_END)
         response = _conditional(request, release.checksum(name), release.manifest["created"], size)
     except BaseException:
         file.close()
@@ -101,11 +97,3 @@ def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         while start < stop and (block := file.read(min(_BLOCK, stop - start))):
             start += len(block)
             yield block
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 where it is gone."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

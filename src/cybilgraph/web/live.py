@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,17 +16,20 @@ from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import QueryError, ReleaseError
 from cybilgraph.formats import BY_NAME, Format
-from cybilgraph.loading import require
+from cybilgraph.loading import difference, require
 from cybilgraph.queries import Query
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
 from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
+from cybilgraph.web.damage import Damage
 from cybilgraph.web.endpoint import FOR_PAGE
 from cybilgraph.web.making import waiting
 
 #: Seconds between looks at which release is current.
 _EVERY = 1.0
+#: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
+_COMPARED = 60.0
 #: What pages show that visitors ask for first.
 _PAGES = (
     *("page-numbers", "page-outcomes", "example-projects-per-country"),
@@ -90,8 +94,13 @@ class Live:
         self._limits = limits
         self._room = room
         self._told = told
+        #: What is damaged of the files.
+        self.damage = Damage(told)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
+        #: How the endpoint is different from the release that it says to hold, in words.
+        self.different = ""
+        self._compare_after = 0.0
         #: What was told last of an endpoint that does not hold the release.
         self._awaited = ""
         self._earlier: dict[int, Serving] = {}
@@ -110,6 +119,7 @@ class Live:
         #: Set when the first release is open and warm; it answers before, only not as fast.
         self.ready = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self.damage.watch, args=(self._held, self._stop), daemon=True).start()
 
     def at(self, number: int) -> Serving:
         """The release of a number; 0 is the current one. Raises ReleaseError, ReleaseGone."""
@@ -137,6 +147,10 @@ class Live:
             if not made or not known or known[0] != made:
                 known = self._shelf[number] = (made, self._whole(number))
             return known[1]
+
+    def _held(self) -> list[Release]:
+        """The releases whose files are served from memory of what they were: they were looked at once."""
+        return [self.current.release, *(release for _, release in list(self._shelf.values()))]
 
     def earlier(self, most: int = 8) -> Iterator[Release]:
         """The releases before the current one that are kept, newest first."""
@@ -181,12 +195,44 @@ class Live:
                 serving.answers.find(Question.of(text, formats))
 
     def _watch(self) -> None:
+        with suppress(QueryError):
+            self.compare()
         self._warm(self.current)
         _set_apart()
         self.ready.set()
         while not self._stop.wait(_EVERY):
             with suppress(ReleaseError, QueryError):
                 self.refresh()
+            with suppress(QueryError):
+                self.compare()
+
+    def compare(self) -> None:
+        """Now and then, hold the endpoint against its release: who changes its store is not seen otherwise.
+
+        What is found is told, and what was answered until then is forgotten. Raises EndpointFailed,
+        EngineUnavailable.
+        """
+        began = time.monotonic()
+        if not self._endpoint or began < self._compare_after:
+            return
+        release, different = self.current.release, self.different
+        try:
+            require(self._endpoint, release)
+            different = difference(self._endpoint, release)
+        finally:
+            # What is different is to be mended soon: who does is waiting to see it.
+            pause, times = (_EVERY, 2) if different else (_COMPARED, 100)
+            now = time.monotonic()
+            self._compare_after = now + max(pause, times * (now - began))
+        if different != self.different:
+            self.different = different
+            self.current.answers.forget()
+            self._told(
+                f"{self._endpoint.url} is not what release {release.number:04d} is: {different}. Its answers may be "
+                f"wrong. Load it again: cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
+                if different
+                else f"{self._endpoint.url} is what release {release.number:04d} is again"
+            )
 
     def refresh(self) -> bool:
         """Serve the release that is current now; whether it is another than before.

@@ -77,6 +77,9 @@ class _Now(Collector):
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
         yield _gauge("ready", "Whether the server is ready.", self._live.ready.is_set())
+        different = "Whether the endpoint was found to be another than its release."
+        yield _gauge("endpoint_different", different, bool(self._live.different))
+        yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.damage))
         memory = GaugeMetricFamily(
             "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
         )

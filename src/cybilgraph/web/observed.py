@@ -91,6 +91,8 @@ class Observed:
         """Whether queries are answered now, and at their usual speed."""
         if not self._live.ready.is_set():
             return 503, _TEXT, b"The release is being opened.\n"
+        if different := self._live.different:
+            return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
         loop = asyncio.get_running_loop()
         async with self._asking:
             if time.monotonic() > self._answered + _GOOD:

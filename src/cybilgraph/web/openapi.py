@@ -191,13 +191,13 @@ OPERATIONS = (
         problems=(404, 406, 503, 504),
     ),
     Operation("get", "/releases.json", "The releases that there are", {"application/json": {"type": "array"}}),
-    Operation("get", "/.well-known/void", "What the current release holds (VoID)", _GRAPHS, problems=(406,)),
-    Operation("get", "/catalog", "The dataset and its files (DCAT 3)", _GRAPHS, problems=(406,)),
+    Operation("get", "/.well-known/void", "What the current release holds (VoID)", _GRAPHS, problems=(406, 503)),
+    Operation("get", "/catalog", "The dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
     Operation(
         *("get", "/latest/{name}", "A file of the current release, as /release/N/NAME of any: with Range and ETag"),
         answers={"text/plain": _TEXT, **{file_type(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
         parameters=(Parameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
-        problems=(404,),
+        problems=(404, 503),
     ),
     Operation(
         *("get", "/changes", "What has changed between two releases: records, and statements as RDF Patch"),

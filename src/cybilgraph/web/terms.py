@@ -53,7 +53,7 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
     if fmt:
-        return graph_of(statements(ONTOLOGY), fmt)
+        return graph_of(statements(ONTOLOGY.read_bytes()), fmt)
     title, description, version, chapters = _read()
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,

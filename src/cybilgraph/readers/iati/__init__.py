@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from cybilgraph.errors import SourceError
 from cybilgraph.fields import BY_NAME, Field, Kind
@@ -19,12 +20,28 @@ from cybilgraph.readers.iati.xml import Element, elements, odd_line
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.sections import CODE, Section, Sections
 from cybilgraph.readers.text import WINDOWS, not_utf8
-from cybilgraph.record import Contact, Record, Text
+from cybilgraph.record import (
+    Basis,
+    Contact,
+    Date,
+    Evidence,
+    Participation,
+    Place,
+    Record,
+    Relation,
+    Scope,
+    Text,
+)
 from cybilgraph.reference import reference
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _LESS = re.compile(r"\d{4}(?:-\d\d)?")
+#: Fields of which an element of ours may be, though IATI has one code for several.
+_TEXTS = frozenset({"description", "context", "activities"})
+_RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is Kind.PROJECTS)
+_CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
+_Link = TypeVar("_Link", Participation, Scope, Relation, Date)
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
 
 
@@ -62,6 +79,8 @@ class _Activity:
         self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}
+        #: The words from which the texts at these places were derived.
+        self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
 
     def tell(self, finding: Finding) -> None:
         """Take what was found in the file as a whole."""
@@ -78,6 +97,15 @@ class _Activity:
         """The finished record."""
         self._read()
         record = self._sections.record()
+        if self._derived:
+            record = replace(
+                record,
+                start=record.start and self._as_known(record.start),
+                end=record.end and self._as_known(record.end),
+                participations=tuple(map(self._as_known, record.participations)),
+                scopes=tuple(map(self._as_known, record.scopes)),
+                relations=tuple(map(self._as_known, record.relations)),
+            )
         if not self._contacts:
             return record
         first = next(iter(self._contacts.values()))
@@ -93,7 +121,7 @@ class _Activity:
             if lines := texts.text(value, element):
                 self._take(BY_NAME[name], element, lines, label)
         for child in element:
-            if (read := _ELEMENTS.get(child.tag)) and not self._sections.full:
+            if (read := _ELEMENTS.get(child.tag)) and not self._sections.full and self._holds(child):
                 read(self, child)
         self._dates()
         self._places("recipient-country", self._country)
@@ -102,6 +130,44 @@ class _Activity:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
                     self._take(Field(codes.UNSPECIFIED, Kind.ACTORS), child, self._organisation(child))
+
+    def _holds(self, child: Element) -> bool:
+        """Whether it is to be read: what was derived, and does not say rightly from which words, is derived anew, from
+        the prose that comes along.
+        """
+        return child.find(codes.EVIDENCE) is None or any(self._quotes(child))
+
+    def _quotes(self, child: Element) -> Iterator[tuple[str, float, list[Text]]]:
+        """Section, confidence and words of what something was derived from, where we have written so."""
+        for one in child.iterfind(codes.EVIDENCE):
+            section, sure = one.get(codes.SECTION, ""), one.get(codes.CONFIDENCE, "")
+            quote = self._texts.text("".join(one.itertext()), one)
+            if quote and section in BY_NAME and _CONFIDENCE.fullmatch(sure):
+                yield section, float(sure), quote
+
+    def _evidence(self, child: Element) -> tuple[Evidence, ...]:
+        """The same, as far as the record has room for it."""
+        return tuple(
+            Evidence(section, text.text, text.place, sure)
+            for section, sure, quote in self._quotes(child)
+            for text in self._sections.kept(quote, place(child))
+        )
+
+    def _as_known(self, link: _Link) -> _Link:
+        """What was read of an element, with how that says it is known."""
+        printed = link.printed if isinstance(link, Date) else _printed(link)
+        evidence = self._derived.get((printed.place, printed.text), ())
+        if not evidence:
+            return link
+        if isinstance(link, Date):
+            return replace(link, evidence=evidence)
+        return replace(link, basis=Basis.DERIVED, evidence=evidence)
+
+    @staticmethod
+    def _named(child: Element, names: frozenset[str]) -> str:
+        """The field of ours that an element says it is of; empty where it does not say one of these."""
+        name = child.get(codes.FIELD) or child.findtext(codes.FIELD, "")
+        return name if name in names else ""
 
     # One method for each element of an activity.
 
@@ -119,7 +185,7 @@ class _Activity:
             self._take(BY_NAME["code"], child, code)
 
     def _description(self, child: Element) -> None:
-        name = codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
+        name = self._named(child, _TEXTS) or codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
         self._take(BY_NAME[name], child, self._texts.paragraphs(child))
 
     def _status(self, child: Element) -> None:
@@ -135,6 +201,11 @@ class _Activity:
             self._find("role", child, name[0].text if name else "", {"code": code[:40]})
         if name or role in BY_NAME:
             self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, name)
+
+    def _participant_of_ours(self, child: Element) -> None:
+        if child.get("role", "") in reference().entries["role"]:
+            role = child.get("role", "")
+            self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, self._organisation(child))
 
     def _organisation(self, child: Element) -> list[Text]:
         return self._texts.name(child) or self._texts.attribute(child, "ref")
@@ -171,7 +242,7 @@ class _Activity:
         self._take(BY_NAME["links"], child, line)
 
     def _relation(self, child: Element) -> None:
-        name = codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
+        name = self._named(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
         self._take(BY_NAME[name], child, self._texts.attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
@@ -190,7 +261,7 @@ class _Activity:
         for name, kinds in codes.DATES.items():
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
-                if found is not None and (value := found.get("iso-date", "").strip()):
+                if found is not None and self._holds(found) and (value := found.get("iso-date", "").strip()):
                     said = next((text.text for text in self._texts.name(found)), "")
                     if _LESS.fullmatch(said) and value.startswith(said):  # as precise as it is known
                         value = said
@@ -200,7 +271,7 @@ class _Activity:
     def _places(self, tag: str, read: Callable[[Element], list[Text]]) -> None:
         """Places of the activity; where it has none, those of its payments, each once."""
         row = BY_NAME[tag.removeprefix("recipient-")]
-        found = self._element.findall(tag) or self._element.iterfind(f"transaction/{tag}")
+        found = list(filter(self._holds, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
         once: dict[tuple[str | None, ...], Element] = {}
         for child in found:
             once.setdefault((child.get("vocabulary"), child.get("code"), child.findtext("narrative")), child)
@@ -219,10 +290,21 @@ class _Activity:
         return known or self._texts.name(child) or self._texts.text(name or code, child)
 
     def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
+        if evidence := self._evidence(child):
+            self._derived |= {(line.place, line.text): evidence for line in lines}
         self._sections.take(Section(row, label or child.tag, place(child), lines))
 
     def _find(self, rule: str, child: Element, words: str, values: Mapping[str, object]) -> None:
         self._sections.find(rule, Text(words, place(child)), child.tag, values)
+
+
+def _printed(link: Participation | Scope | Relation) -> Text:
+    match link:
+        case Participation():
+            return link.actor.printed
+        case Scope():
+            return link.concept.printed
+    return link.project.printed
 
 
 #: Other elements are passed over, or are read together with their like.
@@ -240,4 +322,5 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "document-link": _Activity._link,
     "related-activity": _Activity._relation,
     "result": _Activity._result,
+    codes.PARTICIPANT: _Activity._participant_of_ours,
 }

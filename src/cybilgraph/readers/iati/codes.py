@@ -10,6 +10,7 @@ from functools import cache
 
 from cybilgraph.reference import reference
 from cybilgraph.resources import REFERENCE
+from cybilgraph.vocab import CYB
 
 #: Code lists DescriptionType, RelatedActivityType and ResultType → fields, and what else there is.
 DESCRIPTIONS, DESCRIPTION = {"1": "summary", "2": "aim"}, "description"
@@ -19,6 +20,11 @@ RESULTS, RESULT, IMPACT = {"1": "outputs"}, "outcomes", "3"
 DATES = {"start": ("2", "1"), "end": ("4", "3")}
 #: The vocabularies of sectors and tags that are a publisher's own words.
 OWN = ("98", "99")
+#: Of our own, as the standard allows: which field of ours a description (attribute) or a related activity (element)
+#: is of; and in what was derived from prose, each quote, with its section and confidence.
+FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
+#: An element of our own: who takes part in a role that IATI has no code for.
+PARTICIPANT = f"{{{CYB.iri}}}participant"
 #: How identifiers begin that we have made for projects without one.
 OURS = "cybilgraph-"
 UNSPECIFIED = "unspecified"

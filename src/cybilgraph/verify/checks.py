@@ -1,28 +1,23 @@
-"""A running site → whether its parts agree: endpoint, dumps, pages, descriptions, changes.
-
-Everything is asked over HTTP as anyone can ask it, so that anyone can prove any site. What is counted is
-counted twice: as the site tells it, and from what it sends.
-"""
+"""The checks of a site, one after the other; each gives words on what was found."""
 
 from __future__ import annotations
 
 import csv
 import json
+import random
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from cybilgraph.dumps import NOT_PACKED, WHOLE, unpacked
-from cybilgraph.errors import FetchError, PatchError
+from cybilgraph.dumps import WHOLE, unpacked
+from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Reply, Site
 from cybilgraph.files import read_sums, sha256_of
-from cybilgraph.ntriples import plain
 from cybilgraph.patches import Digested, ordered, read_patch
+from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
 from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID
 
 _NTRIPLES, _BROWSER = "application/n-triples", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
@@ -32,73 +27,15 @@ _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
 #: Things that have pages, some of each.
 _PAGES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
 _SYNTAXES = {"ttl": "text/turtle", "nt": _NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
+#: Subjects of which all statements are compared: where little is wished, and else.
+_FEW, _MANY = 100, 2_000
 
 
-class Outcome(StrEnum):
-    """Of one check."""
-
-    HOLDS = "holds"
-    FAILS = "fails"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at; ``says`` is what was found, or what is wrong."""
-
-    name: str
-    outcome: Outcome
-    says: str
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was found of a site."""
-
-    url: str
-    release: int = 0
-    checks: list[Check] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """True where nothing fails."""
-        return all(check.outcome is Outcome.HOLDS for check in self.checks)
-
-    def as_json(self) -> str:
-        """For programs."""
-        told = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
-        whole = {"url": self.url, "release": self.release, "holds": self.holds, "checks": told}
-        return json.dumps(whole, ensure_ascii=False, indent=1)
-
-
-class _Wrong(Exception):
+class Wrong(Exception):
     """What a check finds wrong."""
 
 
-def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lambda _: None) -> Verification:
-    """Look at everything; each check is ``told`` when it has ended.
-
-    ``quick`` takes one dump of the graph, and not every file. Raises FetchError where the site does not answer.
-    """
-    found = Verification(site.url)
-    with tempfile.TemporaryDirectory(prefix="cybilgraph-verify-") as folder:
-        looked = _Site(site, Path(folder), quick)
-        found.release = looked.release
-        for name, check in looked.checks():
-            try:
-                done = Check(name, Outcome.HOLDS, check())
-            except _Wrong as error:
-                done = Check(name, Outcome.FAILS, str(error))
-            except (FetchError, PatchError) as error:
-                done = Check(name, Outcome.FAILS, error.what)
-            # What a stranger sends is of any form.
-            except (ValueError, KeyError, TypeError, StopIteration, *NOT_PACKED) as error:
-                done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
-            found.checks.append(done)
-            told(done)
-    return found
-
-
-class _Site:
+class Checks:
     """The checks, over one release of the site."""
 
     def __init__(self, site: Site, folder: Path, quick: bool) -> None:
@@ -112,14 +49,16 @@ class _Site:
         self.release = int(number)
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
+        self._dump = Dump(folder / "graph.nq")
 
     def checks(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        """The name of each, and what makes it: it gives words on what was found, or raises _Wrong."""
+        """The name of each, and what makes it: it gives words on what was found, or raises Wrong."""
         yield "endpoint", self._endpoint
         yield "errors", self._errors
         yield "manifest", self._manifest
         yield "dumps", self._dumps
         yield "graph", self._graph
+        yield "statements", self._compared
         yield "ranges", self._ranges
         yield "changes", self._changes
         yield "pages", self._pages
@@ -160,12 +99,23 @@ class _Site:
         return "what cannot be answered is told as a problem"
 
     def _examples(self) -> str:
+        """Each answers; and where the whole is looked at, with the rows that the dump gives, in any order."""
         listed = json.loads(self._ok("/api/queries").body)["queries"]
         _hold(bool(listed), "there are none")
+        compared = not self._quick and self._dump.is_here
+        wrong = []
         for query in listed:
-            reply = self._ok(f"{query['links']['answer']}?release={self.release}")
+            path = f"{query['links']['answer']}?release={self.release}"
+            reply = self._ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else _NTRIPLES})
             _hold(bool(reply.body), f"{query['name']} answers nothing")
-        return f"all {len(listed)} answer"
+            if compared:
+                text = self._ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
+                told, ours = rows_of(reply.body), self._dump.rows(text)
+                if told != ours:
+                    missing, more = (ours - told).total(), (told - ours).total()
+                    wrong.append(f"{query['name']} ({missing:,} rows missing, {more:,} too many)")
+        _hold(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
+        return f"all {len(listed)} answer" + (", with the rows that the dump gives" if compared else "")
 
     # ---- releases and files
 
@@ -202,10 +152,9 @@ class _Site:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
         name = self._nquads()
         _hold(bool(name) and (self._folder / name).exists(), "there is no dump of N-Quads to look at")
-        raw = self._folder / "graph.nq"
-        with unpacked(self._folder / name, name) as content, raw.open("wb") as out:
+        with unpacked(self._folder / name, name) as content, self._dump.path.open("wb") as out:
             shutil.copyfileobj(content, out, 1 << 20)
-        digested = Digested(ordered(raw))
+        digested = Digested(ordered(self._dump.path))
         lines = sum(1 for _ in digested)
         _hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
         reply = self._ok(f"/changes.rdfp?since={self.release}&until={self.release}")
@@ -213,6 +162,22 @@ class _Site:
         _hold(not list(changes), "a release differs from itself")
         _hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
         return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
+
+    def _compared(self) -> str:
+        """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
+        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        subjects = self._dump.subjects()
+        asked = sorted(random.sample(subjects, min(_FEW if self._quick else _MANY, len(subjects))))
+        ours = self._dump.about(asked)
+        for start in range(0, len(asked), _FEW):
+            block = asked[start : start + _FEW]
+            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{_new()}"
+            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": _NTRIPLES}
+            sent = urlencode({"query": query, "release": self.release})
+            theirs = by_subject(self._ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
+            other = [subject for subject in block if ours.get(subject) != theirs.get(subject)]
+            _hold(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
+        return f"all statements about {len(asked):,} of {len(subjects):,} subjects are those of the dump"
 
     def _ranges(self) -> str:
         path = f"/release/{self.release}/SHA256SUMS"
@@ -285,7 +250,7 @@ class _Site:
     # ---- descriptions
 
     def _void(self) -> str:
-        about = _Statements(self._statements("/.well-known/void"))
+        about = Statements(self._statements("/.well-known/void"))
         totals = {int(value) for value in about.values(VOID.triples)}
         _hold(bool(totals & {self._triples, self._quads}), f"void:triples is {totals}, and not {self._quads:,}")
         checked = 0
@@ -302,7 +267,7 @@ class _Site:
         return f"{checked} counts are those of the endpoint"
 
     def _dcat(self) -> str:
-        about = _Statements(self._statements("/catalog"))
+        about = Statements(self._statements("/catalog"))
         checked = 0
         for file, address in about.pairs(DCAT.downloadURL):
             name = address.rpartition("/")[2]
@@ -330,36 +295,13 @@ class _Site:
         return reply
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
-        sent = urlencode({"query": query, "format": "csv", "release": self.release})
+        sent = urlencode({"query": query + _new(), "format": "csv", "release": self.release})
         return list(csv.DictReader(self._ok(f"/sparql?{sent}").body.decode().splitlines()))
 
     def _statements(self, path: str) -> list[str]:
         reply = self._ok(path, {"Accept": _NTRIPLES})
         _hold(_type(reply).startswith(_NTRIPLES), f"{path} as N-Triples is {_type(reply)}")
         return reply.body.decode().split("\n")[:-1]
-
-
-class _Statements:
-    """Lines of N-Triples, by predicate."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._by_predicate: dict[str, list[tuple[str, str]]] = {}
-        for line in lines:
-            subject, predicate, rest = line.split(" ", 2)
-            self._by_predicate.setdefault(predicate[1:-1], []).append((subject, rest.removesuffix(" .")))
-
-    def pairs(self, predicate: str) -> list[tuple[str, str]]:
-        """Subject, as a term, and what its object says."""
-        return [(subject, plain(value)) for subject, value in self._by_predicate.get(predicate, [])]
-
-    def values(self, predicate: str) -> list[str]:
-        """What the objects say."""
-        return [value for _, value in self.pairs(predicate)]
-
-    def of(self, subject: str, predicate: str) -> list[str]:
-        """What the objects of a subject say; a thing is told as a term."""
-        found = [value for node, value in self._by_predicate.get(predicate, []) if node == subject]
-        return [value if value.startswith(("<", "_:")) else plain(value) for value in found]
 
 
 def _path(iri: str) -> str:
@@ -372,4 +314,9 @@ def _type(reply: Reply) -> str:
 
 def _hold(true: bool, wrong: str) -> None:
     if not true:
-        raise _Wrong(wrong)
+        raise Wrong(wrong)
+
+
+def _new() -> str:
+    """A comment that makes of a query one that nobody has asked: no answer that was kept is one to it."""
+    return f"\n# {secrets.token_hex(8)}"

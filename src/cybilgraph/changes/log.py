@@ -1,0 +1,204 @@
+"""The log of two releases: what is different in quads, and in records; and what is told of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
+from cybilgraph.errors import ReleaseBusy, ReleaseError, ReleaseGone
+from cybilgraph.files import sha256_of
+from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
+from cybilgraph.release import Release, Releases
+from cybilgraph.vocab import BASE
+
+#: Logs that are kept at once.
+_KEPT = 64
+#: Seconds that one waits for a log that another makes.
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is different between two releases; ``since`` is None for everything from the beginning.
+
+    ``size`` and ``sha256`` are of the patch.
+    """
+
+    since: Release | None
+    until: Release
+    folder: Path
+    header: Header
+    counts: dict[str, int]
+    size: int = 0
+    sha256: str = ""
+
+    @property
+    def etag(self) -> str:
+        """Another one for other releases, and for other quads of them."""
+        digest = self.since.manifest["files"]["graph.nq"][:16] if self.since else ""
+        return f"{self.header.since}-{self.header.until}-{digest}-{self.header.sha256[:16]}"
+
+    def patch(self) -> Iterator[bytes]:
+        """The rows of an RDF Patch, some at once."""
+        with (self.folder / "quads").open("rb") as rows:  # opened first: a log may be forgotten meanwhile
+            yield bytes(self.header)
+            while block := rows.read(1_000_000):
+                yield block
+        yield END
+
+    def quads(self) -> Iterator[tuple[bytes, bytes]]:
+        """What was done, and the line."""
+        with (self.folder / "quads").open("rb") as rows:
+            for row in rows:
+                yield row[:1], row[2:]
+
+    def records(self) -> Iterator[Change]:
+        """The records, by key."""
+        with (self.folder / "records").open("rb") as rows:
+            for row in rows:
+                told = json.loads(row)
+                yield Change(**told | {"fields": [Field(**field) for field in told["fields"]]})
+
+
+class Changes:
+    """The differences between the releases of a folder, each made once and kept for as long as others are not
+    asked for more. Safe for threads.
+    """
+
+    def __init__(self, releases: Releases, kept: int = _KEPT) -> None:
+        self._releases = releases
+        self._most = kept
+        self._folder = tempfile.TemporaryDirectory(prefix="cybilgraph-changes-")
+        self._logs: OrderedDict[str, Log] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Forget all of them."""
+        self._folder.cleanup()
+
+    def release(self, number: int) -> Release:
+        """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
+        try:
+            return self._releases.get(number)
+        except ReleaseGone as error:
+            raise ReleaseGone(
+                f"{error.what}, and what has changed since is not known",
+                "Take the full dump of the current release (/latest/cybilgraph.nq.gz), and ask again from that one on.",
+            ) from error
+
+    def between(self, since: int, until: int = 0) -> Log:
+        """The log from a release (0: from nothing) to another (0: the current one).
+
+        Raises ReleaseBusy, ReleaseError, ReleaseGone; and ReleaseError where a release is not what was built.
+        """
+        old = self.release(since) if since else None
+        new = self.release(until or self._releases.current_number())
+        name = f"{old.manifest['files']['graph.nq'] if old else ''}-{new.manifest['files']['graph.nq']}"
+        name = f"{since}-{new.number}-{name}"
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
+        try:
+            if name not in self._logs:
+                folder = Path(tempfile.mkdtemp(dir=self._folder.name))
+                self._logs[name] = _log(old, new, folder)
+                if len(self._logs) > self._most:
+                    _, oldest = self._logs.popitem(last=False)
+                    shutil.rmtree(oldest.folder, ignore_errors=True)
+            self._logs.move_to_end(name)
+            return self._logs[name]
+        finally:
+            self._lock.release()
+
+    def steps(self, since: int, until: int) -> Iterator[Log]:
+        """The logs from release to release between two, the oldest first, over those that are kept."""
+        numbers = [number for number in self._releases.numbers if since <= number <= until]
+        return (self.between(*pair) for pair in pairwise(numbers))
+
+    def moved(self, since: int, until: int) -> dict[str, Release]:
+        """Of each record that moved between two releases, by key, the release in which it moved last."""
+        return {change.key: log.until for log in self.steps(since, until) for change in log.records()}
+
+
+def _log(old: Release | None, new: Release, folder: Path) -> Log:
+    before = _lines(old) if old else iter(())
+    after = Digested(_lines(new))
+    counts: Counter[str] = Counter()
+    keys: set[bytes] = set()
+    with (folder / "quads").open("wb") as rows, (folder / "by-key").open("wb") as by_key:
+        for kind, line in difference(before, after):
+            rows.write(kind + b" " + line)
+            counts["added_quads" if kind == ADDED else "removed_quads"] += 1
+            key = key_of(line)
+            if key:
+                keys.add(key)
+                by_key.write(key + b" " + kind + b" " + line)
+            elif not is_of_record(line):
+                counts["other_quads"] += 1
+    names = Names([release.folder / "graph.nq" for release in (old, new) if release], folder / "by-key", keys)
+    with (folder / "records").open("w", encoding="utf-8") as records:
+        for key, group in groupby(ordered(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
+            change = change_of(key.decode(), [row.split(b" ", 2)[1:] for row in group], names)
+            if change:
+                counts[change.kind] += 1
+                records.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+    (folder / "by-key").unlink()
+    header = Header(old.number if old else 0, new.number, after.sha256)
+    every = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
+    log = Log(old, new, folder, header, {name: counts[name] for name in every})
+    patch = Digested(log.patch())
+    return replace(log, size=sum(map(len, patch)), sha256=patch.sha256)
+
+
+def _lines(release: Release) -> Iterator[bytes]:
+    graph = release.folder / "graph.nq"
+    if sha256_of(graph) != release.manifest["files"]["graph.nq"]:
+        raise ReleaseError(
+            f"Release {release.number} is damaged, and nothing is told of it", "Ask for another release."
+        )
+    return ordered(graph)
+
+
+def as_json(log: Log, moved: dict[str, Release]) -> Iterator[str]:
+    """The records as JSON, some at once; ``moved`` is of ``Changes.moved``."""
+    since = {"release": log.since.number, "created": log.since.manifest["created"]} if log.since else None
+    head: dict[str, Any] = {
+        "since": since,
+        "until": {"release": log.until.number, "created": log.until.manifest["created"]},
+        "counts": log.counts,
+    }
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "records": ['
+    for number, change in enumerate(log.records()):
+        told = {
+            "record": change.iri,
+            "project": f"{BASE}id/project/{change.key}",
+            **asdict(change),
+            "modified": date_of(change, log, moved),
+            "words": change.in_words(),
+        }
+        yield (",\n" if number else "\n") + json.dumps(told, ensure_ascii=False)
+    yield "\n]}\n"
+
+
+def date_of(change: Change, log: Log, moved: dict[str, Release]) -> str:
+    """When the statements of a record moved last: the day and time of the release that brought it."""
+    return str(moved.get(change.key, log.until).manifest["created"])
+
+
+def lines_in_words(log: Log, most: int | None = None) -> Iterable[str]:
+    """The log for people, a line a record."""
+    marks = {"added": "+", "changed": "~", "removed": "−"}
+    for number, change in enumerate(log.records()):
+        if most is not None and number >= most:
+            return
+        more = f"\n    {change.in_words()}" if change.kind == "changed" or change.replaced_by else ""
+        yield f"{marks[change.kind]} {unquote(change.key)}  {change.title}{more}"

@@ -1,0 +1,90 @@
+"""When each record moved last, known beyond the releases in which it did: what was told once is not told anew
+because old releases were taken away.
+
+Beside the releases, ``moved-0003.csv`` tells it of all records up to release 3, the oldest that is kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+
+from cybilgraph.changes.log import Changes, Log
+from cybilgraph.errors import ReleaseError
+from cybilgraph.files import written_whole
+from cybilgraph.release import Releases
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A record as it moved last: ``release`` and ``created`` are those of the release that brought it."""
+
+    key: str
+    kind: str
+    title: str
+    release: int
+    created: str
+
+
+def of_log(log: Log) -> Iterator[Moved]:
+    """The records of a log, as the later of its releases brought them."""
+    created = str(log.until.manifest["created"])
+    return (Moved(change.key, change.kind, change.title, log.header.until, created) for change in log.records())
+
+
+def moved_until(changes: Changes, releases: Releases, number: int) -> list[Moved]:
+    """All records up to a release which is the oldest that is kept, also those that are gone, by key.
+
+    Raises ReleaseBusy, ReleaseError.
+    """
+    return _kept(releases, number) or list(of_log(changes.between(0, number)))
+
+
+def earliest(releases: Releases, number: int) -> str:
+    """When the first of them moved, where that was before the release that is the oldest; else nothing."""
+    return min((row.created for row in _kept(releases, number)), default="")
+
+
+def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
+    """As ``Releases.prune``; and what is told of the oldest that stays is what was told before."""
+    oldest = releases.numbers[:1]
+
+    def remember(stay: list[int]) -> None:
+        with closing(Changes(releases)) as changes, suppress(ReleaseError):  # a damaged one has nothing to tell
+            rows = {row.key: row for row in moved_until(changes, releases, oldest[0])}
+            for pair in pairwise(number for number in releases.numbers if number <= stay[0]):
+                rows |= {row.key: row for row in of_log(changes.between(*pair))}
+            _write(_place(releases, stay[0]), [rows[key] for key in sorted(rows)])
+
+    gone, freed = releases.prune(keep, remember)
+    for number in gone:
+        _place(releases, number).unlink(missing_ok=True)
+    return gone, freed
+
+
+def _kept(releases: Releases, number: int) -> list[Moved]:
+    """What is kept of them; nothing where no release was taken away before this one."""
+    try:
+        text = _place(releases, number).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    rows = csv.DictReader(io.StringIO(text))
+    return [Moved(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
+
+
+def _place(releases: Releases, number: int) -> Path:
+    return releases.folder / f"moved-{number:04d}.csv"
+
+
+def _write(path: Path, rows: list[Moved]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Moved))
+    writer.writerows(map(astuple, rows))
+    with written_whole(path) as file:
+        file.write(text.getvalue().encode())

@@ -1,0 +1,83 @@
+"""What a site sends, to be held against what it answers: the quads of a dump, statements, rows."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cybilgraph.engine.store import answer_of, is_of_version, read_store
+from cybilgraph.ntriples import plain
+from cybilgraph.queries import guard
+
+
+class Dump:
+    """The N-Quads of a release, in a file at a path, once they are there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was had."""
+        return self.path.exists()
+
+    def subjects(self) -> list[str]:
+        """Those of the present, as terms, in order. Raises OSError."""
+        with self.path.open("rb") as lines:
+            return sorted({line.split(b" ", 1)[0].decode() for line in lines if not is_of_version(line)})
+
+    def about(self, subjects: Iterable[str]) -> dict[str, set[str]]:
+        """Their statements in the present. Raises OSError."""
+        some = {subject.encode() for subject in subjects}
+        with self.path.open("rb") as lines:
+            told = (line for line in lines if line.split(b" ", 1)[0] in some and not is_of_version(line))
+            return by_subject(line.decode().rstrip("\n") for line in told)
+
+    def rows(self, query: str) -> Counter[tuple[str, ...]]:
+        """What a query finds in it. Raises QueryError where it is none that a site asks, SyntaxError."""
+        guard(query)
+        return rows_of(answer_of(self._store, query))
+
+    @cached_property
+    def _store(self) -> Any:
+        return read_store(str(self.path))
+
+
+def by_subject(lines: Iterable[str]) -> dict[str, set[str]]:
+    """Lines of N-Triples, by subject."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        found.setdefault(line.split(" ", 1)[0], set()).add(line)
+    return found
+
+
+def rows_of(answer: bytes) -> Counter[tuple[str, ...]]:
+    """The rows of a table in CSV, or the lines of N-Triples, in no order."""
+    return Counter(map(tuple, csv.reader(answer.decode().splitlines(keepends=True))))
+
+
+class Statements:
+    """Lines of N-Triples, by predicate."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._by_predicate: dict[str, list[tuple[str, str]]] = {}
+        for line in lines:
+            subject, predicate, rest = line.split(" ", 2)
+            self._by_predicate.setdefault(predicate[1:-1], []).append((subject, rest.removesuffix(" .")))
+
+    def pairs(self, predicate: str) -> list[tuple[str, str]]:
+        """Subject, as a term, and what its object says."""
+        return [(subject, plain(value)) for subject, value in self._by_predicate.get(predicate, [])]
+
+    def values(self, predicate: str) -> list[str]:
+        """What the objects say."""
+        return [value for _, value in self.pairs(predicate)]
+
+    def of(self, subject: str, predicate: str) -> list[str]:
+        """What the objects of a subject say; a thing is told as a term."""
+        found = [value for node, value in self._by_predicate.get(predicate, []) if node == subject]
+        return [value if value.startswith(("<", "_:")) else plain(value) for value in found]

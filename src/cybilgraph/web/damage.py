@@ -1,0 +1,96 @@
+"""Files that are damaged under a running server: they are not sent, and told of once; all others are.
+
+Who asks for a file finds what has been written to it since; what only the disk has changed is found by reading
+all files again, one at a time, at leisure. Stores and indexes that are found so are told of, and asked on: one
+in memory is as good as before, and one on disk has checksums of its own in each block, so that it fails and
+gives nothing wrong. A server that is started anew refuses such a release.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import BinaryIO
+
+from cybilgraph.errors import FileDamaged, ReleaseBusy
+from cybilgraph.files import Looked
+from cybilgraph.release import Release
+
+#: Seconds between two looks at all files, and bytes that are read in one.
+_PAUSE, _RATE = 3600.0, 8_000_000
+_LOWEST = 19
+
+
+class Damage:
+    """What is known to be damaged. Safe for threads."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        """What is found is ``told``."""
+        self._told = told
+        self._known: set[tuple[int, str]] = set()
+
+    def __len__(self) -> int:
+        """How many files are damaged now."""
+        return len(self._known)
+
+    def open(self, release: Release, name: str) -> BinaryIO:
+        """A file that is served. Raises FileDamaged, in words for who asked for it, and ReleaseBusy where the whole
+        release has just been made anew.
+        """
+        try:
+            file = release.open(name)
+        except FileDamaged as error:
+            if release.is_replaced():
+                raise ReleaseBusy(f"Release {release.number} is being made anew", "Ask again in a minute.") from error
+            self._is_damaged(release, name, error)
+            raise FileDamaged(
+                f"{name} of release {release.number} is damaged on the disk of the server, and is not sent",
+                f"Take another file of it (/release/{release.number}) or another release (/releases), "
+                "and tell who runs this site, to whom its log says what to do.",
+            ) from error
+        self._is_whole(release, name)
+        return file
+
+    def look(self, release: Release, between: Callable[[], object]) -> None:
+        """Read all files of a release again; ``between`` is called after each block."""
+        for name in release.manifest["files"]:
+            try:
+                release.read_again(name, between)
+            except FileDamaged as error:
+                if release.is_replaced():
+                    return
+                self._is_damaged(release, release.served_as(name), error)
+            else:
+                self._is_whole(release, release.served_as(name))
+
+    def watch(self, releases: Callable[[], Iterable[Release]], stop: threading.Event) -> None:
+        """Look at releases again and again until told to ``stop``, by a thread that lets all others go first."""
+        with suppress(OSError):  # of threads, only Linux knows this
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
+        with suppress(_Stopped):
+            while True:
+                _wait(stop, _PAUSE)
+                for release in releases():
+                    self.look(release, partial(_wait, stop, Looked.BLOCK / _RATE))
+
+    def _is_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
+        if (release.number, name) not in self._known:
+            self._known.add((release.number, name))
+            self._told(f"{error.what}. Other files are served on. {error.hint}")
+
+    def _is_whole(self, release: Release, name: str) -> None:
+        if (release.number, name) in self._known:
+            self._known.discard((release.number, name))
+            self._told(f"{name} of release {release.number:04d} is what was built again")
+
+
+class _Stopped(Exception):
+    """The server is about to end."""
+
+
+def _wait(stop: threading.Event, seconds: float) -> None:
+    if stop.wait(seconds):
+        raise _Stopped

@@ -15,7 +15,12 @@ from cybilgraph.web.warming import Warming
 from tests.engine.test_embedded import SLOW
 
 JSON = (BY_NAME["json"],)
-FEW = {"quick": "ASK {}", "slow": SLOW, "large": "SELECT * { ?s ?p ?o }", "other": "SELECT (1 AS ?one) {}"}
+FEW = {
+    "quick": "ASK {}",
+    "large": "SELECT * { ?s ?p ?o } LIMIT 100",
+    "other": "SELECT (1 AS ?one) {}",
+    "slow": SLOW,
+}
 
 
 @pytest.fixture
@@ -26,22 +31,22 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=1, workers=1, long=1, answer=300_000))
+    engine = EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=1, answer=1_000))
     answers, told = Answers(engine, "1", 10_000), list[str]()
     asked = Warming(release, answers, told.append)
     assert asked.state == {"kept": 0, "waiting": 4, "left_out": 0}
-    asked.ahead(2)
+    asked.ahead(1)
     assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
     assert told == [
-        "Release 0001: 1 of 4 answers that most ask for take longer than 2 seconds, and follow (--warm-seconds)"
+        "Release 0001: 1 of 4 answers that most ask for are not there after 1 seconds, and follow (--warm-seconds)"
     ]
     asked.behind()
     until = time.monotonic() + 10
     while len(told) < 3 and time.monotonic() < until:
         time.sleep(0.02)
     assert asked.state == {"kept": 2, "waiting": 0, "left_out": 2}
-    assert "the answer to large is not there ahead. The answer is larger than 300,000 bytes" in told[1]
-    assert "the answer to slow is not there ahead. The query was stopped after 1 seconds" in told[2]
+    assert "the answer to large is not there ahead. The answer is larger than 1,000 bytes" in told[1]
+    assert "the answer to slow is not there ahead. The query was stopped after 2 seconds" in told[2]
     engine.close()
 
 

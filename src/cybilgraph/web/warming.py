@@ -29,8 +29,8 @@ _PAGES = (
 )
 _YEARS = 15
 _TABLE = (BY_NAME["csv"],)
-#: One answer takes no more than this part of the seconds: else it follows behind.
-_SHARE = 10
+#: In each round, a query may take so many times the seconds of the one before.
+_MORE = 4
 
 
 def up_to(query: Query, release: Release) -> str:
@@ -72,15 +72,17 @@ class Warming:
         self._why: dict[_Wanted, str] = {}
 
     def ahead(self, seconds: float) -> None:
-        """Ask for so many seconds, what is quick first."""
-        until, each = time.monotonic() + seconds, max(seconds / _SHARE, 0.001)
-        for _ in range(len(self._waiting)):
-            if (left := until - time.monotonic()) <= 0:
-                break
-            self._ask(min(left, each))
+        """Ask for so many seconds, round by round: each query has its part of the half of them, then more."""
+        until = time.monotonic() + seconds
+        each = max(seconds / max(2 * len(self._waiting), 1), 0.001)
+        while self._waiting and time.monotonic() < until:
+            for _ in range(len(self._waiting)):
+                if (left := until - time.monotonic()) > 0:
+                    self._ask(min(left, each))
+            each *= _MORE
         if self._waiting:
             number, late = len(self._waiting) + len(self._done), len(self._waiting)
-            what = f"{late} of {number} answers that most ask for take longer than {seconds:g} seconds, and follow"
+            what = f"{late} of {number} answers that most ask for are not there after {seconds:g} seconds, and follow"
             self._told(f"Release {self._number:04d}: {what} (--warm-seconds)")
         else:
             self._tell()

@@ -1,4 +1,4 @@
-"""The parent's side of one process: the nursery that forks workers, and the hold on a worker that answers."""
+"""The parent's hold on one worker process: what is asked goes in, what is answered comes out, or it ended."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import math
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cybilgraph.workers.memory import mapped
-from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
+from cybilgraph.workers.nursery import Nursery
+from cybilgraph.workers.orders import LAST_WORDS
 from cybilgraph.workers.turns import settle
 
 #: A worker has this many seconds to start, what it shares with others included.
@@ -61,56 +59,6 @@ class Question:
 
 #: For what a worker says by itself.
 _AT_ONCE = Question(b"", 0.0, math.inf)
-
-
-class Nursery:
-    """The parent's hold on the process that forks workers; begun anew should it end."""
-
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        # -P: what lies in the folder where we were started is no module of ours.
-        self._command = [sys.executable, "-P", "-m", module, *arguments]
-        self._lock = threading.Lock()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._control, theirs = socket.socketpair()
-        # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with theirs:
-                self._process = subprocess.Popen(self._command, stdin=theirs.fileno())  # noqa: S603
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        """The connection to a new worker, and the process that it is a child of."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
-            except OSError:
-                self._end()
-                self._begin()
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
-            return ours, self._process
-
-    def send(self, process: int, wanted: signal.Signals) -> None:
-        """Send a signal to a worker, if it lives."""
-        with self._lock, suppress(OSError):
-            self._control.sendall(ORDER.pack(process, wanted))
-
-    def _end(self) -> None:
-        self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
-        try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def close(self) -> None:
-        """End the process and its workers."""
-        with self._lock:
-            self._end()
 
 
 class Worker:

@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.outside import Crashed, Died, NotStarted, Nursery, Question, Told, Worker
+from cybilgraph.workers.nursery import Nursery
+from cybilgraph.workers.outside import Crashed, Died, NotStarted, Question, Told, Worker
 from cybilgraph.workers.turns import Busy, Caller, Turns
 
 __all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool"]

@@ -26,11 +26,18 @@ class Settings:
     rate: int = _setting(240, "Records a minute that one client may check.", 1)
     timeout: float = _setting(30.0, "Seconds after which a query is stopped.", 0.1, most=86_400)
     answer_bytes: int = _setting(256_000_000, "Bytes that one answer may have.", 1000)
-    worker_memory: int = _setting(2_000_000_000, "Bytes of memory for one query, beside the store.", 100_000_000)
+    worker_memory: int = _setting(
+        2_000_000_000,
+        "Bytes of memory for one query, beside the store; and for all together that are paused.",
+        100_000_000,
+    )
     quick_workers: int = _setting(2, "Queries in work at once while they are quick.", 1, most=256)
     long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1, most=256)
     store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger one stays on disk.", 0)
     cache_bytes: int = _setting(64_000_000, "Bytes of memory for answers that are kept.", 0)
+    warm_seconds: float = _setting(
+        30.0, "Seconds that a release which is opened has for the answers that most ask for; the others follow.", 0
+    )
     at_once: int = _setting(8, "Queries and pages of one client in work at once.", 1)
     waiting: int = _setting(128, "Queries and pages of one client that wait, before more are refused.", 0)
     header_seconds: float = _setting(

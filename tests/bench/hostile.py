@@ -24,8 +24,8 @@ from served.crowds import ASIDE, CROWDS, Outcome
 #: Of the other client's look-ups, 99 in 100 are answered within so many seconds.
 BOUND = 0.25
 #: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and two long queries
-#: with the most that one may have (2 GB).
-MEMORY = 400_000_000 + 2 * 2_000_000_000
+#: and those that are paused, each and these together with the most that one may have (2 GB).
+MEMORY = 400_000_000 + 3 * 2_000_000_000
 
 
 class Watch(threading.Thread):

@@ -255,6 +255,8 @@ def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str
 #: A text that is no query, the place of the mistake as the character that follows the mark ▸, and words of the hint.
 MISTAKES = [
     ("SELECT ?a { ?a ▸foo:b ?c }", "No PREFIX declares foo:"),
+    ("SELECT ?a { ?a ▸cib:country ?c }", "No PREFIX declares cib:. Did you mean cyb:?"),
+    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "No PREFIX declares dct:, ex:. Did you mean dcterms:?"),
     ("SELECT ?a ▸{ ?a ?b ?c", "} is missing"),
     ("SELECT ?a { ?a ?b ?c } ▸}", "closes nothing"),
     ("SELECT ?a { ?a ?b ?c ▸?a ?d ?e }", "A dot (or ; or ,) is missing before ?a."),

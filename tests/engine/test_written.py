@@ -89,7 +89,7 @@ def test_a_table_is_read_by_others_as_it_is(terms: list[Any]) -> None:
         assert "error" in head or read_back(content, name) == values
 
 
-@pytest.mark.parametrize("name", ["li", "Description"])
+@pytest.mark.parametrize("name", ["li", "Description", "aboutEach", "aboutEachPrefix", "bagID"])
 def test_words_of_rdf_xml_are_no_properties(name: str) -> None:
     triple = ox.Triple(ox.NamedNode("urn:a"), ox.NamedNode(f"{RDF}{name}"), ox.Literal("x"))
     assert written(iter([triple]), "rdfxml")[0]["error"] == "unwritable"

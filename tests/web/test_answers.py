@@ -138,3 +138,25 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
     with ThreadPoolExecutor(3) as threads:
         asyncio.run(asked(threads))
     assert max(in_work) == most
+
+
+def test_a_large_answer_is_kept_packed(engine: EmbeddedEngine) -> None:
+    question = Question.of("SELECT ?s ?p { ?s ?p ?o } LIMIT 3000", (CSV,))
+    plain = engine.answer(question.query, (CSV,)).content
+    room = len(plain)  # of which an eighth is too little for it, and a quarter is enough for it packed
+    answers = Answers(engine, "1/abc", room)
+
+    async def asked(threads: ThreadPoolExecutor) -> Kept | Answer:
+        return await answers.find_soon(question, 20, Caller("x"), threads)
+
+    with ThreadPoolExecutor(1) as threads:
+        found = asyncio.run(asked(threads))
+    assert answers.known(question) is found
+    assert isinstance(found, Kept)
+    assert found.content is None
+    assert found.in_coding("") == (None, "")
+    assert found.answer.content == plain
+    assert zstandard.decompress(found.in_coding("zstd")[0] or b"") == plain
+    assert gzip.decompress(found.in_coding("gzip")[0] or b"") == plain
+    assert found.at_hand("gzip")
+    assert 0 < answers.size < room // 2

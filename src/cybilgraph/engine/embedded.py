@@ -36,7 +36,9 @@ class EmbeddedEngine(PooledEngine):
         )
         door = Door.SHUT if in_memory or opens_whole(store) else Door.FILES
         arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), door)
-        pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=limits.workers, long=limits.long))
+        pool = Pool(
+            "cybilgraph.engine.worker", arguments, Lanes(quick=limits.workers, long=limits.long, memory=limits.memory)
+        )
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
         with_door = (str(store), "", *arguments[2:4], Door.OPEN)
         abroad = (

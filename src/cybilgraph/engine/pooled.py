@@ -146,6 +146,11 @@ class PooledEngine:
         return self._pool
 
     @property
+    def timeout(self) -> float:
+        """Seconds that a query may take."""
+        return self._limits.timeout
+
+    @property
     def services(self) -> frozenset[str]:
         """The endpoints that a query may call with SERVICE."""
         return self._limits.services

@@ -30,6 +30,6 @@ class RemoteEngine(PooledEngine):
         limits = limits or Limits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
-        lanes = Lanes(quick=limits.workers, long=limits.long)
+        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory)
         pool = Pool("cybilgraph.engine.asking", (*where, str(limits.memory), str(limits.answer)), lanes)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

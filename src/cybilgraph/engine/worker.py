@@ -26,7 +26,7 @@ from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
 from cybilgraph.reference import reference
-from cybilgraph.vocab import PREFIXES
+from cybilgraph.vocab import PREFIXES, RDF
 from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 
@@ -43,6 +43,8 @@ _LONGEST = 16
 #: Characters that XML 1.0 does not have (section 2.2), and how the engine writes a property that has no name there.
 _NO_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _NO_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
+#: No reader takes them for properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine knows the others.
+_RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
 #: A query that takes so many seconds is slow.
 _SLOW = 1.0
 #: A row of sums, and one of them is that of nothing.
@@ -197,7 +199,7 @@ def written(result: Found, formats: Sequence[str], send: Sending, limit: int) ->
         if isinstance(result, ox.QueryBoolean):
             return Written(name, None, rest, nothing=not result)
         return Written(name, output.rows, rest, nothing=not output.rows)
-    triples = _found(result)
+    triples = _found(result, _RESERVED if name == "rdfxml" else frozenset())
     first = next(triples, None)
     try:
         ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
@@ -206,10 +208,15 @@ def written(result: Found, formats: Sequence[str], send: Sending, limit: int) ->
     return Written(name, None, output.end(), nothing=first is None)
 
 
-def _found(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
-    """Triples as they come: what fails there is told apart from what fails when they are written."""
+def _found(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[ox.Triple]:
+    """Triples as they come: what fails there is told apart from what fails when they are written, as do properties
+    that are ``reserved``.
+    """
     try:
-        yield from triples
+        for triple in triples:
+            if reserved and triple.predicate.value in reserved:
+                raise Unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved there")
+            yield triple
     except OSError as error:
         raise RuntimeError(str(error)) from error
 

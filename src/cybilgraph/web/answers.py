@@ -11,9 +11,9 @@ import hashlib
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from cachetools import LRUCache
 from werkzeug.http import parse_accept_header
 
 from cybilgraph import __version__, queries
-from cybilgraph.engine import ALL, Answer, Graphs
+from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.formats import Format
 from cybilgraph.web.making import waiting
@@ -37,8 +37,8 @@ _WORTH = 1_000
 #: What is longer takes milliseconds to compress.
 _LONG = 50_000
 CODINGS = tuple(_ENCODERS)
-#: A single answer takes no more than this part of what is kept.
-_SHARE = 8
+#: A single answer takes no more than this part of what is kept as it is; packed, no more than that part.
+_SHARE, _PACKED_SHARE = 8, 4
 #: So many questions are known whose answers are not kept.
 _UNKEPT = 1_000
 
@@ -74,29 +74,70 @@ class Question(NamedTuple):
         return cls(query, (first,) if first else formats, graphs)
 
 
+class _Packed(Content):
+    """The bytes of a large answer, in memory as Zstandard: tables and graphs take a tenth or a twentieth so."""
+
+    def __init__(self, body: Content, most: int) -> None:
+        """Raises OverflowError where they take more than ``most`` bytes also so."""
+        super().__init__()
+        self.size = body.size
+        compressor = zstandard.ZstdCompressor(3).compressobj(size=body.size)
+        packed = bytearray()
+        for block in body.blocks():
+            packed += compressor.compress(block)
+            if len(packed) > most:
+                raise OverflowError
+        self.packed = bytes(packed + compressor.flush())
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, unpacked, some at a time."""
+        yield from zstandard.ZstdDecompressor().read_to_iter(self.packed)
+
+
 @dataclass(slots=True)
 class Kept:
-    """An answer that is wholly in memory, in each content coding that was asked for."""
+    """An answer that is wholly in memory, in each content coding that was asked for; a large one is packed, and
+    has no ``content``.
+    """
 
     answer: Answer
-    content: bytes
+    content: bytes | None
     encoded: dict[str, bytes] = field(default_factory=dict)
 
-    def in_coding(self, name: str) -> tuple[bytes, str]:
-        """The content, and the coding that it has in truth."""
-        if not name or len(self.content) < _WORTH:
+    @classmethod
+    def of(cls, answer: Answer, room: int) -> Kept | None:
+        """An answer, if it is small enough to be kept in so much room. A large one takes time to pack."""
+        if not is_large(answer, room):
+            return cls(answer, answer.content)
+        try:
+            body = _Packed(answer.body, room // _PACKED_SHARE)
+        except OverflowError:
+            return None
+        return cls(replace(answer, body=body), None, {"zstd": body.packed})
+
+    def in_coding(self, name: str) -> tuple[bytes | None, str]:
+        """The content, and the coding that it has in truth; None where it has none, and comes in blocks."""
+        if not name or self.answer.body.size < _WORTH:
             return self.content, ""
         if name not in self.encoded:
-            self.encoded[name] = _ENCODERS[name](self.content)
+            self.encoded[name] = _ENCODERS[name](self.answer.content if self.content is None else self.content)
         return self.encoded[name], name
 
     def at_hand(self, name: str) -> bool:
         """Whether it takes no time to have it in this coding."""
-        return not name or name in self.encoded or len(self.content) < _LONG
+        return not name or name in self.encoded or self.answer.body.size < _LONG
 
     def size(self) -> int:
-        """Bytes of memory, those of all codings and of the bookkeeping included, about."""
-        return 2 * len(self.content) + 1_000
+        """Bytes of memory, those of all codings and of the bookkeeping included, about: of a table a coding takes a
+        twentieth, of texts a third; in gzip somewhat more than in Zstandard.
+        """
+        taken = len(self.encoded["zstd"]) * 7 // 3 if self.content is None else len(self.content) * 4 // 3
+        return taken + 1_000
+
+
+def is_large(answer: Answer, room: int) -> bool:
+    """Whether an answer is too large to be kept as it is."""
+    return answer.body.size > max(room // _SHARE, _WORTH)
 
 
 class Answers:
@@ -134,6 +175,11 @@ class Answers:
             self.hits += 1
         return kept
 
+    def keeps(self, question: Question) -> bool:
+        """Whether the answer is kept; nobody has asked for it by that."""
+        with self._lock:
+            return question in self._kept
+
     def find(self, question: Question, timeout: float | None = None, caller: Caller | None = None) -> Kept | Answer:
         """The answer; kept, unless it is large or is of this moment only. Raises QueryError."""
         if kept := self.known(question):
@@ -168,6 +214,8 @@ class Answers:
             answer = await self.engine.answer_soon(
                 question.query, question.formats, timeout, graphs=question.graphs, caller=caller, threads=threads
             )
+            if is_large(answer, self._room):
+                return await asyncio.get_running_loop().run_in_executor(threads, self._keep, question, answer)
             return self._keep(question, answer)
         finally:
             if self._running.get(question) is mine:
@@ -175,15 +223,14 @@ class Answers:
             settle(mine)
 
     def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
-        """The answer; kept, unless it is large or is of this moment only."""
-        is_large = answer.body.size > max(self._room // _SHARE, _WORTH)
-        found = answer if is_large else Kept(answer, answer.content)
+        """The answer; kept, unless it is too large or is of this moment only."""
+        kept = Kept.of(answer, self._room)
         with self._lock:
-            if isinstance(found, Kept) and found.size() <= self._room and not queries.is_volatile(question.query):
-                self._kept[question] = found
+            if kept and kept.size() <= self._room and not queries.is_volatile(question.query):
+                self._kept[question] = kept
             else:
                 self._unkept[question] = True
-        return found
+        return kept or answer
 
     def forget(self) -> None:
         """Keep nothing of what was answered until now."""

@@ -287,11 +287,11 @@ async def slow(
 def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Reply:
     """An answer as a reply, in the content coding that the client takes."""
     answer = found.answer if isinstance(found, Kept) else found
+    content, coding = None, ""
     if isinstance(found, Kept):
         content, coding = found.in_coding(encoding(request.headers.get("accept-encoding", "")))
-        size, blocks = len(content), None
-    else:  # large, and on disk: sent as it is
-        content, coding, size, blocks = b"", "", answer.body.size, answer.body.blocks()
+    size = answer.body.size if content is None else len(content)
+    blocks = answer.body.blocks() if content is None else None  # large, and on disk or packed: sent as it is
     headers = _headers(asked, f"{etag}-{coding}" if etag and coding else etag)
     if request.method != "POST" and request.headers.get("if-none-match", "").strip() == "*":
         return Reply(304, headers)
@@ -299,7 +299,7 @@ def reply(asked: Asked, request: Request, found: Kept | Answer, etag: str) -> Re
     headers |= advising.header(answer.advice)
     if coding:
         headers["content-encoding"] = coding
-    return Reply(200, headers, content, blocks, answer)
+    return Reply(200, headers, content or b"", blocks, answer)
 
 
 def _quoted(text: str) -> str:

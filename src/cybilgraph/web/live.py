@@ -3,56 +3,30 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import QueryError, ReleaseError
-from cybilgraph.formats import BY_NAME, Format
 from cybilgraph.loading import difference, require
-from cybilgraph.queries import Query
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
-from cybilgraph.web import hubs
-from cybilgraph.web.answers import Answers, Question
+from cybilgraph.web.answers import Answers
 from cybilgraph.web.damage import Damage
-from cybilgraph.web.endpoint import FOR_PAGE
 from cybilgraph.web.making import waiting
+from cybilgraph.web.warming import Warming
 
 #: Seconds between looks at which release is current.
 _EVERY = 1.0
 #: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
 _COMPARED = 60.0
-#: What pages show that visitors ask for first.
-_PAGES = (
-    *("page-numbers", "page-outcomes", "example-projects-per-country"),
-    *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
-)
-_YEARS = 15
-_TABLE = (BY_NAME["csv"],)
-
-
-def up_to(query: Query, release: Release) -> str:
-    """The text of a query; years that it asks for end with the one after its release was made."""
-    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
-        return query.text
-    last = int(release.manifest["created"][:4]) + 1
-    return query.bind({"from": [str(last - _YEARS)], "to": [str(last)]})
-
-
-def _first(release: Release) -> Iterator[tuple[str, tuple[Format, ...]]]:
-    """What most will ask for, and what takes longest of what pages ask: queries, and the formats of their answers."""
-    yield from ((query.text, FOR_PAGE) for query in queries.examples())
-    yield from ((up_to(queries.load(name), release), _TABLE) for name in _PAGES)
-    yield from ((hubs.listed(kind), _TABLE) for kind in hubs.KINDS.values())
-    yield from ((text("theme", theme.key), _TABLE) for theme in hubs.themes() for text in (hubs.linked, hubs.beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +37,11 @@ class Serving:
     engine: PooledEngine
     answers: Answers
     search: Search
+    warming: Warming
 
     def close(self) -> None:
         """End the engine's workers."""
+        self.warming.stop()
         self.engine.close()
 
 
@@ -83,9 +59,11 @@ class Live:
         told: Callable[[str], None],
         endpoint: str = "",
         credentials: str = "",
+        warm_seconds: float = math.inf,
     ) -> None:
         """``room`` are the bytes for answers that are kept; what happens is ``told``. The current release is asked
-        at the ``endpoint``, if one is given, with the ``credentials`` of a file.
+        at the ``endpoint``, if one is given, with the ``credentials`` of a file; it is served once it is warm, or
+        has had so many seconds for that.
 
         Raises ReleaseError; EndpointFailed and EngineUnavailable where the endpoint does not hold the release.
         """
@@ -93,6 +71,7 @@ class Live:
         self.releases = releases
         self._limits = limits
         self._room = room
+        self._warm_seconds = warm_seconds
         self._told = told
         #: What is damaged of the files.
         self.damage = Damage(told)
@@ -185,14 +164,14 @@ class Live:
     def _serving(self, release: Release, engine: PooledEngine) -> Serving:
         tag = f"{release.number}/{release.checksum('graph.nq')}/{engine.place}"
         self._told(f"Release {release.number:04d} is {engine.storage}")
-        return Serving(release, engine, Answers(engine, tag, self._room), Search(release.search))
+        answers = Answers(engine, tag, self._room)
+        warming = Warming(release, answers, self._told)
+        return Serving(release, engine, answers, Search(release.search), warming)
 
     def _warm(self, serving: Serving) -> None:
         """Have the answers that most will ask for, before the first one asks."""
         serving.search.prepare()
-        for text, formats in _first(serving.release):
-            with suppress(QueryError):
-                serving.answers.find(Question.of(text, formats))
+        serving.warming.ahead(self._warm_seconds)
 
     def _watch(self) -> None:
         with suppress(QueryError):
@@ -200,6 +179,7 @@ class Live:
         self._warm(self.current)
         _set_apart()
         self.ready.set()
+        self.current.warming.behind()
         while not self._stop.wait(_EVERY):
             with suppress(ReleaseError, QueryError):
                 self.refresh()
@@ -264,10 +244,12 @@ class Live:
             self._warm(serving)
         before, self.current, self._made = self.current, serving, made
         self._told(f"Release {number:04d} is served from now on")
+        before.warming.stop()
         self._close_later(before)
         if self._endpoint:
             self._warm(serving)
         _set_apart()
+        serving.warming.behind()
         return True
 
     def _close_later(self, serving: Serving) -> None:

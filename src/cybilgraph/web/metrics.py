@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from cybilgraph.web.journal import OUTCOMES, Entry, Journal
 from cybilgraph.web.live import Live
+from cybilgraph.workers.memory import resident
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -66,6 +65,12 @@ class _Now(Collector):
         yield _counter("cache_hits", "Queries whose answer was kept.", answers.hits)
         yield _counter("cache_misses", "Queries whose answer was not kept.", answers.misses)
         yield _gauge("cache_bytes", "Bytes of answers that are kept.", answers.size)
+        ahead = GaugeMetricFamily(
+            "cybilgraph_asked_ahead", "Answers that most ask for, by what became of them.", labels=("state",)
+        )
+        for state, number in serving.warming.state.items():
+            ahead.add_metric((state,), number)
+        yield ahead
         pool = GaugeMetricFamily(
             "cybilgraph_pool", "Queries in the pool of workers, by what they do.", labels=("state",)
         )
@@ -83,8 +88,8 @@ class _Now(Collector):
         memory = GaugeMetricFamily(
             "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
         )
-        memory.add_metric(("server",), _resident(os.getpid()))
-        memory.add_metric(("workers",), sum(map(_resident, engine.processes)))
+        memory.add_metric(("server",), resident(os.getpid()))
+        memory.add_metric(("workers",), sum(map(resident, engine.processes)))
         yield memory
         yield _counter(
             "log_lines_left_out", "Lines of the log for which there was no room.", self._journal.writer.left_out
@@ -97,12 +102,3 @@ def _counter(name: str, what: str, value: float) -> Metric:
 
 def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(f"cybilgraph_{name}", what, value)
-
-
-def _resident(process: int) -> int:
-    """Bytes of resident memory of a process; 0 where it has ended or the system does not tell."""
-    try:
-        pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return 0
-    return int(pages) * resource.getpagesize()

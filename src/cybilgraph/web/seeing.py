@@ -13,9 +13,9 @@ from cybilgraph.formats import BY_NAME
 from cybilgraph.reference import reference
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import charts, hubs
-from cybilgraph.web.live import up_to
 from cybilgraph.web.sparql import find, rows, serving, table
 from cybilgraph.web.view import path_of, titled
+from cybilgraph.web.warming import up_to
 
 blueprint = Blueprint("seeing", __name__)
 

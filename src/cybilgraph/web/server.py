@@ -89,7 +89,7 @@ def _load(folder: str, settings: Settings) -> Any:
         services=frozenset(settings.service),
     )
     where = (settings.endpoint, settings.credentials)
-    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where)
+    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where, settings.warm_seconds)
     app = create_app(live, Checker(), settings, journal)
     when_told(app.end)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

@@ -14,10 +14,10 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from cybilgraph.workers.doors import Door, close
+from cybilgraph.workers.memory import mapped
 from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
@@ -76,15 +76,17 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
     try:
         leave_with_parent()
         answer = prepare()
+        first = mapped(os.getpid())
         if memory:
-            limit = _in_use() + memory
+            limit = first + memory
             most = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
         close(door, connection.fileno())
-        with connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
-            _serve(stream, answer)
+        # Who asked may have gone, which the end of the stream meets once more.
+        with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("rwb") as stream:
+            _serve(stream, answer, first)
     except (MemoryError, RecursionError):
         with suppress(OSError):
             connection.sendall(LAST_WORDS)
@@ -95,20 +97,14 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         os._exit(bool(failure[1]))
 
 
-def _serve(stream: Any, answer: Answering) -> None:
+def _serve(stream: Any, answer: Answering, first: int) -> None:
+    """Answer as long as somebody asks; ``first`` are the bytes of address space before any work."""
+
     def send(head: dict[str, Any], content: bytes) -> None:
         stream.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
         stream.flush()
 
-    send({"pid": os.getpid()}, b"")
+    send({"pid": os.getpid(), "mapped": first}, b"")
     for line in stream:
         request = json.loads(line)
         send(*answer(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))
-
-
-def _in_use() -> int:
-    """Bytes of address space that this process has; 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0

@@ -2,18 +2,15 @@
 
 Work begins in a *quick* place. What is not done after a moment gives its place back, and goes on
 with lower priority in one of few *long* places, or is paused until one is free: what is quick
-never waits for what is long, whoever sent it.
+never waits for what is long, whoever sent it. After each further moment it is paused if a client waits that
+has fewer places: so nobody waits for as long as another's work takes. Nothing that is paused is forgotten: its
+deadline runs on, and its memory counts. Where that would be too much, it is ended, and who asked may come again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import math
-import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -23,31 +20,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
-from cybilgraph.workers.turns import Busy, Caller, Turns, settle
+from cybilgraph.workers.nursery import Nursery
+from cybilgraph.workers.outside import Crashed, Died, NotStarted, Question, Told, Worker
+from cybilgraph.workers.turns import Busy, Caller, Turns
 
 __all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool"]
 
-#: A worker has this many seconds to start, what it shares with others included.
-_START = 120.0
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
-#: Work is quick for so many times its seconds at most, however little of a processor it had.
-_PATIENT = 3
-#: How much less of a processor long work gets (``nice``).
-_LESS = 10
-
-
-class NotStarted(Exception):
-    """The worker ended, or said nothing, before it was ready for any work."""
-
-
-class Died(Exception):
-    """The worker ended in the middle of its work, for whatever reason."""
-
-
-class Crashed(Died):
-    """The worker ended by its own work: there was not enough memory or stack for it."""
+#: Bytes of address space that nearly any work takes.
+_LITTLE = 128_000_000
 
 
 class _Lost(Exception):
@@ -57,274 +39,16 @@ class _Lost(Exception):
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """``quick`` places and how many may wait for one; ``long`` places (0: all work is done in its quick
-    place), how many may be paused, and the seconds after which work is long.
+    place), how many may wait for one, and the bytes that all these may hold. After the seconds of a ``turn`` work
+    is long; after each more of them it gives its place to who has fewer.
     """
 
     quick: int
     waiting: int = sys.maxsize
     long: int = 0
     paused: int = 16
-    after: float = 0.1
-
-
-#: Head and content of an answer.
-Told = tuple[dict[str, Any], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Work for a worker: its ``line`` with its content; the moment until which it may take, and the seconds
-    ``after`` which it is long; ``part`` takes what is not the last of its answer.
-    """
-
-    line: bytes
-    until: float
-    after: float
-    part: Callable[[bytes], object] | None
-
-
-class _Nursery:
-    """The parent's hold on the process that forks workers; begun anew should it end."""
-
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        # -P: what lies in the folder where we were started is no module of ours.
-        self._command = [sys.executable, "-P", "-m", module, *arguments]
-        self._lock = threading.Lock()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._control, theirs = socket.socketpair()
-        # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with theirs:
-                self._process = subprocess.Popen(self._command, stdin=theirs.fileno())  # noqa: S603
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        """The connection to a new worker, and the process that it is a child of."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
-            except OSError:
-                self._end()
-                self._begin()
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
-            return ours, self._process
-
-    def send(self, process: int, wanted: signal.Signals) -> None:
-        """Send a signal to a worker, if it lives."""
-        with self._lock, suppress(OSError):
-            self._control.sendall(ORDER.pack(process, wanted))
-
-    def _end(self) -> None:
-        self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
-        try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def close(self) -> None:
-        """End the process and its workers."""
-        with self._lock:
-            self._end()
-
-
-class _Worker:
-    """The parent's hold on one worker process."""
-
-    def __init__(self, nursery: _Nursery) -> None:
-        self._nursery = nursery
-        self._connection, self._parent = nursery.fork()
-        self._buffer = bytearray()
-        self._ended = False
-        self._began = self._before = 0.0
-        self.process = 0
-
-    @property
-    def orphaned(self) -> bool:
-        """Whether the process that forked it has ended."""
-        return self._parent.poll() is not None
-
-    def has_gone(self) -> bool:
-        """Whether it ended after it was ready: one that never was is no reason to begin another."""
-        self._connection.settimeout(0)
-        try:
-            while data := self._connection.recv(4096):
-                self._buffer += data
-        except BlockingIOError:
-            return False
-        except ConnectionResetError:
-            pass
-        return bool(self.process or self._buffer)
-
-    def ask(self, question: Question, now_long: Callable[[], None]) -> Told:
-        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, Died.
-
-        What the worker still takes to start does not count. ``now_long`` is done once when the work takes long.
-        """
-        if not self.process:
-            began = time.monotonic()
-            try:
-                self.process = json.loads(self._line(began + _START))["pid"]
-            except (Died, TimeoutError) as error:
-                raise NotStarted from error
-            question = replace(question, until=question.until + time.monotonic() - began)
-        self._send(question)
-        while b"\n" not in self._buffer and self._is_quick(question):
-            with suppress(TimeoutError):
-                self._more(min(time.monotonic() + question.after, question.until))
-        return self._rest(question, now_long)
-
-    async def ask_soon(self, question: Question, now_long: Callable[[], None], threads: Executor) -> Told:
-        """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
-        loop = asyncio.get_running_loop()
-        if not self.process:
-            return await loop.run_in_executor(threads, self.ask, question, now_long)
-        self._send(question)
-        came = loop.create_future()
-        handle = self._connection.fileno()
-
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            if self._is_quick(question):
-                timer = loop.call_later(min(question.after, question.until - time.monotonic()), look)
-            else:
-                settle(came)
-
-        timer = loop.call_later(min(question.after, question.until - time.monotonic()), look)
-        loop.add_reader(handle, self._take, came)
-        try:
-            await came
-        finally:
-            loop.remove_reader(handle)
-            timer.cancel()
-        if self._ended:
-            raise self._fate()
-        if answer := self._whole():
-            return answer
-        return await loop.run_in_executor(threads, self._rest, question, now_long)
-
-    def _is_quick(self, question: Question) -> bool:
-        """Whether the work has not taken long yet: by what it had of a processor, since a busy machine makes
-        nothing heavy; but not for ever.
-        """
-        now = time.monotonic()
-        if now >= min(question.until, self._began + _PATIENT * question.after):
-            return False
-        return now < self._began + question.after or self._used() - self._before < question.after
-
-    def _used(self) -> float:
-        """Seconds that the process has had of a processor; without end where the system does not tell."""
-        try:
-            return time.clock_gettime((~self.process << 3) | 2)  # the clock of another process, in Linux
-        except OSError:
-            return math.inf
-
-    def _take(self, came: asyncio.Future[None]) -> None:
-        """Take what has come; that is all that an event loop has to do for most answers."""
-        try:
-            data = self._connection.recv(1 << 20)
-        except ConnectionResetError:
-            data = b""
-        self._ended = not data
-        self._buffer += data
-        if self._ended or self._part():
-            settle(came)
-
-    def _part(self) -> tuple[dict[str, Any], int] | None:
-        """The head of a whole part of an answer, and where its content begins."""
-        if (end := self._head()) < 0:
-            return None
-        head = json.loads(self._buffer[:end])
-        return (head, end + 1) if len(self._buffer) > end + head["size"] else None
-
-    def _whole(self) -> Told | None:
-        """The answer, if it has come and has one part only."""
-        found = self._part()
-        if not found or found[0].get("more"):
-            return None
-        head, begin = found
-        content = bytes(self._buffer[begin : begin + head["size"]])
-        del self._buffer[: begin + head["size"]]
-        return head, content
-
-    def _send(self, question: Question) -> None:
-        self._began, self._before = time.monotonic(), self._used()
-        try:
-            self._connection.settimeout(max(question.until - time.monotonic(), 0.001))
-            self._connection.sendall(question.line)
-        except BrokenPipeError as error:
-            raise Died from error
-
-    def _rest(self, question: Question, now_long: Callable[[], None]) -> Told:
-        """What has not come yet."""
-        if b"\n" not in self._buffer:
-            now_long()
-        while (answer := json.loads(self._line(question.until))).get("more"):
-            assert question.part
-            question.part(self._content(answer["size"], question.until))
-        return answer, self._content(answer["size"], question.until)
-
-    def _line(self, until: float) -> bytes:
-        while (end := self._head()) < 0:
-            self._more(until)
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-    def _content(self, size: int, until: float) -> bytes:
-        while len(self._buffer) < size:
-            self._more(until)
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return data
-
-    def _more(self, until: float) -> None:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._connection.settimeout(left)
-        try:
-            data = self._connection.recv(1 << 20)
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            raise self._fate()
-        self._buffer += data
-
-    def _head(self) -> int:
-        """Where the head that comes next ends; -1 where it has not come, nor will where the worker breaks down."""
-        return self._buffer.find(b"\n") if self._buffer.startswith(b"{") else -1
-
-    def _fate(self) -> Died:
-        """Why there is nothing more: what breaks down by itself says so last."""
-        return Crashed() if LAST_WORDS in self._buffer else Died()
-
-    def signal(self, wanted: signal.Signals) -> None:
-        """Pause the process, let it go on, or end it."""
-        if self.process:
-            self._nursery.send(self.process, wanted)
-
-    def less(self) -> None:
-        """Let all others have the processors first."""
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.process, _LESS)
-
-    def abandon(self) -> None:
-        """Have whoever waits for this worker learn that it has ended."""
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-
-    def kill(self) -> None:
-        """End the process, whatever it is doing."""
-        self.signal(signal.SIGKILL)
-        self._connection.close()  # who has not begun finds nobody there
+    memory: int = 2_000_000_000
+    turn: float = 0.1
 
 
 class Pool:
@@ -332,13 +56,14 @@ class Pool:
 
     def __init__(self, module: str, arguments: Sequence[str], lanes: Lanes) -> None:
         self._lanes = lanes
-        self._nursery = _Nursery(module, arguments)
+        self._nursery = Nursery(module, arguments)
         self._quick = Turns(lanes.quick, lanes.waiting)
         self._long = Turns(lanes.long, lanes.paused)
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._held = 0
         #: How many workers ended in the middle or were killed, and were replaced.
         self.restarts = 0
         for _ in range(lanes.quick):
@@ -346,8 +71,10 @@ class Pool:
 
     @property
     def processes(self) -> list[int]:
-        """The numbers of the worker processes that live now and have worked already."""
+        """The numbers of the worker processes that live now and are ready."""
         with self._lock:
+            for worker in self._idle:
+                worker.has_gone()  # which has it told, if it is ready
             return [worker.process for worker in self._all if worker.process]
 
     @property
@@ -401,25 +128,24 @@ class Pool:
     def _once(self, question: Question, caller: Caller) -> Told:
         """What a worker answers. Raises as ``ask`` does, and _Lost."""
         self._quick.enter(caller, min(question.until, time.monotonic() + _PATIENCE))
-        with self._work(caller, question) as (worker, question, now_long):
-            return worker.ask(question, now_long)
+        with self._work(caller, question) as (worker, question):
+            return worker.ask(question)
 
     async def _once_soon(self, question: Question, caller: Caller, threads: Executor) -> Told:
         await self._quick.enter_soon(caller, min(question.until, time.monotonic() + _PATIENCE))
-        with self._work(caller, question) as (worker, question, now_long):
-            return await worker.ask_soon(question, now_long, threads)
+        with self._work(caller, question) as (worker, question):
+            return await worker.ask_soon(question, threads)
 
     def _question(
         self, head: dict[str, Any], content: bytes, seconds: float, part: Callable[[bytes], object] | None
     ) -> Question:
         line = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
-        after = self._lanes.after if self._lanes.long else seconds
-        return Question(line, time.monotonic() + seconds, after, part)
+        return Question(line, time.monotonic() + seconds, self._lanes.turn if self._lanes.long else seconds, part)
 
     @contextmanager
-    def _work(self, caller: Caller, question: Question) -> Iterator[tuple[_Worker, Question, Callable[[], None]]]:
-        """A block in which a caller, who has a quick place, has a worker; and what makes it a long place.
-        Raises NotStarted, and _Lost where that befell the worker.
+    def _work(self, caller: Caller, question: Question) -> Iterator[tuple[Worker, Question]]:
+        """A block in which a caller, who has a quick place, has a worker. Raises NotStarted, and _Lost where
+        that befell the worker.
         """
         place: Turns | None = self._quick
         sound = begun = False
@@ -435,23 +161,27 @@ class Pool:
             begun = True
             question.part(data)
 
-        def now_long() -> None:
+        def turn() -> None:
             nonlocal place
-            if not self._lanes.long:
+            was_long = place is self._long
+            if not self._lanes.long or (was_long and not self._long.wanted(caller)):
                 return
             worker.signal(signal.SIGSTOP)
-            self._start()
-            self._quick.leave(caller)
-            place = None
-            self._long.enter(caller, question.until)
-            place = self._long
+            with self._put_aside(worker):
+                if not was_long:
+                    self._start()
+                assert place
+                place.leave(caller)
+                place = None
+                self._wait_for_long(caller, question.until, begun=was_long)
+                place = self._long
             caller.waits_for(worker.abandon)
             worker.less()
             worker.signal(signal.SIGCONT)
 
         caller.waits_for(worker.abandon)
         try:
-            yield worker, replace(question, part=taken), now_long
+            yield worker, replace(question, part=taken, turn=turn)
             sound = True
         except (Died, NotStarted):
             if worker.orphaned and not begun and not caller.gone:
@@ -469,7 +199,33 @@ class Pool:
             if place:
                 place.leave(caller)
 
-    def _take(self) -> _Worker:
+    @contextmanager
+    def _put_aside(self, worker: Worker) -> Iterator[None]:
+        """A block in which what a worker holds is counted, unless it is little. Raises Busy where all that is put aside
+        would hold too much.
+        """
+        held = worker.grown
+        held *= held > _LITTLE
+        with self._lock:
+            if held and self._held + held > self._lanes.memory:
+                raise Busy
+            self._held += held
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= held
+
+    def _wait_for_long(self, caller: Caller, until: float, *, begun: bool) -> None:
+        """Wait for a long place. Raises Busy; TimeoutError where the work had ``begun``, and was paused to the end."""
+        try:
+            self._long.enter(caller, until, begun=begun)
+        except Busy:
+            if begun:
+                raise TimeoutError from None
+            raise
+
+    def _take(self) -> Worker:
         """An idle worker that lives. Raises NotStarted after the end."""
         while True:
             with self._lock:
@@ -481,7 +237,7 @@ class Pool:
             self._end(worker, sound=False)
             self._start()
 
-    def _end(self, worker: _Worker, *, sound: bool) -> None:
+    def _end(self, worker: Worker, *, sound: bool) -> None:
         with self._lock:
             self._all.discard(worker)
             self.restarts += not sound
@@ -490,7 +246,7 @@ class Pool:
     def _start(self) -> None:
         with self._lock:
             if not self._closed:
-                worker = _Worker(self._nursery)
+                worker = Worker(self._nursery)
                 self._all.add(worker)
                 self._idle.append(worker)
 
@@ -498,7 +254,7 @@ class Pool:
         """End all workers."""
         with self._lock:
             self._closed = True
-            workers, self._all = self._all, set()
+            workers, self._all, self._idle = self._all, set(), []
         for worker in workers:
             worker.kill()
         self._nursery.close()

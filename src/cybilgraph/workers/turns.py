@@ -49,6 +49,7 @@ class Caller:
 class _Ticket:
     client: str
     call: Callable[[], object]
+    begun: bool
 
 
 def settle(future: asyncio.Future[None]) -> None:
@@ -67,10 +68,13 @@ class Turns:
         self._queue: list[_Ticket] = []
         self._lock = threading.Lock()
 
-    def enter(self, caller: Caller, until: float) -> None:
-        """Wait for a place up to a moment (``time.monotonic``). Raises Busy, also where the caller has left."""
+    def enter(self, caller: Caller, until: float, *, begun: bool = False) -> None:
+        """Wait for a place up to a moment (``time.monotonic``). Raises Busy, also where the caller has left.
+
+        What had a place before, and has ``begun``, comes before what the same caller has not, and always may wait.
+        """
         called = threading.Event()
-        if ticket := self._ask(caller, called.set):
+        if ticket := self._ask(caller, called.set, begun=begun):
             called.wait(until - time.monotonic())
             self._settle(caller, ticket)
 
@@ -95,16 +99,16 @@ class Turns:
                 timer.cancel()
             self._settle(caller, ticket)
 
-    def _ask(self, caller: Caller, call: Callable[[], object]) -> _Ticket | None:
+    def _ask(self, caller: Caller, call: Callable[[], object], *, begun: bool = False) -> _Ticket | None:
         """Nothing where there is a place at once; else a ticket, which is called. Raises Busy."""
         with self._lock:
             if self._free:
                 self._free -= 1
                 self._inside[caller.name] += 1
                 return None
-            if len(self._queue) >= self._most:
+            if len(self._queue) >= self._most and not begun:
                 raise Busy
-            ticket = _Ticket(caller.name, call)
+            ticket = _Ticket(caller.name, call, begun)
             self._queue.append(ticket)
         caller.waits_for(call)
         return ticket
@@ -126,10 +130,21 @@ class Turns:
             if not self._queue:
                 self._free += 1
                 return
-            ticket = min(self._queue, key=lambda waiting: self._inside[waiting.client])  # the oldest of equals
+            ticket = self._next()
             self._queue.remove(ticket)
             self._inside[ticket.client] += 1
             ticket.call()
+
+    def _next(self) -> _Ticket:
+        oldest = min(self._queue, key=lambda ticket: self._inside[ticket.client])  # of equals
+        own = (ticket for ticket in self._queue if ticket.client == oldest.client)
+        return next((ticket for ticket in own if ticket.begun), oldest)
+
+    def wanted(self, caller: Caller) -> bool:
+        """Whether one waits who has fewer places than this caller."""
+        with self._lock:
+            mine = self._inside[caller.name]
+            return any(self._inside[ticket.client] < mine for ticket in self._queue)
 
     @property
     def used(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from cybilgraph.engine.advice.cursor import Unreadable
 from cybilgraph.engine.advice.outline import read
 from cybilgraph.engine.advice.parts import Note
 from cybilgraph.queries import Token, tokens, unknown_prefixes
+from cybilgraph.reference import alike
 from cybilgraph.vocab import PREFIXES
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
@@ -23,6 +24,10 @@ _ORDER = ("GROUP", "HAVING", "ORDER", "LIMIT")
 _INSTEAD = {"AND": "&&", "OR": "||", "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?variable)"}
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
 _MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
+#: What others call a vocabulary.
+_ELSEWHERE = {"dct": "dcterms"}
+#: So much alike are prefixes of three letters that differ in one.
+_ALIKE = 66
 #: Spaces to us, and not to SPARQL (section 19.8, WS).
 _SPACE = re.compile(r"[^\S \t\r\n]")
 #: What the engine expects, as its grammar says it: classes of characters, which tell nobody anything.
@@ -69,10 +74,17 @@ def _prefixes(query: str, found: Sequence[Token]) -> Iterator[Note]:
         if first.text.upper() == "PREFIX" and third.kind == "name" and "://" in query[third.start : third.start + 9]:
             yield Note("The IRI of a prefix stands in angle brackets: <https://...>", third.start)
     if unknown := unknown_prefixes(query):
+        meant = list(dict.fromkeys(filter(None, map(_meant, unknown))))
         names = ", ".join(f"{prefix}:" for prefix in unknown)
+        names += f". Did you mean {', '.join(f'{prefix}:' for prefix in meant)}?" if meant else ""
         used = [token for token in found if token.kind == "name" and token.text.partition(":")[0] not in PREFIXES]
         place = next((token.start for token in used if token.text.partition(":")[0] in unknown), 0)
         yield Note(f"No PREFIX declares {names}", place)
+
+
+def _meant(prefix: str) -> str:
+    """The prefix of ours that is like this one, or is the same; empty where there is none."""
+    return _ELSEWHERE.get(prefix) or alike(prefix, tuple(PREFIXES), _ALIKE)
 
 
 def _comparisons(_: str, found: Sequence[Token]) -> Iterator[Note]:

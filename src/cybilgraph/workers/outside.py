@@ -1,0 +1,275 @@
+"""The parent's hold on one worker process: what is asked goes in, what is answered comes out, or it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cybilgraph.workers.memory import mapped
+from cybilgraph.workers.nursery import Nursery
+from cybilgraph.workers.orders import LAST_WORDS
+from cybilgraph.workers.turns import settle
+
+#: A worker has this many seconds to start, what it shares with others included.
+_START = 120.0
+#: Work is quick for so many times its seconds at most, however little of a processor it had.
+_PATIENT = 3
+#: How much less of a processor long work gets (``nice``).
+_LESS = 10
+
+
+class NotStarted(Exception):
+    """The worker ended, or said nothing, before it was ready for any work."""
+
+
+class Died(Exception):
+    """The worker ended in the middle of its work, for whatever reason."""
+
+
+class Crashed(Died):
+    """The worker ended by its own work: there was not enough memory or stack for it."""
+
+
+#: Head and content of an answer.
+Told = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Work for a worker: its ``line`` with its content, and the moment until which it may take. ``part`` takes
+    what is not the last of its answer; ``turn`` is done after ``each`` so many seconds, and may pause it.
+    """
+
+    line: bytes
+    until: float
+    each: float
+    part: Callable[[bytes], object] | None = None
+    turn: Callable[[], None] | None = None
+
+
+#: For what a worker says by itself.
+_AT_ONCE = Question(b"", 0.0, math.inf)
+
+
+class Worker:
+    """The parent's hold on one worker process."""
+
+    def __init__(self, nursery: Nursery) -> None:
+        self._nursery = nursery
+        self._connection, self._parent = nursery.fork()
+        self._buffer = bytearray()
+        self._ended = False
+        self._began = self._before = 0.0
+        self._over = math.inf
+        self._first = 0
+        self.process = 0
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the process that forked it has ended."""
+        return self._parent.poll() is not None
+
+    def has_gone(self) -> bool:
+        """Whether it ended after it was ready: one that never was is no reason to begin another.
+
+        Its number is known afterwards, if it is ready.
+        """
+        self._connection.settimeout(0)
+        try:
+            while data := self._connection.recv(4096):
+                self._buffer += data
+        except BlockingIOError:
+            if not self.process and self._head() >= 0:
+                self._ready(self._line(_AT_ONCE))
+            return False
+        except ConnectionResetError:
+            pass
+        return bool(self.process or self._buffer)
+
+    def _ready(self, line: bytes) -> None:
+        told = json.loads(line)
+        self.process, self._first = told["pid"], told["mapped"]
+
+    def ask(self, question: Question) -> Told:
+        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, Died.
+
+        What the worker still takes to start does not count.
+        """
+        if not self.process:
+            began = time.monotonic()
+            try:
+                self._ready(self._line(replace(_AT_ONCE, until=began + _START)))
+            except (Died, TimeoutError) as error:
+                raise NotStarted from error
+            question = replace(question, until=question.until + time.monotonic() - began)
+        self._send(question)
+        return self._rest(question)
+
+    async def ask_soon(self, question: Question, threads: Executor) -> Told:
+        """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
+        loop = asyncio.get_running_loop()
+        if not self.process:
+            return await loop.run_in_executor(threads, self.ask, question)
+        self._send(question)
+        came = loop.create_future()
+        handle = self._connection.fileno()
+
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer
+            if self._is_quick(question):
+                timer = loop.call_later(min(question.each, question.until - time.monotonic()), look)
+            else:
+                settle(came)
+
+        timer = loop.call_later(min(question.each, question.until - time.monotonic()), look)
+        loop.add_reader(handle, self._take, came)
+        try:
+            await came
+        finally:
+            loop.remove_reader(handle)
+            timer.cancel()
+        if self._ended:
+            raise self._fate()
+        if answer := self._whole():
+            return answer
+        return await loop.run_in_executor(threads, self._rest, question)
+
+    def _is_quick(self, question: Question) -> bool:
+        """Whether the work has not taken long yet: by what it had of a processor, since a busy machine makes
+        nothing heavy; but not for ever.
+        """
+        now = time.monotonic()
+        if now >= min(question.until, self._began + _PATIENT * question.each):
+            return False
+        return now < self._began + question.each or self._used() - self._before < question.each
+
+    def _used(self) -> float:
+        """Seconds that the process has had of a processor; without end where the system does not tell."""
+        try:
+            return time.clock_gettime((~self.process << 3) | 2)  # the clock of another process, in Linux
+        except OSError:
+            return math.inf
+
+    def _take(self, came: asyncio.Future[None]) -> None:
+        """Take what has come; that is all that an event loop has to do for most answers."""
+        try:
+            data = self._connection.recv(1 << 20)
+        except ConnectionResetError:
+            data = b""
+        self._ended = not data
+        self._buffer += data
+        if self._ended or self._part():
+            settle(came)
+
+    def _part(self) -> tuple[dict[str, Any], int] | None:
+        """The head of a whole part of an answer, and where its content begins."""
+        if (end := self._head()) < 0:
+            return None
+        head = json.loads(self._buffer[:end])
+        return (head, end + 1) if len(self._buffer) > end + head["size"] else None
+
+    def _whole(self) -> Told | None:
+        """The answer, if it has come and has one part only."""
+        found = self._part()
+        if not found or found[0].get("more"):
+            return None
+        head, begin = found
+        content = bytes(self._buffer[begin : begin + head["size"]])
+        del self._buffer[: begin + head["size"]]
+        return head, content
+
+    def _send(self, question: Question) -> None:
+        self._began, self._before = time.monotonic(), self._used()
+        self._over = self._began + question.each
+        try:
+            self._connection.settimeout(max(question.until - time.monotonic(), 0.001))
+            self._connection.sendall(question.line)
+        except BrokenPipeError as error:
+            raise Died from error
+
+    def _rest(self, question: Question) -> Told:
+        """What has not come yet."""
+        while (answer := json.loads(self._line(question))).get("more"):
+            assert question.part
+            question.part(self._content(answer["size"], question))
+        return answer, self._content(answer["size"], question)
+
+    def _line(self, question: Question) -> bytes:
+        while (end := self._head()) < 0:
+            self._more(question)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _content(self, size: int, question: Question) -> bytes:
+        while len(self._buffer) < size:
+            self._more(question)
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _more(self, question: Question) -> None:
+        """Take what comes, if anything does before its turn is over."""
+        now = time.monotonic()
+        if now >= question.until:
+            raise TimeoutError
+        if now >= self._over:
+            if question.turn and not self._is_quick(question):
+                question.turn()
+            self._over = time.monotonic() + question.each
+            return
+        self._connection.settimeout(min(question.until, self._over) - now)
+        try:
+            data = self._connection.recv(1 << 20)
+        except TimeoutError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise self._fate()
+        self._buffer += data
+
+    def _head(self) -> int:
+        """Where the head that comes next ends; -1 where it has not come, nor will where the worker breaks down."""
+        return self._buffer.find(b"\n") if self._buffer.startswith(b"{") else -1
+
+    def _fate(self) -> Died:
+        """Why there is nothing more: what breaks down by itself says so last."""
+        return Crashed() if LAST_WORDS in self._buffer else Died()
+
+    @property
+    def grown(self) -> int:
+        """Bytes of address space that its work has taken; 0 where the system does not tell."""
+        return max(mapped(self.process) - self._first, 0)
+
+    def signal(self, wanted: signal.Signals) -> None:
+        """Pause the process, let it go on, or end it."""
+        if self.process:
+            self._nursery.send(self.process, wanted)
+
+    def less(self) -> None:
+        """Let all others have the processors first."""
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.process, _LESS)
+
+    def abandon(self) -> None:
+        """Have whoever waits for this worker learn that it has ended."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing."""
+        self.signal(signal.SIGKILL)
+        self._connection.close()  # who has not begun finds nobody there

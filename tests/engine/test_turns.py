@@ -1,0 +1,172 @@
+"""Long queries take turns: nobody waits for as long as another's work takes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cybilgraph.engine import Answer
+from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.engine.pooled import PooledEngine
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
+from cybilgraph.formats import BY_NAME
+from cybilgraph.release import Release
+from cybilgraph.workers.memory import mapped
+from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.pool import Lanes, Pool
+from cybilgraph.workers.turns import Busy, Caller, Turns
+from tests.engine.test_embedded import SLOW
+
+#: Some tenths of a second.
+HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
+#: Takes some 250 MB of memory at once, and has no end.
+LARGE = (
+    "SELECT (COUNT(?x0) AS ?n) { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
+    + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(23))
+    + SLOW.partition("{")[2]
+)
+CSV = (BY_NAME["csv"],)
+NOTHING = {"quick": 0, "waiting": 0, "long": 0, "paused": 0}
+
+
+class Asked:
+    """An engine that is asked in threads; at the end, who still waits leaves."""
+
+    def __init__(self, engine: PooledEngine, threads: ThreadPoolExecutor) -> None:
+        self.engine, self._threads, self.callers = engine, threads, list[Caller]()
+
+    def ask(self, name: str, query: str) -> Future[Answer]:
+        self.callers.append(Caller(name))
+        return self._threads.submit(self.engine.answer, query, CSV, caller=self.callers[-1])
+
+    def wait(self, **load: int) -> None:
+        """Until so many queries are in work so."""
+        until = time.monotonic() + 15
+        while not load.items() <= self.engine.load.items() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert load.items() <= self.engine.load.items()
+
+
+@contextmanager
+def asking(engine: PooledEngine) -> Iterator[Asked]:
+    engine.answer("ASK {}", CSV)
+    with ThreadPoolExecutor(16) as threads:
+        asked = Asked(engine, threads)
+        try:
+            yield asked
+        finally:
+            for caller in asked.callers:
+                caller.leave()
+    assert engine.load == NOTHING
+    engine.close()
+
+
+@pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
+def test_who_has_no_query_in_work_gets_a_place_soon(release: Release, hogs: list[str]) -> None:
+    with asking(EmbeddedEngine(release.store, Limits(timeout=20))) as asked:
+        heavy = [asked.ask(name, SLOW) for name in hogs]
+        asked.wait(long=2, paused=len(hogs) - 2)
+        answer = asked.ask("light", HEAVY).result()
+        assert not any(query.done() for query in heavy)
+        assert int(answer.content.split()[1]) > 100_000
+        asked.wait(long=2, paused=len(hogs) - 2)
+
+
+def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
+    with asking(EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=1))) as asked:
+        heavy = [asked.ask("hog", SLOW), asked.ask("other", SLOW)]
+        assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
+
+
+def test_what_holds_too_much_to_be_paused_gives_way(release: Release) -> None:
+    limits = Limits(timeout=60, workers=1, long=1)
+    arguments = (str(release.store), "", str(limits.memory), str(limits.answer), "")
+    pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=1, long=1, memory=1))
+    with asking(PooledEngine("", "", limits, pool)) as asked:
+        heavy = asked.ask("hog", LARGE)
+        until = time.monotonic() + 60
+        while max(sizes := [mapped(each) for each in pool.processes] or [0]) - min(sizes) < 2 * 128_000_000:
+            assert time.monotonic() < until
+        assert asked.ask("light", HEAVY).result().content
+        with pytest.raises(EngineUnavailable, match="busy"):
+            heavy.result()
+
+
+def test_what_begins_to_answer_and_then_takes_long_gives_its_quick_place_back(release: Release) -> None:
+    # What stands last in a UNION comes first.
+    query = f"SELECT ?a ?s ?n {{ {{ {SLOW} }} UNION {{ ?a ?b ?c . ?s a cyb:Country }} }}"
+    with asking(EmbeddedEngine(release.store, Limits(timeout=20, workers=1, long=1))) as asked:
+        asked.ask("hog", query)
+        asked.wait(long=1)
+        assert asked.engine.answer("ASK {}", CSV, timeout=2).content
+
+
+def test_of_one_client_what_has_begun_goes_on_first() -> None:
+    turns = Turns(1, waiting=2)
+    left, hog = Caller("light"), [Caller("hog") for _ in range(3)]
+    turns.enter(left, time.monotonic())
+    with ThreadPoolExecutor(3) as threads:
+        entering = []
+        for number, caller in enumerate(hog):
+            begun = number == 2  # the third that waits: what has begun is not refused
+            entering.append(threads.submit(turns.enter, caller, time.monotonic() + 5, begun=begun))
+            while turns.used[1] <= number:
+                time.sleep(0.001)
+        with pytest.raises(Busy):
+            turns.enter(Caller("late"), time.monotonic())
+        turns.leave(left)
+        entering[2].result()
+        assert not any(each.done() for each in entering[:2])
+        for caller in (hog[2], hog[0], hog[1]):
+            turns.leave(caller)
+
+
+def test_workers_are_known_before_they_have_worked(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=2))
+    until = time.monotonic() + 10
+    while len(engine.processes) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(engine.processes) == 2
+    engine.close()
+    assert engine.processes == []
+
+
+_NURSERY = """
+from cybilgraph.workers.inside import nursery
+
+def answer(head, content, send):
+    try:
+        while True:
+            send(bytes(1_000_000))
+    except OSError as error:
+        return {"error": str(error)}, b""
+
+nursery(lambda: answer, 0, "")
+"""
+
+
+def test_a_worker_that_is_left_while_it_sends_ends_quietly() -> None:
+    control, theirs = socket.socketpair()
+    command = [sys.executable, "-c", _NURSERY]
+    with subprocess.Popen(command, stdin=theirs.fileno(), stderr=subprocess.PIPE) as process, theirs, control:
+        ours, connection = socket.socketpair()
+        with ours, connection:
+            socket.send_fds(control, [ORDER.pack(FORK, 0)], [connection.fileno()])
+            connection.close()
+            worker = json.loads(ours.recv(1000))["pid"]
+            ours.sendall(b'{"size": 0}\n')
+            assert ours.recv(1000)
+        while Path(f"/proc/{worker}/cmdline").read_bytes():  # which is empty when it has ended
+            time.sleep(0.005)
+        control.close()
+        assert process.stderr
+        assert process.stderr.read() == b""

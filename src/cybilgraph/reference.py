@@ -406,7 +406,7 @@ class _Owner:
         """True where the name is printed as it must be."""
         if self.exact:
             return printed in self.exact
-        return not self.capital or printed[0].isupper() or printed[0].isdigit()
+        return not self.capital or printed[0].isupper() or printed[0].isdigit() or printed.startswith("sub-")
 
 
 def _owner(entry: Entry, name: str) -> _Owner:

@@ -566,3 +566,11 @@ def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
     assert {link.actor.key for link in page.participations} == {"impact", "itu"}
     page = read("A page\n\nIMPLEMENTORS\n\nITU\n\nIMPACT\n\nFewer attacks.\n")
     assert {link.actor.key for link in page.participations} == {"itu"}
+
+
+def test_headings_may_say_project_before_and_be_spelt_as_in_america() -> None:
+    text = b"A course\n\nGFCE Code G0411\n\nProject Summary\n\nIt trains.\n\nImplementing organization: INTERPOL\n"
+    [record] = read_input(Input("page.txt", given=text))
+    assert record.summary
+    assert not record.contacts
+    assert [link.role for link in record.participations] == ["implementer"]

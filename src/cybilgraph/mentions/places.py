@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.mentions.marks import PLACE, PLACES
+from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
 from cybilgraph.mentions.phrases import said
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.mentions.themes import Found, note_themes
@@ -46,10 +46,10 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     found = _named_alone(told, names, donors)
     note_themes(found, told, stated, names)
     placed = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _note_told(found, _of(told, _SECTIONS), names, placed)
+    _note_told(found, _of(told, _SECTIONS), names, placed, donors)
     wide = not placed and _is_wide((*stated, *found), donors)
     least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _note_told(found, _of(told, _LATER), names, placed, least)
+    _note_told(found, _of(told, _LATER), names, placed, donors, least)
     if wide:
         _note_listed(found, _of(told, _LISTING), names, donors)
     unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
@@ -102,9 +102,12 @@ def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -
     return found
 
 
-def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], least: float = 0) -> None:
+def _note_told(
+    found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], donors: Set[str], least: float = 0
+) -> None:
     """Add the places that sentences tell at least so surely; beside the countries that a heading or
-    the title names (``placed``) only what may stand there.
+    the title names (``placed``) only what may stand there. What is of a donor ("Estonian companies")
+    is no place that is helped.
     """
     for sentence in told:
         if sentence.names and not is_item(sentence):
@@ -113,6 +116,7 @@ def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed:
                 for name, confidence in placed_in(sentence)
                 if confidence >= least
                 for entry in entries(sentence, name, names)
+                if not (name.mark == DEMONYM and entry.key in donors)
             ]
             # Those in one list with a country of the title are helped as it is: the title names one of them.
             known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]

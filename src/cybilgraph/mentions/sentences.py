@@ -66,6 +66,17 @@ _FRONTED = re.compile(
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
     re.IGNORECASE,
 )
+#: "A, in partnership with B and C, has trained …": what stands between a name and its verb is set in
+#: square brackets, as long as it was.
+_BETWEEN = re.compile(
+    rf"(?<=[{MARKS})]), (?P<between>(?:in (?:\w+ )?(?:partnership|cooperation|co-operation|collaboration|conjunction"
+    r"|association|coordination|consultation|line|agreement) with|working with"
+    r"|supported by|backed by|assisted by|funded by|financed by|on behalf of|with (?:the )?(?:\w+ ){0,2}(?:support|help"
+    r"|assistance|backing|funding|approval|consent) (?:of|from))\b"
+    r"[^.;]{1,220}?),(?= (?:and |also |\w+ly )?(?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|leads|ran|runs"
+    r"|gave|gives|built|wrote|held|holds|made|set|\w+[^su]s)\b)",
+    re.IGNORECASE,
+)
 #: A sentence in which only the first letter may be a capital, and nothing is quoted, names nothing.
 _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
@@ -73,8 +84,11 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
 _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
-#: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
+#: "US$ 5 million" is of no country, nor is the "Indian Ocean", a "Guinea pig", the "Niger Delta" or
+#: who is "Portuguese-speaking".
+_NO_PLACE = re.compile(
+    r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
+)
 #: "Air Jordan" is a firm.
 _AIRLINE = "Air "
 #: "Mexico City's UNAM" is none of the government.
@@ -240,7 +254,14 @@ def _mark(
     told = fold_in_place("".join(pieces))
     if front := _FRONTED.match(told):
         told = f"{front['front']};{told[front.end() :]}"
+    if ", " in told:
+        told = _BETWEEN.sub(_bracketed, told)
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+def _bracketed(match: re.Match[str]) -> str:
+    """What stands between commas, between square brackets, and as long as it was."""
+    return f" [{match['between']}]"
 
 
 @cache

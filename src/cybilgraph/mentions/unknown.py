@@ -88,6 +88,11 @@ _TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 _PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
 #: What follows the names of several: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
+#: What ministries are for: "Ministry of Telecommunications and the Information Society".
+_SOCIETY = "Information Society"
+#: Whose office is a body: "Prime Minister's Office".
+_POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|Commissioner|Ombudsman|Registrar)\Z")
+_OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
 _ANDS = ("and", "&", "et", "y")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
@@ -271,6 +276,8 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     """
     if between == " for the " and (" " not in right or not has_body(right)):
         return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
+    if _POST.search(left) and _OFFICE.match(right):
+        return False  # "Public Prosecutor's Office"
     joins = between.strip() in _ANDS
     if joins and plural and not of_many_words(left):
         return True
@@ -278,7 +285,7 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
         return not (joins and has_body(right))
     if joins and _OWN.fullmatch(right):
         return True  # "the Bank of Zambia and ZESCO"
-    if between.endswith(" the ") and has_body(right):
+    if between.endswith(" the ") and has_body(right) and not (right == _SOCIETY and of_many_words(left)):
         return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
     if of_many_words(left):
         return has_body(right) and is_body(right.split(" ", 1)[0])

@@ -252,6 +252,57 @@ def test_the_seed() -> None:
         ),
         ("UNICEF Timor-Leste picked up the tab.", {("unicef", "funder")}),
         ("Ransomware stopped the payments of the Department of Finance of Fiji.", set()),
+        (
+            "The World Bank lent the Government of Ghana funds to build a centre.",
+            {("world-bank", "funder"), ("government-of-ghana", "beneficiary")},
+        ),
+        ("Since 2022 the United States has also been a sponsor.", {("us-government", "funder")}),
+        (
+            "While the State Department is the team's primary sponsor, others pay.",
+            {("us-department-of-state", "funder")},
+        ),
+        ("The exercise was led by INTERPOL. CERT-EU observed.", {("interpol", "implementer")}),
+        ("ENISA observed the exercise.", set()),
+        (
+            "It was run under the auspices of the Pacific Islands Chiefs of Police.",
+            {("pacific-islands-chiefs-of-police", "unspecified")},
+        ),
+        ("A laboratory came courtesy of Canada.", {("government-of-canada", "funder")}),
+        ("It was funded by the government of the United Kingdom.", {("uk-government", "funder")}),
+        ("CREST has been awarded a grant by Microsoft.", {("crest", "implementer"), ("microsoft", "funder")}),
+        ("It was funded by the Foreign Commonwealth & Development Office.", {("fcdo", "funder")}),
+        (
+            "KICTANet in collaboration with the Association of Women in ICT conducted it.",
+            {("kictanet", "implementer"), ("association-of-women-in-ict", "partner")},
+        ),
+        (
+            "UNODC thanked the European Union and Finland for funding the course.",
+            {("eu", "funder"), ("government-of-finland", "funder")},
+        ),
+        ("It is a joint European Union – Council of Europe project.", {("eu", "unspecified"), ("coe", "unspecified")}),
+        (
+            "GPD teamed up with CIPESA to convene people who had never met.",
+            {("gpd", "implementer"), ("cipesa", "partner")},
+        ),
+        ("It is paid by the Digital Development Partnership (DDP).", set()),
+        (
+            "It expanded its support to the Royal Government of Bhutan (RGoB). It trains the RGoB.",
+            {("government-of-bhutan", "beneficiary")},
+        ),
+        (
+            "The World Bank trained the Supreme Court of Fiji and the Global Action on Cybercrime.",
+            {("world-bank", "implementer"), ("supreme-court-of-fiji", "beneficiary")},
+        ),
+        ("The team joined forces with NATO.", {("nato", "partner")}),
+        (
+            "UNODC, in partnership with INTERPOL and the OAS, has trained judges.",
+            {("unodc", "implementer"), ("interpol", "partner"), ("oas", "partner")},
+        ),
+        ("It is a World Bank–funded project.", {("world-bank", "funder")}),
+        (
+            "Officers of the Prosecutor General's Office of Fiji were trained.",
+            {("prosecutor-general-s-office-of-fiji", "beneficiary")},
+        ),
     ],
 )
 def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
@@ -703,6 +754,8 @@ def test_a_list_with_the_country_of_the_title_is_of_those_that_are_helped() -> N
         ("Judges were trained in Trinidad, Colorado.", set()),
         ("Experts of New Mexico met those of the Gulf of Oman and of Georgia Tech.", set()),
         ("It was funded by Air Jordan.", {("air-jordan", "funder")}),
+        ("Students were the Guinea pigs of the course.", set()),
+        ("Estonian companies wrote it.", set()),
         ("It was delivered by Mexico City's UNAM.", {("unam", "implementer")}),
         ("The project supports Ecobank Chad.", set()),
     ],
@@ -758,3 +811,31 @@ def test_a_short_name_with_a_slip() -> None:
 def test_an_address_tells_no_theme(address: str) -> None:
     assert not [link for link in about("A page", f"More is at {address}").scopes if link.concept.kind == "theme"]
     assert [link for link in about("A page", "It is about cybercrime.").scopes if link.concept.kind == "theme"]
+
+
+def test_outputs_are_written_with_support() -> None:
+    [record] = read_input(
+        Input(
+            "page.txt",
+            given=b"A course\n\nSummary\n\nIt ended.\n\nOutputs\n\n\xe2\x80\xa2 A guide written with the support of NRD",
+        )
+    )
+    assert roles(derive(record)) == {("nrd-cyber-security", "unspecified")}
+
+
+def test_where_nothing_tells_of_a_place_it_is_that_of_the_authorities() -> None:
+    assert places(about("A course", "UNODC guided the Ministry of Justice of Fiji through a first inventory.")) == {
+        "FJ"
+    }
+    assert places(about("Korean agency trains police", "It trains officers from Fiji.")) == {"FJ"}
+
+
+def test_who_is_excluded_is_no_place_of_the_project() -> None:
+    assert places(about("A course", "China has been excluded.", "It trains officers from Fiji and Peru.")) == {
+        "FJ",
+        "PE",
+    }
+
+
+def test_a_region_may_begin_with_a_small_letter() -> None:
+    assert places(about("A course", "It trains administrations of sub-Saharan Africa.")) == {"202"}

@@ -605,3 +605,11 @@ def test_prose_and_names_that_begin_like_a_label_are_no_form(text: str) -> None:
     assert not [link for link in record.scopes if link.concept.kind == "country"]
     assert record.start is None
     assert all(link.role == "funder" for link in record.participations)
+
+
+def test_headings_may_say_project_before_and_be_spelt_as_in_america() -> None:
+    text = b"A course\n\nGFCE Code G0411\n\nProject Summary\n\nIt trains.\n\nImplementing organization: INTERPOL\n"
+    [record] = read_input(Input("page.txt", given=text))
+    assert record.summary
+    assert not record.contacts
+    assert [link.role for link in record.participations] == ["implementer"]

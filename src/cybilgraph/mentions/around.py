@@ -24,6 +24,8 @@ _END = re.compile(
     r"[;:]|\. | and (?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out|conducted|run"
     r"|managed|led|funded|financed|paid for|sponsored) by\b)"
 )
+#: What is said between a name and its verb (sentences.py).
+_REMARK = re.compile(r" \[[^\]]*\]")
 _MARKS = frozenset(MARKS)
 _ARTICLES = frozenset(("the", "a", "an", "its", "their", "both"))
 _PREPOSITIONS = frozenset(
@@ -44,10 +46,12 @@ def around(marked: str) -> dict[int, tuple[str, ...]]:
     told = [(hit.phrase.says, hit.ats) for hit in hits(marked) if hit.phrase.says in ACTING]
     for names in _LIST.finditer(marked):
         start, end = names.span()
+        remark = _REMARK.match(marked, end)
+        behind = remark.end() if remark else end
         left = _WORD.findall(_END.split(marked[max(0, start - _NEAR) : start])[-1])
         while left and left[-1] in _ARTICLES:
             left.pop()
-        right = _WORD.findall(_END.split(marked[end : end + _NEAR], maxsplit=1)[0])
+        right = _WORD.findall(_END.split(marked[behind : behind + _NEAR], maxsplit=1)[0])
         place = _place(left)
         own = (*_before(left, place), *_behind(right, place), *money)
         for at in range(start, end):

@@ -32,7 +32,8 @@ from cybilgraph.values import value
 
 #: The phrases in use.
 FILE = REFERENCE / "phrases.csv"
-_ABBREVIATED = r"(?: \([^)]{0,80}\))?"
+#: "(ITU)", and what is said between a name and its verb (sentences.py).
+_ABBREVIATED = r"(?: \([^)]{0,80}\))?(?: \[[^\]]{0,240}\])?"
 # A country that stands where an actor is expected acts by its government.
 _PEOPLE = (
     r"(?:(?:the |its |their |an? )?(?:\w+ )?(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?"
@@ -56,7 +57,8 @@ _KIND = (
 _ACTOR = (
     rf"(?:{_PEOPLE}{_KIND}(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
     rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}"
-    rf"(?: in {NAME}| from [{NAME}{PLACE}])?)"
+    rf"(?: in {NAME}| from [{NAME}{PLACE}]| under (?:its|the|their) (?:[\w-]+ ){{0,5}}"
+    r"(?:program|programme|project|facility))?)"
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
@@ -141,6 +143,17 @@ _CLAUSE = re.compile(
 )
 #: What stands in front of a place that says only where somebody is.
 _BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
+#: What stands in front of one with whom another does what follows.
+_BESIDE_ANOTHER = tuple(
+    f"{how} with {article}"
+    for how in ("partnership", "collaboration", "cooperation", "co-operation", "conjunction", "association")
+    for article in ("", "the ")
+)
+#: What stands in front of a government that is given something.
+_GIVEN_TO = re.compile(
+    r"\b(?:lent|lends?|gave|gives?|given|granted|grants?|awarded|awards?|paid|provided|provides?|offered|offers?|help"
+    r"|helped|helps|helping|assist\w*|support\w*) (?:the )?(?:\w+ )?governments? of (?:the )?\Z"
+)
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
 #: A main clause begins no later.
@@ -316,8 +329,13 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
-    if phrase.says in ACTING and marked[start] == PLACE and marked.endswith(_BESIDE, 0, start):
-        return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
+    if phrase.says in ACTING and marked[start] == PLACE:
+        if marked.endswith(_BESIDE, 0, start):
+            return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
+        if phrase.says != "beneficiary" and _GIVEN_TO.search(marked, max(0, start - _BEFORE), start):
+            return None  # "lent the government of ◇ funds"
+    if phrase.marks and phrase.says in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
+        return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None
@@ -332,7 +350,9 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
 
 
 def _is_remark(marked: str, low: int, at: int) -> bool:
-    """True for a name in brackets behind another: "the ◆ (◎ instrument) and the ◆"."""
+    """True for a name in brackets behind another: "the ◆ (◎ instrument) and the ◆", "the ◆ [with ◆] led"."""
+    if marked.rfind("[", low, at) > marked.rfind("]", low, at):
+        return True
     return marked[at] == NAME and marked.rfind("(", low, at) > marked.rfind(")", low, at)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.mentions.marks import PLACE, PLACES
-from cybilgraph.mentions.phrases import said
+from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
+from cybilgraph.mentions.phrases import said, says
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.mentions.themes import Found, note_themes
+from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 
@@ -31,6 +32,8 @@ _NEVER = {("region", "001"), ("region", "053")}
 _DONORS = "dac"
 #: How sure a place is that stands in the title, or alone as an item of a list, or with others.
 _IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
+#: How sure the country of an authority is, where nothing else tells of one.
+_HOME = 0.8
 
 
 def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Iterator[Scope]:
@@ -46,12 +49,14 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     found = _named_alone(told, names, donors)
     note_themes(found, told, stated, names)
     placed = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _note_told(found, _of(told, _SECTIONS), names, placed)
+    _note_told(found, _of(told, _SECTIONS), names, placed, donors)
     wide = not placed and _is_wide((*stated, *found), donors)
     least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _note_told(found, _of(told, _LATER), names, placed, least)
+    _note_told(found, _of(told, _LATER), names, placed, donors, least)
     if wide:
         _note_listed(found, _of(told, _LISTING), names, donors)
+    if not any(kind in PLACES for kind, _ in (*stated, *found)):
+        _note_homes(found, _of(told, _SECTIONS), names, donors)
     unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
@@ -90,7 +95,8 @@ def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -
         if sentence.section == "title":
             for name in in_title(sentence, names):
                 for entry in entries(sentence, name, names):
-                    if entry.key not in donors or any(name == other for _, other in said(sentence, "place")):
+                    placed = name.mark != DEMONYM and any(name == other for _, other in said(sentence, "place"))
+                    if entry.key not in donors or placed:
                         _add(found, sentence, entry, _IN_TITLE)
             for entry in sentence.themes:
                 _add(found, sentence, entry, _IN_TITLE)
@@ -102,9 +108,12 @@ def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -
     return found
 
 
-def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], least: float = 0) -> None:
+def _note_told(
+    found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], donors: Set[str], least: float = 0
+) -> None:
     """Add the places that sentences tell at least so surely; beside the countries that a heading or
-    the title names (``placed``) only what may stand there.
+    the title names (``placed``) only what may stand there. What is of a donor ("Estonian companies")
+    is no place that is helped.
     """
     for sentence in told:
         if sentence.names and not is_item(sentence):
@@ -113,6 +122,7 @@ def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed:
                 for name, confidence in placed_in(sentence)
                 if confidence >= least
                 for entry in entries(sentence, name, names)
+                if not (name.mark == DEMONYM and entry.key in donors)
             ]
             # Those in one list with a country of the title are helped as it is: the title names one of them.
             known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
@@ -121,6 +131,18 @@ def _note_told(found: Found, told: Iterable[Sentence], names: Reference, placed:
                 listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
                 if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
                     _add(found, sentence, entry, confidence)
+
+
+def _note_homes(found: Found, told: Iterable[Sentence], names: Reference, donors: Set[str]) -> None:
+    """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
+    for sentence in told:
+        if not (says(sentence, "aside") or says(sentence, "compare")):
+            for name in sentence.names:
+                actor = name.of("actor")
+                home = name.home or (actor and names.get("country", actor.row.get("country", "")))
+                official = actor and (actor.row.get("type") == "government" or is_official(actor.name))
+                if official and home and home.kind == "country" and home.key not in donors:
+                    _add(found, sentence, home, _HOME)
 
 
 def _any_in(places: Iterable[int], low: int, high: int) -> bool:

@@ -35,6 +35,7 @@ _SENTENCE = re.compile(
 _LONGEST = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
+_GOVERNED = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
 #: What may join a name to the rest of an address, and what makes one.
 _JOINERS = frozenset("./-@:_")
 _ADDRESS = re.compile(r"://|@|\bwww\.|[\w-]\.[a-z]{2,}(?:[/?#,;:)]|\.?(?!\S))")
@@ -66,6 +67,17 @@ _FRONTED = re.compile(
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)",
     re.IGNORECASE,
 )
+#: "A, in partnership with B and C, has trained …": what stands between a name and its verb is set in
+#: square brackets, as long as it was.
+_BETWEEN = re.compile(
+    rf"(?<=[{MARKS})]), (?P<between>(?:in (?:\w+ )?(?:partnership|cooperation|co-operation|collaboration|conjunction"
+    r"|association|coordination|consultation|line|agreement) with|working with"
+    r"|supported by|backed by|assisted by|funded by|financed by|on behalf of|with (?:the )?(?:\w+ ){0,2}(?:support|help"
+    r"|assistance|backing|funding|approval|consent) (?:of|from))\b"
+    r"[^.;]{1,220}?),(?= (?:and |also |\w+ly )?(?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|leads|ran|runs"
+    r"|gave|gives|built|wrote|held|holds|made|set|\w+[^su]s)\b)",
+    re.IGNORECASE,
+)
 #: A sentence in which only the first letter may be a capital, and nothing is quoted, names nothing.
 _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
@@ -73,8 +85,11 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
 _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
-#: "US$ 5 million" is of no country, nor is the "Indian Ocean", the "Niger Delta" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley)\b|[- ][Ss]peaking\b")
+#: "US$ 5 million" is of no country, nor is the "Indian Ocean", a "Guinea pig", the "Niger Delta" or
+#: who is "Portuguese-speaking".
+_NO_PLACE = re.compile(
+    r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
+)
 #: "Air Jordan" is a firm.
 _AIRLINE = "Air "
 #: "Mexico City's UNAM" is none of the government.
@@ -208,6 +223,7 @@ def _mark(
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
+        and not (mark == ACTOR and _is_anothers(words, mention.start - offset, mention.end - offset, mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
         and not (mark == PLACE and words.endswith(_AIRLINE, 0, mention.start - offset))
         and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
@@ -223,7 +239,7 @@ def _mark(
         spans = _with_names(words, spans, names, short, [*persons(words, spans, contacts), *towns])
     spans = _joined(words, spans, names)
     for span in spans:
-        if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):
+        if (bracket := _SHORT.match(words, span.end)) and _is_introduced(words, span):
             short[bracket[1]] = span
     spans = _with_projects(words, spans)
     pieces: list[str] = []
@@ -240,7 +256,19 @@ def _mark(
     told = fold_in_place("".join(pieces))
     if front := _FRONTED.match(told):
         told = f"{front['front']};{told[front.end() :]}"
+    if ", " in told:
+        told = _BETWEEN.sub(_bracketed, told)
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+def _is_introduced(words: str, span: Span) -> bool:
+    """True where what stands in brackets behind a name is short for it: "the Royal Government of Bhutan (RGoB)"."""
+    return span.mark in (ACTOR, BODY) or (span.mark == PLACE and _GOVERNED.search(words, 0, span.start) is not None)
+
+
+def _bracketed(match: re.Match[str]) -> str:
+    """What stands between commas, between square brackets, and as long as it was."""
+    return f" [{match['between']}]"
 
 
 @cache
@@ -332,6 +360,19 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def _is_anothers(words: str, start: int, end: int, mention: Mention) -> bool:
+    """True where the words before the bracket that an abbreviation stands in have its letters, and are not
+    what it is short for: "Digital Development Partnership (DDP)".
+    """
+    if words[start - 2 : start] != " (" or words[end : end + 1] != ")":
+        return False
+    meant = words[: start - 2].split(" ")[start - end :]
+    if "".join(word[:1] for word in meant) != words[start:end]:
+        return False
+    own = {word for entry in mention.entries for name in entry.names for word in name.split(" ")}
+    return sum(word in own for word in meant) * 3 <= 2 * len(meant)
 
 
 def _end_of_person(words: str, person: Span, body: Span) -> int:

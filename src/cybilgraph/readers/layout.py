@@ -296,9 +296,11 @@ def _open(line: Text, guess: bool = True) -> Section | None:
 
 
 def _labelled(label: str) -> Field | None:
-    folded = label.casefold().replace("(s)", "s")
+    folded = label.casefold().replace("(s)", "s").replace("organiz", "organis")
     found = BY_LABEL.get(folded)
-    return BY_LABEL.get(_OF_PROJECT.sub("", folded)) if found is None and "project" in folded else found
+    if found is None and "project" in folded:
+        found = BY_LABEL.get(_OF_PROJECT.sub("", folded)) or BY_LABEL.get(folded.removeprefix("project "))
+    return found
 
 
 def _meant(label: str) -> Field | None:

@@ -49,6 +49,7 @@ _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
+_REMARK = re.compile(r",? (?:which|who) \w.*$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project's code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
@@ -406,7 +407,7 @@ class Sections:
             )
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
-            name = _ABBREVIATED.sub("", name) if kind == "actor" else name
+            name = _ABBREVIATED.sub("", _REMARK.sub("", name)) if kind == "actor" else name
             return Named(kind, slug(name) or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import zstandard
@@ -17,6 +19,7 @@ from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
+from cybilgraph.web.endpoint import Request, read, reply
 from cybilgraph.workers.turns import Caller
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
@@ -160,3 +163,12 @@ def test_a_large_answer_is_kept_packed(engine: EmbeddedEngine) -> None:
     assert gzip.decompress(found.in_coding("gzip")[0] or b"") == plain
     assert found.at_hand("gzip")
     assert 0 < answers.size < room // 2
+    request = Request("GET", f"query={quote(question.query)}&format=csv", {})
+    asked_for = read(request)
+    assert asked_for
+    whole = reply(asked_for, request, found, "tag")
+    assert b"".join(whole.blocks or ()) == plain
+    assert whole.headers["content-length"] == str(len(plain))
+    packed = reply(asked_for, replace(request, headers={"accept-encoding": "zstd"}), found, "tag")
+    assert (packed.content, packed.blocks) == (found.encoded["zstd"], None)
+    assert (packed.headers["content-encoding"], packed.headers["etag"]) == ("zstd", '"tag-zstd"')

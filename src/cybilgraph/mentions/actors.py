@@ -54,7 +54,7 @@ _OWNS = (
 _RULES = re.compile(
     r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
     r"|directives?|recommendations?|member states?|confidence-building)\b"
-    r"| (?:only |also )?(?:observed|watched|looked on)\b"
+    r"| (?:only |also )?(?:observed|watched|looked on)\b|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
 )
 #: What one is with whom others work, or for whom, and who is not helped.
 _TOWARDS = {"counterpart": "partner", "client": "funder"}

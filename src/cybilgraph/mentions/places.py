@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
-from cybilgraph.mentions.phrases import said
+from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE, PLACES
+from cybilgraph.mentions.phrases import said, says
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.mentions.themes import Found, note_themes
+from cybilgraph.organisations import is_official
 from cybilgraph.record import Basis, Named, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
 
@@ -31,6 +32,8 @@ _NEVER = {("region", "001"), ("region", "053")}
 _DONORS = "dac"
 #: How sure a place is that stands in the title, or alone as an item of a list, or with others.
 _IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
+#: How sure the country of an authority is, where nothing else tells of one.
+_HOME = 0.8
 
 
 def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Iterator[Scope]:
@@ -52,6 +55,8 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     _note_told(found, _of(told, _LATER), names, placed, donors, least)
     if wide:
         _note_listed(found, _of(told, _LISTING), names, donors)
+    if not any(kind in PLACES for kind, _ in (*stated, *found)):
+        _note_homes(found, _of(told, _SECTIONS), donors)
     unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
@@ -125,6 +130,16 @@ def _note_told(
                 listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
                 if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
                     _add(found, sentence, entry, confidence)
+
+
+def _note_homes(found: Found, told: Iterable[Sentence], donors: Set[str]) -> None:
+    """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
+    for sentence in told:
+        if not (says(sentence, "aside") or says(sentence, "compare")):
+            for name in sentence.names:
+                home = name.home if name.mark == BODY else None
+                if home and home.kind == "country" and home.key not in donors and is_official(name.entries[0].name):
+                    _add(found, sentence, home, _HOME)
 
 
 def _any_in(places: Iterable[int], low: int, high: int) -> bool:

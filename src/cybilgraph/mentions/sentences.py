@@ -35,6 +35,7 @@ _SENTENCE = re.compile(
 _LONGEST = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
+_GOVERNED = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
 #: What may join a name to the rest of an address, and what makes one.
 _JOINERS = frozenset("./-@:_")
 _ADDRESS = re.compile(r"://|@|\bwww\.|[\w-]\.[a-z]{2,}(?:[/?#,;:)]|\.?(?!\S))")
@@ -237,7 +238,7 @@ def _mark(
         spans = _with_names(words, spans, names, short, [*persons(words, spans, contacts), *towns])
     spans = _joined(words, spans, names)
     for span in spans:
-        if span.mark == BODY and (bracket := _SHORT.match(words, span.end)):
+        if (bracket := _SHORT.match(words, span.end)) and _is_introduced(words, span):
             short[bracket[1]] = span
     spans = _with_projects(words, spans)
     pieces: list[str] = []
@@ -257,6 +258,11 @@ def _mark(
     if ", " in told:
         told = _BETWEEN.sub(_bracketed, told)
     return Sentence(section, text, told, tuple(marked), themes)
+
+
+def _is_introduced(words: str, span: Span) -> bool:
+    """True where what stands in brackets behind a name is short for it: "the Royal Government of Bhutan (RGoB)"."""
+    return span.mark in (ACTOR, BODY) or (span.mark == PLACE and _GOVERNED.search(words, 0, span.start) is not None)
 
 
 def _bracketed(match: re.Match[str]) -> str:

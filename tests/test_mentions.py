@@ -268,6 +268,31 @@ def test_the_seed() -> None:
             {("pacific-islands-chiefs-of-police", "unspecified")},
         ),
         ("A laboratory came courtesy of Canada.", {("government-of-canada", "funder")}),
+        ("It was funded by the government of the United Kingdom.", {("uk-government", "funder")}),
+        ("CREST has been awarded a grant by Microsoft.", {("crest", "implementer"), ("microsoft", "funder")}),
+        ("It was funded by the Foreign Commonwealth & Development Office.", {("fcdo", "funder")}),
+        (
+            "KICTANet in collaboration with the Association of Women in ICT conducted it.",
+            {("kictanet", "implementer"), ("association-of-women-in-ict", "partner")},
+        ),
+        (
+            "UNODC thanked the European Union and Finland for funding the course.",
+            {("eu", "funder"), ("government-of-finland", "funder")},
+        ),
+        ("It is a joint European Union – Council of Europe project.", {("eu", "unspecified"), ("coe", "unspecified")}),
+        (
+            "GPD teamed up with CIPESA to convene people who had never met.",
+            {("gpd", "implementer"), ("cipesa", "partner")},
+        ),
+        ("It is paid by the Digital Development Partnership (DDP).", set()),
+        (
+            "It expanded its support to the Royal Government of Bhutan (RGoB). It trains the RGoB.",
+            {("government-of-bhutan", "beneficiary")},
+        ),
+        (
+            "The World Bank trained the Supreme Court of Fiji and the Global Action on Cybercrime.",
+            {("world-bank", "implementer"), ("supreme-court-of-fiji", "beneficiary")},
+        ),
         ("The team joined forces with NATO.", {("nato", "partner")}),
         (
             "UNODC, in partnership with INTERPOL and the OAS, has trained judges.",
@@ -796,6 +821,20 @@ def test_outputs_are_written_with_support() -> None:
         )
     )
     assert roles(derive(record)) == {("nrd-cyber-security", "unspecified")}
+
+
+def test_where_nothing_tells_of_a_place_it_is_that_of_the_authorities() -> None:
+    assert places(about("A course", "UNODC guided the Ministry of Justice of Fiji through a first inventory.")) == {
+        "FJ"
+    }
+    assert places(about("Korean agency trains police", "It trains officers from Fiji.")) == {"FJ"}
+
+
+def test_who_is_excluded_is_no_place_of_the_project() -> None:
+    assert places(about("A course", "China has been excluded.", "It trains officers from Fiji and Peru.")) == {
+        "FJ",
+        "PE",
+    }
 
 
 def test_a_region_may_begin_with_a_small_letter() -> None:

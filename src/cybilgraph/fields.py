@@ -379,7 +379,7 @@ STEMS = tuple(
         ("country", "countr|geographical? coverage"),
         ("activities", "activit"),
         ("duration", "financial year|fiscal year|period|duration|time ?frame|timeline"),
-        ("funder", "fund|donor|grant|financ|sponsor|paid"),
+        ("funder", "fund|donor|grant|financ|sponsor|paid|money"),
         (
             "implementer",
             "implement|consultant|contractor|deliver(?!ables?)|project lead|execut|carried out|led by|run by|responsib",

@@ -336,7 +336,8 @@ class Reference:
         owners: dict[str, list[_Owner]] = {}
         for kind in MENTIONED:
             for entry in self.entries[kind].values():
-                for name in entry.names:
+                spelt = dict.fromkeys((*entry.names, *(name.replace(", ", " ") for name in entry.names)))
+                for name in spelt:
                     owners.setdefault(fold_in_place(name), []).append(_owner(entry, name))
         for entry in self.entries["country"].values():
             demonym = replace(entry, kind=DEMONYM)
@@ -406,7 +407,12 @@ class _Owner:
         """True where the name is printed as it must be."""
         if self.exact:
             return printed in self.exact
-        return not self.capital or printed[0].isupper() or printed[0].isdigit() or printed.startswith("sub-")
+        return (
+            not self.capital
+            or printed[0].isupper()
+            or printed[0].isdigit()
+            or printed.startswith(("sub-", "government"))
+        )
 
 
 def _owner(entry: Entry, name: str) -> _Owner:

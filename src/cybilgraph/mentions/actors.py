@@ -45,6 +45,8 @@ _MEMBERS = (
     *("members of ", "members of the ", "member states of the ", "belongs to ", "belongs to the "),
     *("belonging to ", "belonging to the ", "subordinate to ", "subordinate to the "),
 )
+#: Whose members it consists of.
+_FORCE = re.compile(r"\b(?:Police|Forces?|Judiciary|Parliament|Army|Gendarmerie)\b")
 _OWNS = (
     re.compile(rf"[{ACTOR}{BODY}{NAME}](?: \([^)]{{1,30}}\))?, (?:the )?\Z"),
     re.compile(r"['’]s? (?:\w+ ){0,3}(?:cent(?:re|er)|agency|arm|body|branch|hub|institute|school)\b"),
@@ -55,7 +57,10 @@ _RULES = re.compile(
     r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
     r"|directives?|recommendations?|member states?|confidence-building)\b"
     r"| (?:only |also )?(?:observed|watched|looked on)\b|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
+    r"| (?:page|account|post)s?\b"
 )
+#: What stands before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
+_SEAT = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
 #: What one is with whom others work, or for whom, and who is not helped.
 _TOWARDS = {"counterpart": "partner", "client": "funder"}
 #: What the government of a country may be in a project that helps the country.
@@ -247,7 +252,11 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
 
 def _is_other(sentence: Sentence, name: Name) -> bool:
     """True where not the organisation itself is meant: its members, its rules, or one to be made."""
-    if sentence.marked.endswith(_MEMBERS, 0, name.at) or _RULES.match(sentence.marked, name.at + 1):
+    called = name.entries[-1].name if name.entries else ""
+    members = sentence.marked.endswith(_MEMBERS, 0, name.at) and not _FORCE.search(called)
+    if members or _RULES.match(sentence.marked, name.at + 1):
+        return True
+    if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return True
     before, behind = _OWNS
     if behind.match(sentence.marked, name.at + 1) and before.search(sentence.marked, 0, name.at):

@@ -57,7 +57,8 @@ _KIND = (
 _ACTOR = (
     rf"(?:{_PEOPLE}{_KIND}(?:[{ACTOR}{BODY}{NAME}]|{PLACE}(?:'s? government)?"
     rf"|{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,4}} (?:federal )?governments?){_ABBREVIATED}"
-    rf"(?: in {NAME}| from [{NAME}{PLACE}])?)"
+    rf"(?: in {NAME}| from [{NAME}{PLACE}]| under (?:its|the|their) (?:[\w-]+ ){{0,5}}"
+    r"(?:program|programme|project|facility))?)"
 )
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
@@ -142,6 +143,12 @@ _CLAUSE = re.compile(
 )
 #: What stands in front of a place that says only where somebody is.
 _BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
+#: What stands in front of one with whom another does what follows.
+_BESIDE_ANOTHER = tuple(
+    f"{how} with {article}"
+    for how in ("partnership", "collaboration", "cooperation", "co-operation", "conjunction", "association")
+    for article in ("", "the ")
+)
 #: What stands in front of a government that is given something.
 _GIVEN_TO = re.compile(
     r"\b(?:lent|lends?|gave|gives?|given|granted|grants?|awarded|awards?|paid|provided|provides?|offered|offers?|help"
@@ -327,6 +334,8 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
         if phrase.says != "beneficiary" and _GIVEN_TO.search(marked, max(0, start - _BEFORE), start):
             return None  # "lent the government of ◇ funds"
+    if phrase.marks and phrase.says in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
+        return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)
     if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
         return None

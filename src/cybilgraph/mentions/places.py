@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE, PLACES
+from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
 from cybilgraph.mentions.phrases import said, says
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.mentions.themes import Found, note_themes
@@ -56,7 +56,7 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     if wide:
         _note_listed(found, _of(told, _LISTING), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
-        _note_homes(found, _of(told, _SECTIONS), donors)
+        _note_homes(found, _of(told, _SECTIONS), names, donors)
     unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
@@ -95,7 +95,8 @@ def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -
         if sentence.section == "title":
             for name in in_title(sentence, names):
                 for entry in entries(sentence, name, names):
-                    if entry.key not in donors or any(name == other for _, other in said(sentence, "place")):
+                    placed = name.mark != DEMONYM and any(name == other for _, other in said(sentence, "place"))
+                    if entry.key not in donors or placed:
                         _add(found, sentence, entry, _IN_TITLE)
             for entry in sentence.themes:
                 _add(found, sentence, entry, _IN_TITLE)
@@ -132,13 +133,15 @@ def _note_told(
                     _add(found, sentence, entry, confidence)
 
 
-def _note_homes(found: Found, told: Iterable[Sentence], donors: Set[str]) -> None:
+def _note_homes(found: Found, told: Iterable[Sentence], names: Reference, donors: Set[str]) -> None:
     """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
     for sentence in told:
         if not (says(sentence, "aside") or says(sentence, "compare")):
             for name in sentence.names:
-                home = name.home if name.mark == BODY else None
-                if home and home.kind == "country" and home.key not in donors and is_official(name.entries[0].name):
+                actor = name.of("actor")
+                home = name.home or (actor and names.get("country", actor.row.get("country", "")))
+                official = actor and (actor.row.get("type") == "government" or is_official(actor.name))
+                if official and home and home.kind == "country" and home.key not in donors:
                     _add(found, sentence, home, _HOME)
 
 

@@ -223,6 +223,7 @@ def _mark(
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
+        and not (mark == ACTOR and _is_anothers(words, mention.start - offset, mention.end - offset, mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
         and not (mark == PLACE and words.endswith(_AIRLINE, 0, mention.start - offset))
         and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
@@ -359,6 +360,19 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def _is_anothers(words: str, start: int, end: int, mention: Mention) -> bool:
+    """True where the words before the bracket that an abbreviation stands in have its letters, and are not
+    what it is short for: "Digital Development Partnership (DDP)".
+    """
+    if words[start - 2 : start] != " (" or words[end : end + 1] != ")":
+        return False
+    meant = words[: start - 2].split(" ")[start - end :]
+    if "".join(word[:1] for word in meant) != words[start:end]:
+        return False
+    own = {word for entry in mention.entries for name in entry.names for word in name.split(" ")}
+    return sum(word in own for word in meant) * 3 <= 2 * len(meant)
 
 
 def _end_of_person(words: str, person: Span, body: Span) -> int:

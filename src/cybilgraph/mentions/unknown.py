@@ -14,7 +14,10 @@ from cybilgraph.reference import Entry, Reference, fold
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
 _WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
-_LINK = r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&)"
+_LINK = (
+    r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&"
+    r"|in(?= (?:ICT|IT|STEM|Tech|Technology|Cyber|Cybersecurity|Security|Science|Information|International)\b))"
+)
 #: "École nationale à vocation régionale": small letters in a name.
 _SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publique|nacional|à vocation|d[’']\w+)\b){0,3}"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
@@ -93,6 +96,7 @@ _SOCIETY = "Information Society"
 #: Whose office is a body: "Prime Minister's Office".
 _POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|Commissioner|Ombudsman|Registrar)\Z")
 _OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
+_EFFORTS = frozenset(("Project", "Programme", "Program", "Initiative", "Campaign", "Strategy", "Plan"))
 _ANDS = ("and", "&", "et", "y")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
@@ -117,6 +121,8 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
                 continue
             first = inside[0] if len(inside) == 1 and inside[0].start == start else None
+            if first and first.mark == ACTOR and _is_thing(words[start:end]):
+                continue
             if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
                 first.end = end
                 continue
@@ -184,6 +190,11 @@ def _may_act(name: str) -> bool:
     return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
 
 
+def _is_thing(name: str) -> bool:
+    """True for what is called by what it is: "Cyber Bootcamp Project"."""
+    return name.rsplit(" ", 1)[-1] in _EFFORTS
+
+
 def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
     """True where one who acts stands here, or in the list that goes on here."""
     if start and _ACTOR_BEFORE.match(words, end):
@@ -223,7 +234,12 @@ def _found(
     if mark == NAME and _BODY_FOLLOWS.match(words, end):
         mark = BODY
     ends_with_place = len(inside) == 1 and inside[0].end == end and not _OF_OR_IN.search(words, start, inside[0].start)
-    if (not mark or (mark == NAME and ends_with_place)) and _may_act(name) and _acts_here(words, start, end, spans):
+    if (
+        (not mark or (mark == NAME and ends_with_place))
+        and _may_act(name)
+        and not _is_thing(name)
+        and _acts_here(words, start, end, spans)
+    ):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
@@ -294,7 +310,9 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
 
 def _ends_with_country(between: str, place: Span, right: str) -> bool:
     """True where a name ends with its country: "the Ministry of Interior of Senegal and Data Senegal"."""
-    return place.mark == PLACE and between.strip(", ") in _ANDS and has_body(right)
+    return place.mark == PLACE and (
+        (between.strip(", ") in _ANDS and has_body(right)) or (between == " and the " and right[:1].isupper())
+    )
 
 
 def _begins_only(word: str) -> bool:

@@ -268,6 +268,16 @@ def test_the_seed() -> None:
             {("pacific-islands-chiefs-of-police", "unspecified")},
         ),
         ("A laboratory came courtesy of Canada.", {("government-of-canada", "funder")}),
+        ("It is taught by mentors who work for Microsoft, Cisco and Trend Micro.", set()),
+        ("UNODC came to Kathmandu twice as partners in the project.", set()),
+        ("The OSCE Transnational Threats Department conducted the course.", {("osce", "implementer")}),
+        ("It ran with a grant that the FCDO gave.", {("fcdo", "funder")}),
+        ("The principal counterpart and partner was INTERPOL.", {("interpol", "partner")}),
+        ("PaCSON is a network of officials from the Pacific.", set()),
+        (
+            "It was led by CSEC (Cyber Security Excellence Centre).",
+            {("cyber-security-excellence-centre", "implementer")},
+        ),
         ("It was funded by the government of the United Kingdom.", {("uk-government", "funder")}),
         ("CREST has been awarded a grant by Microsoft.", {("crest", "implementer"), ("microsoft", "funder")}),
         ("It was funded by the Foreign Commonwealth & Development Office.", {("fcdo", "funder")}),
@@ -716,6 +726,7 @@ def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
         (961, 999, 0.87, 0.78, 0.99),
         (1001, 1012, 0.85, 0.75, 0.94),
         (1021, 1026, 0.95, 0.95, 0.99),
+        (1041, 1078, 0.93, 0.86, 0.96),
     ],
 )
 def test_labelled_texts(first: int, last: int, precision: float, recall: float, country: float) -> None:

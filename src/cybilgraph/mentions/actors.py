@@ -39,11 +39,12 @@ _NOT_IT = (
     *("housed in ", "housed in the ", "housed at ", "housed at the ", "housed by ", "housed by the "),
 )
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
-#: What stands before one whose members are meant, or what is of it; and before one that only owns what it
-#: is said of another to be: "LAC4, the EU's centre".
-_MEMBERS = (
-    *("members of ", "members of the ", "member states of the ", "belongs to ", "belongs to the "),
-    *("belonging to ", "belonging to the ", "subordinate to ", "subordinate to the "),
+#: What stands before one whose members, staff or part are meant, or a list of such; and before one that
+#: only owns what it is said of another to be: "LAC4, the EU's centre".
+_MEMBERS = re.compile(
+    r"\b(?:members of|member states of|belong(?:s|ing) to|subordinate to|who works? (?:for|at)"
+    rf"|employed (?:by|at)|whose) (?:the )?"
+    rf"(?:[{ACTOR}{BODY}{NAME}](?: \([^)]{{1,30}}\))?(?:,? and |, )(?:the )?){{0,9}}\Z"
 )
 #: Whose members it consists of.
 _FORCE = re.compile(r"\b(?:Police|Forces?|Judiciary|Parliament|Army|Gendarmerie)\b")
@@ -52,12 +53,14 @@ _OWNS = (
     re.compile(r"['’]s? (?:\w+ ){0,3}(?:cent(?:re|er)|agency|arm|body|branch|hub|institute|school)\b"),
 )
 #: What follows one of which only the rules are meant ("the UN framework of responsible behaviour"), or
-#: that only looks on.
+#: that only looks on; and what only says what one is.
 _RULES = re.compile(
     r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
     r"|directives?|recommendations?|member states?|confidence-building)\b"
     r"| (?:only |also )?(?:observed|watched|looked on)\b|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
     r"| (?:page|account|post)s?\b"
+    r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
+    r" (?:of|where|for)\b"
 )
 #: What stands before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
 _SEAT = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
@@ -252,10 +255,10 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
 
 def _is_other(sentence: Sentence, name: Name) -> bool:
     """True where not the organisation itself is meant: its members, its rules, or one to be made."""
-    called = name.entries[-1].name if name.entries else ""
-    members = sentence.marked.endswith(_MEMBERS, 0, name.at) and not _FORCE.search(called)
-    if members or _RULES.match(sentence.marked, name.at + 1):
+    if _RULES.match(sentence.marked, name.at + 1):
         return True
+    if _MEMBERS.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+        return not (name.entries and _FORCE.search(name.entries[-1].name))
     if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return True
     before, behind = _OWNS

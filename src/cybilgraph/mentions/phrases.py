@@ -154,6 +154,7 @@ _GIVEN_TO = re.compile(
     r"\b(?:lent|lends?|gave|gives?|given|granted|grants?|awarded|awards?|paid|provided|provides?|offered|offers?|help"
     r"|helped|helps|helping|assist\w*|support\w*) (?:the )?(?:\w+ )?governments? of (?:the )?\Z"
 )
+_WHERE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
 #: How far back it is looked for what must stand in front.
 _BEFORE = 120
 #: A main clause begins no later.
@@ -334,6 +335,8 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
         if phrase.says != "beneficiary" and _GIVEN_TO.search(marked, max(0, start - _BEFORE), start):
             return None  # "lent the government of ◇ funds"
+    if phrase.says in ACTING and marked[start] == NAME and marked.endswith(_WHERE, 0, start):
+        return None  # "came to ◎ twice as partners"
     if phrase.marks and phrase.says in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
         return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)

@@ -334,7 +334,8 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             continue
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
             last.mark, last.home = span.mark, span.home
-            last.entries = span.entries if span.mark == ACTOR else last.entries
+            short = _SHORT_NAME.fullmatch(words, last.start, last.end)  # "CSEC (Cyber Security Excellence Centre)"
+            last.entries = span.entries if span.mark == ACTOR or short else last.entries
         elif last.mark == BODY and span.mark == NAME and between == " ":
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):

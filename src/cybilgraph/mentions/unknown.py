@@ -77,7 +77,10 @@ _KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Depa
 #: A name that has the name of a place in it.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
-_ITS_OFFICE = re.compile(r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?")
+_ITS_OFFICE = re.compile(
+    r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?"
+    r"|(?: [A-Z][a-z]+){1,3} (?:Department|Division|Section|Unit|Fund)"
+)
 #: What follows a name that begins a sentence, and not any word that does.
 FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "

@@ -48,7 +48,7 @@ _CUT = re.compile(
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
-_ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)$")
+_ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)(?:, .*)?$")
 _REMARK = re.compile(r",? (?:which|who) \w.*$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project's code: G0020, GI-07.

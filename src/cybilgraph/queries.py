@@ -169,21 +169,28 @@ def _letter(match: re.Match[str]) -> str:
 
 
 def _guard(query: str, services: frozenset[str]) -> None:
-    depth = 0
+    depth = count = 0
     form = ""
-    for count, token in enumerate(tokens(query), start=1):
-        word = token.text.upper() if token.kind == "word" else ""
-        if token.kind == "open":
+    for match in _TOKEN.finditer(query):  # and not by tokens(): it takes half the time
+        kind = match.lastgroup
+        if kind in ("space", "comment"):
+            continue
+        count += 1
+        if kind == "open":
             depth += 1
-        elif token.kind == "close":
+        elif kind == "close":
             depth -= 1
-        # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
-        elif "SERVICE" in word or (token.kind == "iri" and _HIDDEN.search(token.text)):
+        elif kind == "word":
+            word = match[0].upper()
+            # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
+            if "SERVICE" in word:
+                raise _no_service(services)
+            if not form and word in _UPDATES:
+                raise QueryRefused(*READ_ONLY)
+            if not form and word in _FORMS:
+                form = word
+        elif kind == "iri" and _HIDDEN.search(match[0]):
             raise _no_service(services)
-        elif not form and word in _UPDATES:
-            raise QueryRefused(*READ_ONLY)
-        elif not form and word in _FORMS:
-            form = word
         if depth > MAX_DEPTH or count > MAX_TOKENS:
             raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
     if not form:

@@ -105,8 +105,8 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
-def test_captures_that_say_the_same_count_as_one(assembled: Assembled) -> None:
-    """Whatever file and line they were read from; the newest of them stays."""
+def test_what_one_file_says_again_counts_as_one_capture(assembled: Assembled) -> None:
+    """The last of them stays; another file that says the same is a source as well."""
 
     def capture(name: str, line: int, title: str) -> Record:
         quote = Evidence("summary", "In Belize.", Place(line))
@@ -118,6 +118,8 @@ def test_captures_that_say_the_same_count_as_one(assembled: Assembled) -> None:
     assert {quad.rsplit(" ", 2)[1] for quad in quads if "/graph/A/" in quad} == {f"<{BASE}graph/A/1>"}
     assert [quad for quad in quads if '"Old"' in quad and "/graph/" not in quad] == []
     assert [quad for quad in quads if f"<{CYB.line}>" in quad and '"99"' in quad]
+    quads, _ = assembled(*captures, capture("b.csv", 2, "New"))
+    assert all(any(f'"{name}"' in quad for quad in quads) for name in ("a.csv", "b.csv"))
 
 
 def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

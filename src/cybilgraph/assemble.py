@@ -4,7 +4,7 @@ Lines wait in temporary files; in memory is only where those of each record begi
 project was captured more than once, the captures are put together: of each field, the newest
 capture that states it wins, and what it says goes to the default graph. Each earlier capture
 goes, whole, to a named graph of its own, so that history can be asked and the present stays
-simple. Captures that say the same count as one, the newest of them.
+simple. What one file says again and again counts as one capture, the last.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Assembly:
             yield block
 
     def _different(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Of the records of a project, in order, the last of each that say the same."""
-        last = {_said(key, self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
+        """Of the records of a project, in order, the last of each that one file says again and again."""
+        last = {_said(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
         kept = {number for number, _ in last.values()}
         return [record for record in records if not last or record[0] in kept]
 
@@ -233,10 +233,9 @@ class _Present:
         return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
 
 
-def _said(key: str, lines: list[str]) -> bytes:
-    """A hash of what lines say of a project, wherever that was read."""
-    places = (f"<{record_iri(key)}/source>", f"<{record_iri(key)}/source/")
-    said = (line for line in lines if not (line.startswith(places) or line.split(" ", 2)[1] == _LINE))
+def _said(lines: list[str]) -> bytes:
+    """A hash of what lines say of a project, and of the file that says it, wherever in that."""
+    said = (line for line in lines if line.split(" ", 2)[1] != _LINE)
     return blake2b("\n".join(said).encode(), digest_size=16).digest()
 
 

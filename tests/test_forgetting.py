@@ -72,7 +72,7 @@ Summary
 
 It helps Fiji.
 Write to Tevita.Losa@example.org, or (tevita.losa [at] example [dot] org), or call +676 555 12 34.
-The Council of Europe delivers it with others@example.net.
+The Council of Europe delivers it with others@partner.example.org.
 
 Contact
 
@@ -87,7 +87,7 @@ def test_no_contacts_leaves_addresses_and_numbers_out_of_prose(tmp_path: Path) -
     source.write_text(PROSE)
     release, _ = pipeline.build([source], tmp_path / "into", contacts=False)
     text = everything(release.folder).lower()
-    for words in (b"tevita", b"losa", b"555 12", b"example.net", b"example [dot]"):
+    for words in (b"tevita", b"losa", b"555 12", b"partner.example.org", b"example [dot]"):
         assert words not in text, words
     assert b"or ([contact left out]), or call [contact left out]." in text
     graph = (release.folder / "graph.nq").read_text()
@@ -106,7 +106,7 @@ def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Pat
     assert done.stdout.count(b"was made anew without it") == 2
     text = everything(folder).lower()
     assert b"losa" not in text
-    assert b"others@example.net" in text
+    assert b"others@partner.example.org" in text
     for number in (1, 2):
         Releases(folder).get(number).verify()
     again, _ = pipeline.build([source, SEED], folder)

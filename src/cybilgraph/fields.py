@@ -106,6 +106,8 @@ FIELDS = (
             "start and end dates",
             "period",
             "project period",
+            "term of cooperation",
+            "period of cooperation",
             "date",
             "dates",
             "when",
@@ -238,7 +240,7 @@ FIELDS = (
         "Anything else that is told of it.",
         (
             *("details", "general information", "target groups", "target group", "project description"),
-            *("about the project", "further information", "more information"),
+            *("about the project", "further information", "more information", "project site", "project sites"),
         ),
     ),
     Field(

@@ -613,3 +613,17 @@ def test_headings_may_say_project_before_and_be_spelt_as_in_america() -> None:
     assert record.summary
     assert not record.contacts
     assert [link.role for link in record.participations] == ["implementer"]
+
+
+def test_where_a_project_stands_and_how_long_are_no_countries() -> None:
+    [record] = read_input(
+        Input(
+            "page.txt",
+            given=b"A course\n\nCountry\n\nViet Nam\n\nProject Site\n\nHanoi\n\n"
+            b"Term of Cooperation\n\nFrom June 26, 2019 to November 25, 2021\n",
+        )
+    )
+    assert [(link.concept.kind, link.concept.key) for link in record.scopes] == [("country", "VN")]
+    assert record.start
+    assert record.end
+    assert (record.start.value, record.end.value) == ("2019-06-26", "2021-11-25")

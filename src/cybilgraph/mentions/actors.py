@@ -23,7 +23,7 @@ _OF_MONEY = 0.75
 #: What stands before one that is still to be made: "to set up the new Agency", "a National Centre for".
 _TO_BE = re.compile(
     r"\b(?:(?:set(?:s|ting)? up|establish(?:es|ed|ing)?|creat(?:es?|ed|ing)|build(?:s|ing)?|launch(?:es|ed|ing)?"
-    r"|establishment of|creation of|formation of) (?:the |its |their )?(?:new |first |national |governmental )*"
+    r"|establishment of|creation of|formation of) (?:the |its |their |an? )?(?:new |first |national |governmental )*"
     rf"(?:(?:an? )?[^{MARKS},.;]{{1,50}}, )?"
     r"|(?P<kind>an? (?:new |first )?))\Z"
 )
@@ -33,9 +33,9 @@ _NO_NOUN = re.compile(
 )
 #: How far in front of a name that is looked for.
 _TO_BE_MOST = 100
-#: What stands before one that only asked, or has the rooms; and behind the host of an event.
+#: What stands before one that only has the rooms; and behind the host of an event.
 _NOT_IT = (
-    *("request of ", "request of the ", "hosted by ", "hosted by the "),
+    *("hosted by ", "hosted by the "),
     *("housed in ", "housed in the ", "housed at ", "housed at the ", "housed by ", "housed by the "),
 )
 _HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
@@ -62,6 +62,8 @@ _RULES = re.compile(
     r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
     r" (?:of|where|for)\b"
 )
+#: What stands before what of a country or organisation acts for it: "Australia, through its ◈, pays".
+_THROUGH = re.compile(rf"[{MARKS}](?:'s? government)?,? through (?:its|their) \Z")
 #: What stands before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
 _SEAT = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
 #: What one is with whom others work, or for whom, and who is not helped.
@@ -260,6 +262,8 @@ def _is_other(sentence: Sentence, name: Name) -> bool:
     if _MEMBERS.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return not (name.entries and _FORCE.search(name.entries[-1].name))
     if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+        return True
+    if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return True
     before, behind = _OWNS
     if behind.match(sentence.marked, name.at + 1) and before.search(sentence.marked, 0, name.at):

@@ -39,7 +39,7 @@ _PEOPLE = (
     r"(?:(?:the |its |their |an? )?(?:\w+ )?(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?"
     r"|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm)) (?:of|from|at|within) )?"
 )
-_FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|universities)"
+_FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|associations?|foundation|charity|universities)"
 _OF_FIRM = re.compile(rf" {_FIRMS} [{ACTOR}{BODY}{NAME}]")
 #: "in Geneva, ": what follows is where that is.
 _TOWN_MOST = 50
@@ -66,7 +66,7 @@ _HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # 
 _PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
-    r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from) (?:the )?"
+    r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from|of) (?:the )?"
     rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
 #: "Run by A, and B bore the cost": B begins a clause of its own.

@@ -86,6 +86,8 @@ FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
+#: No common word begins a sentence so: "LACNIC", "CaribNOG".
+_OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A word, how many of them a country's name has that is looked for in a title, and how many letters.
@@ -362,7 +364,7 @@ def _kind(name: str, after: str) -> str | None:
         return ""
     if len(name) < 3 or any(map(str.isdigit, name)):
         return ""
-    if after and len(tokens) == 1 and not name.isupper() and not FIRST_ACTS.match(after):
+    if after and len(tokens) == 1 and not _OWN_LETTERS.search(name) and not FIRST_ACTS.match(after):
         return ""
     return NAME
 

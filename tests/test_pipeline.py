@@ -12,6 +12,7 @@ from cybilgraph import checking, pipeline
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Severity
 from cybilgraph.formats import BY_NAME
+from cybilgraph.readers import Input, read_input
 from cybilgraph.vocab import RULES
 from tests.conftest import RECORDS, SEED
 
@@ -68,6 +69,19 @@ def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
     monkeypatch.setattr(checking, "BATCH", 2)
     assert pipeline.check(RECORDS).findings == whole.findings
+
+
+def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_LARGE", 60_000)
+
+    def sizes(words: str) -> list[int]:
+        """Of the batches of five records."""
+        pages = [Input(f"{number}.txt", given=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
+        records = [next(read_input(page)) for page in pages]
+        return [len(batch.described) for batch, _ in checking._batches(records)]
+
+    assert sizes("Kenya trains judges. " * 2_000) == [2, 2, 1]
+    assert sizes("Kenya trains judges. ") == [5]
 
 
 def test_two_captures_of_one_project_are_not_one_record_with_two_titles() -> None:

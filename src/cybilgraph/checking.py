@@ -8,7 +8,6 @@ import pickle
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from sys import intern
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +25,8 @@ from cybilgraph.vocab import record as record_iri
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.
 BATCH = 250
+#: And no more characters of triples than this, but for those of the last record: records may be large.
+_LARGE = 4_000_000
 #: What no rule asks of other records.
 _LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
 
@@ -127,8 +128,15 @@ def others_text(day: str) -> str:
 
 
 def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
-    records = iter(records)
-    while batch := [(record, describe(record)) for record in islice(records, BATCH)]:
+    batch: list[Described] = []
+    size = 0
+    for record in records:
+        batch.append((record, describe(record)))
+        size += sum(map(len, batch[-1][1]))
+        if len(batch) == BATCH or size > _LARGE:
+            yield _batch(batch)
+            batch, size = [], 0
+    if batch:
         yield _batch(batch)
 
 

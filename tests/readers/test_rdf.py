@@ -381,6 +381,14 @@ def test_what_would_end_the_process_is_refused(name: str, tmp_path: Path) -> Non
     assert f"{name}: not read, since " in done.stdout
 
 
+@pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld"])
+def test_what_is_more_than_the_parser_has_room_for_is_a_clear_error(suffix: str) -> None:
+    long = b"y" * 16_800_000
+    content = b'{"@id": "' + long + b'"}' if suffix == "jsonld" else b"# " + long + b"\n"
+    with pytest.raises(SourceError, match="16 MB"):
+        list(read_rdf(Input(f"a.{suffix}", given=content)))
+
+
 def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
     brackets = "[(<<{" * 200
     record = turtle(

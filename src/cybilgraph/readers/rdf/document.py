@@ -78,6 +78,11 @@ class Document:
                 yield statement
         except SyntaxError as error:
             raise self._broken(error) from error
+        except MemoryError as error:  # the parser has room for so much at once, and says so like this
+            raise SourceError(
+                f"{self.name}: a term or a comment in it has more than 16 MB, and is not read",
+                "Shorten it. Projects before that place were read.",
+            ) from error
 
     def _broken(self, error: SyntaxError) -> SourceError:
         message = str(error.msg)

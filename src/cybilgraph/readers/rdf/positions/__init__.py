@@ -99,11 +99,20 @@ def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
     return first not in _QUOTES
 
 
+#: Bytes between two places before which characters are counted; and those that begin no character in UTF-8.
+_STEP, _INNER = 4096, bytes(range(0x80, 0xC0))
+
+
+def _characters(part: bytes) -> int:
+    return len(part.translate(None, _INNER))
+
+
 class Places:
     """Lines and columns of a text, by offsets into it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self._characters = array("Q")
         self._starts = array("Q", [0])
         self._starts.extend(match.end() for match in re.finditer(b"\n", content))
 
@@ -112,7 +121,20 @@ class Places:
         if offset == UNKNOWN:
             return None
         line = bisect_right(self._starts, offset)
-        return Place(line, len(self._content[self._starts[line - 1] : offset].decode(errors="replace")) + 1)
+        start = self._starts[line - 1]
+        if offset - start <= _STEP:
+            return Place(line, _characters(self._content[start:offset]) + 1)
+        return Place(line, self._before(offset) - self._before(start) + 1)
+
+    def _before(self, offset: int) -> int:
+        """How many characters stand before an offset. They are counted once: all of a file may be one line."""
+        if not self._characters:
+            self._characters.append(0)
+            for start in range(0, len(self._content), _STEP):
+                count = _characters(self._content[start : start + _STEP])
+                self._characters.append(self._characters[-1] + count)
+        step = offset // _STEP
+        return self._characters[step] + _characters(self._content[step * _STEP : offset])
 
     def text(self, value: str, offset: int) -> Text:
         """A literal with the place of its first character; of each line, where it is printed as it is."""

@@ -263,6 +263,8 @@ def test_the_seed() -> None:
         ),
         ("The exercise was led by INTERPOL. CERT-EU observed.", {("interpol", "implementer")}),
         ("ENISA observed the exercise.", set()),
+        ("ITU could not deliver the training, so CREST delivered it.", {("crest", "implementer")}),
+        ("The World Bank declined to fund it; CREST trained the staff.", {("crest", "implementer")}),
         (
             "It was run under the auspices of the Pacific Islands Chiefs of Police.",
             {("pacific-islands-chiefs-of-police", "unspecified")},

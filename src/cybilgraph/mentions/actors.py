@@ -53,11 +53,12 @@ _OWNS = (
     re.compile(r"['’]s? (?:\w+ ){0,3}(?:cent(?:re|er)|agency|arm|body|branch|hub|institute|school)\b"),
 )
 #: What follows one of which only the rules are meant ("the UN framework of responsible behaviour"), or
-#: that only looks on; and what only says what one is.
+#: that only looks on, or does not do it; and what only says what one is.
 _RULES = re.compile(
     r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
     r"|directives?|recommendations?|member states?|confidence-building)\b"
-    r"| (?:only |also )?(?:observed|watched|looked on)\b|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
+    r"| (?:only |also )?(?:observed|watched|looked on|could not|cannot|(?:declined|refused|(?:was|were) unable) to)\b"
+    r"|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
     r"| (?:page|account|post)s?\b"
     r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
     r" (?:of|where|for)\b"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -36,7 +37,7 @@ from cybilgraph.web.endpoint import Reply, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live
 from cybilgraph.web.making import InTurn
-from cybilgraph.workers.turns import Caller
+from cybilgraph.workers.turns import Caller, settle
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -91,6 +92,7 @@ class Front:
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         self._clients: dict[str, _Client] = {}
+        self._loop = _Loop()
         self._bytes = self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,21 +183,17 @@ class Front:
         etag = serving.answers.etag(asked.question)
         if found := endpoint.quick(asked, request, serving.answers, etag):
             entry.cached = True
-        elif not self._is_full(caller) and (found := endpoint.at_once(asked, request, serving.answers, etag)):
-            pass  # a turn that nobody can wait for, as it is over already
         else:
             with _watched(receive, caller):
                 async with self._turn(caller, seconds):
-                    left = max(until - time.monotonic(), 0.001)
-                    found = await endpoint.slow(asked, request, serving.answers, etag, left, caller, self._threads)
+                    await self._loop.turn(caller.name)
+                    found = endpoint.at_once(asked, request, serving.answers, etag)
+                    if not found:
+                        left = max(until - time.monotonic(), 0.001)
+                        found = await endpoint.slow(asked, request, serving.answers, etag, left, caller, self._threads)
         if found.answer:
             entry.format, entry.rows = found.answer.format.name, found.answer.rows
         return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
-
-    def _is_full(self, caller: Caller) -> bool:
-        """Whether a client has as much in work as one may."""
-        client = self._clients.get(caller.name)
-        return client is not None and client.places.locked()
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
@@ -261,6 +259,32 @@ def _headers(scope: Scope) -> dict[str, str]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+class _Loop:
+    """The event loop, for work that does not give it away: one piece after another, clients taking turns."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def turn(self, client: str) -> None:
+        """Wait until it is this client's turn."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._next, loop)
+        called = loop.create_future()
+        self._waiting.setdefault(client, deque()).append(called)
+        await called
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Call the next one; who comes meanwhile is heard before the one after that."""
+        client = next(iter(self._waiting))
+        queue = self._waiting.pop(client)
+        settle(queue.popleft())
+        if queue:
+            self._waiting[client] = queue  # behind all others
+        if self._waiting:
+            loop.call_soon(self._next, loop)
 
 
 class _Client:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
@@ -50,7 +50,7 @@ def earliest(releases: Releases, number: int) -> str:
     return min((row.created for row in _kept(releases, number)), default="")
 
 
-def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
+def prune(releases: Releases, keep: int, told: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:
     """As ``Releases.prune``; and what is told of the oldest that stays is what was told before."""
     oldest = releases.numbers[:1]
 
@@ -61,7 +61,7 @@ def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
                 rows |= {row.key: row for row in of_log(changes.between(*pair))}
             _write(_place(releases, stay[0]), [rows[key] for key in sorted(rows)])
 
-    gone, freed = releases.prune(keep, remember)
+    gone, freed = releases.prune(keep, remember, told)
     for number in gone:
         _place(releases, number).unlink(missing_ok=True)
     return gone, freed

@@ -120,7 +120,7 @@ def rollback(folder: Path) -> None:
 @_FOLDER
 @click.option("--keep", type=click.IntRange(1), required=True, help="So many of the newest stay.")
 def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest releases; the one that is served stays in any case.
+    """Remove all but the newest releases; the current one, and the one that is served, stay in any case.
 
     \b
     Example:
@@ -129,7 +129,7 @@ def prune(folder: Path, keep: int) -> None:
     from cybilgraph.changes import prune as run
     from cybilgraph.release import Releases
 
-    gone, freed = run(Releases(folder), keep)
+    gone, freed = run(Releases(folder), keep, lambda line: click.echo(line, err=True))
     if gone:
         names = ", ".join(f"{number:04d}" for number in gone)
         click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")

@@ -159,15 +159,24 @@ class Releases:
                 continue  # a damaged one is no way back
         raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
 
-    def prune(self, keep: int, before: Callable[[list[int]], None] = lambda _: None) -> tuple[list[int], int]:
-        """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
-        and the bytes that are free now. ``before`` any is removed, it is called with the numbers of those that stay.
-        Raises ReleaseError, also where a build runs.
+    def prune(
+        self,
+        keep: int,
+        before: Callable[[list[int]], None] = lambda _: None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> tuple[list[int], int]:
+        """Remove all but the newest ``keep`` releases, never the current one, nor that which is served where the
+        current one is damaged: this is ``told``. Given are the numbers of those removed, and the bytes that are free
+        now. ``before`` any is removed, it is called with the numbers of those that stay.
+        Raises ReleaseError, also where a build runs, or no release is sound.
         """
         freed = 0
         with self._alone(wait=False):
             current, there = self.current_number(), self.numbers
             gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            if gone and (served := self.sound(told).number) in gone:
+                gone.remove(served)
+                told(f"Release {served:04d} stays: it is served in the place of {current:04d}.")
             if gone:
                 before([number for number in there if number not in gone])
             for number in gone:

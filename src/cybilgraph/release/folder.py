@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, addresses_of, left, without
+from cybilgraph.forgetting import Forgotten, addresses_of, as_known, has, left, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
@@ -206,24 +206,31 @@ class Releases:
             addresses = {one for number in self.numbers for one in addresses_of(self.get(number).folder, who)}
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
-                if any(words in text_of(moved).casefold() for words in {who.strip().casefold(), *addresses}):
+                if has(text_of(moved), {as_known(who), *addresses}):
                     moved.unlink()
             told: dict[int, Forgotten] = {}
             for number in self.numbers:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
-                    # A store that was carried on may hold what its graph has no more.
-                    carried = "carried" in release.manifest
-                    if report := without(release.folder, aside, who, addresses, always=carried):
+                    report, found = without(release.folder, aside, who, addresses)
+                    if anew := found or self._may_hold(release, told):
                         release.verify()  # what is damaged must not get checksums that hold
                         self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
                 there = left(release.folder, who, addresses)
-                if report or there:
-                    told[number] = Forgotten(report is not None, there)
+                if anew or there:
+                    told[number] = Forgotten(found, anew, there)
         return told
+
+    def _may_hold(self, release: Release, told: dict[int, Forgotten]) -> bool:
+        """Whether the store of a release, carried on, may hold what its graph has no more: something that was found
+        in an earlier one, or that stood in one of those it was carried on from, which is gone.
+        """
+        times = int(release.manifest.get("carried", 0))
+        before = set(range(release.number - times, release.number))
+        return bool(times) and (not before <= set(self.numbers) or any(earlier.found for earlier in told.values()))
 
     def _remember_forgotten(self, names: set[str]) -> None:
         known = self.forgotten() | {name_hash(name) for name in names}
@@ -324,4 +331,4 @@ class Releases:
 
 def name_hash(who: str) -> str:
     """A name or an e-mail address as it is remembered, to be forgotten."""
-    return hashlib.sha256(who.strip().casefold().encode()).hexdigest()
+    return hashlib.sha256(as_known(who).encode()).hexdigest()

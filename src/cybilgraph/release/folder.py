@@ -206,7 +206,7 @@ class Releases:
             addresses = {one for number in self.numbers for one in addresses_of(self.get(number).folder, who)}
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
-                if has(text_of(moved), {as_known(who), *addresses}):
+                if has(moved.read_bytes().decode(errors="replace"), {as_known(who), *addresses}):
                     moved.unlink()
             told: dict[int, Forgotten] = {}
             for number in self.numbers:

@@ -60,6 +60,15 @@ def test_what_iati_can_say_comes_back(path: Path) -> None:
         assert can_be_said(back) == can_be_said(record)
 
 
+def test_a_code_of_another_form_comes_back(tmp_path: Path) -> None:
+    source = tmp_path / "one.json"
+    source.write_text('{"title": "A project", "code": "M0010"}')
+    [record] = read(source)
+    [back] = there_and_back([record])
+    assert back.code
+    assert (back.code.text, back.key) == ("M0010", record.key)
+
+
 def test_the_first_pass_is_what_all_others_are(tmp_path: Path) -> None:
     """Also of a project that two captures tell of."""
     passes = []

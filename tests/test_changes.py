@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -104,6 +105,23 @@ def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Pat
     assert told == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
     assert [row.created for row in rows] == [created[2], created[4], created[4]]
     assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
+
+
+def test_what_was_kept_and_is_damaged_is_not_told(
+    shelf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("cybilgraph"), "propagate", True)
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    prune(releases, 1)
+    kept = releases.folder / "moved-0005.csv"
+    content = kept.read_bytes()
+    flipped = content.replace(b"A New", b"A Nev")
+    with closing(Changes(releases)) as left:
+        assert {row.release for row in moved_until(left, releases, 5)} == {2, 4}
+        for damaged in (flipped, content[:-1], b"", b"\xff" + content):
+            kept.write_bytes(damaged)
+            assert {(row.kind, row.release) for row in moved_until(left, releases, 5)} == {("added", 5)}
+    assert "moved-0005.csv is damaged" in caplog.text
 
 
 @pytest.mark.parametrize("since", [1, 2, 3, 4, 5])

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from click.testing import CliRunner
 
 from cybilgraph import pipeline, read
+from cybilgraph.cli.releases import forget
 from cybilgraph.errors import ReleaseError
+from cybilgraph.forgetting import has
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.search import Search, Wish
 from tests.conftest import RECORDS, SEED, run, running_server
@@ -116,6 +119,20 @@ def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Pat
     named = run("forget", folder, "Ana Veikune")
     assert named.returncode == 1
     assert b"Release 0004 still has the words in what it says of project:" in named.stderr
+
+
+def test_a_contact_is_known_however_it_is_written(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE.replace("It helps Fiji.", "It has tevita.losa%40example.org."))
+    pipeline.build([source], folder, dumps=False)
+    told = Releases(folder).forget("tevita   LOSA")
+    assert (told[1].found, len(told[1].left)) == (True, 1), "the address that is left is told"
+    for who in ("mailto:Tevita.Losa@example.org", "<tevita.losa@example.org>", "T. Losa <tevita.losa@example.org>"):
+        assert name_hash(who) in Releases(folder).forgotten()
+    for text in ("Tevita\nLosa", "Tevita&nbsp;Losa", "tevita%20losa", "tevita.losa&#64;example.org"):
+        assert has(text, {"tevita losa", "tevita.losa@example.org"}), text
+    assert has("Tevita.Losa  [at] example (dot) org", {"tevita.losa@example.org"})
+    assert "fewer than 3 letters" in CliRunner().invoke(forget, [str(folder), "L. O"]).output
 
 
 def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:

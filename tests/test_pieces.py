@@ -109,7 +109,11 @@ def test_who_is_forgotten_is_in_no_store_that_was_carried_on(tmp_path: Path) -> 
     release = build(pages, into)
     assert "carried" in release.manifest
     assert b"Ada Example" not in (release.folder / "graph.nq").read_bytes()
-    assert set(Releases(into).forget("Ada Example")) == {1, 2}
+    before = release.manifest
+    assert Releases(into).forget("Somebody  Else") == {}
+    assert Releases(into).get(2).manifest == before, "what nothing was found in stays as it is"
+    told = Releases(into).forget("ada  example")
+    assert {number: (one.found, one.made_anew) for number, one in told.items()} == {1: (True, True), 2: (False, True)}
     release = Releases(into).get(2)
     assert "carried" not in release.manifest
     assert holds_its_graph(release)

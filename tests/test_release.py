@@ -185,6 +185,18 @@ def test_pruning_keeps_the_newest_and_the_current(three: Path, tmp_path: Path) -
     assert run("prune", folder, "--keep", 5).stdout == b"There is nothing to remove.\n"
 
 
+def test_pruning_keeps_what_is_served_for_a_damaged_one(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    damage(folder, 3)
+    told: list[str] = []
+    assert Releases(folder).prune(1, told=told.append)[0] == [1]
+    assert told[-1] == "Release 0002 stays: it is served in the place of 0003."
+    damage(folder, 2)
+    with pytest.raises(ReleaseError, match="0003 is damaged"):
+        Releases(folder).prune(1)
+    assert Releases(folder).numbers == [2, 3]
+
+
 def test_the_last_good_release_is_served(three: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(three, tmp_path / "releases")
     damage(folder, 3)

@@ -95,6 +95,28 @@ def test_answers_that_are_not_what_the_dump_gives_are_found(way: Way, tmp_path: 
             checks["statements"]()
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_an_example_about_what_is_not_in_the_data_answers_nothing(
+    way: Way, release: Release, tmp_path: Path, there: bool
+) -> None:
+    name = "example-project-full-description"
+    way.harmed = {
+        "/api/queries": lambda body: json.dumps(
+            {"queries": [query for query in json.loads(body)["queries"] if query["name"] == name]}
+        ).encode(),
+        f"/api/queries/{name}": lambda _: b"",
+    }
+    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    (tmp_path / "graph.nq").write_bytes(b"".join(line for line in lines if there or b"/G0020" not in line))
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        examples = dict(Checks(site, tmp_path, quick=True).checks())["example queries"]
+        if there:
+            with pytest.raises(Wrong, match=r"full-description \([0-9]+ rows missing, 0 too many"):
+                examples()
+        else:
+            assert examples() == "all 1 answer"
+
+
 def test_a_site_that_is_none_is_told(tmp_path: Path) -> None:
     with Site("http://127.0.0.1:1", attempts=1) as site, pytest.raises(FetchError, match="no connection"):
         verify(site)

@@ -102,7 +102,7 @@ def _activity(record: Record) -> Any:
     _descriptions(activity, record)
     _organisations(activity, record)
     if record.code:
-        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL})
+        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, FIELD: "code"})
     if record.status and (entry := reference().get("status", record.status.key)):
         _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
     _dates(activity, record)

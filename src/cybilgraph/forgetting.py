@@ -8,31 +8,45 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.ntriples import plain
-from cybilgraph.readers.contacts import discreet
+from cybilgraph.readers.contacts import discreet, plain_addresses
 from cybilgraph.vocab import VCARD
 
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
+#: An address as it is given: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
+_GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
+
+_FIRST = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What became of a release: whether it was made anew; the IRIs that statements with the name are about still."""
+    """What became of a release: whether the contact was found in it; whether it was made anew, as also where only its
+    store may have held the contact; the IRIs that statements with the name are about still.
+    """
 
+    found: bool
     made_anew: bool
     left: tuple[str, ...]
+
+
+def as_known(who: str) -> str:
+    """A name or an e-mail address as such are compared: in small letters, with single spaces, an address alone."""
+    words = " ".join(who.casefold().split())
+    return given[1] if (given := _GIVEN.fullmatch(words)) else words
 
 
 def addresses_of(release: Path, who: str) -> set[str]:
     """The e-mail addresses of a contact, in small letters: those that a release gives to who is called so, and what
     was given, if it is one.
     """
-    words = who.strip().casefold()
+    words = as_known(who)
     nodes = _nodes(release / "graph.nq", words)
     found = {words} if "@" in words else set()
     with (release / "graph.nq").open("rb") as lines:
@@ -43,40 +57,43 @@ def addresses_of(release: Path, who: str) -> set[str]:
     return found
 
 
-def without(release: Path, folder: Path, who: str, addresses: Iterable[str], *, always: bool) -> dict[str, Any] | None:
-    """Write graph.nq and sources.zip of a release into another folder, without a contact, and give its report
-    without it; None where nothing was left out, unless it is given ``always``. The ``addresses`` are left out of
-    prose, too. Raises OSError.
+def without(release: Path, folder: Path, who: str, addresses: Iterable[str]) -> tuple[dict[str, Any], bool]:
+    """Write graph.nq and sources.zip of a release into another folder, without a contact; its report without it,
+    and whether anything was left out. The ``addresses`` are left out of prose, too. Raises OSError.
     """
-    hidden = {who.strip().casefold(), *addresses}
+    hidden = {as_known(who), *addresses}
     nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
         changed = _write_lines((line for line in lines if not _touches(line, nodes)), hidden, output.write)
     kept = _sources(release / "sources.zip", folder / "sources.zip", hidden)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [found for found in report["findings"] if not _has(json.dumps(found, ensure_ascii=False), hidden)]
-    if not always and not nodes and not changed and not kept and len(findings) == len(report["findings"]):
-        return None
+    findings = [found for found in report["findings"] if not has(json.dumps(found, ensure_ascii=False), hidden)]
+    found = bool(nodes or changed or kept or len(findings) < len(report["findings"]))
     counts = Counter(found["severity"] for found in findings)
-    return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}
+    return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
 
 def left(folder: Path, who: str, addresses: Iterable[str]) -> tuple[str, ...]:
     """What statements of a release with the name or an address are about still, and rows of its names."""
-    hidden = {who.strip().casefold(), *addresses}
+    hidden = {as_known(who), *addresses}
     found: dict[str, None] = {}
     with (folder / "graph.nq").open("rb") as lines:
         for line in lines:
-            if _has(plain(line.decode().split(" ", 2)[2]), hidden) or _has(unquote(line.decode()), hidden):
+            if has(plain(line.decode().split(" ", 2)[2]), hidden) or has(line.decode(), hidden):
                 found[line.split(b" ", 1)[0].decode()[1:-1]] = None
-    if _has((folder / "identities.csv").read_text(encoding="utf-8"), hidden):
+    if has((folder / "identities.csv").read_text(encoding="utf-8"), hidden):
         found["identities.csv"] = None
     return tuple(found)
 
 
-def _has(text: str, hidden: Iterable[str]) -> bool:
-    known = text.casefold()
-    return any(words in known for words in hidden)
+def has(text: str, hidden: Iterable[str]) -> bool:
+    """Whether a text has a name or an address, as ``as_known`` gives them, also one that is written another way."""
+    known = unescape(unquote(text)).casefold()
+    near = [words for words in hidden if not (first := _FIRST.search(words)) or first[0] in known]
+    if not near:  # so it is of most lines, and the rest takes ten times as long
+        return False
+    known = plain_addresses(" ".join(known.split()))
+    return any(words in known for words in near)
 
 
 def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Any) -> int:
@@ -113,8 +130,7 @@ def _graph(line: bytes) -> bytes:
 
 def _named(rest: bytes) -> str:
     """What the object of a line says, as a name or an address."""
-    value = plain(rest.split(b" ", 1)[0].decode() if rest.startswith(b"<") else rest.decode())
-    return value.removeprefix("mailto:").strip().casefold()
+    return as_known(unquote(plain(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else plain(rest.decode()))
 
 
 def _nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
@@ -143,7 +159,7 @@ def _sources(path: Path, target: Path, hidden: set[str]) -> bool:
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as output:
         for entry in archive.infolist():
             content = archive.read(entry)
-            if _has(content.decode("utf-8", "replace"), hidden):
+            if has(content.decode("utf-8", "replace"), hidden):
                 changed = True
             else:
                 output.writestr(entry, content)

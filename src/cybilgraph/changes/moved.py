@@ -1,16 +1,20 @@
 """When each record moved last, known beyond the releases in which it did: what was told once is not told anew
 because old releases were taken away.
 
-Beside the releases, ``moved-0003.csv`` tells it of all records up to release 3, the oldest that is kept.
+Beside the releases, ``moved-0003.csv`` tells it of all records up to release 3, the oldest that is kept. Its last
+line is the SHA-256 of those before; where that does not hold, nothing is kept.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,7 +54,7 @@ def earliest(releases: Releases, number: int) -> str:
     return min((row.created for row in _kept(releases, number)), default="")
 
 
-def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
+def prune(releases: Releases, keep: int, told: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:
     """As ``Releases.prune``; and what is told of the oldest that stays is what was told before."""
     oldest = releases.numbers[:1]
 
@@ -61,19 +65,26 @@ def prune(releases: Releases, keep: int) -> tuple[list[int], int]:
                 rows |= {row.key: row for row in of_log(changes.between(*pair))}
             _write(_place(releases, stay[0]), [rows[key] for key in sorted(rows)])
 
-    gone, freed = releases.prune(keep, remember)
+    gone, freed = releases.prune(keep, remember, told)
     for number in gone:
         _place(releases, number).unlink(missing_ok=True)
     return gone, freed
 
 
 def _kept(releases: Releases, number: int) -> list[Moved]:
-    """What is kept of them; nothing where no release was taken away before this one."""
+    """What is kept of them; nothing where no release was taken away before this one, or the file is damaged."""
+    path = _place(releases, number)
     try:
-        text = _place(releases, number).read_text(encoding="utf-8")
+        *lines, digest = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return []
-    rows = csv.DictReader(io.StringIO(text))
+    except ValueError:  # it is empty
+        lines, digest = [], b""
+    text = b"".join(lines)
+    if digest != _sum(text):
+        _tell(f"{path} is damaged, and not used: release {number:04d} tells all its records anew")
+        return []
+    rows = csv.DictReader(io.StringIO(text.decode()))
     return [Moved(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
 
 
@@ -87,4 +98,15 @@ def _write(path: Path, rows: list[Moved]) -> None:
     writer.writerow(field.name for field in fields(Moved))
     writer.writerows(map(astuple, rows))
     with written_whole(path) as file:
-        file.write(text.getvalue().encode())
+        content = text.getvalue().encode()
+        file.write(content + _sum(content))
+
+
+def _sum(content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}\n".encode()
+
+
+@lru_cache(16)
+def _tell(what: str) -> None:
+    """Once, and not with each request."""
+    logging.getLogger("cybilgraph").warning(what)

@@ -16,6 +16,8 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.vocab import short
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+#: What has fewer stands in too many words that are nobody's name.
+_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
 
@@ -120,7 +122,7 @@ def rollback(folder: Path) -> None:
 @_FOLDER
 @click.option("--keep", type=click.IntRange(1), required=True, help="So many of the newest stay.")
 def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest releases; the one that is served stays in any case.
+    """Remove all but the newest releases; the current one, and the one that is served, stay in any case.
 
     \b
     Example:
@@ -129,7 +131,7 @@ def prune(folder: Path, keep: int) -> None:
     from cybilgraph.changes import prune as run
     from cybilgraph.release import Releases
 
-    gone, freed = run(Releases(folder), keep)
+    gone, freed = run(Releases(folder), keep, lambda line: click.echo(line, err=True))
     if gone:
         names = ", ".join(f"{number:04d}" for number in gone)
         click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")
@@ -154,14 +156,15 @@ def forget(folder: Path, who: str) -> None:
     """
     from cybilgraph.release import Releases
 
-    if not who.strip():
-        raise click.BadParameter("it is empty.", param_hint="NAME-OR-EMAIL")
+    if sum(map(str.isalpha, who)) < _LETTERS:
+        raise click.BadParameter(f"it has fewer than {_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL")
     told = Releases(folder).forget(who)
-    if not told:
+    if not any(forgotten.found or forgotten.left for forgotten in told.values()):
         click.echo("No release has this contact. Builds to come will leave it out.")
     for number, forgotten in told.items():
         if forgotten.made_anew:
-            click.echo(f"Release {number:04d} was made anew without it.")
+            why = "without it" if forgotten.found else "since its store may have held what it has no more"
+            click.echo(f"Release {number:04d} was made anew {why}.")
         for about in forgotten.left:
             click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
     if any(forgotten.left for forgotten in told.values()):

@@ -46,13 +46,13 @@ def no_addresses(text: str) -> Iterator[re.Match[str]]:
 
 def addresses(text: str) -> Iterator[str]:
     """The e-mail addresses in a text, each as one would write to it."""
-    return (_plain(match[0]) for match in _IN_PROSE.finditer(text))
+    return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(text))
 
 
 def discreet(text: str, hidden: Callable[[str], bool], numbers: Iterable[str] = ()) -> str:
     """The text without e-mail addresses that are ``hidden``, and without these telephone ``numbers``."""
     if "@" in text or "at" in text:  # most texts have none, and are given back as they are
-        text = _IN_PROSE.sub(lambda found: LEFT_OUT if hidden(_plain(found[0])) else found[0], text)
+        text = _IN_PROSE.sub(lambda found: LEFT_OUT if hidden(plain_addresses(found[0])) else found[0], text)
     for number in numbers:
         text = text.replace(number, LEFT_OUT)
     return text
@@ -63,8 +63,9 @@ def numbers_of(contact: Contact) -> list[str]:
     return _PHONE.findall(contact.note)
 
 
-def _plain(address: str) -> str:
-    return _WRITTEN_OUT.sub(lambda found: "@" if found[1].lower() == "at" else ".", address)
+def plain_addresses(text: str) -> str:
+    """The text with addresses that are written for people only as one would write to them."""
+    return _WRITTEN_OUT.sub(lambda found: "@" if found[1].lower() == "at" else ".", text)
 
 
 def is_person(line: str) -> bool:

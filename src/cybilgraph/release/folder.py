@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, addresses_of, left, without
+from cybilgraph.forgetting import Forgotten, addresses_of, as_known, has, left, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
@@ -159,15 +159,24 @@ class Releases:
                 continue  # a damaged one is no way back
         raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
 
-    def prune(self, keep: int, before: Callable[[list[int]], None] = lambda _: None) -> tuple[list[int], int]:
-        """Remove all but the newest ``keep`` releases, never the current one; the numbers of those removed,
-        and the bytes that are free now. ``before`` any is removed, it is called with the numbers of those that stay.
-        Raises ReleaseError, also where a build runs.
+    def prune(
+        self,
+        keep: int,
+        before: Callable[[list[int]], None] = lambda _: None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> tuple[list[int], int]:
+        """Remove all but the newest ``keep`` releases, never the current one, nor that which is served where the
+        current one is damaged: this is ``told``. Given are the numbers of those removed, and the bytes that are free
+        now. ``before`` any is removed, it is called with the numbers of those that stay.
+        Raises ReleaseError, also where a build runs, or no release is sound.
         """
         freed = 0
         with self._alone(wait=False):
             current, there = self.current_number(), self.numbers
             gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
+            if gone and (served := self.sound(told).number) in gone:
+                gone.remove(served)
+                told(f"Release {served:04d} stays: it is served in the place of {current:04d}.")
             if gone:
                 before([number for number in there if number not in gone])
             for number in gone:
@@ -197,24 +206,31 @@ class Releases:
             addresses = {one for number in self.numbers for one in addresses_of(self.get(number).folder, who)}
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
-                if any(words in text_of(moved).casefold() for words in {who.strip().casefold(), *addresses}):
+                if has(moved.read_bytes().decode(errors="replace"), {as_known(who), *addresses}):
                     moved.unlink()
             told: dict[int, Forgotten] = {}
             for number in self.numbers:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
-                    # A store that was carried on may hold what its graph has no more.
-                    carried = "carried" in release.manifest
-                    if report := without(release.folder, aside, who, addresses, always=carried):
+                    report, found = without(release.folder, aside, who, addresses)
+                    if anew := found or self._may_hold(release, told):
                         release.verify()  # what is damaged must not get checksums that hold
                         self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
                 there = left(release.folder, who, addresses)
-                if report or there:
-                    told[number] = Forgotten(report is not None, there)
+                if anew or there:
+                    told[number] = Forgotten(found, anew, there)
         return told
+
+    def _may_hold(self, release: Release, told: dict[int, Forgotten]) -> bool:
+        """Whether the store of a release, carried on, may hold what its graph has no more: something that was found
+        in an earlier one, or that stood in one of those it was carried on from, which is gone.
+        """
+        times = int(release.manifest.get("carried", 0))
+        before = set(range(release.number - times, release.number))
+        return bool(times) and (not before <= set(self.numbers) or any(earlier.found for earlier in told.values()))
 
     def _remember_forgotten(self, names: set[str]) -> None:
         known = self.forgotten() | {name_hash(name) for name in names}
@@ -315,4 +331,4 @@ class Releases:
 
 def name_hash(who: str) -> str:
     """A name or an e-mail address as it is remembered, to be forgotten."""
-    return hashlib.sha256(who.strip().casefold().encode()).hexdigest()
+    return hashlib.sha256(as_known(who).encode()).hexdigest()

@@ -39,6 +39,7 @@ _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _LESS = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields of which an element of ours may be, though IATI has one code for several.
 _TEXTS = frozenset({"description", "context", "activities"})
+_CODE = frozenset({"code"})
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is Kind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
 _Link = TypeVar("_Link", Participation, Scope, Relation, Date)
@@ -180,8 +181,11 @@ class _Activity:
             self._take(BY_NAME["iati"], child, found)
 
     def _other_identifier(self, child: Element) -> None:
-        """A code of the portal may stand among the identifiers that an activity has elsewhere."""
-        if (code := self._texts.attribute(child, "ref")) and CODE.fullmatch(code[0].text):
+        """A code of the portal may stand among the identifiers that an activity has elsewhere; one that is odd is
+        known by what we have written beside it.
+        """
+        code = self._texts.attribute(child, "ref")
+        if code and (CODE.fullmatch(code[0].text) or self._named(child, _CODE)):
             self._take(BY_NAME["code"], child, code)
 
     def _description(self, child: Element) -> None:

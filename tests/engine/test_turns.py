@@ -20,20 +20,14 @@ from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.workers.memory import mapped
 from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.outside import Worker
 from cybilgraph.workers.pool import Lanes, Pool
 from cybilgraph.workers.turns import Busy, Caller, Turns
 from tests.engine.test_embedded import SLOW
 
 #: Some tenths of a second.
 HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
-#: Takes some 250 MB of memory at once, and has no end.
-LARGE = (
-    "SELECT (COUNT(?x0) AS ?n) { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
-    + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(23))
-    + SLOW.partition("{")[2]
-)
 CSV = (BY_NAME["csv"],)
 NOTHING = {"quick": 0, "waiting": 0, "long": 0, "paused": 0}
 
@@ -66,8 +60,8 @@ def asking(engine: PooledEngine) -> Iterator[Asked]:
         finally:
             for caller in asked.callers:
                 caller.leave()
+            engine.close()
     assert engine.load == NOTHING
-    engine.close()
 
 
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
@@ -87,18 +81,19 @@ def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
 
 
-def test_what_holds_too_much_to_be_paused_gives_way(release: Release) -> None:
+def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(timeout=60, workers=1, long=1)
     arguments = (str(release.store), "", str(limits.memory), str(limits.answer), "")
     pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=1, long=1, memory=1))
     with asking(PooledEngine("", "", limits, pool)) as asked:
-        heavy = asked.ask("hog", LARGE)
-        until = time.monotonic() + 60
-        while max(sizes := [mapped(each) for each in pool.processes] or [0]) - min(sizes) < 2 * 128_000_000:
-            assert time.monotonic() < until
-        assert asked.ask("light", HEAVY).result().content
+        heavy = asked.ask("hog", SLOW)
+        asked.wait(long=1)
+        [large] = pool._all - set(pool._idle)
+        monkeypatch.setattr(Worker, "grown", property(lambda worker: 256_000_000 * (worker is large)))
+        light = asked.ask("light", SLOW)
         with pytest.raises(EngineUnavailable, match="busy"):
-            heavy.result()
+            heavy.result(30)
+        assert not light.done()
 
 
 def test_what_begins_to_answer_and_then_takes_long_gives_its_quick_place_back(release: Release) -> None:

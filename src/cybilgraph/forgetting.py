@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -21,8 +21,10 @@ from cybilgraph.vocab import VCARD
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 #: An address as it is given: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
 _GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
-
+#: The first word of a name or an address: a text that lacks it has neither.
 _FIRST = re.compile(r"\w+")
+#: What an address has, also one that is written for people only; most lines have none.
+_MAY_BE = re.compile(rb"@|\bat\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +98,20 @@ def has(text: str, hidden: Iterable[str]) -> bool:
     return any(words in known for words in near)
 
 
-def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Any) -> int:
+def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Callable[[bytes], object]) -> int:
     """Write lines of N-Quads, each once, without the addresses that are hidden; how many were others before."""
     addresses = {words for words in hidden if "@" in words}
-    sign = re.compile(rb"@|\bat\b", re.IGNORECASE)  # most lines have none
-    changed: set[bytes] = set()
+    written: set[bytes] = set()
     count = 0
     for line in lines:
-        said = line
-        if addresses and sign.search(line):
-            said = _discreet(line.decode(), addresses).encode()
-        count += said != line
-        if said != line and said in changed:
+        said = _discreet(line.decode(), addresses).encode() if addresses and _MAY_BE.search(line) else line
+        if said == line:
+            write(line)
             continue
-        changed |= {said} if said != line else set()
-        write(said)
+        count += 1
+        if said not in written:
+            written.add(said)
+            write(said)
     return count
 
 

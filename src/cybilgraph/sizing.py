@@ -153,7 +153,7 @@ def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[st
     yield "Disk to build: the release, what is kept for the next build, and temporary files; sources come on top."
     yield f"Memory to build: the build, and {processors} workers, each as large as the largest process was."
     yield f"Time to build: seconds of one processor, and those that all share, divided by {processors}."
-    yield "Memory to serve: with the store in memory. A store over --store-memory stays on disk."
+    yield "Memory to serve: with --store-memory as it is by default. A store that is larger stays on disk."
 
 
 def _aligned(rows: Sequence[Sequence[str]], first_left: bool = False) -> Iterable[str]:

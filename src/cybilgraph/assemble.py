@@ -15,6 +15,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -32,6 +33,8 @@ from cybilgraph.vocab import record as record_iri
 _IN_MEMORY = 16_000_000
 #: So many of the shared lines are in memory, and are given at once.
 _AT_ONCE = 2_000
+#: So many captures as lines, and so many keys with the present ones, are in memory.
+_CAPTURES, _KEYS = 4, 10_000
 # Lines that several records may have said, each with its subject and predicate; and what comes behind all projects.
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
@@ -39,6 +42,8 @@ _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 #: What a line has that leads to another project.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
+#: A key of a project, wherever it may stand in a line.
+_NAMED = re.compile(rf"(?:/relation/[a-z_]+/|<{re.escape(BASE)}id/project/)([^/>]+)".encode())
 #: Where a quote stands in its source.
 _LINE = f"<{CYB.line}>"
 #: Fields that only the newest capture tells: who is no longer named on a page is not named here.
@@ -55,6 +60,9 @@ class Assembly:
         self._shared: set[str] = set()
         self._aside = Scratch(_SCHEMA)
         self._identities = identities
+        # A capture is asked for up to three times, and with its neighbours; a key by each who is related to it.
+        self._lines = lru_cache(_CAPTURES)(self._lines_of)
+        self._present = lru_cache(_KEYS)(self._present_key)
 
     def __enter__(self) -> Assembly:
         return self
@@ -91,7 +99,7 @@ class Assembly:
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
                 block = self._read(records[0][0])
-                if _RELATION.encode() not in block:  # nothing in it is to be changed
+                if self._is_present(block):
                     yield block
                     continue
             *earlier, newest = self._different(key, records)
@@ -135,7 +143,14 @@ class Assembly:
         self._spool.seek(start)
         return self._spool.read(end - start)
 
-    def _lines(self, number: int, given: str, key: str) -> list[str]:
+    def _is_present(self, block: bytes) -> bool:
+        """Whether all projects that lines name have their present keys there, so that nothing is to be changed."""
+        if _RELATION.encode() not in block:
+            return True
+        named = {found[1] for found in _NAMED.finditer(block)}
+        return all(self._present(name.decode()) == name.decode() for name in named)
+
+    def _lines_of(self, number: int, given: str, key: str) -> list[str]:
         """The lines of a record with the given key, about the project of another one."""
         text = self._read(number).decode()
         if given != key:
@@ -154,7 +169,7 @@ class Assembly:
             rest = _PROJECT.sub(lambda found: self._present(found[1]), rest)
         return f"{subject} {predicate} {rest}"
 
-    def _present(self, key: str) -> str:
+    def _present_key(self, key: str) -> str:
         return self._identities.key_of(key) or key
 
 

@@ -42,8 +42,8 @@ _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 #: What a line has that leads to another project.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
-#: A key of a project, wherever it may stand in a line.
-_NAMED = re.compile(rf"(?:/relation/[a-z_]+/|<{re.escape(BASE)}id/project/)([^/>]+)".encode())
+#: A key of a project to which a line leads.
+_NAMED = re.compile(rf"(?:/relation/[a-z_]+/|> <{re.escape(BASE)}id/project/)([^/>]+)".encode())
 #: Where a quote stands in its source.
 _LINE = f"<{CYB.line}>"
 #: Fields that only the newest capture tells: who is no longer named on a page is not named here.

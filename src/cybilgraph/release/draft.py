@@ -143,7 +143,7 @@ def complete(
                 if files:
                     names.put(made.told[1])
                     files.add(made.dumps)
-        indexed = beside.submit(write_index, folder / SEARCH, iter(told), findings)
+        indexed = beside.submit(write_index, folder / SEARCH, told, findings)
         if dumps:
             write_tables(rows, names, public)
         if stored:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from cybilgraph.ntriples import Things, plain, texts
+from cybilgraph.scratch import Spool
 from cybilgraph.values import value
 from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF, SKOS
 
@@ -42,7 +42,6 @@ _SCHEMA = """
     CREATE VIRTUAL TABLE temp.spelt USING fts5
         (text, content = '', detail = 'none', tokenize = 'unicode61 remove_diacritics 2');
     CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (temp, spelt, row);
-    CREATE TEMP TABLE told (project BLOB);
     CREATE TEMP TABLE named (thing, name, preferred);
     CREATE INDEX temp.by_name ON named (thing);
 """
@@ -130,10 +129,8 @@ def _bases(node: dict[str, list[str]]) -> list[str]:
     return [_last(basis) for basis in texts(node, CYB.basis)]
 
 
-def write_index(
-    path: Path, parts: Iterable[tuple[list[Told], list[Name]]], findings: Iterable[Mapping[str, Any]]
-) -> None:
-    """Write the index of a graph, of which ``parts`` are told; ``findings`` are as a report holds them."""
+def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:
+    """Write the index of a graph, of which ``parts`` are ``told``; ``findings`` are as a report holds them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {VERSION}; BEGIN; {_SCHEMA}"
@@ -142,9 +139,8 @@ def write_index(
         for projects, names in parts:
             years = (int(day[:4]) for project in projects for day in (project.start, project.end) if day)
             last = max((last, *years))
-            base.executemany("INSERT INTO told VALUES (?)", ((pickle.dumps(project),) for project in projects))
             base.executemany("INSERT INTO named VALUES (?, ?, ?)", names)
-        _fill(base, last)
+        _fill(base, (project for projects, _ in parts for project in projects), last)
         columns = ("record", "file", "severity", "rule", "message", "suggestion", "line")
         base.executemany(
             "INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -153,8 +149,8 @@ def write_index(
         base.execute("COMMIT")
 
 
-def _fill(base: sqlite3.Connection, last: int) -> None:
-    """Fill the index from what was told; ``last`` is the last year of all projects."""
+def _fill(base: sqlite3.Connection, projects: Iterable[Told], last: int) -> None:
+    """Fill the index with projects, when all names are there; ``last`` is the last year of all projects."""
     having: dict[tuple[str, str], BitMap] = {}
 
     @lru_cache(maxsize=_NAMES)
@@ -168,8 +164,7 @@ def _fill(base: sqlite3.Connection, last: int) -> None:
     def name(thing: str) -> str:
         return next(iter(names(thing)), thing.rpartition("/")[2])
 
-    for number, (packed,) in enumerate(base.execute("SELECT project FROM told ORDER BY rowid")):
-        project: Told = pickle.loads(packed)  # noqa: S301 - our own, see write_index
+    for number, project in enumerate(projects):
         own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
         own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
         own |= {("status", project.status)} if project.status else set()

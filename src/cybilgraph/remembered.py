@@ -29,6 +29,7 @@ PRAGMA cache_size = -4000;
 CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB);
 CREATE TEMP TABLE used (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+_USE = "INSERT OR IGNORE INTO used VALUES (?)"
 _LEVEL = 1
 
 
@@ -130,14 +131,12 @@ class Remembered:
 
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key, as ``value`` takes it; nothing where it is damaged."""
-        row = None
+        packed: bytes | None = None
         with self._sound() as base:
-            if base:
-                row = base.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
-        if row is None or row[0] != _checksum(key, row[1]):
-            return None
-        self._use(key)
-        packed: bytes = row[1]
+            row = base and base.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
+            if base and row and row[0] == _checksum(key, row[1]):
+                packed = row[1]
+                base.execute(_USE, (key,))
         return packed
 
     def keep(self, key: bytes, value: object) -> None:
@@ -146,16 +145,11 @@ class Remembered:
         with self._sound() as base:
             if base:
                 base.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, _checksum(key, packed), packed))
-        self._use(key)
+                base.execute(_USE, (key,))
 
     def value(self, packed: bytes) -> Any:
         """The value of what ``get`` gave."""
         return _Unpickler(self._unpacker.decompress(packed), self._classes).load()
-
-    def _use(self, key: bytes) -> None:
-        with self._sound() as base:
-            if base:
-                base.execute("INSERT OR IGNORE INTO used VALUES (?)", (key,))
 
     @contextmanager
     def _sound(self) -> Iterator[sqlite3.Connection | None]:

@@ -6,7 +6,6 @@ import pickle
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,25 +54,33 @@ class Scratch:
 
     def run(self, statement: str, *values: object) -> None:
         """Run a statement that gives no rows."""
-        with _refused():
+        try:
             self._connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
 
     def fill(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Run a statement once for each of the rows."""
-        with _refused():
+        try:
             self._connection.executemany(statement, rows)
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The answer to a query, row by row. Text is in the order of its code points."""
-        with _refused():
+        try:
             # Not "yield from": that would close the cursor when the reader leaves, be the database closed or not.
             for row in self._connection.execute(query, values):  # noqa: UP028
                 yield row
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
 
     def value(self, query: str, *values: object) -> Any:
         """The first value of the first row; None where there is none."""
-        with _refused():
+        try:
             row = self._connection.execute(query, values).fetchone()
+        except sqlite3.OperationalError as error:
+            raise _refused(error) from error
         return row[0] if row else None
 
 
@@ -105,14 +112,11 @@ class Spool:
             yield pickle.load(self._file)  # noqa: S301 - our own, see put
 
 
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _DISK:
-            raise
-        raise StorageError(
-            f"A temporary file cannot be written: {error}",
-            "Free some space, or name another folder for temporary files (TMPDIR).",
-        ) from error
+def _refused(error: sqlite3.OperationalError) -> Exception:
+    """What to raise where the disk refuses; an error of another kind is a fault of our own."""
+    if error.sqlite_errorcode & 0xFF not in _DISK:
+        return error
+    return StorageError(
+        f"A temporary file cannot be written: {error}",
+        "Free some space, or name another folder for temporary files (TMPDIR).",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from functools import cache
 from typing import Any, TextIO
 
 from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Result
@@ -85,8 +86,13 @@ def held(value: Any) -> dict[str, Any]:
     """What a part of a report holds, as an encoder of JSON asks for it (``default``): ``asdict``
     would copy all of a report at once.
     """
-    found = {each.name: getattr(value, each.name) for each in fields(value)}
+    found = {name: getattr(value, name) for name in _names(value.__class__)}
     return found | {"values": dict(value.values)} if isinstance(value, Finding) else found
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def as_json(report: Report, stream: TextIO) -> None:

@@ -859,6 +859,34 @@ def test_who_is_excluded_is_no_place_of_the_project() -> None:
     }
 
 
+MANY = (
+    "Kenya, Ghana, Nigeria, Togo, Benin, Mali, Niger, Senegal, Gambia, Liberia, Sierra Leone, Guinea, Cameroon, Gabon, "
+    "Chad, Uganda, Rwanda, Burundi, Tanzania, Malawi, Zambia, Zimbabwe"
+)
+
+
+def test_a_list_may_be_long() -> None:
+    assert len(places(about("Training", f"It trained participants from {MANY} and Namibia."))) == 23
+    actors = "UNODC, INTERPOL, World Bank, ENISA, FIRST, APNIC, LACNIC, AFRINIC, RIPE NCC, ICANN, UNIDIR, OSCE"
+    text = f"It is funded by {actors}, MITRE, GIZ, USAID, JICA and KOICA."
+    assert sum(role == "funder" for _, role in roles(about("Training", text))) == 17
+
+
+def test_a_name_that_no_list_knows_parts_no_list() -> None:
+    record = about("Training", "It trained participants from Kenya, Zanzibar, Ghana, I.R. Iran and Togo.")
+    assert places(record) == {"KE", "GH", "IR", "TG"}
+
+
+def test_a_donor_among_many_that_are_helped_is_helped() -> None:
+    assert places(about("Training", "It trained officials of Kenya, Ghana, Japan and Togo.")) == {
+        "KE",
+        "GH",
+        "JP",
+        "TG",
+    }
+    assert places(about("Training", "It trained officials of Kenya, Japan and Sweden.")) == {"KE"}
+
+
 def test_whence_trainers_come_is_no_region_that_is_helped() -> None:
     text = "Trainers from UNODC and from police forces of Africa taught it."
     assert not places(about("A course", text))

@@ -63,7 +63,10 @@ _ACTOR = (
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
 _HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # "West and Central Africa"
-_PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
+_PLACE = (
+    r"(?:(?:all )?(?:the )?(?:[0-9]{1,3} )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?"
+    rf"{PLACE}{_ABBREVIATED})"
+)
 #: "Kenya, Zanzibar, Ghana": one that no list knows parts none from the others.
 _PLACE_OR_NAME = rf"(?:{_PLACE}|(?:the )?{NAME}(?=, (?:the )?{PLACE}|,? and (?:the )?{PLACE}))"
 _AND = (

@@ -21,8 +21,7 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.dumps import Dumps, Names, packing, write_tables
-from cybilgraph.dumps.packing import Packed, part
+from cybilgraph.dumps import Dumps, Names, write_tables
 from cybilgraph.engine.store import RDF_FORMATS, is_of_version
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
@@ -72,24 +71,6 @@ def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) ->
     assert set(ox.parse(content, format=RDF_FORMATS[fmt.name])) == there
     if fmt.name == "nquads":
         assert content == graph
-
-
-@pytest.mark.parametrize("level", [3, 5])
-def test_parts_may_stand_behind_any_others(level: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "_ZSTD_LEVEL", level)
-    told = b"".join(b"<x:s%d> <x:p> <x:o%d> .\n" % (at, at * at) for at in range(70_000))
-    repeats_at_once = b"a" * 30 + b"bcdefghijklmnopqrstuvwxyz" * 3 + b"a" * 30
-    contents = [told[:5_000], repeats_at_once, told, b"\n", bytes(range(256)), told[5_000:9_000]]
-    assert len(told) > 1_500_000
-    parts = [part(content) for content in contents]
-    for order in (range(len(parts)), reversed(range(len(parts)))):
-        order = list(order)
-        with Packed(tmp_path / "some") as file:
-            for at in order:
-                file.add(parts[at])
-        for path in (tmp_path / "some.gz", tmp_path / "some.zst"):
-            assert unpacked(path) == b"".join(contents[at] for at in order)
-            path.unlink()
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)

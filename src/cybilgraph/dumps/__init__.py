@@ -25,7 +25,7 @@ from cybilgraph.dumps.described import (
     statistics,
     write_descriptions,
 )
-from cybilgraph.dumps.packing import NOT_PACKED, Packed, Part, part, unpacked
+from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
 from cybilgraph.dumps.tables import Names, Rows, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
@@ -46,7 +46,6 @@ __all__ = [
     "Dumps",
     "File",
     "Names",
-    "Part",
     "Rows",
     "Statistics",
     "located",
@@ -78,29 +77,24 @@ _SHELL = _Shell()
 _OF_PRESENT = {"nquads": BY_NAME["ntriples"].suffix, "trig": BY_NAME["turtle"].suffix}
 
 
-#: What stands between statements is always the same.
-_part = cache(part)
-
-
 @cache
 def _head(fmt: Format) -> bytes:
     sample = written(parsed(b"<x:s> <x:p> <x:o> .\n"), fmt)
     return sample.partition(_SHELLS.get(fmt.name, _SHELL).begins)[0]
 
 
-def packed(piece: bytes, lines: list[bytes]) -> dict[str, Part]:
+def packed(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
     """N-Quads of ours in every syntax, by the end of its file's name, as a part of a packed file; without what
-    stands at the head and the end of a document. What is empty is left out. Given are the ``lines`` of the
+    stands at the head and the end of a document. What is empty is not packed. Given are the ``lines`` of the
     present, too.
     """
     ours = b"".join(lines)
     present = parsed(ours)
     quads = parsed(piece) if len(ours) < len(piece) else present
-    files: dict[str, Part] = {}
+    files: dict[str, bytes] = {}
     for fmt in GRAPH_FORMATS:
         if quads is present and fmt.name in _OF_PRESENT:
-            if same := files.get(_OF_PRESENT[fmt.name]):
-                files[fmt.suffix] = same
+            files[fmt.suffix] = files[_OF_PRESENT[fmt.name]]
             continue
         now = fmt.kind is Kind.GRAPH
         if fmt.name in ("nquads", "ntriples"):
@@ -108,8 +102,7 @@ def packed(piece: bytes, lines: list[bytes]) -> dict[str, Part]:
         else:
             document = written(present if now else quads, fmt)
             content = document.removeprefix(_head(fmt)).removesuffix(_SHELLS.get(fmt.name, _SHELL).end)
-        if content:
-            files[fmt.suffix] = part(content)
+        files[fmt.suffix] = deflated(content) if content else b""
     return files
 
 
@@ -137,14 +130,14 @@ class Dumps:
     def _write(self, content: Callable[[Format], bytes]) -> None:
         for fmt, output in self._outputs.items():
             if data := content(fmt):
-                output.add(part(data))
+                output.add(deflated(data))
 
-    def add(self, piece: Mapping[str, Part]) -> None:
+    def add(self, piece: Mapping[str, bytes]) -> None:
         """Write the next piece, as ``packed`` gives it."""
         for fmt, output in self._outputs.items():
-            if one := piece.get(fmt.suffix):
+            if part := piece[fmt.suffix]:
                 between = _SHELLS.get(fmt.name, _SHELL).between
                 if between and fmt in self._begun:
-                    output.add(_part(between))
+                    output.add(deflated(between))
                 self._begun.add(fmt)
-                output.add(one)
+                output.add(part)

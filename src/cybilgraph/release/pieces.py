@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
-from cybilgraph.dumps import Part, Rows, Statistics, packed, rows_of_tables, statistics
+from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.ntriples import texts, things
 from cybilgraph.remembered import Remembered
@@ -43,11 +43,11 @@ class Made:
     counts: Statistics
     rows: Rows
     told: tuple[list[Told], list[Name]]
-    dumps: dict[str, Part]
+    dumps: dict[str, bytes]
 
 
 #: What is remembered of pieces is made of these.
-CLASSES = (Made, Statistics, Told, Counter, Part)
+CLASSES = (Made, Statistics, Told, Counter)
 
 
 def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -93,6 +93,8 @@ class Observed:
             return 503, _TEXT, b"The release is being opened.\n"
         if different := self._live.different:
             return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
+        if trouble := self._live.current.engine.trouble:
+            return 503, _TEXT, f"No query is answered: {trouble}.\n".encode()
         loop = asyncio.get_running_loop()
         async with self._asking:
             if time.monotonic() > self._answered + _GOOD:

@@ -245,13 +245,13 @@ def _within(query: str, seconds: float) -> Iterator[None]:
         raise QueryTimeout(
             f"The query was stopped after {round(seconds, 1):g} seconds",
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-            [advice.text for advice in advise(query, ("slow",))],
+            advise(query, ("slow",)),
         ) from None
     except Crashed:
         raise QueryError(
             "The query used up the memory or the depth that one query may have",
             "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-            [advice.text for advice in advise(query, ("slow",))],
+            advise(query, ("slow",)),
         ) from None
 
 

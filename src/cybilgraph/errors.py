@@ -163,9 +163,9 @@ class CheckTooHeavy(CheckError):
 
 
 class QueryError(CybilgraphError):
-    """A query is not answered. ``advice`` are sentences on why it took so much."""
+    """A query is not answered. ``advice`` tells why it took so much: by kind, sentence and line (0: none)."""
 
-    def __init__(self, what: str, hint: str = "", advice: Sequence[str] = ()) -> None:
+    def __init__(self, what: str, hint: str = "", advice: Sequence[tuple[str, str, int]] = ()) -> None:
         super().__init__(what, hint)
         self.advice = tuple(advice)
 

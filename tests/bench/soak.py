@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
+import statistics
 import sys
 import threading
 import time
@@ -105,10 +106,11 @@ class Mixed:
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Of a straight line through points, by least squares."""
-    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
-    spread = sum((x - middle[0]) ** 2 for x, _ in points)
-    return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / spread if spread else 0.0
+    """Of a straight line through points: the middle one of those between any two (Theil and Sen), so that a long
+    query at the moment of a look tells nothing.
+    """
+    steps = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in itertools.combinations(points, 2)]
+    return statistics.median(steps) if steps else 0.0
 
 
 def watch(server: Server, mixed: Mixed, minutes: float) -> list[tuple[float, float]]:

@@ -82,6 +82,7 @@ def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None
     assert engine.answer("ASK {}", RESULT_FORMATS).content
     with pytest.raises(QueryTimeout, match=r"0\.2 seconds"):
         engine.answer(SLOW, RESULT_FORMATS, timeout=0.2)
+    assert engine.restarts == 0, "it was stopped on purpose"
     engine.close()
 
 

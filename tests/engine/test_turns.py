@@ -89,7 +89,7 @@ def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatc
         heavy = asked.ask("hog", SLOW)
         asked.wait(long=1)
         [large] = pool._all - set(pool._idle)
-        monkeypatch.setattr(Worker, "grown", property(lambda worker: 256_000_000 * (worker is large)))
+        monkeypatch.setattr(Worker, "held", property(lambda worker: 256_000_000 * (worker is large)))
         light = asked.ask("light", SLOW)
         with pytest.raises(EngineUnavailable, match="busy"):
             heavy.result(30)

@@ -63,7 +63,9 @@ def test_people_may_ask_for_it(server: str) -> None:
 
 def test_a_stopped_query_says_why(server: str) -> None:
     slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
-    problem = json.loads(get(server, slow, timeout="0.5").body)
+    reply = get(server, slow, timeout="0.5")
+    assert re.match(r'"[^"]*share no variable[^"]*";why=slow', reply.headers["cybilgraph-advice"])
+    problem = json.loads(reply.body)
     assert "share no variable" in problem["advice"][0]
     assert "share no variable" in get(server, slow, accept="text/html", timeout="0.5").body.decode()
     assert "share no variable" in get(server, slow, accept="text/plain", timeout="0.5").body.decode()

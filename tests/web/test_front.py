@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
+from urllib.parse import quote
 
-from cybilgraph.web.front import _Loop
+import pytest
+from flask import Flask
+from werkzeug.exceptions import TooManyRequests
+
+from cybilgraph.settings import Settings
+from cybilgraph.web import problems
+from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.web.front import Front, _Loop
 
 
 def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
@@ -40,3 +49,31 @@ def test_who_has_gone_takes_no_turn_from_others() -> None:
 
     asyncio.run(one_goes())
     assert done == ["a", "c"]
+
+
+def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    reply = problems.reply
+
+    def counted(*given: Any) -> Reply:
+        made.append(given[2].arguments)
+        return reply(*given)
+
+    monkeypatch.setattr(problems, "reply", counted)
+    app = Flask(__name__)
+    front = Front(cast(Any, None), app, 10, Settings())
+    error = TooManyRequests("3 of your requests are in work", retry_after=5)
+
+    def told(accept: str, arguments: str, error: TooManyRequests = error) -> Reply:
+        request = Request("GET", arguments, {"accept": accept})
+        came = asyncio.run(front._told("/sparql", request, error))
+        assert came == reply(app, "/sparql", request, error)
+        return came
+
+    for number in range(3):
+        assert told("*/*", f"query={quote(f'ASK {{}} # {number} format=')}").headers["retry-after"] == "5"
+    assert len(made) == 1
+    assert told("text/plain", "query=a").headers["content-type"] == "text/plain; charset=utf-8"
+    assert told("text/plain", "query=b&%66ormat=csv").headers["content-type"] == "application/problem+json"
+    assert told("*/*", "query=a", TooManyRequests("4 of your requests", retry_after=1)).headers["retry-after"] == "1"
+    assert len(made) == 4

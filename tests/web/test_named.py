@@ -59,7 +59,9 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (COUNTRY, [("country", f"{ID}country/")], 400, "no country is called"),
         (COUNTRY, [("country", f"{ID}country/%42Z")], 400, "no country is called"),
         (COUNTRY, [("country", "BZ"), ("country", "Guyana")], 200, r"Belize,G0020[\s\S]*Guyana,"),
-        (COUNTRY, [("country", "")], 200, "Belize,G0020"),  # a field of a form that was left as it is
+        (COUNTRY, [("country", "")], 400, "country is empty.*it is BZ then"),
+        (COUNTRY, [("country", ""), ("country", "BZ")], 200, "Belize,G0020"),  # a field of a form that was left empty
+        (COUNTRY, [("limit", "1"), ("limit", "2")], 400, "More than one limit"),
         (COUNTRY, [("country", "BZ"), ("release", "1"), ("timeout", "5")], 200, "Belize,G0020"),
         (COUNTRY, [("limit", "1")], 200, r"\A.*\r\nBelize,,.*\r\n\Z"),
         (COUNTRY, [("limit", "1"), ("offset", "1")], 200, r"\A.*\r\nBelize,G0020.*\r\n\Z"),
@@ -182,6 +184,8 @@ def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path
     reply = send(server, "GET", f"{path}?country=Belise", Accept=BROWSER)
     assert reply.status == 400
     page = reply.body.decode()
+    empty = send(server, "GET", f"{path}?country=", Accept=BROWSER)
+    assert (empty.status, b"The parameter country is empty" in empty.body) == (400, True)
     assert 'value="Belise" data-kind="country" aria-invalid="true" aria-describedby="fault-country"' in page
     assert re.search(
         r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\? Its IRI is taken, too: ', page

@@ -466,11 +466,8 @@ def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_serve
     nursery, workers = nursery_of(served.process.pid)
     for process in (nursery, *workers):
         os.kill(process, signal.SIGSTOP)
-    began = time.monotonic()
-    until(lambda: get(f"{served.url}/readyz")[0] == 503)
+    until(lambda: "does not answer" in get(f"{served.url}/readyz")[1])
     assert get(f"{served.url}/healthz")[0] == 200
-    assert time.monotonic() - began < 15
-    for process in (*workers, nursery):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGCONT)
+    until(lambda: "loaded again" in get(f"{served.url}/readyz")[1])
     until(lambda: get(f"{served.url}/readyz")[0] == 200)
+    assert not any(map(lives, (nursery, *workers)))

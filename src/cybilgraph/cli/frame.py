@@ -86,7 +86,7 @@ class Command(click.Command):
                 else ""
             )
             excerpt = error.excerpt if isinstance(error, QuerySyntaxError) else ""
-            advice = error.advice if isinstance(error, QueryError) else ()
+            advice = [text for _, text, _ in error.advice] if isinstance(error, QueryError) else []
             more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *advice) if line)
             raise Failure(f"{error.what}{where}{more}") from error
 

@@ -24,7 +24,14 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
-from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool, State
+
+#: What is told while the process that forks workers is replaced.
+_TROUBLE = {
+    State.WELL: "",
+    State.AGAIN: "The data is being loaded again, after the processes that answer had ended",
+    State.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class PooledEngine:
             head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
             return _answer(head, body, last, abroad=pool is self._abroad)
 
-        with _within(query, seconds), _available():
+        with _within(query, seconds), _available(pool):
             try:
                 return once()
             except Crashed:
@@ -112,7 +119,7 @@ class PooledEngine:
             )
             return _answer(head, body, last, abroad=pool is self._abroad)
 
-        with _within(query, seconds), _available():
+        with _within(query, seconds), _available(pool):
             try:
                 return await once()
             except Crashed:
@@ -130,7 +137,7 @@ class PooledEngine:
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
         try:
-            with _available():
+            with _available(self._pool):
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
         except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None
@@ -161,13 +168,18 @@ class PooledEngine:
         return self._pool.processes
 
     @property
+    def trouble(self) -> str:
+        """Why queries are not answered at this moment, in words; empty where nothing is known to be wrong."""
+        return _TROUBLE[self._pool.state]
+
+    @property
     def load(self) -> dict[str, int]:
         """How many queries are quick, wait, are long, are paused."""
         return self._pool.load
 
     @property
     def restarts(self) -> int:
-        """How many workers ended in the middle or were killed, and were replaced."""
+        """How many workers ended that were not stopped on purpose, and were replaced."""
         return self._pool.restarts
 
     def close(self) -> None:
@@ -195,12 +207,13 @@ def _advice(head: dict[str, Any]) -> tuple[Advice, ...]:
 
 
 @contextmanager
-def _available() -> Iterator[None]:
-    """A block in which it is told that no worker can be had. Raises EngineUnavailable."""
+def _available(pool: Pool) -> Iterator[None]:
+    """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
     try:
         yield
     except Busy:
-        raise EngineUnavailable("All query workers are busy", "Try again in a few seconds.") from None
+        what = _TROUBLE[pool.state] or "All query workers are busy"
+        raise EngineUnavailable(what, "Try again in a few seconds.") from None
     except NotStarted as error:
         raise EngineUnavailable(
             "The store of the release cannot be opened",
@@ -232,13 +245,13 @@ def _within(query: str, seconds: float) -> Iterator[None]:
         raise QueryTimeout(
             f"The query was stopped after {round(seconds, 1):g} seconds",
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-            [advice.text for advice in advise(query, ("slow",))],
+            advise(query, ("slow",)),
         ) from None
     except Crashed:
         raise QueryError(
             "The query used up the memory or the depth that one query may have",
             "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-            [advice.text for advice in advise(query, ("slow",))],
+            advise(query, ("slow",)),
         ) from None
 
 

@@ -15,9 +15,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import parse_qsl, quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
+from cachetools import LRUCache
 from flask import Flask
 from werkzeug.exceptions import (
     BadRequest,
@@ -62,6 +63,8 @@ _TAKEN_IN = 16_000_000
 _WATCHED = 0.1
 #: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
 _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
+#: So many kinds of refusals are kept.
+_REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
 _COMMON = {
@@ -93,6 +96,7 @@ class Front:
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         self._clients: dict[str, _Client] = {}
         self._loop = _Loop()
+        self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_REFUSALS)
         self._bytes = self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,8 +150,21 @@ class Front:
                     await self._pages(_with_length(scope, body), _replayed(body, receive), send)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
-            reply = await asyncio.to_thread(problems.reply, self._flask, scope["path"], request, error)
-            await _respond(send, reply, request.method)
+            await _respond(send, await self._told(scope["path"], request, error), request.method)
+
+    async def _told(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
+        """An error as a reply. That a client asks too much is told in a flood, and made once for all programs."""
+        decisive = None
+        no_form = request.method != "POST" or request.headers.get("content-type") == endpoint.DIRECT
+        if isinstance(error, TooManyRequests) and no_form:
+            given = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
+            decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
+            if known := self._refusals.get(decisive):
+                return known
+        reply = await asyncio.to_thread(problems.reply, self._flask, path, request, error)
+        if decisive and "html" not in reply.headers["content-type"]:  # a page has the query on it
+            self._refusals[decisive] = reply
+        return reply
 
     async def _file(self, scope: Scope, request: Request, send: Send) -> None:
         """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""

@@ -77,7 +77,7 @@ class _Now(Collector):
         for state, number in engine.load.items():
             pool.add_metric((state,), number)
         yield pool
-        yield _counter("worker_restarts", "Workers that ended or were killed, and replaced.", engine.restarts)
+        yield _counter("worker_restarts", "Workers that ended unasked, and were replaced.", engine.restarts)
         yield _gauge("release", "Number of the release that is served.", serving.release.number)
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)

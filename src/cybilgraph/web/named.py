@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from cybilgraph import queries
-from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.queries import Query
@@ -41,20 +41,38 @@ def split(path: str) -> tuple[str, str]:
 
 
 def text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
-    """The query with the parameters that were sent. What is sent empty, as forms do, is as if it were not.
+    """The query with the parameters that were sent.
 
     Raises UnknownQuery, QueryError.
     """
     query = known().get(name) or queries.load(name)
     common = {*COMMON, *(OF_TABLES if formats(query) == RESULT_FORMATS else ())}
-    own = {key: filled for key, values in sent.items() if key not in common and (filled := [v for v in values if v])}
-    bound = query.bind(own)
+    own = {key: filled(values) for key, values in sent.items() if key not in common}
+    whole = bound(query, own)
     for key in OF_TABLES:
         if key in common and (given := sent.get(key, [""])[0]):
+            if len(set(sent[key])) > 1:
+                raise QuerySyntaxError(f"More than one {key} was sent", "Send one.")
             if not (given.isascii() and given.isdigit() and len(given) < 10):
                 raise QuerySyntaxError(f"{key}={given} is no number of rows", f"Example: {key}=10")
-            bound += f"\n{key.upper()} {int(given)}"
-    return bound
+            whole += f"\n{key.upper()} {int(given)}"
+    return whole
+
+
+def bound(query: Query, values: Mapping[str, Sequence[str]]) -> str:
+    """The text with values that were sent; none may be empty. Raises QueryError."""
+    for parameter in query.parameters:
+        if "" in values.get(parameter.name, ()):
+            hint = f"Give a value, or leave it out: it is {parameter.default} then."
+            raise QueryError(f"The parameter {parameter.name} is empty", hint)
+    return query.bind(values)
+
+
+def filled(values: Sequence[str]) -> list[str]:
+    """The values of a parameter, without the fields of a form that were left empty beside others; an empty one alone
+    is one, and is refused.
+    """
+    return [value for value in values if value] or list(values[:1])
 
 
 def listing() -> dict[str, object]:

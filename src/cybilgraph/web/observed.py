@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cybilgraph.engine import Engine
+from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import QueryError
 from cybilgraph.formats import BY_NAME
 from cybilgraph.web.clients import network
@@ -25,6 +25,8 @@ _TEXT = "text/plain; charset=utf-8"
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 #: The workers have so many seconds to answer; what they did is good for so many more.
 _PATIENCE, _GOOD = 5.0, 1.0
+#: So often it is looked meanwhile whether they are in trouble.
+_LOOK = 0.25
 
 
 class Observed:
@@ -93,22 +95,34 @@ class Observed:
             return 503, _TEXT, b"The release is being opened.\n"
         if different := self._live.different:
             return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
-        loop = asyncio.get_running_loop()
-        async with self._asking:
-            if time.monotonic() > self._answered + _GOOD:
-                try:
-                    await loop.run_in_executor(self._thread, _ask, self._live.current.engine)
-                except QueryError as error:
-                    return 503, _TEXT, f"No query is answered: {error.what}.\n".encode()
-                self._answered = time.monotonic()
+        engine = self._live.current.engine
+        if trouble := engine.trouble or await self._asked(engine):
+            return 503, _TEXT, f"No query is answered: {trouble}.\n".encode()
         return 200, _TEXT, b"ready\n"
+
+    async def _asked(self, engine: PooledEngine) -> str:
+        """Why no query is answered; empty where one is, or was just now. What is in trouble is not waited for."""
+        async with self._asking:
+            if time.monotonic() <= self._answered + _GOOD:
+                return ""
+            asking = asyncio.get_running_loop().run_in_executor(self._thread, _ask, engine)
+            while not (await asyncio.wait([asking], timeout=_LOOK))[0]:
+                if trouble := engine.trouble:
+                    return trouble
+            if not (trouble := asking.result()):
+                self._answered = time.monotonic()
+            return trouble
 
     async def _figures(self) -> tuple[int, str, bytes]:
         return 200, _FIGURES, self._metrics.text()
 
 
-def _ask(engine: Engine) -> None:
-    engine.answer("ASK {}", (BY_NAME["json"],), _PATIENCE, caller=Caller("readyz"))
+def _ask(engine: PooledEngine) -> str:
+    try:
+        engine.answer("ASK {}", (BY_NAME["json"],), _PATIENCE, caller=Caller("readyz"))
+    except QueryError as error:
+        return error.what
+    return ""
 
 
 async def _say(

@@ -49,6 +49,7 @@ _PROBLEMS = {
     503: "All workers are busy: Retry-After says when to come again",
     504: "The work was stopped at its deadline",
 }
+_SEVERAL = "Sent several times, each value counts; not sent, it is the default; empty, it is refused."
 _DEAR = (400, 406, 413, 415, 422, 429, 503)
 _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
@@ -104,7 +105,7 @@ def _of_query(query: Query) -> Operation:
     """The path of a named query."""
     formats = named.formats(query)
     own = [
-        Parameter(given.name, f"{given.description} ({_values(given.type)})", given.default, several=True)
+        Parameter(given.name, f"{given.description} ({_values(given.type)}). {_SEVERAL}", given.default, several=True)
         for given in query.parameters
     ]
     wish = Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from cybilgraph.engine import Advice
 from cybilgraph.errors import (
     AnswerTooLarge,
     CheckerBusy,
@@ -31,7 +32,7 @@ from cybilgraph.errors import (
     ThingGone,
     UnknownQuery,
 )
-from cybilgraph.web import endpoint, sparql
+from cybilgraph.web import advising, endpoint, sparql
 
 _PROGRAM = "application/problem+json"
 #: The first class that an error is of decides.
@@ -85,10 +86,12 @@ def _ours(error: Exception) -> Response:
     if isinstance(error, QuerySyntaxError) and error.line:
         extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
     if isinstance(error, QueryError) and error.advice:
-        extra["advice"] = list(error.advice)
+        extra["advice"] = [text for _, text, _ in error.advice]
     if isinstance(error, ThingGone):
         extra = {"earlier": error.earlier}
     response = problem(status, error.what, error.hint, extra)
+    if isinstance(error, QueryError):
+        response.headers.update(advising.header([Advice(*piece) for piece in error.advice]))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
     return response

@@ -146,9 +146,9 @@ def query_page(name: str) -> Response:
     name, suffix = split(name, {*SUFFIXES, "rq"})
     query = queries.load(name)
     if suffix == "rq":
-        return Response(query.bind(_given(query)), content_type="application/sparql-query; charset=utf-8")
+        return Response(named.bound(query, _given(query)), content_type="application/sparql-query; charset=utf-8")
     if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
-        return graph_of(named.described(query, query.bind(_given(query))), fmt)
+        return graph_of(named.described(query, named.bound(query, _given(query))), fmt)
     faults = _faults(query)
     if faults:
         request.environ["asgi.scope"]["entry"].error = next(iter(faults.values()))
@@ -157,8 +157,8 @@ def query_page(name: str) -> Response:
 
 
 def _given(query: Query) -> dict[str, list[str]]:
-    """The values that were sent for the parameters of a query; those of empty fields are none."""
-    sent = {own.name: [value for value in request.args.getlist(own.name) if value] for own in query.parameters}
+    """The values that were sent for the parameters of a query."""
+    sent = {own.name: named.filled(request.args.getlist(own.name)) for own in query.parameters}
     return {name: values for name, values in sent.items() if values}
 
 
@@ -167,7 +167,7 @@ def _faults(query: Query) -> dict[str, QueryError]:
     faults = {}
     for name, values in _given(query).items():
         try:
-            query.bind({name: values})
+            named.bound(query, {name: values})
         except QueryError as error:
             faults[name] = error
     return faults

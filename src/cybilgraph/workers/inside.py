@@ -32,6 +32,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
     bytes of address space more, and can open what the ``door`` lets through.
+    The parent is told, by a byte each, that this one has loaded, and that it has done an order.
     The process must have no threads: they do not survive a fork.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
@@ -39,7 +40,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
     control = socket.socket(fileno=0)
     parent = os.getpid()
     children: set[int] = set()
-    while order := _order(control):
+    while order := _told_and_next(control):
         number, wanted, connection = order
         children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
         if number != FORK:
@@ -60,6 +61,15 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
     os._exit(0)
 
 
+def _told_and_next(control: socket.socket) -> tuple[int, int, socket.socket] | None:
+    """The next order, after the parent was told that all before is done; None at the end."""
+    try:
+        control.sendall(b"\0")
+        return _order(control)
+    except (BrokenPipeError, ConnectionResetError):  # the parent left without hearing what it was told last
+        return None
+
+
 def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
     """The next order, and the connection of the new worker that came with it; None at the end."""
     message, handles, *_ = socket.recv_fds(control, ORDER.size, 1)
@@ -76,9 +86,8 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
     try:
         leave_with_parent()
         answer = prepare()
-        first = mapped(os.getpid())
         if memory:
-            limit = first + memory
+            limit = mapped(os.getpid()) + memory
             most = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -86,7 +95,7 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         close(door, connection.fileno())
         # Who asked may have gone, which the end of the stream meets once more.
         with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("rwb") as stream:
-            _serve(stream, answer, first)
+            _serve(stream, answer)
     except (MemoryError, RecursionError):
         with suppress(OSError):
             connection.sendall(LAST_WORDS)
@@ -97,14 +106,14 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         os._exit(bool(failure[1]))
 
 
-def _serve(stream: Any, answer: Answering, first: int) -> None:
-    """Answer as long as somebody asks; ``first`` are the bytes of address space before any work."""
+def _serve(stream: Any, answer: Answering) -> None:
+    """Answer as long as somebody asks."""
 
     def send(head: dict[str, Any], content: bytes) -> None:
         stream.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
         stream.flush()
 
-    send({"pid": os.getpid(), "mapped": first}, b"")
+    send({"pid": os.getpid()}, b"")
     for line in stream:
         request = json.loads(line)
         send(*answer(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))

@@ -7,23 +7,44 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum, auto
 
 from cybilgraph.workers.orders import FORK, ORDER
 
+#: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
+_LOADING, _SILENT = 120.0, 5.0
+#: What is silent for so long is told of.
+_SLOW = 2.0
+
+
+class State(Enum):
+    """What a nursery is at this moment: well, also where it loads for the first time; loading what was lost with
+    the one before it; or silent, and soon replaced.
+    """
+
+    WELL = auto()
+    AGAIN = auto()
+    SILENT = auto()
+
 
 class Nursery:
-    """The process that forks workers; begun anew should it end."""
+    """The process that forks workers; begun anew should it end, or hang. Safe for several threads."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         # -P: what lies in the folder where we were started is no module of ours.
         self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._lock = threading.Lock()
+        self._closed = self._was_loaded = False
         self._begin()
 
     def _begin(self) -> None:
         self._control, theirs = socket.socketpair()
+        self._control.setblocking(False)  # who hangs takes no orders, and holds nobody up
+        self._loaded = False
+        self._owed, self._since = 1, time.monotonic()  # what it says first is that it has loaded
         # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -32,22 +53,67 @@ class Nursery:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    @property
+    def state(self) -> State:
+        """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
+        with self._lock:
+            self._hear()
+            if self._was_loaded and not self._loaded:
+                return State.AGAIN
+            return State.SILENT if self._loaded and self._silent > _SLOW else State.WELL
+
+    @property
+    def _silent(self) -> float:
+        """For how many seconds it has owed an answer."""
+        return time.monotonic() - self._since if self._owed else 0.0
+
     def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         """The connection to a new worker, and the process that it is a child of."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
+            self._hear()
             try:
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
+                self._tell(FORK, 0, theirs.fileno())
             except OSError:
-                self._end()
-                self._begin()
-                socket.send_fds(self._control, [ORDER.pack(FORK, 0)], [theirs.fileno()])
+                self._replace()
+                self._tell(FORK, 0, theirs.fileno())
             return ours, self._process
 
     def send(self, process: int, wanted: signal.Signals) -> None:
         """Send a signal to a worker, if it lives."""
         with self._lock, suppress(OSError):
-            self._control.sendall(ORDER.pack(process, wanted))
+            self._hear()
+            self._tell(process, wanted)
+
+    def _tell(self, number: int, wanted: int, *handles: int) -> None:
+        socket.send_fds(self._control, [ORDER.pack(number, wanted)], handles)
+        if not self._owed:
+            self._since = time.monotonic()
+        self._owed += 1
+
+    def _hear(self) -> None:
+        """Take what it has said: a byte after each order. One that has ended or hangs is replaced."""
+        if self._closed:
+            return
+        try:
+            heard = len(self._control.recv(4096))
+        except BlockingIOError:
+            if self._silent > (_SILENT if self._loaded else _LOADING):
+                self._replace()
+            return
+        except ConnectionResetError:
+            heard = 0
+        if not heard:
+            self._replace()
+            return
+        self._owed -= heard
+        self._since = time.monotonic()
+        self._loaded = self._was_loaded = True
+
+    def _replace(self) -> None:
+        self._process.kill()  # and its workers are killed with it, also those that are paused
+        self._end()
+        self._begin()
 
     def _end(self) -> None:
         self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
@@ -60,4 +126,5 @@ class Nursery:
     def close(self) -> None:
         """End the process and its workers."""
         with self._lock:
+            self._closed = True
             self._end()

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -15,13 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.memory import mapped
-from cybilgraph.workers.nursery import Nursery
+from cybilgraph.workers.memory import private
+from cybilgraph.workers.nursery import Nursery, State
 from cybilgraph.workers.orders import LAST_WORDS
-from cybilgraph.workers.turns import settle
+from cybilgraph.workers.turns import Busy, settle
 
-#: A worker has this many seconds to start, what it shares with others included.
-_START = 120.0
+#: A worker has this many seconds to start, what it shares with others included; so often it is looked whether it may.
+_START, _LOOK = 120.0, 0.25
 #: Work is quick for so many times its seconds at most, however little of a processor it had.
 _PATIENT = 3
 #: How much less of a processor long work gets (``nice``).
@@ -30,6 +31,10 @@ _LESS = 10
 
 class NotStarted(Exception):
     """The worker ended, or said nothing, before it was ready for any work."""
+
+
+class NotReady(Busy):
+    """The worker still starts, as what all share is lost and has to be loaded again: it can be asked later."""
 
 
 class Died(Exception):
@@ -71,7 +76,7 @@ class Worker:
         self._ended = False
         self._began = self._before = 0.0
         self._over = math.inf
-        self._first = 0
+        self._left = False
         self.process = 0
 
     @property
@@ -84,6 +89,7 @@ class Worker:
 
         Its number is known afterwards, if it is ready.
         """
+        self._left = False
         self._connection.settimeout(0)
         try:
             while data := self._connection.recv(4096):
@@ -94,26 +100,43 @@ class Worker:
             return False
         except ConnectionResetError:
             pass
-        return bool(self.process or self._buffer)
+        return bool(self.process or self._buffer or self.orphaned)
 
     def _ready(self, line: bytes) -> None:
-        told = json.loads(line)
-        self.process, self._first = told["pid"], told["mapped"]
+        self.process = json.loads(line)["pid"]
 
     def ask(self, question: Question) -> Told:
-        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, Died.
+        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, NotReady, Died.
 
         What the worker still takes to start does not count.
         """
         if not self.process:
             began = time.monotonic()
-            try:
-                self._ready(self._line(replace(_AT_ONCE, until=began + _START)))
-            except (Died, TimeoutError) as error:
-                raise NotStarted from error
+            self._start(question.until)
             question = replace(question, until=question.until + time.monotonic() - began)
         self._send(question)
         return self._rest(question)
+
+    def _start(self, until: float) -> None:
+        """Wait until it is ready; up to a moment where what it shares is lost. Raises NotStarted, NotReady."""
+        last = time.monotonic() + _START
+        while not self.process:
+            is_well = self._nursery.state is State.WELL
+            now = time.monotonic()
+            if self._left or (now >= until and not is_well):
+                raise NotReady
+            if now >= last:
+                raise NotStarted
+            try:
+                self._ready(self._line(replace(_AT_ONCE, until=now + _LOOK)))
+            except TimeoutError:
+                continue
+            except Died as error:
+                with suppress(subprocess.TimeoutExpired):  # what is ending closes its sockets first
+                    self._parent.wait(_LOOK)
+                raise NotStarted from error
+        if self._left:
+            raise NotReady
 
     async def ask_soon(self, question: Question, threads: Executor) -> Told:
         """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
@@ -250,9 +273,9 @@ class Worker:
         return Crashed() if LAST_WORDS in self._buffer else Died()
 
     @property
-    def grown(self) -> int:
-        """Bytes of address space that its work has taken; 0 where the system does not tell."""
-        return max(mapped(self.process) - self._first, 0)
+    def held(self) -> int:
+        """Bytes that it shares with no other; 0 where the system does not tell."""
+        return private(self.process)
 
     def signal(self, wanted: signal.Signals) -> None:
         """Pause the process, let it go on, or end it."""
@@ -265,9 +288,11 @@ class Worker:
             os.setpriority(os.PRIO_PROCESS, self.process, _LESS)
 
     def abandon(self) -> None:
-        """Have whoever waits for this worker learn that it has ended."""
+        """Have whoever waits for this worker learn that it has ended; one that still starts is left for others."""
+        self._left = True
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+            if self.process:
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def kill(self) -> None:
         """End the process, whatever it is doing."""

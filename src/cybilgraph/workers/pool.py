@@ -20,15 +20,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.nursery import Nursery
-from cybilgraph.workers.outside import Crashed, Died, NotStarted, Question, Told, Worker
+from cybilgraph.workers.nursery import Nursery, State
+from cybilgraph.workers.outside import Crashed, Died, NotReady, NotStarted, Question, Told, Worker
 from cybilgraph.workers.turns import Busy, Caller, Turns
 
-__all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool"]
+__all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool", "State"]
 
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
-#: Bytes of address space that nearly any work takes.
+#: Bytes that nearly any work takes.
 _LITTLE = 128_000_000
 
 
@@ -64,7 +64,7 @@ class Pool:
         self._lock = threading.Lock()
         self._closed = False
         self._held = 0
-        #: How many workers ended in the middle or were killed, and were replaced.
+        #: How many workers ended that were not stopped on purpose, and were replaced.
         self.restarts = 0
         for _ in range(lanes.quick):
             self._start()
@@ -76,6 +76,11 @@ class Pool:
             for worker in self._idle:
                 worker.has_gone()  # which has it told, if it is ready
             return [worker.process for worker in self._all if worker.process]
+
+    @property
+    def state(self) -> State:
+        """What the process that forks workers is now: it is replaced where it has ended or hangs."""
+        return self._nursery.state
 
     @property
     def load(self) -> dict[str, int]:
@@ -148,7 +153,7 @@ class Pool:
         that befell the worker.
         """
         place: Turns | None = self._quick
-        sound = begun = False
+        sound = begun = lost = False
         try:
             worker = self._take()
         except NotStarted:
@@ -183,7 +188,11 @@ class Pool:
         try:
             yield worker, replace(question, part=taken, turn=turn)
             sound = True
+        except NotReady:
+            sound = True
+            raise
         except (Died, NotStarted):
+            lost = not caller.gone
             if worker.orphaned and not begun and not caller.gone:
                 raise _Lost from None
             raise
@@ -191,9 +200,9 @@ class Pool:
             caller.waits_for(None)
             if sound and place is self._quick:
                 with self._lock:
-                    self._idle.append(worker)
+                    self._put_back(worker)
             else:  # also after long work: a process cannot take back that it lets others go first
-                self._end(worker, sound=sound)
+                self._end(worker, lost=lost)
                 if place is self._quick:
                     self._start()
             if place:
@@ -204,7 +213,7 @@ class Pool:
         """A block in which what a worker holds is counted, unless it is little. Raises Busy where all that is put aside
         would hold too much.
         """
-        held = worker.grown
+        held = worker.held
         held *= held > _LITTLE
         with self._lock:
             if held and self._held + held > self._lanes.memory:
@@ -234,13 +243,13 @@ class Pool:
                 worker = self._idle.pop()
             if not worker.has_gone():
                 return worker
-            self._end(worker, sound=False)
+            self._end(worker, lost=True)
             self._start()
 
-    def _end(self, worker: Worker, *, sound: bool) -> None:
+    def _end(self, worker: Worker, *, lost: bool) -> None:
         with self._lock:
             self._all.discard(worker)
-            self.restarts += not sound
+            self.restarts += lost
         worker.kill()
 
     def _start(self) -> None:
@@ -248,7 +257,11 @@ class Pool:
             if not self._closed:
                 worker = Worker(self._nursery)
                 self._all.add(worker)
-                self._idle.append(worker)
+                self._put_back(worker)
+
+    def _put_back(self, worker: Worker) -> None:
+        """One that still starts is taken last."""
+        self._idle.insert(len(self._idle) if worker.process else 0, worker)
 
     def close(self) -> None:
         """End all workers."""

@@ -21,7 +21,8 @@ Outcome = tuple[str, float, str]
 #: What the server grants a body, and the head of a request.
 BODY, HEAD = 20.0, 10.0
 _PRODUCT = HEAVY["cross product, counted"][0]
-_ALL = "SELECT * { ?a ?b ?c }"
+#: Large, and below the limit of an answer (256 MB), however much data there is.
+_LARGE = "SELECT * { ?a ?b ?c } LIMIT 200000"
 _NONE = "https://example.org/none"
 
 
@@ -168,7 +169,7 @@ def slow_readers(address: Address, clients: int = 5) -> Outcome:
     with ExitStack() as stack:
         connections = [stack.enter_context(connect(address, 60)) for _ in range(clients)]
         for number, connection in enumerate(connections):
-            connection.sendall(ask(address, f"{_ALL} # {time.time_ns()}{number}"))
+            connection.sendall(ask(address, f"{_LARGE} # {time.time_ns()}{number}"))
         taken = [bytearray() for _ in connections]
         until = time.perf_counter() + 5
         while time.perf_counter() < until:
@@ -192,7 +193,7 @@ def leave_before(address: Address) -> Outcome:
 
 def leave_midway(address: Address) -> Outcome:
     """Clients that go away in the middle of a large answer."""
-    return _leave(address, [ask(address, f"{_ALL} # {time.time_ns()}{n}") for n in range(20)], 100_000)
+    return _leave(address, [ask(address, f"{_LARGE} # {time.time_ns()}{n}") for n in range(20)], 100_000)
 
 
 def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:

@@ -95,7 +95,10 @@ def test_a_phrase_says_what_its_example_shows(row: dict[str, str]) -> None:
     else:
         says = {"counterpart": "partner", "client": "funder", "acts": "implementer"}.get(says, says)
         found = told("A project", text)
-        acting = {name.lower() if name in ACTORS else f"government-of-{name.lower()}" for name in named}
+        states = {"Kenyan": "Kenya", "Fijian": "Fiji"}
+        acting = {
+            name.lower() if name in ACTORS else f"government-of-{states.get(name, name).lower()}" for name in named
+        }
         assert found.keys() <= acting
         assert says in found.values()
         if "commissioned" not in text:  # there, the one pays and the other delivers
@@ -857,6 +860,62 @@ def test_who_is_excluded_is_no_place_of_the_project() -> None:
         "FJ",
         "PE",
     }
+
+
+MANY = (
+    "Kenya, Ghana, Nigeria, Togo, Benin, Mali, Niger, Senegal, Gambia, Liberia, Sierra Leone, Guinea, Cameroon, Gabon, "
+    "Chad, Uganda, Rwanda, Burundi, Tanzania, Malawi, Zambia, Zimbabwe"
+)
+
+
+def test_a_list_may_be_long() -> None:
+    assert len(places(about("Training", f"It trained participants from {MANY} and Namibia."))) == 23
+    actors = "UNODC, INTERPOL, World Bank, ENISA, FIRST, APNIC, LACNIC, AFRINIC, RIPE NCC, ICANN, UNIDIR, OSCE"
+    text = f"It is funded by {actors}, MITRE, GIZ, USAID, JICA and KOICA."
+    assert sum(role == "funder" for _, role in roles(about("Training", text))) == 17
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "expected"),
+    [
+        (("It is funded by the following donors:", "the Netherlands", "World Bank"), "funder"),
+        (("The project’s partners are:", "the Netherlands", "World Bank"), "partner"),
+        (("Its partners include: the Netherlands and the World Bank.",), "partner"),
+    ],
+)
+def test_an_introduction_tells_the_role_of_each_item(paragraphs: tuple[str, ...], expected: str) -> None:
+    record = about("Training", *paragraphs, "It taught Fiji.")
+    assert roles(record) == {("government-of-the-netherlands", expected), ("world-bank", expected)}
+    assert {link.evidence[0].quote for link in record.participations} <= set(paragraphs)
+
+
+def test_what_is_delivered_by_somebody_is_nobody() -> None:
+    text = "CyberSafe Days, delivered by UNODC, teach Fiji with Norwegian funding."
+    assert roles(about("Training", text)) == {("unodc", "implementer"), ("government-of-norway", "funder")}
+
+
+def test_a_name_that_no_list_knows_parts_no_list() -> None:
+    record = about("Training", "It trained participants from Kenya, Zanzibar, Ghana, I.R. Iran and Togo.")
+    assert places(record) == {"KE", "GH", "IR", "TG"}
+
+
+def test_groups_may_be_counted_and_bodies_act_in_many_countries() -> None:
+    assert places(about("Training", "The project covers the 15 ECOWAS member states and Mauritania.")) == {
+        "ecowas",
+        "MR",
+    }
+    text = "GIZ implements it on behalf of the Ministry of Foreign Affairs of Japan in Georgia, Moldova and Ukraine."
+    assert places(about("Training", text)) == {"GE", "MD", "UA"}
+
+
+def test_a_donor_among_many_that_are_helped_is_helped() -> None:
+    assert places(about("Training", "It trained officials of Kenya, Ghana, Japan and Togo.")) == {
+        "KE",
+        "GH",
+        "JP",
+        "TG",
+    }
+    assert places(about("Training", "It trained officials of Kenya, Japan and Sweden.")) == {"KE"}
 
 
 def test_whence_trainers_come_is_no_region_that_is_helped() -> None:

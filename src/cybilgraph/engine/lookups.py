@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pyoxigraph as ox
 from cachetools import LRUCache
@@ -48,19 +49,26 @@ _LOOK_UP = re.compile(
 _COLUMN = re.compile(rf"[?$]({_NAME})")
 
 
-def looked_up(query: str) -> str:
-    """The thing that a look-up is about, as it is written there; empty where the query is none."""
+class LookUp(NamedTuple):
+    """The ``thing`` that a look-up is about, as it is written there, and its variables, in the order of the text."""
+
+    thing: str
+    variables: list[str]
+
+
+def looked_up(query: str) -> LookUp | None:
+    """A look-up; none where the query is another."""
     found = _LOOK_UP.fullmatch(query) if len(query) <= _LONGEST else None
     if not found:
-        return ""
+        return None
     if found["described"]:
-        return found["described"]
+        return LookUp(found["described"], [])
     variables = [name for name in (found["predicate"], found["object"]) if name]
     columns = _COLUMN.findall(found["columns"] or "")
     # What has one variable twice is a condition; a column that nothing fills, or no column, is odd.
     is_plain = len(set(variables)) == len(variables) and len(set(columns)) == len(columns)
     is_filled = set(columns) <= set(variables) and (variables or not found["columns"])
-    return found["subject"] if is_plain and is_filled else ""
+    return LookUp(found["subject"], variables) if is_plain and is_filled else None
 
 
 class LookUps:
@@ -86,21 +94,21 @@ class LookUps:
         """The answer to a look-up, as a worker would give it; none where there is anything to be said of it:
         it is empty, large, or wrong.
         """
-        thing = looked_up(query) if self._store else ""
-        if not thing or thing in self._heavy:
+        asked = looked_up(query) if self._store else None
+        if not asked or asked.thing in self._heavy:
             return None
         began = time.thread_time()
-        done = self._done(query, [fmt.name for fmt in formats])
+        done = self._done(query, asked.variables, [fmt.name for fmt in formats])
         if not done and time.thread_time() - began > _LONG:
-            self._heavy[thing] = True
+            self._heavy[asked.thing] = True
         if not done or done.nothing:
             return None
         return Answer(BY_NAME[done.format], Content().end(done.rest), done.rows)
 
-    def _done(self, query: str, formats: list[str]) -> Written | None:
+    def _done(self, query: str, variables: list[str], formats: list[str]) -> Written | None:
         assert self._store
         try:
-            return written(run(self._store, {"query": query}), formats, _part, _MOST)
+            return written(run(self._store, {"query": query}, lambda _: variables), formats, _part, _MOST)
         except (TooLarge, Unwritable, SyntaxError, RuntimeError, ValueError, OSError, MemoryError):
             return None
 

@@ -227,9 +227,16 @@ def _counts(query: str) -> bool:
     return "COUNT" in words and "GROUP" not in words
 
 
-def run(store: ox.Store, request: dict[str, Any]) -> Found:
+def columns(query: str) -> list[str]:
+    """The columns of a SELECT, in any order; of all else there are none."""
+    found = parsed(query)
+    return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
+
+
+def run(store: ox.Store, request: dict[str, Any], columns: Callable[[str], Sequence[str]] = columns) -> Found:
     """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
     the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
+    ``columns`` tells which these are; to parse the query for that takes as long as to look one thing up.
     """
     query = request["query"]
     options: dict[str, Any] = {"prefixes": queries.usable_prefixes(query)}
@@ -242,12 +249,6 @@ def run(store: ox.Store, request: dict[str, Any]) -> Found:
 def parsed(query: str) -> Any:
     """What a query gives of nothing; no other endpoint is asked. Raises SyntaxError where it is none."""
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
-
-
-def columns(query: str) -> list[str]:
-    """The columns of a SELECT, in any order; of all else there are none."""
-    found = parsed(query)
-    return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
 
 
 def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:

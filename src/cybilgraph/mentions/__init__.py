@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from cybilgraph.mentions.actors import find_participations
 from cybilgraph.mentions.elsewhere import find_other_countries
+from cybilgraph.mentions.introduced import with_introductions
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.projects import find_relations
 from cybilgraph.mentions.sentences import sentences
@@ -27,7 +28,7 @@ def derive(record: Record, names: Reference | None = None) -> Record:
     was nearly a known one, or the aim is of another country.
     """
     names = names or reference()
-    told = list(sentences(record, names))
+    told = list(with_introductions(sentences(record, names)))
     scopes = record.scopes + tuple(find_scopes(record, told, names))
     findings = (*find_near_names(record, told, names), *find_other_countries(record, told, scopes, names))
     dates = find_dates(record, told)

@@ -60,6 +60,8 @@ _RULES = re.compile(
     r"| (?:only |also )?(?:observed|watched|looked on|could not|cannot|(?:declined|refused|(?:was|were) unable) to)\b"
     r"|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
     r"| (?:page|account|post)s?\b"
+    rf"|(?<=[{BODY}{NAME}])(?: \([^)]{{1,30}}\))?,? (?:(?:which|that) )?(?:is |was |will be |being )?(?:jointly )?"
+    r"(?:delivered|implemented|executed|carried out) by\b"
     r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
     r" (?:of|where|for)\b"
 )

@@ -63,7 +63,12 @@ _ACTOR = (
 _BODY = rf"(?:(?:the |its )?[{ACTOR}{BODY}]{_ABBREVIATED})"
 _NAMED = rf"(?:(?:the |its )?[{ACTOR}{BODY}{NAME}]{_ABBREVIATED})"
 _HALF = r"(?:(?:(?:north|south|east|west|central)(?:ern)?(?:,? and |, ))+)?"  # "West and Central Africa"
-_PLACE = rf"(?:(?:the )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?{PLACE}{_ABBREVIATED})"
+_PLACE = (
+    r"(?:(?:all )?(?:the )?(?:[0-9]{1,3} )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?"
+    rf"{PLACE}{_ABBREVIATED})"
+)
+#: "Kenya, Zanzibar, Ghana": one that no list knows parts none from the others.
+_PLACE_OR_NAME = rf"(?:{_PLACE}|(?:the )?{NAME}(?=, (?:the )?{PLACE}|,? and (?:the )?{PLACE}))"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
     r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from|of) (?:the )?"
@@ -73,13 +78,17 @@ _AND = (
 _NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
 
 
+#: A list has no more names behind its first.
+_MOST = 60
+
+
 def _list(one: str, more: str = "") -> str:
     """One, or several with a last "and": in "Paid by A, B wrote …" B is not one of them; at the
     end of a sentence or bracket a list may do without it.
     """
     more = more or one
     last = rf"{_AND}{more}(?:{_AND}{more})?{_NO_VERB}"
-    return rf"{one}(?:(?:, (?:by )?{more}){{0,14}}{last}|(?:, {more}){{1,14}}(?=[.;)]|$))?"
+    return rf"{one}(?:(?:, (?:by )?{more}){{0,{_MOST}}}{last}|(?:, {more}){{1,{_MOST}}}(?=[.;)]|$))?"
 
 
 #: What stands between braces in a phrase.
@@ -90,7 +99,7 @@ _PARTS = {
     "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
     "named": rf"(?P<found>{_list(_NAMED)})",
     "more": rf"(?P<more>{_list(_ACTOR)})",
-    "places": rf"(?P<found>{_HALF}{_list(_PLACE)})",
+    "places": rf"(?P<found>{_HALF}{_list(_PLACE, _PLACE_OR_NAME)})",
     "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
     "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
     "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",

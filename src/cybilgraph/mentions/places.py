@@ -57,7 +57,8 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
         _note_listed(found, _of(told, _LISTING), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
         _note_homes(found, _of(told, _SECTIONS), names, donors)
-    unhelped = donors - placed if (_countries(stated) | _countries(found)) - donors else frozenset()
+    helps = (_countries(stated) | _countries(found)) - donors
+    unhelped = donors - placed - _among(found, names, donors) if helps else frozenset()
     for (kind, key), quotes in found.items():
         if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
             first, (entry, _) = next(iter(quotes.items()))
@@ -77,6 +78,18 @@ def _donors(names: Reference) -> frozenset[str]:
 
 def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
     return {key for kind, key in places if kind == "country"}
+
+
+def _among(found: Found, names: Reference, donors: Set[str]) -> set[str]:
+    """Those donors that stand in one list with more others that are helped: "Kenya, Ghana, Togo and Japan"."""
+    among: set[str] = set()
+    for sentence in {sentence for quotes in found.values() for sentence in quotes}:
+        for low, high in lists(sentence):
+            here = [entry for name in sentence.within(low, high) for entry in entries(sentence, name, names)]
+            listed = {entry.key for entry in here if entry.kind == "country"}
+            if len(listed - donors) > max(len(listed & donors), 2):
+                among |= listed & donors
+    return among
 
 
 def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:

@@ -49,7 +49,7 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
                 yield from names
                 continue
             names = list(parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
-            if "actor" in kinds and _are_bodies(part.text, names):
+            if "actor" in kinds and _are_bodies(part.text, names, kinds):
                 yield from names
                 continue
             # One name that nobody knows does not spoil the others.
@@ -71,16 +71,14 @@ def _two(name: Text, kinds: tuple[str, ...]) -> list[Text]:
     return [name]
 
 
-def _are_bodies(whole: str, names: list[Text]) -> bool:
-    """True for "Monash University and Cosmos Consulting"; not for "Ministry of Trade and Industry"."""
+def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
+    """True for "Monash University, AICTO and the Arab League"; not for "Ministry of Trade and Industry"."""
     if of_many_words(whole) or any(_NO_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
         return True  # "Free Press Unlimited and SMEX"
     return all(
-        known(name.text, ("actor",))
-        or (" " in name.text and has_body(name.text))
-        or re.fullmatch("[A-Z]{3,8}", name.text)
+        known(name.text, kinds) or (" " in name.text and has_body(name.text)) or re.fullmatch("[A-Z]{3,8}", name.text)
         for name in names
     )
 

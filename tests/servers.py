@@ -36,6 +36,7 @@ ServerPort = 127.0.0.1:{sql}
 NumberOfBuffers = 10000
 MaxDirtyBuffers = 6000
 ServerThreads = 20
+DirsAllowed = {folder}
 [HTTPServer]
 ServerPort = 127.0.0.1:{port}
 ServerThreads = 10
@@ -46,11 +47,14 @@ ResultSetMaxRows = 5000
 
 @dataclass(frozen=True)
 class Store:
-    """Where a server answers, where it takes graphs, and the file with what it asks for."""
+    """Where a server answers, where it takes graphs, and the file with what it asks for; the address of Virtuoso's
+    own shell.
+    """
 
     endpoint: str
     graph_store: str
     credentials: str = ""
+    shell: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -79,13 +83,13 @@ def virtuoso(folder: Path) -> Iterator[Store]:
     program = shutil.which("virtuoso-t")
     if program is None:
         pytest.skip("no virtuoso-t on this machine (Debian: virtuoso-opensource-7)")
-    port = _free()
-    (folder / "v.ini").write_text(_VIRTUOSO.format(folder=folder, port=port, sql=_free()))
+    port, sql = _free(), _free()
+    (folder / "v.ini").write_text(_VIRTUOSO.format(folder=folder, port=port, sql=sql))
     (folder / "credentials").write_text("dba:dba\n")  # those of a new database
     url = f"http://127.0.0.1:{port}"
     command = [program, "+configfile", str(folder / "v.ini"), "+foreground"]
     with _running(command, f"{url}/sparql?query=ASK%7B%7D"):
-        yield Store(f"{url}/sparql", f"{url}/sparql-graph-crud-auth", str(folder / "credentials"))
+        yield Store(f"{url}/sparql", f"{url}/sparql-graph-crud-auth", str(folder / "credentials"), f"127.0.0.1:{sql}")
 
 
 def _free() -> int:

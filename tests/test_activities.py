@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lxml import etree
 
 from cybilgraph import pipeline
 from cybilgraph.activities import records_of_graph, write_activities
+from cybilgraph.fields import FIELDS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.record import Date, Participation, Record, Relation, Scope
 from tests.conftest import RECORDS, ROOT, SAMPLES, run
@@ -38,6 +40,11 @@ def can_be_said(record: Record) -> dict[str, object]:
         "iati": record.iati,
         "status": record.status.key if record.status and record.status.known else "",
         "dates": [(date.value, _words(date)) if date and date.value else () for date in (record.start, record.end)],
+        "left blank": record.left_blank,
+        "slug": record.slug,
+        "address": record.address,
+        "rights": record.rights,
+        "duration": record.duration,
         "links": {(link, _words(link)) for link in known},
         "relations": {(link.kind, link.basis, _words(link)) for link in record.relations},
         "contacts": record.contacts,
@@ -67,6 +74,78 @@ def test_a_code_of_another_form_comes_back(tmp_path: Path) -> None:
     [back] = there_and_back([record])
     assert back.code
     assert (back.code.text, back.key) == ("M0010", record.key)
+
+
+def test_every_column_comes_back_and_as_it_was_printed(tmp_path: Path) -> None:
+    row = {
+        "code": "G0123",
+        "iati_identifier": "GB-GOV-1-300001",
+        "title": "Cyber in the Caucasus",
+        "slug": "caucasus",
+        "status": "Completed",
+        "start": "Oct 2023",
+        "end": "30 Sept 2025",
+        "duration": "2 years",
+        "language": "en",
+        "funders": "DFAT",
+        "implementers": "APNIC; A Fund that no List Knows",
+        "partners": "ITU",
+        "extending": "Interpol",
+        "beneficiaries": "Government of Georgia",
+        "accountable": "World Bank",
+        "themes": "cybercrime training",
+        "countries": "Georgia; Armenia",
+        "regions": "Eastern Europe",
+        "groups": "Small Island Developing States",
+        "contacts": "An Example <an@example.org>",
+        "summary": "It was funded by the FCDO.\n\nMore.",
+        "aim": "To help.",
+        "description": "What it is.",
+        "context": "Why it is.",
+        "outcomes": "One thing.\nAnother",
+        "outputs": "A paper",
+        "activities": "Training of people",
+        "links": "Review <https://example.org/r.pdf>",
+        "part_of": "G0900",
+        "follows": "G0901",
+        "related": "Another Project of Ours",
+        "updated": "3 May 2024",
+        "rights": "CC BY 4.0",
+        "address": "https://cybilportal.org/projects/caucasus-cyber/",
+    }
+    assert set(row) == {field.column for field in FIELDS if field.column}
+    with (tmp_path / "one.csv").open("w") as file:
+        writer = csv.DictWriter(file, row)
+        writer.writeheader()
+        writer.writerow(row)
+    with (tmp_path / "one.xml").open("wb") as output:
+        pipeline.convert_to_iati([tmp_path / "one.csv"], output)
+    [first], [back] = read(tmp_path / "one.csv"), read(tmp_path / "one.xml")
+    assert back == first
+    assert printed(back) == printed(first)
+    [straight] = there_and_back([first])
+    assert straight.status
+    assert straight.status.printed.text == "Completed", "which a graph does not keep"
+    assert (back.address, back.rights) == (first.address, first.rights)
+
+
+def printed(record: Record) -> list[str]:
+    """What the values of a record were printed as."""
+    dates = [date.printed for date in (record.start, record.end, record.duration) if date]
+    links = [link.actor.printed for link in record.participations if not link.evidence]
+    places = [link.concept.printed for link in record.scopes if not link.evidence]
+    return [text.text for text in (*dates, *links, *places)]
+
+
+@pytest.mark.parametrize(("said", "is_"), [("Georgia", "Georgia"), ("Armenia", "GE"), ("", "GE")])
+def test_how_a_value_was_printed_is_taken_where_it_says_the_same(said: str, is_: str) -> None:
+    activity = (
+        '<iati-activities version="2.03" xmlns:cyb="https://w3id.org/cybilgraph/ontology#"><iati-activity>'
+        f'<recipient-country code="GE"><cyb:printed>{said}</cyb:printed></recipient-country>'
+        "</iati-activity></iati-activities>"
+    )
+    [record] = read_input(Input("a.xml", given=activity.encode()))
+    assert [(link.concept.key, link.concept.printed.text) for link in record.scopes] == [("GE", is_)]
 
 
 def test_the_first_pass_is_what_all_others_are(tmp_path: Path) -> None:

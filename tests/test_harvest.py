@@ -91,6 +91,42 @@ def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: P
     assert held(tmp_path) == publisher.lines(3)
 
 
+def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        take(way, tmp_path)
+        way.serve(3)
+        way.next = ["cut", "cut"]
+        done = take(way, tmp_path, attempts=2)
+        assert (done.how, held(tmp_path)) == ("full", publisher.lines(3))
+        assert "/changes.rdfp?since=1 cannot be had: the connection broke off" in done.reason
+
+
+def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        way.harmed = {".nq.zst": lambda body: body[::-1]}
+        assert take(way, tmp_path / "other").how == "full", "the other dump is good"
+        way.harmed[".nq.gz"] = way.harmed[".nq.zst"]
+        with pytest.raises(HarvestError, match=r"nq\.zst came whole and is corrupt: its SHA-256 is"):
+            take(way, tmp_path)
+        way.next = ["", "", "", "cut"]
+        with pytest.raises(HarvestError, match=r"is corrupt: .*; then .*gz cannot be had: the connection broke off"):
+            take(way, tmp_path, attempts=1)
+
+
+def test_why_a_file_cannot_be_had_is_told_as_the_site_says_it(publisher: Publisher, tmp_path: Path) -> None:
+    dump = publisher.folder / "0003" / "public" / "cybilgraph.nq.zst"
+    good = dump.read_bytes()
+    dump.write_bytes(good[::-1])
+    with (
+        Site(publisher.url, attempts=1) as site,
+        pytest.raises(FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the disk"),
+    ):
+        harvest(site, tmp_path)
+    dump.write_bytes(good)
+
+
 def state(into: Path, **changed: object) -> None:
     file = into / "state.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))

@@ -14,6 +14,7 @@ import pytest
 from cybilgraph import pipeline, preparing
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.release import Releases
+from cybilgraph.remembered import Remembered
 from cybilgraph.templates import WRITERS
 from tests.conftest import RECORDS, SEED
 
@@ -193,3 +194,13 @@ def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
     assert releases.remembered.exists()
     releases.forget("Nobody at all")
     assert not releases.remembered.exists()
+
+
+def test_of_what_is_not_used_any_more_no_byte_stays(tmp_path: Path) -> None:
+    place = tmp_path / ".prepared"
+    with Remembered(place, (), b"") as remembered:
+        remembered.keep(b"key", "Zelda Quux leads it")
+    assert b"Zelda Quux" in place.read_bytes()
+    with Remembered(place, (), b""):
+        pass
+    assert b"Zelda Quux" not in place.read_bytes()

@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 from cybilgraph import pipeline
-from cybilgraph.errors import ReleaseError
+from cybilgraph.errors import FileDamaged, ReleaseError
 from cybilgraph.release import Release, Releases
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, run, running_server
 
@@ -260,6 +260,32 @@ def test_a_disk_that_refuses_leaves_the_earlier_release(tmp_path: Path, monkeypa
         pipeline.build([SEED], tmp_path)
     assert Releases(tmp_path).current().number == 1
     assert not list(tmp_path.glob(".building-*"))
+
+
+def test_a_release_that_cannot_be_made_current_leaves_nothing(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(three / "0001", tmp_path / "0001")
+    releases = Releases(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReleaseError, match="No space left on device"):
+        releases.activate(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["0001"]
+
+
+def test_the_manifest_is_named_where_it_is_damaged(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three / "0001", tmp_path / "0001")
+    good = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(good.replace('"quads": ', '"quads": 1'))
+    with pytest.raises(FileDamaged, match=r"damaged: manifest\.json is not what SHA256SUMS says"):
+        Releases(tmp_path).get(1).verify()
+    (folder / "manifest.json").write_text(good[1:])
+    with pytest.raises(ReleaseError, match=r"is not a whole release: manifest\.json is damaged"):
+        Releases(tmp_path).get(1)
 
 
 @pytest.mark.parametrize("kind", ["dump", "store", "sums"])

@@ -3,7 +3,8 @@
 https://iatistandard.org/en/iati-standard/203/activity-standard/. What IATI can say comes back when it is
 read here again. What kind of text a text is, how projects are related, and how a link is known, IATI cannot say, but
 takes attributes and elements of another namespace: ours tell it (``cyb:field``, ``cyb:evidence``). So
-does ``cyb:participant`` of who takes part in another role than the four of IATI.
+does ``cyb:participant`` of who takes part in another role than the four of IATI, ``cyb:stated`` of fields that it has
+not, ``cyb:leftBlank`` of those that are left blank, and ``cyb:printed`` of how a value was printed.
 
 It demands a date, a status, a description and an organisation that takes part: an activity of a record without one
 of them lacks it, too, since nothing is invented. The schema takes no file with such an activity, so that they can be
@@ -23,9 +24,22 @@ from typing import IO, Any
 from lxml import etree
 
 from cybilgraph.readers import Input, read_input
-from cybilgraph.readers.iati.codes import CONFIDENCE, EVIDENCE, FIELD, OURS, PARTICIPANT, SECTION
-from cybilgraph.record import Basis, Date, Named, Participation, Record, Relation, Scope
-from cybilgraph.reference import reference
+from cybilgraph.readers.iati.codes import (
+    CONFIDENCE,
+    EVIDENCE,
+    FIELD,
+    LEFT_BLANK,
+    OF,
+    OURS,
+    PARTICIPANT,
+    PRINTED,
+    SECTION,
+    STATED,
+    WITHOUT_ELEMENT,
+    says_the_same,
+)
+from cybilgraph.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
+from cybilgraph.reference import reference, slug
 from cybilgraph.vocab import BASE, CYB, SKOS
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -104,7 +118,8 @@ def _activity(record: Record) -> Any:
     if record.code:
         _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, FIELD: "code"})
     if record.status and (entry := reference().get("status", record.status.key)):
-        _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
+        element = _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
+        _print(element, "status", record.status.printed, entry.name)
     _dates(activity, record)
     _contacts(activity, record)
     for scope in record.scopes:
@@ -125,7 +140,21 @@ def _activity(record: Record) -> Any:
     for link in record.participations:
         if not reference().entries["role"][link.role].row["iati"]:
             _tell(_add(activity, PARTICIPANT, _name(link.actor), {"role": link.role}), link)
+    _without_element(activity, record)
     return activity
+
+
+def _without_element(activity: Any, record: Record) -> None:
+    """Fields that IATI has no element for, and those that are left blank. A slug is made of the title again."""
+    for name in WITHOUT_ELEMENT:
+        for value in record.values(name):
+            printed = value.printed if isinstance(value, Date) else value
+            if name != "slug" or not record.title or printed.text != slug(record.title.text):
+                element = _add(activity, STATED, printed.text, {OF: name})
+                if isinstance(value, Date):
+                    _tell(element, value)
+    for blank in record.left_blank:
+        _add(activity, LEFT_BLANK, attributes={OF: blank.name})
 
 
 def _descriptions(activity: Any, record: Record) -> None:
@@ -211,9 +240,24 @@ def _results(activity: Any, record: Record) -> None:
             _add(indicator, "title", item.text)
 
 
+def _print(element: Any, kind: str, printed: Text, said: str) -> None:
+    """Say how a value was printed, where an element says the same in other words."""
+    text = _clean(printed.text)
+    if text != said and says_the_same(kind, text, said):
+        etree.SubElement(element, PRINTED).text = text
+
+
 def _tell(element: Any, link: Participation | Scope | Relation | Date) -> None:
-    """Say how it is known, where it was found in prose; what is stated needs no word."""
+    """Say how it is known, where it was found in prose; of what is stated, how it was printed."""
     if not link.evidence or (not isinstance(link, Date) and link.basis is Basis.STATED):
+        match link:
+            case Date():
+                _print(element, "date", link.printed, link.value)
+            case Participation():
+                _print(element, "actor", link.actor.printed, _name(link.actor))
+            case Scope():
+                place, key = link.concept, link.concept.kind in ("country", "region")
+                _print(element, place.kind, place.printed, place.key if key else _name(place))
         return
     for one in link.evidence:
         about = {SECTION: one.section, CONFIDENCE: f"{one.confidence:g}"}

@@ -15,6 +15,7 @@
     ├── ClusterError           no cluster can be had, or it fails
     ├── PatchError             a patch is damaged, or is not for the graph that is held
     ├── FetchError             another site does not answer, or not as it should
+    │   └── AnswerLost         it is there, and an answer does not come whole, however often it is asked for
     ├── HarvestError           a graph cannot be had from its publisher
     ├── LoadError              a release cannot be loaded into another server
     ├── ServeError             the server cannot listen where it should
@@ -124,6 +125,10 @@ class PatchError(CybilgraphError):
 
 class FetchError(CybilgraphError):
     """Another site does not answer, or stays too busy."""
+
+
+class AnswerLost(FetchError):
+    """Another site is there, and does not give an answer whole: it breaks off, stalls, or has a status of failure."""
 
 
 class HarvestError(CybilgraphError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import urllib3
 
 from cybilgraph import __version__
-from cybilgraph.errors import FetchError
+from cybilgraph.errors import AnswerLost, FetchError
 
 #: Statuses that may be others a moment later.
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
@@ -22,6 +23,8 @@ _LONGEST = 300.0
 _BLOCK = 1 << 16
 #: A reply that is held in memory has at most so many bytes.
 _MOST = 20_000_000
+#: Bytes of an answer that is no file: they tell why.
+_TOLD = 4096
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -102,7 +105,7 @@ class Site:
                     _forget(into, mark)
                     return reply, False
                 if reply.status != 200:
-                    return reply, answer.status not in _BUSY
+                    return replace(reply, body=answer.read(_TOLD)), answer.status not in _BUSY
                 if not resumed:
                     _forget(into, mark)
                     strong = answer.headers.get("ETag", "")
@@ -137,11 +140,11 @@ class Site:
             except urllib3.exceptions.LocationValueError as error:
                 raise FetchError(f"{self.url} is no web address", "Example: https://example.org") from error
             except urllib3.exceptions.HTTPError as error:
-                reason = _in_words(error)
+                reason, there = _in_words(error)
             else:
                 if done:
                     return reply
-                reason = f"status {reply.status}"
+                reason, there = f"status {reply.status}{_detail(reply)}", True
                 pause = max(pause, _retry_after(reply))
             if pause > _LONGEST:
                 raise FetchError(
@@ -149,7 +152,8 @@ class Site:
                 )
             if attempt + 1 < self._attempts:
                 self._wait(pause)
-        raise FetchError(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
+        lost = AnswerLost if there else FetchError
+        raise lost(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
 
 
 def _forget(*files: Path) -> None:
@@ -164,18 +168,30 @@ def _retry_after(reply: Reply) -> float:
         return 0
 
 
-def _in_words(error: Exception) -> str:
-    """What went wrong, without the library's own objects."""
+def _detail(reply: Reply) -> str:
+    """Why there is no other answer, where the site says so (RFC 9457)."""
+    if not reply.headers.get("Content-Type", "").startswith("application/problem+json"):
+        return ""
+    try:
+        return f" ({str(json.loads(reply.body)['detail'])[:300]})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _in_words(error: Exception) -> tuple[str, bool]:
+    """What went wrong, without the library's own objects; and whether the site is there."""
     while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason:
         error = error.reason
     match error:
         case urllib3.exceptions.NameResolutionError():
-            return "there is no such host"
+            return "there is no such host", False
         case urllib3.exceptions.NewConnectionError():
-            return "no connection"
+            return "no connection", False
         case urllib3.exceptions.TimeoutError():
-            return "no answer in time"
+            return "no answer in time", True
+        case urllib3.exceptions.DecodeError():
+            return "the answer is corrupt, and cannot be unpacked", True
         case urllib3.exceptions.SSLError():
-            return f"no safe connection ({error})"
+            return f"no safe connection ({error})", False
         case _:
-            return "the connection broke off"
+            return "the connection broke off", True

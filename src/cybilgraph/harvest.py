@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from cybilgraph.dumps import NOT_PACKED, WHOLE, unpacked
 from cybilgraph.engine.store import is_of_version, serialise
-from cybilgraph.errors import HarvestError, PatchError
+from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
 from cybilgraph.fetch import Reply, Site
 from cybilgraph.files import read_sums, sha256_of, written_whole
 from cybilgraph.formats import BY_NAME, Format, Kind
@@ -33,6 +33,7 @@ _GRAPH, _STATE = "graph.nq", "state.json"
 #: How often a dump is taken anew that is not what its checksum says.
 _TIMES = 3
 _BLOCK = 1 << 20
+_HELD_ON = "What was held before is held on. Try it again later, or tell the publisher."
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ def _update(site: Site, into: Path, held: State) -> Harvest:
             return _changes(site, into, held)
         except PatchError as error:  # broken on its way, or in itself: that is seen when it is asked for again
             reason = error.what
+        except AnswerLost as error:  # it was asked for again and again; a dump is a file, which can be gone on with
+            reason = error.what
+            break
     return replace(_full(site, into), reason=reason)
 
 
@@ -183,26 +187,48 @@ class _Counted:
 def _full(site: Site, into: Path) -> Harvest:
     """Take the dump of the current release. Raises HarvestError, FetchError."""
     reason = ""
-    for _ in range(_TIMES):
-        reply = site.get("/latest/SHA256SUMS")
-        release = reply.headers.get("Cybilgraph-Release", "")
-        sums = read_sums(reply.body.decode("utf-8", "replace"))
-        name = next((name for name in WHOLE if name in sums), "")
-        if reply.status != 200 or not name or not release.isdigit():
-            reason = f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})"
+    for attempt in range(_TIMES):
+        try:
+            release, sums = _listed(site)
+            names = [name for name in WHOLE if name in sums]
+            name = names[attempt % len(names)]  # where one is corrupt, another may be good
+            packed = into / f".full-{release}-{sums[name][:16]}"
+            _clean(into, keep=packed.name)
+            address = f"/release/{release}/{name}"
+            reply = site.download(address, packed)
+        except HarvestError as error:
+            reason = error.what
             continue
-        packed = into / f".full-{release}-{sums[name][:16]}"
-        _clean(into, keep=packed.name)
-        reply = site.download(f"/release/{release}/{name}", packed)
+        except FetchError as error:
+            if not reason:
+                raise
+            raise HarvestError(f"{reason}; then {error.what}", _HELD_ON) from error
         if reply.status != 200:
-            reason = f"{site.url}/release/{release}/{name} is answered with status {reply.status}"
+            reason = f"{site.url}{address} is answered with status {reply.status}"
             continue
-        if sha256_of(packed) != sums[name]:
+        if (digest := sha256_of(packed)) != sums[name]:
             packed.unlink()
-            reason = f"{site.url}/release/{release}/{name} is not what its checksum says"
+            reason = (
+                f"{site.url}{address} came whole and is corrupt: "
+                f"its SHA-256 is {digest[:16]}…, and SHA256SUMS says {sums[name][:16]}…"
+            )
             continue
-        return _unpacked(site, into, packed, name, int(release))
-    raise HarvestError(reason, "What was held before is held on. Try it again later, or tell the publisher.")
+        return _unpacked(site, into, packed, name, release)
+    raise HarvestError(reason, _HELD_ON)
+
+
+def _listed(site: Site) -> tuple[int, dict[str, str]]:
+    """The current release, and the checksums of its files. Raises HarvestError where no dump is among them,
+    FetchError.
+    """
+    reply = site.get("/latest/SHA256SUMS")
+    release = reply.headers.get("Cybilgraph-Release", "")
+    sums = read_sums(reply.body.decode("utf-8", "replace"))
+    if reply.status == 200 and release.isdigit() and any(name in sums for name in WHOLE):
+        return int(release), sums
+    raise HarvestError(
+        f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _HELD_ON
+    )
 
 
 def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:

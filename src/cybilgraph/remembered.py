@@ -1,7 +1,7 @@
 """Values that were worked out before, in a file: kept only to save time, safe to delete, never trusted when damaged.
 
 A value is known by the hash of all that it was made from. Each build keeps what it has used, so that the
-file does not grow with the number of builds.
+file does not grow with the number of builds. Of the rest no byte stays, since it may name who is to be forgotten.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ Value = TypeVar("Value")
 _SCHEMA = """
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -4000;
+PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB);
 CREATE TEMP TABLE used (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """

@@ -188,6 +188,20 @@ def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder:
     assert b"\ncybilgraph_damaged_files 0.0" in get(shelf, "/metrics").body
 
 
+def test_a_graph_that_is_damaged_under_the_server_gives_no_changes(shelf: str, folder: Path) -> None:
+    graph = folder / "0003" / "graph.nq"
+    good = graph.read_bytes()
+    graph.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
+    for target in ("/changes.rdfp?since=3&until=4", "/changes?until=3&since=2", "/feed/4"):
+        reply = get(shelf, target)
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+        assert "graph.nq of release 3 is damaged" in reply.problem["detail"]
+    assert b"\ncybilgraph_damaged_files 1.0" in get(shelf, "/metrics").body
+    graph.write_bytes(good)
+    assert get(shelf, "/changes.rdfp?since=3&until=4").status == 200
+    assert b"\ncybilgraph_damaged_files 0.0" in get(shelf, "/metrics").body
+
+
 def test_only_what_reads_is_allowed(shelf: str) -> None:
     assert get(shelf, f"/latest/{DUMP}", "DELETE").status == 405
     options = get(shelf, f"/latest/{DUMP}", "OPTIONS")

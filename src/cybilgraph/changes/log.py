@@ -7,18 +7,17 @@ import shutil
 import tempfile
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
-from cybilgraph.errors import ReleaseBusy, ReleaseError, ReleaseGone
-from cybilgraph.files import sha256_of
+from cybilgraph.errors import ReleaseBusy, ReleaseGone
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
-from cybilgraph.release import Release, Releases
+from cybilgraph.release import GRAPH, Release, Releases
 from cybilgraph.vocab import BASE
 
 #: Logs that are kept at once.
@@ -45,7 +44,7 @@ class Log:
     @property
     def etag(self) -> str:
         """Another one for other releases, and for other quads of them."""
-        digest = self.since.manifest["files"]["graph.nq"][:16] if self.since else ""
+        digest = self.since.manifest["files"][GRAPH][:16] if self.since else ""
         return f"{self.header.since}-{self.header.until}-{digest}-{self.header.sha256[:16]}"
 
     def patch(self) -> Iterator[bytes]:
@@ -75,8 +74,12 @@ class Changes:
     asked for more. Safe for threads.
     """
 
-    def __init__(self, releases: Releases, kept: int = _KEPT) -> None:
+    def __init__(
+        self, releases: Releases, kept: int = _KEPT, opened: Callable[[Release, str], BinaryIO] = Release.open
+    ) -> None:
+        """``opened`` gives a file of a release, or raises FileDamaged in words for who asked."""
         self._releases = releases
+        self._opened = opened
         self._most = kept
         self._folder = tempfile.TemporaryDirectory(prefix="cybilgraph-changes-")
         self._logs: OrderedDict[str, Log] = OrderedDict()
@@ -99,16 +102,18 @@ class Changes:
     def between(self, since: int, until: int = 0) -> Log:
         """The log from a release (0: from nothing) to another (0: the current one).
 
-        Raises ReleaseBusy, ReleaseError, ReleaseGone; and ReleaseError where a release is not what was built.
+        Raises ReleaseBusy, ReleaseError, ReleaseGone; and FileDamaged where a graph is not what was built.
         """
         old = self.release(since) if since else None
         new = self.release(until or self._releases.current_number())
-        name = f"{old.manifest['files']['graph.nq'] if old else ''}-{new.manifest['files']['graph.nq']}"
+        name = f"{old.manifest['files'][GRAPH] if old else ''}-{new.manifest['files'][GRAPH]}"
         name = f"{since}-{new.number}-{name}"
         if not self._lock.acquire(timeout=_PATIENCE):
             raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
         try:
             if name not in self._logs:
+                for release in (old, new) if old else (new,):
+                    self._opened(release, GRAPH).close()  # it is read whole: each release here is a fresh one
                 folder = Path(tempfile.mkdtemp(dir=self._folder.name))
                 self._logs[name] = _log(old, new, folder)
                 if len(self._logs) > self._most:
@@ -130,8 +135,8 @@ class Changes:
 
 
 def _log(old: Release | None, new: Release, folder: Path) -> Log:
-    before = _lines(old) if old else iter(())
-    after = Digested(_lines(new))
+    before = ordered(old.folder / GRAPH) if old else iter(())
+    after = Digested(ordered(new.folder / GRAPH))
     counts: Counter[str] = Counter()
     keys: set[bytes] = set()
     with (folder / "quads").open("wb") as rows, (folder / "by-key").open("wb") as by_key:
@@ -144,7 +149,7 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
                 by_key.write(key + b" " + kind + b" " + line)
             elif not is_of_record(line):
                 counts["other_quads"] += 1
-    names = Names([release.folder / "graph.nq" for release in (old, new) if release], folder / "by-key", keys)
+    names = Names([release.folder / GRAPH for release in (old, new) if release], folder / "by-key", keys)
     with (folder / "records").open("w", encoding="utf-8") as records:
         for key, group in groupby(ordered(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
             change = change_of(key.decode(), [row.split(b" ", 2)[1:] for row in group], names)
@@ -157,15 +162,6 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
     log = Log(old, new, folder, header, {name: counts[name] for name in every})
     patch = Digested(log.patch())
     return replace(log, size=sum(map(len, patch)), sha256=patch.sha256)
-
-
-def _lines(release: Release) -> Iterator[bytes]:
-    graph = release.folder / "graph.nq"
-    if sha256_of(graph) != release.manifest["files"]["graph.nq"]:
-        raise ReleaseError(
-            f"Release {release.number} is damaged, and nothing is told of it", "Ask for another release."
-        )
-    return ordered(graph)
 
 
 def as_json(log: Log, moved: dict[str, Release]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from cybilgraph.findings import visible
 @click.option(
     "-f", "--format", "name", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Report."
 )
-@click.option("--quick", is_flag=True, help="Take one dump, and not every file.")
+@click.option("--quick", is_flag=True, help="Take one dump, and not every file; of a large one, compare less.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds without a byte.")
 def verify(url: str, name: str, quick: bool, timeout: float) -> None:
     """Prove the site at URL: endpoint, dumps, pages, descriptions and changes agree, and checksums hold.

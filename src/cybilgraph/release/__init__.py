@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases, name_hash
-from cybilgraph.release.one import MANIFEST, SUMS, Release
+from cybilgraph.release.one import GRAPH, MANIFEST, SUMS, Release
 from cybilgraph.release.pieces import CLASSES
 
-__all__ = ["CLASSES", "CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]
+__all__ = ["CLASSES", "CURRENT", "GRAPH", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]

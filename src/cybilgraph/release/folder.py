@@ -107,7 +107,8 @@ class Releases:
             return 0
 
     def _not_whole(self, folder: Path) -> ReleaseError:
-        return ReleaseError(f"{folder} is not a whole release", self.there())
+        how = f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}"
+        return ReleaseError(f"{folder} is not a whole release: {how}", self.there())
 
     def there(self) -> str:
         """The releases that are kept, in words."""
@@ -322,10 +323,8 @@ class Releases:
         self._point(number)
 
     def _point(self, number: int) -> None:
-        pointer = self.folder / ".current"
-        pointer.write_text(f"{number}\n", encoding="ascii")
-        sync(pointer)
-        pointer.replace(self.folder / CURRENT)
+        with written_whole(self.folder / CURRENT) as pointer:
+            pointer.write(f"{number}\n".encode())
         sync(self.folder)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.files import Looked, sha256_of
+from cybilgraph.files import Looked, read_sums, sha256_of
 
 GRAPH, STORE, REPORT, MANIFEST = "graph.nq", "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
@@ -129,6 +129,9 @@ class Release:
     def verify(self) -> None:
         """Compare every file with the manifest. Raises FileDamaged at the first difference."""
         if self.manifest.get("public") and not _agree(self.folder, self.manifest):
+            told = read_sums(text_of(self.folder / SUMS)).get(MANIFEST)
+            if told and told != sha256_of(self.folder / MANIFEST):
+                raise self._damaged(MANIFEST, f"is not what {SUMS} says")
             raise self._damaged(SUMS)
         for name in self.manifest["files"]:
             if not (self.folder / name).is_file():

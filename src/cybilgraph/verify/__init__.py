@@ -58,7 +58,8 @@ class Verification:
 def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lambda _: None) -> Verification:
     """Look at everything; each check is ``told`` when it has ended.
 
-    ``quick`` takes one dump of the graph, and not every file. Raises FetchError where the site does not answer.
+    ``quick`` takes one dump of the graph, and not every file; of a large one less is compared, as its checks tell.
+    Raises FetchError where the site does not answer.
     """
     found = Verification(site.url)
     with tempfile.TemporaryDirectory(prefix="cybilgraph-verify-") as folder:

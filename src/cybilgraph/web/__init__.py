@@ -64,7 +64,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.jinja_env.filters["titled"] = titled
     app.extensions["cybilgraph"] = {
         "live": live,
-        "changes": Changes(live.releases),
+        "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "checker": checker,
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),

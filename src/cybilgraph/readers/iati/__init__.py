@@ -18,13 +18,15 @@ from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, place
 from cybilgraph.readers.iati.xml import Element, elements, odd_line
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.names import kinds_under
 from cybilgraph.readers.sections import CODE, Section, Sections
-from cybilgraph.readers.text import WINDOWS, not_utf8
+from cybilgraph.readers.text import WINDOWS, not_utf8, plain
 from cybilgraph.record import (
     Basis,
     Contact,
     Date,
     Evidence,
+    LeftBlank,
     Participation,
     Place,
     Record,
@@ -103,10 +105,13 @@ class _Activity:
                 record,
                 start=record.start and self._as_known(record.start),
                 end=record.end and self._as_known(record.end),
+                duration=record.duration and self._as_known(record.duration),
                 participations=tuple(map(self._as_known, record.participations)),
                 scopes=tuple(map(self._as_known, record.scopes)),
                 relations=tuple(map(self._as_known, record.relations)),
             )
+        if blank := tuple(self._left_blank(record)):
+            record = replace(record, left_blank=(*record.left_blank, *blank))
         if not self._contacts:
             return record
         first = next(iter(self._contacts.values()))
@@ -127,10 +132,24 @@ class _Activity:
         self._dates()
         self._places("recipient-country", self._country)
         self._places("recipient-region", self._region)
+        self._stated()
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
                     self._take(Field(codes.UNSPECIFIED, Kind.ACTORS), child, self._organisation(child))
+
+    def _stated(self) -> None:
+        """What IATI has no element for. A length may tell dates, too, and comes behind those."""
+        for child in self._element.iterfind(codes.STATED):
+            if (name := child.get(codes.OF, "")) in codes.WITHOUT_ELEMENT and self._holds(child):
+                self._take(BY_NAME[name], child, self._texts.name(child))
+
+    def _left_blank(self, record: Record) -> Iterator[LeftBlank]:
+        """Fields that nothing was stated of; what was derived, was so in spite of that."""
+        for child in self._element.iterfind(codes.LEFT_BLANK):
+            name = child.get(codes.OF, "")
+            if name in BY_NAME and all(getattr(value, "evidence", ()) for value in record.values(name)):
+                yield LeftBlank(name, child.tag, place(child))
 
     def _holds(self, child: Element) -> bool:
         """Whether it is to be read: what was derived, and does not say rightly from which words, is derived anew, from
@@ -293,7 +312,17 @@ class _Activity:
         known = [text for region in means for text in self._texts.text(region, child)]
         return known or self._texts.name(child) or self._texts.text(name or code, child)
 
+    def _as_printed(self, row: Field, child: Element, line: Text) -> Text:
+        """What an element says, as it was printed, where that is the same."""
+        own = {Kind.DATE: ("date",), Kind.ACTORS: ("actor",), Kind.CHOICE: (row.name,)}
+        kinds = own.get(row.kind) or kinds_under(row.name)
+        printed = plain(child.findtext(codes.PRINTED, ""))
+        same = any(codes.says_the_same(kind, printed, line.text) for kind in kinds)
+        return replace(line, text=printed) if same else line
+
     def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
+        if child.find(codes.PRINTED) is not None and row.kind in (Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.CHOICE):
+            lines = [self._as_printed(row, child, line) for line in lines]
         if evidence := self._evidence(child):
             self._derived |= {(line.place, line.text): evidence for line in lines}
         self._sections.take(Section(row, label or child.tag, place(child), lines))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 from functools import cache
 
+from cybilgraph.dates import read_date
+from cybilgraph.record import Text
 from cybilgraph.reference import reference
 from cybilgraph.resources import REFERENCE
 from cybilgraph.vocab import CYB
@@ -25,6 +27,11 @@ OWN = ("98", "99")
 FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
 #: An element of our own: who takes part in a role that IATI has no code for.
 PARTICIPANT = f"{{{CYB.iri}}}participant"
+#: A field that IATI has no element for; one that is left blank; and in an element of a stated value,
+#: how that was printed.
+STATED, LEFT_BLANK, PRINTED = (f"{{{CYB.iri}}}{name}" for name in ("stated", "leftBlank", "printed"))
+OF = "field"
+WITHOUT_ELEMENT = ("slug", "duration", "address", "rights")
 #: How identifiers begin that we have made for projects without one.
 OURS = "cybilgraph-"
 UNSPECIFIED = "unspecified"
@@ -45,6 +52,15 @@ def role(code: str) -> str:
     """The role of a code of the list OrganisationRole; ``unspecified`` where it is none of them."""
     roles = reference().entries["role"].values()
     return next((entry.key for entry in roles if code and entry.row["iati"] == code), UNSPECIFIED)
+
+
+def says_the_same(kind: str, printed: str, said: str) -> bool:
+    """Whether a name of a ``kind``, or a ``date``, is another way to say what an element says."""
+    if kind == "date":
+        date = read_date(Text(printed))
+        return date is not None and date.value == said
+    entry = reference().find(kind, printed)
+    return entry is not None and entry is reference().find(kind, said)
 
 
 def regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cybilgraph
-from cybilgraph import checking, pipeline
+from cybilgraph import checking, pipeline, preparing
 from cybilgraph.errors import SourceError
 from cybilgraph.findings import Severity
 from cybilgraph.formats import BY_NAME
 from cybilgraph.readers import Input, read_input
 from cybilgraph.vocab import RULES
+from cybilgraph.workers.crew import Team
 from tests.conftest import RECORDS, SEED
 
 
@@ -124,6 +129,34 @@ def test_progress_reaches_the_end() -> None:
     steps: list[tuple[int, int]] = []
     pipeline.check(RECORDS, progress=lambda done, total: steps.append((done, total)))
     assert steps == [(number, 15) for number in range(1, 16)]
+
+
+class Elsewhere(Team):
+    """Does what is submitted at once, of what a pickle brings over; counts it."""
+
+    size = 2
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        self.sent += 1
+        given: Future[Any] = Future()
+        given.set_result(pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments)), **named))))
+        return given
+
+
+def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = pipeline.check(RECORDS, excerpts=True)
+    team = Elsewhere()
+    monkeypatch.setattr(pipeline, "Crew", lambda: team)
+    monkeypatch.setattr(preparing, "BATCH", 3)
+    there = pipeline.check(RECORDS, excerpts=True)
+    assert (there.findings, there.files) == (here.findings, here.files)
+    assert team.sent == 1  # the first four batches go nowhere
+    monkeypatch.setattr(preparing, "_PROSE", 1_000)
+    assert len(pipeline.check(RECORDS).findings) == len(here.findings)
+    assert team.sent > 3  # long ones go by themselves
 
 
 def test_a_name_that_was_nearly_right_has_the_label_that_it_stands_under(tmp_path: Path) -> None:

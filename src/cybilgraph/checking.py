@@ -72,15 +72,9 @@ class Comparable(Protocol):
 _One = TypeVar("_One", bound=Comparable)
 
 
-def validated(
-    records: Iterable[Record], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
-) -> Iterator[Described]:
-    """Records with their triples, in their order; what breaks the shapes goes into the report.
-
-    What records break together is told when the last has been asked for; also what they break with
-    those ``beside``, of which nothing else is told, wherever its place is.
-    """
-    for one in together(examined(records, report.as_of, engine), report, engine, beside):
+def validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
+    """Records with their triples, in their order; what breaks the shapes goes into the report."""
+    for one in together(examined(records, report.as_of, engine), report, engine):
         yield one.record, one.lines
 
 
@@ -94,7 +88,11 @@ def examined(records: Iterable[Record], day: str, engine: str = "fast") -> Itera
 def together(
     records: Iterable[_One], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
 ) -> Iterator[_One]:
-    """Records that were examined one by one; what they break goes into the report, as ``validated`` says."""
+    """Records that were examined one by one; what they break goes into the report.
+
+    What records break together is told when the last has been asked for; also what they break with
+    those ``beside``, of which nothing else is told, wherever its place is.
+    """
     others = others_text(report.as_of)
     shared: set[Finding] = set()
     with Across(others) as across:

@@ -78,7 +78,7 @@ class EnginesDisagree(CybilgraphError):
     ``differences`` are pairs: the name of an engine, and what it alone has found.
     """
 
-    def __init__(self, what: str, hint: str, differences: Sequence[tuple[str, object]]) -> None:
+    def __init__(self, what: str, hint: str = "", differences: Sequence[tuple[str, object]] = ()) -> None:
         super().__init__(what, hint)
         self.differences = differences
 

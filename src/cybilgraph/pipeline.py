@@ -31,7 +31,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
 from cybilgraph.preparing import CLASSES as PREPARED
-from cybilgraph.preparing import Known, fingerprint, prepared, read_once
+from cybilgraph.preparing import Known, fingerprint, judged, prepared, read_once
 from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
@@ -95,11 +95,11 @@ def check_inputs(
     report, aside = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
     unseen: dict[str, Input] = {}
-    with Identities() as identities, Identities() as alone:
-        records = records_of(inputs, total, report, progress, seen)
+    with Identities() as identities, Identities() as alone, Crew() as crew:
+        records = printed(inputs, total, report, read_input, progress, seen)
         others = _added(records_of(beside, 0, aside, seen=unseen), identities, alone)
-        for record, _ in validated(records, report, engine, others):
-            identities.add(record)
+        for one in together(judged(records, report.as_of, engine, crew), report, engine, others):
+            identities.add_captured(one.capture, one.source.name)
         known = set(alone.findings())
         report.extend(found for found in identities.findings() if found not in known)
         report.findings = told_once(report.findings)

@@ -1,5 +1,6 @@
 """Printed records → the same as a release needs them: with what their prose says, their triples, and what is wrong
-in each. On all processors, and only of what no earlier build has done: equal records give equal bytes either way.
+in each; or, for who only checks them, what is wrong. On all processors, and for a release only of what no earlier
+build has done: equal records give equal bytes either way.
 
 What was done before is known by what a record says and where, not by the file that it stands in: of a table, only
 the rows that have changed are done again, and of a file that was renamed, none.
@@ -11,6 +12,7 @@ import hashlib
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.metadata import requires, version
@@ -19,9 +21,9 @@ from re import findall
 
 from cybilgraph import findings, record
 from cybilgraph.assemble import parted
-from cybilgraph.checking import BATCH, examined
+from cybilgraph.checking import BATCH, Examined, examined
 from cybilgraph.describe import with_source
-from cybilgraph.discretion import Hidden, is_named
+from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
 from cybilgraph.findings import Finding
 from cybilgraph.identity import Capture, captured
@@ -34,21 +36,21 @@ from cybilgraph.workers.crew import Team
 
 #: So many records are looked up at once; of those, a batch at most is new.
 _AT_ONCE = 4_000
+#: Records that are checked go elsewhere in batches of no more characters of prose than this, but for those of the last
+#: record; and the first batches nowhere, since processes take as long to start.
+_PROSE, _HERE = 500_000, 4
 #: The source of a record whose own source is left open. No file has this name.
 _ANY = Source("/", "0" * 64)
 
 
 @dataclass(slots=True)
-class Prepared:
-    """What a release needs of a record: its source; what identity knows of it; its triples, in those of its ``own``
-    and those that others may say, too; what is wrong in it; and what ``checking.together`` asks of it (the packed
-    part has no source).
+class Judged:
+    """What is wrong in a record, with its source; what identity knows of it; and what ``checking.together`` asks of it
+    (the packed part has no source).
     """
 
     source: Source
     capture: Capture
-    own: bytes
-    shared: list[str]
     findings: list[Finding]
     compared: list[str]
     packed: bytes
@@ -57,6 +59,14 @@ class Prepared:
     def short(self) -> tuple[Source, bytes]:
         """As of ``checking.Examined``."""
         return self.source, self.packed
+
+
+@dataclass(slots=True)
+class Prepared(Judged):
+    """What a release needs of a record: its triples, too, in those of its ``own`` and those that others may say."""
+
+    own: bytes
+    shared: list[str]
 
 
 #: What values that are remembered are made of.
@@ -192,18 +202,53 @@ def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden
 
 def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
     """The work itself: of a batch, in whatever process."""
-    told = [with_prose(one, hidden) for one in records]
     return [
-        Prepared(
-            one.record.source,
-            captured(one.record),
-            *parted(one.record.key, one.lines),
-            [*found, *one.findings],
-            one.compared,
-            one.short[1],
-        )
-        for one, (_, found) in zip(examined((derived for derived, _ in told), day), told, strict=True)
+        Prepared(*_told(one, found), *parted(one.record.key, one.lines)) for one, found in _read(records, day, hidden)
     ]
+
+
+def _told(one: Examined, found: list[Finding]) -> tuple[Source, Capture, list[Finding], list[str], bytes]:
+    return one.record.source, captured(one.record), found, one.compared, one.short[1]
+
+
+def _read(
+    records: list[Record], day: str, hidden: Hidden = no_one, engine: str = "fast"
+) -> Iterator[tuple[Examined, list[Finding]]]:
+    """Each record with what its prose says, and all that is wrong in it alone."""
+    told = [with_prose(one, hidden) for one in records]
+    for one, (_, found) in zip(examined((derived for derived, _ in told), day, engine), told, strict=True):
+        yield one, [*found, *one.findings]
+
+
+def judged(records: Iterable[Record], day: str, engine: str, team: Team) -> Iterator[Judged]:
+    """What is wrong in each printed record alone, on a ``day``, in the order given; a few batches are in memory."""
+    waiting: deque[Future[list[Judged]]] = deque()
+    for number, batch in enumerate(_batches(records)):
+        if number < _HERE or team.size == 1:
+            yield from _judged(batch, day, engine)
+            continue
+        waiting.append(team.submit(_judged, batch, day, engine))
+        if len(waiting) > team.size + 1:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+def _judged(records: list[Record], day: str, engine: str) -> list[Judged]:
+    return [Judged(*_told(one, found)) for one, found in _read(records, day, engine=engine)]
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    prose = 0
+    for one in records:
+        batch.append(one)
+        prose += sum(len(paragraph.text) for _, paragraph in one.narrative())
+        if len(batch) == BATCH or prose > _PROSE:
+            yield batch
+            batch, prose = [], 0
+    if batch:
+        yield batch
 
 
 def _of_source(source: Source, some: Prepared) -> Prepared:

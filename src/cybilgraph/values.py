@@ -8,6 +8,7 @@ more than a hundred values to a page.
 from __future__ import annotations
 
 import dataclasses
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,17 @@ else:
 
     def value(**options: Any) -> Any:
         """``dataclass``, of which ``frozen`` is left to the type checker; values can be hashed all the same."""
-        return dataclasses.dataclass(**options | {"frozen": False, "unsafe_hash": True})
+
+        def made(cls: type) -> type:
+            done = dataclasses.dataclass(**options | {"frozen": False, "unsafe_hash": True})(cls)
+            names = [one.name for one in dataclasses.fields(done)]
+            if len(names) > 1 and not options.get("kw_only"):
+                # As its values alone it is packed in half the time: records go between processes.
+                values = attrgetter(*names)
+                done.__reduce__ = lambda self: (done, values(self))
+            return done
+
+        return made
 
 
 __all__ = ["value"]

@@ -60,7 +60,7 @@ def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
             records.append(record)  # noqa: PERF402
     except SourceError as caught:
         error = caught
-        assert re.match(r"iati\.xml(:\d+:\d+)?: ", caught.what)
+        assert re.match(r"iati\.xml(:\d+(:\d+)?)?: ", caught.what)
         assert caught.hint
     assert time.perf_counter() - start < 2
     return records, error
@@ -424,10 +424,35 @@ def test_a_giant_text_is_damage() -> None:
 
 def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml_reader, "MAX_ELEMENT", 500_000)
-    records, error = salvaged(wrapped(activity("", 1), activity("<budget/>" * 100_000, 2), activity("", 3)))
+    large = "<a><budget><b/></budget></a>" * 100_000
+    given = wrapped(activity("", 1), activity(large, 2), activity("", 3), activity(large, 4), activity("", 5))
+    records, error = salvaged(given)
+    assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3", "5"]
+    assert error
+    assert re.search(r":7: iati-activity larger than 500,000 bytes, and 1 more$", error.what)
+    records, error = salvaged(wrapped(activity("", 1), large))
     assert len(records) == 1
     assert error
-    assert "larger than 500,000 bytes" in error.what
+    assert "an element larger than" in error.what
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "an encoding that is not known"),
+        (wrapped("<a></b>"), "iati.xml:3:"),
+        (wrapped("<a></b>"), "a tag ends another element"),
+        (wrapped("<a>R & D</a>"), "write it as &amp;"),
+        (wrapped("<a b=c/>"), "not in quotes"),
+        (wrapped("<a b='c' b='d'/>"), "stands twice"),
+        (wrapped("<a><!-- -- --></a>"), "hyphens"),
+        (wrapped("<x:a/>")[:-3], "prefix"),
+    ],
+)
+def test_damage_is_told_in_plain_words(content: str, says: str) -> None:
+    _, error = salvaged(content)
+    assert error
+    assert says in error.what
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,14 @@ def test_a_file_that_is_cut_in_the_middle(fmt: Format) -> None:
             read(cut, f"x.{fmt.suffix}")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-16be", "utf-32"])
+def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
+    given = '<urn:a> <urn:b> "a text of some length" .'.encode(encoding)
+    with pytest.raises(SourceError, match=f"this is in {encoding.upper()}") as error:
+        read(given)
+    assert "iconv -f" in error.value.hint
+
+
 def test_a_syntax_error_tells_line_and_column() -> None:
     with pytest.raises(SourceError, match=r"^file.ttl:2:1: this is no Turtle: "):
         read("<urn:a> <urn:b> 1 .\nab ab ab .\n")

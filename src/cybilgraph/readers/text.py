@@ -74,7 +74,7 @@ def codec_of(charset: str) -> str:
 
 def no_text(given: Input, begin: bytes) -> SourceError:
     """Says that a file is no text, and of which encoding it may be one, by where its NUL bytes stand."""
-    wide = _wide(begin)
+    wide = wide_of(begin)
     if wide is None:
         return SourceError(
             f"{given.name}: this is no text (it holds bytes that stand for no letter)", "Save it as text."
@@ -85,7 +85,7 @@ def no_text(given: Input, begin: bytes) -> SourceError:
     )
 
 
-def _wide(begin: bytes) -> str | None:
+def wide_of(begin: bytes) -> str | None:
     """The encoding of two or four bytes a character that this looks like."""
     for width, encodings in ((4, ("UTF-32LE", "UTF-32BE")), (2, ("UTF-16LE", "UTF-16BE"))):
         whole = begin[: len(begin) // width * width]

@@ -35,27 +35,78 @@ _SAFE = {
 Element = Any  # lxml has no types of its own
 
 
+#: What is wrong with a text, by libxml2's number of the fault (xmlerror.h).
+_FAULTS = {
+    4: "it does not begin with an element",
+    5: "something stands behind the end of its first element",
+    9: "there is a character that XML does not have",
+    23: "an & begins no entity: write it as &amp;",
+    26: "there is an entity that nothing declares: write the character itself",
+    32: "it says to be in an encoding that is not known here: save it as UTF-8, and say so in its first line",
+    38: "the value of an attribute has a <, or does not end: write it as &lt;",
+    39: "the value of an attribute is not in quotes",
+    42: "an attribute stands twice in one element",
+    62: "]]> stands outside of what it ends: write it as ]]&gt;",
+    63: "a CDATA section does not end",
+    64: "something stands before <?xml",
+    65: "there is an attribute that is none",
+    68: "an & or < begins no name: write it as &amp; or &lt;",
+    73: "a tag does not end",
+    76: "a tag ends another element than the one that is open",
+    77: "it ends before its elements do",
+    80: "a comment holds two hyphens, or does not end",
+    81: "there are bytes that are no character in its encoding",
+    114: "a text is longer than 10,000,000 characters, or elements stand in each other more than 255 deep",
+    201: "a name has a prefix that nothing declares",
+}
+
+
 class _Metered:
-    """A stream that is read up to so many bytes from one element to the next."""
+    """A stream that is read up to so many bytes from one element to the next; of an element that is larger, nothing
+    is kept.
+    """
 
     def __init__(self, stream: Stream, given: Input) -> None:
         self._stream = stream
         self._given = given
         self._since = 0
+        self._open: Element = None
+        self._is_large = False
+        #: The lines where elements begin that were too large.
+        self.large: list[int] = []
 
     def read(self, size: int) -> bytes:
         if self._since > MAX_ELEMENT:
-            raise SourceError(
-                f"{self._given.name}: an element larger than {MAX_ELEMENT:,} bytes",
-                "Leave it out, or divide it; what stands before it was read.",
-            )
+            if self._open is None:
+                raise SourceError(
+                    f"{self._given.name}: an element larger than {MAX_ELEMENT:,} bytes",
+                    "Leave it out, or divide it; what stands before it was read.",
+                )
+            self._is_large = True
+            self._since = 0
+            _forget(self._open)
         chunk = self._stream.read(size)
         self._since += len(chunk)
         return chunk
 
-    def passed(self) -> None:
-        """An element was given, and will be forgotten."""
-        self._since = 0
+    def begins(self, element: Element) -> None:
+        """An element is about to be read."""
+        self._open = element
+
+    def ends(self) -> bool:
+        """Whether the element that has been read is whole."""
+        whole = not self._is_large
+        if not whole:
+            self.large.append(self._open.sourceline)
+        self._since, self._open, self._is_large = 0, None, False
+        return whole
+
+
+def _forget(element: Element) -> None:
+    """Drop all that has been read of an element, but for what the parser is in."""
+    while len(element):
+        del element[:-1]
+        element = element[-1]
 
 
 def odd_line(given: Input) -> int:
@@ -83,29 +134,40 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
     is asked for. ``encoding`` is that of the file, where it is not as it says.
 
     Raises SourceError where the file is no XML, has a DOCTYPE, or has another root (``hint``
-    says what is expected); where it is damaged, after all elements before the damage.
+    says what is expected); where it is damaged, after all elements before the damage; where
+    an element is too large, after all others.
     """
     with given.open(MAX_FILE) as stream:
         _check_head(stream, given, root, hint, encoding)
         stream.seek(0)
         source = _Metered(stream, given)
         number = 0
-        parser = etree.iterparse(source, events=("end",), tag=tag, encoding=encoding, **_SAFE)
+        parser = etree.iterparse(source, events=("start", "end"), tag=tag, encoding=encoding, **_SAFE)
         try:
-            for _, element in parser:
+            for event, element in parser:
                 parent = element.getparent()
-                if parent is not None and parent.getparent() is None:
+                if parent is None or parent.getparent() is not None:
+                    continue
+                if event == "start":
+                    source.begins(element)
+                    continue
+                if source.ends():
                     number += 1
                     yield element
-                    source.passed()
-                    element.clear()
-                    while element.getprevious() is not None:
-                        del parent[0]
+                element.clear()
+                while element.getprevious() is not None:
+                    del parent[0]
         except etree.XMLSyntaxError as error:
             raise SourceError(
-                f"{given.name}{_stumbled(parser, 'the XML is damaged')}; {number:,} × {tag} before it",
+                f"{given.name}{_stumbled(parser, error, 'the XML is damaged')} ({number:,} × {tag} before it)",
                 "Get the file again, or mend it there; what stands before the damage was read.",
             ) from error
+        if source.large:
+            more = f", and {len(source.large) - 1:,} more" if len(source.large) > 1 else ""
+            raise SourceError(
+                f"{given.name}:{source.large[0]}: {tag} larger than {MAX_ELEMENT:,} bytes{more}",
+                "Divide it; all others were read.",
+            )
 
 
 def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: str | None) -> None:
@@ -116,8 +178,8 @@ def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: st
         read += len(chunk)
         try:
             parser.feed(chunk)
-        except etree.XMLSyntaxError:  # perhaps behind the first element
-            damage = _stumbled(parser, "this is no XML")
+        except etree.XMLSyntaxError as error:  # perhaps behind the first element
+            damage = _stumbled(parser, error, "this is no XML")
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": this is no XML: it has no element"
@@ -132,10 +194,9 @@ def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: st
         )
 
 
-def _stumbled(parser: Any, what: str) -> str:
+def _stumbled(parser: Any, error: Any, what: str) -> str:
     """What is wrong with the text, and what the parser stumbled on first, with the place in front."""
     first = next(iter(parser.error_log), None)
-    if first is None:
-        return f": {what}: it ends too early"
-    where = f":{first.line}:{first.column}" if first.line else ""
-    return f"{where}: {what}: {first.message.strip()[:200]}"
+    code, (line, column) = (first.type, (first.line, first.column)) if first else (error.code, error.position)
+    where = f":{line}:{column}" if line else ""
+    return f"{where}: {what}: {_FAULTS.get(code, 'it ends too early' if not line else 'it breaks the grammar of XML')}"

@@ -13,6 +13,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.bounds import too_much
 from cybilgraph.readers.rdf.positions import NOWHERE, Places, Spot, parse
+from cybilgraph.readers.text import wide_of
 from cybilgraph.vocab import BASE
 
 #: Suffix → syntax. What of N3 is not Turtle is refused as the syntax error that it is there.
@@ -47,6 +48,11 @@ class Document:
         self.syntax = SYNTAXES[suffix]
         with given.open(MOST_JSON if self.syntax == ox.RdfFormat.JSON_LD else MOST) as file:
             self.content = file.read().removeprefix(b"\xef\xbb\xbf")
+        if wide := wide_of(self.content[:4096]):
+            raise SourceError(
+                f"{given.name}: this is in {wide}, and RDF is in UTF-8",
+                f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
+            )
         if reason := too_much(self.content, self.syntax):
             raise SourceError(f"{given.name}: not read, since {reason}", "Write it flatter, as N-Triples for example.")
 

@@ -889,6 +889,12 @@ def test_an_introduction_tells_the_role_of_each_item(paragraphs: tuple[str, ...]
     assert {link.evidence[0].quote for link in record.participations} <= set(paragraphs)
 
 
+def test_who_does_not_pay_is_no_funder() -> None:
+    record = about("Training", "Not funded by the EU but by the UK, it helps Fiji.")
+    assert roles(record) == {("uk-government", "funder")}
+    assert places(about("Training", "Experts of the US state of Georgia taught the police of Fiji.")) == {"FJ"}
+
+
 def test_what_is_delivered_by_somebody_is_nobody() -> None:
     text = "CyberSafe Days, delivered by UNODC, teach Fiji with Norwegian funding."
     assert roles(about("Training", text)) == {("unodc", "implementer"), ("government-of-norway", "funder")}

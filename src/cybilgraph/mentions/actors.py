@@ -46,6 +46,8 @@ _MEMBERS = re.compile(
     rf"|employed (?:by|at)|whose) (?:the )?"
     rf"(?:[{ACTOR}{BODY}{NAME}](?: \([^)]{{1,30}}\))?(?:,? and |, )(?:the )?){{0,9}}\Z"
 )
+#: What stands before one that does not: "not funded by A but by B".
+_NOT = re.compile(r"\b(?:not|never) \w+ (?:for )?by (?:the )?\Z")
 #: Whose members it consists of.
 _FORCE = re.compile(r"\b(?:Police|Forces?|Judiciary|Parliament|Army|Gendarmerie)\b")
 _OWNS = (
@@ -264,6 +266,8 @@ def _is_other(sentence: Sentence, name: Name) -> bool:
         return True
     if _MEMBERS.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return not (name.entries and _FORCE.search(name.entries[-1].name))
+    if _NOT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+        return True
     if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return True
     if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):

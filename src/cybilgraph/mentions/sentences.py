@@ -90,8 +90,8 @@ _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
 _NO_PLACE = re.compile(
     r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
 )
-#: "Air Jordan" is a firm.
-_AIRLINE = "Air "
+#: "Air Jordan" is a firm, and "the US state of Georgia" no country.
+_NOT_BEHIND = ("Air ", "US state of ", "U.S. state of ", "American state of ")
 #: "Mexico City's UNAM" is none of the government.
 _CITY = r"[A-Z][\w-]+ City(?=['’]s [A-Z])"
 #: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
@@ -225,7 +225,7 @@ def _mark(
         and (mark := _mark_of(mention))
         and not (mark == ACTOR and _is_anothers(words, mention.start - offset, mention.end - offset, mention))
         and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
-        and not (mark == PLACE and words.endswith(_AIRLINE, 0, mention.start - offset))
+        and not (mark == PLACE and words.endswith(_NOT_BEHIND, 0, mention.start - offset))
         and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
         and not (mark == PLACE and section != "title" and _is_person(words, mention.end - offset, mention))
     ]

@@ -8,8 +8,11 @@ import signal
 import time
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from cybilgraph.cli.frame import Command
 from cybilgraph.errors import SourceError
 from cybilgraph.workers.crew import Crew
 
@@ -53,6 +56,15 @@ def test_a_failed_block_waits_for_nothing() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert time.monotonic() - began < 50  # no speed: the work itself takes longer
+
+
+def test_an_interrupted_command_ends_as_one() -> None:
+    @click.command(cls=Command)
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    done = CliRunner().invoke(stopped)
+    assert (done.exit_code, done.output) == (130, "Aborted!\n")
 
 
 def test_what_a_process_has_loaded_is_not_looked_through_again() -> None:

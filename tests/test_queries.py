@@ -73,7 +73,7 @@ def test_phases_of_a_programme_with_links() -> None:
 def test_bind_by_code_name_and_several() -> None:
     query = queries.load("example-projects-in-country")
     assert f"VALUES ?country {{ <{BASE}id/country/BZ> }}" in query.bind({"country": ["belize"]})
-    assert f"{{ <{BASE}id/country/BZ> <{BASE}id/country/GY> }}" in query.bind({"country": ["BZ", "Guyana"]})
+    assert f"{{ <{BASE}id/country/BZ> <{BASE}id/country/GY> }}" in query.bind({"country": ["BZ", "Guyana", "belize"]})
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_bind_by_code_name_and_several() -> None:
         ("example-projects-in-country", {"country": ["Belise"]}, "Did you mean Belize"),
         ("example-projects-in-country", {"town": ["x"]}, "no parameter 'town'"),
         ("example-active-projects-per-year", {"from": ["18"]}, "is no year"),
+        ("example-active-projects-per-year", {"from": ["2018", "2019"]}, "More than one from"),
         ("example-nothing", {}, "There is no query"),
         ("../secrets", {}, "There is no query"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.errors import QueryTimeout
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
 from cybilgraph.search import Search, Wish
 from tests.conftest import SEED
@@ -50,6 +50,14 @@ def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.Monke
     monkeypatch.setattr("cybilgraph.search.read._STEPS", 1)
     with pytest.raises(QueryTimeout):
         Search(release.search).find(Wish("cyber security strategy"))
+
+
+def test_a_damaged_index_is_told(release: Release, tmp_path: Path) -> None:
+    path = tmp_path / "search.sqlite"
+    whole = release.search.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(EngineUnavailable, match="index of the search is damaged"):
+        Search(path).find(Wish("belize"))
 
 
 def test_findings_of_a_record_are_those_of_its_file(release: Release) -> None:

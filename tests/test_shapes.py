@@ -10,6 +10,7 @@ import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
 from cybilgraph.describe import describe_reference
+from cybilgraph.errors import ShapesError
 from cybilgraph.findings import Severity
 from cybilgraph.reference import reference
 from cybilgraph.resources import shape_files
@@ -88,3 +89,44 @@ def test_the_severity_follows_the_promise() -> None:
     severities = {"must-hold": Severity.VIOLATION, "recommended": Severity.WARNING, "text-quality": Severity.INFO}
     for rule in catalogue().values():
         assert rule.severity is severities.get(rule.promise, rule.severity), rule.name
+
+
+@pytest.mark.parametrize(
+    ("told", "value"),
+    [("10 - 2 - 3", 5), ("10 - 2 + 3", 11), ("10 - 2 * 3 - 1", 3), ("ABS(3 - 2 - 9) - 1 - 1", 6), ("?n - -2 - 3", 0)],
+)
+def test_arithmetic_is_reckoned_from_the_left(told: str, value: int) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({told} = {value}) }}"
+    shapes = (
+        f'<http://x/s> a <{SH}NodeShape> ; <{SH}targetNode> <http://x/a> ; <{SH}sparql> [ <{SH}select> "{query}" ] .'
+    )
+    number = '<http://x/a> <http://x/n> "1"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'
+    assert len(validate(number, shapes, BOTH)) == 1
+
+
+def test_what_is_divided_on_is_refused() -> None:
+    query = "SELECT $this WHERE { $this <http://x/n> ?n FILTER (?n / 4 / 2 > 1) }"
+    with pytest.raises(ShapesError, match="divides"):
+        validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .')
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "duration", "fits"),
+    [
+        *(
+            ("2020-01", "2021-07", "P18M", True),
+            ("2021-03", "2024-11", "P3Y8M", True),
+            ("2020-01", "2021-06", "P18M", True),
+        ),
+        *(("2020-01", "2021-06", "P30M", False), ("2018-01", "2021-01", "P1Y2M", False)),
+    ],
+)
+def test_a_duration_is_held_against_the_months_between(start: str, end: str, duration: str, fits: bool) -> None:
+    xsd = "http://www.w3.org/2001/XMLSchema#"
+    graph = "".join(
+        f'<http://x/p> <{PREFIXES["cyb"]}{name}> "{value}"^^<{xsd}{kind}> .\n'
+        for name, value, kind in (
+            *(("start", start, "gYearMonth"), ("end", end, "gYearMonth"), ("duration", duration, "duration")),
+        )
+    )
+    assert (f"{RULES}duration-fits" in {result.rule for result in validate(graph)}) is not fits

@@ -273,7 +273,8 @@ class Query:
         """The text with values in place of the parameters' defaults.
 
         Values become RDF terms first, and only a term's own serialisation enters the text:
-        a value can never become SPARQL. Raises QueryError where a value or a name is not known.
+        a value can never become SPARQL. What is given twice is given once. Raises QueryError where a value
+        or a name is not known, and where there are two of a year.
         """
         names = names or reference()
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -282,7 +283,10 @@ class Query:
             if name not in known:
                 have = ", ".join(known) or "none"
                 raise QueryError(f"{self.name} has no parameter {name!r}", f"Its parameters: {have}.")
-            terms[name] = " ".join(_term(known[name], value, names) for value in given)
+            several = dict.fromkeys(_term(known[name], value, names) for value in given)
+            if known[name].type == "year" and len(several) > 1:
+                raise QueryError(f"More than one {name} was given", "Give one year.")
+            terms[name] = " ".join(several)
         # One pass over the text, so that no value is looked into for the block of another.
         return _BLOCK.sub(
             lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0],

@@ -37,6 +37,16 @@ def entry() -> Entry:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
+def test_what_cannot_be_told_ends_no_log(form: str) -> None:
+    broken = entry()
+    broken.status, broken.error = 400, ValueError("no class")  # type: ignore[assignment]
+    with journal(form) as (kept, told):
+        kept.entry(broken)
+        kept.entry(entry())
+    assert len(told) == kept.writer.left_out == 1
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
 def test_a_query_is_one_line_that_steers_no_terminal(form: str) -> None:
     with journal(form) as (kept, told):
         kept.entry(entry())

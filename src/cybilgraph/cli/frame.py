@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: check: no violation; violations; the work could not be done.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
+#: By Ctrl-C: 128 and the number of the signal, as of a shell.
+_INTERRUPTED = 130
 
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 KIND = click.option(
@@ -73,6 +75,9 @@ class Command(click.Command):
                 return super().invoke(ctx)
             finally:
                 sys.stdout.flush()  # or Python would do it when it ends, where nobody can tell of a fault
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Aborted!", err=True)
+            sys.exit(_INTERRUPTED)
         except BrokenPipeError:  # the reader has seen enough
             _silence()
             sys.exit(CONFORMS)

@@ -26,6 +26,8 @@ from cybilgraph.errors import (
 from cybilgraph.formats import BY_NAME, FORMATS, Format
 from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool, State
 
+#: A query whose worker was killed is asked so many times again.
+_AGAIN = 3
 #: What is told while the process that forks workers is replaced.
 _TROUBLE = {
     State.WELL: "",
@@ -89,12 +91,14 @@ class PooledEngine:
             return _answer(head, body, last, abroad=pool is self._abroad)
 
         with _within(query, seconds), _available(pool):
-            try:
-                return once()
-            except Crashed:
-                raise
-            except Died:  # by somebody else, as far as is known
-                return once()
+            for _ in range(_AGAIN):
+                try:
+                    return once()
+                except Crashed:
+                    raise
+                except Died:  # by somebody else, as far as is known
+                    continue
+            return once()
 
     async def answer_soon(
         self,
@@ -120,12 +124,14 @@ class PooledEngine:
             return _answer(head, body, last, abroad=pool is self._abroad)
 
         with _within(query, seconds), _available(pool):
-            try:
-                return await once()
-            except Crashed:
-                raise
-            except Died:  # as above
-                return await once()
+            for _ in range(_AGAIN):
+                try:
+                    return await once()
+                except Crashed:
+                    raise
+                except Died:  # as above
+                    continue
+            return await once()
 
     def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:  # noqa: ARG002
         """Nothing: all is a worker's. See Engine.at_once."""
@@ -216,14 +222,15 @@ def _available(pool: Pool) -> Iterator[None]:
         raise EngineUnavailable(what, "Try again in a few seconds.") from None
     except NotStarted as error:
         raise EngineUnavailable(
-            "The store of the release cannot be opened",
-            "The log of the server says why. Build the release again, or serve another.",
+            "The store of the release cannot be opened at this moment",
+            "Try again in a few seconds. If that does not help, the log of the server says why: build the release "
+            "again, or serve another.",
         ) from error
     except (TimeoutError, Crashed):
         raise
     except Died as error:
         raise EngineUnavailable(
-            "The process that worked on the query was ended by something else, twice",
+            "The process that worked on the query was ended by something else, again and again",
             "Try again in a few seconds. If that does not help, ask for less: the machine may be short of memory.",
         ) from error
     except OSError as error:

@@ -19,7 +19,7 @@ from pyroaring import BitMap
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from cybilgraph.errors import QueryTimeout
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.search.written import FACETS, VERSION
 
 PAGE = 20
@@ -291,7 +291,9 @@ class Search:
 
     @contextmanager
     def _in_time(self) -> Iterator[sqlite3.Connection]:
-        """A block of work with the database. Raises QueryTimeout at the limit of time."""
+        """A block of work with the database. Raises QueryTimeout at the limit of time, EngineUnavailable where the
+        index is damaged.
+        """
         base, until = self._base(), time.monotonic() + _SECONDS
         base.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         try:
@@ -300,6 +302,9 @@ class Search:
             if "interrupted" not in str(error):
                 raise
             raise QueryTimeout(f"The search took more than {_SECONDS:g} seconds", "Look for fewer words.") from error
+        except sqlite3.DatabaseError as error:
+            what = f"The index of the search is damaged ({error})"
+            raise EngineUnavailable(what, "Queries are answered. Build the release again, or serve another.") from error
         finally:
             base.set_progress_handler(None, 0)
 

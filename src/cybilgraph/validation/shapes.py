@@ -14,6 +14,7 @@ from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.ntriples import is_iri
 from cybilgraph.queries import guard, tokens, undeclared
 from cybilgraph.resources import shape_files
+from cybilgraph.validation.arithmetic import from_either_end
 from cybilgraph.vocab import OWL, RDF, SH
 
 #: The file of the shapes that are held against all records together.
@@ -66,7 +67,7 @@ def read_shapes(turtle: str) -> Shapes:
     for triple in triples:
         if isinstance(triple.object, ox.Literal):
             _check(triple.predicate.value, triple.object.value, prefixes.of(triple.subject))
-    triples += prefixes.of_imports()
+    triples = [*map(_with_arithmetic, triples), *prefixes.of_imports()]
     text = "".join(f"{triple.subject} {triple.predicate} {triple.object} .\n" for triple in triples)
     return Shapes(text, _named(triples))
 
@@ -89,6 +90,14 @@ def _check(predicate: str, text: str, prefixes: set[str]) -> None:
         raise ShapesError(
             f"this can be no prefix of a query: {text[:100]!r}", "sh:prefix is a name, sh:namespace an IRI."
         )
+
+
+def _with_arithmetic(triple: ox.Triple) -> ox.Triple:
+    """The triple; a query with what all engines reckon alike. Raises ShapesError."""
+    if triple.predicate.value not in (SH.select, SH.ask) or not isinstance(triple.object, ox.Literal):
+        return triple
+    query = ox.Literal(from_either_end(triple.object.value), datatype=triple.object.datatype)
+    return ox.Triple(triple.subject, triple.predicate, query)
 
 
 class _Prefixes:

@@ -224,10 +224,18 @@ class _Writer(logging.Handler):
     def _write(self) -> None:
         while not self._closing.wait(_PAUSE) or self._waiting:
             some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
-            data = "".join(f"{self._lines.format(record)}\n" for record in some).encode("utf-8", "backslashreplace")
+            data = "".join(map(self._line, some)).encode("utf-8", "backslashreplace")
             with suppress(OSError):  # nobody reads any more
                 while data:
                     data = data[os.write(self._handle, data) :]
+
+    def _line(self, record: logging.LogRecord | _Ended) -> str:
+        """A line; nothing of what cannot be told, which is counted: the log goes on."""
+        try:
+            return f"{self._lines.format(record)}\n"
+        except Exception:
+            self.left_out += 1
+            return ""
 
     def close(self) -> None:
         """Write what waits, unless nobody takes it."""

@@ -231,7 +231,8 @@ class Live:
                 self._whole_one = (number, made)
         except ReleaseError as error:
             self._refused = number
-            self._told(f"Release {number:04d} is refused, and {self.current.release.number:04d} served on: {error}")
+            served = self.current.release.number
+            self._told(f"Release {number:04d} is refused, and {served:04d} served on: {error.what}. {error.hint}")
             raise
         try:
             serving = self._open(release)

@@ -151,7 +151,7 @@ def query_page(name: str) -> Response:
         return graph_of(named.described(query, named.bound(query, _given(query))), fmt)
     faults = _faults(query)
     if faults:
-        request.environ["asgi.scope"]["entry"].error = next(iter(faults.values()))
+        request.environ["asgi.scope"]["entry"].error = type(next(iter(faults.values())))
     text = query.bind({key: values for key, values in _given(query).items() if key not in faults})
     return Response(_page(text, None, query, faults=faults), HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK)
 

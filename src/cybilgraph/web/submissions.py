@@ -167,6 +167,8 @@ def _kind_of(given: Input) -> InputKind:
     """The kind of a file whose suffix is another name of it (.htm, .yml)."""
     reader = READERS[given.suffix]
     kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
+    if not kinds:
+        raise UnsupportedMediaType(f"Files whose names end in {given.suffix} are read from the command line only")
     return next((kind for kind in kinds if kind.suffix == looks_like(given.given or b"")), kinds[0])
 
 

@@ -121,6 +121,15 @@ def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Pat
     assert b"Release 0004 still has the words in what it says of project:" in named.stderr
 
 
+def test_the_name_of_who_is_forgotten_by_address_is_told_where_it_is_left(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE.replace("It helps Fiji.", "Tevita Losa helps Fiji."))
+    pipeline.build([source], folder, dumps=False)
+    told = Releases(folder).forget("tevita.losa@example.org")
+    assert told[1].found
+    assert told[1].left
+
+
 def test_a_contact_is_known_however_it_is_written(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE.replace("It helps Fiji.", "It has tevita.losa%40example.org."))

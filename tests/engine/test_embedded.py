@@ -224,7 +224,7 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
 def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
     restarts = engine.restarts
     with pytest.raises(QueryError, match="used up the memory or the depth"):
-        engine.answer(bomb, RESULT_FORMATS, timeout=15)
+        engine.answer(bomb, RESULT_FORMATS, timeout=30)
     assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 

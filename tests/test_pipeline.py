@@ -150,7 +150,7 @@ def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: 
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "Crew", lambda: team)
-    monkeypatch.setattr(preparing, "BATCH", 3)
+    monkeypatch.setattr("cybilgraph.checking.BATCH", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == 1  # the first four batches go nowhere

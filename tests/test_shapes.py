@@ -104,10 +104,17 @@ def test_arithmetic_is_reckoned_from_the_left(told: str, value: int) -> None:
     assert len(validate(number, shapes, BOTH)) == 1
 
 
-def test_what_is_divided_on_is_refused() -> None:
-    query = "SELECT $this WHERE { $this <http://x/n> ?n FILTER (?n / 4 / 2 > 1) }"
+@pytest.mark.parametrize("told", ["?n / 4 / 2", "8 / ?n * 2", "STRLEN(?n) / ABS(?n) / 2", "(?n + 1) / (?n) / (?n)"])
+def test_what_is_divided_on_is_refused(told: str) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({told} > 1) }}"
     with pytest.raises(ShapesError, match="divides"):
         validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .')
+
+
+@pytest.mark.parametrize("path", ["<p:a>/<p:b>/<p:c>", "<p:a>*/<p:b>+/^<p:c>", "(<p:a>|<p:b>)/(<p:b>|<p:c>)/<p:c>"])
+def test_a_path_is_no_division(path: str) -> None:
+    query = f"SELECT $this WHERE {{ $this {path} ?n FILTER (?n / 2 > 1) }}"
+    assert validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .') == []
 
 
 @pytest.mark.parametrize(

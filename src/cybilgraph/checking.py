@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any, Protocol, TypeVar
@@ -70,6 +70,7 @@ class Comparable(Protocol):
 
 
 _One = TypeVar("_One", bound=Comparable)
+_Any = TypeVar("_Any")
 
 
 def validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
@@ -126,16 +127,22 @@ def others_text(day: str) -> str:
 
 
 def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
-    batch: list[Described] = []
-    size = 0
-    for record in records:
-        batch.append((record, describe(record)))
-        size += sum(map(len, batch[-1][1]))
-        if len(batch) == BATCH or size > _LARGE:
-            yield _batch(batch)
-            batch, size = [], 0
-    if batch:
-        yield _batch(batch)
+    described = ((record, describe(record)) for record in records)
+    return map(_batch, in_parts(described, lambda one: sum(map(len, one[1])), _LARGE))
+
+
+def in_parts(given: Iterable[_Any], size: Callable[[_Any], int], most: int) -> Iterator[list[_Any]]:
+    """BATCH at a time; fewer where they are so large that their sizes, but for that of the last, are ``most``."""
+    part: list[_Any] = []
+    held = 0
+    for one in given:
+        part.append(one)
+        held += size(one)
+        if len(part) == BATCH or held > most:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part
 
 
 def _met(across: Across) -> Iterator[tuple[_Batch, str]]:

@@ -21,7 +21,7 @@ from re import findall
 
 from cybilgraph import findings, record
 from cybilgraph.assemble import parted
-from cybilgraph.checking import BATCH, Examined, examined
+from cybilgraph.checking import BATCH, Examined, examined, in_parts
 from cybilgraph.describe import with_source
 from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
@@ -223,7 +223,7 @@ def _read(
 def judged(records: Iterable[Record], day: str, engine: str, team: Team) -> Iterator[Judged]:
     """What is wrong in each printed record alone, on a ``day``, in the order given; a few batches are in memory."""
     waiting: deque[Future[list[Judged]]] = deque()
-    for number, batch in enumerate(_batches(records)):
+    for number, batch in enumerate(in_parts(records, _prose, _PROSE)):
         if number < _HERE or team.size == 1:
             yield from _judged(batch, day, engine)
             continue
@@ -238,17 +238,9 @@ def _judged(records: list[Record], day: str, engine: str) -> list[Judged]:
     return [Judged(*_told(one, found)) for one, found in _read(records, day, engine=engine)]
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    prose = 0
-    for one in records:
-        batch.append(one)
-        prose += sum(len(paragraph.text) for _, paragraph in one.narrative())
-        if len(batch) == BATCH or prose > _PROSE:
-            yield batch
-            batch, prose = [], 0
-    if batch:
-        yield batch
+def _prose(one: Record) -> int:
+    """Characters."""
+    return sum(len(paragraph.text) for _, paragraph in one.narrative())
 
 
 def _of_source(source: Source, some: Prepared) -> Prepared:

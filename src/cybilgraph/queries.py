@@ -258,6 +258,11 @@ class Parameter:
     description: str
     default: str = ""
 
+    @property
+    def several(self) -> bool:
+        """Whether it may have several values: years are the ends of a range."""
+        return self.type != "year"
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -274,7 +279,7 @@ class Query:
 
         Values become RDF terms first, and only a term's own serialisation enters the text:
         a value can never become SPARQL. What is given twice is given once. Raises QueryError where a value
-        or a name is not known, and where there are two of a year.
+        or a name is not known, and where there are several of what is one.
         """
         names = names or reference()
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -284,8 +289,8 @@ class Query:
                 have = ", ".join(known) or "none"
                 raise QueryError(f"{self.name} has no parameter {name!r}", f"Its parameters: {have}.")
             several = dict.fromkeys(_term(known[name], value, names) for value in given)
-            if known[name].type == "year" and len(several) > 1:
-                raise QueryError(f"More than one {name} was given", "Give one year.")
+            if len(several) > 1 and not known[name].several:
+                raise QueryError(f"More than one {name} was given", "Give one.")
             terms[name] = " ".join(several)
         # One pass over the text, so that no value is looked into for the block of another.
         return _BLOCK.sub(

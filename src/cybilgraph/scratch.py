@@ -54,33 +54,25 @@ class Scratch:
 
     def run(self, statement: str, *values: object) -> None:
         """Run a statement that gives no rows."""
-        try:
+        with _REFUSED:
             self._connection.execute(statement, values)
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
 
     def fill(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Run a statement once for each of the rows."""
-        try:
+        with _REFUSED:
             self._connection.executemany(statement, rows)
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The answer to a query, row by row. Text is in the order of its code points."""
-        try:
+        with _REFUSED:
             # Not "yield from": that would close the cursor when the reader leaves, be the database closed or not.
             for row in self._connection.execute(query, values):  # noqa: UP028
                 yield row
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
 
     def value(self, query: str, *values: object) -> Any:
         """The first value of the first row; None where there is none."""
-        try:
+        with _REFUSED:
             row = self._connection.execute(query, values).fetchone()
-        except sqlite3.OperationalError as error:
-            raise _refused(error) from error
         return row[0] if row else None
 
 
@@ -112,11 +104,18 @@ class Spool:
             yield pickle.load(self._file)  # noqa: S301 - our own, see put
 
 
-def _refused(error: sqlite3.OperationalError) -> Exception:
-    """What to raise where the disk refuses; an error of another kind is a fault of our own."""
-    if error.sqlite_errorcode & 0xFF not in _DISK:
-        return error
-    return StorageError(
-        f"A temporary file cannot be written: {error}",
-        "Free some space, or name another folder for temporary files (TMPDIR).",
-    )
+class _Refused:
+    """A block in which it is told that the disk refuses. It is entered for each row: no generator is made for it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK:
+            raise StorageError(
+                f"A temporary file cannot be written: {error}",
+                "Free some space, or name another folder for temporary files (TMPDIR).",
+            ) from error
+
+
+_REFUSED = _Refused()

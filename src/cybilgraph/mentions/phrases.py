@@ -68,18 +68,16 @@ _PLACE = (
     rf"{PLACE}{_ABBREVIATED})"
 )
 #: "Kenya, Zanzibar, Ghana": one that no list knows parts none from the others.
-_PLACE_OR_NAME = rf"(?:{_PLACE}|(?:the )?{NAME}(?=, (?:the )?{PLACE}|,? and (?:the )?{PLACE}))"
+_PLACE_OR_NAME = rf"(?:{_PLACE}|(?:the )?{NAME}(?=(?:,|,? and) (?:the )?{PLACE}))"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
     r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from|of) (?:the )?"
     rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
-#: "Run by A, and B bore the cost": B begins a clause of its own.
-_NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
-
-
 #: A list has no more names behind its first.
 _MOST = 60
+#: "Run by A, and B bore the cost": B begins a clause of its own.
+_NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
 
 
 def _list(one: str, more: str = "") -> str:

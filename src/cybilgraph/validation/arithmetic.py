@@ -6,14 +6,28 @@ engine does so from the right, and has 10. A sum has no such question: ``9 + -1 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from cybilgraph.errors import ShapesError
 from cybilgraph.queries import Token, tokens
 
 #: What a value ends with, behind which a minus takes away.
-_VALUES = frozenset(("variable", "number", "close", "string", "name", "iri"))
-#: Only values are so, and no step of a path.
-_NO_STEPS = frozenset(("variable", "number"))
+_ENDS = frozenset(("variable", "number", "close", "string", "name", "iri"))
+#: What stands in values only, and in no path of properties.
+_VALUES = frozenset(("variable", "number", "string"))
 _SUMS, _PRODUCTS = frozenset("+-"), frozenset("*/")
+
+
+@dataclass(slots=True)
+class _Chain:
+    """What stands side by side between two brackets: the sums in it, whether it has divided last, whether that was
+    of a value; and whether a value is anywhere between the brackets.
+    """
+
+    sums: list[Token] = field(default_factory=list)
+    divides: bool = False
+    is_value: bool = False
+    has_value: bool = False
 
 
 def from_either_end(query: str) -> str:
@@ -23,47 +37,42 @@ def from_either_end(query: str) -> str:
     """
     found = list(tokens(query))
     rewritten: set[int] = set()
-    chains: list[_Chain] = [_Chain()]
+    chains = [_Chain()]
     for before, token, behind in zip([None, *found], found, [*found[1:], None], strict=False):
+        chain = chains[-1]
         if token.kind == "open":
             chains.append(_Chain())
         elif token.kind == "close":
-            if len(chains) > 1:
-                chains.pop()
-        elif token.kind == "other" and before and before.kind in _VALUES and token.text in _SUMS | _PRODUCTS:
-            chains[-1].operator(token, before, behind, rewritten)
+            inner = chains.pop() if len(chains) > 1 else chain
+            chains[-1].is_value = inner.has_value
+        elif token.kind == "other" and before and before.kind in _ENDS and token.text in _SUMS | _PRODUCTS:
+            _take(token, chain, rewritten)
+        elif token.kind in _ENDS:
+            chain.is_value = token.kind in _VALUES
+            chain.has_value |= chain.is_value
         elif not _goes_on(token, behind):
-            chains[-1] = _Chain()
+            chains[-1] = _Chain(has_value=chain.has_value)
     for start in sorted(rewritten, reverse=True):
         query = f"{query[:start]}+ -1 *{query[start + 1 :]}"
     return query
 
 
+def _take(operator: Token, chain: _Chain, rewritten: set[int]) -> None:
+    """Go on with an operator; where it takes away beside another, note where."""
+    if operator.text in _SUMS:
+        chain.divides = False
+        chain.sums.append(operator)
+        if len(chain.sums) > 1:
+            rewritten.update(each.start for each in chain.sums if each.text == "-")
+        return
+    if chain.divides and chain.is_value:  # else it is a path: a/b/c
+        raise ShapesError(
+            "the query of a shape divides, and multiplies or divides on: engines differ in what is first",
+            "Put brackets around what is first: (?a / ?b) / ?c.",
+        )
+    chain.divides = operator.text == "/"
+
+
 def _goes_on(token: Token, behind: Token | None) -> bool:
-    """True for what is a value, or the name of a function, or the sign of what follows."""
-    is_function = token.kind == "word" and behind is not None and behind.text == "("
-    return token.kind in _VALUES or is_function or token.text in _SUMS
-
-
-class _Chain:
-    """Values of one rank and what is between them."""
-
-    def __init__(self) -> None:
-        self._sums: list[Token] = []
-        self._divides = False
-
-    def operator(self, token: Token, before: Token, behind: Token | None, rewritten: set[int]) -> None:
-        """Take one more operator; where it takes away beside another, note where."""
-        if token.text in _SUMS:
-            self._divides = False
-            self._sums.append(token)
-            if len(self._sums) > 1:
-                rewritten.update(each.start for each in self._sums if each.text == "-")
-        else:
-            if self._divides:
-                raise ShapesError(
-                    "the query of a shape divides, and multiplies or divides on: engines differ in what is first",
-                    "Put brackets around what is first: (?a / ?b) / ?c.",
-                )
-            is_step = before.kind not in _NO_STEPS and not (behind and behind.kind in _NO_STEPS)
-            self._divides = token.text == "/" and not is_step
+    """True for the name of a function, and the sign of what follows."""
+    return token.text in _SUMS or (token.kind == "word" and behind is not None and behind.text == "(")

@@ -49,7 +49,8 @@ _PROBLEMS = {
     503: "All workers are busy: Retry-After says when to come again",
     504: "The work was stopped at its deadline",
 }
-_SEVERAL = "Sent several times, each value counts; not sent, it is the default; empty, it is refused."
+_SENT = "Not sent, it is the default; empty, it is refused."
+_SEVERAL = f"Sent several times, each value counts. {_SENT}"
 _DEAR = (400, 406, 413, 415, 422, 429, 503)
 _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
@@ -105,7 +106,12 @@ def _of_query(query: Query) -> Operation:
     """The path of a named query."""
     formats = named.formats(query)
     own = [
-        Parameter(given.name, f"{given.description} ({_values(given.type)}). {_SEVERAL}", given.default, several=True)
+        Parameter(
+            given.name,
+            f"{given.description} ({_values(given.type)}). {_SEVERAL if given.several else _SENT}",
+            given.default,
+            several=given.several,
+        )
         for given in query.parameters
     ]
     wish = Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Site
@@ -17,7 +19,7 @@ from cybilgraph.verify import Outcome, Verification, verify
 from cybilgraph.verify.checks import Checks, Wrong
 from cybilgraph.vocab import CYB, RDF
 from tests.conftest import run
-from tests.publisher import Way
+from tests.publisher import Way, published
 
 _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
 
@@ -58,7 +60,7 @@ def proven(way: Way, quick: bool = True) -> Verification:
 def test_everything_holds_of_a_good_site(way: Way) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
-    assert len(found.checks) == 15
+    assert len(found.checks) == 19
 
 
 #: What is done to the contents of a path, and which checks must find it.
@@ -150,3 +152,145 @@ def test_the_command_line_reports_and_has_an_exit_code(way: Way) -> None:
         says,
     )
     assert run("verify", "http://127.0.0.1:1").returncode == 2
+
+
+# ---- a site that lies in one thing -------------------------------------------------------------
+
+_TITLE, _LIE = b"Support to Belize National", b"Support of Belize National"
+_DUMPS = [
+    f"cybilgraph.{suffix}.{packing}" for suffix in ("nt", "ttl", "trig", "jsonld", "rdf") for packing in ("gz", "zst")
+]
+
+
+def _unpacked(body: bytes, name: str) -> bytes:
+    return (
+        gzip.decompress(body) if name.endswith(".gz") else zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    )
+
+
+def _packed(content: bytes, name: str) -> bytes:
+    return gzip.compress(content) if name.endswith(".gz") else zstandard.compress(content)
+
+
+def _with(way: Way, release: Release, name: str, harmed: Callable[[bytes], bytes]) -> None:
+    """Let a file be another one, and let the checksums of the site say that it is right."""
+    body = release.served()[name].read_bytes()
+    lie = harmed(body)
+    sums = {hashlib.sha256(content).hexdigest().encode() for content in (body, lie)}
+    old, new = hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(lie).hexdigest().encode()
+    assert len(sums) == 2
+    way.harmed[f"/{name}"] = lambda _: lie
+    before = way.harmed.get("SHA256SUMS", lambda body: body)
+    way.harmed["SHA256SUMS"] = lambda told: before(told).replace(old, new)
+
+
+def _made(way: Way, folder: Path, *names: str) -> list[str]:
+    """What checks say, the last of them of what is wrong."""
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(Checks(site, folder, quick=False).checks())
+        for name in names[:-1]:
+            checks[name]()
+        with pytest.raises(Wrong) as wrong:
+            checks[names[-1]]()
+    return re.split(r"; (?=[a-z]+\.[a-z.]+ )", str(wrong.value))
+
+
+def test_a_dump_with_other_statements_is_found(way: Way, release: Release, tmp_path: Path) -> None:
+    for name in _DUMPS:
+        _with(way, release, name, lambda body, name=name: _packed(_unpacked(body, name).replace(_TITLE, _LIE), name))
+    lines = [line for line in (release.folder / "graph.nq").read_bytes().splitlines() if _TITLE in line]
+    present = sum(b" <https://w3id.org/cybilgraph/graph/" not in line for line in lines)
+    assert 0 < present < len(lines)
+    told = dict(line.split(" ", 1) for line in _made(way, tmp_path, "endpoint", "dumps", "graph", "contents"))
+    assert sorted(told) == sorted(_DUMPS)
+    for name, how in told.items():
+        count = len(lines) if name.split(".")[1] in ("trig", "jsonld") else present
+        assert how.startswith(f"lacks {count} statements and has {count} statements that are not there, compared with")
+        assert re.search(r": it (lacks|has) <https://\S+> <\S+> \"Support (to|of) Belize National", how)
+
+
+@pytest.mark.parametrize("name", ["cybilgraph.ttl.zst", "cybilgraph.jsonld.gz", "cybilgraph.nq.gz"])
+def test_only_the_dump_that_lies_is_told(way: Way, release: Release, tmp_path: Path, name: str) -> None:
+    _with(way, release, name, lambda body: _packed(_unpacked(body, name)[:-1000], name))
+    [told] = _made(way, tmp_path, "endpoint", "dumps", "graph", "contents")
+    assert told.startswith((f"{name} lacks ", f"{name} cannot be read as "))
+
+
+def test_a_table_with_other_rows_is_found(way: Way, release: Release, tmp_path: Path) -> None:
+    def rows(body: bytes) -> list[bytes]:
+        return gzip.decompress(body).splitlines(keepends=True)
+
+    _with(way, release, "projects.csv.gz", lambda body: gzip.compress(gzip.decompress(body).replace(_TITLE, _LIE)))
+    _with(way, release, "outcomes.csv.gz", lambda body: gzip.compress(b"".join([*rows(body), rows(body)[-1]])))
+    _with(way, release, "participations.csv.gz", lambda body: gzip.compress(b"".join(rows(body)[:-1])))
+    _with(way, release, "outcomes.parquet", lambda body: body[:-4])
+    other = release.served()["outcomes.parquet"].read_bytes()
+    _with(way, release, "projects.parquet", lambda _: other)
+    told = dict(line.split(" ", 1) for line in _made(way, tmp_path, "endpoint", "dumps", "graph", "tables"))
+    assert told.keys() == {
+        *("projects.csv.gz", "outcomes.csv.gz", "participations.csv.gz", "outcomes.parquet", "projects.parquet")
+    }
+    assert told["projects.csv.gz"].startswith("lacks 1 rows and has 1 rows that are not there")
+    assert "some are there twice" in told["outcomes.csv.gz"]
+    assert told["participations.csv.gz"].startswith('lacks 1 rows, compared with the N-Quads: it lacks ["https://')
+    assert told["outcomes.parquet"].startswith("cannot be read: this is no Parquet")
+    assert told["projects.parquet"].startswith("lacks the columns title, ")
+
+
+#: What is done to the page of a project, and what is told of it.
+_PAGES = {
+    "the title is 'Support of Belize": lambda page: page.replace(b"<h1><bdi>Support to", b"<h1><bdi>Support of"),
+    "the status is 'Ongoing', and the endpoint says 'Finished'": lambda page: page.replace(b">Finished<", b">Ongoing<"),
+    "the start is 'Time May 2018": lambda page: page.replace(b"<dd>Apr 2018", b"<dd>May 2018"),
+    "foundingDate in its JSON-LD is '2018-05'": lambda page: page.replace(b'"2018-04"', b'"2018-05"'),
+    "links: 1 that the endpoint says are missing (https://w3id.org/cybilgraph/id/country/BZ)": lambda page: (
+        page.replace(b'<a href="/id/country/BZ">', b"<a>")
+    ),
+    "member in its JSON-LD: 1 that the endpoint does not say": lambda page: page.replace(
+        b'"member": [', b'"member": [{"@id": "https://w3id.org/cybilgraph/id/actor/dfat"}, '
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _PAGES)
+def test_a_page_that_prints_something_else_is_found(way: Way, tmp_path: Path, says: str) -> None:
+    way.harmed["/id/project/G0020"] = _PAGES[says]
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        printed = dict(Checks(site, tmp_path, quick=True).checks())["page values"]
+        with pytest.raises(Wrong, match=f"^/id/project/G0020: {re.escape(says)}"):
+            printed()
+
+
+def test_links_to_other_sites_are_counted(way: Way, tmp_path: Path) -> None:
+    way.harmed["/.well-known/void"] = lambda body: re.sub(rb'(#links-1> <\S+#triples> ")', rb"\g<1>1", body)
+    told = _made(way, tmp_path, "endpoint", "VoID")
+    assert len(told) == 1
+    assert re.match(r"void:triples of links by \S+ to http\S+ is 1[0-9]+, and the endpoint counts [0-9]+$", told[0])
+
+
+def test_a_manifest_is_told_with_its_place_and_what_to_do(way: Way, tmp_path: Path) -> None:
+    way.harmed["/release/1.json"] = lambda body: re.sub(rb'("projects": )', rb"\g<1>9", body)
+    [told] = _made(way, tmp_path, "endpoint", "manifest")
+    assert re.match(r"/release/1\.json tells of 9[0-9]+ projects \(counts\.projects\), and the endpoint has", told)
+    assert told.endswith("activate a release that is whole (cybilgraph releases), or build it again")
+    way.harmed["/release/1.json"] = lambda body: b"<html>Log in</html>"
+    [told] = _made(way, tmp_path, "endpoint", "manifest")
+    assert told.startswith("/release/1.json is no JSON, but application/json")
+
+
+def test_changes_that_do_not_lead_to_the_release_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with published(folder) as publisher, Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        work = tmp_path / "good"
+        work.mkdir()
+        checks = dict(Checks(site, work, quick=False).checks())
+        for name in ("endpoint", "dumps", "graph"):
+            checks[name]()
+        assert checks["patch"]() == "release 2 with what has changed since is release 3"
+        way.harmed["/changes.rdfp"] = lambda body: re.sub(rb"\nA [^\n]*\n", b"\n", body, count=1)
+        with pytest.raises(Wrong, match=r"^release 2 with /changes\S+ is not release 3: it lacks 1 statements"):
+            checks["patch"]()
+        way.harmed["/changes.rdfp"] = lambda body: body.replace(b"\nD <", b"\nD <x:none> <x:none> <", 1)
+        with pytest.raises(Wrong, match="cannot be applied to the dump of release 2: The"):
+            checks["patch"]()

@@ -26,7 +26,8 @@ from cybilgraph.dumps.described import (
     write_descriptions,
 )
 from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
-from cybilgraph.dumps.tables import Names, Rows, rows_of_tables, write_tables
+from cybilgraph.dumps.reading import read_table
+from cybilgraph.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 
@@ -37,6 +38,7 @@ WHOLE = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 
 __all__ = [
     "ABOUT",
+    "COLUMNS",
     "DATASET",
     "KEYWORDS",
     "NAME",
@@ -49,8 +51,10 @@ __all__ = [
     "Rows",
     "Statistics",
     "located",
+    "named",
     "packed",
     "paged",
+    "read_table",
     "rows_of_tables",
     "statistics",
     "unpacked",

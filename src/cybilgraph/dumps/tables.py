@@ -89,9 +89,13 @@ class Names(Scratch):
         return str(self.value(query, thing) or "")
 
 
+def named(row: tuple[str | tuple[str, ...], ...], names: Names) -> list[str]:
+    """A row with the names of things in the place of their IRIs."""
+    return [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
+
+
 def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
-    name = names.of
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
         files = {
@@ -103,9 +107,7 @@ def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
             writer.writerow(COLUMNS[table])
         for piece in pieces:
             for table, rows in piece.items():
-                writers[table].writerows(
-                    [cell if isinstance(cell, str) else _PARTS.join(map(name, cell)) for cell in row] for row in rows
-                )
+                writers[table].writerows(named(row, names) for row in rows)
     for table, path in plain_files.items():
         with path.open("rb") as content, gzipped(folder / f"{table}.csv") as packed:
             shutil.copyfileobj(content, packed, 1 << 18)

@@ -131,6 +131,12 @@ def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
     ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
 
 
+def as_quads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
+    """Write RDF of any syntax as N-Quads, as it comes. Raises SyntaxError, OSError, and what ``stream`` raises."""
+    quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as a store takes them
+    ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
+
+
 class _Stream(io.RawIOBase):
     """Blocks of bytes as one stream."""
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from cybilgraph.dumps import WHOLE, unpacked
-from cybilgraph.errors import FetchError
+from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site
 from cybilgraph.files import read_sums, sha256_of
-from cybilgraph.patches import Digested, ordered, read_patch
+from cybilgraph.ntriples import literal, plain
+from cybilgraph.patches import Digested, ordered, patched, read_patch
+from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
+from cybilgraph.verify.printed import Printed, values_of
 from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID, short
 
 _NTRIPLES, _BROWSER = "application/n-triples", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
@@ -33,6 +38,9 @@ _FEW, _MANY = 100, 2_000
 _LITTLE = 2_000_000
 #: Differences of one kind that are told.
 _TOLD = 5
+#: Projects whose pages are read, by chance.
+_PROJECTS = 20
+_MEND = "activate a release that is whole (cybilgraph releases), or build it again"
 
 
 class Wrong(Exception):
@@ -54,6 +62,8 @@ class Checks:
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
         self._dump = Dump(folder / "graph.nq")
+        #: The dumps and tables that were taken, by name.
+        self._files: dict[str, Path] = {}
 
     def checks(self) -> Iterator[tuple[str, Callable[[], str]]]:
         """The name of each, and what makes it: it gives words on what was found, or raises Wrong."""
@@ -62,10 +72,16 @@ class Checks:
         yield "manifest", self._manifest
         yield "dumps", self._dumps
         yield "graph", self._graph
+        if not self._quick:
+            yield "contents", self._contents
+            yield "tables", self._tables
         yield "statements", self._compared
         yield "ranges", self._ranges
         yield "changes", self._changes
+        if not self._quick:
+            yield "patch", self._patch
         yield "pages", self._pages
+        yield "page values", self._printed
         yield "negotiation", self._negotiation
         yield "conditional requests", self._conditional
         yield "example queries", self._examples
@@ -78,13 +94,9 @@ class Checks:
     def _endpoint(self) -> str:
         self._triples, named = (int(self._rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
         self._quads = self._triples + named
-        posted = self._ok(
-            "/sparql",
-            {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"},
-            method="POST",
-            body="ASK { ?s ?p ?o }",
-        )
-        _hold(json.loads(posted.body)["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
+        headers = {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"}
+        posted = self._json("/sparql", headers, "POST", "ASK { ?s ?p ?o }")
+        _hold(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
         described = self._statements("/sparql")
         _hold(any("sparql-service-description#" in line for line in described), "/sparql does not describe itself")
         return f"{self._triples:,} statements, and {named:,} in named graphs"
@@ -108,7 +120,7 @@ class Checks:
 
         One that finds nothing is always held against the dump: what it asks for need not be in the data.
         """
-        listed = json.loads(self._ok("/api/queries").body)["queries"]
+        listed = self._json("/api/queries")["queries"]
         _hold(bool(listed), "there are none")
         compared = self._dump.is_here and not (self._quick and self._quads > _LITTLE)
         wrong = []
@@ -131,11 +143,20 @@ class Checks:
     # ---- releases and files
 
     def _manifest(self) -> str:
-        manifest = json.loads(self._ok(f"/release/{self.release}.json").body)
-        _hold(manifest["release"] == self.release, "it is of another release")
-        _hold(manifest["counts"]["quads"] == self._quads, f"it says {manifest['counts']['quads']:,} quads")
+        path = f"/release/{self.release}.json"
+        manifest = self._json(path)
+        told = manifest.get("release")
+        _hold(told == self.release, f"{path} says that it is of release {told}: {_MEND}")
         projects = int(self._rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
-        _hold(manifest["counts"]["projects"] == projects, f"projects are {projects:,}")
+        counts = manifest.get("counts", {})
+        wrong = [
+            f"{counts.get(what, 'no'):,} {what} (counts.{what}), and the endpoint has {count:,}"
+            if isinstance(counts.get(what), int)
+            else f"no number of {what} (counts.{what}), and the endpoint has {count:,}"
+            for what, count in (("quads", self._quads), ("projects", projects))
+            if counts.get(what) != count
+        ]
+        _hold(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_MEND}")
         return f"{projects:,} projects, {self._quads:,} quads, as the endpoint counts"
 
     def _dumps(self) -> str:
@@ -146,14 +167,19 @@ class Checks:
         self._sums = read_sums(listed)
         _hold(bool(self._sums), "SHA256SUMS names no file")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
-        for name in names:
-            file = self._folder / "file"
+        wrong = []
+        for place, name in enumerate(names):
+            file = self._folder / f"file-{place}"  # a name of a stranger is no name of a file here
             reply = self._site.download(f"/release/{self.release}/{quote(name)}", file)
-            _hold(reply.status == 200, f"{name} is answered with {reply.status}")
-            _hold(sha256_of(file) == self._sums[name], f"{name} is not what SHA256SUMS says")
-            if name == self._nquads():
-                file.rename(self._folder / name)
+            if reply.status != 200:
+                wrong.append(f"{name} is answered with {reply.status}")
+            elif sha256_of(file) != self._sums[name]:
+                wrong.append(f"{name} is not what SHA256SUMS says")
+            elif syntax_of(name) or is_table(name):
+                self._files[name] = file
+                continue
             file.unlink(missing_ok=True)
+        _hold(not wrong, _some(wrong))
         return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
 
     def _nquads(self) -> str:
@@ -162,9 +188,8 @@ class Checks:
     def _graph(self) -> str:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
         name = self._nquads()
-        _hold(bool(name) and (self._folder / name).exists(), "there is no dump of N-Quads to look at")
-        with unpacked(self._folder / name, name) as content, self._dump.path.open("wb") as out:
-            shutil.copyfileobj(content, out, 1 << 20)
+        _hold(name in self._files, "there is no dump of N-Quads to look at")
+        self._unpack(self._files[name], name, self._dump.path)
         digested = Digested(ordered(self._dump.path))
         lines = sum(1 for _ in digested)
         _hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
@@ -173,6 +198,32 @@ class Checks:
         _hold(not list(changes), "a release differs from itself")
         _hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
         return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
+
+    @staticmethod
+    def _unpack(file: Path, name: str, into: Path) -> None:
+        with unpacked(file, name) as content, into.open("wb") as out:
+            shutil.copyfileobj(content, out, 1 << 20)
+
+    def _contents(self) -> str:
+        """Every dump has the statements of the N-Quads."""
+        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        names = [name for name in self._files if syntax_of(name)]
+        graph = Graph(self._dump.path, self._folder)
+        self._hold_all((name, graph.differs(self._files[name], name)) for name in names)
+        return f"{len(names)} dumps have the statements of the N-Quads"
+
+    def _tables(self) -> str:
+        """Every table has the rows that the N-Quads give."""
+        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        names = [name for name in self._files if is_table(name)]
+        tables = Tables(self._dump.path, self._folder)
+        self._hold_all((name, tables.differs(self._files[name], name)) for name in names)
+        return f"{len(names)} tables have the rows that the N-Quads give"
+
+    @staticmethod
+    def _hold_all(found: Iterable[tuple[str, str]]) -> None:
+        wrong = [f"{name} {how}" for name, how in found if how]
+        _hold(not wrong, "; ".join(wrong))
 
     def _compared(self) -> str:
         """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
@@ -202,10 +253,10 @@ class Checks:
         return "parts of files are sent as they are asked for"
 
     def _changes(self) -> str:
-        listed = [row["release"] for row in json.loads(self._ok("/releases.json").body)]
+        listed = self._listed()
         _hold(self.release in listed, "/releases.json does not name the current release")
         since = min(listed)
-        told = json.loads(self._ok(f"/changes.json?since={since}&until={self.release}").body)
+        told = self._json(f"/changes.json?since={since}&until={self.release}")
         patch = self._ok(f"/changes.rdfp?since={since}&until={self.release}").body
         _, changes = read_patch(patch.splitlines(keepends=True))
         quads = sum(1 for _ in changes)
@@ -217,6 +268,34 @@ class Checks:
         self._statements("/feed")
         return f"since release {since}: {quads:,} quads, {entries:,} records"
 
+    def _listed(self) -> list[int]:
+        return [row["release"] for row in self._json("/releases.json")]
+
+    def _patch(self) -> str:
+        """The release before, with the changes since it, is this one."""
+        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        before = max((number for number in self._listed() if number < self.release), default=0)
+        if not before:
+            return "there is no release before this one: nothing to apply changes to"
+        sums = read_sums(self._ok(f"/release/{before}/SHA256SUMS").body.decode())
+        name = next((name for name in WHOLE if name in sums), "")
+        _hold(bool(name), f"release {before} has no dump of N-Quads")
+        packed, plain, patch = (self._folder / f"before-{kind}" for kind in ("packed", "plain", "patch"))
+        path = f"/changes.rdfp?since={before}&until={self.release}"
+        for address, file in ((f"/release/{before}/{name}", packed), (path, patch)):
+            status = self._site.download(address, file, {"Accept": "*/*"}).status
+            _hold(status == 200, f"{address} is answered with {status}")
+        _hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
+        self._unpack(packed, name, plain)
+        with patch.open("rb") as rows:
+            _, changes = read_patch(rows)
+            try:
+                how = differs(patched(ordered(plain), changes), ordered(self._dump.path), "statements")
+            except PatchError as error:
+                raise Wrong(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
+        _hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")
+        return f"release {before} with what has changed since is release {self.release}"
+
     # ---- pages
 
     def _pages(self) -> str:
@@ -226,10 +305,28 @@ class Checks:
             path = _path(thing)
             page = self._ok(path, {"Accept": _BROWSER})
             _hold(_type(page).startswith("text/html"), f"{path} is no page for a browser, but {_type(page)}")
-            own = {line for line in self._statements(path) if line.startswith(f"<{thing}> ")}
-            count = int(self._rows(f"SELECT (COUNT(*) AS ?n) {{ <{thing}> ?p ?o }}")[0]["n"])
-            _hold(len(own) == count, f"{path} has {len(own)} statements about itself, and the endpoint {count}")
+            own = sorted({line for line in self._statements(path) if line.startswith(f"<{thing}> ")})
+            how = differs(map(_bytes, own), map(_bytes, sorted(self._about(thing))), "statements about itself")
+            _hold(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
         return f"{len(things)} pages have the statements of the endpoint"
+
+    def _about(self, thing: str) -> set[str]:
+        sent = urlencode(
+            {"query": f"CONSTRUCT {{ <{thing}> ?p ?o }} {{ <{thing}> ?p ?o }}{_new()}", "release": self.release}
+        )
+        return set(self._statements(f"/sparql?{sent}"))
+
+    def _printed(self) -> str:
+        """What pages of projects print for people, and for search engines, is what the endpoint says."""
+        projects = self._dump.projects() if self._dump.is_here and not self._quick else []
+        asked = sorted(random.sample(projects, min(_PROJECTS, len(projects))))
+        asked = asked or [row["thing"] for row in self._rows(_SAMPLE % CYB.Project)]
+        wrong = []
+        for project in asked:
+            page = Printed(self._ok(_path(project), {"Accept": _BROWSER}).body.decode())
+            wrong += [f"{_path(project)}: {how}" for how in page.wrong(self._rows(values_of(project)))]
+        _hold(not wrong, _some(wrong))
+        return f"title, status, dates, links and JSON-LD of {len(asked)} pages are what the endpoint says"
 
     def _negotiation(self) -> str:
         [row, *_] = self._rows(_SAMPLE % CYB.Project)
@@ -263,6 +360,13 @@ class Checks:
     def _void(self) -> str:
         about = Statements(self._statements("/.well-known/void"))
         wrong, checked, parts = [], 0, {part for part, _ in about.pairs(VOID.linkPredicate)}
+        for links, predicate in about.pairs(VOID.linkPredicate):
+            for target, told in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
+                count = int(self._rows(_links(predicate, plain(target)))[0]["n"])
+                checked += 1
+                if int(told) != count:
+                    whole = f"void:triples of links by {short(predicate)} to {plain(target)}"
+                    wrong.append(f"{whole} is {told}, and the endpoint counts {count:,}")
         for kind, total, query in (
             (getattr(VOID, "class"), VOID.entities, "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
             (VOID.property, VOID.triples, "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
@@ -279,8 +383,7 @@ class Checks:
         both = f"the endpoint counts {self._triples:,}, and {self._quads:,} with named graphs"
         all_ = (self._triples, self._quads)
         wrong += [f"void:triples of the whole is {told}, and {both}" for told in totals if int(told) not in all_]
-        more = f"; and {len(wrong) - _TOLD:,} more" if len(wrong) > _TOLD else ""
-        _hold(not wrong, "; ".join(wrong[:_TOLD]) + more)
+        _hold(not wrong, _some(wrong))
         _hold(checked > 0, "there are no partitions by class or property")
         return f"{checked} counts are those of the endpoint"
 
@@ -314,7 +417,16 @@ class Checks:
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
         sent = urlencode({"query": query + _new(), "format": "csv", "release": self.release})
-        return list(csv.DictReader(self._ok(f"/sparql?{sent}").body.decode().splitlines()))
+        return list(csv.DictReader(io.StringIO(self._ok(f"/sparql?{sent}").body.decode(), newline="")))
+
+    def _json(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Any:
+        reply = self._ok(path, headers, method, body)
+        try:
+            return json.loads(reply.body)
+        except ValueError as error:
+            raise Wrong(
+                f"{path} is no JSON, but {_type(reply)} ({error}): does a proxy answer for the site?"
+            ) from error
 
     def _statements(self, path: str) -> list[str]:
         reply = self._ok(path, {"Accept": _NTRIPLES})
@@ -333,6 +445,25 @@ def _type(reply: Reply) -> str:
 def _hold(true: bool, wrong: str) -> None:
     if not true:
         raise Wrong(wrong)
+
+
+def _links(predicate: str, site: str) -> str:
+    """The query that counts the links of our things by a predicate to another site, as VoID tells of them."""
+    return (
+        f"SELECT (COUNT(*) AS ?n) {{ ?s <{predicate}> ?o FILTER(ISIRI(?o) && STRSTARTS(STR(?s), '{BASE}id/') "
+        f"&& !STRSTARTS(STR(?o), '{BASE}') "
+        f"&& REPLACE(STR(?o), '^([^:]+:(//[^/?#]*)?).*$', '$1/') = {literal(site)}) }}"
+    )
+
+
+def _some(wrong: list[str]) -> str:
+    """The first few of what is wrong, and how many more there are."""
+    more = f"; and {len(wrong) - _TOLD:,} more" if len(wrong) > _TOLD else ""
+    return "; ".join(wrong[:_TOLD]) + more
+
+
+def _bytes(line: str) -> bytes:
+    return line.encode()
 
 
 def _new() -> str:

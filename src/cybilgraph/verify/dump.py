@@ -12,6 +12,7 @@ from typing import Any
 from cybilgraph.engine.store import answer_of, is_of_version, read_store
 from cybilgraph.ntriples import plain
 from cybilgraph.queries import guard
+from cybilgraph.vocab import CYB, RDF
 
 
 class Dump:
@@ -29,6 +30,12 @@ class Dump:
         """Those of the present, as terms, in order. Raises OSError."""
         with self.path.open("rb") as lines:
             return sorted({line.split(b" ", 1)[0].decode() for line in lines if not is_of_version(line)})
+
+    def projects(self) -> list[str]:
+        """The IRIs of those that are projects in the present, in order. Raises OSError."""
+        end = f" <{RDF.type}> <{CYB.Project}> .\n".encode()
+        with self.path.open("rb") as lines:
+            return [line[1 : -len(end) - 1].decode() for line in lines if line.endswith(end)]
 
     def about(self, subjects: Iterable[str]) -> dict[str, set[str]]:
         """Their statements in the present. Raises OSError."""

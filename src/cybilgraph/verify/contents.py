@@ -1,0 +1,180 @@
+"""What is in the files of a release, held against its N-Quads: statements of every syntax, rows of every table.
+
+Both sides are written as lines and sorted on disk, so that memory does not grow with the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from itertools import groupby
+from pathlib import Path
+
+from cybilgraph.dumps import COLUMNS, NAME, NOT_PACKED, Names, named, read_table, rows_of_tables, unpacked
+from cybilgraph.engine.store import as_quads, is_of_version
+from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
+from cybilgraph.ntriples import things
+from cybilgraph.patches import ADDED, difference, ordered
+from cybilgraph.search import told
+from cybilgraph.vocab import BASE
+
+_BLOCK = 1 << 20
+#: Of an example, so much is shown.
+_SHOWN = 240
+_PROJECT = re.compile(rf"<{re.escape(BASE)}id/project/([^/>]+)".encode())
+#: Projects whose rows are made at once.
+_TOGETHER = 100
+
+
+def differs(theirs: Iterable[bytes], ours: Iterable[bytes], what: str) -> str:
+    """How sorted lines are different from ours, with how many and an example; empty where they are not."""
+    lacks, more, example = 0, 0, ""
+    for kind, line in difference(theirs, ours):
+        if kind == ADDED:
+            lacks += 1
+        else:
+            more += 1
+        example = example or f"{'it lacks' if kind == ADDED else 'it has'} {_shown(line)}"
+    if not example:
+        return ""
+    parts = [f"lacks {lacks:,} {what}"] if lacks else []
+    parts += [f"has {more:,} {what} that are not there"] if more else []
+    return f"{' and '.join(parts)}, compared with the N-Quads: {example}"
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").rstrip("\n")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+class Graph:
+    """The graph in N-Quads, against which files are held; ``folder`` is for what waits on disk."""
+
+    def __init__(self, nquads: Path, folder: Path) -> None:
+        """Raises OSError, SyntaxError."""
+        self._folder = folder
+        self._whole, self._present = folder / "whole", folder / "present"
+        #: The checksums of what was found equal, unpacked, by the syntax.
+        self._equal: set[tuple[str, str]] = set()
+        plain = folder / "plain"
+        with nquads.open("rb") as content, plain.open("wb") as output:
+            as_quads(content, BY_NAME["nquads"], output)
+        with self._whole.open("wb") as whole, self._present.open("wb") as present:
+            for line in ordered(plain):
+                whole.write(line)
+                if not is_of_version(line):
+                    present.write(line)
+        plain.unlink()
+
+    def differs(self, file: Path, name: str) -> str:
+        """How the statements of a file, which is packed as its name says, are different; empty where they are not.
+
+        A syntax without named graphs has the present. Labels of blank nodes are compared as they are: there are none.
+        Raises OSError.
+        """
+        fmt = syntax_of(name)
+        assert fmt
+        plain = self._folder / "plain"
+        try:
+            with unpacked(file, name) as content, plain.open("wb") as output:
+                digest = hashlib.sha256()
+                while block := content.read(_BLOCK):
+                    digest.update(block)
+                    output.write(block)
+            if (known := (fmt.name, digest.hexdigest())) in self._equal:
+                return ""
+            quads = self._folder / "quads"
+            with plain.open("rb") as content, quads.open("wb") as output:
+                as_quads(content, fmt, output)
+        except (SyntaxError, ValueError, *NOT_PACKED) as error:
+            return f"cannot be read as {fmt.title}: {error}"
+        finally:
+            plain.unlink(missing_ok=True)
+        ours = self._present if fmt.kind is Kind.GRAPH else self._whole
+        with ours.open("rb") as lines:
+            how = differs(ordered(quads), lines, "statements")
+        quads.unlink()
+        if not how:
+            self._equal.add(known)
+        return how
+
+
+class Tables:
+    """The rows of each table that a graph gives."""
+
+    def __init__(self, nquads: Path, folder: Path) -> None:
+        """Raises OSError."""
+        self._folder = folder
+        keyed, self._rows = folder / "keyed", {table: folder / f"{table}.rows" for table in COLUMNS}
+        with nquads.open("rb") as lines, keyed.open("wb") as output:
+            output.writelines(_key(line) + b"\t" + line for line in lines if not is_of_version(line))
+        self._count = dict.fromkeys(COLUMNS, 0)
+        with Names() as names, ExitStack() as stack:
+            for part in _parts(keyed):
+                names.put(told(things(part), {})[1])
+            outputs = {table: stack.enter_context(path.open("wb")) for table, path in self._rows.items()}
+            for part in _parts(keyed):
+                for table, rows in rows_of_tables(things(part)).items():
+                    outputs[table].writelines(_line(named(row, names)) for row in rows)
+                    self._count[table] += len(rows)
+        keyed.unlink()
+
+    def differs(self, file: Path, name: str) -> str:
+        """How the rows of a table in a file are different; empty where they are not. Raises OSError."""
+        table = name.partition(".")[0]
+        theirs = self._folder / "rows"
+        count = -1
+        try:
+            with closing(read_table(file, name)) as rows, theirs.open("wb") as output:
+                if (columns := next(rows, ())) != COLUMNS[table]:
+                    return _other_columns(columns, COLUMNS[table])
+                for count, row in enumerate(rows):  # noqa: B007
+                    output.write(_line(row))
+        except (ValueError, *NOT_PACKED) as error:
+            return f"cannot be read: {error}"
+        how = differs(ordered(theirs), ordered(self._rows[table]), "rows")
+        if not how and count + 1 != self._count[table]:
+            how = f"has {count + 1:,} rows, and the N-Quads give {self._count[table]:,}: some are there twice"
+        theirs.unlink()
+        return how
+
+
+def syntax_of(name: str) -> Format | None:
+    """The syntax of a dump of the graph, by its name; None of another file."""
+    stem, _, suffixes = name.partition(".")
+    return next((fmt for fmt in GRAPH_FORMATS if stem == NAME and fmt.suffix == suffixes.split(".")[0]), None)
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is one of the tables, by its name."""
+    return name.partition(".")[0] in COLUMNS
+
+
+def _other_columns(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    lacks, more = [name for name in ours if name not in theirs], [name for name in theirs if name not in ours]
+    how = [f"lacks the columns {', '.join(lacks)}"] if lacks else []
+    how += [f"has the columns {', '.join(more)}"] if more else []
+    return f"{' and '.join(how) or 'has its columns in another order'} (is it of another version of cybilgraph?)"
+
+
+def _key(line: bytes) -> bytes:
+    """What puts the statements of one project together when lines are sorted by it."""
+    return found[1] if (found := _PROJECT.match(line)) else line.split(b" ", 1)[0]
+
+
+def _parts(keyed: Path) -> Iterator[list[bytes]]:
+    """The lines of some things at a time, all of each together, in order."""
+    part: list[bytes] = []
+    for count, (_, lines) in enumerate(groupby(ordered(keyed), lambda line: line.split(b"\t", 1)[0]), start=1):
+        part += [line.split(b"\t", 1)[1] for line in lines]
+        if count % _TOGETHER == 0:
+            yield part
+            part = []
+    yield part
+
+
+def _line(row: Iterable[str]) -> bytes:
+    return json.dumps(list(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n"

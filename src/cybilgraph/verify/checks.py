@@ -324,7 +324,7 @@ class Checks:
         wrong = []
         for project in asked:
             page = Printed(self._ok(_path(project), {"Accept": _BROWSER}).body.decode())
-            wrong += [f"{_path(project)}: {how}" for how in page.wrong(self._rows(values_of(project)))]
+            wrong += [f"{_path(project)}: {how}" for how in page.wrong(project, self._rows(values_of(project)))]
         _hold(not wrong, _some(wrong))
         return f"title, status, dates, links and JSON-LD of {len(asked)} pages are what the endpoint says"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 
-from cybilgraph.vocab import BASE, CYB, DCTERMS, SKOS
+from cybilgraph.vocab import BASE, CYB, DCTERMS, SKOS, short
 
 #: Elements that have no end (HTML, section 13.1.2).
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -75,13 +75,14 @@ class Printed(HTMLParser):
             return "data"
         return {"status": "status", "facts": "facts"}.get(own.get("class") or "", "")
 
-    def wrong(self, rows: Iterable[dict[str, str]]) -> Iterator[str]:
-        """What it prints otherwise than the endpoint says, whose answer to ``values_of`` is given."""
+    def wrong(self, project: str, rows: Iterable[dict[str, str]]) -> Iterator[str]:
+        """What it prints of a project otherwise than the endpoint says, whose answer to ``values_of`` is given."""
         said: dict[str, set[str]] = {}
         for row in rows:
             said.setdefault(row["what"], set()).add(row["value"])
+        said.setdefault(DCTERMS.title, {short(project)})  # what has no title is called so
         title, facts = self._text("title"), self._text("facts")
-        titles = {_spaced(text) for text in said.get(DCTERMS.title, ())}
+        titles = {_spaced(text) for text in said[DCTERMS.title]}
         if not any(text == title or _shortens(title, text) for text in titles):
             yield _other("the title", title, titles)
         if self._text("status") not in said.get(CYB.status, {""}):

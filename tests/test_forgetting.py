@@ -17,6 +17,7 @@ from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
 from cybilgraph.errors import ReleaseError
 from cybilgraph.forgetting import has
+from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.search import Search, Wish
 from tests.conftest import RECORDS, SEED, run, running_server
@@ -96,6 +97,47 @@ def test_no_contacts_leaves_addresses_and_numbers_out_of_prose(tmp_path: Path) -
     graph = (release.folder / "graph.nq").read_text()
     assert '"The Council of Europe delivers it with [contact left out]."' in graph, "the quote is of its paragraph"
     assert 'ontology#line> "7"' in graph, "and where it was"
+
+
+#: Of one number, as people write it.
+SPELLINGS = (
+    *("+44 20 7946 0958", "+442079460958", "0044 20 7946 0958", "+44 (0)20 7946-0958", "(020) 7946 0958"),
+    *(
+        "020 7946 0958",
+        "02079460958",
+        "+44.20.7946.0958",
+        "20 7946 0958",
+        "020/79460958",
+        "+44\u00a020\u00a079460958",
+    ),
+)
+_OTHERS = ("+44 20 7946 0959", "+44 20 7946 09581", "120 7946 0958 7", "2018-2020", "EUR 20,794,609", "CVE-2079-460958")
+
+
+@pytest.mark.parametrize("printed", ["+44 20 7946 0958", "(020) 7946-0958", "0044 20 79460958"])
+def test_a_number_is_known_however_it_is_written(printed: str) -> None:
+    numbers = numbers_of(f"Head of programmes, Tel. {printed}, 2018-2020")
+    for spelling in SPELLINGS:
+        assert discreet(f"Call {spelling}.", lambda _: False, numbers) == f"Call {LEFT_OUT}.", spelling
+        assert discreet(f"Call ({spelling}) 24", lambda _: False, numbers).endswith(f"{LEFT_OUT}) 24"), spelling
+    for other in _OTHERS:
+        assert discreet(f"Call {other}.", lambda _: False, numbers) == f"Call {other}.", other
+
+
+def test_a_number_is_left_out_of_prose_in_other_spellings(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text(PROSE.replace("or call +676 555 12 34", "or call 00676-5551234, or (555) 12-34"))
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False)
+    folder = tmp_path / "into"
+    pipeline.build([source], folder)
+    assert b"555" in everything(folder)
+    pipeline.build([source, SEED], folder)
+    told = Releases(folder).forget("Tevita Losa")
+    assert all(told[number].found for number in (1, 2))
+    for text in (everything(release.folder), everything(folder)):
+        assert b"5551234" not in text
+        assert b"12-34" not in text
+        assert b"or call [contact left out], or [contact left out]." in text
 
 
 def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:

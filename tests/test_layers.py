@@ -54,6 +54,7 @@ HOMES = {
     "jinja2": {"validation"},
     "openpyxl": {"readers", "workbook"},
     "lxml": {"activities", "readers", "validation"},
+    "phonenumbers": {"readers"},
     "prometheus_client": {"web"},
     "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},
     "pyshacl": {"validation"},

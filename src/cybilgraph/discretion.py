@@ -34,7 +34,7 @@ def without(record: Record, hidden: Hidden) -> Record:
         return record
     gone = [contact for contact in record.contacts if hidden(contact)]
     kept = _without(record, gone) if gone else record
-    numbers = [number for contact in gone for number in numbers_of(contact)]
+    numbers = [number for contact in gone for number in numbers_of(contact.note)]
     said: Record = _of(kept, lambda text: discreet(text, lambda address: hidden(Contact("", address)), numbers))
     if said.findings != kept.findings:  # a fix has the words that it replaces
         pairs = zip(kept.findings, said.findings, strict=True)

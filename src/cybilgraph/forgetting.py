@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -15,9 +15,10 @@ from urllib.parse import unquote
 
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.ntriples import plain
-from cybilgraph.readers.contacts import discreet, plain_addresses
+from cybilgraph.readers.contacts import discreet, numbers_of, plain_addresses
 from cybilgraph.vocab import VCARD
 
+_NOTE = f"<{VCARD.note}>".encode()
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 #: An address as it is given: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
 _GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
@@ -59,17 +60,37 @@ def known_as(release: Path, who: str) -> set[str]:
     return found
 
 
-def without(release: Path, folder: Path, who: str, addresses: Iterable[str]) -> tuple[dict[str, Any], bool]:
+def numbers_known(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
+    """What finds the telephone numbers that a release tells of a contact, who is ``known_as`` these words."""
+    nodes = set().union(*(_nodes(release / "graph.nq", words) for words in known))
+    found: set[re.Pattern[str]] = set()
+    with (release / "graph.nq").open("rb") as lines:
+        for line in lines:
+            subject, predicate, rest = line.split(b" ", 2)
+            if predicate == _NOTE and (subject, _graph(line)) in nodes:
+                found.update(numbers_of(plain(rest.decode())))
+    return found
+
+
+def without(
+    release: Path, folder: Path, who: str, addresses: Iterable[str], numbers: Collection[re.Pattern[str]] = ()
+) -> tuple[dict[str, Any], bool]:
     """Write graph.nq and sources.zip of a release into another folder, without a contact; its report without it,
-    and whether anything was left out. The ``addresses`` are left out of prose, too. Raises OSError.
+    and whether anything was left out. The ``addresses`` and telephone ``numbers`` are left out of prose, too.
+    Raises OSError.
     """
     hidden = {as_known(who), *addresses}
     nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
-        changed = _write_lines((line for line in lines if not _touches(line, nodes)), hidden, output.write)
-    kept = _sources(release / "sources.zip", folder / "sources.zip", hidden)
+        kept_lines = (line for line in lines if not _touches(line, nodes))
+        changed = _write_lines(kept_lines, hidden, numbers, output.write)
+
+    def names(text: str) -> bool:
+        return has(text, hidden) or any(number.search(text) for number in numbers)
+
+    kept = _sources(release / "sources.zip", folder / "sources.zip", names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [found for found in report["findings"] if not has(json.dumps(found, ensure_ascii=False), hidden)]
+    findings = [found for found in report["findings"] if not names(json.dumps(found, ensure_ascii=False))]
     found = bool(nodes or changed or kept or len(findings) < len(report["findings"]))
     counts = Counter(found["severity"] for found in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
@@ -97,13 +118,18 @@ def has(text: str, hidden: Iterable[str]) -> bool:
     return any(words in known for words in near)
 
 
-def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Callable[[bytes], object]) -> int:
-    """Write lines of N-Quads, each once, without the addresses that are hidden; how many were others before."""
+def _write_lines(
+    lines: Iterator[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]], write: Callable[[bytes], object]
+) -> int:
+    """Write lines of N-Quads, each once, without the addresses that are hidden and the numbers; how many were others
+    before.
+    """
     addresses = {words for words in hidden if "@" in words}
     written: set[bytes] = set()
     count = 0
     for line in lines:
-        said = _discreet(line.decode(), addresses).encode() if addresses and _MAY_BE.search(line) else line
+        may_be = numbers or (addresses and _MAY_BE.search(line))
+        said = _discreet(line.decode(), addresses, numbers).encode() if may_be else line
         if said == line:
             write(line)
             continue
@@ -114,13 +140,13 @@ def _write_lines(lines: Iterator[bytes], hidden: set[str], write: Callable[[byte
     return count
 
 
-def _discreet(line: str, addresses: set[str]) -> str:
-    """A line whose literal, if it has one, is without the addresses."""
+def _discreet(line: str, addresses: set[str], numbers: Iterable[re.Pattern[str]]) -> str:
+    """A line whose literal, if it has one, is without the addresses and the numbers."""
     subject, predicate, rest = line.split(" ", 2)
     if not rest.startswith('"'):
         return line
     end = rest.rindex('"')
-    said = discreet(rest[1:end], lambda address: address.casefold() in addresses)
+    said = discreet(rest[1:end], lambda address: address.casefold() in addresses, numbers)
     return f'{subject} {predicate} "{said}{rest[end:]}'
 
 
@@ -153,13 +179,13 @@ def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
     return (subject, graph) in nodes or (rest.split(b" ", 1)[0], graph) in nodes
 
 
-def _sources(path: Path, target: Path, hidden: set[str]) -> bool:
-    """The kept sources, without those that have the words."""
+def _sources(path: Path, target: Path, names: Callable[[str], bool]) -> bool:
+    """The kept sources, without those that name the contact."""
     changed = False
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as output:
         for entry in archive.infolist():
             content = archive.read(entry)
-            if has(content.decode("utf-8", "replace"), hidden):
+            if names(content.decode("utf-8", "replace")):
                 changed = True
             else:
                 output.writestr(entry, content)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+
+import phonenumbers
 
 from cybilgraph.record import Contact, Place, Text
 
@@ -22,6 +25,10 @@ _IN_PROSE = re.compile(
 )
 _WRITTEN_OUT = re.compile(r" ?[\[(] ?(at|dot) ?[\])] ?", re.IGNORECASE)
 _PHONE = re.compile(r"[+(]?\d[\d ()/.-]{4,23}\d")
+#: Two years, which are no number to call: 2018-2020.
+_YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d")
+#: What may stand between two digits of a number.
+_PART = r"[\s()/.\u2010-\u2014-]{0,3}"
 #: What stands in the place of an address or a number that is left out.
 LEFT_OUT = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
@@ -49,18 +56,36 @@ def addresses(text: str) -> Iterator[str]:
     return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(text))
 
 
-def discreet(text: str, hidden: Callable[[str], bool], numbers: Iterable[str] = ()) -> str:
-    """The text without e-mail addresses that are ``hidden``, and without these telephone ``numbers``."""
+def discreet(text: str, hidden: Callable[[str], bool], numbers: Iterable[re.Pattern[str]] = ()) -> str:
+    """The text without e-mail addresses that are ``hidden``, and without these telephone ``numbers``, as
+    ``numbers_of`` gives them.
+    """
     if "@" in text or "at" in text:  # most texts have none, and are given back as they are
         text = _IN_PROSE.sub(lambda found: LEFT_OUT if hidden(plain_addresses(found[0])) else found[0], text)
     for number in numbers:
-        text = text.replace(number, LEFT_OUT)
+        text = number.sub(LEFT_OUT, text)
     return text
 
 
-def numbers_of(contact: Contact) -> list[str]:
-    """The telephone numbers that are printed of a contact."""
-    return _PHONE.findall(contact.note)
+def numbers_of(note: str) -> list[re.Pattern[str]]:
+    """What finds the telephone numbers of a contact's note, however they are written: with the code of the country
+    (+, 00) or without it, in groups, with brackets, dots or none.
+    """
+    return [_spellings(number) for number in _PHONE.findall(note) if not _YEARS.fullmatch(number)]
+
+
+@lru_cache(1_000)
+def _spellings(number: str) -> re.Pattern[str]:
+    """The ways in which people write a number (ITU-T E.123)."""
+    written = re.sub(r"^\(?00", "+", number)
+    country, digits = r"(?:\+|00)\d{1,3}", "".join(filter(str.isdigit, number)).lstrip("0")
+    try:
+        parsed = phonenumbers.parse(written)
+        country, digits = rf"(?:\+|00)?{parsed.country_code}", phonenumbers.national_significant_number(parsed)
+    except phonenumbers.NumberParseException:
+        pass  # of no country that is told
+    prefix = rf"(?:\(?{country}{_PART})?(?:\(?0{_PART})?\(?"
+    return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_PART.join(digits)}(?!\w)")
 
 
 def plain_addresses(text: str) -> str:

@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, without
+from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, numbers_known, without
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
@@ -196,17 +196,19 @@ class Releases:
         """Take a contact, by name or e-mail address, out of every release, and out of those to come.
 
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
-        checksums; its manifest counts how often that was done. Each release changes in one step. An address is
-        taken out of prose, too, also where only the name was given; a name in prose is left, and told of, also
-        where only the address was given. Given are the releases that have changed, and those in which something
-        is left.
+        checksums; its manifest counts how often that was done. Each release changes in one step. Addresses and
+        telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
+        prose is left, and told of, also where only the address was given. Given are the releases that have changed,
+        and those in which something is left.
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
         with self._alone(wait=False):
             remembered.delete(self.remembered)
             self._remember_forgotten({who})
-            known = {one for number in self.numbers for one in known_as(self.get(number).folder, who)}
+            folders = [self.get(number).folder for number in self.numbers]
+            known = {one for folder in folders for one in known_as(folder, who)}
             addresses = {one for one in known if "@" in one}
+            numbers = set().union(*(numbers_known(folder, known) for folder in folders))
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
@@ -216,7 +218,7 @@ class Releases:
                 release = self.get(number)
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
-                    report, found = without(release.folder, aside, who, addresses)
+                    report, found = without(release.folder, aside, who, addresses, numbers)
                     if anew := found or self._may_hold(release, told):
                         release.verify()  # what is damaged must not get checksums that hold
                         self._remake(release, aside, report)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -208,11 +209,54 @@ def test_the_last_good_release_is_served(three: Path, tmp_path: Path) -> None:
     (folder / "current").write_text("nonsense")
     told: list[str] = []
     assert Releases(folder).sound(told.append).number == 1
-    assert len(told) == 2
+    assert len(told) == 3
+    assert re.search("names the release that is served, is damaged: it holds no number: the newest", told[0])
     (folder / "current").write_text("1")
     damage(folder, 1)
     with pytest.raises(ReleaseError, match="0001 is damaged"):
         Releases(folder).sound(told.append)
+
+
+def test_a_lost_current_is_told_with_what_to_do(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    mend = f"Name one: cybilgraph activate {folder} 3. There are: 1, 2, 3."
+    for harm, how in (
+        (lambda: (folder / "current").write_bytes(b"\xff"), "is damaged: it holds no number"),
+        ((folder / "current").unlink, "is missing"),
+    ):
+        harm()
+        with pytest.raises(ReleaseError, match=re.escape(how)) as error:
+            Releases(folder).current()
+        assert error.value.hint == mend
+        listed = run("releases", folder)
+        assert listed.returncode == 0
+        assert listed.stdout.count(b"\n") == 4
+        assert f"{folder}/current, which names the release that is served, {how}. {mend}" in listed.stderr.decode()
+        told: list[str] = []
+        assert Releases(folder).sound(told.append).number == 3
+        assert how in told[0]
+    with pytest.raises(ReleaseError, match="is missing"):
+        Releases(folder).prune(1)
+    keys = list(Releases(folder).identities())
+    assert keys
+    assert keys == list(Releases(three).identities())
+    assert run("activate", folder, 2).returncode == 0
+    assert Releases(folder).current().number == 2
+
+
+def test_a_server_goes_on_where_current_is_lost_and_tells_once(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    server = running_server(folder)
+    with server as url:
+        (folder / "current").unlink()
+        for _ in range(100):
+            if "is served on" in server.log:
+                break
+            time.sleep(0.2)
+        time.sleep(2.5)
+        assert server.log.count("Release 0003 is served on: ") == 1
+        assert f"cybilgraph activate {folder} 3" in server.log
+        assert urllib.request.urlopen(f"{url}/latest/SHA256SUMS").headers["Cybilgraph-Release"] == "3"
 
 
 def test_a_damaged_release_is_refused(tmp_path: Path) -> None:

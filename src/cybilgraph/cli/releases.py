@@ -44,7 +44,13 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
     from cybilgraph.release import Releases
 
     shelf = Releases(folder)
-    current = shelf.current_number()
+    unnamed = ""
+    try:
+        current = shelf.current_number()
+    except ReleaseError as error:
+        if not shelf.numbers:
+            raise
+        current, unnamed = 0, f"{error.what}. {error.hint}"
     refused: dict[int, str] = {}
     try:
         served = shelf.sound(lambda _: None, refused).number
@@ -66,6 +72,8 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     _print(rows)
+    if unnamed:
+        click.echo(unnamed, err=True)
     if current in refused:
         start = f"A server that is started serves {served:04d}" if served else "None is sound, and none can be served"
         click.echo(f"{refused[current]}. {start}: build anew, or cybilgraph activate another.", err=True)

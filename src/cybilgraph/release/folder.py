@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,26 @@ class Releases:
         )
 
     def current_number(self) -> int:
-        """The number of the release that is to be served. Raises ReleaseError where there is none."""
+        """The number of the release that is to be served. Raises ReleaseError where there is none, or the file that
+        names it is gone or damaged.
+        """
+        place = self.folder / CURRENT
         try:
-            return int((self.folder / CURRENT).read_text(encoding="ascii"))
+            return int(place.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
+            if not self.numbers:
+                raise ReleaseError(
+                    f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
+                ) from error
+            if isinstance(error, FileNotFoundError):
+                how = "is missing"
+            elif isinstance(error, OSError):
+                how = f"cannot be read ({error.strerror})"
+            else:
+                how = "is damaged: it holds no number"
             raise ReleaseError(
-                f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
+                f"{place}, which names the release that is served, {how}",
+                f"Name one: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.there()}",
             ) from error
 
     def current(self) -> Release:
@@ -69,12 +83,14 @@ class Releases:
         return self.get(self.current_number())
 
     def identities(self) -> Iterator[tuple[str, str]]:
-        """The keys of the current release's projects, with their names; none where there is no release."""
+        """The keys of the projects of the release that a build follows, with their names; none where there is none."""
+        if (before := self._before()) is None:
+            return
         try:
-            with self.current().identities() as rows:
+            with before.identities() as rows:
                 yield from rows
-        except (ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
-            return  # the first build, or an earlier release that does not tell, or not of all
+        except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+            return  # an earlier release that does not tell, or not of all
 
     def get(self, number: int) -> Release:
         """One release by number. Raises ReleaseError where it is not there or not whole, ReleaseGone where it was
@@ -120,15 +136,8 @@ class Releases:
 
         Raises ReleaseError, that of the first, where none is sound.
         """
-        there = self.numbers
-        try:
-            current = self.current_number()
-        except ReleaseError:
-            if not there:
-                raise
-            current = there[-1]  # the file that names it is damaged
         first: ReleaseError | None = None
-        for number in (current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))):
+        for number in self._in_turn(told):
             try:
                 release = self.get(number)
                 release.verify()
@@ -141,6 +150,22 @@ class Releases:
                 return release
         assert first
         raise first
+
+    def _in_turn(self, told: Callable[[str], None]) -> list[int]:
+        """The numbers of the current release, of those before it, and of those after it, each time the nearest first.
+
+        Where the file that names the current one is lost, that is ``told``, and the newest stands for it.
+        Raises ReleaseError where there is no release.
+        """
+        there = self.numbers
+        try:
+            current = self.current_number()
+        except ReleaseError as error:
+            if not there:
+                raise
+            current = there[-1]
+            told(f"{error.what}: the newest that is sound stands for it. {error.hint}")
+        return [current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))]
 
     def activate(self, number: int) -> Release:
         """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
@@ -287,11 +312,15 @@ class Releases:
                 shutil.rmtree(aside, ignore_errors=True)
 
     def _before(self) -> Release | None:
-        """The current release, where there is one."""
+        """The release that a build follows: the current one or, where that is lost, the nearest that is whole."""
         try:
-            return self.current()
+            numbers = self._in_turn(lambda _: None)
         except ReleaseError:
-            return None
+            return None  # the first build
+        for number in numbers:
+            with suppress(ReleaseError):
+                return self.get(number)
+        return None
 
     @contextmanager
     def _alone(self, wait: bool) -> Iterator[None]:

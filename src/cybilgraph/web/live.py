@@ -90,7 +90,9 @@ class Live:
         self._stop = threading.Event()
         first = releases.sound(told)
         #: The number of a release that is current, and damaged.
-        self._refused = named if (named := _named(releases)) != first.number else 0
+        #: Why no release is named as the current one, if none is.
+        named, self._unnamed = _named(releases)
+        self._refused = named if named != first.number else 0
         self._made = releases.changed(first.number)
         #: The release that was found whole last: its number, and when it was made.
         self._whole_one = (first.number, self._made)
@@ -220,9 +222,13 @@ class Live:
         Raises ReleaseError where it cannot be served, EndpointFailed and EngineUnavailable where the endpoint
         does not hold it yet: the one before goes on.
         """
-        number = self.releases.current_number()
+        number, unnamed = _named(self.releases)
+        if unnamed != self._unnamed:
+            self._unnamed = unnamed
+            if unnamed:
+                self._told(f"Release {self.current.release.number:04d} is served on: {unnamed}")
         made = self.releases.changed(number)
-        if number == self._refused or (number == self.current.release.number and made in (0, self._made)):
+        if unnamed or number == self._refused or (number == self.current.release.number and made in (0, self._made)):
             return False
         try:
             release = self.releases.get(number)
@@ -275,9 +281,9 @@ def _set_apart() -> None:
     gc.freeze()
 
 
-def _named(releases: Releases) -> int:
-    """The number of the release that ought to be served; 0 where none is named."""
+def _named(releases: Releases) -> tuple[int, str]:
+    """The number of the release that ought to be served; 0 where none is named, and why, with what to do."""
     try:
-        return releases.current_number()
-    except ReleaseError:
-        return 0
+        return releases.current_number(), ""
+    except ReleaseError as error:
+        return 0, f"{error.what}. {error.hint}"

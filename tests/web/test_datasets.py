@@ -143,6 +143,35 @@ def test_a_part_of_the_same_file_only(shelf: str) -> None:
     assert get(shelf, f"/latest/{DUMP}", "HEAD", Range="bytes=0-9").status == 200
 
 
+def test_a_file_that_is_to_be_the_same_and_is_not_is_refused(shelf: str) -> None:
+    path = f"/latest/{DUMP}"
+    whole = get(shelf, path)
+    tag, date = whole.headers["etag"], whole.headers["last-modified"]
+    earlier, later = "Thu, 01 Jan 2015 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    for given, status in (
+        ({"If_Match": tag}, 200),
+        ({"If_Match": f'"other", {tag}'}, 200),
+        ({"If_Match": "*"}, 200),
+        ({"If_Match": '"other"'}, 412),
+        ({"If_Match": f"W/{tag}"}, 412),
+        ({"If_Unmodified_Since": date}, 200),
+        ({"If_Unmodified_Since": later}, 200),
+        ({"If_Unmodified_Since": "nonsense"}, 200),
+        ({"If_Unmodified_Since": earlier}, 412),
+        ({"If_Match": tag, "If_Unmodified_Since": earlier}, 200),
+        ({"If_Match": '"other"', "If_Unmodified_Since": later}, 412),
+        ({"If_Match": '"other"', "If_None_Match": tag}, 412),
+        ({"If_Match": tag, "If_None_Match": tag}, 304),
+    ):
+        for method, part in (("GET", {}), ("HEAD", {}), ("GET", {"Range": "bytes=0-9"})):
+            reply = get(shelf, path, method, **given, **part)
+            assert reply.status == (206 if part and status == 200 else status), (given, part)
+            if status == 412:
+                assert reply.headers["content-type"].startswith("application/problem+json")
+                assert len(reply.body) < 1_000
+    assert get(shelf, path, If_Match=tag, Range="bytes=0-9").body == whole.body[:10]
+
+
 @pytest.mark.parametrize(
     ("target", "status", "says"),
     [

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
 
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
+from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
 from cybilgraph.formats import file_type
@@ -19,7 +20,7 @@ from cybilgraph.web.live import Live
 _PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
 #: One range (RFC 9110, section 14.1.2). Others, and other units, may be passed over (14.2): the whole is sent.
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
-_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+_CONDITIONS = ("if-none-match", "if-modified-since")
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _BLOCK = 1 << 18
 #: Seconds for which a file is good: a release never changes, but what has to be forgotten is taken out of it.
@@ -33,7 +34,7 @@ def is_file(path: str) -> bool:
 
 def file_reply(live: Live, request: Request) -> Reply:
     """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
-    and RequestedRangeNotSatisfiable.
+    PreconditionFailed and RequestedRangeNotSatisfiable.
     """
     if request.method == "OPTIONS":
         allowed = ", ".join(_METHODS)
@@ -76,19 +77,41 @@ def file_reply(live: Live, request: Request) -> Reply:
 
 
 def _conditional(request: Request, digest: str, created: str, size: int) -> Response:
-    """Status and headers, by what the client has and wishes (RFC 9110, sections 13 and 14)."""
+    """Status and headers, by what the client has and wishes, in the order of RFC 9110, section 13.2.2.
+
+    Raises PreconditionFailed, RequestedRangeNotSatisfiable.
+    """
     response = Response()
     response.set_etag(digest)
     response.last_modified = datetime.fromisoformat(created)
+    _require_same(request, digest, response.last_modified)
     given = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
     # werkzeug would take a weak ETag in If-Range, and a later date: neither tells that the file is the same (13.1.5).
     same = request.headers.get("if-range") in (None, response.headers["ETag"], response.headers["Last-Modified"])
-    if request.method == "GET" and same and _RANGE.fullmatch(asked := request.headers.get("range", "")):
-        given["range"] = asked
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()}
-    return response.make_conditional(
-        environ | {"REQUEST_METHOD": request.method}, accept_ranges=True, complete_length=size
-    )
+    environ["REQUEST_METHOD"] = request.method
+    response.make_conditional(environ, accept_ranges=True, complete_length=size)
+    asked = request.headers.get("range", "")
+    # Who has the file already gets no part of it either: werkzeug would look at the range first.
+    if response.status_code == 200 and request.method == "GET" and same and _RANGE.fullmatch(asked):
+        ranged = {"HTTP_RANGE": asked, "REQUEST_METHOD": request.method}
+        response.make_conditional(ranged, accept_ranges=True, complete_length=size)
+    return response
+
+
+def _require_same(request: Request, digest: str, made: datetime) -> None:
+    """Hold a file against what the client wants it to be (RFC 9110, sections 13.1.1 and 13.1.4).
+
+    Raises PreconditionFailed.
+    """
+    if (wanted := request.headers.get("if-match")) is not None:
+        tags = parse_etags(wanted)
+        same = tags.star_tag or tags.is_strong(digest)
+    else:
+        latest = parse_date(request.headers.get("if-unmodified-since"))
+        same = latest is None or made <= latest
+    if not same:
+        raise PreconditionFailed("The file is another one by now: ask for it without the condition, from its beginning")
 
 
 def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,23 @@ def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) ->
         way.next = ["", "", "", "cut"]
         with pytest.raises(HarvestError, match=r"is corrupt: .*; then .*gz cannot be had: the connection broke off"):
             take(way, tmp_path, attempts=1)
+
+
+@pytest.mark.parametrize("where", ["/latest/SHA256SUMS", ".nq.zst", ".rdfp"])
+def test_a_login_in_the_place_of_data_is_told(publisher: Publisher, tmp_path: Path, where: str) -> None:
+    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        way.serve(2)
+        harvest(site, tmp_path)
+        before = held(tmp_path)
+        way.serve(3)
+        way.harmed = {path: lambda _: b"\n<!DOCTYPE html><title>Log in</title>" for path in (where, ".rdfp")}
+        if where == ".rdfp":
+            assert harvest(site, tmp_path).reason == "changes are answered with a web page, perhaps a login"
+            return
+        with pytest.raises(FetchError, match=re.escape(where) + " answers with a web page.* perhaps a login") as error:
+            harvest(site, tmp_path)
+        assert "ask the publisher for an address that is open" in error.value.hint
+        assert held(tmp_path) == before
 
 
 def test_why_a_file_cannot_be_had_is_told_as_the_site_says_it(publisher: Publisher, tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ def test_a_site_that_is_none_is_told(tmp_path: Path) -> None:
         verify(site)
 
 
+def test_a_login_in_the_place_of_a_site_is_told(way: Way) -> None:
+    way.harmed["/sparql"] = lambda _: b"<html><form>Log in</form></html>"
+    with (
+        Site(way.url, attempts=2, pause=0.001) as site,
+        pytest.raises(FetchError, match="a web page.* perhaps a login"),
+    ):
+        verify(site)
+
+
 def test_the_command_line_reports_and_has_an_exit_code(way: Way) -> None:
     lines = (
         f"<x:part> <{_VOID}class> <{CYB.Project}> .\n"

@@ -25,6 +25,7 @@ _BLOCK = 1 << 16
 _MOST = 20_000_000
 #: Bytes of an answer that is no file: they tell why.
 _TOLD = 4096
+_PAGES = ("text/html", "application/xhtml+xml")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -35,6 +36,12 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, as a login or a proxy sends it in the place of what was asked for."""
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return kind in _PAGES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 class Site:
@@ -154,6 +161,15 @@ class Site:
                 self._wait(pause)
         lost = AnswerLost if there else FetchError
         raise lost(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
+
+
+def a_page(address: str) -> FetchError:
+    """What is to be told where a web page comes in the place of data."""
+    return FetchError(
+        f"{address} answers with a web page, and not with data: perhaps a login, or the notice of a proxy",
+        "Open the address in a browser to see it. No password is sent from here: ask the publisher for an address "
+        "that is open, or whoever runs your network to let it through.",
+    )
 
 
 def _forget(*files: Path) -> None:

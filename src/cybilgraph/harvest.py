@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from cybilgraph.dumps import NOT_PACKED, WHOLE, unpacked
 from cybilgraph.engine.store import is_of_version, serialise
 from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
-from cybilgraph.fetch import Reply, Site
+from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of, written_whole
 from cybilgraph.formats import BY_NAME, Format, Kind
 from cybilgraph.patches import ADDED, Digested, ordered, patched, read_patch
@@ -33,6 +33,8 @@ _GRAPH, _STATE = "graph.nq", "state.json"
 #: How often a dump is taken anew that is not what its checksum says.
 _TIMES = 3
 _BLOCK = 1 << 20
+#: So much of a file tells whether it is a web page.
+_BEGINNING = 4096
 _HELD_ON = "What was held before is held on. Try it again later, or tell the publisher."
 
 
@@ -136,6 +138,8 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
         reasons = {404: "the site does not know the release that was held", 410: "the release that was held is gone"}
         raise PatchError(reasons.get(reply.status, f"changes are answered with status {reply.status}"))
     try:
+        if _is_page(reply, patch):
+            raise PatchError("changes are answered with a web page, perhaps a login")
         _check_digest(reply, patch)
         with patch.open("rb") as rows:
             header, changes = read_patch(rows)
@@ -156,6 +160,11 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
     finally:
         for left in (patch, aside):
             left.unlink(missing_ok=True)
+
+
+def _is_page(reply: Reply, file: Path) -> bool:
+    with file.open("rb") as content:
+        return replace(reply, body=content.read(_BEGINNING)).is_page
 
 
 def _check_digest(reply: Reply, file: Path) -> None:
@@ -185,7 +194,7 @@ class _Counted:
 
 
 def _full(site: Site, into: Path) -> Harvest:
-    """Take the dump of the current release. Raises HarvestError, FetchError."""
+    """Take the dump of the current release. Raises HarvestError, FetchError, also where a web page comes instead."""
     reason = ""
     for attempt in range(_TIMES):
         try:
@@ -207,7 +216,10 @@ def _full(site: Site, into: Path) -> Harvest:
             reason = f"{site.url}{address} is answered with status {reply.status}"
             continue
         if (digest := sha256_of(packed)) != sums[name]:
+            is_page = _is_page(reply, packed)
             packed.unlink()
+            if is_page:
+                raise a_page(f"{site.url}{address}")
             reason = (
                 f"{site.url}{address} came whole and is corrupt: "
                 f"its SHA-256 is {digest[:16]}…, and SHA256SUMS says {sums[name][:16]}…"
@@ -222,6 +234,8 @@ def _listed(site: Site) -> tuple[int, dict[str, str]]:
     FetchError.
     """
     reply = site.get("/latest/SHA256SUMS")
+    if reply.status == 200 and reply.is_page:
+        raise a_page(f"{site.url}/latest/SHA256SUMS")
     release = reply.headers.get("Cybilgraph-Release", "")
     sums = read_sums(reply.body.decode("utf-8", "replace"))
     if reply.status == 200 and release.isdigit() and any(name in sums for name in WHOLE):

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from cybilgraph.dumps import WHOLE, unpacked
 from cybilgraph.errors import FetchError, PatchError
-from cybilgraph.fetch import Reply, Site
+from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.ntriples import literal, plain
 from cybilgraph.patches import Digested, ordered, patched, read_patch
@@ -56,6 +56,8 @@ class Checks:
         self._quick = quick
         reply = site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
         number = reply.headers.get("Cybilgraph-Release", "")
+        if reply.is_page:
+            raise a_page(f"{site.url}/sparql")
         if not number.isdigit():
             raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
         self.release = int(number)

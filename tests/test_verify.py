@@ -139,7 +139,7 @@ def test_a_login_in_the_place_of_a_site_is_told(way: Way) -> None:
     way.harmed["/sparql"] = lambda _: b"<html><form>Log in</form></html>"
     with (
         Site(way.url, attempts=2, pause=0.001) as site,
-        pytest.raises(FetchError, match="a web page.* perhaps a login"),
+        pytest.raises(FetchError, match=r"a web page.* perhaps a login"),
     ):
         verify(site)
 

@@ -415,11 +415,40 @@ def test_the_encoding_that_a_file_declares(encoding: str) -> None:
     assert record.summary[0].text == "Côte d'Ivoire"
 
 
-def test_a_giant_text_is_damage() -> None:
-    records, error = salvaged(wrapped(activity("", 1), activity(f"<description>{'x' * 30_000_000}</description>", 2)))
+@pytest.mark.parametrize("text", ["x", "€ ", "&amp;", "é&#233;", "<![CDATA[x]]>", "a\"b'c-d]?"])
+@pytest.mark.parametrize("size", [5_000_000, 12_000_000])
+def test_an_activity_with_a_giant_text_is_left_out(text: str, size: int) -> None:
+    if text.startswith("<!"):
+        text, begin, end = "x & y", "<![CDATA[", "]]>"
+    else:
+        begin = end = ""
+    giant = f"<description><narrative>{begin}{text * (size // len(text.encode()) + 1)}{end}</narrative></description>"
+    records, error = salvaged(wrapped(activity("", 1), activity(giant, 2), activity("", 3), activity(giant, 4)))
+    assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3"]
+    assert error
+    assert re.search(r":\d+: iati-activity with a text over 5,000,000 bytes, and 1 more$", error.what)
+
+
+def test_an_activity_with_a_giant_comment_is_left_out() -> None:
+    comment = f"<!-- {'y' * 12_000_000} -->"
+    records, error = salvaged(wrapped(activity("", 1), activity(comment, 2), activity("", 3)))
+    assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3"]
+    assert error
+    assert re.search(r":7: iati-activity with a text over 5,000,000 bytes$", error.what)
+
+
+def test_a_giant_text_in_utf_16_is_damage() -> None:
+    giant = activity(f"<description>{'x' * 12_000_000}</description>", 2)
+    records, error = salvaged(wrapped(activity("", 1), giant).replace("UTF-8", "UTF-16").encode("utf-16"))
     assert len(records) == 1
     assert error
-    assert "damaged" in error.what
+    assert "longer than 10,000,000 characters" in error.what
+
+
+def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:
+    with pytest.raises(SourceError, match="an encoding that is not known here") as error:
+        list(read_iati(Input("a.xml", given=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
+    assert error.value.hint.startswith("Save it as UTF-8")
 
 
 def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -336,6 +336,21 @@ def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
     assert "iconv -f" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    "text", ["<urn:а> <urn:б> 'только по-русски и больше ничего' .", "<urn:a> <urn:b> '\x01\x02\x03\x04' ."]
+)
+def test_the_mark_of_an_encoding_is_believed_whatever_is_behind_it(text: str) -> None:
+    with pytest.raises(SourceError, match="this is in UTF-16LE"):
+        read(text.encode("utf-16"))
+
+
+def test_rdf_xml_in_another_encoding_is_told_as_such() -> None:
+    given = '<?xml version="1.0" encoding="klingon"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+    with pytest.raises(SourceError, match="another encoding than UTF-8") as error:
+        read(given, "x.rdf")
+    assert error.value.hint.startswith("Save it as UTF-8")
+
+
 def test_a_syntax_error_tells_line_and_column() -> None:
     with pytest.raises(SourceError, match=r"^file.ttl:2:1: this is no Turtle: "):
         read("<urn:a> <urn:b> 1 .\nab ab ab .\n")

@@ -86,7 +86,10 @@ def no_text(given: Input, begin: bytes) -> SourceError:
 
 
 def wide_of(begin: bytes) -> str | None:
-    """The encoding of two or four bytes a character that this looks like."""
+    """The encoding of two or four bytes a character that this says to be in by its mark, or looks like."""
+    for mark, marked in _MARKS.items():
+        if begin.startswith(mark):
+            return re.sub("-(?=[LB]E)", "", marked.upper())
     for width, encodings in ((4, ("UTF-32LE", "UTF-32BE")), (2, ("UTF-16LE", "UTF-16BE"))):
         whole = begin[: len(begin) // width * width]
         for encoding in encodings if whole else ():

@@ -19,6 +19,8 @@ from cybilgraph.readers.inputs import Input, Stream
 MAX_FILE = 2_000_000_000
 #: The most that is held of a file; the largest activities, with all their payments, have a tenth of it.
 MAX_ELEMENT = 16_000_000
+#: Bytes of one text, in any encoding of bytes less than what the parser takes at most (10,000,000, in UTF-8).
+MAX_TEXT = 5_000_000
 #: Comments and spaces before the first element are never so long.
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
@@ -42,7 +44,7 @@ _FAULTS = {
     9: "there is a character that XML does not have",
     23: "an & begins no entity: write it as &amp;",
     26: "there is an entity that nothing declares: write the character itself",
-    32: "it says to be in an encoding that is not known here: save it as UTF-8, and say so in its first line",
+    32: "it says to be in an encoding that is not known here",
     38: "the value of an attribute has a <, or does not end: write it as &lt;",
     39: "the value of an attribute is not in quotes",
     42: "an attribute stands twice in one element",
@@ -61,19 +63,62 @@ _FAULTS = {
 }
 
 
+#: What may stand at the place where a text is cut: the rest of a character, and of an entity.
+_BEGUN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
+#: What of a text is left out: all but what may end it, be it a text, a comment or CDATA, and lines.
+_LEFT_OUT = re.compile(rb"[^<>\"'\]?\n-]+")
+
+
+#: Of the faults, those that come of the encoding; and what to do then.
+_OF_ENCODING = {32, 81}
+_RECODE = "Save it as UTF-8, and say so in its first line, or leave the encoding out there."
+
+
+class _Shortened:
+    """A stream in which no text is longer than the parser takes; its tags, and lines, are those that were there."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._run = 0
+        self._is_wide: bool | None = None
+        #: Whether something was left out since this was last set.
+        self.is_cut = False
+
+    def read(self, size: int) -> bytes:
+        while chunk := self._stream.read(size):
+            if short := self._short(chunk):
+                return short
+        return b""  # nothing is the end of the file
+
+    def _short(self, chunk: bytes) -> bytes:
+        if self._is_wide is None:
+            self._is_wide = b"\0" in chunk[:4]
+        if self._is_wide:  # in UTF-16 or UTF-32 no byte is a character: the parser's own limit ends such a file
+            return chunk
+        end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
+        text = chunk if end < 0 else chunk[:end]
+        if self._run + len(text) > MAX_TEXT:
+            begun = _BEGUN.match(text) if self._run <= MAX_TEXT else None
+            rest = begun.end() if begun else 0
+            self.is_cut = True
+            chunk = text[:rest] + _LEFT_OUT.sub(b"", text[rest:]) + chunk[len(text) :]
+        self._run = self._run + len(text) if end < 0 else last
+        return chunk
+
+
 class _Metered:
     """A stream that is read up to so many bytes from one element to the next; of an element that is larger, nothing
     is kept.
     """
 
     def __init__(self, stream: Stream, given: Input) -> None:
-        self._stream = stream
+        self._stream = _Shortened(stream)
         self._given = given
         self._since = 0
         self._open: Element = None
         self._is_large = False
-        #: The lines where elements begin that were too large.
-        self.large: list[int] = []
+        #: The lines where elements begin that were too large, and how they were.
+        self.large: list[tuple[int, str]] = []
 
     def read(self, size: int) -> bytes:
         if self._since > MAX_ELEMENT:
@@ -95,10 +140,11 @@ class _Metered:
 
     def ends(self) -> bool:
         """Whether the element that has been read is whole."""
-        whole = not self._is_large
+        whole = not (self._is_large or self._stream.is_cut)
         if not whole:
-            self.large.append(self._open.sourceline)
-        self._since, self._open, self._is_large = 0, None, False
+            how = f"larger than {MAX_ELEMENT:,} bytes" if self._is_large else f"with a text over {MAX_TEXT:,} bytes"
+            self.large.append((self._open.sourceline, how))
+        self._since, self._open, self._is_large, self._stream.is_cut = 0, None, False, False
         return whole
 
 
@@ -164,8 +210,9 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
             ) from error
         if source.large:
             more = f", and {len(source.large) - 1:,} more" if len(source.large) > 1 else ""
+            line, how = source.large[0]
             raise SourceError(
-                f"{given.name}:{source.large[0]}: {tag} larger than {MAX_ELEMENT:,} bytes{more}",
+                f"{given.name}:{line}: {tag} {how}{more}",
                 "Divide it; all others were read.",
             )
 
@@ -173,17 +220,17 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
 def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: str | None) -> None:
     """Read as far as the first element, and raise SourceError if it is not the right one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
-    first, read, damage = None, 0, ""
+    first, read, damage, code = None, 0, "", 0
     while first is None and not damage and read <= _MAX_HEAD and (chunk := stream.read(_CHUNK)):
         read += len(chunk)
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:  # perhaps behind the first element
-            damage = _stumbled(parser, error, "this is no XML")
+            damage, code = _stumbled(parser, error, "this is no XML"), _fault(parser, error)[0]
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": this is no XML: it has no element"
-        raise SourceError(f"{given.name}{what}", hint)
+        raise SourceError(f"{given.name}{what}", _RECODE if code in _OF_ENCODING else hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
         raise SourceError(f"{given.name}: the first element is {name}, not {root}", hint)
@@ -194,9 +241,14 @@ def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: st
         )
 
 
+def _fault(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
+    """What the parser stumbled on first, by its number, and its line and column."""
+    first = next(iter(parser.error_log), None)
+    return (first.type, (first.line, first.column)) if first else (error.code, error.position)
+
+
 def _stumbled(parser: Any, error: Any, what: str) -> str:
     """What is wrong with the text, and what the parser stumbled on first, with the place in front."""
-    first = next(iter(parser.error_log), None)
-    code, (line, column) = (first.type, (first.line, first.column)) if first else (error.code, error.position)
+    code, (line, column) = _fault(parser, error)
     where = f":{line}:{column}" if line else ""
     return f"{where}: {what}: {_FAULTS.get(code, 'it ends too early' if not line else 'it breaks the grammar of XML')}"

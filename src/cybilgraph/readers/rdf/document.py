@@ -97,6 +97,11 @@ class Document:
                 f"{self.name}: its @context is an address, and nothing is fetched for a file",
                 "Write the context itself into the file, in place of its address.",
             )
+        if "Only UTF-8 is supported" in message:
+            return SourceError(
+                f"{self.name}: it says to be in another encoding than UTF-8, and RDF is read in that only",
+                "Save it as UTF-8, and say so in its first line, or leave the encoding out there.",
+            )
         message = re.sub(r"^Parser error (?:at|between) .*?: | \(line \d+\)$", "", message)[:300]
         where = f":{error.lineno}:{error.offset}" if error.lineno else ""
         return SourceError(

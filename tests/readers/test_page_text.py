@@ -412,6 +412,16 @@ def test_every_record_of_the_data_is_read() -> None:
         ("U.S. Department of State", ["us-department-of-state"]),
         ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
         ("New Zeland", ["government-of-new-zealand"]),
+        (
+            "Ministry of Justice; Ministry of Interior, Ministry of Finance",
+            ["ministry-of-finance", "ministry-of-interior", "ministry-of-justice"],
+        ),
+        ("Ministry of Trade, Industry and Commerce", ["ministry-of-trade-industry-and-commerce"]),
+        (
+            "Ministry of Justice and Ministry of Trade, Industry and Commerce",
+            ["ministry-of-justice", "ministry-of-trade-industry-and-commerce"],
+        ),
+        ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],
 )

@@ -40,26 +40,41 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
         if known(item.text, kinds):
             yield item
             continue
-        for part in parts(item, r" ?; ?| / "):
-            if known(part.text, kinds):
-                yield part
-                continue
-            names = list(parts(part, r" ?, (?:and )?| and | & "))
-            if all(known(name.text, kinds) for name in names):
-                yield from names
-                continue
-            names = list(parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
-            if "actor" in kinds and _are_bodies(part.text, names, kinds):
-                yield from names
-                continue
-            # One name that nobody knows does not spoil the others.
-            names = list(parts(part, r" ?, (?:and )?"))
-            least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
-            if sum(known(name.text, kinds) for name in names) < least:
-                yield part
-                continue
-            for name in names:  # "Bosnia and Herzegovina, Serbia and Kosovo": only the last are two
-                yield from [name] if known(name.text, kinds) else _two(name, kinds)
+        for whole in parts(item, r" ?; ?| / "):
+            for part in [whole] if known(whole.text, kinds) else _of_one_kind(whole):
+                yield from _names(part, kinds)
+
+
+def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
+    """What is told apart by commas and "and"."""
+    if known(part.text, kinds):
+        yield part
+        return
+    names = list(parts(part, r" ?, (?:and )?| and | & "))
+    if all(known(name.text, kinds) for name in names):
+        yield from names
+        return
+    names = list(parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
+    if "actor" in kinds and _are_bodies(part.text, names, kinds):
+        yield from names
+        return
+    # One name that nobody knows does not spoil the others.
+    names = list(parts(part, r" ?, (?:and )?"))
+    least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
+    if sum(known(name.text, kinds) for name in names) < least:
+        yield part
+        return
+    for name in names:  # "Bosnia and Herzegovina, Serbia and Kosovo": only the last are two
+        yield from [name] if known(name.text, kinds) else _two(name, kinds)
+
+
+def _of_one_kind(name: Text) -> Iterator[Text]:
+    """The parts of a name that each begin with its first word, where such a name may go on behind a comma: "Ministry
+    of Interior, Ministry of Trade and Industry" are two, for no ministry is in another.
+    """
+    first = re.escape(name.text.split(" ", 1)[0])
+    again = rf"(?: ?, (?:and )?| and )(?=(?:the )?{first} (?:of|for)\b)"
+    yield from parts(name, again) if of_many_words(name.text) else [name]
 
 
 def _two(name: Text, kinds: tuple[str, ...]) -> list[Text]:

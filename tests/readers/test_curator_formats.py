@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import time
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from functools import cache
@@ -20,7 +22,7 @@ from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
-from cybilgraph.readers import Input, read_input
+from cybilgraph.readers import Input, documents, read_input
 from cybilgraph.record import Record, Source, Text, WebLink
 from cybilgraph.templates import COLUMNS, WRITERS, example
 from tests.conftest import RECORDS, SAMPLES
@@ -478,3 +480,31 @@ def test_links_of_one_line_are_parted_between_addresses() -> None:
     cell = f"{address}; Read <{address}>;More <{address}>;https://f.org/"
     [record] = read_input(Input("a.csv", given=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
     assert [link.url for link in record.links] == [address, address, address, "https://f.org/"]
+
+
+@pytest.mark.parametrize("value", ["1", '"a"', "true", "[]"])
+def test_values_of_every_kind_are_counted_and_held_once(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_VALUES", 10_000)
+    peaks = []
+    for count in (8_000, 16_000):
+        source = Input("a.json", given=f'[{{"title": "A", "x": [{", ".join([value] * count)}]}}]'.encode())
+        gc.collect()
+        tracemalloc.start()
+        try:
+            if count < documents.MAX_VALUES:
+                assert len(list(read_input(source))) == 1
+            else:
+                with pytest.raises(SourceError, match=r"^a\.json:1:\d+: more than 10,000 values\n") as error:
+                    list(read_input(source))
+                assert error.value.hint == "Give it in several smaller files."
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0], "what was read first is gone when whole projects are looked for"
+
+
+def test_a_deep_document_is_told_with_what_to_do() -> None:
+    for deep in ("a: " + "[" * 5000, "\n".join(f"{' ' * depth}a:" for depth in range(50))):
+        with pytest.raises(SourceError, match="nested too deep: more than 20 levels") as error:
+            list(read_input(Input("a.yaml", given=deep.encode())))
+        assert error.value.hint.startswith("Write lists and objects less deep")

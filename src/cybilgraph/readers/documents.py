@@ -38,6 +38,9 @@ _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
 _LISTS = ("projects", "records")
 #: No document is nested deeper: a record has lists of small objects, and no more.
 _DEEPEST = 20
+_TOO_MANY = "more than"
+_TOO_DEEP = f"nested too deep: more than {_DEEPEST} levels, and no project has so many"
+_FLATTER = "Write lists and objects less deep, as they are in: cybilgraph template yaml"
 #: Where a list of projects begins.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
 #: Keys that no field has are told of up to here; each of them can be read in the description.
@@ -53,11 +56,14 @@ def read_json(given: Input) -> Iterator[Record]:
     """
     findings: list[Finding] = []
     text = decode(given, _content(given), findings)
+    broken: json.JSONDecodeError | RecursionError | None = None
     try:
         value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
     except (json.JSONDecodeError, RecursionError) as error:
+        broken = error.with_traceback(None)  # whose frames hold all that was read until then
+    if broken:
         yield from _whole_ones(given, text, findings)
-        raise _no_json(given, error) from error
+        raise _no_json(given, broken) from broken
     if text[end:].strip():
         yield from _json_lines(given, text, findings)
         return
@@ -78,6 +84,8 @@ def read_yaml(given: Input) -> Iterator[Record]:
         mark = error.problem_mark
         yield from _before(given, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        if "nesting depth" in (error.problem or ""):
+            raise SourceError(f"{given.name}{where}: {_TOO_DEEP}", _FLATTER) from error
         raise SourceError(f"{given.name}{where}: this is no YAML: {error.problem}", _HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
         reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deep"
@@ -152,6 +160,8 @@ def _on_line(number: int, offset: int) -> Place:
 def _no_json(given: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
     if isinstance(error, json.JSONDecodeError):
         where = f"{line + error.lineno - 1}:{error.colno}"
+        if error.msg.startswith(_TOO_MANY):
+            return SourceError(f"{given.name}:{where}: {error.msg}", "Give it in several smaller files.")
         return SourceError(f"{given.name}:{where}: this is no JSON: {error.msg}", _HINT)
     return SourceError(f"{given.name}: this is no JSON that can be read: it is nested too deep", _HINT)
 
@@ -208,7 +218,7 @@ class _Decoder(json.JSONDecoder):
 
         def counted(text: str, end: int) -> None:
             if next(values) > MAX_VALUES:
-                raise json.JSONDecodeError(f"more than {MAX_VALUES:,} values", text, end)
+                raise json.JSONDecodeError(f"{_TOO_MANY} {MAX_VALUES:,} values", text, end)
 
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
             counted(text, end)
@@ -219,6 +229,7 @@ class _Decoder(json.JSONDecoder):
             value, after = scan_once(text, at)
             if value is None or text[at] in '"[{':
                 return value, after
+            counted(text, at)
             return _Str(text[at:after], place(at)), after
 
         def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
@@ -266,7 +277,7 @@ def _check_events(given: Input, text: str) -> None:
             )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise SourceError(f"{given.name}:{_line(event)}: nested too deep", _HINT)
+            raise SourceError(f"{given.name}:{_line(event)}: {_TOO_DEEP}", _FLATTER)
 
 
 def _line(event: yaml.Event) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.mentions.phrases import found_in, said, says, spans
+from cybilgraph.mentions.phrases import kinds_in, said, says, spans
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.reference import Entry, Reference
 
@@ -56,7 +56,7 @@ def in_title(sentence: Sentence, names: Reference) -> Iterator[Name]:
 
 def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
     """The names that a sentence says the project is for or in, and how surely."""
-    kinds = {hit.phrase.says for hit in found_in(sentence)}
+    kinds = kinds_in(sentence)
     if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
         return
     elsewhere = spans(sentence, "elsewhere")
@@ -77,7 +77,7 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
     """
     if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
-    if not _OF_OTHERS.isdisjoint(hit.phrase.says for hit in found_in(sentence)):
+    if not _OF_OTHERS.isdisjoint(kinds_in(sentence)):
         return
     sure = {name.at for _, name in said(sentence, "listed")}
     told = {name.at for name, _ in placed_in(sentence)}

@@ -134,8 +134,8 @@ class Name:
 @dataclass(slots=True, eq=False)
 class Sentence:
     """A sentence of a section, and the same with its names marked, in small letters and with
-    plain quotation marks. ``hits`` are the phrases in it and ``roles`` what they say of the names,
-    once they were looked for.
+    plain quotation marks. ``hits`` are the phrases in it, ``kinds`` what they say, and ``roles`` what they
+    say of the names, once they were looked for.
     """
 
     section: str
@@ -144,6 +144,7 @@ class Sentence:
     names: tuple[Name, ...]
     themes: tuple[Entry, ...]
     hits: Any = None
+    kinds: frozenset[str] | None = None
     roles: Any = None
 
     def evidence(self, confidence: float) -> Evidence:

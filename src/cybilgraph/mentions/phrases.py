@@ -21,10 +21,10 @@ from functools import cache, cached_property, lru_cache, reduce
 from operator import itemgetter, or_
 from pathlib import Path
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.literals import Clause, Group, first_words, needed, parse
+from cybilgraph.mentions.literals import Clause, Group, first_words, needed, parse, tells
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.resources import REFERENCE
@@ -290,34 +290,46 @@ class Matcher:
     def __init__(self) -> None:
         #: For each word the numbers of the phrases that begin with it, each with what it needs: a bit for
         #: each set of words one of which must stand in it; and the sets that the word is in.
-        self._begin: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._meets: dict[str, int] = defaultdict(int)
+        begin: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        meets: dict[str, int] = defaultdict(int)
+        #: Those that begin with a name, by the words of what tells most of what they need, and with which marks.
+        named: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
         bits: dict[Clause, int] = {}
         for phrase in phrases():
             needs = reduce(or_, (bits.setdefault(clause, 1 << len(bits)) for clause in phrase.needs), 0)
-            for word in phrase.words:
-                self._begin[word].append((needs, phrase.number))
+            if phrase.marks:
+                for word in max(phrase.needs, key=tells):
+                    named[word].append((needs, phrase.number, phrase.marks))
+            else:
+                for word in phrase.words:
+                    begin[word].append((needs, phrase.number))
         for clause, bit in bits.items():
             for word in clause:
-                self._meets[word] |= bit
-        words = sorted({*self._begin, *self._meets})
-        self._words = AhoCorasick(words)
-        self._of_word = [(self._meets[word], self._begin[word]) for word in words]
+                meets[word] |= bit
+        words = sorted({*begin, *meets, *MARKS})
+        self._words = AhoCorasick(words, implementation=Implementation.DFA)
+        self._of_word = [(meets[word], begin[word], named[word], word in MARKS) for word in words]
 
     def tries(self, marked: str) -> set[tuple[int, int]]:
         """The numbers of phrases that may stand in the marked sentence, each with where it may begin."""
         words = self._words.find_matches_as_indexes(marked, overlapping=True)
         words.sort(key=itemgetter(1), reverse=True)
-        met, behind = 0, {}
+        met, behind, begins, marks = 0, {}, [], []
+        named: set[tuple[int, int, str]] = set()
         for index, start, _ in words:
-            met |= self._of_word[index][0]
+            meets, begun, of_names, is_mark = self._of_word[index]
+            met |= meets
             behind[start] = met
-        tries: set[tuple[int, int]] = set()
-        for index, start, _ in words:
-            begun = self._of_word[index][1]
-            if begun and not (start and marked[start - 1].isalnum()):
-                missed = ~behind[start]
-                tries.update([(number, start) for needs, number in begun if not needs & missed])
+            if of_names:
+                named.update(of_names)
+            if is_mark:
+                marks.append(start)
+            elif begun and not (start and marked[start - 1].isalnum()):
+                begins.append((start, begun))
+        tries = {(number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]}
+        for start in marks:
+            missed, mark = ~behind[start], marked[start]
+            tries.update([(number, start) for needs, number, of in named if mark in of and not needs & missed])
         return tries
 
 

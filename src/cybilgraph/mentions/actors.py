@@ -148,10 +148,11 @@ def candidates(
         told_of = _told_of(sentence)
         for name in sentence.names:
             actor = _acting(name, "funder", helped, names)
-            if not actor or _is_stated(actor, stated) or _is_other(sentence, name):
+            if not actor or _is_stated(actor, stated):
                 continue
             known = actor.key in found or actor.key in listed
-            if known or (name.mark in told_of and _acting(name, "", helped, names)):
+            named = known or (name.mark in told_of and _acting(name, "", helped, names))
+            if named and not _is_other(sentence, name):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
     roles_of = frozenset(link.role for link in _stated(record))
     for key, candidate in listed.items():
@@ -246,10 +247,10 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     """
     for sentence in _of_purpose(told):
         for name in sentence.names:
-            elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
-            elsewhere = elsewhere or _is_to_be(sentence, name)
-            if not elsewhere and (actor := name.of("actor")) and is_helped_authority(name, helped):
-                yield sentence, name, actor
+            if (actor := name.of("actor")) and is_helped_authority(name, helped):
+                elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
+                if not (elsewhere or _is_to_be(sentence, name)):
+                    yield sentence, name, actor
 
 
 def _is_to_be(sentence: Sentence, name: Name) -> bool:

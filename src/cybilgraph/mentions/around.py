@@ -21,8 +21,8 @@ _LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
 #: Where what is told of a name ends: "funded by A and delivered by B" tells B nothing of money.
 _END = re.compile(
-    r"[;:]|\. | and (?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out|conducted|run"
-    r"|managed|led|funded|financed|paid for|sponsored) by\b)"
+    r";|:|\. |and (?<= and )(?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out"
+    r"|conducted|run|managed|led|funded|financed|paid for|sponsored) by\b)"
 )
 #: What is said between a name and its verb (sentences.py).
 _REMARK = re.compile(r" \[[^\]]*\]")

@@ -47,7 +47,7 @@ _OF_ANOTHER = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
-_DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
+_DIGITS, _LENGTHS = re.compile(r"\d\d"), ("year", "month", "week")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
     r"(?P<length>(?:[0-9]{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[ -](?:year|month|week)s?)\b",
@@ -64,12 +64,15 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
     for sentence in told:
         if sentence.section not in (*_SECTIONS, "context"):
             continue
-        if not _DIGITS.search(sentence.text.text) and not _LENGTH.search(sentence.text.text):
+        low = sentence.text.text.lower()
+        lasts = any(length in low for length in _LENGTHS)
+        if not lasts and not _DIGITS.search(low):
             continue
         if says(sentence, "aside"):
             continue
-        if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
-            length = read_duration(sentence.text.part(*match.span("length")))
+        if lasts and "duration" not in found and not record.duration:
+            match = _DURATION.search(sentence.text.text)
+            length = match and read_duration(sentence.text.part(*match.span("length")))
             if length:
                 found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
         if stated is None and sentence.section in _SECTIONS:

@@ -270,6 +270,9 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
+    if words.find(" ", start, end) < 0:  # as in most runs
+        yield from _trimmed(words, start, end)
+        return
     for pair in _PAIR.finditer(words, start, end):
         if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
@@ -333,7 +336,7 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
             start += words[start:end].index(" ") + 1
-    while start < end and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
+    while words.find(" ", start, end) > 0 and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
         end = tail.start()
     while end > start and words[end - 1] in ".,’'/":
         end -= 1
@@ -348,7 +351,7 @@ def _kind(name: str, after: str) -> str | None:
     organisations of any country. ``after`` is what follows a name that begins the sentence, where
     any word has a capital.
     """
-    if _KIND_OF_TEAM.fullmatch(name):
+    if "RT" in name and _KIND_OF_TEAM.fullmatch(name):
         return ""
     head = _HEAD.split(name, maxsplit=1)[0].split()
     if head[-1] in _KINDS:

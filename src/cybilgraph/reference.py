@@ -367,18 +367,15 @@ class _Words:
         self._lengths = [len(name) for name in names]
 
     def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
-        whole = [
-            (start, -end, index)
-            for index, start, end in self._matcher.find_matches_as_indexes(text, overlapping=True)
-            if not _joins(text, start) and not _joins(text, end)
-        ]
+        found = self._matcher.find_matches_as_indexes(text, overlapping=True)
+        whole = [(start, -end, index) for index, start, end in found if not (_joins(text, start) or _joins(text, end))]
         whole.sort()
-        found, last = [], 0
+        longest, last = [], 0
         for start, minus_end, index in whole:
             if start >= last:
                 last = -minus_end
-                found.append((index, start, last))
-        return found
+                longest.append((index, start, last))
+        return longest
 
 
 def _joins(text: str, at: int) -> bool:

@@ -89,11 +89,13 @@ FIRST_ACTS = re.compile(
 #: No common word begins a sentence so: "LACNIC", "CaribNOG".
 _OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
+#: Where a run begins: at a capital, or with "d'e" before it ("d'eGovernment").
+_CAPITAL, _BEFORE_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ]"), 3
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A word, how many of them a country's name has that is looked for in a title, and how many letters.
 _TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 #: What may be one country: "Trinidad and Tobago".
-_PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
+_PAIR, _BETWEEN = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b"), (" and ", " & ")
 #: What follows the names of several: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
 #: What ministries are for: "Ministry of Telecommunications and the Information Society".
@@ -114,7 +116,7 @@ _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span | None]) -> list[Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
-    for match in _NAMES.finditer(words):
+    for match in _runs(words):
         if (
             not match.start()
             and _only_begins(match[0])
@@ -140,6 +142,19 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
     return sorted(spans, key=lambda span: span.start)
 
 
+def _runs(words: str) -> Iterator[re.Match[str]]:
+    """The runs of words with capitals. They are looked for at capitals only, since the pattern for them may begin
+    with a small letter, and would be tried everywhere.
+    """
+    at = 0
+    while capital := _CAPITAL.search(words, at):
+        match = _NAMES.search(words, max(at, capital.start() - _BEFORE_CAPITAL))
+        if match is None:
+            return
+        yield match
+        at = match.end()
+
+
 def names_of_things(words: str) -> Iterator[str]:
     """What a sentence says to be a project, and the abbreviations that it introduces and that are
     of things: what they stand for has small letters, or is a strategy, a framework or the like,
@@ -163,13 +178,16 @@ def names_of_things(words: str) -> Iterator[str]:
 
 def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
     """The spans with those of countries that are spelt nearly right, and nothing else that no list knows."""
-    starts = [match.span() for match in _TOKEN.finditer(words)]
+    tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
     for most in range(_LONGEST_COUNTRY, 0, -1):
-        for first, last in zip(starts, starts[most - 1 :], strict=False):
-            start, end = first[0], last[1]
-            bare = words[start].isupper() and words[last[0]].isupper() and end - start > _SHORTEST
-            free = bare and all(span.end <= start or end <= span.start for span in spans)
-            if free and (near := _near(words[start:end], NAME, names)):
+        for (start, _, begins), (_, end, ends) in zip(tokens, tokens[most - 1 :], strict=False):
+            if (
+                begins
+                and ends
+                and end - start > _SHORTEST
+                and all(span.end <= start or end <= span.start for span in spans)
+                and (near := _near(words[start:end], NAME, names))
+            ):
                 spans = [*spans, Span(start, end, PLACE, (near,), near=words[start:end])]
     return sorted(spans, key=lambda span: span.start)
 
@@ -273,7 +291,8 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     if words.find(" ", start, end) < 0:  # as in most runs
         yield from _trimmed(words, start, end)
         return
-    for pair in _PAIR.finditer(words, start, end):
+    joins = any(words.find(between, start, end) >= 0 for between in _BETWEEN)
+    for pair in _PAIR.finditer(words, start, end) if joins else ():
         if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):

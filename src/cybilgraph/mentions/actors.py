@@ -212,7 +212,10 @@ def _settle_at_home(found: Found, stated: bool) -> None:
 
 def _is_stated(actor: Entry, stated: set[str]) -> bool:
     """True also for "Ministry of Health" where the "Ministry of Health of Fiji" is stated."""
-    return actor.key in stated or (not actor.row and any(key.startswith(f"{actor.key}-of-") for key in stated))
+    if actor.key in stated or actor.row:
+        return actor.key in stated
+    longer = f"{actor.key}-of-"
+    return any(key.startswith(longer) for key in stated)
 
 
 def _role(said: str, name: Name, helped: set[str]) -> str:

@@ -40,8 +40,9 @@ def persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> I
 
     A person's span has no thing, so that nothing can be told of it.
     """
-    spans, last = list(spans), 0
-    for start, end, told in sorted((*_contacts(words, contacts), *_called(words)), key=lambda one: (one[0], -one[1])):
+    found = [*_contacts(words, contacts), *_called(words)]
+    spans, last = list(spans) if found else [], 0
+    for start, end, told in sorted(found, key=lambda one: (one[0], -one[1])):
         known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
         if start >= last and not known and not _is_of_body(words, start, end):
             yield Span(start, end, NAME, ())

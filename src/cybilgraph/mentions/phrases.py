@@ -292,14 +292,18 @@ class Matcher:
         #: each set of words one of which must stand in it; and the sets that the word is in.
         begin: dict[str, list[tuple[int, int]]] = defaultdict(list)
         meets: dict[str, int] = defaultdict(int)
-        #: Those that begin with a name, by the words of what tells most of what they need, and with which marks.
-        named: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        #: Those that begin with a name, by the words of what tells most of what they need; and for each mark
+        #: what they need.
+        named: dict[str, set[int]] = defaultdict(set)
+        self._needs: dict[str, dict[int, int]] = {mark: {} for mark in MARKS}
         bits: dict[Clause, int] = {}
         for phrase in phrases():
             needs = reduce(or_, (bits.setdefault(clause, 1 << len(bits)) for clause in phrase.needs), 0)
             if phrase.marks:
                 for word in max(phrase.needs, key=tells):
-                    named[word].append((needs, phrase.number, phrase.marks))
+                    named[word].add(phrase.number)
+                for mark in phrase.marks:
+                    self._needs[mark][phrase.number] = needs
             else:
                 for word in phrase.words:
                     begin[word].append((needs, phrase.number))
@@ -315,21 +319,22 @@ class Matcher:
         words = self._words.find_matches_as_indexes(marked, overlapping=True)
         words.sort(key=itemgetter(1), reverse=True)
         met, behind, begins, marks = 0, {}, [], []
-        named: set[tuple[int, int, str]] = set()
+        named: set[int] = set()
+        of_word = self._of_word
         for index, start, _ in words:
-            meets, begun, of_names, is_mark = self._of_word[index]
+            meets, begun, of_names, is_mark = of_word[index]
             met |= meets
             behind[start] = met
             if of_names:
-                named.update(of_names)
+                named |= of_names
             if is_mark:
                 marks.append(start)
             elif begun and not (start and marked[start - 1].isalnum()):
                 begins.append((start, begun))
         tries = {(number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]}
         for start in marks:
-            missed, mark = ~behind[start], marked[start]
-            tries.update([(number, start) for needs, number, of in named if mark in of and not needs & missed])
+            missed, needs_of = ~behind[start], self._needs[marked[start]]
+            tries.update([(number, start) for number in needs_of.keys() & named if not needs_of[number] & missed])
         return tries
 
 
@@ -356,12 +361,13 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
-    if phrase.says in ACTING and marked[start] == PLACE:
+    mark = marked[start]
+    if mark == PLACE and phrase.says in ACTING:
         if marked.endswith(_BESIDE, 0, start):
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
         if phrase.says != "beneficiary" and _GIVEN_TO.search(marked, max(0, start - _BEFORE), start):
             return None  # "lent the government of ◇ funds"
-    if phrase.says in ACTING and marked[start] == NAME and marked.endswith(_WHERE, 0, start):
+    if mark == NAME and phrase.says in ACTING and marked.endswith(_WHERE, 0, start):
         return None  # "came to ◎ twice as partners"
     if phrase.marks and phrase.says in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
         return None  # "◆ in collaboration with ◆ conducted"

@@ -66,7 +66,8 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
             continue
         low = sentence.text.text.lower()
         lasts = any(length in low for length in _LENGTHS)
-        if not lasts and not _DIGITS.search(low):
+        dated = _DIGITS.search(low) is not None
+        if not (lasts or dated):
             continue
         if says(sentence, "aside"):
             continue
@@ -75,7 +76,7 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
             length = match and read_duration(sentence.text.part(*match.span("length")))
             if length:
                 found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
-        if stated is None and sentence.section in _SECTIONS:
+        if dated and stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
                 _take(found, sentence, period)
     return found

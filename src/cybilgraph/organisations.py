@@ -30,6 +30,7 @@ def of_many_words(name: str) -> bool:
     return _OF_MANY.match(name) is not None
 
 
+@lru_cache(maxsize=5_000)
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")

@@ -294,7 +294,8 @@ def _with_names(
     for one in found:
         words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
         known = [span for span in known if span.end <= one.start or one.end <= span.start]
-    return sorted([*with_unknown(words, known, names, short), *found], key=lambda span: span.start)
+    spans = with_unknown(words, known, names, short)
+    return sorted([*spans, *found], key=lambda span: span.start) if found else spans
 
 
 def _is_person(words: str, end: int, mention: Mention) -> bool:

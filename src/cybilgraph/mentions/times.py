@@ -47,7 +47,7 @@ _OF_ANOTHER = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
-_DIGITS, _LENGTHS = re.compile(r"\d\d"), ("year", "month", "week")
+_DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
     r"(?P<length>(?:[0-9]{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[ -](?:year|month|week)s?)\b",
@@ -65,7 +65,7 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
         if sentence.section not in (*_SECTIONS, "context"):
             continue
         low = sentence.text.text.lower()
-        lasts = any(length in low for length in _LENGTHS)
+        lasts = "year" in low or "month" in low or "week" in low
         dated = _DIGITS.search(low) is not None
         if not (lasts or dated):
             continue

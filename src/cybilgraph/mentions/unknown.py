@@ -95,7 +95,7 @@ _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the
 #: A word, how many of them a country's name has that is looked for in a title, and how many letters.
 _TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 #: What may be one country: "Trinidad and Tobago".
-_PAIR, _BETWEEN = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b"), (" and ", " & ")
+_PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
 #: What follows the names of several: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
 #: What ministries are for: "Ministry of Telecommunications and the Information Society".
@@ -125,18 +125,19 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             continue  # the first word of a sentence, as most of them are
         for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
-            if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
-                continue
-            first = inside[0] if len(inside) == 1 and inside[0].start == start else None
-            if first and first.mark == ACTOR and _is_thing(words[start:end]):
-                continue
-            if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
-                first.end = end
-                continue
-            if any(span.start <= start and end <= span.end for span in inside):
-                continue
-            end = _without_owner(words, start, end, inside)
-            inside = [span for span in inside if span.start < end]
+            if inside:
+                if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
+                    continue
+                first = inside[0] if len(inside) == 1 and inside[0].start == start else None
+                if first and first.mark == ACTOR and _is_thing(words[start:end]):
+                    continue
+                if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
+                    first.end = end
+                    continue
+                if any(span.start <= start and end <= span.end for span in inside):
+                    continue
+                end = _without_owner(words, start, end, inside)
+                inside = [span for span in inside if span.start < end]
             if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
@@ -291,8 +292,8 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     if words.find(" ", start, end) < 0:  # as in most runs
         yield from _trimmed(words, start, end)
         return
-    joins = any(words.find(between, start, end) >= 0 for between in _BETWEEN)
-    for pair in _PAIR.finditer(words, start, end) if joins else ():
+    joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
+    for pair in _PAIR.finditer(words, start, end) if joined else ():
         if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
@@ -377,12 +378,10 @@ def _kind(name: str, after: str) -> str | None:
         return None
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
-    tokens = [token.strip(",") for token in name.split()]
-    if any(token in organisations.words(tells) for token in tokens for tells in ("thing", "no")):
+    tokens, common = [token.strip(",") for token in name.split()], organisations.words("common")
+    if not (organisations.words("thing").isdisjoint(tokens) and organisations.words("no").isdisjoint(tokens)):
         return ""
-    if all(token in organisations.words("common") for token in tokens) or (
-        tokens[0] in organisations.words("common") and len(tokens) < 3
-    ):
+    if common.issuperset(tokens) or (tokens[0] in common and len(tokens) < 3):
         return ""
     if len(name) < 3 or any(map(str.isdigit, name)):
         return ""

@@ -343,6 +343,8 @@ def test_roles(text: str, expected: set[tuple[str, str]]) -> None:
         ("It was funded by Tom Baker and the ITU.", {("itu", "funder")}),
         ("Tom Baker leads the project.", set()),
         ("Dr. Baker delivered the training.", set()),
+        ("H.E. Baker delivered the training.", set()),
+        ("Anna-Lena Baker delivered the training.", set()),
         ("Tevita Losa delivered the training.", set()),  # the contact
         ("It is funded by Craig Newmark Philanthropies.", {("craig-newmark-philanthropies", "funder")}),
         ("It is delivered by the firm Baker Tilly.", {("baker-tilly", "implementer")}),
@@ -601,6 +603,11 @@ def test_an_aim_that_is_of_another_country_is_told_of(country: str) -> None:
 @pytest.mark.parametrize("name", ["Governments of Fiji and Kenya", "Council of Europe's"])
 def test_an_ending_is_no_slip(name: str) -> None:
     assert not about("A project", f"It was delivered by the {name} experts.").findings
+
+
+def test_a_name_may_begin_with_a_small_letter() -> None:
+    text = "It was delivered by the eFoo Academy and l’École Nationale."
+    assert {key for key, _ in roles(about("A project", text))} == {"efoo-academy", "lecole-nationale"}
 
 
 def test_abbreviations_that_a_page_introduces_are_known_from_there_on() -> None:

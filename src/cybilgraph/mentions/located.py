@@ -19,9 +19,7 @@ _OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "b
 _OF_HELPED = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
-_ITEM = re.compile(
-    rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:"
-)
+_ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:")
 #: Places one after the other; not "Kenya, Ghana and ITU", who act. And "Kenya: a policy brief".
 _LIST = re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])")
 _HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")

@@ -51,7 +51,7 @@ def without_form(name: str) -> str:
 
 def has_body(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
-    return any(map(is_body, name.split())) or name.endswith("Response Team")
+    return any(map(is_body, name.split())) or name.endswith(("Response Team", "Readiness Team"))
 
 
 #: Words by which the bodies of a state are called.

@@ -29,8 +29,9 @@ SURE = 0.95
 #: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
 #: of who is only named, phrases tell too much.
 _PLAIN, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
-#: How likely a role must be; and one that a phrase tells so surely (_PLAIN).
-_LIKELY, _LIKELY_TOLD = 0.5, 0.25
+#: How likely a role must be; and one that a phrase tells so surely (_PLAIN), which of those who are only
+#: named is nearly all that can be known.
+_LIKELY, _LIKELY_TOLD, _LIKELY_NAMED = 0.5, 0.25, 0.1
 #: Who pays delivers too, or the other way round, only where that is more likely, and where a phrase tells
 #: it in case that one tells the other plainly.
 _BOTH = 0.7
@@ -63,11 +64,8 @@ def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str,
     plainly, where no role is likely.
     """
     plain = {role for role, confidence in told.items() if confidence >= SURE}
-    likely = {
-        role: chance
-        for role, chance in chances.items()
-        if chance >= (_LIKELY_TOLD if told.get(role, 0) >= _PLAIN else _LIKELY)
-    }
+    least = {role: _LIKELY_NAMED if role == "unspecified" else _LIKELY_TOLD for role in told if told[role] >= _PLAIN}
+    likely = {role: chance for role, chance in chances.items() if chance >= least.get(role, _LIKELY)}
     if not likely:
         plain = plain or {role for role, confidence in told.items() if role in _PLAINLY and confidence >= _PLAIN}
     if not plain and not likely:

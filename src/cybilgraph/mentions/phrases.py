@@ -88,11 +88,15 @@ def _list(one: str, more: str = "") -> str:
     return rf"{one}(?:(?:, (?:by )?{more}){{0,{_MOST}}}(?:(?:{_AND}{more}){{1,2}}{_NO_VERB}|(?=[.;)]|$)))?"
 
 
+#: One of those behind the first, which may be a government.
+_FURTHER = rf"(?:(?:the )?governments? of (?:the )?{PLACE}|{_NAMED})"
+
+
 #: What stands between braces in a phrase.
 _PARTS = {
     "actors": rf"(?P<found>{_list(_ACTOR)})",
-    "bodies": rf"(?P<found>{_list(_BODY, _NAMED)})",
-    "helped": rf"(?P<found>{_list(_BODY, _NAMED)})",
+    "bodies": rf"(?P<found>{_list(_BODY, _FURTHER)})",
+    "helped": rf"(?P<found>{_list(_BODY, _FURTHER)})",
     "governments": rf"governments? of (?:the )?(?P<found>{PLACE}(?:(?:,? and (?:the )?|, ){PLACE}){{0,9}})",
     "named": rf"(?P<found>{_list(_NAMED)})",
     "more": rf"(?P<more>{_list(_ACTOR)})",
@@ -386,7 +390,11 @@ def _is_remark(marked: str, low: int, at: int) -> bool:
 
 
 def _names_one(marked: str, at: int) -> bool:
-    """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎"."""
+    """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎" and in
+    "◇-based firms".
+    """
+    if marked.startswith("-based", at + 1):
+        return False
     if marked[at] == DEMONYM:
         return not _OF_FIRM.match(marked, at + 1)
     return not (marked[at] == NAME and marked.endswith(" in ", 0, at))

@@ -73,10 +73,15 @@ _FRONTED = re.compile(
 _BETWEEN = re.compile(
     rf"(?<=[{MARKS})]), (?P<between>(?:in (?:\w+ )?(?:partnership|cooperation|co-operation|collaboration|conjunction"
     r"|association|coordination|consultation|line|agreement) with|working with"
-    r"|supported by|backed by|assisted by|funded by|financed by|on behalf of|with (?:the )?(?:\w+ ){0,2}(?:support|help"
-    r"|assistance|backing|funding|approval|consent) (?:of|from))\b"
+    r"|supported by|backed by|assisted by|funded by|financed by|represented by|on behalf of"
+    r"|with (?:the )?(?:\w+ ){0,2}(?:support|help|assistance|backing|funding|approval|consent) (?:of|from))\b"
     r"[^.;]{1,220}?),(?= (?:and |also |\w+ly )?(?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|leads|ran|runs"
     r"|gave|gives|built|wrote|held|holds|made|set|\w+[^su]s)\b)"
+)
+#: "A yesterday handed over": when that was, is set in square brackets, too.
+_WHEN = re.compile(
+    rf"(?<=[{MARKS})]),? (?:(?:late |early |earlier )?on (?:mon|tues|wednes|thurs|fri|satur|sun)day|yesterday|today"
+    r"|(?:earlier )?(?:this|last) week),?(?= (?:\w+ly )?\w+(?:s|ed|ght|ve|ld|an|un)\b)"
 )
 #: A sentence in which only the first letter may be a capital, and nothing is quoted, names nothing.
 _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
@@ -101,11 +106,15 @@ _SENT = {
     PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
     NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
 }
+#: "(ITU)", "(UN-ESCWA)".
+_BRACKET_ENDS = re.compile(r"(?:-[A-Z]{2,8})?\)")
 _OWNED = re.compile(r"(?: \([^)]{1,30}\))?['’]s? ")
 #: "Spain's INCIBE" is one name, and "Spain's Barcelona" is none.
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
 #: "The Ministry of Justice in Fiji" is at home there.
 _IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
+#: "UNDP Kenya", "the United Nations Development Programme (UNDP) Kenya".
+_BESIDE = re.compile(r"(?: \([^)]{1,30}\))? ")
 #: What follows "UNDP Kenya", which is UNDP; not "EU Georgia policy".
 _OFFICE_ENDS = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 
@@ -258,6 +267,8 @@ def _mark(
         if front := _FRONTED.match(told):
             told = f"{front['front']};{told[front.end() :]}"
         told = _BETWEEN.sub(_bracketed, told)
+    if "day " in told or " week " in told:
+        told = _WHEN.sub(lambda match: f" [{match[0][2:-1]}]", told)
     return Sentence(section, text, told, tuple(marked), themes)
 
 
@@ -337,7 +348,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             joined.append(span)
         elif not last.entries and named and (end := _end_of_person(words, last, span)):
             joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.near)
-        elif last.mark in (ACTOR, BODY) and between == " (" and words[span.end : span.end + 1] == ")":
+        elif last.mark in (ACTOR, BODY) and between == " (" and _BRACKET_ENDS.match(words, span.end):
             continue
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
             last.mark, last.home = span.mark, span.home
@@ -347,7 +358,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
             joined[-1] = _part(last, span)
-        elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between):
+        elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between) and words[span.end :][:1] != "-":
             last.end = span.end
         elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
             last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
@@ -394,8 +405,9 @@ def _is_home(words: str, body: Span, place: Span) -> bool:
     """True for "the CERT of Fiji", and for the office of one that is known: "UNDP Fiji"."""
     if _OF.fullmatch(words, body.end, place.start):
         return True
-    known = body.mark == ACTOR and place.entries[0].kind == "country" and words[body.end : place.start] == " "
-    return known and _OFFICE_ENDS.match(words, place.end) is not None
+    if body.mark != ACTOR or place.entries[0].kind != "country" or not _BESIDE.fullmatch(words, body.end, place.start):
+        return False
+    return _OFFICE_ENDS.match(words, place.end) is not None
 
 
 def _owned(owner: Span, span: Span, names: Reference) -> Span:

@@ -72,6 +72,8 @@ _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with
 _KIND_OF_TEAM = re.compile(
     r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
 )
+#: "The third Steering Committee meeting": each project has one.
+_KIND_OF_GROUP = re.compile(r"(?:Project )?(?:Steering|Organi[sz]ing|Advisory|Technical) (?:Committee|Board|Group)")
 #: "Ministries of Justice": of any country.
 _KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Departments", "Institutions", "Governments"}
 #: A name that has the name of a place in it.
@@ -86,6 +88,8 @@ FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
+#: What makes the name of one that of another: "Internet Society Foundation".
+_CALLED_AFTER = re.compile(r" (?:Foundation|Academy|Institute|School|College|Fund|Council|University)")
 #: No common word begins a sentence so: "LACNIC", "CaribNOG".
 _OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
@@ -105,6 +109,8 @@ _POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|
 _OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
 _EFFORTS = frozenset(("Project", "Programme", "Program", "Initiative", "Campaign", "Strategy", "Plan"))
 _ANDS = ("and", "&", "et", "y")
+#: "United Nations Economic and Social Commission": a known name that only begins another.
+_GOES_ON = re.compile(r" [A-Z]")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
@@ -126,7 +132,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
         for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
             if inside:
-                if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
+                if any(span.mark == ACTOR and not _is_less(words, span, start, end) for span in inside):
                     continue
                 first = inside[0] if len(inside) == 1 and inside[0].start == start else None
                 if first and first.mark == ACTOR and _is_thing(words[start:end]):
@@ -215,8 +221,9 @@ def _may_act(name: str) -> bool:
 
 
 def _is_thing(name: str) -> bool:
-    """True for what is called by what it is: "Cyber Bootcamp Project"."""
-    return name.rsplit(" ", 1)[-1] in _EFFORTS
+    """True for what is called by what it is: "Cyber Bootcamp Project", "Corporate Security"."""
+    last = name.rsplit(" ", 1)[-1]
+    return last in _EFFORTS or (name.count(" ") == 1 and last in organisations.words("thing"))
 
 
 def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
@@ -270,9 +277,17 @@ def _found(
     # "Port of Spain" is a town, and no place in Spain; "ChildFund Vietnam" is an organisation there.
     if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
         own = _OWN.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
-    if mark == BODY or (mark == NAME and (not inside or own or _HAS_PLACE.match(name))):
+    if mark == BODY or (
+        mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
+    ):
         return _unknown(words, start, end, mark, inside, names)
     return None
+
+
+def _has_initials_behind(words: str, start: int, end: int) -> bool:
+    """True for a name behind which its initials stand in brackets: "Africa Quantitative Sciences (AQS)"."""
+    short = _ABBREVIATION.match(words, end)
+    return short is not None and short["letters"] == "".join(re.findall(r"\b[A-Z]", words[start:end]))
 
 
 def _only_begins(word: str) -> bool:
@@ -280,9 +295,14 @@ def _only_begins(word: str) -> bool:
     return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
 
-def _is_less(span: Span, start: int, end: int) -> bool:
-    """True for a short name inside a longer one: "Oxford" in "Oxford Brookes University"."""
-    return start <= span.start and span.end <= end and (span.end - span.start) * 2 < end - start
+def _is_less(words: str, span: Span, start: int, end: int) -> bool:
+    """True for a name inside a longer one: "Oxford" in "Oxford Brookes University", and "Internet Society" in
+    "Internet Society Foundation".
+    """
+    if span.start < start or end < span.end:
+        return False
+    called_after = span.start == start and _CALLED_AFTER.fullmatch(words, span.end, end) is not None
+    return called_after or (span.end - span.start) * 2 < end - start
 
 
 def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference) -> Iterator[tuple[int, int]]:
@@ -303,10 +323,19 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
         if _are_apart(match[0], left, right, plural) or any(
-            (known.mark == ACTOR and (known.start == match.end() or cuts[-1] <= known.start < match.start()))
+            (known.mark == ACTOR and known.start == match.end())
+            or (
+                known.mark == ACTOR and cuts[-1] <= known.start < match.start() and not _GOES_ON.match(words, known.end)
+            )
             or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
             or (known.end == match.start() and cuts[-1] < known.start and _ends_with_country(match[0], known, right))
-            or (known.mark == DEMONYM and known.start == match.end() and has_body(left) and has_body(right))
+            or (
+                known.mark in (DEMONYM, PLACE)
+                and known.start == match.end()
+                and known.end < end
+                and has_body(left)
+                and has_body(right)
+            )
             for known in spans
         ):
             yield from _trimmed(words, cuts[-1], match.start())
@@ -332,8 +361,10 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     if between.endswith(" the ") and has_body(right) and not (right == _SOCIETY and of_many_words(left)):
         return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
     if of_many_words(left):
-        return has_body(right) and is_body(right.split(" ", 1)[0])
-    return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
+        first = _APART.split(right, maxsplit=1)[0].split(" ")
+        ends = between == ", " and len(first) > 1 and first[-1] != "Society" and is_body(first[-1])
+        return has_body(right) and (ends or is_body(first[0]))
+    return has_body(_head(right)) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
 
 
 def _ends_with_country(between: str, place: Span, right: str) -> bool:
@@ -358,6 +389,8 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             start += words[start:end].index(" ") + 1
     while words.find(" ", start, end) > 0 and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
         end = tail.start()
+    if words.startswith(("on ", "in "), start):
+        return  # "A and B, on Tuesday": when, or where
     while end > start and words[end - 1] in ".,’'/":
         end -= 1
     if words[start:end].endswith(("'s", "’s")):
@@ -366,14 +399,19 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
+def _head(name: str) -> str:
+    """The name without what it is of or for: "Bureau" of "Bureau of Digital Policy"."""
+    return _HEAD.split(name, maxsplit=1)[0]
+
+
 def _kind(name: str, after: str) -> str | None:
     """What a capitalised name is: an organisation by its words, a name, or nothing; None for
     organisations of any country. ``after`` is what follows a name that begins the sentence, where
     any word has a capital.
     """
-    if "RT" in name and _KIND_OF_TEAM.fullmatch(name):
+    if ("RT" in name and _KIND_OF_TEAM.fullmatch(name)) or _KIND_OF_GROUP.fullmatch(name):
         return ""
-    head = _HEAD.split(name, maxsplit=1)[0].split()
+    head = _head(name).split()
     if head[-1] in _KINDS:
         return None
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):

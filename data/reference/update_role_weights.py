@@ -143,10 +143,10 @@ def held_out(examples: list[Labelled]) -> None:
     alone_in_all, with_in_all = [0, 0, 0], [0, 0, 0]
     for first in SETS:
         others = [example for example in examples if example.set not in (first, UNSEEN)]
-        weights: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        weights: dict[str, list[int]] = defaultdict(lambda: [0] * len(ROLES))
         for index, role in enumerate(ROLES):
             for sign, weight in learnt(others, role).items():
-                weights[sign].append((index, round(weight * 100)))
+                weights[sign][index] = round(weight * 100)
         alone, weighed = [0, 0, 0], [0, 0, 0]
         for example in examples:
             if example.set == first:

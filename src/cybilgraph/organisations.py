@@ -30,6 +30,7 @@ def of_many_words(name: str) -> bool:
     return _OF_MANY.match(name) is not None
 
 
+@lru_cache(maxsize=5_000)
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
@@ -50,7 +51,7 @@ def without_form(name: str) -> str:
 
 def has_body(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
-    return any(map(is_body, name.split())) or name.endswith("Response Team")
+    return any(map(is_body, name.split())) or name.endswith(("Response Team", "Readiness Team"))
 
 
 #: Words by which the bodies of a state are called.

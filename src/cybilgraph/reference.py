@@ -54,7 +54,7 @@ SUGGESTED = 75
 #: A word is the same but for a slip from here on; and tells little where it is in so many names.
 _SAME_WORD, _IN_MANY = 80, 40
 #: In a sentence a name of so many letters may have one slip, a longer one two; a shorter one none.
-_ONE_SLIP, _TWO_SLIPS = 6, 10
+_ONE_SLIP, _TWO_SLIPS, _MOST_SLIPS = 6, 10, 2
 #: Names shorter or longer than this are near to none.
 _SHORTEST, _LONGEST = 4, 120
 
@@ -63,8 +63,7 @@ _WITH_ARTICLE = re.compile(
     r"Republic|Kingdom|Emirates|States|Federation|^(?:Gambia|Bahamas|Philippines|Netherlands|Maldives|Comoros)$"
 )
 _GOVERNMENT_OF = "government of "
-_SPACES = re.compile(r"[\s\-‐‑–—_]+")
-_ARTICLE = re.compile(r"^the ")
+_DASHES = "-‐‑–—_"
 _NAME_MOST = 500
 _Made = TypeVar("_Made")
 #: A name whose key has nothing but its words.
@@ -83,7 +82,9 @@ def remembered(make: Callable[[str], _Made]) -> Callable[[str], _Made]:
 def fold(name: str) -> str:
     """The form in which names are compared."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
-    return _ARTICLE.sub("", _SPACES.sub(" ", name).strip(" .,;:*"))
+    for dash in _DASHES:
+        name = name.replace(dash, " ")
+    return " ".join(name.split()).strip(" .,;:*").removeprefix("the ")
 
 
 @value(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Reference:
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
-        self._shaped: dict[str, dict[tuple[str, int], list[str]]] = {}
+        self._shaped: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, Entry] = {}
         countries = self.entries["country"].values()
         self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
@@ -205,10 +206,10 @@ class Reference:
         those of other names: "North Sudan" is not South Sudan.
         """
         folded = fold(name) if _ONE_SLIP <= len(name) <= _LONGEST else ""
-        alike = self._by_shape(kind).get(_shape(folded))
-        if not alike or folded in self._foreign or any(folded in names for names in self._names.values()):
+        alike = self._by_shape(kind).get((*_shape(folded), len(folded)))
+        if not alike or folded in self._known:
             return None
-        most = 1 if len(folded) < _TWO_SLIPS else 2
+        most = 1 if len(folded) < _TWO_SLIPS else _MOST_SLIPS
         near = process.extract(folded, alike, scorer=OSA.distance, score_cutoff=most, limit=None)
         found = {entry.key: entry for called, _, _ in near if (entry := self._slipped(kind, folded, called))}
         return next(iter(found.values())) if len(found) == 1 else None
@@ -219,19 +220,27 @@ class Reference:
         slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
         return self._names[kind][called] if slips else None
 
-    def _by_shape(self, kind: str) -> dict[tuple[str, int], list[str]]:
-        """The names that are long enough to have a slip, by their first letter and number of words."""
+    def _by_shape(self, kind: str) -> dict[tuple[str, int, int], list[str]]:
+        """The names that are long enough to have a slip, by their first letter, number of words, and each
+        length that they may have with their slips.
+        """
         if kind not in self._shaped:
-            by_shape: dict[tuple[str, int], list[str]] = {}
+            by_shape: dict[tuple[str, int, int], list[str]] = {}
             for name in self._names[kind]:
                 if len(name) >= _ONE_SLIP:
-                    by_shape.setdefault(_shape(name), []).append(name)
+                    for length in range(len(name) - _MOST_SLIPS, len(name) + _MOST_SLIPS + 1):
+                        by_shape.setdefault((*_shape(name), length), []).append(name)
             self._shaped[kind] = by_shape
         return self._shaped[kind]
 
     @cached_property
+    def _known(self) -> frozenset[str]:
+        """All names, also those of countries in other languages: they are no slips."""
+        return self._foreign.union(*self._names.values())
+
+    @cached_property
     def _foreign(self) -> frozenset[str]:
-        """The names of countries in other languages: they are no slips."""
+        """The names of countries in other languages."""
         columns = ("name_es", "name_fr")
         return frozenset(fold(entry.row[column]) for entry in self.entries["country"].values() for column in columns)
 
@@ -358,18 +367,15 @@ class _Words:
         self._lengths = [len(name) for name in names]
 
     def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
-        whole = [
-            (start, -end, index)
-            for index, start, end in self._matcher.find_matches_as_indexes(text, overlapping=True)
-            if not _joins(text, start) and not _joins(text, end)
-        ]
+        found = self._matcher.find_matches_as_indexes(text, overlapping=True)
+        whole = [(start, -end, index) for index, start, end in found if not (_joins(text, start) or _joins(text, end))]
         whole.sort()
-        found, last = [], 0
+        longest, last = [], 0
         for start, minus_end, index in whole:
             if start >= last:
                 last = -minus_end
-                found.append((index, start, last))
-        return found
+                longest.append((index, start, last))
+        return longest
 
 
 def _joins(text: str, at: int) -> bool:

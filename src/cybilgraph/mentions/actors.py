@@ -62,6 +62,7 @@ _RULES = re.compile(
     r"| (?:only |also )?(?:observed|watched|looked on|could not|cannot|(?:declined|refused|(?:was|were) unable) to)\b"
     r"|['’]s? (?:partners|beneficiaries|grantees|clients)\b"
     r"| (?:page|account|post)s?\b"
+    rf"|['’]s? (?:[\w{NAME}-]+ ){{0,2}}(?:building|premises|campus|headquarters|auditorium|hall)(?:[.,;]|\Z)"
     rf"|(?<=[{BODY}{NAME}])(?: \([^)]{{1,30}}\))?,? (?:(?:which|that) )?(?:is |was |will be |being )?(?:jointly )?"
     r"(?:delivered|implemented|executed|carried out) by\b"
     r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
@@ -71,6 +72,8 @@ _RULES = re.compile(
 _THROUGH = re.compile(rf"[{MARKS}](?:'s? government)?,? through (?:its|their) \Z")
 #: What stands before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
 _SEAT = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
+#: How what somebody is quoted as saying begins.
+_UTTERED = re.compile("[“\"‘']")
 #: What one is with whom others work, or for whom, and who is not helped.
 _TOWARDS = {"counterpart": "partner", "client": "funder"}
 #: What the government of a country may be in a project that helps the country.
@@ -116,6 +119,8 @@ def by_phrases(record: Record, told: list[Sentence], helped: set[str], names: Re
     found = _said(told, stated, helped, names)
     _conclude(found, told, stated, helped)
     _settle_at_home(found, any(link.role == "implementer" for link in _stated(record)))
+    for key, by_role in found.items():
+        _drop_misheard(by_role, names.get("actor", key), helped)
     return {key: _kept(by_role) for key, by_role in found.items()}
 
 
@@ -148,10 +153,11 @@ def candidates(
         told_of = _told_of(sentence)
         for name in sentence.names:
             actor = _acting(name, "funder", helped, names)
-            if not actor or _is_stated(actor, stated) or _is_other(sentence, name):
+            if not actor or _is_stated(actor, stated):
                 continue
             known = actor.key in found or actor.key in listed
-            if known or (name.mark in told_of and _acting(name, "", helped, names)):
+            named = known or (name.mark in told_of and _acting(name, "", helped, names))
+            if named and not _is_other(sentence, name):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
     roles_of = frozenset(link.role for link in _stated(record))
     for key, candidate in listed.items():
@@ -209,9 +215,24 @@ def _settle_at_home(found: Found, stated: bool) -> None:
             by_role.setdefault(role, {}).update(quotes)
 
 
+def _drop_misheard(by_role: dict[str, _Quotes], known: Entry | None, helped: set[str]) -> None:
+    """Take away what is likely misheard where another role is told: that one whom a list knows, and who is not of
+    a helped country, is helped; and what somebody is quoted as saying.
+    """
+    weak = {role for role, quotes in by_role.items() if all(_UTTERED.match(sentence.marked) for sentence in quotes)}
+    if known and known.row["country"] not in helped:
+        weak.add("beneficiary")
+    if not by_role.keys() <= weak:
+        for role in weak & by_role.keys():
+            del by_role[role]
+
+
 def _is_stated(actor: Entry, stated: set[str]) -> bool:
     """True also for "Ministry of Health" where the "Ministry of Health of Fiji" is stated."""
-    return actor.key in stated or (not actor.row and any(key.startswith(f"{actor.key}-of-") for key in stated))
+    if actor.key in stated or actor.row:
+        return actor.key in stated
+    longer = f"{actor.key}-of-"
+    return any(key.startswith(longer) for key in stated)
 
 
 def _role(said: str, name: Name, helped: set[str]) -> str:
@@ -246,10 +267,10 @@ def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple
     """
     for sentence in _of_purpose(told):
         for name in sentence.names:
-            elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
-            elsewhere = elsewhere or _is_to_be(sentence, name)
-            if not elsewhere and (actor := name.of("actor")) and is_helped_authority(name, helped):
-                yield sentence, name, actor
+            if (actor := name.of("actor")) and is_helped_authority(name, helped):
+                elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
+                if not (elsewhere or _is_to_be(sentence, name)):
+                    yield sentence, name, actor
 
 
 def _is_to_be(sentence: Sentence, name: Name) -> bool:

@@ -21,8 +21,8 @@ _LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
 #: Where what is told of a name ends: "funded by A and delivered by B" tells B nothing of money.
 _END = re.compile(
-    r"[;:]|\. | and (?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out|conducted|run"
-    r"|managed|led|funded|financed|paid for|sponsored) by\b)"
+    r";|:|\. |and (?<= and )(?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out"
+    r"|conducted|run|managed|led|funded|financed|paid for|sponsored) by\b)"
 )
 #: What is said between a name and its verb (sentences.py).
 _REMARK = re.compile(r" \[[^\]]*\]")
@@ -70,16 +70,17 @@ def _place(left: list[str]) -> str:
 def _before(left: list[str], place: str) -> Iterator[str]:
     yield f"at {place}"
     near = left[: -_NEAR_WORDS - 1 : -1]
-    yield from _each("before ", near)
+    kinds = [*map(_kind, near)]
+    yield from ["before " + kind for kind in {*kinds} if kind]
     if not _MARKS.isdisjoint(near):
         yield "name before"
     preposition = across = ""
-    for word in near:
+    for word, kind in zip(near, kinds, strict=True):
         if word in _MARKS:
             across = " across"
         elif word in _PREPOSITIONS:
             preposition = preposition or f" {word}"
-        elif kind := _kind(word):
+        elif kind:
             yield f"behind {kind}{preposition}{across}"
             break
     else:
@@ -88,16 +89,17 @@ def _before(left: list[str], place: str) -> Iterator[str]:
 
 def _behind(right: list[str], place: str) -> Iterator[str]:
     near = right[:_NEAR_WORDS]
-    yield from _each("followed by ", near)
+    kinds = [*map(_kind, near)]
+    yield from ["followed by " + kind for kind in {*kinds} if kind]
     if not _MARKS.isdisjoint(near):
         yield "name behind"
     preposition = across = first = ""
-    for index, word in enumerate(near):
+    for index, (word, kind) in enumerate(zip(near, kinds, strict=True)):
         if word in _MARKS:
             across = " across"
         elif word in _PREPOSITIONS:
             preposition = preposition or word
-        elif not (kind := _kind(word)):
+        elif not kind:
             continue
         elif not first:
             first = kind
@@ -113,11 +115,6 @@ def _behind(right: list[str], place: str) -> Iterator[str]:
         yield f"at {place} then nothing"
 
 
-def _each(sign: str, words: list[str]) -> Iterator[str]:
-    """The sign with each kind that the words are of."""
-    return (sign + kind for kind in {*map(_kind, words)} if kind)
-
-
 def _voice(word: str, seen: list[str]) -> str:
     """Passive ("is taught"), to do ("to teach"), or neither."""
     if word.endswith(_PASSIVE) and not _BE.isdisjoint(seen[-2:]):
@@ -128,19 +125,20 @@ def _voice(word: str, seen: list[str]) -> str:
 @lru_cache(maxsize=5_000)
 def _kind(word: str) -> str:
     """The kind of a word, by the longest beginning that the table has; or nothing."""
-    whole, beginnings = _kinds()
+    whole, beginnings, longest = _kinds()
     if word in whole:
         return whole[word]
-    return next((beginnings[word[:end]] for end in range(len(word), 1, -1) if word[:end] in beginnings), "")
+    ends = range(min(len(word), longest), 1, -1)
+    return next((beginnings[word[:end]] for end in ends if word[:end] in beginnings), "")
 
 
 @cache
-def _kinds() -> tuple[dict[str, str], dict[str, str]]:
-    """The kinds of whole words, and of beginnings of words ("fund*")."""
+def _kinds() -> tuple[dict[str, str], dict[str, str], int]:
+    """The kinds of whole words, and of beginnings of words ("fund*"), and how long these are at most."""
     whole: dict[str, str] = {}
     beginnings: dict[str, str] = {}
     with (REFERENCE / "role-words.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             word = row["word"]
             (beginnings if word.endswith("*") else whole)[word.removesuffix("*")] = row["kind"]
-    return whole, beginnings
+    return whole, beginnings, max(map(len, beginnings))

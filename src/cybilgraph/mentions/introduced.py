@@ -31,7 +31,7 @@ def with_introductions(told: Iterable[Sentence]) -> Iterator[Sentence]:
         if text.text.endswith(":") and not sentence.names:
             section, lead = sentence.section, text.text
             yield sentence
-        elif inline := _INLINE.match(sentence.marked):
+        elif ":" in sentence.marked and (inline := _INLINE.match(sentence.marked)):
             yield _introduced(sentence, inline[0], inline.end())
         elif not _ITEM.match(sentence.marked):
             lead = ""

@@ -29,14 +29,17 @@ SURE = 0.95
 #: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
 #: of who is only named, phrases tell too much.
 _PLAIN, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
-#: How likely a role must be; and one that a phrase tells so surely (_PLAIN).
-_LIKELY, _LIKELY_TOLD = 0.5, 0.25
+#: How likely a role must be; and one that a phrase tells so surely (_PLAIN), which of those who are only
+#: named is nearly all that can be known.
+_LIKELY, _LIKELY_TOLD, _LIKELY_NAMED = 0.5, 0.25, 0.1
 #: Who pays delivers too, or the other way round, only where that is more likely, and where a phrase tells
 #: it in case that one tells the other plainly.
 _BOTH = 0.7
-#: For each sign how much it speaks for roles, or against them: the place of the role in ROLES, and
-#: hundredths, since whole numbers have the same sum in any order.
-Weights = Mapping[str, Sequence[tuple[int, int]]]
+#: For each sign how much it speaks for each role of ROLES, or against it, in hundredths: whole numbers
+#: have the same sum in any order.
+Weights = Mapping[str, Sequence[int]]
+#: What no sign speaks for.
+_NOTHING = (0,) * len(ROLES)
 
 
 @dataclass(slots=True)
@@ -61,11 +64,8 @@ def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str,
     plainly, where no role is likely.
     """
     plain = {role for role, confidence in told.items() if confidence >= SURE}
-    likely = {
-        role: chance
-        for role, chance in chances.items()
-        if chance >= (_LIKELY_TOLD if told.get(role, 0) >= _PLAIN else _LIKELY)
-    }
+    least = {role: _LIKELY_NAMED if role == "unspecified" else _LIKELY_TOLD for role in told if told[role] >= _PLAIN}
+    likely = {role: chance for role, chance in chances.items() if chance >= least.get(role, _LIKELY)}
     if not likely:
         plain = plain or {role for role, confidence in told.items() if role in _PLAINLY and confidence >= _PLAIN}
     if not plain and not likely:
@@ -82,10 +82,8 @@ def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str,
 def chances(signs: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
     """How likely each role is, from 0 to 1; by other weights than those of role-weights.csv, if given."""
     weights = _weights() if weights is None else weights
-    totals = [0] * len(ROLES)
-    for sign in signs:
-        for index, weight in weights.get(sign, ()):
-            totals[index] += weight
+    known = [weights[sign] for sign in signs if sign in weights]
+    totals = map(sum, zip(_NOTHING, *known, strict=True))
     return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
 
 
@@ -168,10 +166,7 @@ def _weights() -> Weights:
     with (REFERENCE / "role-weights.csv").open(encoding="utf-8", newline="") as file:
         try:
             return {
-                row["sign"]: tuple(
-                    (index, round(float(row[role]) * 100)) for index, role in enumerate(ROLES) if row[role]
-                )
-                for row in csv.DictReader(file)
+                row["sign"]: tuple(round(float(row[role] or 0) * 100) for role in ROLES) for row in csv.DictReader(file)
             }
         except (KeyError, ValueError) as error:
             raise ReferenceDataError(

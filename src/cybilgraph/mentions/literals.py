@@ -82,7 +82,7 @@ def _first(group: Group) -> tuple[set[str], bool]:
 
 def needed(group: Group) -> list[Clause]:
     """Of each of these sets one word or mark at least stands in each match."""
-    return [clause for clause in _needs(group) if _tells(clause) >= _SHORTEST]
+    return [clause for clause in _needs(group) if tells(clause) >= _SHORTEST]
 
 
 def _needs(group: Group) -> list[Clause]:
@@ -93,10 +93,10 @@ def _needs(group: Group) -> list[Clause]:
     ]
     if len(by_branch) == 1:
         return by_branch[0]
-    best = [max(clauses, key=_tells, default=frozenset[str]()) for clauses in by_branch]
+    best = [max(clauses, key=tells, default=frozenset[str]()) for clauses in by_branch]
     return [frozenset().union(*best)] if all(best) else []
 
 
-def _tells(clause: Clause) -> int:
+def tells(clause: Clause) -> int:
     """How much it tells that one of these stands in a sentence: as much as the shortest."""
     return min(_SHORTEST if word in _SIGNS else len(word.strip()) for word in clause)

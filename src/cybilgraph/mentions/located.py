@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.mentions.phrases import found_in, said, says, spans
+from cybilgraph.mentions.phrases import kinds_in, said, says, spans
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.reference import Entry, Reference
 
@@ -19,14 +19,10 @@ _OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "b
 _OF_HELPED = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 #: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
-_ITEM = re.compile(
-    rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|In (?:the )?{PLACE}:", re.IGNORECASE
-)
+_ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:")
 #: Places one after the other; not "Kenya, Ghana and ITU", who act. And "Kenya: a policy brief".
-_LISTS = (
-    re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])"),
-    re.compile(rf"^[•*–-]? ?{_PLACE}(?=:| [–-] )"),
-)
+_LIST = re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])")
+_HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
 #: Places of which a clause says what they do.
 _SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
 #: "West and" before "Central Africa".
@@ -38,7 +34,7 @@ _LANGUAGE = re.compile(r"\bin \Z")
 
 def is_item(sentence: Sentence) -> bool:
     """True for an item of a list that is places and nothing else."""
-    return bool(sentence.names) and _ITEM.fullmatch(sentence.marked) is not None
+    return PLACE in sentence.marked and _ITEM.fullmatch(sentence.marked) is not None
 
 
 def in_title(sentence: Sentence, names: Reference) -> Iterator[Name]:
@@ -56,7 +52,7 @@ def in_title(sentence: Sentence, names: Reference) -> Iterator[Name]:
 
 def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
     """The names that a sentence says the project is for or in, and how surely."""
-    kinds = {hit.phrase.says for hit in found_in(sentence)}
+    kinds = kinds_in(sentence)
     if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
         return
     elsewhere = spans(sentence, "elsewhere")
@@ -77,7 +73,7 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
     """
     if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
-    if not _OF_OTHERS.isdisjoint(hit.phrase.says for hit in found_in(sentence)):
+    if not _OF_OTHERS.isdisjoint(kinds_in(sentence)):
         return
     sure = {name.at for _, name in said(sentence, "listed")}
     told = {name.at for name, _ in placed_in(sentence)}
@@ -92,7 +88,10 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
 
 def lists(sentence: Sentence) -> list[tuple[int, int]]:
     """Where lists of places stand in the marked sentence."""
-    return [match.span() for pattern in _LISTS for match in pattern.finditer(sentence.marked)]
+    several = sentence.marked.count(PLACE) > 1
+    found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
+    head = _HEAD.match(sentence.marked)
+    return [*found, head.span()] if head else found
 
 
 def entries(sentence: Sentence, name: Name, names: Reference) -> list[Entry]:

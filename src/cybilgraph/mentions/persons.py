@@ -15,10 +15,13 @@ from cybilgraph.record import Contact
 from cybilgraph.resources import REFERENCE
 
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
-_HONORIFIC = (
-    r"(?:(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Sir|Dame|Madame|Mme|Sr|Sra|Señora?|Hon|H\.E|Ambassador|Judge|Col|Colonel)"
-    r"\.? )"
+_HONORIFICS = (
+    *("Mr", "Mrs", "Ms", "Mx", "Miss", "Dr", "Prof", "Professor", "Sir", "Dame", "Madame", "Mme", "Sr", "Sra"),
+    *("Señor", "Señora", "Hon", "H.E", "Ambassador", "Judge", "Col", "Colonel"),
 )
+_HONORIFIC = rf"(?:(?:{'|'.join(map(re.escape, _HONORIFICS))})\.? )"
+#: A word with a capital, as far as it has nothing but letters.
+_LETTERS = re.compile(r"[A-ZÀ-ÖØ-Þ][^\W\d_]*")
 #: "Tom Baker", "Ana de la Cruz", "John F Kennedy", and with what is said before a name.
 _RUN = re.compile(
     rf"(?<![\w'’-])(?P<honorific>{_HONORIFIC}+)?"
@@ -37,8 +40,9 @@ def persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> I
 
     A person's span has no thing, so that nothing can be told of it.
     """
-    spans, last = list(spans), 0
-    for start, end, told in sorted((*_contacts(words, contacts), *_called(words)), key=lambda one: (one[0], -one[1])):
+    found = [*_contacts(words, contacts), *_called(words)]
+    spans, last = list(spans) if found else [], 0
+    for start, end, told in sorted(found, key=lambda one: (one[0], -one[1])):
         known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
         if start >= last and not known and not _is_of_body(words, start, end):
             yield Span(start, end, NAME, ())
@@ -54,6 +58,8 @@ def _contacts(words: str, contacts: Iterable[Contact]) -> Iterator[tuple[int, in
 
 def _called(words: str) -> Iterator[tuple[int, int, bool]]:
     """Where persons stand by their honorific or given name; True where it is by an honorific."""
+    if _first_letters().isdisjoint(_LETTERS.findall(words)):
+        return  # as from most sentences: to look for runs of names takes ten times as long
     for match in _RUN.finditer(words):
         start, end = match.span()
         if match["honorific"]:
@@ -72,6 +78,12 @@ def _is_of_body(words: str, start: int, end: int) -> bool:
     no_person = any(word in organisations.words(tells) for word in name.split()[1:] for tells in ("thing", "common"))
     of = _OF.search(words, max(0, start - _OF_MOST), start)
     return no_person or has_body(name) or names_firm(words, start, end) or (of is not None and is_body(of["body"]))
+
+
+@cache
+def _first_letters() -> frozenset[str]:
+    """What one of stands where a person does: how honorifics and given names begin."""
+    return frozenset(match[0] for name in (*_HONORIFICS, *_given_names()) if (match := _LETTERS.match(name)))
 
 
 @cache

@@ -12,15 +12,17 @@ from cybilgraph.record import Basis, Evidence, Named, Record, Relation, Text
 
 def find_relations(record: Record, told: list[Sentence]) -> Iterator[Relation]:
     """What the project is part of, follows, or is related to."""
+    naming = [sentence for sentence in told if PROJECT in sentence.marked]
+    if not naming:
+        return
     stated = {link.project.key for link in record.relations} | {record.key, record.slug and record.slug.text}
     found: dict[str, dict[str, list[tuple[Evidence, str]]]] = {}
-    for sentence in told:
-        if PROJECT in sentence.marked:
-            for phrase, name in said(sentence, APART, *RELATIONS):
-                project = name.entries[0]
-                if phrase.says != APART and project.key not in stated:
-                    quote = (sentence.evidence(phrase.confidence), project.name)
-                    found.setdefault(project.key, {}).setdefault(phrase.says, []).append(quote)
+    for sentence in naming:
+        for phrase, name in said(sentence, APART, *RELATIONS):
+            project = name.entries[0]
+            if phrase.says != APART and project.key not in stated:
+                quote = (sentence.evidence(phrase.confidence), project.name)
+                found.setdefault(project.key, {}).setdefault(phrase.says, []).append(quote)
     for key, by_kind in found.items():
         kind = min(by_kind, key=RELATIONS.index)
         quotes = by_kind[kind]

@@ -47,7 +47,7 @@ _OF_ANOTHER = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
-_DIGITS, _LENGTH = re.compile(r"\d\d"), re.compile(r"(?i)(?:year|month|week)s?\b")
+_DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
     r"(?P<length>(?:[0-9]{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[ -](?:year|month|week)s?)\b",
@@ -64,15 +64,19 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
     for sentence in told:
         if sentence.section not in (*_SECTIONS, "context"):
             continue
-        if not _DIGITS.search(sentence.text.text) and not _LENGTH.search(sentence.text.text):
+        low = sentence.text.text.lower()
+        lasts = "year" in low or "month" in low or "week" in low
+        dated = _DIGITS.search(low) is not None
+        if not (lasts or dated):
             continue
         if says(sentence, "aside"):
             continue
-        if "duration" not in found and not record.duration and (match := _DURATION.search(sentence.text.text)):
-            length = read_duration(sentence.text.part(*match.span("length")))
+        if lasts and "duration" not in found and not record.duration:
+            match = _DURATION.search(sentence.text.text)
+            length = match and read_duration(sentence.text.part(*match.span("length")))
             if length:
                 found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
-        if stated is None and sentence.section in _SECTIONS:
+        if dated and stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
                 _take(found, sentence, period)
     return found

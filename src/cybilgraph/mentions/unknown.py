@@ -72,6 +72,8 @@ _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with
 _KIND_OF_TEAM = re.compile(
     r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
 )
+#: "The third Steering Committee meeting": each project has one.
+_KIND_OF_GROUP = re.compile(r"(?:Project )?(?:Steering|Organi[sz]ing|Advisory|Technical) (?:Committee|Board|Group)")
 #: "Ministries of Justice": of any country.
 _KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Departments", "Institutions", "Governments"}
 #: A name that has the name of a place in it.
@@ -86,9 +88,13 @@ FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
+#: What makes the name of one that of another: "Internet Society Foundation".
+_CALLED_AFTER = re.compile(r" (?:Foundation|Academy|Institute|School|College|Fund|Council|University)")
 #: No common word begins a sentence so: "LACNIC", "CaribNOG".
 _OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
+#: Where a run begins: at a capital, or with "d'e" before it ("d'eGovernment").
+_CAPITAL, _BEFORE_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ]"), 3
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A word, how many of them a country's name has that is looked for in a title, and how many letters.
 _TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
@@ -103,6 +109,8 @@ _POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|
 _OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
 _EFFORTS = frozenset(("Project", "Programme", "Program", "Initiative", "Campaign", "Strategy", "Plan"))
 _ANDS = ("and", "&", "et", "y")
+#: "United Nations Economic and Social Commission": a known name that only begins another.
+_GOES_ON = re.compile(r" [A-Z]")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
@@ -114,7 +122,7 @@ _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span | None]) -> list[Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
-    for match in _NAMES.finditer(words):
+    for match in _runs(words):
         if (
             not match.start()
             and _only_begins(match[0])
@@ -123,21 +131,35 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
             continue  # the first word of a sentence, as most of them are
         for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
-            if any(span.mark == ACTOR and not _is_less(span, start, end) for span in inside):
-                continue
-            first = inside[0] if len(inside) == 1 and inside[0].start == start else None
-            if first and first.mark == ACTOR and _is_thing(words[start:end]):
-                continue
-            if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
-                first.end = end
-                continue
-            if any(span.start <= start and end <= span.end for span in inside):
-                continue
-            end = _without_owner(words, start, end, inside)
-            inside = [span for span in inside if span.start < end]
+            if inside:
+                if any(span.mark == ACTOR and not _is_less(words, span, start, end) for span in inside):
+                    continue
+                first = inside[0] if len(inside) == 1 and inside[0].start == start else None
+                if first and first.mark == ACTOR and _is_thing(words[start:end]):
+                    continue
+                if first and first.mark == ACTOR and _ITS_OFFICE.fullmatch(words, first.end, end):
+                    first.end = end
+                    continue
+                if any(span.start <= start and end <= span.end for span in inside):
+                    continue
+                end = _without_owner(words, start, end, inside)
+                inside = [span for span in inside if span.start < end]
             if found := _found(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
+
+
+def _runs(words: str) -> Iterator[re.Match[str]]:
+    """The runs of words with capitals. They are looked for at capitals only, since the pattern for them may begin
+    with a small letter, and would be tried everywhere.
+    """
+    at = 0
+    while capital := _CAPITAL.search(words, at):
+        match = _NAMES.search(words, max(at, capital.start() - _BEFORE_CAPITAL))
+        if match is None:
+            return
+        yield match
+        at = match.end()
 
 
 def names_of_things(words: str) -> Iterator[str]:
@@ -163,13 +185,16 @@ def names_of_things(words: str) -> Iterator[str]:
 
 def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
     """The spans with those of countries that are spelt nearly right, and nothing else that no list knows."""
-    starts = [match.span() for match in _TOKEN.finditer(words)]
+    tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
     for most in range(_LONGEST_COUNTRY, 0, -1):
-        for first, last in zip(starts, starts[most - 1 :], strict=False):
-            start, end = first[0], last[1]
-            bare = words[start].isupper() and words[last[0]].isupper() and end - start > _SHORTEST
-            free = bare and all(span.end <= start or end <= span.start for span in spans)
-            if free and (near := _near(words[start:end], NAME, names)):
+        for (start, _, begins), (_, end, ends) in zip(tokens, tokens[most - 1 :], strict=False):
+            if (
+                begins
+                and ends
+                and end - start > _SHORTEST
+                and all(span.end <= start or end <= span.start for span in spans)
+                and (near := _near(words[start:end], NAME, names))
+            ):
                 spans = [*spans, Span(start, end, PLACE, (near,), near=words[start:end])]
     return sorted(spans, key=lambda span: span.start)
 
@@ -196,8 +221,9 @@ def _may_act(name: str) -> bool:
 
 
 def _is_thing(name: str) -> bool:
-    """True for what is called by what it is: "Cyber Bootcamp Project"."""
-    return name.rsplit(" ", 1)[-1] in _EFFORTS
+    """True for what is called by what it is: "Cyber Bootcamp Project", "Corporate Security"."""
+    last = name.rsplit(" ", 1)[-1]
+    return last in _EFFORTS or (name.count(" ") == 1 and last in organisations.words("thing"))
 
 
 def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
@@ -251,9 +277,17 @@ def _found(
     # "Port of Spain" is a town, and no place in Spain; "ChildFund Vietnam" is an organisation there.
     if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
         own = _OWN.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
-    if mark == BODY or (mark == NAME and (not inside or own or _HAS_PLACE.match(name))):
+    if mark == BODY or (
+        mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
+    ):
         return _unknown(words, start, end, mark, inside, names)
     return None
+
+
+def _has_initials_behind(words: str, start: int, end: int) -> bool:
+    """True for a name behind which its initials stand in brackets: "Africa Quantitative Sciences (AQS)"."""
+    short = _ABBREVIATION.match(words, end)
+    return short is not None and short["letters"] == "".join(re.findall(r"\b[A-Z]", words[start:end]))
 
 
 def _only_begins(word: str) -> bool:
@@ -261,16 +295,25 @@ def _only_begins(word: str) -> bool:
     return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
 
-def _is_less(span: Span, start: int, end: int) -> bool:
-    """True for a short name inside a longer one: "Oxford" in "Oxford Brookes University"."""
-    return start <= span.start and span.end <= end and (span.end - span.start) * 2 < end - start
+def _is_less(words: str, span: Span, start: int, end: int) -> bool:
+    """True for a name inside a longer one: "Oxford" in "Oxford Brookes University", and "Internet Society" in
+    "Internet Society Foundation".
+    """
+    if span.start < start or end < span.end:
+        return False
+    called_after = span.start == start and _CALLED_AFTER.fullmatch(words, span.end, end) is not None
+    return called_after or (span.end - span.start) * 2 < end - start
 
 
 def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference) -> Iterator[tuple[int, int]]:
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
-    for pair in _PAIR.finditer(words, start, end):
+    if words.find(" ", start, end) < 0:  # as in most runs
+        yield from _trimmed(words, start, end)
+        return
+    joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
+    for pair in _PAIR.finditer(words, start, end) if joined else ():
         if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
@@ -280,10 +323,19 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
     for match in _APART.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
         if _are_apart(match[0], left, right, plural) or any(
-            (known.mark == ACTOR and (known.start == match.end() or cuts[-1] <= known.start < match.start()))
+            (known.mark == ACTOR and known.start == match.end())
+            or (
+                known.mark == ACTOR and cuts[-1] <= known.start < match.start() and not _GOES_ON.match(words, known.end)
+            )
             or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
             or (known.end == match.start() and cuts[-1] < known.start and _ends_with_country(match[0], known, right))
-            or (known.mark == DEMONYM and known.start == match.end() and has_body(left) and has_body(right))
+            or (
+                known.mark in (DEMONYM, PLACE)
+                and known.start == match.end()
+                and known.end < end
+                and has_body(left)
+                and has_body(right)
+            )
             for known in spans
         ):
             yield from _trimmed(words, cuts[-1], match.start())
@@ -309,8 +361,10 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     if between.endswith(" the ") and has_body(right) and not (right == _SOCIETY and of_many_words(left)):
         return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
     if of_many_words(left):
-        return has_body(right) and is_body(right.split(" ", 1)[0])
-    return has_body(right) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
+        first = _APART.split(right, maxsplit=1)[0].split(" ")
+        ends = between == ", " and len(first) > 1 and first[-1] != "Society" and is_body(first[-1])
+        return has_body(right) and (ends or is_body(first[0]))
+    return has_body(_head(right)) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
 
 
 def _ends_with_country(between: str, place: Span, right: str) -> bool:
@@ -333,8 +387,10 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
             start += words[start:end].index(" ") + 1
-    while start < end and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
+    while words.find(" ", start, end) > 0 and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
         end = tail.start()
+    if words.startswith(("on ", "in "), start):
+        return  # "A and B, on Tuesday": when, or where
     while end > start and words[end - 1] in ".,’'/":
         end -= 1
     if words[start:end].endswith(("'s", "’s")):
@@ -343,24 +399,27 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
+def _head(name: str) -> str:
+    """The name without what it is of or for: "Bureau" of "Bureau of Digital Policy"."""
+    return _HEAD.split(name, maxsplit=1)[0]
+
+
 def _kind(name: str, after: str) -> str | None:
     """What a capitalised name is: an organisation by its words, a name, or nothing; None for
     organisations of any country. ``after`` is what follows a name that begins the sentence, where
     any word has a capital.
     """
-    if _KIND_OF_TEAM.fullmatch(name):
+    if ("RT" in name and _KIND_OF_TEAM.fullmatch(name)) or _KIND_OF_GROUP.fullmatch(name):
         return ""
-    head = _HEAD.split(name, maxsplit=1)[0].split()
+    head = _head(name).split()
     if head[-1] in _KINDS:
         return None
     if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
-    tokens = [token.strip(",") for token in name.split()]
-    if any(token in organisations.words(tells) for token in tokens for tells in ("thing", "no")):
+    tokens, common = [token.strip(",") for token in name.split()], organisations.words("common")
+    if not (organisations.words("thing").isdisjoint(tokens) and organisations.words("no").isdisjoint(tokens)):
         return ""
-    if all(token in organisations.words("common") for token in tokens) or (
-        tokens[0] in organisations.words("common") and len(tokens) < 3
-    ):
+    if common.issuperset(tokens) or (tokens[0] in common and len(tokens) < 3):
         return ""
     if len(name) < 3 or any(map(str.isdigit, name)):
         return ""

@@ -70,4 +70,6 @@ def test_an_interrupted_command_ends_as_one() -> None:
 def test_what_a_process_has_loaded_is_not_looked_through_again() -> None:
     with Crew() as crew:
         frozen = [crew.submit(gc.get_freeze_count).result() for _ in range(crew.size + 1)]
+        often = crew.submit(gc.get_threshold).result()[0]
     assert any(frozen)
+    assert often > 10 * gc.get_threshold()[0]

@@ -34,7 +34,7 @@ _IRI = re.compile(
 )
 #: A text without any of these is written as it is.
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff\ufffe\uffff]')
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)", re.DOTALL)
 _CHARACTERS = {"\\b": "\b", "\\t": "\t", "\\n": "\n", "\\f": "\f", "\\r": "\r"}
 
@@ -66,7 +66,9 @@ def plain(term: str) -> str:
     if term.startswith("<"):
         return term[1:-1]
     quoted = _QUOTED.match(term)
-    return _ESCAPE.sub(_character, quoted[1]) if quoted else term
+    if not quoted:
+        return term
+    return _ESCAPE.sub(_character, quoted[1]) if "\\" in quoted[1] else quoted[1]
 
 
 def texts(own: dict[str, list[str]], predicate: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import zlib
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -21,7 +22,7 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.dumps import Dumps, Names, write_tables
+from cybilgraph.dumps import Dumps, Names, packed, write_tables
 from cybilgraph.engine.store import RDF_FORMATS, is_of_version
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
@@ -196,6 +197,34 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
+
+
+@pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
+def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
+    versions: tuple[int, ...], tmp_path: Path
+) -> None:
+    """N-Quads like N-Triples, TriG like Turtle; large enough that much of a file is on the disk when they part."""
+    present = [
+        [f'<x:s{number}> <x:p> "{hashlib.sha256(b"%d" % number).hexdigest()}" .\n'.encode()] * 40
+        for number in range(600)
+    ]
+    earlier = [[f"<x:s> <x:p> <x:o> <{GRAPH}> .\n".encode()] if at in versions else [] for at in range(600)]
+    with Dumps(tmp_path) as files:
+        for lines, others in zip(present, earlier, strict=True):
+            files.add(packed(b"".join(lines + others), lines))
+    there = {
+        fmt.name: {unpacked(tmp_path / f"cybilgraph.{fmt.suffix}.{end}") for end in ("gz", "zst")}
+        for fmt in GRAPH_FORMATS
+    }
+    assert all(len(contents) == 1 for contents in there.values())
+    assert there["ntriples"] == {b"".join(chain(*present))}
+    assert there["nquads"] == {
+        b"".join(chain(*(lines + others for lines, others in zip(present, earlier, strict=True))))
+    }
+    for one, other in (("nquads", "ntriples"), ("trig", "turtle")):
+        assert (there[one] == there[other]) is not bool(versions)
+    [trig] = there["trig"]
+    assert set(ox.parse(trig, format=ox.RdfFormat.TRIG)) == set(ox.parse(*there["nquads"], format=ox.RdfFormat.N_QUADS))
 
 
 def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ that it can be made by any process, or long before. Memory does not grow with th
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ _SHELLS = {
 }
 _SHELL = _Shell()
 #: Where there are no named graphs, a document of one syntax is one of the other.
-_OF_PRESENT = {"nquads": BY_NAME["ntriples"].suffix, "trig": BY_NAME["turtle"].suffix}
+_OF_PRESENT = {BY_NAME["nquads"]: BY_NAME["ntriples"], BY_NAME["trig"]: BY_NAME["turtle"]}
 
 
 @cache
@@ -97,8 +98,8 @@ def packed(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
     quads = parsed(piece) if len(ours) < len(piece) else present
     files: dict[str, bytes] = {}
     for fmt in GRAPH_FORMATS:
-        if quads is present and fmt.name in _OF_PRESENT:
-            files[fmt.suffix] = files[_OF_PRESENT[fmt.name]]
+        if quads is present and fmt in _OF_PRESENT:
+            files[fmt.suffix] = files[_OF_PRESENT[fmt].suffix]
             continue
         now = fmt.kind is Kind.GRAPH
         if fmt.name in ("nquads", "ntriples"):
@@ -115,8 +116,11 @@ class Dumps:
 
     def __init__(self, folder: Path) -> None:
         self._files = ExitStack()
+        self._paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in GRAPH_FORMATS}
+        # A file that is the same as another so far is made when it is no more, or copied at the end.
+        self._alike = dict(_OF_PRESENT)
         self._outputs = {
-            fmt: self._files.enter_context(Packed(folder / f"{NAME}.{fmt.suffix}")) for fmt in GRAPH_FORMATS
+            fmt: self._files.enter_context(Packed(path)) for fmt, path in self._paths.items() if fmt not in self._alike
         }
         self._begun: set[Format] = set()
 
@@ -130,6 +134,10 @@ class Dumps:
                 self._write(lambda fmt: _SHELLS.get(fmt.name, _SHELL).end)
         finally:
             self._files.__exit__(kind, error, trace)
+        if kind is None:
+            for fmt, other in self._alike.items():
+                for end in (".gz", ".zst"):
+                    shutil.copyfile(f"{self._paths[other]}{end}", f"{self._paths[fmt]}{end}")
 
     def _write(self, content: Callable[[Format], bytes]) -> None:
         for fmt, output in self._outputs.items():
@@ -138,6 +146,10 @@ class Dumps:
 
     def add(self, piece: Mapping[str, bytes]) -> None:
         """Write the next piece, as ``packed`` gives it."""
+        for fmt, other in [*self._alike.items()]:
+            if piece[fmt.suffix] != piece[other.suffix]:
+                del self._alike[fmt]
+                self._outputs[fmt] = self._files.enter_context(self._outputs[other].copy(self._paths[fmt]))
         for fmt, output in self._outputs.items():
             if part := piece[fmt.suffix]:
                 between = _SHELLS.get(fmt.name, _SHELL).between

@@ -73,8 +73,21 @@ class Packed:
 
     def add(self, part: bytes) -> None:
         """Write what comes next, as ``deflated`` gives it."""
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(part)
-        self._gzip.write(part)
+        self._write(part, zlib.decompressobj(-zlib.MAX_WBITS).decompress(part))
+
+    def copy(self, path: Path) -> Packed:
+        """A new file with what is in this one so far."""
+        other = Packed(path)
+        self._gzip.flush()
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        with Path(self._gzip.name).open("rb") as written:
+            written.seek(len(_GZIP_HEAD))
+            while parts := written.read(_BYTES):
+                other._write(parts, unpacker.decompress(parts))
+        return other
+
+    def _write(self, parts: bytes, content: bytes) -> None:
+        self._gzip.write(parts)
         self._zstandard.write(content)
         self._sum = zlib.crc32(content, self._sum)
         self._size += len(content)

@@ -44,7 +44,7 @@ def write_store(nquads: Path, folder: Path) -> int:
     store = ox.Store(folder)
     with nquads.open("rb") as lines:
         while block := b"".join(islice(lines, _AT_ONCE)):
-            store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS)
+            store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     store.optimize()
     store.flush()
     return len(store)

@@ -26,6 +26,8 @@ from cybilgraph.workers.pool import Died, Lanes, NotStarted, Pool
 
 #: Work of a crew has as much time as it needs: a week.
 _SECONDS = 7 * 86_400.0
+#: The collector of a process looks for garbage when it has so many more objects: some megabytes.
+_OBJECTS = 50_000
 
 _Value = TypeVar("_Value")
 
@@ -114,9 +116,10 @@ def _done(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[st
 @cache
 def _keep_loaded() -> None:
     """Names and patterns that the first function has loaded are never garbage: the collector need not look through
-    them again and again.
+    them again and again. And it looks less often: what is made of a batch is nearly all still needed then.
     """
     gc.freeze()
+    gc.set_threshold(_OBJECTS)
 
 
 if __name__ == "__main__":

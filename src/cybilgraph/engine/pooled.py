@@ -78,6 +78,8 @@ class PooledEngine:
         self._pools = [pool, abroad] if abroad else [pool]
         self._disk = disk
         self._refused = ""
+        #: Why no query is answered from the store, in words; empty where all but those that go abroad are.
+        self.refused = ""
         self._trusted_until = 0.0
         #: Whether something has happened since that was last taken back which a damaged store would explain.
         self.doubted = False
@@ -200,20 +202,16 @@ class PooledEngine:
         """Whether any answer comes from the store on disk."""
         return bool(self._disk)
 
-    @property
-    def refused(self) -> str:
-        """Why nothing is answered from the store on disk, in words; empty where it is, or where it is not there."""
-        return self._refused if self._pool in self._disk else ""
-
     def refuse(self, why: str) -> bool:
         """Answer nothing from the store on disk from now on, also what is in work; whether that is new."""
         before, self._refused = self._refused, why
+        self.refused = why if self._pool in self._disk else ""
         return why != before
 
     def trust(self, seconds: float) -> None:
         """Answer from the store on disk again, whose files are whole: it took so many seconds to read them."""
         self._trusted_until = time.monotonic() + _TRUSTED * seconds
-        self._refused = ""
+        self._refused = self.refused = ""
 
     @property
     def is_trusted(self) -> bool:

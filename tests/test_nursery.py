@@ -6,19 +6,20 @@ import mmap
 import os
 import pickle
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.errors import EngineUnavailable
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.workers import nursery
 from cybilgraph.workers.memory import private
-from cybilgraph.workers.pool import Died, Lanes, Pool, State
+from cybilgraph.workers.pool import Died, Ended, Lanes, Pool, State
 
 JSON = (BY_NAME["json"],)
 WORK = pickle.dumps((os.getpid, (), {}))
@@ -97,3 +98,67 @@ def test_what_a_process_only_might_use_is_not_its_own() -> None:
         for page in range(0, len(room), mmap.PAGESIZE):
             room[page] = 1
         assert private(os.getpid()) > before + 90_000_000
+
+
+def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine.answer("ASK {}", JSON)
+    engine._pool._nursery._process.kill()
+    until(engine._pool, State.AGAIN)
+    nursery = engine._pool._nursery._process.pid
+    os.kill(nursery, signal.SIGSTOP)
+    threading.Timer(1.2, os.kill, (nursery, signal.SIGCONT)).start()
+    heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+    began = time.monotonic()
+    with pytest.raises(EngineUnavailable, match="loaded"):  # and no advice on a query that had no time
+        engine.answer(heavy, JSON, 4)
+    assert time.monotonic() - began < 5
+    with pytest.raises(QueryTimeout):
+        engine.answer(heavy, JSON, 1)
+    engine.close()
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release, patient: bool) -> None:
+    engine = EmbeddedEngine(release.store, Limits(workers=1, patient=patient))
+    os.kill(engine._pool._nursery._process.pid, signal.SIGSTOP)
+    threading.Timer(3, os.kill, (engine._pool._nursery._process.pid, signal.SIGCONT)).start()
+    began = time.monotonic()
+    if patient:
+        assert engine.answer("ASK {}", JSON, 1).content
+    else:
+        assert "being loaded" in engine.trouble
+        with pytest.raises(EngineUnavailable, match="being loaded"):
+            engine.answer("ASK {}", JSON, 1)
+        assert time.monotonic() - began < 2
+    engine.close()
+
+
+def test_who_has_ended_unasked_is_told() -> None:
+    told: list[Ended] = []
+    pool = Pool("cybilgraph.workers.crew", (), Lanes(1), told.append)
+
+    def tended(what: Callable[[], object]) -> None:
+        end = time.monotonic() + 30
+        while not what():
+            pool.tend()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    with pytest.raises(TimeoutError):
+        pool.ask({}, pickle.dumps((time.sleep, (60,), {})), seconds=0.5)
+    assert pool.ask({}, WORK, seconds=60)
+    [worker] = pool.processes
+    assert not told, "what is stopped at its deadline has not ended unasked"
+    os.kill(worker, signal.SIGSEGV)
+    tended(lambda: told)
+    assert (told[0].process, told[0].how) == (worker, "signal SIGSEGV")
+    tended(lambda: pool.processes not in ([], [worker]))
+    nursery = pool._nursery._process.pid
+    os.kill(nursery, signal.SIGKILL)
+    tended(lambda: len(told) > 1)
+    assert (told[1].process, told[1].how) == (nursery, "signal SIGKILL")
+    assert pool._nursery._process.pid != nursery
+    pool.close()
+    assert len(told) == 2
+    assert Ended("It", 1, 3, "nothing").how == "exit code 3"

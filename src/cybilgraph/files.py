@@ -37,15 +37,22 @@ class Looked:
     def digest(self, file: BinaryIO) -> str:
         """The SHA-256 of an open file, which is at its first byte again. Raises OSError."""
         known = self._known.get(file.name)
-        if known and known[0] == _stamp(file):
+        if known and known[0] == _stamp(os.fstat(file.fileno())):
             return known[1]
         with self._reading:  # of many who ask at once, one reads
             known = self._known.get(file.name)
-            return known[1] if known and known[0] == _stamp(file) else self.again(file)
+            return known[1] if known and known[0] == _stamp(os.fstat(file.fileno())) else self.again(file)
+
+    def is_unchanged(self, path: Path) -> bool:
+        """Whether nobody has written to a file since it was last looked at."""
+        try:
+            return self._known[str(path)][0] == _stamp(path.stat())
+        except (OSError, KeyError):
+            return False
 
     def again(self, file: BinaryIO, between: Callable[[], object] = lambda: None) -> str:
         """The same, read in any case; ``between`` is called after each block. Raises OSError."""
-        stamp, digest = _stamp(file), hashlib.sha256()
+        stamp, digest = _stamp(os.fstat(file.fileno())), hashlib.sha256()
         file.seek(0)
         while block := file.read(self.BLOCK):
             digest.update(block)
@@ -55,9 +62,8 @@ class Looked:
         return digest.hexdigest()
 
 
-def _stamp(file: BinaryIO) -> tuple[int, ...]:
+def _stamp(now: os.stat_result) -> tuple[int, ...]:
     """What is another as soon as anybody writes to the file, also who gives it its old date again (ctime)."""
-    now = os.fstat(file.fileno())
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 

@@ -298,6 +298,14 @@ class Query:
             _ONLY_WITH.sub(lambda match: f"{match[1]}\n" if match[2] in values else "", self.text),
         )
 
+    def check_range(self, values: Mapping[str, Sequence[str]]) -> None:
+        """Raise QueryError where the years that are given, or are there by default, have none between them."""
+        defaults = {parameter.name: parameter.default for parameter in self.parameters if parameter.type == "year"}
+        if {"from", "to"} <= defaults.keys() and {"from", "to"} & values.keys():
+            first, last = (values.get(name, [defaults[name]])[0] for name in ("from", "to"))
+            if int(first) > int(last):
+                raise QueryError(f"No year is from {first} to {last}", "Give both; to may not be before from.")
+
 
 def load(name: str, folder: Path = QUERIES) -> Query:
     """A named query. Raises UnknownQuery where there is none, naming those that there are."""

@@ -38,6 +38,9 @@ class Settings:
     warm_seconds: float = _setting(
         30.0, "Seconds that a release which is opened has for the answers that most ask for; the others follow.", 0
     )
+    look_seconds: float = _setting(
+        600.0, "Seconds between two readings of all files of what is served, to find what a disk has damaged.", 1
+    )
     at_once: int = _setting(8, "Queries and pages of one client in work at once.", 1)
     waiting: int = _setting(128, "Queries and pages of one client that wait, before more are refused.", 0)
     header_seconds: float = _setting(

@@ -102,8 +102,9 @@ def served(releases: Path) -> int:
             for _ in range(600):
                 time.sleep(0.2)
                 try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5).close()
-                    break
+                    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5) as ready:
+                        if ready.read() == b"ready\n":
+                            break
                 except OSError:
                     assert process.poll() is None
             time.sleep(5)  # it asks what most will ask for

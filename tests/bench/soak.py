@@ -1,7 +1,9 @@
 """Mixed load for a while: is memory flat, and does every request end as it should?
 
 Clients of eight addresses look up, ask heavy and bad queries, read pages, have records checked, and go
-away in the middle. Memory is that of all processes, what they share divided between them.
+away in the middle. Memory is what processes have, what they share divided between them. It is judged apart: that of
+the processes that serve, and what those that work for them hold when they rest, which is the least of a while, since
+a heavy query takes what it needs. What fills slows down; what leaks does not.
 
     python tests/bench/soak.py [--minutes 0.7] [--projects 1000] [--data FOLDER]
 """
@@ -17,6 +19,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from served import Server, projects_of, released, served
@@ -26,10 +29,12 @@ from served.client import Address, ask, connect, exchange, look_up, request
 from cybilgraph import queries
 
 EVERY = 30.0
-#: Bytes more in an hour that are flat: what fills caches is done by the first quarter.
-FLAT = 60_000_000
-#: Memory of the kept answers and of a long query come and go: a difference within this tells nothing.
-NOISE = 40_000_000
+#: So many looks at memory in each line that is printed.
+LOOKS = 15
+#: A third may have so many bytes more than the third before it; or no more than this part of what that one has grown:
+#: then it fills. The longer it runs, the smaller a leak is seen.
+FLAT = 16_000_000
+SLOWER = 0.6
 _EXAMPLES = [queries.load(query.name).text for query in queries.examples()]
 _RECORD = (Path(__file__).parents[2] / "data" / "records" / "belize-G0020.txt").read_bytes()
 _numbers = itertools.count()
@@ -105,29 +110,49 @@ class Mixed:
         self.came["left"] += 1
 
 
-def slope(points: list[tuple[float, float]]) -> float:
-    """Of a straight line through points: the middle one of those between any two (Theil and Sen), so that a long
-    query at the moment of a look tells nothing.
-    """
-    steps = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in itertools.combinations(points, 2)]
-    return statistics.median(steps) if steps else 0.0
+@dataclass(frozen=True, slots=True)
+class Thirds:
+    """Bytes in the middle of each third of the time."""
+
+    first: float
+    second: float
+    last: float
+
+    @classmethod
+    def of(cls, sizes: list[float]) -> Thirds:
+        """Of sizes one after another, three at least."""
+        third = len(sizes) // 3
+        begin = len(sizes) - 3 * third
+        return cls(*(statistics.median(sizes[begin + n * third : begin + (n + 1) * third]) for n in range(3)))
+
+    def judged(self) -> tuple[bool, str]:
+        """Whether that is no leak, and why, in words."""
+        before, grown = self.second - self.first, self.last - self.second
+        told = f"{self.first / 1e6:.0f}, {self.second / 1e6:.0f}, {self.last / 1e6:.0f} MB in thirds"
+        if grown <= FLAT:
+            return True, f"{told}: flat, {grown / 1e6:+.1f} MB where {FLAT / 1e6:.0f} are allowed"
+        if grown <= SLOWER * before:
+            return True, f"{told}: it fills, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
+        return False, f"{told}: it grows, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
 
 
-def watch(server: Server, mixed: Mixed, minutes: float) -> list[tuple[float, float]]:
-    """Seconds and bytes, twice in each line that is printed; a line each half minute."""
-    points = []
+def watch(server: Server, mixed: Mixed, minutes: float) -> tuple[list[float], list[float]]:
+    """Bytes of what serves, in the middle of each line that is printed, and the least of what works for it."""
+    serving, resting = [], []
     began = time.perf_counter()
-    step = min(EVERY, minutes * 60 / 8)
-    while (now := time.perf_counter() - began) < minutes * 60:
-        time.sleep(step)
-        sizes = server.memory()
-        points.append((now + step, sum(sizes.values())))
-        parts = " ".join(f"{size / 1e6:.0f}" for size in sorted(sizes.values(), reverse=True))
+    step = min(EVERY, minutes * 60 / 9)
+    while (now := time.perf_counter() - began) < minutes * 60 - step / 2:
+        looks = []
+        for look in range(LOOKS):
+            time.sleep(max(began + now + (look + 1) * step / LOOKS - time.perf_counter(), 0))
+            looks.append(server.memory_by_part())
+        own, working = zip(*looks, strict=True)
+        serving.append(statistics.median(own))
+        resting.append(float(min(working)))
         done, wrong = mixed.came.total(), len(mixed.wrong)
-        print(
-            f"{now + step:5.0f} s {points[-1][1] / 1e6:7.1f} MB = {parts}; {done:,} requests, {wrong} wrong", flush=True
-        )
-    return points
+        sizes = f"{serving[-1] / 1e6:.0f} MB serve, {resting[-1] / 1e6:.0f} to {max(working) / 1e6:.0f} work"
+        print(f"{time.perf_counter() - began:5.0f} s {sizes}; {done:,} requests, {wrong} wrong", flush=True)
+    return serving, resting
 
 
 def main(minutes: float, projects: int, data: Path | None) -> int:
@@ -140,14 +165,10 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
         threads = [threading.Thread(target=mixed.go_on, args=(source, ended)) for source in sources]
         for thread in threads:
             thread.start()
-        points = watch(server, mixed, minutes)
+        sizes = watch(server, mixed, minutes)
         ended.set()
         for thread in threads:
             thread.join()
-    later = points[len(points) // 4 :]
-    growth = slope(later)
-    seconds = later[-1][0] - later[0][0]
-    flat = growth * 3600 < FLAT or growth * seconds < NOISE
     print(", ".join(f"{number:,}×{kind}" for kind, number in sorted(mixed.came.items())))
     slowest = ", ".join(
         f"{kind} {mixed.seconds[kind] * 1000 / number:.0f} and {mixed.slowest[kind] * 1000:.0f}"
@@ -157,8 +178,12 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
     print(f"{len(mixed.wrong)} wrong; milliseconds on average and at most: {slowest}")
     for wrong in mixed.wrong[:10]:
         print("  ", wrong)
-    print(f"memory after the first quarter: {growth * 60 / 1e6:+.2f} MB a minute, {'flat' if flat else 'it grows'}")
-    return len(mixed.wrong) + (not flat)
+    failed = len(mixed.wrong)
+    for what, part in zip(("what serves", "what works, at rest"), sizes, strict=True):
+        good, told = Thirds.of(part).judged()
+        print(f"memory of {what}: {told}")
+        failed += not good
+    return failed
 
 
 if __name__ == "__main__":

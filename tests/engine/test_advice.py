@@ -65,6 +65,9 @@ EMPTY = [
     ('?c skos:prefLabel ?n FILTER(?n < "Belize")', "STR(?n)"),
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'There are: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "fr")', ""),
+    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "de"))', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(langMatches(lang(?n), "EN"))', ""),
+    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "*"))', ""),
     ('VALUES ?n { "Belize" } ?c skos:prefLabel ?n', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel "Guin\\u00e9e"@fr', ""),
     ('?c skos:notation "bz"', 'Did you mean "BZ"?'),
@@ -123,6 +126,27 @@ def test_prefixes_of_another_meaning(facts: Facts) -> None:
     told = advise(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
     assert "Here it is <http://purl.org/dc/terms/>" in told.text
     assert not advise(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
+
+
+def test_graphs_that_are_not_there(facts: Facts) -> None:
+    there, other = facts.graphs()[0], "https://example.org/graph"
+    pattern = "{ ?p cyb:country country:BZ }"
+    nearly, missing = f"There is no graph <{there}0> in this release. Did you mean <", f"There is no graph <{other}> in"
+    for query, chosen, words in (
+        (f"SELECT * FROM <{there}0> {pattern}", (), nearly),
+        (f"SELECT * FROM NAMED <{other}> {{ GRAPH ?g {pattern} }}", (), missing),
+        (f"SELECT * {{ GRAPH <{other}> {pattern} }}", (), missing),
+        (f"SELECT * {{ OPTIONAL {{ GRAPH <{other}> {pattern} }} }}", (), ""),
+        (f"SELECT * {pattern}", (other,), missing),
+        (f"SELECT * FROM <{other}> {pattern}", (there,), ""),
+        (f"SELECT * FROM <{there}> {pattern}", (), ""),
+    ):
+        told = [advice.text for advice in advise(query, ("empty",), facts, chosen)]
+        found = [text for text in told if text.startswith("There is no graph")]
+        assert [words in text for text in found] == [True] * bool(words), (query, told)
+    assert not any(
+        "There is no graph" in text for _, text, _ in advise(f"SELECT * FROM <{other}> {pattern}", ("empty",))
+    )
 
 
 def test_sorting_of_everything() -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cybilgraph.errors import FileDamaged
+from cybilgraph.engine.embedded import Limits
+from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
 from cybilgraph.files import Looked
+from cybilgraph.formats import RESULT_FORMATS
 from cybilgraph.release import Release, Releases
 from cybilgraph.web import damage
+from cybilgraph.web.answers import Question
 from cybilgraph.web.damage import Damage
+from cybilgraph.web.live import Live
 
 
 @pytest.fixture
@@ -24,7 +33,7 @@ def copied(release: Release, tmp_path: Path) -> Release:
 
 
 def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.files._stamp", lambda file: (0,))  # nothing tells that anybody wrote
+    monkeypatch.setattr("cybilgraph.files._stamp", lambda _: (0,))  # nothing tells that anybody wrote
     copied.verify()
     told: list[str] = []
     known = Damage(told.append)
@@ -63,4 +72,125 @@ def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch:
             return len(waited) > 3
 
     Damage(lambda _: None).watch(lambda: [copied], Stop())
-    assert waited == [damage._PAUSE, *[Looked.BLOCK / damage._RATE] * 3]
+    assert waited == [600.0, *[Looked.BLOCK / damage._RATE] * 3]
+
+
+ALL = Question.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
+ONE = Question.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
+
+
+@contextmanager
+def lived(folder: Path, told: list[str]) -> Iterator[Live]:
+    """What is served of a folder, from the disk."""
+    live = Live(Releases(folder), Limits(timeout=10, workers=1, long=1, store=0), 10_000_000, told.append)
+    try:
+        live.current.warming.stop()
+        assert live.warm.wait(60)
+        yield live
+    finally:
+        live.close()
+
+
+def until(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def answers(live: Live) -> bool:
+    try:
+        return bool(live.current.answers.find(ALL))
+    except EngineUnavailable:  # it begins anew
+        return False
+
+
+def hurt(store: Path) -> Path:
+    """Flip bits of the texts of a store, which are in a table of their own."""
+    table = max(store.glob("*.sst"), key=lambda table: table.read_bytes().count(b"Project"))
+    data = bytearray(table.read_bytes())
+    for place in range(len(data) // 10, len(data) // 2, 3_000):
+        data[place] ^= 4
+    with table.open("r+b") as file:  # the workers have it open
+        file.write(data)
+    return table
+
+
+def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
+    copied: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybilgraph.files._stamp", lambda _: (0,))
+    told: list[str] = []
+    with lived(copied.folder.parent, told) as live:
+        answers = live.current.answers
+        assert answers.find(ONE)
+        assert answers.known(ONE)
+        assert answers.etag(ONE)
+        hurt(copied.store)
+        for worker in live.current.engine.processes:  # which has in memory what it has read
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable, match="could not be read on the disk of the server") as failed:
+            answers.find(ALL)
+        assert str(copied.folder) not in str(failed.value)
+        assert not answers.known(ONE), "it may have been made of what is damaged"
+        assert not answers.etag(ONE)
+        with pytest.raises(EngineUnavailable, match=r"looked at|is damaged"):
+            answers.find(ONE)
+        until(lambda: "is damaged on the disk" in live.current.engine.trouble)
+        with pytest.raises(EngineUnavailable, match="nothing is answered from it"):
+            answers.find(ONE)
+        until(lambda: any("no query is answered until" in text for text in told))
+    assert any("store/" in text and "is not what was built" in text for text in told)
+
+
+def test_another_release_is_served_instead(copied: Release) -> None:
+    folder = copied.folder.parent
+    shutil.copytree(copied.folder, folder / "0002")
+    (folder / "current").write_text("0002\n")
+    told: list[str] = []
+    with lived(folder, told) as live:
+        assert live.current.release.number == 2
+        assert live.at(1).answers.find(ONE)
+        hurt(folder / "0002" / "store")
+        until(lambda: live.current.release.number == 1)
+        until(lambda: answers(live))
+        until(lambda: any("release 0001 is served instead" in text for text in told))
+        live.refresh()
+        assert live.current.release.number == 1, "the one that is named is refused"
+
+
+def test_what_is_mended_is_answered_from_again(copied: Release) -> None:
+    told: list[str] = []
+    (copied.folder.parent / "current").write_text("0001\n")
+    with lived(copied.folder.parent, told) as live:
+        good = {path: path.read_bytes() for path in copied.store.glob("*.sst")}
+        table = hurt(copied.store)
+        until(lambda: live.current.engine.refused), "nobody has asked anything"
+        table.with_suffix(".good").write_bytes(good[table])
+        table.with_suffix(".good").replace(table)  # another file: workers have the damaged one open
+        until(lambda: answers(live))
+        assert not live.current.engine.refused
+
+
+def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) -> None:
+    told: list[str] = []
+    with lived(copied.folder.parent, told) as live:
+        looks: list[float] = []
+        look = live.damage.look
+        live.damage.look = lambda *given, **named: (looks.append(time.monotonic()), look(*given, **named))  # type: ignore[method-assign,assignment]
+        os.utime(next(copied.store.glob("*.sst")))
+        until(lambda: looks)
+        assert live.current.answers.find(ONE)
+        live.current.engine.trust(60)
+        live.current.engine.doubted = False
+        looks.clear()
+        heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+        with pytest.raises(QueryTimeout):  # which a damaged index would explain
+            live.current.engine.answer(heavy, RESULT_FORMATS, 0.2)
+        assert live.current.engine.doubted
+        time.sleep(2.5)
+        assert not looks, "heavy queries must not have it read all the time"
+        live.current.engine.trust(0)
+        until(lambda: looks)
+        assert not live.current.engine.refused
+    assert not [text for text in told if "damaged" in text]

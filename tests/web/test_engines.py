@@ -210,10 +210,10 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
 
 
 def _until(site: str, status: int) -> Reply:
-    """What /readyz says as soon as it has this status, and is not about being opened."""
+    """What /readyz says as soon as it has this status, and is not about being loaded."""
     for _ in range(200):
         ready = send(site, "GET", "/readyz")
-        if ready.status == status and b"being opened" not in ready.body:
+        if ready.status == status and b"being loaded" not in ready.body:
             return ready
         time.sleep(0.05)
     raise AssertionError(ready.body)

@@ -190,3 +190,13 @@ def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path
     assert re.search(
         r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\? Its IRI is taken, too: ', page
     )
+
+
+@pytest.mark.parametrize(
+    ("years", "status"),
+    [("from=2016&to=2015", 400), ("from=2015&to=2015", 200), ("from=2090", 400), ("to=1990", 400), ("to=2015", 200)],
+)
+def test_years_must_be_a_range(server: str, years: str, status: int) -> None:
+    for path in ("/api/queries/example-active-projects-per-year", "/queries/example-active-projects-per-year"):
+        reply = send(server, "GET", f"{path}?{years}", Accept=BROWSER if path.startswith("/q") else "text/csv")
+        assert (reply.status, b"No year is from" in reply.body) == (status, status == 400), path

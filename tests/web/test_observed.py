@@ -79,7 +79,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
 def test_what_stays_in_memory_is_left_out_when_garbage_is_looked_for(releases: Path) -> None:
     live = Live(Releases(releases), Limits(), 10_000, lambda _: None)
     try:
-        assert live.ready.wait(60)
+        assert live.warm.wait(60)
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

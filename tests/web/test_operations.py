@@ -274,6 +274,24 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
         assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))
 
 
+def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_server) -> None:
+    nursery, workers = nursery_of(served.process.pid)
+    os.kill(workers[0], signal.SIGKILL)
+
+    def told() -> dict[object, dict[str, object]]:
+        return {line["pid"]: line for line in lines(served) if "pid" in line}
+
+    until(lambda: workers[0] in told())
+    until(lambda: len(set(nursery_of(served.process.pid)[1]) - {workers[0]}) == len(workers))
+    os.kill(nursery, signal.SIGTERM)  # which it does not hear
+    os.kill(nursery, signal.SIGKILL)
+    until(lambda: nursery in told())
+    until(lambda: nursery_of(served.process.pid)[0] != nursery)
+    assert told()[workers[0]]["how"] == told()[nursery]["how"] == "signal SIGKILL"
+    assert "worker" in str(told()[workers[0]]["process"])
+    assert "replaced" in str(told()[nursery]["done"])
+
+
 def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
@@ -300,7 +318,18 @@ def test_the_process_that_serves_is_begun_anew(served: running_server, right: se
     assert not [what for what in clients.seen if what.startswith(("wrong", "4", "5"))]
     # Those that it had in work, or had not read yet: a client may have lost one, and have sent it again at once.
     assert clients.seen.total() - clients.seen["right"] - clients.seen["refused"] <= 12
-    assert any("Unexpected exit" in str(line.get("message")) for line in lines(served))
+    assert any(line.get("pid") == inner and line["how"] == "signal SIGKILL" for line in lines(served))
+
+
+def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -> None:
+    found = processes(served.process.pid)
+    [inner] = [number for number in found[served.process.pid] if found[number]]
+    os.kill(inner, signal.SIGSTOP)
+    until(lambda: not lives(inner), 30)
+    until(lambda: _answers(served.url), 60)
+    [ended] = [line for line in lines(served) if line.get("pid") == inner]
+    assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
+    assert any("was stopped, and is ended" in str(line.get("message")) for line in lines(served))
 
 
 def _answers(url: str) -> bool:

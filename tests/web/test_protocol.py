@@ -144,6 +144,8 @@ DATASETS = [
     *over("one default graph", TITLES, "1", (DEFAULT, HISTORY)),
     *over("several default graphs", TITLES, "1", (DEFAULT, HISTORY), (DEFAULT, NOWHERE)),
     *over("an unknown default graph is empty", TITLES, "0", (DEFAULT, NOWHERE)),
+    Case("an unknown default graph is told of", [*q(TITLES), (DEFAULT, NOWHERE)],
+         sent={"cybilgraph-advice": f'"There is no graph <{NOWHERE}> in this release.*'}),
     *over("only default graphs: none is named", GRAPHS, "", (DEFAULT, HISTORY)),
     *over("one named graph", GRAPHS, HISTORY, (NAMED, HISTORY)),
     *over("only named graphs: the default graph is empty", TITLES, "0", (NAMED, HISTORY)),
@@ -310,6 +312,7 @@ WRONG = [
             + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(16))
             + " BIND(?x16 AS ?x) } } ?s skos:prefLabel ?t }"), status=422, type=PROBLEM, has="256,000,000 bytes"),
     Case("too slow", q(SLOW, timeout="0.5"), status=504, type=PROBLEM, has=r"0\.5 seconds"),
+    Case("too slow for a moment", q(f"{SLOW} # moment", timeout="0.004"), status=504, has=r"after 0\.00[1-4]\d* seconds"),
 ]  # fmt: skip
 #: What the W3C's tests of the protocol ask of queries, beside what stands above: each by its name there.
 W3C = [

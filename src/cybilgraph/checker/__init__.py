@@ -6,13 +6,13 @@ the outputs, the graph, the derived statements, the forms that are filled with i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
-from cybilgraph.workers.pool import Busy, Crashed, Died, Lanes, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Crashed, Died, Ended, Lanes, NotStarted, Pool
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
@@ -51,10 +51,11 @@ class Answer:
 class Checker:
     """A pool of workers that check. Safe for use by several threads."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, told: Callable[[Ended], object] = lambda _: None) -> None:
+        """Processes that end unasked are ``told``."""
         self._limits = limits or Limits()
         lanes = Lanes(self._limits.workers, self._limits.waiting)
-        self._pool = Pool("cybilgraph.checker.worker", (str(self._limits.memory),), lanes)
+        self._pool = Pool("cybilgraph.checker.worker", (str(self._limits.memory),), lanes, told)
 
     def check(self, given: Submission, wishes: Sequence[str]) -> Answer:
         """What was wished of a submission. Raises CheckerBusy, CheckTimeout, or CheckTooHeavy."""
@@ -87,6 +88,10 @@ class Checker:
     def processes(self) -> list[int]:
         """The numbers of the worker processes that live now."""
         return self._pool.processes
+
+    def tend(self) -> None:
+        """Begin anew what has ended while nobody asked; a server does so each second."""
+        self._pool.tend()
 
     def close(self) -> None:
         """End all workers."""

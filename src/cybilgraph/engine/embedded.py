@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cybilgraph.engine import ALL, Answer, Graphs
@@ -10,7 +11,7 @@ from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.store import opens_whole
 from cybilgraph.formats import Format
 from cybilgraph.workers.doors import Door
-from cybilgraph.workers.pool import Lanes, Pool
+from cybilgraph.workers.pool import Ended, Lanes, Pool
 
 __all__ = ["EmbeddedEngine", "Limits"]
 
@@ -25,8 +26,17 @@ _TWICE = 6
 class EmbeddedEngine(PooledEngine):
     """A pool of workers over one store."""
 
-    def __init__(self, store: Path, limits: Limits | None = None, *, graph: Path | None = None) -> None:
-        """``graph`` holds the same as the store, as N-Quads: it is loaded if that fits into the limit."""
+    def __init__(
+        self,
+        store: Path,
+        limits: Limits | None = None,
+        *,
+        graph: Path | None = None,
+        told: Callable[[Ended], object] = lambda _: None,
+    ) -> None:
+        """``graph`` holds the same as the store, as N-Quads: it is loaded if that fits into the limit. Processes that
+        end unasked are ``told``.
+        """
         limits = limits or Limits()
         in_memory = graph is not None and graph.stat().st_size * _IN_MEMORY <= limits.store
         place, why = (
@@ -36,15 +46,14 @@ class EmbeddedEngine(PooledEngine):
         )
         door = Door.SHUT if in_memory or opens_whole(store) else Door.FILES
         arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), door)
-        pool = Pool(
-            "cybilgraph.engine.worker", arguments, Lanes(quick=limits.workers, long=limits.long, memory=limits.memory)
-        )
+        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool = Pool("cybilgraph.engine.worker", arguments, lanes, told)
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
         with_door = (str(store), "", *arguments[2:4], Door.OPEN)
-        abroad = (
-            Pool("cybilgraph.engine.worker", with_door, Lanes(quick=_ABROAD, waiting=16)) if limits.services else None
-        )
-        super().__init__(place, why, limits, pool, abroad)
+        few = Lanes(quick=_ABROAD, waiting=16, patient=limits.patient)
+        abroad = Pool("cybilgraph.engine.worker", with_door, few, told) if limits.services else None
+        on_disk = [*(() if in_memory else (pool,)), *((abroad,) if abroad else ())]
+        super().__init__(place, why, limits, pool, abroad, on_disk)
         # Of a store that is not in memory, no answer is sure to come in a moment.
         is_twice = graph is not None and graph.stat().st_size * _TWICE <= limits.store
         self._look_ups = LookUps(graph) if graph and is_twice else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +24,18 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, Format
-from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, NotStarted, Pool, State
+from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Late, NotStarted, Pool, State
+
+__all__ = ["Ended", "Limits", "PooledEngine"]
 
 #: A query whose worker was killed is asked so many times again.
 _AGAIN = 3
+#: After its files were found whole, a store is not read again for so many times the seconds that this took.
+_TRUSTED = 20
+_TOLD = "Try again in a few seconds. If that does not help, the log of the server says why."
 #: What is told while the process that forks workers is replaced.
 _TROUBLE = {
+    State.FIRST: "The data is being loaded",
     State.WELL: "",
     State.AGAIN: "The data is being loaded again, after the processes that answer had ended",
     State.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
@@ -40,7 +46,8 @@ _TROUBLE = {
 class Limits:
     """What queries may use: seconds, bytes of an answer, bytes of memory beside the store; the processes for
     quick and for long queries; bytes for the store itself (0: it stays on disk); and the endpoints that
-    they may call with SERVICE.
+    they may call with SERVICE. Where it is not ``patient``, the seconds of a query are those of a clock from the first
+    one on: who asks while the data is being loaded is told to come again.
     """
 
     timeout: float = 30.0
@@ -50,14 +57,17 @@ class Limits:
     long: int = 2
     store: int = 0
     services: frozenset[str] = frozenset()
+    patient: bool = True
 
 
 class PooledEngine:
     """A pool of workers that answer queries. Safe for use by several threads."""
 
-    def __init__(self, place: str, why: str, limits: Limits, pool: Pool, abroad: Pool | None = None) -> None:
+    def __init__(
+        self, place: str, why: str, limits: Limits, pool: Pool, abroad: Pool | None = None, disk: Sequence[Pool] = ()
+    ) -> None:
         """``place`` says where the store is, ``why`` why it is there; ``abroad`` are the workers for queries that
-        call other endpoints, where the others cannot.
+        call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk.
         """
         self.place = place
         #: Where the store is, and why.
@@ -65,6 +75,14 @@ class PooledEngine:
         self._limits = limits
         self._pool = pool
         self._abroad = abroad
+        self._pools = [pool, abroad] if abroad else [pool]
+        self._disk = disk
+        self._refused = ""
+        #: Why no query is answered from the store, in words; empty where all but those that go abroad are.
+        self.refused = ""
+        self._trusted_until = 0.0
+        #: Whether something has happened since that was last taken back which a damaged store would explain.
+        self.doubted = False
 
     def answer(
         self,
@@ -88,9 +106,9 @@ class PooledEngine:
             body = Content()
             request = _request(query, formats, graphs)
             head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
-            return _answer(head, body, last, abroad=pool is self._abroad)
+            return self._answer(pool, head, body, last)
 
-        with _within(query, seconds), _available(pool):
+        with _within(query, seconds), self._available(pool):
             for _ in range(_AGAIN):
                 try:
                     return once()
@@ -121,9 +139,9 @@ class PooledEngine:
             head, last = await pool.ask_soon(
                 request, seconds=_left(until), caller=caller, part=body.add, threads=threads
             )
-            return _answer(head, body, last, abroad=pool is self._abroad)
+            return self._answer(pool, head, body, last)
 
-        with _within(query, seconds), _available(pool):
+        with _within(query, seconds), self._available(pool):
             for _ in range(_AGAIN):
                 try:
                     return await once()
@@ -143,8 +161,9 @@ class PooledEngine:
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
         try:
-            with _available(self._pool):
+            with self._available(self._pool):
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
+                self._has_read(self._pool, head)
         except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None
         if "error" in head:
@@ -176,7 +195,61 @@ class PooledEngine:
     @property
     def trouble(self) -> str:
         """Why queries are not answered at this moment, in words; empty where nothing is known to be wrong."""
-        return _TROUBLE[self._pool.state]
+        return self.refused or _TROUBLE[self._pool.state]
+
+    @property
+    def reads_disk(self) -> bool:
+        """Whether any answer comes from the store on disk."""
+        return bool(self._disk)
+
+    def refuse(self, why: str) -> bool:
+        """Answer nothing from the store on disk from now on, also what is in work; whether that is new."""
+        before, self._refused = self._refused, why
+        self.refused = why if self._pool in self._disk else ""
+        return why != before
+
+    def trust(self, seconds: float) -> None:
+        """Answer from the store on disk again, whose files are whole: it took so many seconds to read them."""
+        self._trusted_until = time.monotonic() + _TRUSTED * seconds
+        self._refused = self.refused = ""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the files of the store were found whole not long ago."""
+        return time.monotonic() < self._trusted_until
+
+    def _answer(self, pool: Pool, head: dict[str, Any], body: Content, last: bytes) -> Answer:
+        self._has_read(pool, head)
+        if "error" in head:
+            raise _failure(head, abroad=pool is self._abroad)
+        return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
+
+    def _has_read(self, pool: Pool, head: dict[str, Any]) -> None:
+        """Raise EngineUnavailable where what a worker says came from a store that cannot be trusted."""
+        if head.get("error") == "storage":
+            self.doubted = True
+            what = "The store of the release could not be read on the disk of the server"
+            if not self.is_trusted:
+                self.refuse(f"{what}, and its files are being looked at")
+            raise EngineUnavailable(what, _TOLD)
+        self._require(pool)
+
+    def _require(self, pool: Pool) -> None:
+        if self._refused and pool in self._disk:
+            raise EngineUnavailable(self._refused, _TOLD)
+
+    @contextmanager
+    def _available(self, pool: Pool) -> Iterator[None]:
+        """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
+        self._require(pool)
+        try:
+            with _available(pool):
+                yield
+        except (TimeoutError, Crashed, EngineUnavailable) as error:
+            # A table that cannot be read has the engine go round in circles, or no worker begin.
+            if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, NotStarted):
+                self.doubted |= pool in self._disk
+            raise
 
     @property
     def load(self) -> dict[str, int]:
@@ -188,11 +261,15 @@ class PooledEngine:
         """How many workers ended that were not stopped on purpose, and were replaced."""
         return self._pool.restarts
 
+    def tend(self) -> None:
+        """Begin anew what has ended while nobody asked; a server does so each second."""
+        for pool in self._pools:
+            pool.tend()
+
     def close(self) -> None:
         """End all workers."""
-        self._pool.close()
-        if self._abroad:
-            self._abroad.close()
+        for pool in self._pools:
+            pool.close()
 
 
 def _request(query: str, formats: tuple[Format, ...], graphs: Graphs) -> dict[str, object]:
@@ -200,12 +277,6 @@ def _request(query: str, formats: tuple[Format, ...], graphs: Graphs) -> dict[st
     if graphs != ALL:
         request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
     return request
-
-
-def _answer(head: dict[str, Any], body: Content, last: bytes, *, abroad: bool) -> Answer:
-    if "error" in head:
-        raise _failure(head, abroad=abroad)
-    return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
 
 
 def _advice(head: dict[str, Any]) -> tuple[Advice, ...]:
@@ -217,6 +288,9 @@ def _available(pool: Pool) -> Iterator[None]:
     """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
     try:
         yield
+    except Late:
+        what = "The data had to be loaded first, and the seconds that were left were too few for the query"
+        raise EngineUnavailable(what, "Ask again, or give it more seconds (timeout=…).") from None
     except Busy:
         what = _TROUBLE[pool.state] or "All query workers are busy"
         raise EngineUnavailable(what, "Try again in a few seconds.") from None
@@ -239,6 +313,10 @@ def _available(pool: Pool) -> Iterator[None]:
         ) from error
 
 
+def _rounded(seconds: float) -> float:
+    return round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
+
+
 def _left(until: float) -> float:
     return max(until - time.monotonic(), 0.001)
 
@@ -250,7 +328,7 @@ def _within(query: str, seconds: float) -> Iterator[None]:
         yield
     except TimeoutError:
         raise QueryTimeout(
-            f"The query was stopped after {round(seconds, 1):g} seconds",
+            f"The query was stopped after {_rounded(seconds):g} seconds",
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
             advise(query, ("slow",)),
         ) from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cybilgraph.engine.endpoint import Credentials
 from cybilgraph.engine.pooled import Limits, PooledEngine
-from cybilgraph.workers.pool import Lanes, Pool
+from cybilgraph.workers.pool import Ended, Lanes, Pool
 
 
 class RemoteEngine(PooledEngine):
@@ -20,9 +21,11 @@ class RemoteEngine(PooledEngine):
         credentials: str = "",
         store: Path | None = None,
         checksum: str = "",
+        told: Callable[[Ended], object] = lambda _: None,
     ) -> None:
         """``credentials`` names a file. Of a release, ``store`` is its own, which advice is taken from, and
-        ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer.
+        ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer. Processes that
+        end unasked are ``told``.
 
         Raises CybilgraphError where the file cannot be read.
         """
@@ -30,6 +33,6 @@ class RemoteEngine(PooledEngine):
         limits = limits or Limits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
-        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory)
-        pool = Pool("cybilgraph.engine.asking", (*where, str(limits.memory), str(limits.answer)), lanes)
+        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool = Pool("cybilgraph.engine.asking", (*where, str(limits.memory), str(limits.answer)), lanes, told)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

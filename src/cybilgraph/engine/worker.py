@@ -47,6 +47,8 @@ _NO_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
 _RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
 #: A query that takes so many seconds is slow.
 _SLOW = 1.0
+#: What the engine says of a store on disk that it cannot read (RocksDB's Status), before anything else.
+_UNREADABLE = ("Corruption: ", "IO error: ")
 #: A row of sums, and one of them is that of nothing.
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
@@ -154,7 +156,8 @@ def evaluate(
     except MemoryError:
         return {"error": "memory", "message": "it used up its memory"}, b""
     except (RuntimeError, ValueError, OSError) as error:
-        return {"error": "evaluation", "message": str(error) or type(error).__name__}, b""
+        message = str(error) or type(error).__name__
+        return {"error": "storage" if message.startswith(_UNREADABLE) else "evaluation", "message": message}, b""
 
 
 def _answer(
@@ -175,7 +178,8 @@ def _answer(
     head: dict[str, Any] = {"format": done.format, "rows": done.rows}
     if nothing or slow:
         why = ("empty",) * nothing + ("slow",) * slow
-        head["advice"] = advise(request["query"], why, facts)
+        graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
+        head["advice"] = advise(request["query"], why, facts, graphs)
     return head, done.rest
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -117,6 +117,15 @@ class Release:
             raise self._damaged(name, f"cannot be read: {error.strerror}") from error
         if digest != self._digest(name):
             raise self._damaged(name)
+
+    def is_unchanged(self, names: Iterable[str]) -> bool:
+        """Whether nobody has written to files of the manifest since they were last looked at."""
+        return all(self._looked.is_unchanged(self.folder / name) for name in names)
+
+    @property
+    def of_store(self) -> list[str]:
+        """The files of the store, by their names in the manifest."""
+        return [name for name in self.manifest["files"] if name.startswith(f"{STORE}/")]
 
     def length(self, name: str) -> int:
         """Bytes of a file as it is served; 0 where it is gone."""

@@ -70,6 +70,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
     }
+    live.tended.append(checker.tend)
     bundled = BUNDLE.is_file()
     app.context_processor(
         lambda: {

@@ -156,9 +156,9 @@ class Answers:
 
     def etag(self, question: Question) -> str:
         """The ETag of the answer without its coding; empty where the same question may have another
-        answer tomorrow.
+        answer tomorrow, or where no answer is given now.
         """
-        if queries.is_volatile(question.query):
+        if self.engine.refused or queries.is_volatile(question.query):
             return ""
         names = "\n".join([
             *question.graphs.default, "", *question.graphs.named, "", *(fmt.name for fmt in question.formats)
@@ -168,7 +168,9 @@ class Answers:
         ).hexdigest()
 
     def known(self, question: Question) -> Kept | None:
-        """The answer, if it is kept."""
+        """The answer, if it is kept. What was made of a store that is doubted may be wrong."""
+        if self.engine.refused:
+            return None
         with self._lock:
             kept = self._kept.get(question)
         if kept:

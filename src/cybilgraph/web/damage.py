@@ -1,9 +1,9 @@
 """Files that are damaged under a running server: they are not sent, and told of once; all others are.
 
 Who asks for a file finds what has been written to it since; what only the disk has changed is found by reading
-all files again, one at a time, at leisure. Stores and indexes that are found so are told of, and asked on: one
-in memory is as good as before, and one on disk has checksums of its own in each block, so that it fails and
-gives nothing wrong. A server that is started anew refuses such a release.
+all files again, one at a time, at leisure. Indexes that are found so are told of, and asked on; so is a store in
+memory, which is as good as before. From one on disk nothing is answered any more: its engine leaves out what it
+cannot read in an expression. A server that is started anew refuses such a release.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from cybilgraph.errors import FileDamaged, ReleaseBusy
 from cybilgraph.files import Looked
 from cybilgraph.release import Release
 
-#: Seconds between two looks at all files, and bytes that are read in one.
-_PAUSE, _RATE = 3600.0, 8_000_000
+#: Bytes that are read in a second.
+_RATE = 8_000_000
 _LOWEST = 19
 
 
 class Damage:
     """What is known to be damaged. Safe for threads."""
 
-    def __init__(self, told: Callable[[str], None]) -> None:
-        """What is found is ``told``."""
+    def __init__(self, told: Callable[[str], None], pause: float = 600.0) -> None:
+        """What is found is ``told``. Between two looks at all files are ``pause`` seconds."""
         self._told = told
+        self._pause = pause
         self._known: set[tuple[int, str]] = set()
 
     def __len__(self) -> int:
@@ -54,9 +55,15 @@ class Damage:
         self._is_whole(release, name)
         return file
 
-    def look(self, release: Release, between: Callable[[], object]) -> None:
-        """Read all files of a release again; ``between`` is called after each block."""
-        for name in release.manifest["files"]:
+    def of_store(self, release: Release) -> bool:
+        """Whether the store of a release is known to be damaged."""
+        return any((release.number, name) in self._known for name in release.of_store)
+
+    def look(
+        self, release: Release, between: Callable[[], object] = lambda: None, names: Iterable[str] | None = None
+    ) -> None:
+        """Read all files of a release again, or those of these names; ``between`` is called after each block."""
+        for name in release.manifest["files"] if names is None else names:
             try:
                 release.read_again(name, between)
             except FileDamaged as error:
@@ -72,7 +79,7 @@ class Damage:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
         with suppress(_Stopped):
             while True:
-                _wait(stop, _PAUSE)
+                _wait(stop, self._pause)
                 for release in releases():
                     self.look(release, partial(_wait, stop, Looked.BLOCK / _RATE))
 

@@ -30,6 +30,7 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.findings import visible
+from cybilgraph.workers.pool import Ended
 from cybilgraph.workers.turns import Caller
 
 _ALL = logging.getLogger("cybilgraph")
@@ -103,9 +104,19 @@ class Journal:
         """Something has happened that is of no request."""
         _LOG.info(what, extra={"told": {"event": "server", "message": what}})
 
+    def ended(self, ended: Ended) -> None:
+        """A process has ended unasked."""
+        _LOG.warning(str(ended), extra={"told": told_of(ended)})
+
     def entry(self, entry: Entry) -> None:
         """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer."""
         self.writer.put(_Ended(time.time(), entry, self._queries))
+
+
+def told_of(ended: Ended) -> dict[str, Any]:
+    """What a line says of a process that has ended unasked."""
+    what = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
+    return {"event": "server", "message": str(ended), **what}
 
 
 @dataclass(frozen=True, slots=True)

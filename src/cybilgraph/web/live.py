@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.endpoint import Credentials, Endpoint
-from cybilgraph.engine.pooled import Limits, PooledEngine
+from cybilgraph.engine.pooled import Ended, Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import QueryError, ReleaseError
 from cybilgraph.loading import difference, require
@@ -23,8 +24,9 @@ from cybilgraph.web.damage import Damage
 from cybilgraph.web.making import waiting
 from cybilgraph.web.warming import Warming
 
-#: Seconds between looks at which release is current.
+#: Seconds between looks at which release is current, and at what all that is served is in need of.
 _EVERY = 1.0
+_DAMAGED = "The store of release {} is damaged on the disk of the server, and nothing is answered from it"
 #: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
 _COMPARED = 60.0
 
@@ -60,10 +62,13 @@ class Live:
         endpoint: str = "",
         credentials: str = "",
         warm_seconds: float = math.inf,
+        look_seconds: float = 600.0,
+        ended: Callable[[Ended], object] = lambda _: None,
     ) -> None:
         """``room`` are the bytes for answers that are kept; what happens is ``told``. The current release is asked
-        at the ``endpoint``, if one is given, with the ``credentials`` of a file; it is served once it is warm, or
-        has had so many seconds for that.
+        at the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,
+        or has had so many seconds for that. Between two looks at all files are ``look_seconds``. Of processes that
+        have ``ended`` unasked, that is told.
 
         Raises ReleaseError; EndpointFailed and EngineUnavailable where the endpoint does not hold the release.
         """
@@ -73,8 +78,9 @@ class Live:
         self._room = room
         self._warm_seconds = warm_seconds
         self._told = told
+        self._ended = ended
         #: What is damaged of the files.
-        self.damage = Damage(told)
+        self.damage = Damage(told, look_seconds)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
         #: How the endpoint is different from the release that it says to hold, in words.
@@ -86,20 +92,23 @@ class Live:
         self._shelf: dict[int, tuple[int, Release]] = {}
         #: Seconds that a query may take at most.
         self.timeout = limits.timeout
-        self._lock, self._looking = threading.Lock(), threading.Lock()
+        self._lock, self._looking, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
         self._stop = threading.Event()
+        #: What else is to be done each second.
+        self.tended: list[Callable[[], object]] = []
         first = releases.sound(told)
-        #: The number of a release that is current, and damaged.
         #: Why no release is named as the current one, if none is.
         named, self._unnamed = _named(releases)
+        #: The number of a release that is current, and damaged.
         self._refused = named if named != first.number else 0
         self._made = releases.changed(first.number)
         #: The release that was found whole last: its number, and when it was made.
         self._whole_one = (first.number, self._made)
         self.current = self._open(first)
-        #: Set when the first release is open and warm; it answers before, only not as fast.
-        self.ready = threading.Event()
+        #: Set when what most will ask for is there, or has had its seconds; the release answers before.
+        self.warm = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self._tend, daemon=True).start()
         threading.Thread(target=self.damage.watch, args=(self._held, self._stop), daemon=True).start()
 
     def at(self, number: int) -> Serving:
@@ -113,7 +122,7 @@ class Live:
                 for left in self._earlier.values():
                     self._close_later(left)
                 limits = replace(self._limits, workers=1, long=1, store=0)
-                self._earlier = {number: self._serving(release, EmbeddedEngine(release.store, limits))}
+                self._earlier = {number: self._serving(release, self._embedded(release, limits))}
             return self._earlier[number]
 
     def shelf(self, number: int) -> Release:
@@ -156,12 +165,20 @@ class Live:
     def _open(self, release: Release) -> Serving:
         """The current release. Raises EndpointFailed, EngineUnavailable."""
         if not self._endpoint:
-            graph = release.folder / "graph.nq"
-            return self._serving(release, EmbeddedEngine(release.store, self._limits, graph=graph))
+            return self._serving(release, self._embedded(release, self._limits, release.folder / "graph.nq"))
         require(self._endpoint, release)
         url, checksum = self._endpoint.url, release.checksum("graph.nq")
-        engine = RemoteEngine(url, self._limits, credentials=self._credentials, store=release.store, checksum=checksum)
+        engine = RemoteEngine(
+            *(url, self._limits),
+            credentials=self._credentials,
+            store=release.store,
+            checksum=checksum,
+            told=self._ended,
+        )
         return self._serving(release, engine)
+
+    def _embedded(self, release: Release, limits: Limits, graph: Path | None = None) -> EmbeddedEngine:
+        return EmbeddedEngine(release.store, limits, graph=graph, told=self._ended)
 
     def _serving(self, release: Release, engine: PooledEngine) -> Serving:
         tag = f"{release.number}/{release.checksum('graph.nq')}/{engine.place}"
@@ -180,13 +197,66 @@ class Live:
             self.compare()
         self._warm(self.current)
         _set_apart()
-        self.ready.set()
+        self.warm.set()
         self.current.warming.behind()
         while not self._stop.wait(_EVERY):
             with suppress(ReleaseError, QueryError):
                 self.refresh()
             with suppress(QueryError):
                 self.compare()
+
+    def _tend(self) -> None:
+        """Each second, begin anew what has ended, and look after stores on disk."""
+        while not self._stop.wait(_EVERY):
+            for serving in (self.current, *list(self._earlier.values())):
+                serving.engine.tend()
+                if serving.engine.reads_disk:
+                    self._hold(serving)
+            for tend in self.tended:
+                tend()
+
+    def _hold(self, serving: Serving) -> None:
+        """Have a store on disk read again, now, if somebody has written to it, or a worker gave reason to doubt it;
+        from one that is damaged nothing is answered.
+        """
+        release, engine = serving.release, serving.engine
+        doubted = engine.doubted and not engine.is_trusted
+        if doubted or not release.is_unchanged(release.of_store):
+            engine.doubted, was_damaged = False, self.damage.of_store(release)
+            began = time.monotonic()
+            self.damage.look(release, names=release.of_store)
+            if was_damaged and not self.damage.of_store(release):  # its workers may still have open what was there
+                self._made, self._refused, self._whole_one = 0, 0, (0, 0)
+            elif not self.damage.of_store(release):
+                engine.trust(time.monotonic() - began)
+        what = _DAMAGED.format(release.number)
+        if self.damage.of_store(release) and engine.refuse(what):
+            self._told(f"{what}: {self._instead(serving)}")
+
+    def _instead(self, serving: Serving) -> str:
+        """What is done now that the store of a release is damaged, in words."""
+        number = serving.release.number
+        serving.answers.forget()  # some may have been made of what was damaged already
+        if serving is not self.current:
+            with self._lock:
+                self._earlier.clear()
+                self._shelf.pop(number, None)  # who asks for it next has it looked at, and is told
+            self._close_later(serving)
+            return "it is looked at again when it is asked for"
+        if not serving.engine.refused:
+            return "all but queries that call other endpoints are answered from memory"
+        with self._changing:
+            try:
+                release = self.releases.sound(self._told)
+            except ReleaseError:
+                release = serving.release
+            if self.current is not serving or release.number == number:
+                return "no query is answered until there is a good one"
+            self._refused = number
+            instead = self._open(release)
+            self._take(release, instead)
+            instead.warming.behind()
+            return f"release {release.number:04d} is served instead"
 
     def compare(self) -> None:
         """Now and then, hold the endpoint against its release: who changes its store is not seen otherwise.
@@ -222,6 +292,10 @@ class Live:
         Raises ReleaseError where it cannot be served, EndpointFailed and EngineUnavailable where the endpoint
         does not hold it yet: the one before goes on.
         """
+        with self._changing:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         number, unnamed = _named(self.releases)
         if unnamed != self._unnamed:
             self._unnamed = unnamed
@@ -247,17 +321,23 @@ class Live:
                 self._awaited = str(error)
                 self._told(f"Release {number:04d} is not served yet: {error}")
             raise
-        if not self._endpoint:  # which has the one before no more, and is better asked cold
+        # An endpoint has the one before no more, and so has a damaged disk: better cold than nothing.
+        at_once = bool(self._endpoint or self.current.engine.refused)
+        if not at_once:
             self._warm(serving)
-        before, self.current, self._made = self.current, serving, made
-        self._told(f"Release {number:04d} is served from now on")
-        before.warming.stop()
-        self._close_later(before)
-        if self._endpoint:
+        self._take(release, serving)
+        if at_once:
             self._warm(serving)
         _set_apart()
         serving.warming.behind()
         return True
+
+    def _take(self, release: Release, serving: Serving) -> None:
+        """Serve this from now on."""
+        before, self.current, self._made = self.current, serving, self.releases.changed(release.number)
+        self._told(f"Release {release.number:04d} is served from now on")
+        before.warming.stop()
+        self._close_later(before)
 
     def _close_later(self, serving: Serving) -> None:
         """Close it when no query can run any more."""

@@ -81,7 +81,7 @@ class _Now(Collector):
         yield _gauge("release", "Number of the release that is served.", serving.release.number)
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
-        yield _gauge("ready", "Whether the server is ready.", self._live.ready.is_set())
+        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.different))
         different = "Whether the endpoint was found to be another than its release."
         yield _gauge("endpoint_different", different, bool(self._live.different))
         yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.damage))

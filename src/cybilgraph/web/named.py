@@ -60,7 +60,14 @@ def text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
 
 
 def bound(query: Query, values: Mapping[str, Sequence[str]]) -> str:
-    """The text with values that were sent; none may be empty. Raises QueryError."""
+    """The text with values that were sent; none may be empty, and years must be a range. Raises QueryError."""
+    whole = each_bound(query, values)
+    query.check_range(values)
+    return whole
+
+
+def each_bound(query: Query, values: Mapping[str, Sequence[str]]) -> str:
+    """The same, each value looked at by itself."""
     for parameter in query.parameters:
         if "" in values.get(parameter.name, ()):
             hint = f"Give a value, or leave it out: it is {parameter.default} then."

@@ -25,6 +25,9 @@ _TEXT = "text/plain; charset=utf-8"
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 #: The workers have so many seconds to answer; what they did is good for so many more.
 _PATIENCE, _GOOD = 5.0, 1.0
+_READY_AND_WARMING = b"ready; the answers that most will ask for are still being asked ahead\n"
+#: Who is told that it is not ready may ask again after so many seconds.
+_AGAIN = 2
 #: So often it is looked meanwhile whether they are in trouble.
 _LOOK = 0.25
 
@@ -90,15 +93,13 @@ class Observed:
         return 200, _TEXT, b"alive\n"
 
     async def _readyz(self) -> tuple[int, str, bytes]:
-        """Whether queries are answered now, and at their usual speed."""
-        if not self._live.ready.is_set():
-            return 503, _TEXT, b"The release is being opened.\n"
+        """Whether queries are answered now."""
         if different := self._live.different:
             return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
         engine = self._live.current.engine
         if trouble := engine.trouble or await self._asked(engine):
             return 503, _TEXT, f"No query is answered: {trouble}.\n".encode()
-        return 200, _TEXT, b"ready\n"
+        return 200, _TEXT, b"ready\n" if self._live.warm.is_set() else _READY_AND_WARMING
 
     async def _asked(self, engine: PooledEngine) -> str:
         """Why no query is answered; empty where one is, or was just now. What is in trouble is not waited for."""
@@ -129,6 +130,8 @@ async def _say(
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]], method: str, status: int, kind: str, content: bytes
 ) -> None:
     headers = {"content-type": kind, "content-length": str(len(content)), "cache-control": "no-store"}
+    if status == 503:
+        headers["retry-after"] = str(_AGAIN)
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})

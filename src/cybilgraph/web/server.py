@@ -87,9 +87,11 @@ def _load(folder: str, settings: Settings) -> Any:
         long=settings.long_workers,
         store=settings.store_memory,
         services=frozenset(settings.service),
+        patient=False,
     )
     where = (settings.endpoint, settings.credentials)
-    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where, settings.warm_seconds)
-    app = create_app(live, Checker(), settings, journal)
+    times = (settings.warm_seconds, settings.look_seconds)
+    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where, *times, journal.ended)
+    app = create_app(live, Checker(told=journal.ended), settings, journal)
     when_told(app.end)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

@@ -165,11 +165,16 @@ def _given(query: Query) -> dict[str, list[str]]:
 def _faults(query: Query) -> dict[str, QueryError]:
     """What is wrong with the value of a parameter, by its name."""
     faults = {}
-    for name, values in _given(query).items():
+    given = _given(query)
+    for name, values in given.items():
         try:
-            named.bound(query, {name: values})
+            named.each_bound(query, {name: values})
         except QueryError as error:
             faults[name] = error
+    try:
+        query.check_range({name: values for name, values in given.items() if name not in faults})
+    except QueryError as error:
+        faults["to" if "to" in given else "from"] = error
     return faults
 
 

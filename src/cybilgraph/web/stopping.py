@@ -4,6 +4,9 @@ A socket that listens cannot be told to take no more connections but by closing 
 that it has taken and nobody has accepted yet; and a client that keeps its connection finds it closed in the moment in
 which it sends its next request. So the listening socket is first made deaf to new connections, and each answer says
 that its connection ends; the server stops when nobody is connected any more, or a moment later.
+
+Until then it looks after the process that answers: one that ends unasked is begun anew and told of, and one that
+somebody has stopped (SIGSTOP), and not let go on, is ended.
 """
 
 from __future__ import annotations
@@ -21,10 +24,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from granian.server.mp import MPServer
+from granian.log import logger
+from granian.server.mp import MPServer, WorkerProcess
+
+from cybilgraph.web.journal import told_of
+from cybilgraph.workers.pool import Ended
 
 #: Who is connected has so many seconds to ask and be answered; what is in work then, the server itself waits for.
 _MOMENT, _EVERY = 2.0, 0.02
+#: What is stopped for so many seconds is ended, and begun anew.
+_STOPPED = 10
 #: Connections of this machine (proc(5)), by their own address and state; ESTABLISHED (include/net/tcp_states.h).
 _CONNECTIONS, _ESTABLISHED = ("/proc/self/net/tcp", "/proc/self/net/tcp6"), "01"
 #: Sent to the process that answers: from now on, every connection ends with its answer.
@@ -48,6 +57,37 @@ class StoppingServer(MPServer):
         """Start; a process that is told to stop before it has begun to answer has nobody to tell."""
         signal.signal(_LAST, signal.SIG_IGN)  # also in the processes that are begun from now on
         cast("Any", super()).startup(*arguments)
+        threading.Thread(target=self._end_stopped, daemon=True).start()
+
+    def _spawn_worker(self, *given: Any, **named: Any) -> WorkerProcess:
+        """A process that answers; how it ends unasked is told."""
+        worker: Any = cast("Any", super())._spawn_worker(*given, **named)
+        usual = worker._watcher
+
+        def watcher() -> None:
+            worker.inner.join()
+            if not worker.interrupt_by_parent:
+                what, code = "The process that answers requests", worker.inner.exitcode
+                ended = Ended(what, worker.inner.pid, code, "it and all that it began are begun anew")
+                logger.error(str(ended), extra={"told": told_of(ended)})
+            usual()
+
+        worker._watcher = watcher
+        return cast("WorkerProcess", worker)
+
+    def _end_stopped(self) -> None:
+        """End a process that answers nobody because it was stopped. Seconds are counted by looks: where this process
+        was stopped as well, no time has gone.
+        """
+        looks: dict[int, int] = {}
+        while True:
+            time.sleep(1)
+            stopped = [worker.inner.pid for worker in cast("Any", self).wrks if _is_stopped(worker.inner.pid)]
+            looks = {number: looks.get(number, 0) + 1 for number in stopped}
+            for number in stopped:
+                if looks[number] == _STOPPED:
+                    logger.error(f"The process that answers requests ({number}) was stopped, and is ended")
+                    os.kill(number, signal.SIGKILL)
 
     def signal_handler_interrupt(self, *_: Any) -> None:
         """Stop at a signal. It may come while this thread holds the lock of the event that is to be set, as when a
@@ -74,6 +114,14 @@ class StoppingServer(MPServer):
 def when_told(last: Callable[[], None]) -> None:
     """Have the process that answers call this when each answer is to be the last of its connection."""
     signal.signal(_LAST, lambda *_: last())
+
+
+def _is_stopped(process: int) -> bool:
+    """Whether a process was told to do nothing (proc(5): state T); False where the system does not tell."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 def _connected(port: int) -> bool:

@@ -9,6 +9,7 @@ import faulthandler
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -18,13 +19,15 @@ from typing import Any
 
 from cybilgraph.workers.doors import Door, close
 from cybilgraph.workers.memory import mapped
-from cybilgraph.workers.orders import FORK, LAST_WORDS, ORDER
+from cybilgraph.workers.orders import DONE, FORK, LAST_WORDS, ORDER, REPORT
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
 
 #: Takes a part of an answer that is not whole yet.
 Sending = Callable[[bytes], None]
 #: What answers a request: its head and content in, those of the answer out; large ones part by part.
 Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], bytes]]
+#: So often it is looked whether a worker has ended.
+_LOOK = 1.0
 
 
 def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHUT) -> None:
@@ -32,19 +35,19 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
     bytes of address space more, and can open what the ``door`` lets through.
-    The parent is told, by a byte each, that this one has loaded, and that it has done an order.
+    The parent is told that this one has loaded, that it has done an order, and which worker has ended unasked.
     The process must have no threads: they do not survive a fork.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
         signal.signal(stop, signal.SIG_IGN)
     control = socket.socket(fileno=0)
     parent = os.getpid()
-    children: set[int] = set()
-    while order := _told_and_next(control):
+    children: dict[int, int] = {}  # with the signal that each was sent last
+    while order := _told_and_next(control, children):
         number, wanted, connection = order
-        children -= {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
         if number != FORK:
             if number in children:  # only this process waits for them: the number is still its own
+                children[number] = wanted
                 os.kill(number, wanted)
             continue
         with connection:
@@ -53,7 +56,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
                 killed_with_parent(parent)
                 control.close()
                 _work(connection, prepare, memory, door)
-        children.add(child)
+        children[child] = 0
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
     for child in children:
@@ -61,13 +64,31 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
     os._exit(0)
 
 
-def _told_and_next(control: socket.socket) -> tuple[int, int, socket.socket] | None:
-    """The next order, after the parent was told that all before is done; None at the end."""
+def _told_and_next(control: socket.socket, children: dict[int, int]) -> tuple[int, int, socket.socket] | None:
+    """The next order, after the parent was told that all before is done, and meanwhile of ``children`` that have
+    ended; None at the end.
+    """
     try:
-        control.sendall(b"\0")
+        control.sendall(REPORT.pack(*DONE))
+        while not select.select([control], [], [], _LOOK)[0]:
+            _reap(control, children)
+        _reap(control, children)
         return _order(control)
     except (BrokenPipeError, ConnectionResetError):  # the parent left without hearing what it was told last
         return None
+
+
+def _reap(control: socket.socket, children: dict[int, int]) -> None:
+    """Let go of children that have ended, and tell the parent of those that were not killed by its order, and did
+    not leave by themselves.
+    """
+    for child, sent in list(children.items()):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            del children[child]
+            code = os.waitstatus_to_exitcode(status)
+            if code and -code != (sent == signal.SIGKILL) * signal.SIGKILL:
+                control.sendall(REPORT.pack(child, code))
 
 
 def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:

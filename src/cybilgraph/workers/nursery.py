@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
-from cybilgraph.workers.orders import FORK, ORDER
+from cybilgraph.workers.orders import DONE, FORK, ORDER, REPORT, Ended
 
 #: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
 _LOADING, _SILENT = 120.0, 5.0
@@ -21,10 +21,11 @@ _SLOW = 2.0
 
 
 class State(Enum):
-    """What a nursery is at this moment: well, also where it loads for the first time; loading what was lost with
-    the one before it; or silent, and soon replaced.
+    """What a nursery is at this moment: loading for the first time; well; loading what was lost with the one
+    before it; or silent, and soon replaced.
     """
 
+    FIRST = auto()
     WELL = auto()
     AGAIN = auto()
     SILENT = auto()
@@ -33,17 +34,20 @@ class State(Enum):
 class Nursery:
     """The process that forks workers; begun anew should it end, or hang. Safe for several threads."""
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(self, module: str, arguments: Sequence[str], told: Callable[[Ended], object] = lambda _: None) -> None:
+        """``module`` is run with ``arguments``. What ends unasked, this process or a worker, is ``told``."""
         # -P: what lies in the folder where we were started is no module of ours.
         self._command = [sys.executable, "-P", "-m", module, *arguments]
+        self._module, self._told = module, told
         self._lock = threading.Lock()
-        self._closed = self._was_loaded = False
+        self._closed = self._was_loaded = self._lost = False
         self._begin()
 
     def _begin(self) -> None:
         self._control, theirs = socket.socketpair()
         self._control.setblocking(False)  # who hangs takes no orders, and holds nobody up
         self._loaded = False
+        self._heard = b""
         self._owed, self._since = 1, time.monotonic()  # what it says first is that it has loaded
         # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -58,9 +62,19 @@ class Nursery:
         """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
         with self._lock:
             self._hear()
-            if self._was_loaded and not self._loaded:
-                return State.AGAIN
-            return State.SILENT if self._loaded and self._silent > _SLOW else State.WELL
+            if not self._loaded:
+                return State.AGAIN if self._was_loaded else State.FIRST
+            return State.SILENT if self._silent > _SLOW else State.WELL
+
+    def tend(self) -> None:
+        """See to it that it lives, though nobody asks for anything."""
+        with self._lock:
+            self._hear()
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether it has taken the place of one that had loaded."""
+        return self._lost
 
     @property
     def _silent(self) -> float:
@@ -92,28 +106,46 @@ class Nursery:
         self._owed += 1
 
     def _hear(self) -> None:
-        """Take what it has said: a byte after each order. One that has ended or hangs is replaced."""
+        """Take what it has reported: of each order, and of each worker that has ended. One that has ended or hangs is
+        replaced.
+        """
         if self._closed:
             return
         try:
-            heard = len(self._control.recv(4096))
+            heard = self._control.recv(4096)
         except BlockingIOError:
-            if self._silent > (_SILENT if self._loaded else _LOADING):
+            if self._hangs():
                 self._replace()
             return
         except ConnectionResetError:
-            heard = 0
+            heard = b""
         if not heard:
             self._replace()
             return
-        self._owed -= heard
+        self._heard += heard
+        whole = len(self._heard) // REPORT.size * REPORT.size
+        for process, code in REPORT.iter_unpack(self._heard[:whole]):
+            if (process, code) == DONE:
+                self._owed -= 1
+            else:
+                self._told(Ended(f"A worker of {self._module}", process, code, "it is replaced"))
+        self._heard = self._heard[whole:]
         self._since = time.monotonic()
         self._loaded = self._was_loaded = True
 
     def _replace(self) -> None:
+        hung = self._hangs()
         self._process.kill()  # and its workers are killed with it, also those that are paused
         self._end()
+        self._lost = self._was_loaded
+        why = f"it had not answered for {self._silent:.0f} s, and " if hung else ""
+        what, done = f"The process that forks workers of {self._module}", f"{why}it and its workers are replaced"
+        self._told(Ended(what, self._process.pid, self._process.returncode, done))
         self._begin()
+
+    def _hangs(self) -> bool:
+        """Whether it lives, and has been silent for too long."""
+        return self._silent > (_SILENT if self._loaded else _LOADING) and self._process.poll() is None
 
     def _end(self) -> None:
         self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie

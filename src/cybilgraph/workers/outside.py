@@ -23,6 +23,8 @@ from cybilgraph.workers.turns import Busy, settle
 
 #: A worker has this many seconds to start, what it shares with others included; so often it is looked whether it may.
 _START, _LOOK = 120.0, 0.25
+#: Where starting took this part of the time for its work, more time might have been enough for that.
+_SHARE = 0.1
 #: Work is quick for so many times its seconds at most, however little of a processor it had.
 _PATIENT = 3
 #: How much less of a processor long work gets (``nice``).
@@ -35,6 +37,10 @@ class NotStarted(Exception):
 
 class NotReady(Busy):
     """The worker still starts, as what all share is lost and has to be loaded again: it can be asked later."""
+
+
+class Late(Busy):
+    """The worker had to start first, and the time that was left for its work was too short: it can be asked again."""
 
 
 class Died(Exception):
@@ -69,8 +75,10 @@ _AT_ONCE = Question(b"", 0.0, math.inf)
 class Worker:
     """The parent's hold on one worker process."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: Nursery, *, patient: bool = True) -> None:
+        """``patient``: what it takes to start for the first time is no part of the time for its work."""
         self._nursery = nursery
+        self._patient = patient
         self._connection, self._parent = nursery.fork()
         self._buffer = bytearray()
         self._ended = False
@@ -106,14 +114,30 @@ class Worker:
         self.process = json.loads(line)["pid"]
 
     def ask(self, question: Question) -> Told:
-        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, NotReady, Died.
+        """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, NotReady, Late, Died.
 
-        What the worker still takes to start does not count.
+        What a ``patient`` worker takes to start for the first time does not count.
         """
-        if not self.process:
-            began = time.monotonic()
-            self._start(question.until)
-            question = replace(question, until=question.until + time.monotonic() - began)
+        if self.process:
+            return self._done(question)
+        began = time.monotonic()
+        self._start(question.until)
+        took = time.monotonic() - began
+        if self._may_take:
+            question = replace(question, until=question.until + took)
+        try:
+            return self._done(question)
+        except TimeoutError:
+            if self._may_take or took < _SHARE * (question.until - began):
+                raise
+            raise Late from None
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether the first start may take as long as it takes."""
+        return self._patient and not self._nursery.was_lost
+
+    def _done(self, question: Question) -> Told:
         self._send(question)
         return self._rest(question)
 
@@ -121,9 +145,9 @@ class Worker:
         """Wait until it is ready; up to a moment where what it shares is lost. Raises NotStarted, NotReady."""
         last = time.monotonic() + _START
         while not self.process:
-            is_well = self._nursery.state is State.WELL
-            now = time.monotonic()
-            if self._left or (now >= until and not is_well):
+            state, now = self._nursery.state, time.monotonic()
+            is_lost = state in (State.AGAIN, State.SILENT)
+            if self._left or (now >= until and (is_lost or not self._may_take)):
                 raise NotReady
             if now >= last:
                 raise NotStarted
@@ -297,4 +321,8 @@ class Worker:
     def kill(self) -> None:
         """End the process, whatever it is doing."""
         self.signal(signal.SIGKILL)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it: one that is about to end tells the process above by what, if it is not killed meanwhile."""
         self._connection.close()  # who has not begun finds nobody there

@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cybilgraph.workers.nursery import Nursery, State
-from cybilgraph.workers.outside import Crashed, Died, NotReady, NotStarted, Question, Told, Worker
+from cybilgraph.workers.orders import Ended
+from cybilgraph.workers.outside import Crashed, Died, Late, NotReady, NotStarted, Question, Told, Worker
 from cybilgraph.workers.turns import Busy, Caller, Turns
 
-__all__ = ["Busy", "Caller", "Crashed", "Died", "Lanes", "NotStarted", "Pool", "State"]
+__all__ = ["Busy", "Caller", "Crashed", "Died", "Ended", "Lanes", "Late", "NotStarted", "Pool", "State"]
 
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
@@ -40,7 +41,8 @@ class _Lost(Exception):
 class Lanes:
     """``quick`` places and how many may wait for one; ``long`` places (0: all work is done in its quick
     place), how many may wait for one, and the bytes that all these may hold. After the seconds of a ``turn`` work
-    is long; after each more of them it gives its place to who has fewer.
+    is long; after each more of them it gives its place to who has fewer. ``patient``: what the first workers take to
+    start is no part of the seconds of work.
     """
 
     quick: int
@@ -49,14 +51,18 @@ class Lanes:
     paused: int = 16
     memory: int = 2_000_000_000
     turn: float = 0.1
+    patient: bool = True
 
 
 class Pool:
     """Workers of one kind: ``module`` is run with ``arguments``; see ``inside``. Safe for several threads."""
 
-    def __init__(self, module: str, arguments: Sequence[str], lanes: Lanes) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], lanes: Lanes, told: Callable[[Ended], object] = lambda _: None
+    ) -> None:
+        """Processes that end unasked are ``told``."""
         self._lanes = lanes
-        self._nursery = Nursery(module, arguments)
+        self._nursery = Nursery(module, arguments, told)
         self._quick = Turns(lanes.quick, lanes.waiting)
         self._long = Turns(lanes.long, lanes.paused)
         self._idle: list[Worker] = []
@@ -250,14 +256,31 @@ class Pool:
         with self._lock:
             self._all.discard(worker)
             self.restarts += lost
-        worker.kill()
+        if lost:
+            worker.close()
+        else:
+            worker.kill()
+
+    def tend(self) -> None:
+        """Begin anew what has ended while nobody asked."""
+        with self._lock:
+            for worker in [worker for worker in self._idle if worker.has_gone()]:
+                self._idle.remove(worker)
+                self._all.discard(worker)
+                self.restarts += 1
+                worker.close()
+                self._begin()
+        self._nursery.tend()
 
     def _start(self) -> None:
         with self._lock:
-            if not self._closed:
-                worker = Worker(self._nursery)
-                self._all.add(worker)
-                self._put_back(worker)
+            self._begin()
+
+    def _begin(self) -> None:
+        if not self._closed:
+            worker = Worker(self._nursery, patient=self._lanes.patient)
+            self._all.add(worker)
+            self._put_back(worker)
 
     def _put_back(self, worker: Worker) -> None:
         """One that still starts is taken last."""

@@ -93,6 +93,16 @@ class Server:
         """Bytes of memory of each of its processes, what they share divided between them."""
         return {number: size for number in _family(self.number) if (size := _pss(number))}
 
+    def memory_by_part(self) -> tuple[int, int]:
+        """The same, of the processes that serve, and of those that work for them."""
+        serving = working = 0
+        for number, size in self.memory().items():
+            if _is_worker(number):
+                working += size
+            else:
+                serving += size
+        return serving, working
+
     def close(self) -> None:
         self._process.terminate()
         try:
@@ -114,7 +124,7 @@ def served(folder: Path, *options: object) -> Server:
     server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
     ready = Address(port, "/readyz")
     for _ in range(3_000):  # what is warmed up at the start is not measured
-        if exchange(ready, request(ready, accept="*/*")).status == 200:
+        if exchange(ready, request(ready, accept="*/*")).body == b"ready\n":
             return server
         time.sleep(0.1)
     server.close()
@@ -133,6 +143,13 @@ def _family(root: int) -> list[int]:
     for number in family:
         family += children.get(number, [])
     return family
+
+
+def _is_worker(number: int) -> bool:
+    try:
+        return b".worker\0" in Path(f"/proc/{number}/cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return True
 
 
 def _pss(number: int) -> int:

@@ -6,7 +6,7 @@ what is no query.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from cybilgraph.engine import Advice
@@ -21,8 +21,12 @@ from cybilgraph.engine.advice.slow import slow
 _MOST, _LONGEST = 5, 400
 
 
-def advise(query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | None = None) -> tuple[Advice, ...]:
-    """Why a query may be ``empty`` or ``slow``, or both; nothing where it cannot be read."""
+def advise(
+    query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | None = None, graphs: Sequence[str] = ()
+) -> tuple[Advice, ...]:
+    """Why a query may be ``empty`` or ``slow``, or both, over ``graphs`` that were chosen beside it; nothing where it
+    cannot be read.
+    """
     try:
         outline = read(query)
     except Unreadable:
@@ -30,7 +34,7 @@ def advise(query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | 
     if facts:
         facts.begin()
     causes: Iterator[Advice] = chain(
-        _told(query, "empty", empty(outline, facts)) if "empty" in why else (),
+        _told(query, "empty", empty(outline, facts, graphs)) if "empty" in why else (),
         _told(query, "slow", slow(outline)) if "slow" in why else (),
     )
     found: dict[Advice, None] = {}

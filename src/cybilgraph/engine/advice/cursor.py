@@ -34,7 +34,7 @@ class Cursor:
         self.base = ""
         self.declared: dict[str, str] = {}
         self.used: dict[str, int] = {}
-        self.graphs = False
+        self.graphs: list[Term] = []
 
     @property
     def token(self) -> Token:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
-from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.facts import Facts, named
 from cybilgraph.engine.advice.literals import compared, written
 from cybilgraph.engine.advice.parts import Note, Outline, Term, Triple, inside
 from cybilgraph.reference import FILES, SUGGESTED, Entry, alike, reference
@@ -16,8 +16,13 @@ _WANTING = {"property": "Nothing in this release has", "class": "Nothing in this
 _OUTSIDE = {"OPTIONAL", "UNION", "MINUS", "FILTER"}
 
 
-def empty(outline: Outline, facts: Facts | None) -> Iterator[Note]:
-    """What may leave nothing, the likeliest first. Without facts it tells what no release has."""
+def empty(outline: Outline, facts: Facts | None, graphs: Sequence[str] = ()) -> Iterator[Note]:
+    """What may leave nothing, the likeliest first. Without facts it tells what no release has. ``graphs`` are those
+    that were chosen beside the query, and instead of its own.
+    """
+    chosen = tuple(map(named, graphs)) or outline.graphs
+    if facts:
+        yield from _graphs((*chosen, *_constant_graphs(outline)), facts)
     misread = dict(_prefixes(outline))
     yield from misread.values()
     names = _Names(facts)
@@ -31,7 +36,7 @@ def empty(outline: Outline, facts: Facts | None) -> Iterator[Note]:
     if facts:
         yield from compared(outline, facts)
         yield from _patterns(outline, facts, told)
-    if outline.graphs or _is_of_graphs(outline):
+    if chosen or _is_of_graphs(outline):
         yield Note("GRAPH and FROM look at earlier captures only. The present is in the default graph.", 0)
 
 
@@ -78,6 +83,25 @@ def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
                 yield triple.subject, "thing", needed
             for block in group.blocks:
                 yield from ((term, "thing", False) for term in block.terms if block.kind != "SELECT")
+
+
+def _constant_graphs(outline: Outline) -> Iterator[Term]:
+    """The graphs that a pattern names by GRAPH, and that must be there."""
+    for root in outline.main.groups:
+        for group, within in inside(root):
+            if not _OUTSIDE.intersection(within):
+                yield from (block.terms[0] for block in group.blocks if block.kind == "GRAPH")
+
+
+def _graphs(terms: Iterable[Term], facts: Facts) -> Iterator[Note]:
+    """Graphs that are not there."""
+    for term in terms:
+        if term.kind != "iri" or facts.is_graph(term.value):
+            continue
+        known = facts.graphs() if facts.may_search() else []
+        meant = alike(term.value, known, SUGGESTED)
+        more = f" Did you mean <{meant}>?" if meant else ""
+        yield Note(f"There is no graph {term.text} in this release.{more}", term.start)
 
 
 def _is_of_graphs(outline: Outline) -> bool:

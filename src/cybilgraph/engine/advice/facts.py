@@ -54,6 +54,14 @@ class Facts:
         """Whether anything is said of it, or links to it."""
         return self.has(subject=named(iri)) or self.has(value=named(iri))
 
+    def is_graph(self, iri: str) -> bool:
+        """Whether there is a named graph of this name."""
+        return self.store.contains_named_graph(ox.NamedNode(iri))
+
+    def graphs(self) -> list[str]:
+        """The names of named graphs; of many, the first."""
+        return [graph.value for graph in islice(self.store.named_graphs(), _SAMPLE) if isinstance(graph, ox.NamedNode)]
+
     def values(self, predicate: str) -> list[Term]:
         """What a property has as values; of many, the first."""
         if predicate not in self._values:

@@ -14,6 +14,7 @@ from cybilgraph.vocab import XSD, short, thing
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
 _OPERATORS = {"=", "<", ">"}
+_MATCHES = "LANGMATCHES"
 #: Of values that are as long as a text no likeness is looked for.
 _LONG = 200
 
@@ -103,6 +104,8 @@ def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
             yield terms[left].value, before, term
         elif before and [word.value for word in terms[max(left - 3, 0) : left - 1]] == ["LANG", "("]:
             yield f"LANG {terms[left - 1].value}", before, term
+        elif [word.value for word in terms[max(at - 7, 0) : max(at - 3, 0)]] == ["LANGMATCHES", "(", "LANG", "("]:
+            yield f"LANG {terms[at - 3].value}", _MATCHES, term
         elif after and right < len(terms) and terms[right].kind == "variable":
             yield terms[right].value, after, term
 
@@ -116,7 +119,7 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
     literals = [value for value in values if value.kind == "literal"]
     kinds = {_kind(value) for value in literals}
     if name.startswith("LANG "):
-        return _language(verb, given, literals)
+        return _language(verb, given, literals, matches=operator == _MATCHES)
     if not literals:
         return Note(_link(verb, given, values[0].value), given.start) if values else None
     if dates := kinds & _DATES:
@@ -129,9 +132,12 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
     return None
 
 
-def _language(verb: Term, given: Term, literals: list[Term]) -> Note | None:
-    tags = sorted({value.language for value in literals})
-    if not tags or given.value.lower() in (tag.lower() for tag in tags):
+def _language(verb: Term, given: Term, literals: list[Term], *, matches: bool) -> Note | None:
+    """``matches``: what is given is a range, which more than one tag may match (RFC 4647, section 3.3.1)."""
+    tags, low = sorted({value.language for value in literals}), given.value.lower()
+    if not tags or any(low == tag.lower() for tag in tags):
+        return None
+    if matches and any(tag and (low == "*" or tag.lower().startswith(f"{low}-")) for tag in tags):
         return None
     have = ", ".join(f'"{tag}"' for tag in tags)
     return Note(f"No {verb.text} has the language {given.text}. There are: {have}.", given.start)

@@ -49,7 +49,7 @@ class _Reader(Paths):
             main = Block("SELECT", start, (group,), tuple(self._modifiers()), group.names)
         if self.token.kind != "end":
             raise Unreadable(self.token.start)
-        return Outline(main, described, self.declared, self.used, self.graphs)
+        return Outline(main, described, self.declared, self.used, tuple(self.graphs))
 
     def _declaration(self) -> None:
         prefixed = self.next().text.upper() == "PREFIX"
@@ -73,9 +73,8 @@ class _Reader(Paths):
         """What stands before the pattern: columns, FROM, what is described."""
         while self.word != "{" and self.token.kind != "end":
             if self.take("FROM"):
-                self.graphs = True
                 self.take("NAMED")
-                self.next()
+                self.graphs.append(self.piece())
             elif not self.take("WHERE"):
                 yield self.piece()
 

@@ -90,14 +90,14 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Outline:
     """A whole query: ``main`` is its pattern as a SELECT, ``described`` what a DESCRIBE names; the prefixes that are
-    ``declared``, and where each is first ``used``; ``graphs`` tells that it chooses them by FROM.
+    ``declared``, and where each is first ``used``; ``graphs`` are those that it chooses by FROM.
     """
 
     main: Block
     described: tuple[Term, ...]
     declared: dict[str, str]
     used: dict[str, int]
-    graphs: bool
+    graphs: tuple[Term, ...]
 
 
 def inside(group: Group, within: tuple[str, ...] = ()) -> Iterator[tuple[Group, tuple[str, ...]]]:

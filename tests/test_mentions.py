@@ -1018,3 +1018,45 @@ def test_whence_trainers_come_is_no_region_that_is_helped() -> None:
 
 def test_a_region_may_begin_with_a_small_letter() -> None:
     assert places(about("A course", "It trains administrations of sub-Saharan Africa.")) == {"202"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UNODC says that ransomware cost Costa Rica $30 million.",
+        "A World Bank study estimates that fraud costs Ghana $5 million a year.",
+        "According to a report of the OAS, the cost of cybercrime has reached $8 billion in Brazil.",
+        "IBM's report puts losses at $4 million.",
+        "Deloitte found that Kenya lost $200 million to cybercrime.",
+        "INTERPOL arrested a gang that stole $4 million from banks in Côte d'Ivoire.",
+        "The EU has fined Meta €1 billion.",
+        "Losses in Kenya reached $300 million last year.",
+        "The attack cost Costa Rica $30 million.",
+        "Hackers demanded $10 million from the Costa Rican government.",
+        "INTERPOL seized $130 million in stolen funds.",
+    ],
+)
+def test_money_that_was_lost_is_no_funding(text: str) -> None:
+    record = about("A project", text)
+    assert not roles(record)
+    assert not places(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The EU funded a project to reduce losses of $5 million.", {("eu", "funder")}),
+        ("Fraud costs Ghana $5 million a year, so UNODC trains police.", {("unodc", "implementer")}),
+        ("Australia gave $3 million after attacks cost Samoa $30 million.", {("government-of-australia", "funder")}),
+        ("The cybercrime project of the Council of Europe costs €3 million.", {("coe", "funder")}),
+        ("Norway meets the cost of cybercrime training, $2 million.", {("government-of-norway", "funder")}),
+    ],
+)
+def test_who_gives_money_beside_what_was_lost(text: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("A project", text)) == expected
+
+
+def test_the_name_of_a_country_alone_is_no_organisation() -> None:
+    assert not roles(about("A project", "The American state of Georgia delivered the training."))
+    assert places(about("A project", "It helps Kenya $5 million further.")) == {"KE"}
+    assert not places(about("A project", "It was held for US $5 million."))

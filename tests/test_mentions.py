@@ -1060,3 +1060,24 @@ def test_the_name_of_a_country_alone_is_no_organisation() -> None:
     assert not roles(about("A project", "The American state of Georgia delivered the training."))
     assert places(about("A project", "It helps Kenya $5 million further.")) == {"KE"}
     assert not places(about("A project", "It was held for US $5 million."))
+
+
+@pytest.mark.parametrize(
+    ("text", "countries"),
+    [
+        ("It is implemented by GIZ in Ghana.", {"GH"}),
+        ("It is implemented by GIZ and Expertise France in Ghana.", {"GH"}),
+        ("It is implemented by GIZ, UNDP and INTERPOL in Ghana.", {"GH"}),
+        ("It is implemented by UNODC and INTERPOL in Ghana and Togo.", {"GH", "TG"}),
+        ("It is implemented by the British Council and GIZ in Nepal, and trains judges.", {"NP"}),
+        ("It is implemented by DCAF and RACVIAC in Albania.", {"AL"}),
+        ("It is funded by Estonia and UNDP in Kenya.", {"KE"}),
+        ("It is funded by the Ford Foundation in Kenya.", {"KE"}),
+        ("It is implemented by UNDP and funded by the Ford Foundation in Tanzania.", {"TZ"}),
+        ("Training was given to police in Lagos, Nigeria.", {"NG"}),
+        ("It was implemented by UNODC in Vienna, Austria.", set()),
+        ("UNDP in Kenya delivered it.", set()),
+    ],
+)
+def test_the_country_behind_who_delivers_or_pays(text: str, countries: set[str]) -> None:
+    assert places(about("A project", text)) == countries

@@ -130,6 +130,7 @@ def test_a_phrase_is_tried_wherever_it_fits() -> None:
 @pytest.mark.parametrize(
     ("pattern", "first", "needs"),
     [
+        ("(?>fraud|theft) ◆", {"fraud", "theft"}, [{"fraud", "theft"}, {"◆"}]),
         ("costs? (?:of|from) ◆", {"cost"}, [{"cost"}, {"◆"}]),
         ("(?:co-?)?(?:funded|paid for) by [◆◈]", {"co", "funded", "paid for"}, [{"funded", "paid for"}, {"◆", "◈"}]),
         (r"(?:train|coach)\w*\b(?! (?:never|course)) ◇", {"train", "coach"}, [{"train", "coach"}, {"◇"}]),
@@ -495,7 +496,15 @@ def test_what_is_stated_is_not_doubled() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 300_000, "Kenya and " * 30_000, "(" * 100_000, "in " * 100_000 + "Kenya", "UNODC, " * 30_000]
+    "text",
+    [
+        "a" * 300_000,
+        "Kenya and " * 30_000,
+        "(" * 100_000,
+        "in " * 100_000 + "Kenya",
+        "UNODC, " * 30_000,
+        "UNODC fraud costs $ " * 15_000,
+    ],
 )
 def test_a_text_without_full_stops_takes_no_long_time(text: str) -> None:
     about("A project", text)  # pytest's timeout holds this
@@ -1081,3 +1090,46 @@ def test_the_name_of_a_country_alone_is_no_organisation() -> None:
 )
 def test_the_country_behind_who_delivers_or_pays(text: str, countries: set[str]) -> None:
     assert places(about("A project", text)) == countries
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It is jointly implemented and funded by UNDP in Kenya.", {("undp", "funder"), ("undp", "implementer")}),
+        (
+            "It is co-funded and co-implemented by GIZ and UNDP.",
+            {("giz", "funder"), ("giz", "implementer"), ("undp", "funder"), ("undp", "implementer")},
+        ),
+        (
+            "It is co-financed by the Council of Europe, which also implements it.",
+            {("coe", "funder"), ("coe", "implementer")},
+        ),
+        (
+            "The UK and Estonia jointly finance and implement it.",
+            {
+                (government, role)
+                for government in ("uk-government", "government-of-estonia")
+                for role in ("funder", "implementer")
+            },
+        ),
+        (
+            "MITRE, under contract to the U.S. Department of State, advised Botswana.",
+            {("mitre", "implementer"), ("us-department-of-state", "funder")},
+        ),
+        ("The authorities of Georgia and the CoE have agreed to implement the project.", {("coe", "implementer")}),
+        (
+            "EU contribution: €4,222,222. It is a joint EU/CoE project.",
+            {("eu", "funder"), ("coe", "unspecified")},
+        ),
+        ("Funding was provided by Norway.", {("government-of-norway", "funder")}),
+    ],
+)
+def test_two_roles_in_one_breath(text: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("A project", text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["This project is part of GLACY+ (GI-07).", "It is part of the “GLACY+” programme (GI-07)."]
+)
+def test_a_code_behind_the_name_of_a_project(text: str) -> None:
+    assert [(link.kind, link.project.key) for link in about("A project", text).relations] == [("part_of", "GI-07")]

@@ -103,11 +103,12 @@ _EFFORT = (
     "projects?|programmes?|programs?|initiative|courses?|training|schools?|exercises?|units?|cent(?:re|er)s?|teams?"
     "|laborator(?:y|ies)|labs?|platforms?|tools?|response"
 )
-_LOSS = (
-    rf"(?:{_CRIME}\b(?:(?!\b(?:{_EFFORT})\b)[^.;]){{0,60}}? (?:costs?|costing|caused|reached|amount(?:s|ed)?|demanded|earned|made|netted|is an?)"
+_LOSS = (  # found in one way only, since what is asked of the rest of a sentence is asked for each
+    rf"(?>(?:{_CRIME}\b(?:(?!\b(?:{_EFFORT})\b)[^.;]){{0,60}}?"
+    r" (?:costs?|costing|caused|reached|amount(?:s|ed)?|demanded|earned|made|netted|is an?)"
     rf"|(?:costs?|price|toll) of (?:[\w-]+ ){{0,3}}{_CRIME}(?! (?:[\w-]+ )?(?:{_EFFORT})\b)"
     r"|(?:losses|loss|damages?|lost|loses?|losing|stole|stolen|steals?|stealing|robbed|defrauded|embezzled|swindled"
-    rf"|extorted|laundered|fined|fines?|seized|confiscated|drained|ransoms?))\b[^.;]{{0,80}}?{_SUM}"
+    rf"|extorted|laundered|fined|fines?|seized|confiscated|drained|ransoms?))\b[^.;]{{0,80}}?{_SUM})"
 )
 #: From here on nobody pays, and nothing is done of which a project consists.
 _UNPAID = (
@@ -439,17 +440,20 @@ def _is_origin(marked: str, at: int) -> bool:
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
     """What phrases of these kinds say of the names of a sentence. A phrase inside another
-    ("provided by" in "funding was provided by") says nothing of its own.
+    ("provided by" in "funding was provided by") says nothing of its own, unless it is told beside that
+    ("funded and implemented by").
     """
     taken: list[Hit] = []
     for hit in found_in(sentence):
-        if hit.phrase.says in kinds and not any(_holds(other, hit) for other in taken):
+        if hit.phrase.says in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.ats)
 
 
-def _holds(outer: Hit, inner: Hit) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats
+def _holds(outer: Hit, inner: Hit, marked: str) -> bool:
+    if not (outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats):
+        return False
+    return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
 
 
 def found_in(sentence: Sentence) -> tuple[Hit, ...]:

@@ -130,6 +130,7 @@ def test_a_phrase_is_tried_wherever_it_fits() -> None:
 @pytest.mark.parametrize(
     ("pattern", "first", "needs"),
     [
+        ("(?>fraud|theft) ◆", {"fraud", "theft"}, [{"fraud", "theft"}, {"◆"}]),
         ("costs? (?:of|from) ◆", {"cost"}, [{"cost"}, {"◆"}]),
         ("(?:co-?)?(?:funded|paid for) by [◆◈]", {"co", "funded", "paid for"}, [{"funded", "paid for"}, {"◆", "◈"}]),
         (r"(?:train|coach)\w*\b(?! (?:never|course)) ◇", {"train", "coach"}, [{"train", "coach"}, {"◇"}]),
@@ -495,7 +496,15 @@ def test_what_is_stated_is_not_doubled() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 300_000, "Kenya and " * 30_000, "(" * 100_000, "in " * 100_000 + "Kenya", "UNODC, " * 30_000]
+    "text",
+    [
+        "a" * 300_000,
+        "Kenya and " * 30_000,
+        "(" * 100_000,
+        "in " * 100_000 + "Kenya",
+        "UNODC, " * 30_000,
+        "UNODC fraud costs $ " * 15_000,
+    ],
 )
 def test_a_text_without_full_stops_takes_no_long_time(text: str) -> None:
     about("A project", text)  # pytest's timeout holds this
@@ -1018,3 +1027,109 @@ def test_whence_trainers_come_is_no_region_that_is_helped() -> None:
 
 def test_a_region_may_begin_with_a_small_letter() -> None:
     assert places(about("A course", "It trains administrations of sub-Saharan Africa.")) == {"202"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UNODC says that ransomware cost Costa Rica $30 million.",
+        "A World Bank study estimates that fraud costs Ghana $5 million a year.",
+        "According to a report of the OAS, the cost of cybercrime has reached $8 billion in Brazil.",
+        "IBM's report puts losses at $4 million.",
+        "Deloitte found that Kenya lost $200 million to cybercrime.",
+        "INTERPOL arrested a gang that stole $4 million from banks in Côte d'Ivoire.",
+        "The EU has fined Meta €1 billion.",
+        "Losses in Kenya reached $300 million last year.",
+        "The attack cost Costa Rica $30 million.",
+        "Hackers demanded $10 million from the Costa Rican government.",
+        "INTERPOL seized $130 million in stolen funds.",
+    ],
+)
+def test_money_that_was_lost_is_no_funding(text: str) -> None:
+    record = about("A project", text)
+    assert not roles(record)
+    assert not places(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The EU funded a project to reduce losses of $5 million.", {("eu", "funder")}),
+        ("Fraud costs Ghana $5 million a year, so UNODC trains police.", {("unodc", "implementer")}),
+        ("Australia gave $3 million after attacks cost Samoa $30 million.", {("government-of-australia", "funder")}),
+        ("The cybercrime project of the Council of Europe costs €3 million.", {("coe", "funder")}),
+        ("Norway meets the cost of cybercrime training, $2 million.", {("government-of-norway", "funder")}),
+    ],
+)
+def test_who_gives_money_beside_what_was_lost(text: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("A project", text)) == expected
+
+
+def test_the_name_of_a_country_alone_is_no_organisation() -> None:
+    assert not roles(about("A project", "The American state of Georgia delivered the training."))
+    assert places(about("A project", "It helps Kenya $5 million further.")) == {"KE"}
+    assert not places(about("A project", "It was held for US $5 million."))
+
+
+@pytest.mark.parametrize(
+    ("text", "countries"),
+    [
+        ("It is implemented by GIZ in Ghana.", {"GH"}),
+        ("It is implemented by GIZ and Expertise France in Ghana.", {"GH"}),
+        ("It is implemented by GIZ, UNDP and INTERPOL in Ghana.", {"GH"}),
+        ("It is implemented by UNODC and INTERPOL in Ghana and Togo.", {"GH", "TG"}),
+        ("It is implemented by the British Council and GIZ in Nepal, and trains judges.", {"NP"}),
+        ("It is implemented by DCAF and RACVIAC in Albania.", {"AL"}),
+        ("It is funded by Estonia and UNDP in Kenya.", {"KE"}),
+        ("It is funded by the Ford Foundation in Kenya.", {"KE"}),
+        ("It is implemented by UNDP and funded by the Ford Foundation in Tanzania.", {"TZ"}),
+        ("Training was given to police in Lagos, Nigeria.", {"NG"}),
+        ("It was implemented by UNODC in Vienna, Austria.", set()),
+        ("UNDP in Kenya delivered it.", set()),
+    ],
+)
+def test_the_country_behind_who_delivers_or_pays(text: str, countries: set[str]) -> None:
+    assert places(about("A project", text)) == countries
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It is jointly implemented and funded by UNDP in Kenya.", {("undp", "funder"), ("undp", "implementer")}),
+        (
+            "It is co-funded and co-implemented by GIZ and UNDP.",
+            {("giz", "funder"), ("giz", "implementer"), ("undp", "funder"), ("undp", "implementer")},
+        ),
+        (
+            "It is co-financed by the Council of Europe, which also implements it.",
+            {("coe", "funder"), ("coe", "implementer")},
+        ),
+        (
+            "The UK and Estonia jointly finance and implement it.",
+            {
+                (government, role)
+                for government in ("uk-government", "government-of-estonia")
+                for role in ("funder", "implementer")
+            },
+        ),
+        (
+            "MITRE, under contract to the U.S. Department of State, advised Botswana.",
+            {("mitre", "implementer"), ("us-department-of-state", "funder")},
+        ),
+        ("The authorities of Georgia and the CoE have agreed to implement the project.", {("coe", "implementer")}),
+        (
+            "EU contribution: €4,222,222. It is a joint EU/CoE project.",
+            {("eu", "funder"), ("coe", "unspecified")},
+        ),
+        ("Funding was provided by Norway.", {("government-of-norway", "funder")}),
+    ],
+)
+def test_two_roles_in_one_breath(text: str, expected: set[tuple[str, str]]) -> None:
+    assert roles(about("A project", text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["This project is part of GLACY+ (GI-07).", "It is part of the “GLACY+” programme (GI-07)."]
+)
+def test_a_code_behind_the_name_of_a_project(text: str) -> None:
+    assert [(link.kind, link.project.key) for link in about("A project", text).relations] == [("part_of", "GI-07")]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
-from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, of_money, said, says
+from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, losses, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
 from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.reference import Entry, Reference
@@ -282,7 +282,9 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
 
 
 def _is_other(sentence: Sentence, name: Name) -> bool:
-    """True where not the organisation itself is meant: its members, its rules, or one to be made."""
+    """True where not the organisation itself is meant: its members, its rules, or one to be made; and
+    for who only lost money.
+    """
     if _RULES.match(sentence.marked, name.at + 1):
         return True
     if _MEMBERS.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
@@ -292,6 +294,8 @@ def _is_other(sentence: Sentence, name: Name) -> bool:
     if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
         return True
     if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+        return True
+    if any(low < name.at < high for low, high in losses(sentence.marked)):
         return True
     before, behind = _OWNS
     if behind.match(sentence.marked, name.at + 1) and before.search(sentence.marked, 0, name.at):

@@ -15,7 +15,7 @@ from cybilgraph.mentions.marks import MARKS
 #: for one character; and how often.
 _TOKEN = re.compile(
     r"{(?P<part>[a-z]+)}|(?P<word>(?:[\w ,'€£-]|\\\$)+(?![?*+]|{[0-9,]))|(?P<bar>\|)"
-    r"|(?P<open>\((?:\?(?:[:=!]|<[=!]|P<\w+>))?)"
+    r"|(?P<open>\((?:\?(?:[:=!>]|<[=!]|P<\w+>))?)"
     r"|(?P<one>\)|\\.|\[\^?(?:\\.|[^\]\\])+\]|.)(?P<times>(?:[?*+]|{[0-9]*,?[0-9]*})[?+]?)?",
     re.DOTALL,
 )

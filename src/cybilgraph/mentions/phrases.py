@@ -92,6 +92,32 @@ def _list(one: str, more: str = "") -> str:
 _FURTHER = rf"(?:(?:the )?governments? of (?:the )?{PLACE}|{_NAMED})"
 
 
+#: A sum of money; and such a sum that was lost, stolen, or is a fine: nobody gives it.
+_SUM = r"(?:[$€£]|\b(?:usd|eur|euros?|gbp|aud|dollars|millions?|billions?|trillions?)\b)"
+_CRIME = (
+    r"(?:ransomware|malware|phishing|fraud|scams?|theft|piracy|(?:cyber-?)?(?:crimes?|attacks?|incidents?|criminals)"
+    r"|hack(?:s|ers|ing)?|breach(?:es)?|outages?)"
+)
+#: What is done against it, and costs money that somebody gives.
+_EFFORT = (
+    "projects?|programmes?|programs?|initiative|courses?|training|schools?|exercises?|units?|cent(?:re|er)s?|teams?"
+    "|laborator(?:y|ies)|labs?|platforms?|tools?|response"
+)
+_LOSS = (  # found in one way only, since what is asked of the rest of a sentence is asked for each
+    rf"(?>(?:{_CRIME}\b(?:(?!\b(?:{_EFFORT})\b)[^.;]){{0,60}}?"
+    r" (?:costs?|costing|caused|reached|amount(?:s|ed)?|demanded|earned|made|netted|is an?)"
+    rf"|(?:costs?|price|toll) of (?:[\w-]+ ){{0,3}}{_CRIME}(?! (?:[\w-]+ )?(?:{_EFFORT})\b)"
+    r"|(?:losses|loss|damages?|lost|loses?|losing|stole|stolen|steals?|stealing|robbed|defrauded|embezzled|swindled"
+    rf"|extorted|laundered|fined|fines?|seized|confiscated|drained|ransoms?))\b[^.;]{{0,80}}?{_SUM})"
+)
+#: From here on nobody pays, and nothing is done of which a project consists.
+_UNPAID = (
+    r"(?!.*\b(?:(?:co-?)?fund(?:ed|ing)|funds (?:the|an?|this|it)|financ(?:e|es|ed|ing)|pays?|paid|grants?|granted"
+    r"|donat\w+|donors?|sponsor\w*|loans?|invest\w*|giv\w+|gave|allocat\w+|pledg\w+|award\w+|budgets?|contribut\w*"
+    r"|provid\w*|with (?:[$€£]|usd|eur|[0-9])|projects?|programmes?|programs?|initiative|implement\w*|deliver\w*"
+    r"|train\w*|teach\w*|taught|support\w*|assist\w*|help\w*|strengthen\w*)\b)"
+)
+
 #: What stands between braces in a phrase.
 _PARTS = {
     "actors": rf"(?P<found>{_list(_ACTOR)})",
@@ -103,6 +129,9 @@ _PARTS = {
     "places": rf"(?P<found>{_HALF}{_list(_PLACE, _PLACE_OR_NAME)})",
     "demonyms": rf"(?P<found>{DEMONYM}(?:(?:,? and |, ){DEMONYM}){{0,9}})",
     "project": rf"(?P<found>{PROJECT}(?:(?:,? and |, ){PROJECT}){{0,9}})",
+    "sum": _SUM,
+    "loss": _LOSS,
+    "unpaid": _UNPAID,
     "adverb": r"(?:\w+ly |also |both |in turn |therefore |thus |now )?",
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
@@ -149,6 +178,7 @@ _MONEY = re.compile(
 )
 #: How these words begin: they are looked for at once, in a tenth of the time.
 _OF_MONEY = AhoCorasick(sorted(*needed(parse(_MONEY.pattern, {}))))
+_LOST = re.compile(_LOSS)
 _CLAUSE = re.compile(
     r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
     r"|(?:is |was )?(?:implemented|delivered|executed|carried out|conducted|run|managed|led) by\b)"
@@ -253,8 +283,9 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
     words = frozenset(marks) or first_words(group)
     if not marks and not all(len(word) > 1 for word in words):
         raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} begins with neither words nor names")
+    before = row["before"]
     for name, pattern in _PARTS.items():
-        text = text.replace(f"{{{name}}}", pattern)
+        text, before = text.replace(f"{{{name}}}", pattern), before.replace(f"{{{name}}}", pattern)
     first, found, rest = text.partition(_FOUND)
     text = first + found + rest.replace(_FOUND, "(?:")  # what a phrase tells of stands first
     if row["says"] not in _SAYS:
@@ -270,7 +301,7 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
             f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
         )
     leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, text, row["before"], leads, marks, words, needed(group))
+    return Phrase(number, row["says"], confidence, text, before, leads, marks, words, needed(group))
 
 
 def _compiled(text: str) -> re.Pattern[str]:
@@ -409,17 +440,20 @@ def _is_origin(marked: str, at: int) -> bool:
 
 def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
     """What phrases of these kinds say of the names of a sentence. A phrase inside another
-    ("provided by" in "funding was provided by") says nothing of its own.
+    ("provided by" in "funding was provided by") says nothing of its own, unless it is told beside that
+    ("funded and implemented by").
     """
     taken: list[Hit] = []
     for hit in found_in(sentence):
-        if hit.phrase.says in kinds and not any(_holds(other, hit) for other in taken):
+        if hit.phrase.says in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.ats)
 
 
-def _holds(outer: Hit, inner: Hit) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats
+def _holds(outer: Hit, inner: Hit, marked: str) -> bool:
+    if not (outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats):
+        return False
+    return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
 
 
 def found_in(sentence: Sentence) -> tuple[Hit, ...]:
@@ -438,15 +472,28 @@ def kinds_in(sentence: Sentence) -> frozenset[str]:
 
 
 def speaks_of_money(marked: str) -> bool:
-    """True for a marked sentence with a word of money."""
-    return bool(_OF_MONEY.find_matches_as_indexes(marked)) and _MONEY.search(marked) is not None
+    """True for a marked sentence with a word of money that was not lost."""
+    if not _OF_MONEY.find_matches_as_indexes(marked):
+        return False
+    lost = losses(marked)
+    return any(not _is_within(match.start(), lost) for match in _MONEY.finditer(marked))
+
+
+@lru_cache(maxsize=2_000)
+def losses(marked: str) -> list[tuple[int, int]]:
+    """Where a marked sentence tells of money that was lost, and whose."""
+    return [match.span() for match in _LOST.finditer(marked)] if _OF_MONEY.find_matches_as_indexes(marked) else []
+
+
+def _is_within(at: int, spans: list[tuple[int, int]]) -> bool:
+    return any(low <= at < high for low, high in spans)
 
 
 def of_money(sentence: Sentence) -> Iterator[Name]:
     """The names in clauses that speak of money, where no phrase says who gives it."""
     if not speaks_of_money(sentence.marked):
         return
-    taken = spans(sentence, "funder")
+    taken = [*spans(sentence, "funder"), *losses(sentence.marked)]
     ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]
     start = 0
     for end in ends:

@@ -90,10 +90,10 @@ _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
 #: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
 _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
-#: "US$ 5 million" is of no country, nor is the "Indian Ocean", a "Guinea pig", the "Niger Delta" or
-#: who is "Portuguese-speaking".
+#: "US$ 5 million" is of no country ("cost Kenya $5 million" is), nor is the "Indian Ocean", a "Guinea pig",
+#: the "Niger Delta" or who is "Portuguese-speaking".
 _NO_PLACE = re.compile(
-    r" ?[$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
+    r"[$€£]|(?<=[A-Z.]) [$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
 )
 #: "Air Jordan" is a firm, and "the US state of Georgia" no country.
 _NOT_BEHIND = ("Air ", "US state of ", "U.S. state of ", "American state of ")

@@ -430,9 +430,11 @@ def _kind(name: str, after: str) -> str | None:
 
 def _unknown(words: str, start: int, end: int, mark: str, inside: list[Span], names: Reference) -> Span:
     """A name of no list, or of one that is spelt nearly so; a country at its end or before it is
-    where it is at home.
+    where it is at home. What only has a country's name is neither: "the US state of Georgia".
     """
     name = words[start:end]
+    if names.find("country", name):
+        return Span(start, end, NAME, ())
     home = next(
         (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _at_home(words, span, start, end)),
         None,

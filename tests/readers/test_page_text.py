@@ -571,6 +571,23 @@ def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
     assert not page.participations
 
 
+@pytest.mark.parametrize("bullet", ["  • ", "- ", ""])
+def test_names_end_at_the_first_prose(bullet: str) -> None:
+    items = ["Training judges", "Drafting laws in Kenya", "Strengthening CSIRTs community building;"]
+    prose = "The project trains judges in Kenya."
+    page = read("\n".join(["Project Alpha", "", "Funded by", "European Union", "", prose, "", *map(bullet.__add__, items)]))
+    assert [link.actor.key for link in page.participations] == ["eu"]
+    assert [line.text for line in page.description] == [prose, *items]
+    assert [found.line for found in page.findings] == [6]
+
+
+def test_what_is_no_name_is_told_once_for_lines_that_follow_each_other() -> None:
+    page = read("A page\n\nFunders\nVarious\nUnknown\nEuropean Union\nTo be confirmed\n")
+    assert [link.actor.key for link in page.participations] == ["eu"]
+    assert [found.line for found in page.findings] == [4, 7]
+    assert [line.text for line in page.description] == ["Various", "Unknown", "To be confirmed"]
+
+
 def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
     page = read("A page\n\nImplementors\n\nIMPACT\n\nITU\n\nSummary\n\nIt helps.\n")
     assert {link.actor.key for link in page.participations} == {"impact", "itu"}

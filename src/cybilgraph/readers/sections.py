@@ -66,6 +66,8 @@ _NO_NAME = re.compile(
     r"|to be (?:confirmed|determined|announced)|-+)\.?$",
     re.IGNORECASE,
 )
+#: A sentence, where it ends in a full stop.
+_PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|program|initiative)\b", re.IGNORECASE)
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
 _SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
 _SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
@@ -326,22 +328,31 @@ class Sections:
                 yield line.part(*match.span("name"))
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
-        """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        # "The project has three priority countries (…), which serve as hubs."
-        sentences = [line for line in section.lines if line.text.endswith(".") and _VERB.search(line.text)]
-        for line in sentences:
-            self._tell_of_no_name(line, section)
-        for item in listed([line for line in section.lines if line not in sentences], kinds):
-            small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
-            told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
-            if not told or known(item.text, kinds):
-                yield item
-            else:
-                self._tell_of_no_name(item, section)
+        """The names of a list, up to the first prose behind one. What is too long to be a name is a sentence, and
+        told as one: once for all that follow each other.
+        """
+        small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
+        named = told = False
+        for number, line in enumerate(section.lines):
+            # "The project has three priority countries (…), which serve as hubs."
+            is_prose = line.text.endswith(".") and bool(_PROSE.search(line.text))
+            if is_prose and named and not BULLET.match(line.text):  # the text of the page goes on
+                self._no_name(section.lines[number:], section, told)
+                return
+            for item in [line] if is_prose else listed([line], kinds):
+                odd = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
+                if is_prose or (odd and not known(item.text, kinds)):
+                    self._no_name([item], section, told)
+                    told = True
+                else:
+                    yield item
+                    named, told = True, False
 
-    def _tell_of_no_name(self, item: Text, section: Section) -> None:
-        self._extend("description", [item])
-        self.find("not-a-name", item, section.label, {"label": section.label})
+    def _no_name(self, lines: list[Text], section: Section, told: bool) -> None:
+        """Keep as text what is no name, and tell of it, unless that was ``told`` of what stands before it."""
+        self._extend("description", lines)
+        if not told:
+            self.find("not-a-name", lines[0], section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""

@@ -575,7 +575,9 @@ def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
 def test_names_end_at_the_first_prose(bullet: str) -> None:
     items = ["Training judges", "Drafting laws in Kenya", "Strengthening CSIRTs community building;"]
     prose = "The project trains judges in Kenya."
-    page = read("\n".join(["Project Alpha", "", "Funded by", "European Union", "", prose, "", *map(bullet.__add__, items)]))
+    page = read(
+        "\n".join(["Project Alpha", "", "Funded by", "European Union", "", prose, "", *map(bullet.__add__, items)])
+    )
     assert [link.actor.key for link in page.participations] == ["eu"]
     assert [line.text for line in page.description] == [prose, *items]
     assert [found.line for found in page.findings] == [6]

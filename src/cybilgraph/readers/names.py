@@ -26,11 +26,11 @@ def kinds_under(kind: str) -> tuple[str, ...]:
     return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
 
 
-def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
+def listed(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:
     """The values of a list: no bullets, no lines that only sort it, no remark of priority.
 
     Several values on one line are told apart where each of them is a known name, so that
-    "Foreign, Commonwealth and Development Office" stays whole.
+    "Foreign, Commonwealth and Development Office" stays whole; and at semicolons, unless all lines are ``whole``.
     """
     for line in lines:
         if SORTING.fullmatch(line.text):
@@ -40,8 +40,8 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
         if known(item.text, kinds):
             yield item
             continue
-        for whole in parts(item, r" ?; ?| / "):
-            for part in [whole] if known(whole.text, kinds) else _of_one_kind(whole):
+        for name in parts(item, " / " if whole else r" ?; ?| / "):
+            for part in [name] if known(name.text, kinds) else _of_one_kind(name):
                 yield from _names(part, kinds)
 
 

@@ -82,12 +82,15 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Section:
-    """A label as printed, and the lines below it. ``label`` is empty for the head of a page."""
+    """A label as printed, and the lines below it. ``label`` is empty for the head of a page. Where its lines are
+    ``whole``, a semicolon parts none of them.
+    """
 
     row: Field
     label: str
     place: Place
     lines: list[Text] = field(default_factory=list)
+    whole: bool = False
 
 
 class Sections:
@@ -117,7 +120,7 @@ class Sections:
         if section.lines:
             if lines := self.kept(section.lines, section.place):
                 take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
-                take(self, Section(row, section.label, section.place, lines))
+                take(self, replace(section, lines=lines))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
@@ -339,7 +342,7 @@ class Sections:
             if is_prose and named and not BULLET.match(line.text):  # the text of the page goes on
                 self._no_name(section.lines[number:], section, told)
                 return
-            for item in [line] if is_prose else listed([line], kinds):
+            for item in [line] if is_prose else listed([line], kinds, section.whole):
                 odd = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
                 if is_prose or (odd and not known(item.text, kinds)):
                     self._no_name([item], section, told)
@@ -357,7 +360,8 @@ class Sections:
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
         for line in section.lines:
-            for item in parts(without_bullet(line), r" ?; ?"):
+            named = without_bullet(line)
+            for item in [named] if section.whole else parts(named, r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)

@@ -12,7 +12,7 @@ from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.layout import RIGHTS
-from cybilgraph.record import Place, Record, Text
+from cybilgraph.record import Date, Place, Record, Text
 from tests.conftest import RECORDS, SEED
 
 
@@ -221,6 +221,13 @@ def test_a_duration_may_tell_where_it_begins() -> None:
     assert record.start
     assert record.duration
     assert (record.start.value, record.duration.value) == ("2019-03", "P1Y6M")
+
+
+@pytest.mark.parametrize("printed", ["n/a", "N/A", "tbc", "TBA", "-", "--", "unknown", "to be announced"])
+def test_a_placeholder_is_no_date_and_no_mistake(printed: str) -> None:
+    page = read(f"A page\n\nStart date: {printed}\n\nSummary\n\nIt helps.\n")
+    assert page.start == Date("", Text(printed))
+    assert not page.findings
 
 
 def test_a_day_that_may_be_a_month_is_told() -> None:

@@ -56,16 +56,21 @@ CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
 _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
-#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
+#: What stands where there is no value, or none yet.
+_PLACEHOLDER = (
+    r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
+    r"|to be (?:confirmed|determined|announced)|-+)\.?"
+)
+#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _NO_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
-    r"|^(?:voluntary contributions?|n/?a|none|tb[acd]|various|unknown|not (?:known|applicable|available)"
-    r"|to be (?:confirmed|determined|announced)|-+)\.?$",
+    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,
 )
+_NO_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
 #: A sentence, where it ends in a full stop.
 _PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|program|initiative)\b", re.IGNORECASE)
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
@@ -267,7 +272,8 @@ class Sections:
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
-            self.find("date-form", printed, section.label)
+            if not _NO_DATE.fullmatch(printed.text):
+                self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
     def _duration(self, printed: Text, label: str) -> None:

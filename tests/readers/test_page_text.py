@@ -428,6 +428,11 @@ def test_every_record_of_the_data_is_read() -> None:
             "Ministry of Justice and Ministry of Trade, Industry and Commerce",
             ["ministry-of-justice", "ministry-of-trade-industry-and-commerce"],
         ),
+        (
+            "ITU, UNODC and the relevant subordinated institutions (INTERPOL, Office of Foo, Academy of Bar, OAS)",
+            ["academy-of-bar", "interpol", "itu", "oas", "office-of-foo", "unodc"],
+        ),
+        ("ITU (Arab States, Africa)", ["itu"]),
         ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],

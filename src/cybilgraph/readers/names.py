@@ -17,6 +17,11 @@ _GOES_ON = re.compile(r"(?: \([^()]{1,40}\))? of the ")
 _OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
 #: "DAI, LLC"; "the Centre, operated by the Agency".
 _NO_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
+#: "A, B and the relevant institutions (C, D)": what says in small letters what those in brackets are.
+_GROUP = re.compile(
+    r"(?:,| and|, and) (?:(?!and )[a-z]+ ){0,4}(?:institutions|agencies|bodies|organi[sz]ations|authorities|ministries"
+    r"|departments|partners|donors|companies|services) ?\((?P<names>[^()]+, [^()]+)\)\.?$"
+)
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -40,7 +45,10 @@ def listed(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> It
         if known(item.text, kinds):
             yield item
             continue
-        for name in parts(item, " / " if whole else r" ?; ?| / "):
+        pieces = [item]
+        if "actor" in kinds and (group := _GROUP.search(item.text)):
+            pieces = [item.part(0, group.start()), *parts(item.part(*group.span("names")), " ?, (?:and )?")]
+        for name in (name for piece in pieces for name in parts(piece, " / " if whole else r" ?; ?| / ")):
             for part in [name] if known(name.text, kinds) else _of_one_kind(name):
                 yield from _names(part, kinds)
 

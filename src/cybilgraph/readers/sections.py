@@ -125,7 +125,7 @@ class Sections:
         if section.lines:
             if lines := self.kept(section.lines, section.place):
                 take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
-                take(self, replace(section, lines=lines))
+                take(self, Section(row, section.label, section.place, lines, section.whole))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))

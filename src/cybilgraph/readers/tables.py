@@ -162,10 +162,18 @@ def _cells(given: Input, header: list[str], row: Row, odd: list[Finding]) -> lis
     names = [*header, *("" for _ in cells[len(header) :])]
     found = []
     for name, text, place in zip(names, cells, places, strict=False):
-        if _ERROR.fullmatch(text.strip()):
-            values = {"error": text.strip()}
-            at = {"line": place.line, "column": place.column}
-            odd.append(finding("cell-error", given.name, values, label=name, text=text.strip(), **at))
+        if "#" in text and (error := _ERROR.fullmatch(text.strip())):
+            odd.append(
+                finding(
+                    "cell-error",
+                    given.name,
+                    {"error": error[0]},
+                    label=name,
+                    line=place.line,
+                    column=place.column,
+                    text=error[0],
+                )
+            )
         elif text:
             found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
     return found
@@ -295,7 +303,8 @@ def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
             lines.done()
             continue
         by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
-        if above == MOST_ABOVE or _known_columns(first, by):  # what stands above the names of columns tells nothing
+        # What stands above the names of columns does not tell what parts them.
+        if not separator and (above == MOST_ABOVE or _known_columns(first, by)):
             separator = by
         lines.give_back(keep_first=False)
         begin = lines.number + 1

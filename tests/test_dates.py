@@ -23,6 +23,16 @@ from cybilgraph.record import Place, Text
         ("1st May 2018", "2018-05-01"),
         ("April 30, 2018", "2018-04-30"),
         ("30th May", ""),
+        ("05-Apr-18", "2018-04-05"),
+        ("5-Apr-2018", "2018-04-05"),
+        ("05-Apr-98", "1998-04-05"),
+        ("Apr-18", "2018-04"),
+        ("20180405", "2018-04-05"),
+        ("2018.04.05", "2018-04-05"),
+        ("2017 (expected)", "2017"),
+        ("Apr 2017 (tbc)", "2017-04"),
+        ("c. 2015", "2015"),
+        ("approximately 2015", "2015"),
     ],
 )
 def test_reads(printed: str, value: str) -> None:
@@ -33,7 +43,22 @@ def test_reads(printed: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "printed", ["", "soon", "31 February 2018", "2018-13", "FY21/22", "66 months", "Apr 18", "29 February 2019", "20١٨"]
+    "printed",
+    [
+        "",
+        "soon",
+        "31 February 2018",
+        "2018-13",
+        "FY21/22",
+        "66 months",
+        "Apr 18",
+        "29 February 2019",
+        "20١٨",
+        "31-Feb-18",
+        "20181301",
+        "2017 (sic)",
+        "05-04-18",
+    ],
 )
 def test_what_is_no_date_is_none(printed: str) -> None:
     assert read_date(Text(printed)) is None
@@ -46,6 +71,20 @@ def test_a_range_keeps_the_places_of_both_ends() -> None:
     assert [date.printed.place for date in dates] == [Place(7, 3), Place(7, 20)]
     assert read_range(Text("30th May – 2nd June"))
     assert read_range(Text("long-term")) is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "values"),
+    [
+        ("2015 – 2017 (expected)", ["2015", "2017"]),
+        ("Apr-18 - Jun-19", ["2018-04", "2019-06"]),
+        ("05-Apr-18 – 06-May-19", ["2018-04-05", "2019-05-06"]),
+    ],
+)
+def test_a_range_of_dates_as_spreadsheets_print_them(printed: str, values: list[str]) -> None:
+    dates = read_range(Text(printed))
+    assert dates
+    assert [date.value for date in dates] == values
 
 
 @given(st.text(max_size=60))

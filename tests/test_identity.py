@@ -92,6 +92,17 @@ def test_two_captures_are_told_of_with_the_reason() -> None:
     assert "of the same code" in finding.message
 
 
+def test_a_capture_is_told_of_with_the_one_that_it_shares_a_name_with() -> None:
+    old, renamed, untold = record("A law", "G0501"), record("A new law", "G0501"), record("A law")
+    with Identities() as identities:
+        for number, one in enumerate((old, renamed, untold)):
+            identities.add(replace(one, source=Source(f"{number}.txt", "0")))
+        found = [
+            (each.rule.rpartition("#")[2], each.file, dict(each.values)["other"]) for each in identities.findings()
+        ]
+    assert found == [("second-capture", "1.txt", "0.txt"), ("same-title", "2.txt", "0.txt")]
+
+
 def test_many_captures_of_one_project_are_told_of_once() -> None:
     assert rules(*(replace(record("A law"), summary=(Text(str(number)),)) for number in range(5))) == ["same-title"] * 4
     with Identities() as identities:

@@ -26,6 +26,8 @@ _MONTH = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
+#: A year as spreadsheets print it, 18 for 2018; 69 to 99 are of the century before, as POSIX has it (strptime, %y).
+_SHORT = rf"(?:{_YEAR}|(?P<short>[0-9]{{2}}))"
 _DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _NUMERIC = rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}"
 _DAY_OR_MONTH = re.compile(_NUMERIC)
@@ -35,15 +37,23 @@ _FORMS = tuple(
         rf"(?:[a-z]+day,? )?{_DAY} (?:of )?{_MONTH},? {_YEAR}",  # 30 April 2018, 1st of May 2018
         rf"(?:[a-z]+day,? )?{_MONTH} {_DAY},? {_YEAR}",  # April 30, 2018
         rf"{_MONTH},? {_YEAR}",  # Apr 2018
-        rf"{_YEAR}[-/](?P<month>[01][0-9])[-/](?P<day>[0-3][0-9])(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?",  # 2018-04-30
+        rf"{_DAY}-{_MONTH}-{_SHORT}",  # 30-Apr-18
+        rf"{_MONTH}-{_SHORT}",  # Apr-18
+        rf"{_YEAR}(?P<month>[01][0-9])(?P<day>[0-3][0-9])",  # 20180430
+        rf"{_YEAR}[-/.](?P<month>[01][0-9])[-/.](?P<day>[0-3][0-9])(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?",  # 2018-04-30
         rf"{_YEAR}-(?P<month>[01][0-9])",
         rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
         _NUMERIC,  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
         # A part of a year that is no month leaves the year: "early 2018", "Q2 2018", "spring of 2018".
         rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
+        rf"|c\.|ca\.?|circa|about|around|approx\.|approximately"
         rf"|Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)[ -])?{_YEAR}",
     )
+)
+#: "2017 (expected)"
+_REMARK = re.compile(
+    r" \((?:expected|planned|estimated|anticipated|projected|tb[acd]|to be confirmed)\)?$", re.IGNORECASE
 )
 #: A day and a month with no year, or a month alone: a date for the eye, but no point in time.
 _YEARLESS = re.compile(rf"(?:{_DAY} (?:of )?)?{_MONTH}(?: [0-3]?[0-9](?:st|nd|rd|th))?", re.IGNORECASE)
@@ -103,12 +113,12 @@ def read_date(printed: Text) -> Date | None:
     ``Apr 2018`` gives ``2018-04``; a day without a year gives a Date with an empty value. Of
     ``03/04/2018`` only the year is certain.
     """
-    text = printed.text.strip(" .;")
+    text = _REMARK.sub("", printed.text.strip(" .;"))
     for form in _FORMS:
         if match := form.fullmatch(text):
             if (value := _iso(match)) or not _ambiguous(match):
                 return Date(value, printed) if value else None
-            return Date(match["year"], printed)
+            return Date(_year(match), printed)
     return Date("", printed) if _YEARLESS.fullmatch(text) or _OPEN.fullmatch(text) else None
 
 
@@ -210,9 +220,15 @@ def _ambiguous(match: re.Match[str]) -> bool:
     return bool(parts.get("by")) and 1 <= int(parts["day"]) <= 12 and 1 <= int(parts["month"]) <= 12
 
 
+def _year(match: re.Match[str]) -> str:
+    parts = match.groupdict()
+    short = parts.get("short")
+    return f"{19 if short >= '69' else 20}{short}" if short else parts["year"]
+
+
 def _iso(match: re.Match[str]) -> str:
     parts = match.groupdict()
-    value: str = parts["year"]
+    value = _year(match)
     if _ambiguous(match) and parts["day"] != parts["month"]:
         return ""
     if month := parts.get("month"):

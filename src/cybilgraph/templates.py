@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cybilgraph.fields import FIELDS, Field, Kind
-from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK
+from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, NAMES
 from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.tables import guarded
 from cybilgraph.record import Basis, Contact, Date, Named, Participation, Record, Relation, Scope, Source, Text, WebLink
@@ -211,7 +211,8 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             note = f"({value['note']})" if "note" in value else ""
             yield " ".join(part for part in (value.get("name", ""), email, note) if part)
         case _:
-            yield f"• {value}" if row.kind in (Kind.ITEMS, Kind.LINKS) and BULLET.match(value) else value
+            items = row.kind in (Kind.ITEMS, Kind.LINKS)
+            yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in NAMES and ";" in value) else value
 
 
 class _Quoting(yaml.SafeDumper):

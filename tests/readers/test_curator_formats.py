@@ -508,3 +508,97 @@ def test_a_deep_document_is_told_with_what_to_do() -> None:
         with pytest.raises(SourceError, match="nested too deep: more than 20 levels") as error:
             list(read_input(Input("a.yaml", given=deep.encode())))
         assert error.value.hint.startswith("Write lists and objects less deep")
+
+
+def titles(given: Input, error: str) -> list[str]:
+    """The titles of what is read before an error."""
+    found: list[str] = []
+    with pytest.raises(SourceError, match=error):
+        found.extend(record.title.text for record in read_input(given) if record.title)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '[{"title": null}, {"title": "A"}, {}, {"title": "B"}]'),
+        ("a.jsonl", '{"title": null}\n{"title": "A"}\n{}\n{"title": "B"}\n'),
+        ("a.yaml", "- title:\n- title: A\n- {}\n- title: B\n"),
+    ],
+)
+def test_a_project_without_a_value_is_told_and_its_neighbours_are_read(name: str, text: str) -> None:
+    assert titles(Input(name, given=text.encode()), "number 1 .*1 more|a.jsonl:1: .*1 more") == ["A", "B"]
+
+
+def test_what_breaks_off_is_read_behind_a_project_without_a_value() -> None:
+    assert titles(Input("a.json", given=b'[{}, {"title": "A"}, {"title": '), "no JSON") == ["A"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_item_of_a_list_is_one_name_in_every_form(form: str, tmp_path: Path) -> None:
+    """Semicolons part only the cells of tables, and a text that stands for a list."""
+    document = {
+        "title": "A project",
+        "funders": ["Smith; Sons & Co.", "Norway"],
+        "countries": ["Wakanda; the Kingdom", "Kenya"],
+        "related": ["Judges; and police"],
+    }
+    [record] = read(tmp_path, "a.json", json.dumps(document))
+    [again] = read(tmp_path, f"again.{form}", WRITERS[form]([record]))
+    assert again == record
+    assert {link.actor.key for link in record.participations} == {"smith-sons-co", "government-of-norway"}
+    assert {link.concept.key for link in record.scopes} == {"wakanda-the-kingdom", "KE"}
+    assert [link.project.key for link in record.relations] == ["judges-and-police"]
+
+
+def test_semicolons_part_each_line_of_a_cell_but_bullets(tmp_path: Path) -> None:
+    table = 'title,funders\nA,"Norway; Kenya\n• Smith; Sons & Co."\n'
+    [record] = read(tmp_path, "a.csv", table)
+    keys = {link.actor.key for link in record.participations}
+    assert keys == {"government-of-norway", "government-of-kenya", "smith-sons-co"}
+    [plain] = read(tmp_path, "a.json", '{"title": "A", "funders": "Norway; Kenya"}')
+    assert {link.actor.key for link in plain.participations} == keys - {"smith-sons-co"}
+
+
+ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
+
+
+def sheet(rows: list[list[str]], as_workbook: bool) -> Input:
+    """A table as a spreadsheet program saves it."""
+    if as_workbook:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)  # what looks like an error is one
+        content = io.BytesIO()
+        book.save(content)
+        return Input("a.xlsx", given=content.getvalue())
+    return Input("a.csv", given="\r\n".join(";".join(row) for row in rows).encode())
+
+
+@pytest.mark.parametrize("as_workbook", [True, False])
+def test_an_error_of_a_spreadsheet_program_is_no_value(as_workbook: bool) -> None:
+    columns = ["title", "code", "status", "start", "funders", "outcomes", "remarks"]
+    rows = [columns, ["A project", *ERRORS[:6]], [ERRORS[6], "G0001", "", "", "", "", "#1 in the list"]]
+    first, second = read_input(sheet(rows, as_workbook))
+    told = [(found.line, found.column, found.text) for found in first.findings if found.rule.endswith("cell-error")]
+    assert told == [(2, column, error) for column, error in enumerate(ERRORS[:6], start=2)]
+    assert first == Record(source=first.source, title=first.title, slug=first.slug)
+    assert [found.text for found in second.findings] == ["#NUM!"]
+    assert second.title is None
+    assert [line.text for line in second.description] == ["remarks: #1 in the list"]
+
+
+@pytest.mark.parametrize("as_workbook", [True, False])
+def test_what_stands_above_the_names_of_columns_is_passed_over(as_workbook: bool) -> None:
+    above = [["Our project list 2024"], [""], ["", "as of, say, 1 May"]]
+    rows = [*above, ["Title", "Funders"], ["A", "Norway"], ["B", "Kenya"]]
+    first, second = read_input(sheet(rows, as_workbook))
+    assert [(found.rule.rsplit("#", 1)[-1], found.line) for found in first.findings] == [("above-columns", 1)]
+    assert [link.actor.key for link in first.participations] == ["government-of-norway"]
+    assert second.title == Text("B")
+    assert not second.findings
+
+
+def test_a_table_without_names_of_columns_is_told_with_what_was_looked_at() -> None:
+    with pytest.raises(SourceError, match=r"a\.csv:1: neither the first row nor one of the next 19 .*Our list"):
+        list(read_input(sheet([["Our list"], *([["x", "y"]] * 100), ["title", "funders"]], as_workbook=False)))

@@ -12,7 +12,7 @@ from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.mentions import derive
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.layout import RIGHTS
-from cybilgraph.record import Place, Record, Text
+from cybilgraph.record import Date, Place, Record, Text
 from tests.conftest import RECORDS, SEED
 
 
@@ -223,6 +223,13 @@ def test_a_duration_may_tell_where_it_begins() -> None:
     assert (record.start.value, record.duration.value) == ("2019-03", "P1Y6M")
 
 
+@pytest.mark.parametrize("printed", ["n/a", "N/A", "tbc", "TBA", "-", "--", "unknown", "to be announced"])
+def test_a_placeholder_is_no_date_and_no_mistake(printed: str) -> None:
+    page = read(f"A page\n\nStart date: {printed}\n\nSummary\n\nIt helps.\n")
+    assert page.start == Date("", Text(printed))
+    assert not page.findings
+
+
 def test_a_day_that_may_be_a_month_is_told() -> None:
     assert told("A project\nFrom: 03/04/2018\nTo: 30/04/2018") == [("ambiguous-date", 2, "03/04/2018")]
     assert not told("A project\nFrom: 04/04/2018")
@@ -421,6 +428,11 @@ def test_every_record_of_the_data_is_read() -> None:
             "Ministry of Justice and Ministry of Trade, Industry and Commerce",
             ["ministry-of-justice", "ministry-of-trade-industry-and-commerce"],
         ),
+        (
+            "ITU, UNODC and the relevant subordinated institutions (INTERPOL, Office of Foo, Academy of Bar, OAS)",
+            ["academy-of-bar", "interpol", "itu", "oas", "office-of-foo", "unodc"],
+        ),
+        ("ITU (Arab States, Africa)", ["itu"]),
         ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],
@@ -569,6 +581,25 @@ def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
     )
     assert {link.concept.key for link in derive(page).scopes} == {"BJ", "GH", "TG"}
     assert not page.participations
+
+
+@pytest.mark.parametrize("bullet", ["  • ", "- ", ""])
+def test_names_end_at_the_first_prose(bullet: str) -> None:
+    items = ["Training judges", "Drafting laws in Kenya", "Strengthening CSIRTs community building;"]
+    prose = "The project trains judges in Kenya."
+    page = read(
+        "\n".join(["Project Alpha", "", "Funded by", "European Union", "", prose, "", *map(bullet.__add__, items)])
+    )
+    assert [link.actor.key for link in page.participations] == ["eu"]
+    assert [line.text for line in page.description] == [prose, *items]
+    assert [found.line for found in page.findings] == [6]
+
+
+def test_what_is_no_name_is_told_once_for_lines_that_follow_each_other() -> None:
+    page = read("A page\n\nFunders\nVarious\nUnknown\nEuropean Union\nTo be confirmed\n")
+    assert [link.actor.key for link in page.participations] == ["eu"]
+    assert [found.line for found in page.findings] == [4, 7]
+    assert [line.text for line in page.description] == ["Various", "Unknown", "To be confirmed"]
 
 
 def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:

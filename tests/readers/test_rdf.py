@@ -558,3 +558,13 @@ def test_a_second_value_is_told_of_as_such() -> None:
     told = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
     assert told == [("second-value", 6, "cyb:end"), ("second-value", 8, "cyb:status"), ("not-read", 9, "cyb:unknown")]
     assert record.findings[0].message == "“cyb:end” is told a second time, as “2019-03”: “2018-03” was kept."
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.rdf", '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), ("a.ttl", "<urn:a> <urn:b> " + "[ <urn:c> " * 200)],
+)
+def test_the_advice_fits_whatever_is_not_parsed(name: str, content: str) -> None:
+    with pytest.raises(SourceError, match="not read, since") as told:
+        list(read_input(Input(name, given=content.encode())))
+    assert told.value.hint == "Write it without that, as N-Triples for example."

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
@@ -26,6 +26,7 @@ from cybilgraph.findings import Finding
 from cybilgraph.identity.captures import Capture, Captures, captured
 from cybilgraph.identity.suspected import suspected
 from cybilgraph.record import Record
+from cybilgraph.reference import slug
 from cybilgraph.rules import finding
 
 __all__ = ["Capture", "Identities", "captured"]
@@ -91,7 +92,7 @@ class Identities:
 
     def _second_captures(self) -> Iterator[Finding]:
         rows = self._captures.resolved.rows(
-            "SELECT project, captures, captures.key, source, line, code, iati "
+            "SELECT project, captures, captures.key, source, line, title, code, iati "
             "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
             "ORDER BY first, updated, recent, number"
         )
@@ -100,7 +101,15 @@ class Identities:
                 [(_, _, key, file, line, *_)] = deque(captures, maxlen=1)
                 yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line)
                 continue
-            for (_, _, _, source, _, *ids), (_, _, key, file, line, *own_ids) in pairwise(captures):
-                same = any(one and one == two for one, two in zip(ids, own_ids, strict=True))
-                name = "second-capture" if same else "same-title"
-                yield finding(name, file, {"other": source}, record=key, line=line)
+            older: list[tuple[str, str, list[str]]] = []  # the last first
+            for _, _, key, file, line, title, *ids in captures:
+                by_id = [
+                    source
+                    for source, _, other in older
+                    if any(one and one == two for one, two in zip(ids, other, strict=True))
+                ]
+                by_title = [source for source, called, _ in older if called == slug(title)]
+                for source in (by_id or by_title or [source for source, *_ in older])[:1]:
+                    name = "second-capture" if by_id else "same-title"
+                    yield finding(name, file, {"other": source}, record=key, line=line)
+                older.insert(0, (file, slug(title), ids))

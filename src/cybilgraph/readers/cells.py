@@ -27,6 +27,8 @@ LEFT_BLANK = "(left blank)"
 #: The code of the example that a template holds: it is no record.
 EXAMPLE = "G0000"
 _ONE_LINE = (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+#: Of these, several on one of several lines are parted, too.
+NAMES = (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS)
 #: What parts the values in a line. An address may have a semicolon in it: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
 #: No label is longer, and no more of a name is told.
@@ -70,8 +72,8 @@ def unknown_name(given: Input, name: str, place: Place) -> Finding:
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
-    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them.
-    Where it ``spans`` lines of the file, each of them has its own.
+    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them, but for what
+    has a bullet, which is whole. Where it ``spans`` lines of the file, each of them has its own.
     """
     if text.strip().casefold() == LEFT_BLANK:
         return Cell(name, place, blank=True)
@@ -84,9 +86,14 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
         return Cell(name, place, lines)
     if row.kind in _ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
-    elif len(lines) == 1 and not BULLET.match(lines[0].text):
+    elif len(lines) == 1 or row.kind in NAMES:
         ends = _BETWEEN_LINKS if row.kind is Kind.LINKS else _BETWEEN
-        lines = [Text(part.strip(), lines[0].place) for part in ends.split(lines[0].text) if part.strip()]
+        lines = [
+            Text(part.strip(), line.place)
+            for line in lines
+            for part in ([line.text] if BULLET.match(line.text) else ends.split(line.text))
+            if part.strip()
+        ]
     return Cell(name, place, lines)
 
 
@@ -112,5 +119,5 @@ def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Reco
             cell.lines = [Text(f"{cell.name}: {first.text}", first.place), *rest]
         if row is not None and (cell.lines or cell.blank):
             filled = filled or bool(cell.lines)
-            values.take(Section(row, cell.name, cell.place, cell.lines))
+            values.take(Section(row, cell.name, cell.place, cell.lines, whole=True))
     return values.record() if filled else None

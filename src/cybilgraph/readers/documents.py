@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import count, islice
 from json.decoder import JSONArray, JSONObject, scanstring  # type: ignore[attr-defined]
@@ -114,10 +115,11 @@ def _whole_ones(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
     while at < len(text):
         try:
             value, at = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            return
+        with suppress(SourceError):  # it holds none; its neighbours may
             yield from _records(given, _documents(given, value), findings)
             findings = []
-        except (json.JSONDecodeError, RecursionError, SourceError):
-            return
         at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))
 
 
@@ -319,7 +321,8 @@ def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
 
 def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
     found = 0
-    for document in documents:
+    empty: list[int] = []
+    for number, document in enumerate(documents, start=1):
         places = (key.place for key in _texts(document))
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
@@ -329,12 +332,17 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
         unknown = (cell for cell in cells if cell.name not in told and field_called(cell.name) is None)
         odd = [unknown_name(given, cell.name, cell.place) for cell in islice(unknown, _TOLD_MOST)]
         odd += [_second_key(given, name, place) for name, place in again]
-        if record := read_cells(given, cells, findings + odd):
+        if not any(cell.lines for cell in cells):
+            empty.append(number)
+        elif record := read_cells(given, cells, findings + odd):
             findings = []
             found += 1
             yield record
     if not found:
         raise SourceError(f"{given.name}: holds no project", _HINT)
+    if empty:
+        more = f" (and {len(empty) - 1:,} more)" if len(empty) > 1 else ""
+        raise SourceError(f"{given.name}: of its projects, number {empty[0]:,} has no value{more}", _HINT)
 
 
 def _again(value: Any, place: Place) -> Iterator[tuple[_Again, Place]]:

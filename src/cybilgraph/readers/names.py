@@ -17,6 +17,11 @@ _GOES_ON = re.compile(r"(?: \([^()]{1,40}\))? of the ")
 _OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
 #: "DAI, LLC"; "the Centre, operated by the Agency".
 _NO_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
+#: "A, B and the relevant institutions (C, D)": what says in small letters what those in brackets are.
+_GROUP = re.compile(
+    r"(?:,| and|, and) (?:(?!and )[a-z]+ ){0,4}(?:institutions|agencies|bodies|organi[sz]ations|authorities|ministries"
+    r"|departments|partners|donors|companies|services) ?\((?P<names>[^()]+, [^()]+)\)\.?$"
+)
 #: "In Africa:" sorts the list below it and is no value of it.
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -26,11 +31,11 @@ def kinds_under(kind: str) -> tuple[str, ...]:
     return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
 
 
-def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
+def listed(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:
     """The values of a list: no bullets, no lines that only sort it, no remark of priority.
 
     Several values on one line are told apart where each of them is a known name, so that
-    "Foreign, Commonwealth and Development Office" stays whole.
+    "Foreign, Commonwealth and Development Office" stays whole; and at semicolons, unless all lines are ``whole``.
     """
     for line in lines:
         if SORTING.fullmatch(line.text):
@@ -40,8 +45,11 @@ def listed(lines: list[Text], kinds: tuple[str, ...]) -> Iterator[Text]:
         if known(item.text, kinds):
             yield item
             continue
-        for whole in parts(item, r" ?; ?| / "):
-            for part in [whole] if known(whole.text, kinds) else _of_one_kind(whole):
+        pieces = [item]
+        if "actor" in kinds and (group := _GROUP.search(item.text)):
+            pieces = [item.part(0, group.start()), *parts(item.part(*group.span("names")), " ?, (?:and )?")]
+        for name in (name for piece in pieces for name in parts(piece, " / " if whole else r" ?; ?| / ")):
+            for part in [name] if known(name.text, kinds) else _of_one_kind(name):
                 yield from _names(part, kinds)
 
 

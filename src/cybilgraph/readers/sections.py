@@ -56,16 +56,23 @@ CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
 _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
 #: The address of a project's page (Cybil Portal): its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
-#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
+#: What stands where there is no value, or none yet.
+_PLACEHOLDER = (
+    r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
+    r"|to be (?:confirmed|determined|announced)|-+)\.?"
+)
+#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
 _NO_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
-    r"|^(?:voluntary contributions?|n/?a|none|tb[acd]|various|unknown|not (?:known|applicable|available)"
-    r"|to be (?:confirmed|determined|announced)|-+)\.?$",
+    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,
 )
+_NO_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
+#: A sentence, where it ends in a full stop.
+_PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|program|initiative)\b", re.IGNORECASE)
 #: Words of which only the first has a capital are no name: "Young people in the two provinces".
 _SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
 _SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
@@ -80,12 +87,15 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Section:
-    """A label as printed, and the lines below it. ``label`` is empty for the head of a page."""
+    """A label as printed, and the lines below it. ``label`` is empty for the head of a page. Where its lines are
+    ``whole``, a semicolon parts none of them.
+    """
 
     row: Field
     label: str
     place: Place
     lines: list[Text] = field(default_factory=list)
+    whole: bool = False
 
 
 class Sections:
@@ -115,7 +125,7 @@ class Sections:
         if section.lines:
             if lines := self.kept(section.lines, section.place):
                 take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
-                take(self, Section(row, section.label, section.place, lines))
+                take(self, Section(row, section.label, section.place, lines, section.whole))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
@@ -262,7 +272,8 @@ class Sections:
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
-            self.find("date-form", printed, section.label)
+            if not _NO_DATE.fullmatch(printed.text):
+                self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
     def _duration(self, printed: Text, label: str) -> None:
@@ -326,27 +337,37 @@ class Sections:
                 yield line.part(*match.span("name"))
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
-        """The names of a list. What is too long to be a name is a sentence, and told as one."""
-        # "The project has three priority countries (…), which serve as hubs."
-        sentences = [line for line in section.lines if line.text.endswith(".") and _VERB.search(line.text)]
-        for line in sentences:
-            self._tell_of_no_name(line, section)
-        for item in listed([line for line in section.lines if line not in sentences], kinds):
-            small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
-            told = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
-            if not told or known(item.text, kinds):
-                yield item
-            else:
-                self._tell_of_no_name(item, section)
+        """The names of a list, up to the first prose behind one. What is too long to be a name is a sentence, and
+        told as one: once for all that follow each other.
+        """
+        small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
+        named = told = False
+        for number, line in enumerate(section.lines):
+            # "The project has three priority countries (…), which serve as hubs."
+            is_prose = line.text.endswith(".") and bool(_PROSE.search(line.text))
+            if is_prose and named and not BULLET.match(line.text):  # the text of the page goes on
+                self._no_name(section.lines[number:], section, told)
+                return
+            for item in [line] if is_prose else listed([line], kinds, section.whole):
+                odd = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
+                if is_prose or (odd and not known(item.text, kinds)):
+                    self._no_name([item], section, told)
+                    told = True
+                else:
+                    yield item
+                    named, told = True, False
 
-    def _tell_of_no_name(self, item: Text, section: Section) -> None:
-        self._extend("description", [item])
-        self.find("not-a-name", item, section.label, {"label": section.label})
+    def _no_name(self, lines: list[Text], section: Section, told: bool) -> None:
+        """Keep as text what is no name, and tell of it, unless that was ``told`` of what stands before it."""
+        self._extend("description", lines)
+        if not told:
+            self.find("not-a-name", lines[0], section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
         for line in section.lines:
-            for item in parts(without_bullet(line), r" ?; ?"):
+            named = without_bullet(line)
+            for item in [named] if section.whole else parts(named, r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)

@@ -9,7 +9,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cybilgraph.errors import SourceError
@@ -31,6 +31,10 @@ SEPARATORS = ",;\t|"
 _TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = f"{SEPARATORS} \r\n"
 MOST_COLUMNS = 100
+#: A title, or a remark, may stand above the names of the columns, which are in one of so many rows.
+MOST_ABOVE = 20
+#: What a spreadsheet program prints for a value that it could not work out (ECMA-376 part 1, 18.17.2.3).
+_ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)", re.IGNORECASE)
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
 #: A cell of more characters is too long; so much of it is kept.
@@ -73,6 +77,7 @@ def records_of_rows(given: Input, rows: Iterator[Row], findings: list[Finding]) 
     Raises SourceError where there is no such row, or no record below it.
     """
     header: list[str] | None = None
+    above: list[Row] = []
     found = filled = 0
     for row in rows:
         if not any(cell.strip() for cell in row.cells):
@@ -80,10 +85,17 @@ def records_of_rows(given: Input, rows: Iterator[Row], findings: list[Finding]) 
         filled += 1
         if filled > MOST_ROWS:
             raise SourceError(f"{given.name}:{row.line}: more than {MOST_ROWS:,} rows", SMALLER)
+        if header is None and not names_columns(row.cells, is_first=not above):
+            above.append(row)
+            if len(above) == MOST_ABOVE:
+                break
+            continue
         known = len(findings)
         findings += row.odd
         if header is None:
             header = _header(given, row)
+            if above:
+                findings.append(finding("above-columns", given.name, {"line": row.line}, line=above[0].line))
             findings += [
                 unknown_name(given, name, place)
                 for name, place in zip(header, row.places(), strict=False)
@@ -95,10 +107,30 @@ def records_of_rows(given: Input, rows: Iterator[Row], findings: list[Finding]) 
             yield record
         else:
             del findings[known:]  # of an example, or of a row that is left blank
+    if header is None and above:
+        names = ", ".join(filter(None, map(clean, above[0].cells)))
+        raise SourceError(
+            f"{given.name}:{above[0].line}: neither the first row nor one of the next {MOST_ABOVE - 1} names columns, "
+            f"one of them called title or code; the first holds: {names[:120]}",
+            _TEMPLATE,
+        )
     if header is None:
         raise SourceError(f"{given.name}: the table is empty", _TEMPLATE)
     if not found:
         raise SourceError(f"{given.name}: there is no project below the names of the columns", "Add a row a project.")
+
+
+def known_columns(cells: Iterable[object]) -> set[str]:
+    """The fields that cells name."""
+    return {called.name for cell in cells if cell and (called := field_called(clean(str(cell))))}
+
+
+def names_columns(cells: list[str], is_first: bool) -> bool:
+    """Whether a row names the columns of a table of projects: a title or a code, and another field where rows stand
+    above it.
+    """
+    known = known_columns(cells)
+    return bool(known & {"title", "code"}) and (is_first or len(known) > 1)
 
 
 def _header(given: Input, row: Row) -> list[str]:
@@ -107,18 +139,13 @@ def _header(given: Input, row: Row) -> list[str]:
         names.pop()
     if sum(map(bool, names)) > MOST_COLUMNS:
         raise SourceError(f"{given.name}: more than {MOST_COLUMNS} columns", _TEMPLATE)
-    known = {called.name for name in names if (called := field_called(name))}
-    if not known & {"title", "code"}:
-        raise SourceError(
-            f"{given.name}:{row.line}: the first row names no column that is called title or code: "
-            + ", ".join(names[:8])[:120],
-            _TEMPLATE,
-        )
     return names
 
 
 def _cells(given: Input, header: list[str], row: Row, odd: list[Finding]) -> list[Cell]:
-    """The cells of a row; what stands beyond the last column is kept, and told of."""
+    """The cells of a row; what stands beyond the last column is kept, and told of; so is the error of a spreadsheet
+    program, which is no value.
+    """
     cells, places = row.cells, list(row.places())
     while cells and not cells[-1].strip():
         cells.pop()
@@ -133,11 +160,23 @@ def _cells(given: Input, header: list[str], row: Row, odd: list[Finding]) -> lis
             )
         )
     names = [*header, *("" for _ in cells[len(header) :])]
-    return [
-        read_cell(name or "More", text, place, spans=bool(row.separator))
-        for name, text, place in zip(names, cells, places, strict=False)
-        if text
-    ]
+    found = []
+    for name, text, place in zip(names, cells, places, strict=False):
+        if "#" in text and (error := _ERROR.fullmatch(text.strip())):
+            odd.append(
+                finding(
+                    "cell-error",
+                    given.name,
+                    {"error": error[0]},
+                    label=name,
+                    line=place.line,
+                    column=place.column,
+                    text=error[0],
+                )
+            )
+        elif text:
+            found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
+    return found
 
 
 # ---- CSV -----------------------------------------------------------------------------------
@@ -257,23 +296,27 @@ def csv_rows(given: Input, findings: list[Finding]) -> Iterator[Row]:
 
 
 def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
-    separator, width = "", 0
+    separator, width, above = "", 0, 0
     while (first := next(lines, None)) is not None:
         if (told := _TOLD.fullmatch(first)) or not first.strip(_BLANK):
             separator = told[1] if told else separator
             lines.done()
             continue
-        separator = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
+        by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
+        # What stands above the names of columns does not tell what parts them.
+        if not separator and (above == MOST_ABOVE or _known_columns(first, by)):
+            separator = by
         lines.give_back(keep_first=False)
         begin = lines.number + 1
         odd: list[Finding] = []
         try:
-            cells = next(csv.reader([next(lines)] if lines.tired else lines, delimiter=separator, strict=True), [])
+            cells = next(csv.reader([next(lines)] if lines.tired else lines, delimiter=by, strict=True), [])
         except csv.Error as error:
-            cells, odd = _mended(given, begin, lines, separator, width, error)
+            cells, odd = _mended(given, begin, lines, by, width, error)
         lines.done()
-        width = width or len(cells)
-        yield Row(begin, [_unguarded(cell) for cell in cells], odd, separator)
+        above += not separator
+        width = (width or len(cells)) if separator else 0
+        yield Row(begin, [_unguarded(cell) for cell in cells], odd, by)
 
 
 def _mended(
@@ -338,4 +381,4 @@ def _is_formula(cell: str) -> bool:
 
 
 def _known_columns(line: str, separator: str) -> int:
-    return sum(field_called(name) is not None for name in _lenient(line[:100_000], separator))
+    return len(known_columns(_lenient(line[:100_000], separator)))

@@ -24,9 +24,17 @@ from lxml.etree import LxmlError
 from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
-from cybilgraph.readers.cells import field_called
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.tables import MOST_COLUMNS, MOST_ROWS, SMALLER, Row, records_of_rows
+from cybilgraph.readers.tables import (
+    MOST_ABOVE,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    SMALLER,
+    Row,
+    known_columns,
+    names_columns,
+    records_of_rows,
+)
 from cybilgraph.record import Record
 
 #: A workbook is an archive: what it unpacks to is what counts.
@@ -95,8 +103,8 @@ def _check_archive(given: Input, file: Stream) -> None:
 
 
 def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
-    """The rows of the sheet whose first row that is not empty names known columns; of the first
-    sheet where none does. Behind them, raises SourceError where another sheet is such a table, too.
+    """The rows of the first sheet that has a row with names of columns; of the first of all where none has. Behind
+    them, raises SourceError where another sheet is such a table, too.
     """
     columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
     columns.sort(key=lambda found: not found[1] & {"title", "code"})
@@ -117,10 +125,13 @@ def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
 
 
 def _columns(sheet: Any) -> set[str]:
-    """The known names of columns in the first row that is not empty."""
-    for row in sheet.iter_rows(max_row=20, max_col=MOST_COLUMNS):
-        if any(cell.value is not None for cell in row):
-            return {row.name for cell in row if (row := field_called(str(cell.value)))}
+    """The known names of columns in the row that has them; none where no row has."""
+    above = 0
+    for row in sheet.iter_rows(max_row=MOST_ABOVE, max_col=MOST_COLUMNS):
+        if any(cells := [_shown(cell) for cell in row]):
+            if names_columns(cells, is_first=not above):
+                return known_columns(cells)
+            above += 1
     return set()
 
 

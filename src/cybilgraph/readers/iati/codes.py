@@ -9,6 +9,7 @@ import csv
 from functools import cache
 
 from cybilgraph.dates import read_date
+from cybilgraph.readers.names import find
 from cybilgraph.record import Text
 from cybilgraph.reference import reference
 from cybilgraph.resources import REFERENCE
@@ -59,8 +60,8 @@ def says_the_same(kind: str, printed: str, said: str) -> bool:
     if kind == "date":
         date = read_date(Text(printed))
         return date is not None and date.value == said
-    entry = reference().find(kind, printed)
-    return entry is not None and entry is reference().find(kind, said)
+    entry = find(kind, printed)
+    return entry is not None and entry is find(kind, said)
 
 
 def regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:

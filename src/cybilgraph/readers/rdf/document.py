@@ -54,7 +54,9 @@ class Document:
                 f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
             )
         if reason := too_much(self.content, self.syntax):
-            raise SourceError(f"{given.name}: not read, since {reason}", "Write it flatter, as N-Triples for example.")
+            raise SourceError(
+                f"{given.name}: not read, since {reason}", "Write it without that, as N-Triples for example."
+            )
 
     @cached_property
     def places(self) -> Places:

@@ -108,6 +108,9 @@ SPELLINGS = (
         "+44.20.7946.0958",
         "20 7946 0958",
         "020/79460958",
+        "+44_20_7946_0958",
+        "020 7946 0958/9",
+        "\uff0b\uff14\uff14 \uff12\uff10 \uff17\uff19\uff14\uff16 \uff10\uff19\uff15\uff18",
         "+44\u00a020\u00a079460958",
     ),
 )
@@ -138,6 +141,84 @@ def test_a_number_is_left_out_of_prose_in_other_spellings(tmp_path: Path) -> Non
         assert b"5551234" not in text
         assert b"12-34" not in text
         assert b"or call [contact left out], or [contact left out]." in text
+
+
+TWO_NUMBERS = """A project
+
+Summary
+
+It helps Fiji, is available at example.org\uff0c and has 0712 345 999.
+Call 0712 345 678 or 0733345679, write JRoe\uff20example.org or jroe at example dot org.
+
+Contact
+
+Jane Roe
+jroe@example.org
+Mobile: 0712 345 678 / 0733 345 679
+"""
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "Mobile: 0712 345 678 / 0733 345 679",
+        "0712 345 678 / 0733 345 679",
+        "0712 345 678/0733 345 679",
+        "0712 345 678, 0733 345 679",
+        "0712 345 678 or 0733 345 679",
+    ],
+)
+def test_each_number_of_a_line_is_the_contacts_and_is_left_out(tmp_path: Path, numbers: str) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(TWO_NUMBERS.replace("Mobile: 0712 345 678 / 0733 345 679", numbers))
+    [contact] = next(iter(read(source))).contacts
+    assert (contact.name, contact.note) == ("Jane Roe", numbers)
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    pipeline.build([source], folder, dumps=False)
+    assert not Releases(folder).forget("Jane Roe")[1].left
+    for text in (everything(release.folder), everything(folder)):
+        for words in (b"345 678", b"345679", b"345 679", b"jroe", b"JRoe", b"example dot"):
+            assert words not in text, words
+        kept = "It helps Fiji, is available at example.org\uff0c and has 0712 345 999."
+        assert kept.encode() in text, "nothing else is left out, or written another way"
+        assert f"Call {LEFT_OUT} or {LEFT_OUT}, write {LEFT_OUT} or {LEFT_OUT}.".encode() in text
+
+
+def test_a_number_without_a_person_is_no_name(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text("A project\n\nSummary\n\nIt helps.\n\nContact\n\n0712 345 678 / 0733 345 679\n")
+    [contact] = next(iter(read(source))).contacts
+    assert (contact.name, contact.note) == ("", "0712 345 678 / 0733 345 679")
+
+
+def test_no_key_is_made_of_an_address_that_is_left_out_and_what_is_left_in_keys_is_told(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    given = TWO_NUMBERS + "\nImplementers\n\nTotally New Body, jroe@example.org\n"
+    source.write_text(given)
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    graph = (release.folder / "graph.nq").read_text()
+    assert "/id/actor/totally-new-body>" in graph
+    assert "jroe" not in graph
+    pipeline.build([source], folder, dumps=False)
+    assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).forget("Jane Roe")[1].left)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ("A project", "Call 0712-345-678 for a project"),
+        ("It helps Fiji", "It helps https://example.org/?tel=%2B254712345678 Fiji"),
+        ("It helps Fiji", "It helps https://example.org/?m=jroe%40example.org Fiji"),
+    ],
+)
+def test_what_is_left_in_addresses_is_told(tmp_path: Path, left: tuple[str, str]) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text(TWO_NUMBERS.replace(*left))
+    pipeline.build([source], tmp_path / "into", dumps=False)
+    told = Releases(tmp_path / "into").forget("Jane Roe")
+    graph = (tmp_path / "into/0001/graph.nq").read_text()
+    assert bool(told[1].left) == any(words in graph for words in ("345-678", "712345678", "jroe%40"))
+    assert told[1].left
 
 
 def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -194,6 +195,20 @@ def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
     assert releases.remembered.exists()
     releases.forget("Nobody at all")
     assert not releases.remembered.exists()
+
+
+def test_a_full_disk_leaves_what_was_remembered_before(tmp_path: Path) -> None:
+    place = tmp_path / ".prepared"
+    with Remembered(place, (), b"") as remembered:
+        remembered.keep(b"key", "what was worked out")
+    with Remembered(place, (), b"") as remembered:
+        assert remembered.get(b"key")
+        remembered._base.execute("PRAGMA max_page_count = 1")  # SQLite then says what it says of a full disk
+        for number in range(100):
+            remembered.keep(bytes([number]), os.urandom(1_000))
+        assert remembered.get(b"key") is None, "it is done without for the rest of this build"
+    with Remembered(place, (), b"") as remembered:
+        assert remembered.value(remembered.get(b"key")) == "what was worked out"
 
 
 def test_of_what_is_not_used_any_more_no_byte_stays(tmp_path: Path) -> None:

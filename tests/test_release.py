@@ -235,6 +235,11 @@ def test_a_lost_current_is_told_with_what_to_do(three: Path, tmp_path: Path) -> 
         told: list[str] = []
         assert Releases(folder).sound(told.append).number == 3
         assert how in told[0]
+    (folder / "current").mkdir()
+    with pytest.raises(ReleaseError, match="Is a directory") as error:
+        Releases(folder).current()
+    assert error.value.hint == f"Move the folder {folder}/current away, and {mend[0].lower()}{mend[1:]}"
+    (folder / "current").rmdir()
     with pytest.raises(ReleaseError, match="is missing"):
         Releases(folder).prune(1)
     keys = list(Releases(folder).identities())
@@ -349,6 +354,7 @@ def test_a_flipped_bit_is_seen_and_the_last_good_release_served(three: Path, tmp
     told: list[str] = []
     assert Releases(folder).sound(told.append).number == 2
     assert "0003 is refused" in told[0]
+    assert "\n" not in told[0], "a log has it in one line"
 
 
 @pytest.mark.parametrize("kilobytes", [100, 400, 900, 1500, 2300])

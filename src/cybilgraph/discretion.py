@@ -11,8 +11,9 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
-from cybilgraph.readers.contacts import addresses, discreet, numbers_of
-from cybilgraph.record import Contact, Place, Record, Source, Text
+from cybilgraph.readers.contacts import LEFT_OUT, addresses, discreet, numbers_of, spelt_out
+from cybilgraph.record import Contact, Named, Place, Record, Source, Text
+from cybilgraph.reference import slug
 
 #: Whether a contact is to be left out. One that is false hides nobody.
 Hidden = Callable[[Contact], bool]
@@ -34,8 +35,9 @@ def without(record: Record, hidden: Hidden) -> Record:
         return record
     gone = [contact for contact in record.contacts if hidden(contact)]
     kept = _without(record, gone) if gone else record
-    numbers = [number for contact in gone for number in numbers_of(contact.note)]
-    said: Record = _of(kept, lambda text: discreet(text, lambda address: hidden(Contact("", address)), numbers))
+    known = [number for contact in gone for number in numbers_of(contact.note)]
+    known += [spelt_out(contact.email) for contact in gone if contact.email]
+    said: Record = _of(kept, lambda text: discreet(text, lambda address: hidden(Contact("", address)), known))
     if said.findings != kept.findings:  # a fix has the words that it replaces
         pairs = zip(kept.findings, said.findings, strict=True)
         said = replace(said, findings=tuple(new if new == old else replace(new, fix=None) for old, new in pairs))
@@ -71,6 +73,8 @@ def _of(given: Any, said: Callable[[str], str]) -> Any:
         case Text() if (text := said(given.text)) != given.text:
             breaks = tuple((len(said(given.text[:offset])), place) for offset, place in given.breaks)
             return replace(given, text=text, under=said(given.under), breaks=breaks)
+        case Named(known=False) if (printed := _of(given.printed, said)) is not given.printed:
+            return replace(given, key=slug(printed.text.replace(LEFT_OUT, "")) or "unnamed", printed=printed)
         case _ if is_dataclass(given) and not isinstance(given, type):
             before = {field.name: getattr(given, field.name) for field in fields(given)}
             after = {name: _of(value, said) for name, value in before.items()}

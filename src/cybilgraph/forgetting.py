@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -15,7 +16,7 @@ from urllib.parse import unquote
 
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.ntriples import plain
-from cybilgraph.readers.contacts import discreet, numbers_of, plain_addresses
+from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
 from cybilgraph.vocab import VCARD
 
 _NOTE = f"<{VCARD.note}>".encode()
@@ -25,7 +26,9 @@ _GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
 #: The first word of a name or an address: a text that lacks it has neither.
 _FIRST = re.compile(r"\w+")
 #: What an address has, also one that is written for people only; most lines have none.
-_MAY_BE = re.compile(rb"@|\bat\b", re.IGNORECASE)
+_MAY_BE = re.compile(rb"@|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
+#: What parts the words of an IRI.
+_PARTING = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,14 @@ def without(
     Raises OSError.
     """
     hidden = {as_known(who), *addresses}
+    numbers = {*numbers, *(spelt_out(words) for words in hidden if "@" in words)}
     nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
         kept_lines = (line for line in lines if not _touches(line, nodes))
         changed = _write_lines(kept_lines, hidden, numbers, output.write)
 
     def names(text: str) -> bool:
-        return has(text, hidden) or any(number.search(text) for number in numbers)
+        return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 
     kept = _sources(release / "sources.zip", folder / "sources.zip", names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
@@ -96,26 +100,40 @@ def without(
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
 
-def left(folder: Path, hidden: set[str]) -> tuple[str, ...]:
-    """What statements of a release with a name or an address are about still, and rows of its names."""
+def left(folder: Path, hidden: set[str], numbers: Collection[re.Pattern[str]] = ()) -> tuple[str, ...]:
+    """What statements of a release with a name, an address or a telephone number are about still, and rows of its
+    names; also where a key was made of the words: actor/jane-roe-example-org.
+    """
+    keys = {key for words in hidden if (key := " ".join(_PARTING.sub(" ", words).split()))}
+
+    def is_there(text: str) -> bool:
+        known = narrow(unquote(text))
+        apart = _PARTING.sub(" ", known)
+        return (
+            has(text, hidden)
+            or has(apart, keys)
+            or any(number.search(said) for number in numbers for said in (known, apart))
+        )
+
     found: dict[str, None] = {}
     with (folder / "graph.nq").open("rb") as lines:
         for line in lines:
-            if has(plain(line.decode().split(" ", 2)[2]), hidden) or has(line.decode(), hidden):
-                found[line.split(b" ", 1)[0].decode()[1:-1]] = None
-    if has((folder / "identities.csv").read_text(encoding="utf-8"), hidden):
+            said = line.decode()
+            if has(plain(said.split(" ", 2)[2]), hidden) or is_there(said):
+                found[said.split(" ", 1)[0][1:-1]] = None
+    if is_there((folder / "identities.csv").read_text(encoding="utf-8")):
         found["identities.csv"] = None
     return tuple(found)
 
 
 def has(text: str, hidden: Iterable[str]) -> bool:
     """Whether a text has a name or an address, as ``as_known`` gives them, also one that is written another way."""
-    known = unescape(unquote(text)).casefold()
+    known = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
     near = [words for words in hidden if not (first := _FIRST.search(words)) or first[0] in known]
     if not near:  # so it is of most lines, and the rest takes ten times as long
         return False
     known = plain_addresses(" ".join(known.split()))
-    return any(words in known for words in near)
+    return any(words in known or ("@" in words and spelt_out(words).search(known)) for words in near)
 
 
 def _write_lines(

@@ -154,15 +154,17 @@ class Remembered:
 
     @contextmanager
     def _sound(self) -> Iterator[sqlite3.Connection | None]:
-        """The database, while there is one: at its first fault it is gone, with its file."""
+        """The database, while there is one: at its first fault it is gone, with its file; but where only the disk is
+        full, the file stays as it was before.
+        """
         try:
             yield self._base
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 if self._base:
                     self._base.close()
             self._base = None
-            if self._path:
+            if self._path and getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
                 delete(self._path)
 
 

@@ -81,6 +81,9 @@ def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -
             different |= {"DESCRIBE"} if len(described[0]) > len(described[1]) else set()
             assert different == DIFFERENCES[name].keys()
             assert _ask(site, LARGE).status == CUT[name]
+            wrong = _ask(site, "SELECT (1/0 AS ?x) {}")
+            assert wrong.status == (502 if name == "virtuoso" else 200)
+            assert all(words not in wrong.body for words in (store.endpoint.encode(), b"SELECT", b"\\n")), wrong.body
             for order in permutations((MINUS, BIND, OPTIONAL)):
                 found = _ask(site, f"SELECT ?p {{ ?p a cyb:Project {' '.join(order)} }}").body != b"p\r\n"
                 assert found == (FORGOTTEN[name] and order.index(BIND) < order.index(OPTIONAL)), order
@@ -168,6 +171,7 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
                     reply = _ask(site, query)
                 assert reply.type == PROBLEM, (fault, query)
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
+                assert way.store.endpoint.encode() not in reply.body, "where it is, no visitor needs to know"
         with bad(way, "cut"):
             assert _ask(site, ASK).status == 502
         with bad(way, "no end"):

@@ -156,8 +156,8 @@ def forget(folder: Path, who: str) -> None:
     Its e-mail address and telephone number are taken out of prose, too. Files and checksums of the releases that
     had it are new then. The folder remembers hashes of name and address, so that a record that still has them does
     not bring them back.
-    What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is
-    still in the prose of a release: each such thing is told.
+    What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is still
+    in the prose of a release, or an address or a number in a key or a link: each such thing is told.
 
     \b
     Example:

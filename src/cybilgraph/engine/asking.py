@@ -9,6 +9,7 @@ endpoint gives, answers are written here.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from cybilgraph.workers.inside import Answering, Sending, nursery
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0
+#: The end of a line in what a server says, also as SPARQLWrapper prints it.
+_LINE_END = re.compile(r"\n|\\n")
 
 
 @dataclass(slots=True)
@@ -64,9 +67,13 @@ class Asking:
         return self.checksum in ((self.endpoint.held()[0],) if self._of_all else self.endpoint.presents())
 
     def _failed(self, what: str, hint: str, status: int) -> tuple[dict[str, Any], bytes]:
-        # Of a query that was parsed here, whatever is wrong there is not the query.
-        told = 502 if status and self.checksum else status
-        return {"error": "endpoint", "status": told, "message": what, "hint": hint}, b""
+        if self.checksum:
+            # Of a query that was parsed here, whatever is wrong there is not the query; and where a site has its
+            # server, and the query as it was sent there (behind the first line), is nothing for visitors.
+            status = 502 if status else 0
+            what = _LINE_END.split(what, maxsplit=1)[0].replace(self.endpoint.url, "the server of the data")
+            what = what[:1].upper() + what[1:]
+        return {"error": "endpoint", "status": status, "message": what, "hint": hint}, b""
 
     def _find(self, request: dict[str, Any]) -> Found:
         query = request["query"]

@@ -25,10 +25,18 @@ _IN_PROSE = re.compile(
 )
 _WRITTEN_OUT = re.compile(r" ?[\[(] ?(at|dot) ?[\])] ?", re.IGNORECASE)
 _PHONE = re.compile(r"[+(]?\d[\d ()/.-]{4,23}\d")
+#: One number or some, with a slash between; a number has 15 digits at most (ITU-T E.164).
+_PHONES = re.compile(r"[+(]?\d[\d +()/._-]{4,99}\d")
+_MOST_DIGITS = 15
 #: Two years, which are no number to call: 2018-2020.
 _YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d")
 #: What may stand between two digits of a number.
-_PART = r"[\s()/.\u2010-\u2014-]{0,3}"
+_PART = r"[\s()/._\u2010-\u2014-]{0,3}"
+#: What follows a number whose last digits are others on a second line: 7946 0958/9.
+_OR_ELSE = r"(?:/\d{1,2})?"
+#: Letters and signs of full width, as Chinese and Japanese keyboards give them, are those of ASCII: one for one, so
+#: that places stay.
+_WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 #: What stands in the place of an address or a number that is left out.
 LEFT_OUT = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
@@ -37,6 +45,8 @@ _NOTE = re.compile(
     r"|tel|mobile|fax)\b.*|[+(]?[\d ()/.-]{6,25})",
     re.IGNORECASE,
 )
+#: Nothing but telephone numbers, which are no name.
+_NUMBERS = re.compile(r"[+(]?\d(?:[\d +(),/.|–_-]|\b(?:or|and)\b){4,99}\d", re.IGNORECASE)
 
 
 def is_address(line: str) -> bool:
@@ -56,22 +66,59 @@ def addresses(text: str) -> Iterator[str]:
     return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(text))
 
 
-def discreet(text: str, hidden: Callable[[str], bool], numbers: Iterable[re.Pattern[str]] = ()) -> str:
-    """The text without e-mail addresses that are ``hidden``, and without these telephone ``numbers``, as
-    ``numbers_of`` gives them.
+def discreet(text: str, hidden: Callable[[str], bool], known: Iterable[re.Pattern[str]] = ()) -> str:
+    """The text without e-mail addresses that are ``hidden``, and without what is ``known`` of somebody, as
+    ``numbers_of`` and ``spelt_out`` find it.
     """
-    if "@" in text or "at" in text:  # most texts have none, and are given back as they are
-        text = _IN_PROSE.sub(lambda found: LEFT_OUT if hidden(plain_addresses(found[0])) else found[0], text)
-    for number in numbers:
-        text = number.sub(LEFT_OUT, text)
+    if "@" in text or "at" in text or "\uff20" in text:  # most texts have none, and are given back as they are
+        text = _left_out(text, _IN_PROSE, lambda found: hidden(plain_addresses(found)))
+    for pattern in known:
+        text = _left_out(text, pattern, bool)
     return text
+
+
+def _left_out(text: str, pattern: re.Pattern[str], gone: Callable[[str], bool]) -> str:
+    """The text without what a pattern finds in it that is to be gone; all else stays as it is written."""
+    parts, end = [], 0
+    for found in pattern.finditer(narrow(text)):
+        if gone(found[0]):
+            parts += [text[end : found.start()], LEFT_OUT]
+            end = found.end()
+    return "".join((*parts, text[end:]))
+
+
+def narrow(text: str) -> str:
+    """The text with letters and signs of full width as those of ASCII, each in its place."""
+    return text if text.isascii() else text.translate(_WIDE)
 
 
 def numbers_of(note: str) -> list[re.Pattern[str]]:
     """What finds the telephone numbers of a contact's note, however they are written: with the code of the country
     (+, 00) or without it, in groups, with brackets, dots or none.
     """
-    return [_spellings(number) for number in _PHONE.findall(note) if not _YEARS.fullmatch(number)]
+    found = (number for run in _PHONES.findall(narrow(note)) for number in _parted(run))
+    return [_spellings(number) for number in found if not _YEARS.fullmatch(number)]
+
+
+def _parted(run: str) -> Iterator[str]:
+    """The numbers that a run of digits may be: the whole (020/7946 0958), and what stands between its slashes
+    (0712 345 678 / 0733 345 679).
+    """
+    parts = re.split(r" */ *", run)
+    if sum(map(str.isdigit, run)) <= _MOST_DIGITS:
+        yield run
+    if len(parts) > 1:
+        yield from (part for part in parts if _PHONE.fullmatch(part))
+
+
+@lru_cache(1_000)
+def spelt_out(address: str) -> re.Pattern[str]:
+    """What finds an e-mail address that is written with words for its signs: jane.roe at example dot org. Only of one
+    that is known: “available at example.org” is none.
+    """
+    local, _, host = re.escape(address).partition("@")
+    spelt = rf"(?<![\w.+-]){local}\s+at\s+" + host.replace(r"\.", r"(?:\.|\s+dot\s+)") + r"(?![\w-])"
+    return re.compile(spelt, re.IGNORECASE)
 
 
 @lru_cache(1_000)
@@ -85,7 +132,7 @@ def _spellings(number: str) -> re.Pattern[str]:
     except phonenumbers.NumberParseException:
         pass  # of no country that is told
     prefix = rf"(?:\(?{country}{_PART})?(?:\(?0{_PART})?\(?"
-    return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_PART.join(digits)}(?!\w)")
+    return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_PART.join(digits)}{_OR_ELSE}(?!\w)")
 
 
 def plain_addresses(text: str) -> str:
@@ -122,8 +169,11 @@ def _read(text: str, place: Place | None, contacts: list[Contact]) -> None:
             continue
         last = contacts[-1] if contacts else None
         address = email[0].rstrip(".") if email else ""
-        if last and (not name or noted or _NOTE.fullmatch(name)) and not (address and last.email):
+        number = _NUMBERS.fullmatch(name)
+        if last and (not name or noted or number or _NOTE.fullmatch(name)) and not (address and last.email):
             note = ", ".join(part for part in (last.note, name) if part)
             contacts[-1] = replace(last, email=last.email or address, note=note)
+        elif number:
+            contacts.append(Contact("", address, name, place))
         else:
             contacts.append(Contact(name, address, "", place))

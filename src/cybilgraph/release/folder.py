@@ -73,9 +73,10 @@ class Releases:
                 how = f"cannot be read ({error.strerror})"
             else:
                 how = "is damaged: it holds no number"
+            first = f"Move the folder {place} away, and name" if place.is_dir() else "Name"
             raise ReleaseError(
                 f"{place}, which names the release that is served, {how}",
-                f"Name one: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.there()}",
+                f"{first} one: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.there()}",
             ) from error
 
     def current(self) -> Release:
@@ -142,7 +143,7 @@ class Releases:
                 release = self.get(number)
                 release.verify()
             except ReleaseError as error:
-                told(f"Release {number:04d} is refused: {error}")
+                told(f"Release {number:04d} is refused: {error.what}. {error.hint}".rstrip())  # one line of a log
                 if refused is not None:
                     refused[number] = error.what
                 first = first or error
@@ -223,8 +224,8 @@ class Releases:
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
         checksums; its manifest counts how often that was done. Each release changes in one step. Addresses and
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
-        prose is left, and told of, also where only the address was given. Given are the releases that have changed,
-        and those in which something is left.
+        prose is left, and told of, also where only the address was given, and so is what a key or a link has of them.
+        Given are the releases that have changed, and those in which something is left.
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
         with self._alone(wait=False):
@@ -249,7 +250,7 @@ class Releases:
                         self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
-                there = left(release.folder, known)
+                there = left(release.folder, known, numbers)
                 if anew or there:
                     told[number] = Forgotten(found, anew, there)
         return told

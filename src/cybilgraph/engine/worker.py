@@ -1,8 +1,8 @@
 """The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE GRAPH MEMORY_BYTES ANSWER_BYTES DOOR``: with a GRAPH
-(N-Quads) all workers share one store in memory, without one each opens the STORE on disk. The parent
-kills a worker at a deadline: that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.engine.worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES DOOR``: with a
+GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. The
+parent kills a worker at a deadline: that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from cybilgraph.engine.advice import advise
 from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
+from cybilgraph.errors import FileDamaged
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES, RDF
 from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
+from cybilgraph.workers.orders import SPOILT
 
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000
@@ -255,9 +257,12 @@ def parsed(query: str) -> Any:
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
 
 
-def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
-    """Load what is shared, and fork workers."""
-    shared = read_store(graph) if graph else None
+def main(folder: str, graph: str, checksum: str, memory: str, limit: str, door: str) -> None:
+    """Load what is shared, and fork workers; what is not what was built is not answered from."""
+    try:
+        shared = read_store(graph, checksum) if graph else None
+    except FileDamaged:
+        sys.exit(SPOILT)
     reference()  # read now, for advice: a worker opens no file
 
     def prepare() -> Answering:

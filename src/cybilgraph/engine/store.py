@@ -77,7 +77,7 @@ def read_store(nquads: str, checksum: str = "") -> ox.Store:
     Raises FileDamaged where the file cannot be read, or is not that of the SHA-256 ``checksum``, if one is given.
     """
     try:
-        is_damaged = checksum and sha256_of(Path(nquads)) != checksum  # a twentieth of the time of loading
+        is_damaged = checksum and sha256_of(Path(nquads)) != checksum  # a sixteenth of the time of loading
     except OSError as error:
         raise FileDamaged(f"{nquads} cannot be read: {error.strerror}") from error
     if is_damaged:

@@ -23,6 +23,7 @@ import pyoxigraph as ox
 from cybilgraph import queries
 from cybilgraph.engine.advice import advise
 from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.literals import has_dates
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
 from cybilgraph.errors import FileDamaged
@@ -178,10 +179,12 @@ def _answer(
     is_zero = done.rows == 1 and bool(_ZERO.search(done.rest)) and _counts(request["query"])
     nothing, slow = done.nothing or is_zero, clock() - began > _SLOW
     head: dict[str, Any] = {"format": done.format, "rows": done.rows}
-    if nothing or slow:
-        why = ("empty",) * nothing + ("slow",) * slow
+    partial = not nothing and has_dates(request["query"])
+    if nothing or slow or partial:
+        why = ("empty",) * nothing + ("slow",) * slow + ("partial",) * partial
         graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
-        head["advice"] = advise(request["query"], why, facts, graphs)
+        if advice := advise(request["query"], why, facts, graphs):
+            head["advice"] = advice
     return head, done.rest
 
 

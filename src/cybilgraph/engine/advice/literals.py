@@ -76,8 +76,8 @@ def compared(outline: Outline, facts: Facts) -> Iterator[Note]:
     for group in _groups(outline):
         for block in group.blocks:
             if block.kind == "FILTER":
-                for verb, *comparison in _compared(block, verbs):
-                    if note := _comparison(verb, *comparison, facts):
+                for of, name, operator, given in _compared(block, verbs):
+                    if note := _comparison(of, name, operator, given, facts):
                         yield note
             elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
                 for value in block.terms:

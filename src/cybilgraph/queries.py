@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.reference import FILES, Reference, reference
+from cybilgraph.reference import FILES, SUGGESTED, Reference, alike, reference
 from cybilgraph.resources import QUERIES
 from cybilgraph.vocab import PREFIXES, XSD, thing
 
@@ -58,6 +58,8 @@ _CALL = re.compile(r"SERVICE(?:[ \t\r\n]+SILENT)?[ \t\r\n]*<([^<>\"{}|^`\\\x00-\
 _BLACK = re.compile(r"\S")
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
+#: Of a name that is longer no likeness is looked for.
+_LONGEST_NAME = 200
 #: What is said of an update, in whatever way it comes.
 READ_ONLY = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
@@ -311,8 +313,11 @@ def load(name: str, folder: Path = QUERIES) -> Query:
     """A named query. Raises UnknownQuery where there is none, naming those that there are."""
     path = next((path for path in folder.glob("*.rq") if path.stem == name), None)
     if path is None:
-        have = "\n  ".join(query.name for query in examples(folder))
-        raise UnknownQuery(f"There is no query {name!r}", f"These are known:\n  {have}")
+        known = [query.name for query in examples(folder)]
+        meant = alike(name, known, SUGGESTED) if len(name) < _LONGEST_NAME else ""
+        did = f"Did you mean {meant}? " if meant else ""
+        have = "\n  ".join(known)
+        raise UnknownQuery(f"There is no query {name!r}", f"{did}These are known:\n  {have}")
     return parse(name, path.read_text(encoding="utf-8"))
 
 
@@ -367,9 +372,11 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
                 raise QueryError(f"{parameter.name}: {value!r} is no IRI")
             return iri(value)
         case kind if kind in FILES:
-            if _is_thing(kind, value, names):
-                return iri(value)
-            entry = names.find(kind, value)
+            prefix, _, rest = value.partition(":")
+            written_out = f"{PREFIXES[prefix]}{rest}" if prefix in PREFIXES else value
+            if _is_thing(kind, written_out, names):
+                return iri(written_out)
+            entry = names.find(kind, value) or (names.coded(value) if kind == "country" else None)
             if entry is None:
                 hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing(kind, '')}…"
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)

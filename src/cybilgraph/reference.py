@@ -157,6 +157,12 @@ class Reference:
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
 
+    def coded(self, code: str) -> Entry | None:
+        """The country of an alpha-3 code (ISO 3166-1) or a number (M49), which may lack the zeros before it."""
+        wanted = code.upper() if not code.isdigit() else code.zfill(3)
+        countries = self.entries["country"].values()
+        return next((entry for entry in countries if wanted in (entry.row["alpha3"], entry.row["numeric"])), None)
+
     def also_called(self, name: str) -> Entry | None:
         """The other country that is called so: "Congo" is found as one of two."""
         return self._also.get(fold(name))

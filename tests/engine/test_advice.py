@@ -376,3 +376,22 @@ def test_explaining_runs_nothing(engine: EmbeddedEngine) -> None:
     assert engine.explain(queries.load("example-projects-in-country").text) == ()
     with pytest.raises(QuerySyntaxError):
         engine.explain("SELECT * { ?a ?b ")
+
+
+DATED = [
+    ('?p cyb:start ?d FILTER(?d > "2000-01-01"^^xsd:date)', "YEAR(?d) with 2000"),
+    ('?p cyb:start ?d FILTER("2030-01"^^<http://www.w3.org/2001/XMLSchema#gYearMonth> >= ?d)', "YEAR(?d) with 2030"),
+    ('?p cyb:start ?d FILTER(STR(?d) > "2000" && "2001-01-01"^^xsd:date != "2002-01-01"^^xsd:date)', ""),
+    ("?p cyb:start ?d FILTER(YEAR(?d) > 2000)", ""),
+]
+
+
+@pytest.mark.parametrize(("pattern", "words"), DATED, ids=[pattern for pattern, _ in DATED])
+def test_what_dates_of_other_kinds_leave_out_is_told_beside_rows(
+    engine: EmbeddedEngine, pattern: str, words: str
+) -> None:
+    answer = engine.answer(f"SELECT * {{ {pattern} }}", JSON)
+    assert answer.rows
+    assert [(advice.why, words in advice.text) for advice in answer.advice] == [("partial", True)] * bool(words)
+    count = engine.answer(f"SELECT (COUNT(?p) AS ?n) {{ {pattern} }}", JSON)
+    assert count.advice == answer.advice

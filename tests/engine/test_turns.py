@@ -83,7 +83,7 @@ def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
 
 def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(timeout=60, workers=1, long=1)
-    arguments = (str(release.store), "", str(limits.memory), str(limits.answer), "")
+    arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
     pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=1, long=1, memory=1))
     with asking(PooledEngine("", "", limits, pool)) as asked:
         heavy = asked.ask("hog", SLOW)

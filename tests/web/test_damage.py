@@ -80,9 +80,9 @@ ONE = Question.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 
 
 @contextmanager
-def lived(folder: Path, told: list[str]) -> Iterator[Live]:
-    """What is served of a folder, from the disk."""
-    live = Live(Releases(folder), Limits(timeout=10, workers=1, long=1, store=0), 10_000_000, told.append)
+def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[Live]:
+    """What is served of a folder, from the disk, or from so many bytes of memory."""
+    live = Live(Releases(folder), Limits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append)
     try:
         live.current.warming.stop()
         assert live.warm.wait(60)
@@ -194,3 +194,68 @@ def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) ->
         until(lambda: looks)
         assert not live.current.engine.refused
     assert not [text for text in told if "damaged" in text]
+
+
+def lost(live: Live) -> None:
+    """End the process that has the data of the workers in memory."""
+    nursery = live.current.engine._pool._nursery._process.pid
+    os.kill(nursery, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("is_rdf", [True, False])
+def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
+    folder = copied.folder.parent
+    shutil.copytree(copied.folder, folder / "0002")
+    (folder / "current").write_text("0002\n")
+    told: list[str] = []
+    with lived(folder, told, store=10**9) as live:
+        right = live.current.answers.find(ALL)
+        graph = folder / "0002" / "graph.nq"
+        good = graph.read_bytes()
+        graph.write_bytes(good.replace(b"cyber", b"cyder") if is_rdf else b"\xff\xfe<<" + good[4:])
+        live.damage.look(live.current.release)
+        assert "answered from on" in told[-1], "what is in memory is as good as before"
+        assert live.current.release.number == 2
+        live.current.answers.forget()
+        assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
+        lost(live)
+        until(lambda: live.current.release.number == 1)
+        until(lambda: answers(live))
+        assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
+    assert [text for text in told if "nothing is answered" in text] == [
+        "The data of release 2 is damaged on the disk of the server, and nothing is answered from it: "
+        "release 0001 is served instead"
+    ]
+
+
+def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(copied: Release) -> None:
+    folder = copied.folder.parent
+    (folder / "current").write_text("0001\n")
+    told: list[str] = []
+    with lived(folder, told, store=10**9) as live:
+        engine, graph = live.current.engine, copied.folder / "graph.nq"
+        good = graph.read_bytes()
+        graph.write_bytes(b"\xff\xfe<<" + good[4:])
+        lost(live)
+        until(lambda: engine.refused)
+        with pytest.raises(EngineUnavailable, match="is damaged on the disk of the server, and nothing is answered"):
+            live.current.answers.find(ONE)
+        assert not live.current.answers.at_once(ONE)
+        assert engine._pool._nursery._process.poll() is not None, "it is not begun again and again"
+        engine.tend()
+        assert not engine.processes
+        graph.write_bytes(good)
+        until(lambda: answers(live))
+        assert not live.current.engine.trouble
+
+
+def test_who_asks_a_damaged_earlier_release_is_told_so_and_of_the_others(copied: Release) -> None:
+    folder = copied.folder.parent
+    shutil.copytree(copied.folder, folder / "0002")
+    (folder / "current").write_text("0002\n")
+    told: list[str] = []
+    with lived(folder, told) as live:
+        hurt(copied.store)
+        with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed:
+            live.at(1)
+        assert failed.value.hint == "There are: 2."

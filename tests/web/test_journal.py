@@ -57,6 +57,16 @@ def test_a_query_is_one_line_that_steers_no_terminal(form: str) -> None:
         assert json.loads(line)["query"] == QUERY
 
 
+def test_no_rows_are_told_as_such() -> None:
+    found, none, graph = entry(), entry(), entry()
+    none.rows, graph.rows = 0, None
+    with journal("text", queries=False) as (kept, told):
+        for one in (found, none, graph):
+            kept.entry(one)
+    assert [[word for word in line.split() if "rows" in word] for line in told] == [["rows=1"], ["rows=0"], []]
+    assert not any("cached" in line for line in told)
+
+
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_its_text_may_be_left_out(form: str) -> None:
     with journal(form, queries=False) as (kept, told):

@@ -321,6 +321,24 @@ def test_the_process_that_serves_is_begun_anew(served: running_server, right: se
     assert any(line.get("pid") == inner and line["how"] == "signal SIGKILL" for line in lines(served))
 
 
+def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: running_server) -> None:
+    ends: list[int] = []
+
+    def answering() -> list[int]:
+        found = processes(served.process.pid)
+        return [number for number in found[served.process.pid] if found[number] and number not in ends]
+
+    for _ in range(3):
+        until(lambda: answering() and _answers(served.url), 60)
+        ends.extend(answering())
+        os.kill(ends[-1], signal.SIGKILL)
+        until(lambda: not lives(ends[-1]), 5)
+    until(lambda: answering() and _answers(served.url), 60)
+    told = [line["done"] for line in lines(served) if line.get("pid") in ends]
+    assert len(told) == len(ends)
+    assert told[-1].endswith(("are begun anew in 2 s", "are begun anew in 4 s", "are begun anew in 8 s"))
+
+
 def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]

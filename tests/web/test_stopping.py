@@ -43,6 +43,7 @@ def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
 def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
     server: Any = StoppingServer.__new__(StoppingServer)
     server.main_loop_interrupt = told = threading.Event()
+    server._stopping = threading.Event()
 
     def interrupted() -> None:
         with told._cond:
@@ -54,3 +55,15 @@ def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
     assert not main.is_alive()
     assert told.wait(10)
     assert server.interrupt_signal
+
+
+def test_what_ends_again_and_again_is_begun_anew_after_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    server: Any = StoppingServer("none")
+    monkeypatch.setattr("cybilgraph.web.stopping.time.monotonic", lambda: now)
+    now, pauses = 0.0, []
+    for _ in range(7):
+        pauses.append(server._pause())
+        now += pauses[-1] + 1
+    assert pauses == [0, 1, 2, 4, 8, 10, 10]
+    now += 60
+    assert server._pause() == 0

@@ -67,7 +67,9 @@ ALL = Graphs()
 
 
 class Advice(NamedTuple):
-    """Why a query may be ``empty`` or ``slow``: a sentence or two, and the line that it is about (0: none)."""
+    """Why a query may be ``empty``, ``slow`` or ``partial``: a sentence or two, and the line that it is
+    about (0: none).
+    """
 
     why: str
     text: str
@@ -77,7 +79,7 @@ class Advice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table,
-    ``advice`` what is told of an answer that is empty, or that took long.
+    ``advice`` what is told of an answer that is empty, that took long, or that may lack rows.
     """
 
     format: Format

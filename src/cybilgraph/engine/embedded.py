@@ -32,10 +32,11 @@ class EmbeddedEngine(PooledEngine):
         limits: Limits | None = None,
         *,
         graph: Path | None = None,
+        checksum: str = "",
         told: Callable[[Ended], object] = lambda _: None,
     ) -> None:
-        """``graph`` holds the same as the store, as N-Quads: it is loaded if that fits into the limit. Processes that
-        end unasked are ``told``.
+        """``graph`` holds the same as the store, as N-Quads of this SHA-256: it is loaded if that fits into the limit.
+        Processes that end unasked are ``told``.
         """
         limits = limits or Limits()
         in_memory = graph is not None and graph.stat().st_size * _IN_MEMORY <= limits.store
@@ -45,22 +46,23 @@ class EmbeddedEngine(PooledEngine):
             else ("on disk", f"{limits.store:,} bytes of memory are allowed for it")
         )
         door = Door.SHUT if in_memory or opens_whole(store) else Door.FILES
-        arguments = (str(store), str(graph) if in_memory else "", str(limits.memory), str(limits.answer), door)
+        shared = (str(graph), checksum) if in_memory else ("", "")
+        arguments = (str(store), *shared, str(limits.memory), str(limits.answer), door)
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
         pool = Pool("cybilgraph.engine.worker", arguments, lanes, told)
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
-        with_door = (str(store), "", *arguments[2:4], Door.OPEN)
+        with_door = (str(store), "", "", *arguments[3:5], Door.OPEN)
         few = Lanes(quick=_ABROAD, waiting=16, patient=limits.patient)
         abroad = Pool("cybilgraph.engine.worker", with_door, few, told) if limits.services else None
         on_disk = [*(() if in_memory else (pool,)), *((abroad,) if abroad else ())]
         super().__init__(place, why, limits, pool, abroad, on_disk)
         # Of a store that is not in memory, no answer is sure to come in a moment.
         is_twice = graph is not None and graph.stat().st_size * _TWICE <= limits.store
-        self._look_ups = LookUps(graph) if graph and is_twice else None
+        self._look_ups = LookUps(graph, checksum) if graph and is_twice else None
 
     def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:
         """The answer to a look-up, of the graphs that a query has by itself; see Engine.at_once."""
-        return self._look_ups.answer(query, formats) if self._look_ups and graphs == ALL else None
+        return self._look_ups.answer(query, formats) if self._look_ups and graphs == ALL and not self.refused else None
 
     def close(self) -> None:
         """End all workers."""

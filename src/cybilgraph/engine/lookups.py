@@ -20,6 +20,7 @@ from cachetools import LRUCache
 from cybilgraph.engine import Answer, Content
 from cybilgraph.engine.store import read_store
 from cybilgraph.engine.worker import TooLarge, Unwritable, Written, run, written
+from cybilgraph.errors import FileDamaged
 from cybilgraph.formats import BY_NAME, Format
 
 #: Characters of a query, and bytes of an answer: what is longer is a worker's.
@@ -74,18 +75,18 @@ def looked_up(query: str) -> LookUp | None:
 class LookUps:
     """A store in memory, equal to that of the workers, for look-ups on one event loop."""
 
-    def __init__(self, graph: Path) -> None:
-        """``graph`` (N-Quads) is loaded in a thread; until then there are no answers."""
+    def __init__(self, graph: Path, checksum: str = "") -> None:
+        """``graph`` (N-Quads, of this SHA-256) is loaded in a thread; until then there are no answers."""
         self._store: ox.Store | None = None
         self._closed = False
         self._heavy: LRUCache[str, bool] = LRUCache(_REMEMBERED)
-        self.loading = threading.Thread(target=self._load, args=(str(graph),), name="look-ups")
+        self.loading = threading.Thread(target=self._load, args=(str(graph), checksum), name="look-ups")
         self.loading.start()
 
-    def _load(self, graph: str) -> None:
+    def _load(self, graph: str, checksum: str) -> None:
         try:
-            store = read_store(graph)
-        except (OSError, SyntaxError, ValueError):  # the workers, which have the same before them, say so
+            store = read_store(graph, checksum)
+        except (FileDamaged, OSError, SyntaxError, ValueError):  # the workers, which have the same before them, say so
             return
         if not self._closed:
             self._store = store

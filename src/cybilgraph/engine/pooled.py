@@ -39,6 +39,7 @@ _TROUBLE = {
     State.WELL: "",
     State.AGAIN: "The data is being loaded again, after the processes that answer had ended",
     State.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
+    State.SPOILT: "The data cannot be loaded again: its file is damaged on the disk of the server",
 }
 
 
@@ -67,7 +68,8 @@ class PooledEngine:
         self, place: str, why: str, limits: Limits, pool: Pool, abroad: Pool | None = None, disk: Sequence[Pool] = ()
     ) -> None:
         """``place`` says where the store is, ``why`` why it is there; ``abroad`` are the workers for queries that
-        call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk.
+        call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk. One that has
+        lost what it had in memory, and finds it damaged on disk, is as one of these.
         """
         self.place = place
         #: Where the store is, and why.
@@ -199,13 +201,21 @@ class PooledEngine:
 
     @property
     def reads_disk(self) -> bool:
-        """Whether any answer comes from the store on disk."""
-        return bool(self._disk)
+        """Whether any answer comes from the disk, or would, as memory has lost it."""
+        return any(map(self._needs_disk, self._pools))
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether what was in memory is lost, and damaged on disk: no query is answered from it any more."""
+        return self._pool.is_spoilt
+
+    def _needs_disk(self, pool: Pool) -> bool:
+        return pool in self._disk or pool.is_spoilt
 
     def refuse(self, why: str) -> bool:
-        """Answer nothing from the store on disk from now on, also what is in work; whether that is new."""
+        """Answer nothing from the disk from now on, also what is in work; whether that is new."""
         before, self._refused = self._refused, why
-        self.refused = why if self._pool in self._disk else ""
+        self.refused = why if self._needs_disk(self._pool) else ""
         return why != before
 
     def trust(self, seconds: float) -> None:
@@ -235,7 +245,7 @@ class PooledEngine:
         self._require(pool)
 
     def _require(self, pool: Pool) -> None:
-        if self._refused and pool in self._disk:
+        if self._refused and self._needs_disk(pool):
             raise EngineUnavailable(self._refused, _TOLD)
 
     @contextmanager
@@ -248,7 +258,7 @@ class PooledEngine:
         except (TimeoutError, Crashed, EngineUnavailable) as error:
             # A table that cannot be read has the engine go round in circles, or no worker begin.
             if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, NotStarted):
-                self.doubted |= pool in self._disk
+                self.doubted |= self._needs_disk(pool)
             raise
 
     @property

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import pyoxigraph as ox
 
+from cybilgraph.errors import FileDamaged
+from cybilgraph.files import sha256_of
 from cybilgraph.formats import Format
 from cybilgraph.vocab import BASE, PREFIXES
 
@@ -69,8 +71,17 @@ def opens_whole(folder: Path) -> bool:
     return sum(1 for _ in folder.glob("*.sst")) <= _AT_OPENING
 
 
-def read_store(nquads: str) -> ox.Store:
-    """Load an N-Quads file into a store in memory. It has no threads, and may be forked."""
+def read_store(nquads: str, checksum: str = "") -> ox.Store:
+    """Load an N-Quads file into a store in memory. It has no threads, and may be forked.
+
+    Raises FileDamaged where the file cannot be read, or is not that of the SHA-256 ``checksum``, if one is given.
+    """
+    try:
+        is_damaged = checksum and sha256_of(Path(nquads)) != checksum  # a sixteenth of the time of loading
+    except OSError as error:
+        raise FileDamaged(f"{nquads} cannot be read: {error.strerror}") from error
+    if is_damaged:
+        raise FileDamaged(f"{nquads} is not what was built")
     store = ox.Store()
     store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     return store

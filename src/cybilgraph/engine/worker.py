@@ -1,8 +1,8 @@
 """The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE GRAPH MEMORY_BYTES ANSWER_BYTES DOOR``: with a GRAPH
-(N-Quads) all workers share one store in memory, without one each opens the STORE on disk. The parent
-kills a worker at a deadline: that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.engine.worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES DOOR``: with a
+GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. The
+parent kills a worker at a deadline: that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ import pyoxigraph as ox
 from cybilgraph import queries
 from cybilgraph.engine.advice import advise
 from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.literals import has_dates
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
+from cybilgraph.errors import FileDamaged
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES, RDF
 from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
+from cybilgraph.workers.orders import SPOILT
 
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000
@@ -176,10 +179,12 @@ def _answer(
     is_zero = done.rows == 1 and bool(_ZERO.search(done.rest)) and _counts(request["query"])
     nothing, slow = done.nothing or is_zero, clock() - began > _SLOW
     head: dict[str, Any] = {"format": done.format, "rows": done.rows}
-    if nothing or slow:
-        why = ("empty",) * nothing + ("slow",) * slow
+    partial = not nothing and has_dates(request["query"])
+    if nothing or slow or partial:
+        why = ("empty",) * nothing + ("slow",) * slow + ("partial",) * partial
         graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
-        head["advice"] = advise(request["query"], why, facts, graphs)
+        if advice := advise(request["query"], why, facts, graphs):
+            head["advice"] = advice
     return head, done.rest
 
 
@@ -255,9 +260,12 @@ def parsed(query: str) -> Any:
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
 
 
-def main(folder: str, graph: str, memory: str, limit: str, door: str) -> None:
-    """Load what is shared, and fork workers."""
-    shared = read_store(graph) if graph else None
+def main(folder: str, graph: str, checksum: str, memory: str, limit: str, door: str) -> None:
+    """Load what is shared, and fork workers; what is not what was built is not answered from."""
+    try:
+        shared = read_store(graph, checksum) if graph else None
+    except FileDamaged:
+        sys.exit(SPOILT)
     reference()  # read now, for advice: a worker opens no file
 
     def prepare() -> Answering:

@@ -127,9 +127,9 @@ class Releases:
         how = f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}"
         return ReleaseError(f"{folder} is not a whole release: {how}", self.there())
 
-    def there(self) -> str:
-        """The releases that are kept, in words."""
-        return f"There are: {', '.join(map(str, self.numbers)) or 'none'}."
+    def there(self, but: int = 0) -> str:
+        """The releases that are kept, in words; ``but`` one that is no help."""
+        return f"There are: {', '.join(str(number) for number in self.numbers if number != but) or 'none'}."
 
     def sound(self, told: Callable[[str], None], refused: dict[int, str] | None = None) -> Release:
         """The release that is to be served, and where it is damaged the last good one: of those before

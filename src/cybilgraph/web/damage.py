@@ -1,9 +1,10 @@
 """Files that are damaged under a running server: they are not sent, and told of once; all others are.
 
 Who asks for a file finds what has been written to it since; what only the disk has changed is found by reading
-all files again, one at a time, at leisure. Indexes that are found so are told of, and asked on; so is a store in
-memory, which is as good as before. From one on disk nothing is answered any more: its engine leaves out what it
-cannot read in an expression. A server that is started anew refuses such a release.
+all files again, one at a time, at leisure. Indexes that are found so are told of, and asked on; so is what is in
+memory, which is as good as before, until it is lost: it is not loaded again from what is damaged, and nothing is
+answered any more. Nothing is from a store on disk: its engine leaves out what it cannot read in an expression. A
+server that is started anew refuses such a release.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from typing import BinaryIO
 
 from cybilgraph.errors import FileDamaged, ReleaseBusy
 from cybilgraph.files import Looked
-from cybilgraph.release import Release
+from cybilgraph.release import GRAPH, Release
 
 #: Bytes that are read in a second.
 _RATE = 8_000_000
 _LOWEST = 19
+_OF_GRAPH = (
+    "What was loaded into memory from it before is answered from on, and it is not loaded again as it is: should the "
+    "process that has it in memory end, nothing more is answered from this release"
+)
 
 
 class Damage:
@@ -55,9 +60,9 @@ class Damage:
         self._is_whole(release, name)
         return file
 
-    def of_store(self, release: Release) -> bool:
-        """Whether the store of a release is known to be damaged."""
-        return any((release.number, name) in self._known for name in release.of_store)
+    def of(self, release: Release, names: Iterable[str]) -> bool:
+        """Whether any of these files of a release is known to be damaged."""
+        return any((release.number, name) in self._known for name in names)
 
     def look(
         self, release: Release, between: Callable[[], object] = lambda: None, names: Iterable[str] | None = None
@@ -86,7 +91,8 @@ class Damage:
     def _is_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
         if (release.number, name) not in self._known:
             self._known.add((release.number, name))
-            self._told(f"{error.what}. Other files are served on. {error.hint}")
+            means = _OF_GRAPH if name == GRAPH else "Other files are served on"
+            self._told(f"{error.what}. {means}. {error.hint}")
 
     def _is_whole(self, release: Release, name: str) -> None:
         if (release.number, name) in self._known:

@@ -202,7 +202,11 @@ class _Text(logging.Formatter):
             return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True)
         query = " ".join(told.pop("query", "").split())
         parts = [f"{told.pop(name)}" for name in ("client", "method", "path", "status", "outcome")]
-        parts += [f"{name}={value}" for name, value in told.items() if value not in (None, False, "")]
+        parts += [
+            f"{name}={value}"
+            for name, value in told.items()
+            if value is not None and value is not False and value != ""
+        ]
         return visible(" ".join((_when(record), event, *parts, query)).rstrip())
 
 

@@ -15,9 +15,9 @@ from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Ended, Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
-from cybilgraph.errors import QueryError, ReleaseError
+from cybilgraph.errors import FileDamaged, QueryError, ReleaseError
 from cybilgraph.loading import difference, require
-from cybilgraph.release import Release, Releases
+from cybilgraph.release import GRAPH, Release, Releases
 from cybilgraph.search import Search
 from cybilgraph.web.answers import Answers
 from cybilgraph.web.damage import Damage
@@ -26,7 +26,7 @@ from cybilgraph.web.warming import Warming
 
 #: Seconds between looks at which release is current, and at what all that is served is in need of.
 _EVERY = 1.0
-_DAMAGED = "The store of release {} is damaged on the disk of the server, and nothing is answered from it"
+_DAMAGED = "The data of release {} is damaged on the disk of the server, and nothing is answered from it"
 #: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
 _COMPARED = 60.0
 
@@ -157,15 +157,15 @@ class Live:
             if number not in self.releases.numbers:
                 raise
             self._told(str(error))  # which tells of files, and is for who runs the server
-            raise ReleaseError(
-                f"Release {number} is damaged, and nothing is answered from it", self.releases.there()
+            raise FileDamaged(
+                f"Release {number} is damaged, and nothing is answered from it", self.releases.there(but=number)
             ) from error
         return release
 
     def _open(self, release: Release) -> Serving:
         """The current release. Raises EndpointFailed, EngineUnavailable."""
         if not self._endpoint:
-            return self._serving(release, self._embedded(release, self._limits, release.folder / "graph.nq"))
+            return self._serving(release, self._embedded(release, self._limits, release.folder / GRAPH))
         require(self._endpoint, release)
         url, checksum = self._endpoint.url, release.checksum("graph.nq")
         engine = RemoteEngine(
@@ -178,7 +178,7 @@ class Live:
         return self._serving(release, engine)
 
     def _embedded(self, release: Release, limits: Limits, graph: Path | None = None) -> EmbeddedEngine:
-        return EmbeddedEngine(release.store, limits, graph=graph, told=self._ended)
+        return EmbeddedEngine(release.store, limits, graph=graph, checksum=release.checksum(GRAPH), told=self._ended)
 
     def _serving(self, release: Release, engine: PooledEngine) -> Serving:
         tag = f"{release.number}/{release.checksum('graph.nq')}/{engine.place}"
@@ -206,7 +206,7 @@ class Live:
                 self.compare()
 
     def _tend(self) -> None:
-        """Each second, begin anew what has ended, and look after stores on disk."""
+        """Each second, begin anew what has ended, and look after what is answered from the disk."""
         while not self._stop.wait(_EVERY):
             for serving in (self.current, *list(self._earlier.values())):
                 serving.engine.tend()
@@ -216,25 +216,29 @@ class Live:
                 tend()
 
     def _hold(self, serving: Serving) -> None:
-        """Have a store on disk read again, now, if somebody has written to it, or a worker gave reason to doubt it;
-        from one that is damaged nothing is answered.
+        """Have what is answered from on the disk read again, now, if somebody has written to it, or a worker gave
+        reason to doubt it: the store, or for an engine that has lost what it had in memory the graph. From what is
+        damaged nothing is answered.
         """
         release, engine = serving.release, serving.engine
-        doubted = engine.doubted and not engine.is_trusted
-        if doubted or not release.is_unchanged(release.of_store):
-            engine.doubted, was_damaged = False, self.damage.of_store(release)
-            began = time.monotonic()
-            self.damage.look(release, names=release.of_store)
-            if was_damaged and not self.damage.of_store(release):  # its workers may still have open what was there
-                self._made, self._refused, self._whole_one = 0, 0, (0, 0)
-            elif not self.damage.of_store(release):
-                engine.trust(time.monotonic() - began)
+        has_lost = engine.has_lost
+        names = [GRAPH] if has_lost else release.of_store
+        doubted = (engine.doubted and not engine.is_trusted) or (has_lost and not engine.refused)
         what = _DAMAGED.format(release.number)
-        if self.damage.of_store(release) and engine.refuse(what):
+        if doubted or not release.is_unchanged(names):
+            engine.doubted, was_damaged = False, self.damage.of(release, names)
+            began = time.monotonic()
+            self.damage.look(release, names=names)
+            if not self.damage.of(release, names):
+                if was_damaged or has_lost:  # its workers may still have open what was there, or are gone
+                    self._made, self._refused, self._whole_one = 0, 0, (0, 0)
+                else:
+                    engine.trust(time.monotonic() - began)
+        if self.damage.of(release, names) and engine.refuse(what):
             self._told(f"{what}: {self._instead(serving)}")
 
     def _instead(self, serving: Serving) -> str:
-        """What is done now that the store of a release is damaged, in words."""
+        """What is done now that what a release is answered from is damaged, in words."""
         number = serving.release.number
         serving.answers.forget()  # some may have been made of what was damaged already
         if serving is not self.current:

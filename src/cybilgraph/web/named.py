@@ -17,6 +17,8 @@ ROOT = "/api/queries/"
 COMMON = ("format", "release", "timeout")
 #: Those of a table only: of a graph, they would count rows that nobody sees.
 OF_TABLES = ("limit", "offset")
+#: Those of a number of rows.
+_DIGITS = 9
 _SUFFIXES = {fmt.suffix: fmt.name for fmt in FORMATS}
 
 
@@ -53,8 +55,10 @@ def text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
         if key in common and (given := sent.get(key, [""])[0]):
             if len(set(sent[key])) > 1:
                 raise QuerySyntaxError(f"More than one {key} was sent", "Send one.")
-            if not (given.isascii() and given.isdigit() and len(given) < 10):
+            if not (given.isascii() and given.isdigit()):
                 raise QuerySyntaxError(f"{key}={given} is no number of rows", f"Example: {key}=10")
+            if len(given) > _DIGITS:
+                raise QuerySyntaxError(f"{key}={given[:40]} is too large", f"It has {_DIGITS} digits at most.")
             whole += f"\n{key.upper()} {int(given)}"
     return whole
 

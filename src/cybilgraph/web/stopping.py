@@ -12,6 +12,7 @@ somebody has stopped (SIGSTOP), and not let go on, is ended.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import socket
@@ -34,6 +35,8 @@ from cybilgraph.workers.pool import Ended
 _MOMENT, _EVERY = 2.0, 0.02
 #: What is stopped for so many seconds is ended, and begun anew.
 _STOPPED = 10
+#: What ends within so many seconds of the end before it is begun anew after a pause, which doubles up to this.
+_CALM, _LONGEST_PAUSE = 60.0, 10.0
 #: Connections of this machine (proc(5)), by their own address and state; ESTABLISHED (include/net/tcp_states.h).
 _CONNECTIONS, _ESTABLISHED = ("/proc/self/net/tcp", "/proc/self/net/tcp6"), "01"
 #: Sent to the process that answers: from now on, every connection ends with its answer.
@@ -51,7 +54,14 @@ _NO_SYN = (
 
 
 class StoppingServer(MPServer):
-    """The HTTP server; who is connected when it is told to stop is answered first."""
+    """The HTTP server; who is connected when it is told to stop is answered first. What answers is begun anew however
+    often it ends.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        cast("Any", super()).__init__(*given, **named)
+        self._stopping = threading.Event()
+        self._ends, self._last_end = 0, -math.inf
 
     def startup(self, *arguments: Any) -> None:
         """Start; a process that is told to stop before it has begun to answer has nobody to tell."""
@@ -67,13 +77,23 @@ class StoppingServer(MPServer):
         def watcher() -> None:
             worker.inner.join()
             if not worker.interrupt_by_parent:
-                what, code = "The process that answers requests", worker.inner.exitcode
-                ended = Ended(what, worker.inner.pid, code, "it and all that it began are begun anew")
+                what, code, pause = "The process that answers requests", worker.inner.exitcode, self._pause()
+                when = f" in {pause:g} s" if pause else ""
+                ended = Ended(what, worker.inner.pid, code, f"it and all that it began are begun anew{when}")
                 logger.error(str(ended), extra={"told": told_of(ended)})
+                self._stopping.wait(pause)
+                cast("Any", self).respawned_wrks.clear()  # else two deaths in 5.5 seconds would be the end of all
             usual()
 
         worker._watcher = watcher
         return cast("WorkerProcess", worker)
+
+    def _pause(self) -> float:
+        """Seconds before what has ended is begun anew: more each time, but after a while without an end none."""
+        now = time.monotonic()
+        self._ends = self._ends + 1 if now < self._last_end + _CALM else 0
+        self._last_end = now
+        return min(2.0 ** (self._ends - 1), _LONGEST_PAUSE) if self._ends else 0.0
 
     def _end_stopped(self) -> None:
         """End a process that answers nobody because it was stopped. Seconds are counted by looks: where this process
@@ -94,7 +114,8 @@ class StoppingServer(MPServer):
         process that answers has just ended: so another thread sets it.
         """
         self.interrupt_signal = True
-        threading.Thread(target=cast("Any", self).main_loop_interrupt.set, daemon=True).start()
+        for event in (self._stopping, cast("Any", self).main_loop_interrupt):
+            threading.Thread(target=event.set, daemon=True).start()
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Stop as above."""

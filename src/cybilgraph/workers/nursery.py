@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
-from cybilgraph.workers.orders import DONE, FORK, ORDER, REPORT, Ended
+from cybilgraph.workers.orders import DONE, FORK, ORDER, REPORT, SPOILT, Ended
 
 #: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
 _LOADING, _SILENT = 120.0, 5.0
@@ -22,17 +22,20 @@ _SLOW = 2.0
 
 class State(Enum):
     """What a nursery is at this moment: loading for the first time; well; loading what was lost with the one
-    before it; or silent, and soon replaced.
+    before it; silent, and soon replaced; or ended for good, as what its workers share is spoilt.
     """
 
     FIRST = auto()
     WELL = auto()
     AGAIN = auto()
     SILENT = auto()
+    SPOILT = auto()
 
 
 class Nursery:
-    """The process that forks workers; begun anew should it end, or hang. Safe for several threads."""
+    """The process that forks workers; begun anew should it end, or hang, unless it ends since what workers share is
+    spoilt. Safe for several threads.
+    """
 
     def __init__(self, module: str, arguments: Sequence[str], told: Callable[[Ended], object] = lambda _: None) -> None:
         """``module`` is run with ``arguments``. What ends unasked, this process or a worker, is ``told``."""
@@ -41,6 +44,8 @@ class Nursery:
         self._module, self._told = module, told
         self._lock = threading.Lock()
         self._closed = self._was_loaded = self._lost = False
+        #: Whether what workers share cannot be had: there will be no worker any more.
+        self.is_spoilt = False
         self._begin()
 
     def _begin(self) -> None:
@@ -62,6 +67,8 @@ class Nursery:
         """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
         with self._lock:
             self._hear()
+            if self.is_spoilt:
+                return State.SPOILT
             if not self._loaded:
                 return State.AGAIN if self._was_loaded else State.FIRST
             return State.SILENT if self._silent > _SLOW else State.WELL
@@ -82,15 +89,19 @@ class Nursery:
         return time.monotonic() - self._since if self._owed else 0.0
 
     def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        """The connection to a new worker, and the process that it is a child of."""
+        """The connection to a new worker, and the process that it is a child of. Where there will be none, nobody is at
+        the other end.
+        """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             self._hear()
             try:
                 self._tell(FORK, 0, theirs.fileno())
             except OSError:
-                self._replace()
-                self._tell(FORK, 0, theirs.fileno())
+                if not self.is_spoilt:
+                    self._replace()
+                if not self.is_spoilt:
+                    self._tell(FORK, 0, theirs.fileno())
             return ours, self._process
 
     def send(self, process: int, wanted: signal.Signals) -> None:
@@ -109,7 +120,7 @@ class Nursery:
         """Take what it has reported: of each order, and of each worker that has ended. One that has ended or hangs is
         replaced.
         """
-        if self._closed:
+        if self._closed or self.is_spoilt:
             return
         try:
             heard = self._control.recv(4096)
@@ -138,10 +149,14 @@ class Nursery:
         self._process.kill()  # and its workers are killed with it, also those that are paused
         self._end()
         self._lost = self._was_loaded
+        self.is_spoilt = self._process.returncode == SPOILT
         why = f"it had not answered for {self._silent:.0f} s, and " if hung else ""
         what, done = f"The process that forks workers of {self._module}", f"{why}it and its workers are replaced"
+        if self.is_spoilt:
+            done = "what it should load is not what was built, and it is not begun again"
         self._told(Ended(what, self._process.pid, self._process.returncode, done))
-        self._begin()
+        if not self.is_spoilt:
+            self._begin()
 
     def _hangs(self) -> bool:
         """Whether it lives, and has been silent for too long."""

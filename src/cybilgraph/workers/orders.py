@@ -14,6 +14,9 @@ FORK = 0
 #: A report: that an order is done, or the number of a worker that ended unasked, and how (as ``subprocess`` tells it).
 REPORT = struct.Struct("!qq")
 DONE = (0, 0)
+#: How a nursery ends where what its workers share is not what it should be (EX_DATAERR of sysexits.h): to load it
+#: again would not help.
+SPOILT = 65
 #: What a worker says last, on its connection, where it breaks down over its work (Python's faulthandler).
 LAST_WORDS = b"Fatal Python error: "
 

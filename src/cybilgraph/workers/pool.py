@@ -89,6 +89,11 @@ class Pool:
         return self._nursery.state
 
     @property
+    def is_spoilt(self) -> bool:
+        """Whether what its workers share is not what it should be: they are gone, and no other begins."""
+        return self._nursery.is_spoilt
+
+    @property
     def load(self) -> dict[str, int]:
         """How much work is quick, waits, is long, is paused."""
         quick, waiting = self._quick.used
@@ -241,10 +246,10 @@ class Pool:
             raise
 
     def _take(self) -> Worker:
-        """An idle worker that lives. Raises NotStarted after the end."""
+        """An idle worker that lives. Raises NotStarted after the end, and where there will be none."""
         while True:
             with self._lock:
-                if self._closed:
+                if self._closed or self.is_spoilt:
                     raise NotStarted
                 worker = self._idle.pop()
             if not worker.has_gone():
@@ -263,6 +268,9 @@ class Pool:
 
     def tend(self) -> None:
         """Begin anew what has ended while nobody asked."""
+        self._nursery.tend()
+        if self.is_spoilt:
+            return
         with self._lock:
             for worker in [worker for worker in self._idle if worker.has_gone()]:
                 self._idle.remove(worker)
@@ -270,7 +278,6 @@ class Pool:
                 self.restarts += 1
                 worker.close()
                 self._begin()
-        self._nursery.tend()
 
     def _start(self) -> None:
         with self._lock:

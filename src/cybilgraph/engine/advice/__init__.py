@@ -1,4 +1,4 @@
-"""Advice about a query: why it may be empty, or slow.
+"""Advice about a query: why it may be empty, or slow, or only a part of what was meant.
 
 ``outline`` reads the query, ``empty`` and ``slow`` look at the outline, ``facts`` at the release; ``syntax`` is for
 what is no query.
@@ -13,6 +13,7 @@ from cybilgraph.engine import Advice
 from cybilgraph.engine.advice.cursor import Unreadable
 from cybilgraph.engine.advice.empty import empty
 from cybilgraph.engine.advice.facts import Facts
+from cybilgraph.engine.advice.literals import dated
 from cybilgraph.engine.advice.outline import read
 from cybilgraph.engine.advice.parts import Note
 from cybilgraph.engine.advice.slow import slow
@@ -24,8 +25,8 @@ _MOST, _LONGEST = 5, 400
 def advise(
     query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | None = None, graphs: Sequence[str] = ()
 ) -> tuple[Advice, ...]:
-    """Why a query may be ``empty`` or ``slow``, or both, over ``graphs`` that were chosen beside it; nothing where it
-    cannot be read.
+    """Why a query may be ``empty`` or ``slow``, or what it found only in part (``partial``), over ``graphs`` that were
+    chosen beside it; nothing where it cannot be read.
     """
     try:
         outline = read(query)
@@ -36,6 +37,7 @@ def advise(
     causes: Iterator[Advice] = chain(
         _told(query, "empty", empty(outline, facts, graphs)) if "empty" in why else (),
         _told(query, "slow", slow(outline)) if "slow" in why else (),
+        _told(query, "partial", dated(outline, facts)) if facts and "partial" in why else (),
     )
     found: dict[Advice, None] = {}
     for advice in causes:

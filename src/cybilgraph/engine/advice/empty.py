@@ -211,10 +211,8 @@ def _entry(kind: str, key: str) -> Entry | None:
     name = _words(key)
     if found := names.find(kind, name):
         return found
-    if kind == "country":
-        for entry in names.entries[kind].values():
-            if key.upper() in (entry.row["alpha3"], entry.row["numeric"]):
-                return entry
+    if kind == "country" and (found := names.coded(key)):
+        return found
     others = (names.find(other, name) for other in FILES)
     return next(filter(None, others), None) or names.suggested(kind, name)
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.advice.parts import Note, Outline, Term, inside
+from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, inside
 from cybilgraph.ntriples import literal
 from cybilgraph.reference import FILES, SUGGESTED, alike, reference
 from cybilgraph.vocab import XSD, short, thing
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
+_TYPED = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
 _OPERATORS = {"=", "<", ">"}
 _MATCHES = "LANGMATCHES"
 #: Of values that are as long as a text no likeness is looked for.
@@ -71,25 +72,54 @@ def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
 
 def compared(outline: Outline, facts: Facts) -> Iterator[Note]:
     """Comparisons in filters, and lists, with values of another kind than the property has."""
-    verbs: dict[str, Term] = {}
-    groups = [group for root in outline.main.groups for group, _ in inside(root)]
-    for group in groups:
-        for triple in group.triples:
-            last = triple.predicate or (triple.path[-1] if triple.path else None)
-            if last and last.constant and triple.object.kind == "variable":
-                verbs.setdefault(triple.object.value, last)
-    for group in groups:
+    verbs = _verbs(outline)
+    for group in _groups(outline):
         for block in group.blocks:
             if block.kind == "FILTER":
-                for name, operator, value in _comparisons(block.terms):
-                    verb = verbs.get(name.removeprefix("LANG "))
-                    if verb and (note := _comparison(verb, name, operator, value, facts)):
+                for of, name, operator, given in _compared(block, verbs):
+                    if note := _comparison(of, name, operator, given, facts):
                         yield note
             elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
                 for value in block.terms:
                     missing = value.kind == "literal" and not facts.has(None, verb, value)
                     if missing and (note := written(verb, value, facts)):
                         yield note
+
+
+def dated(outline: Outline, facts: Facts) -> Iterator[Note]:
+    """Comparisons in filters with a date of one kind, where the property has others, too: those are left out."""
+    verbs = _verbs(outline)
+    for block in (block for group in _groups(outline) for block in group.blocks if block.kind == "FILTER"):
+        for verb, name, operator, given in _compared(block, verbs):
+            if given.datatype in _DATES and (note := _comparison(verb, name, operator, given, facts)):
+                yield note
+
+
+def has_dates(query: str) -> bool:
+    """Whether a date with its kind may stand in the text of a query: asked of every query, and so not read."""
+    return "^^" in query and bool(_TYPED.search(query))
+
+
+def _groups(outline: Outline) -> Iterator[Group]:
+    return (group for root in outline.main.groups for group, _ in inside(root))
+
+
+def _verbs(outline: Outline) -> dict[str, Term]:
+    """The property that each variable is a value of."""
+    verbs: dict[str, Term] = {}
+    for group in _groups(outline):
+        for triple in group.triples:
+            last = triple.predicate or (triple.path[-1] if triple.path else None)
+            if last and last.constant and triple.object.kind == "variable":
+                verbs.setdefault(triple.object.value, last)
+    return verbs
+
+
+def _compared(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
+    """The property whose values are compared with a literal, and how; see ``_comparisons``."""
+    for name, operator, value in _comparisons(block.terms):
+        if verb := verbs.get(name.removeprefix("LANG ")):
+            yield verb, name, operator, value
 
 
 def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:

@@ -16,6 +16,8 @@ const JSON_RESULTS = "application/sparql-results+json, text/turtle;q=0.9, applic
 const SHOWN = 200_000;
 /** What is longer goes not into an address, but into a body. */
 const LONGEST = 8_000;
+/** What stands over advice, by what it is about. */
+const TITLES = { empty: "Why it is empty", slow: "Why it is slow", partial: "What may be left out" };
 
 let running = null;
 let asked = null;
@@ -128,7 +130,7 @@ function advice(header) {
 function advised(pieces) {
   if (!pieces.length) return null;
   const words = ({ text, line }) => (line ? [h("a", { href: "#ask", onclick: (event) => { event.preventDefault(); editor.go(line, 1); } }, `Line ${line}`), `: ${text}`] : [text]);
-  return h("section", { class: "advice" }, h("h2", {}, pieces[0].why === "slow" ? "Why it is slow" : "Why it is empty"), h("ul", {}, ...pieces.map((piece) => h("li", {}, ...words(piece)))));
+  return h("section", { class: "advice" }, h("h2", {}, TITLES[pieces[0].why]), h("ul", {}, ...pieces.map((piece) => h("li", {}, ...words(piece)))));
 }
 
 async function explain() {

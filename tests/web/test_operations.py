@@ -275,6 +275,7 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
 
 
 def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_server) -> None:
+    until(lambda: get(f"{served.url}/readyz") == (200, "ready\n"))  # nor does the server itself ask any more
     nursery, workers = nursery_of(served.process.pid)
     os.kill(workers[0], signal.SIGKILL)
 

@@ -83,7 +83,6 @@ def without(
     Raises OSError.
     """
     hidden = {as_known(who), *addresses}
-    numbers = {*numbers, *(spelt_out(words) for words in hidden if "@" in words)}
     nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
     with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
         kept_lines = (line for line in lines if not _touches(line, nodes))
@@ -143,11 +142,12 @@ def _write_lines(
     before.
     """
     addresses = {words for words in hidden if "@" in words}
+    known = [*numbers, *map(spelt_out, addresses)]
     written: set[bytes] = set()
     count = 0
     for line in lines:
         may_be = numbers or (addresses and _MAY_BE.search(line))
-        said = _discreet(line.decode(), addresses, numbers).encode() if may_be else line
+        said = _discreet(line.decode(), addresses, known).encode() if may_be else line
         if said == line:
             write(line)
             continue
@@ -158,13 +158,13 @@ def _write_lines(
     return count
 
 
-def _discreet(line: str, addresses: set[str], numbers: Iterable[re.Pattern[str]]) -> str:
-    """A line whose literal, if it has one, is without the addresses and the numbers."""
+def _discreet(line: str, addresses: set[str], known: Iterable[re.Pattern[str]]) -> str:
+    """A line whose literal, if it has one, is without the addresses, and what else is ``known``."""
     subject, predicate, rest = line.split(" ", 2)
     if not rest.startswith('"'):
         return line
     end = rest.rindex('"')
-    said = discreet(rest[1:end], lambda address: address.casefold() in addresses, numbers)
+    said = discreet(rest[1:end], lambda address: address.casefold() in addresses, known)
     return f'{subject} {predicate} "{said}{rest[end:]}'
 
 

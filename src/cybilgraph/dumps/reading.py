@@ -51,7 +51,5 @@ def _tried(step: Callable[[], Any]) -> Any:
         return step()
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except (
-        BaseException
-    ) as error:  # its errors have no base: some are Exception itself, and some (panics) not even that
+    except BaseException as error:  # its errors have no base: some are Exception itself, and panics not even that
         raise ValueError(f"this is no Parquet, or it is damaged: {str(error)[:_SHOWN]}") from error

@@ -80,8 +80,6 @@ class PooledEngine:
         self._pools = [pool, abroad] if abroad else [pool]
         self._disk = disk
         self._refused = ""
-        #: Why no query is answered from the store, in words; empty where all but those that go abroad are.
-        self.refused = ""
         self._trusted_until = 0.0
         #: Whether something has happened since that was last taken back which a damaged store would explain.
         self.doubted = False
@@ -215,13 +213,17 @@ class PooledEngine:
     def refuse(self, why: str) -> bool:
         """Answer nothing from the disk from now on, also what is in work; whether that is new."""
         before, self._refused = self._refused, why
-        self.refused = why if self._needs_disk(self._pool) else ""
         return why != before
+
+    @property
+    def refused(self) -> str:
+        """Why no query is answered from the store, in words; empty where all but those that go abroad are."""
+        return self._refused if self._refused and self._needs_disk(self._pool) else ""
 
     def trust(self, seconds: float) -> None:
         """Answer from the store on disk again, whose files are whole: it took so many seconds to read them."""
         self._trusted_until = time.monotonic() + _TRUSTED * seconds
-        self._refused = self.refused = ""
+        self._refused = ""
 
     @property
     def is_trusted(self) -> bool:

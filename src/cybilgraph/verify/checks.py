@@ -206,31 +206,32 @@ class Checks:
         with unpacked(file, name) as content, into.open("wb") as out:
             shutil.copyfileobj(content, out, 1 << 20)
 
+    @property
+    def _ours(self) -> Dump:
+        """The dump of N-Quads, which all else is compared with."""
+        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        return self._dump
+
     def _contents(self) -> str:
         """Every dump has the statements of the N-Quads."""
-        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
         names = [name for name in self._files if syntax_of(name)]
-        graph = Graph(self._dump.path, self._folder)
-        self._hold_all((name, graph.differs(self._files[name], name)) for name in names)
+        self._hold_all(names, Graph(self._ours.path, self._folder))
         return f"{len(names)} dumps have the statements of the N-Quads"
 
     def _tables(self) -> str:
         """Every table has the rows that the N-Quads give."""
-        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
         names = [name for name in self._files if is_table(name)]
-        tables = Tables(self._dump.path, self._folder)
-        self._hold_all((name, tables.differs(self._files[name], name)) for name in names)
+        self._hold_all(names, Tables(self._ours.path, self._folder))
         return f"{len(names)} tables have the rows that the N-Quads give"
 
-    @staticmethod
-    def _hold_all(found: Iterable[tuple[str, str]]) -> None:
+    def _hold_all(self, names: Iterable[str], ours: Graph | Tables) -> None:
+        found = ((name, ours.differs(self._files[name], name)) for name in names)
         wrong = [f"{name} {how}" for name, how in found if how]
         _hold(not wrong, "; ".join(wrong))
 
     def _compared(self) -> str:
         """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
-        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
-        subjects = self._dump.subjects()
+        subjects = self._ours.subjects()
         asked = sorted(random.sample(subjects, min(_FEW if self._quick else _MANY, len(subjects))))
         ours = self._dump.about(asked)
         for start in range(0, len(asked), _FEW):
@@ -275,7 +276,7 @@ class Checks:
 
     def _patch(self) -> str:
         """The release before, with the changes since it, is this one."""
-        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        ours = self._ours.path
         before = max((number for number in self._listed() if number < self.release), default=0)
         if not before:
             return "there is no release before this one: nothing to apply changes to"
@@ -292,7 +293,7 @@ class Checks:
         with patch.open("rb") as rows:
             _, changes = read_patch(rows)
             try:
-                how = differs(patched(ordered(plain), changes), ordered(self._dump.path), "statements")
+                how = differs(patched(ordered(plain), changes), ordered(ours), "statements")
             except PatchError as error:
                 raise Wrong(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
         _hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")

@@ -167,7 +167,7 @@ class Live:
         if not self._endpoint:
             return self._serving(release, self._embedded(release, self._limits, release.folder / GRAPH))
         require(self._endpoint, release)
-        url, checksum = self._endpoint.url, release.checksum("graph.nq")
+        url, checksum = self._endpoint.url, release.checksum(GRAPH)
         engine = RemoteEngine(
             *(url, self._limits),
             credentials=self._credentials,
@@ -181,7 +181,7 @@ class Live:
         return EmbeddedEngine(release.store, limits, graph=graph, checksum=release.checksum(GRAPH), told=self._ended)
 
     def _serving(self, release: Release, engine: PooledEngine) -> Serving:
-        tag = f"{release.number}/{release.checksum('graph.nq')}/{engine.place}"
+        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
         self._told(f"Release {release.number:04d} is {engine.storage}")
         answers = Answers(engine, tag, self._room)
         warming = Warming(release, answers, self._told)

@@ -19,11 +19,11 @@ from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
-from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.findings import Report
+from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
-    GRAPH,
     IDENTITIES,
     MANIFEST,
     PUBLIC,
@@ -84,8 +84,7 @@ class Draft:
         ``Releases.new`` ends.
         """
         self.close()
-        with (self._folder / GRAPH).open("wb") as file:
-            file.writelines(quads)
+        write_graph(self._folder / GRAPH, (line for block in quads for line in block.splitlines(keepends=True)))
         with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
@@ -99,7 +98,7 @@ class Draft:
                 "records": report.records,
                 "projects": len(identities),
                 "unread": report.unread,
-                "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
+                "findings": {severity.value: count for severity, count in report.counts.items()},
             },
             "ontology": sha256_of(ONTOLOGY),
             "shapes": {path.name: sha256_of(path) for path in shape_files()},

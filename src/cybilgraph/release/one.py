@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from cybilgraph.errors import FileDamaged
 from cybilgraph.files import Looked, read_sums, sha256_of
 
-GRAPH, STORE, REPORT, MANIFEST = "graph.nq", "store", "report.json", "manifest.json"
+STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
 IDENTITIES = "identities.csv"
 SEARCH, SOURCES, PUBLIC, SUMS = "search.sqlite", "sources.zip", "public", "SHA256SUMS"

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from cybilgraph.dumps import WHOLE, unpacked
+from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.ntriples import literal, plain
+from cybilgraph.packed import unpacked
 from cybilgraph.patches import Digested, ordered, patched, read_patch
 from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of

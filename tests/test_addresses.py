@@ -62,7 +62,7 @@ def test_a_release_of_addresses_is_that_of_the_folder(releases: Path, memory: st
     for number, address in enumerate((memory, f"{RECORDS.as_uri()}/", f"zip://in::{archive.as_uri()}")):
         built, report = pipeline.build([address], tmp_path / str(number), dumps=False)
         assert report.unread == 0
-        for name in (GRAPH, "report.json", "sources.zip"):
+        for name in (GRAPH, "report.json", "sources.sqlite"):
             assert (built.folder / name).read_bytes() == (releases / "0001" / name).read_bytes()
 
 

@@ -25,6 +25,7 @@ FLOORS = (
         "remembered",
         "resources",
         "scratch",
+        "sources",
         "settings",
         "workers",
     ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -18,6 +18,7 @@ from cybilgraph.engine.store import is_of_version
 from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.ntriples import plain
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
+from cybilgraph.sources import SOURCES, Sources, sources_in
 from cybilgraph.vocab import VCARD
 
 _NOTE = f"<{VCARD.note}>".encode()
@@ -92,7 +93,7 @@ def without(
     def names(text: str) -> bool:
         return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 
-    kept = _sources(release / "sources.zip", folder / "sources.zip", names)
+    kept = _sources(release / SOURCES, folder / SOURCES, names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
     findings = [found for found in report["findings"] if not names(json.dumps(found, ensure_ascii=False))]
     found = bool(nodes or said.changed or kept or len(findings) < len(report["findings"]))
@@ -203,11 +204,10 @@ def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
 def _sources(path: Path, target: Path, names: Callable[[str], bool]) -> bool:
     """The kept sources, without those that name the contact."""
     changed = False
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as output:
-        for entry in archive.infolist():
-            content = archive.read(entry)
+    with closing(Sources(target)) as kept:
+        for content in sources_in(path):
             if names(content.decode("utf-8", "replace")):
                 changed = True
             else:
-                output.writestr(entry, content)
+                kept.keep(content)
     return changed

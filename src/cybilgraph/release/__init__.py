@@ -6,7 +6,7 @@
     ├── moved-0001.csv   when each record moved last, up to the oldest release that is kept
     ├── .prepared        what was worked out of records and of pieces of the graph, to save time
     ├── 0001/
-    │   ├── sources.zip  what single records were read from, each by its SHA-256
+    │   ├── sources.sqlite  what single records were read from, each by its SHA-256
     │   ├── graph.nq.zst the whole graph, sorted and packed: equal input gives equal bytes
     │   ├── search.sqlite  the index of the search, and the findings of each record
     │   ├── store/       the same graph, indexed for queries

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -347,9 +348,9 @@ class Releases:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, sqlite3.OperationalError) as error:
             raise ReleaseError(
-                f"The release cannot be written: {error.strerror or error}",
+                f"The release cannot be written: {getattr(error, 'strerror', None) or error}",
                 f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
             ) from error
 

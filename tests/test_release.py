@@ -241,13 +241,48 @@ def test_a_lost_current_is_told_with_what_to_do(three: Path, tmp_path: Path) -> 
         Releases(folder).current()
     assert error.value.hint == f"Move the folder {folder}/current away, and {mend[0].lower()}{mend[1:]}"
     (folder / "current").rmdir()
-    with pytest.raises(ReleaseError, match="is missing"):
-        Releases(folder).prune(1)
     keys = list(Releases(folder).identities())
     assert keys
     assert keys == list(Releases(three).identities())
     assert run("activate", folder, 2).returncode == 0
     assert Releases(folder).current().number == 2
+
+
+def test_where_current_is_lost_the_newest_stands_for_it(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    (folder / "current").write_bytes(b"\xff")
+    done = run("rollback", folder)
+    assert (done.returncode, done.stdout) == (0, b"Release 0002 is current.\n")
+    assert b"is damaged: it holds no number: the newest that is sound stands for it" in done.stderr
+    (folder / "current").unlink()
+    damage(folder, 3)
+    pruned = run("prune", folder, "--keep", 1)
+    assert (pruned.returncode, pruned.stdout[:14]) == (0, b"Removed 0001: ")
+    assert pruned.stderr.count(b"is missing") == 1
+    assert b"Release 0002 stays: it is served in the place of 0003." in pruned.stderr
+    assert Releases(folder).numbers == [2, 3], "the last good one and the newest"
+    assert run("rollback", folder).stdout == b"Release 0002 is current.\n"
+    (folder / "current").unlink()
+    shutil.rmtree(folder / "0003")
+    refused = run("rollback", folder)
+    assert (refused.returncode, b"There is no sound release before 0002" in refused.stderr) == (2, True)
+    (folder / "current").mkdir()
+    shutil.copytree(three / "0001", folder / "0001")
+    assert b"The release cannot be written" in run("rollback", folder).stderr
+
+
+def test_where_the_current_release_is_gone_the_nearest_sound_one_stands_for_it(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    Releases(folder).activate(1)
+    shutil.rmtree(folder / "0001")
+    pruned = run("prune", folder, "--keep", 1)
+    assert (pruned.returncode, pruned.stdout) == (0, b"There is nothing to remove.\n")
+    assert b"Release 0002 stays: it is served in the place of 0001." in pruned.stderr
+    done = run("rollback", folder)
+    assert (done.returncode, done.stdout) == (0, b"Release 0002 is current.\n")
+    assert b"Release 0001, which is to be served, is gone. There are: 2, 3." in done.stderr
+    (folder / "current").write_text("4")
+    assert run("rollback", folder).stdout == b"Release 0003 is current.\n"
 
 
 def test_a_server_goes_on_where_current_is_lost_and_tells_once(three: Path, tmp_path: Path) -> None:

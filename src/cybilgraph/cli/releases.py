@@ -123,7 +123,7 @@ def rollback(folder: Path) -> None:
     """
     from cybilgraph.release import Releases
 
-    click.echo(_is_current(Releases(folder).rollback().number))
+    click.echo(_is_current(Releases(folder).rollback(lambda line: click.echo(line, err=True)).number))
 
 
 @click.command(cls=Command)
@@ -153,11 +153,11 @@ def prune(folder: Path, keep: int) -> None:
 def forget(folder: Path, who: str) -> None:
     """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
 
-    Its e-mail address and telephone number are taken out of prose, too. Files and checksums of the releases that
-    had it are new then. The folder remembers hashes of name and address, so that a record that still has them does
-    not bring them back.
+    Its e-mail address and telephone number are taken out of prose and links, too. Files and checksums of the releases
+    that had it are new then. The folder remembers hashes of name and address, so that a record that still has them
+    does not bring them back.
     What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is still
-    in the prose of a release, or an address or a number in a key or a link: each such thing is told.
+    in the prose of a release, or an address or a number in a key: each such thing is told.
 
     \b
     Example:

@@ -170,24 +170,33 @@ class Releases:
                 raise
             current = there[-1]
             told(f"{error.what}: the newest that is sound stands for it. {error.hint}")
-        return [current, *sorted(set(there) - {current}, key=lambda other: (other > current, -other))]
+        return [current, *sorted(set(there) - {current}, key=lambda other: (other > current, abs(other - current)))]
 
     def activate(self, number: int) -> Release:
         """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
         release = self.get(number)
         release.verify()
-        with self._writing():
-            self._point(number)
+        self._point(number)
         return release
 
-    def rollback(self) -> Release:
-        """Make the newest sound release before the current one current. Raises ReleaseError where there is none."""
-        current = self.current_number()
-        for number in reversed([number for number in self.numbers if number < current]):
-            try:
-                return self.activate(number)
-            except ReleaseError:
-                continue  # a damaged one is no way back
+    def rollback(self, told: Callable[[str], None] = lambda _: None) -> Release:
+        """Make the newest sound release before the current one current. Where the current one is gone, and none before
+        it is sound, it is the next after it; where the file that names it is lost, the newest stands for it: both are
+        ``told``. Raises ReleaseError where there is none.
+        """
+        current, *others = self._in_turn(told)
+        is_gone = current not in self.numbers
+        if is_gone:
+            told(f"Release {current:04d}, which is to be served, is gone. {self.there()}")
+        for number in others:
+            if number < current or is_gone:
+                try:
+                    release = self.get(number)
+                    release.verify()
+                except ReleaseError:
+                    continue  # a damaged one is no way back
+                self._point(number)
+                return release
         raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
 
     def prune(
@@ -197,13 +206,13 @@ class Releases:
         told: Callable[[str], None] = lambda _: None,
     ) -> tuple[list[int], int]:
         """Remove all but the newest ``keep`` releases, never the current one, nor that which is served where the
-        current one is damaged: this is ``told``. Given are the numbers of those removed, and the bytes that are free
-        now. ``before`` any is removed, it is called with the numbers of those that stay.
+        current one is damaged, gone or not known: this is ``told``. Given are the numbers of those removed, and the
+        bytes that are free now. ``before`` any is removed, it is called with the numbers of those that stay.
         Raises ReleaseError, also where a build runs, or no release is sound.
         """
         freed = 0
         with self._alone(wait=False):
-            current, there = self.current_number(), self.numbers
+            (current, *_), there = self._in_turn(lambda _: None), self.numbers
             gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
             if gone and (served := self.sound(told).number) in gone:
                 gone.remove(served)
@@ -228,7 +237,7 @@ class Releases:
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
         checksums; its manifest counts how often that was done. Each release changes in one step. Addresses and
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
-        prose is left, and told of, also where only the address was given, and so is what a key or a link has of them.
+        prose is left, and told of, also where only the address was given, and so is what a key has of them.
         Given are the releases that have changed, and those in which something is left.
         Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
         """
@@ -361,9 +370,10 @@ class Releases:
         self._point(number)
 
     def _point(self, number: int) -> None:
-        with written_whole(self.folder / CURRENT) as pointer:
-            pointer.write(f"{number}\n".encode())
-        sync(self.folder)
+        with self._writing():
+            with written_whole(self.folder / CURRENT) as pointer:
+                pointer.write(f"{number}\n".encode())
+            sync(self.folder)
 
 
 def name_hash(who: str) -> str:

@@ -602,3 +602,14 @@ def test_what_stands_above_the_names_of_columns_is_passed_over(as_workbook: bool
 def test_a_table_without_names_of_columns_is_told_with_what_was_looked_at() -> None:
     with pytest.raises(SourceError, match=r"a\.csv:1: neither the first row nor one of the next 19 .*Our list"):
         list(read_input(sheet([["Our list"], *([["x", "y"]] * 100), ["title", "funders"]], as_workbook=False)))
+
+
+@pytest.mark.parametrize("key", ["phone", "telephone", "tel", "mobile"])
+def test_the_number_of_a_contact_is_its_note(key: str, tmp_path: Path) -> None:
+    jane = {"name": "Jane Roe", "email": "jane@example.org", "role": "Adviser", key: "+44 (0)20 7946 0958"}
+    joe = {"name": "Joe Doe", key: [254712345678, "0733 345 679"]}
+    [record] = read(tmp_path, "project.json", json.dumps({"title": "A project", "contacts": [jane, joe]}))
+    assert [(one.name, one.email, one.note) for one in record.contacts] == [
+        ("Jane Roe", "jane@example.org", "Adviser, +44 (0)20 7946 0958"),
+        ("Joe Doe", "", "254712345678, 0733 345 679"),
+    ]

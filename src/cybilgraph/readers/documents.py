@@ -37,6 +37,8 @@ MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
 #: Keys of a document that holds a list of records.
 _LISTS = ("projects", "records")
+#: Keys of a contact, beside its name and address, whose values are what else is known of it.
+_NOTES = ("note", "position", "role", "phone", "telephone", "tel", "mobile", "fax")
 #: No document is nested deeper: a record has lists of small objects, and no more.
 _DEEPEST = 20
 _TOO_MANY = "more than"
@@ -401,11 +403,11 @@ def _lines(item: Any, place: Place) -> Iterator[Text]:
         yield Text(f"{clean(str(item['under']))}:", place)
         for inner in _listed(item["items"]):
             yield from (Text(f"• {line.text}", line.place) for line in _lines(inner, place))
-    elif item.keys() <= {"name", "email", "note"}:
+    elif item.keys() <= {"name", "email", *_NOTES}:
         parts = (str(item.get("name") or ""), f"<{item['email']}>" if item.get("email") else "")
         yield Text(clean(" ".join(part for part in parts if part)), place)
-        if item.get("note"):
-            yield Text(f"({clean(str(item['note']))})", place)
+        notes = (clean(str(note)) for name in _NOTES for note in _listed(item.get(name)) if note)
+        yield from (Text(f"({note})", place) for note in notes)
     elif item.keys() <= {"text", "url"}:
         url = f"<{item['url']}>" if item.get("url") else ""
         yield Text(clean(f"{item.get('text') or ''} {url}"), place)

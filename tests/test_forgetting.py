@@ -203,22 +203,99 @@ def test_no_key_is_made_of_an_address_that_is_left_out_and_what_is_left_in_keys_
     assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).forget("Jane Roe")[1].left)
 
 
+#: Words of a title or a link, with a number or an address of the contact, as they are left; and what may not be left.
+_IN_LINKS = (
+    ("tel:+254712345678", "712345678"),
+    ("https://example.org/?tel=%2B254712345678", "712345678"),
+    ("https://example.org/people/call-0712-345-678-now", "345-678"),
+    ("https://example.org/?m=jroe%40example.org", "jroe"),
+    ("https://example.org/?mail=jroe@example.org&x=1", "jroe"),
+    ("https://example.org/people/jroe-example-org", "jroe"),
+    ("mailto:jroe%40example.org", "jroe"),
+)
+
+
+@pytest.mark.parametrize(("link", "words"), _IN_LINKS)
+def test_what_links_tell_is_left_out(tmp_path: Path, link: str, words: str) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    in_prose = TWO_NUMBERS.replace("It helps Fiji", f"It helps {link} Fiji")
+    source.write_text(f"{in_prose}\nLinks\n\nHer page <{link}>\nAnother <https://example.org/0712/345>\n")
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    pipeline.build([source], folder, dumps=False)
+    assert not Releases(folder).forget("Jane Roe")[1].left
+    for text in (everything(release.folder), everything(folder)):
+        assert words.encode() not in text
+        assert f"It helps {LEFT_OUT} Fiji".encode() in text
+        assert b"Her page" in text
+        assert b"https://example.org/0712/345>" in text, "what only looks like it stays"
+
+
 @pytest.mark.parametrize(
-    "left",
+    ("title", "key"),
     [
-        ("A project", "Call 0712-345-678 for a project"),
-        ("It helps Fiji", "It helps https://example.org/?tel=%2B254712345678 Fiji"),
-        ("It helps Fiji", "It helps https://example.org/?m=jroe%40example.org Fiji"),
+        ("Call 0712-345-678 for a project", "call-for-a-project"),
+        ("Write JRoe@example.org of a project", "write-of-a-project"),
+        ("Write others@example.org of a project", "write-of-a-project"),
+        ("A 0712 project", "a-0712-project"),
+        ("0712 345 678", "unnamed"),
     ],
 )
-def test_what_is_left_in_addresses_is_told(tmp_path: Path, left: tuple[str, str]) -> None:
+def test_no_key_of_a_project_is_made_of_what_is_left_out(tmp_path: Path, title: str, key: str) -> None:
+    source, other = tmp_path / "project.txt", tmp_path / "other.txt"
+    source.write_text(TWO_NUMBERS.replace("A project", title))
+    other.write_text(f"Another\n\nContact\n\nJane Roe\nMobile: 0712 345 678\n\nFollows\n\n{title}\n")
+    release, _ = pipeline.build([source, other], tmp_path / "without", contacts=False, dumps=False)
+    graph = graph_of(release.folder).decode()
+    assert f"<https://w3id.org/cybilgraph/id/project/{key}> " in graph
+    assert f"ontology#follows> <https://w3id.org/cybilgraph/id/project/{key}> ." in graph, "it is found still"
+    text = everything(release.folder).lower()
+    for words in (b"345-678", b"345 678", b"jroe", b"others"):
+        assert words not in text
+
+
+def test_a_key_that_a_page_gave_has_no_number_either(tmp_path: Path) -> None:
+    source = tmp_path / "project.yaml"
+    source.write_text(
+        "title: A project\nslug: call-0712-345-678-jroe-example-org\naddress: https://example.org/call-0712-345-678\n"
+        "contacts: Jane Roe, jroe@example.org, 0712 345 678\n"
+    )
+    release, _ = pipeline.build([source], tmp_path / "into", contacts=False, dumps=False)
+    text = everything(release.folder)
+    assert b"/id/project/call> " in text
+    assert b"345-678" not in text
+    assert b"jroe" not in text
+
+
+def test_what_is_forgotten_is_told_where_it_is_left_in_a_key_and_is_in_no_release_to_come(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(TWO_NUMBERS.replace("A project", "Call 0712-345-678 for a project"))
+    pipeline.build([source], folder, dumps=False)
+    assert "https://w3id.org/cybilgraph/id/project/call-0712-345-678-for-a-project" in (
+        Releases(folder).forget("Jane Roe")[1].left
+    )
+    again, _ = pipeline.build([source], folder, dumps=False)
+    assert b"345-678" not in everything(again.folder)
+
+
+def test_a_number_of_nobody_that_tells_its_country_is_left_out(tmp_path: Path) -> None:
     source = tmp_path / "project.txt"
-    source.write_text(TWO_NUMBERS.replace(*left))
+    call = "Call +44\u00a020\u20097946\u20090958, +676\u202f555\u202f12\u202f34 or tel:020-7946-0958"
+    kept = "for GLACY+ 2018, +500 000 people, ISO 27001:2013 or 020 7946 0958."
+    source.write_text(f"A project\n\nSummary\n\n{call} {kept}\n")
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    text = everything(release.folder)
+    assert f'"Call {LEFT_OUT}, {LEFT_OUT} or {LEFT_OUT} {kept}"'.encode() in text
+    assert b"tel:" not in text, "nor in the page that is kept"
     pipeline.build([source], tmp_path / "into", dumps=False)
-    told = Releases(tmp_path / "into").forget("Jane Roe")
-    graph = graph_of(tmp_path / "into/0001").decode()
-    assert bool(told[1].left) == any(words in graph for words in ("345-678", "712345678", "jroe%40"))
-    assert told[1].left
+    assert b"tel:020" in everything(tmp_path / "into"), "where nobody is hidden all is left"
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2009", "\u202f", "\u200b", "\u3000", "\u2060", "\u00ad", "\u2011"])
+def test_a_number_is_known_over_odd_spaces(space: str) -> None:
+    for spaced in ("020 7946 0958", "+44 20 7946 0958"):
+        odd = spaced.replace(" ", space)
+        for note, printed in ((spaced, odd), (odd, spaced), (odd, odd)):
+            assert discreet(f"Call {printed}.", lambda _: False, numbers_of(f"Tel. {note}")) == f"Call {LEFT_OUT}."
 
 
 def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:

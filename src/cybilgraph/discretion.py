@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from cybilgraph.readers.contacts import LEFT_OUT, addresses, discreet, numbers_of, spelt_out
-from cybilgraph.record import Contact, Named, Place, Record, Source, Text
+from cybilgraph.record import Contact, Named, Place, Record, Source, Text, WebLink
 from cybilgraph.reference import slug
 
 #: Whether a contact is to be left out. One that is false hides nobody.
@@ -25,23 +25,43 @@ def no_one(_: Contact) -> bool:
 
 
 def is_named(text: str, hidden: Hidden) -> bool:
-    """Whether a text has the e-mail address of somebody who is ``hidden``."""
-    return _hides(hidden) and any(hidden(Contact("", address)) for address in addresses(text))
+    """Whether a text has the e-mail address, or the telephone number, of somebody who is ``hidden``."""
+    return _hides(hidden) and discreet(text, lambda address: hidden(Contact("", address))) != text
 
 
 def without(record: Record, hidden: Hidden) -> Record:
-    """The record without who is ``hidden``, and without what its findings tell of them."""
+    """The record without who is ``hidden``, and without what its findings tell of them. A key that was made of words
+    is made of what is left of them.
+    """
     if not _hides(hidden):
         return record
     gone = [contact for contact in record.contacts if hidden(contact)]
     kept = _without(record, gone) if gone else record
     known = [number for contact in gone for number in numbers_of(contact.note)]
     known += [spelt_out(contact.email) for contact in gone if contact.email]
-    said: Record = _of(kept, lambda text: discreet(text, lambda address: hidden(Contact("", address)), known))
-    if said.findings != kept.findings:  # a fix has the words that it replaces
-        pairs = zip(kept.findings, said.findings, strict=True)
-        said = replace(said, findings=tuple(new if new == old else replace(new, fix=None) for old, new in pairs))
-    return said
+
+    def said(text: str) -> str:
+        return discreet(text, lambda address: hidden(Contact("", address)), known)
+
+    told: Record = _of(kept, said)
+    if record.slug and (key := _key(record.slug.text, record.title.text if record.title else "", said)):
+        told = replace(told, slug=replace(record.slug, text=key))
+    if told.findings != kept.findings:  # a fix has the words that it replaces
+        pairs = zip(kept.findings, told.findings, strict=True)
+        told = replace(told, findings=tuple(new if new == old else replace(new, fix=None) for old, new in pairs))
+    return told
+
+
+def _key(key: str, printed: str, said: Callable[[str], str]) -> str:
+    """A key that was made of a ``printed`` text, or of other words, as it is made of what is ``said`` of them; empty
+    where that is all of it.
+    """
+    words = printed if key == slug(printed) else key.replace("-", " ")
+    left = said(words)
+    for address in addresses(printed):
+        if said(address) != address:
+            left = spelt_out(address).sub("", left)
+    return "" if left == words else slug(left.replace(LEFT_OUT, "")) or "unnamed"
 
 
 def _hides(hidden: Hidden) -> bool:
@@ -73,8 +93,10 @@ def _of(given: Any, said: Callable[[str], str]) -> Any:
         case Text() if (text := said(given.text)) != given.text:
             breaks = tuple((len(said(given.text[:offset])), place) for offset, place in given.breaks)
             return replace(given, text=text, under=said(given.under), breaks=breaks)
-        case Named(known=False) if (printed := _of(given.printed, said)) is not given.printed:
-            return replace(given, key=slug(printed.text.replace(LEFT_OUT, "")) or "unnamed", printed=printed)
+        case Named(known=False) | Named(kind="project") if key := _key(given.key, given.printed.text, said):
+            return replace(given, key=key, printed=_of(given.printed, said))
+        case WebLink() if said(given.url) != given.url:
+            return replace(given, text=said(given.text), url="")
         case _ if is_dataclass(given) and not isinstance(given, type):
             before = {field.name: getattr(given, field.name) for field in fields(given)}
             after = {name: _of(value, said) for name, value in before.items()}

@@ -19,7 +19,7 @@ from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.ntriples import plain
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
 from cybilgraph.sources import SOURCES, Sources, sources_in
-from cybilgraph.vocab import VCARD
+from cybilgraph.vocab import DCTERMS, SCHEMA, VCARD
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
@@ -28,7 +28,9 @@ _GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
 #: The first word of a name or an address: a text that lacks it has neither.
 _FIRST = re.compile(r"\w+")
 #: What an address has, also one that is written for people only; most lines have none.
-_MAY_BE = re.compile(rb"@|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
+_MAY_BE = re.compile(rb"@|%40|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
+#: What has the address of a page elsewhere as its value.
+_ADDRESSES = (f"<{SCHEMA.url}>", f"<{DCTERMS.source}>")
 #: What parts the words of an IRI.
 _PARTING = re.compile(r"[\W_]+")
 
@@ -156,20 +158,25 @@ class _Discreet:
             said = _discreet(line.decode(), self._addresses, self._known).encode() if may_be else line
             if said != line:
                 self.changed += 1
-                if said in given:
+                if not said or said in given:
                     continue
                 given.add(said)
             yield said
 
 
-def _discreet(line: str, addresses: set[str], known: Iterable[re.Pattern[str]]) -> str:
-    """A line whose literal, if it has one, is without the addresses, and what else is ``known``."""
+def _discreet(line: str, addresses: set[str], known: Collection[re.Pattern[str]]) -> str:
+    """A line whose literal, if it has one, is without the addresses, and what else is ``known``; empty where it is
+    the address of a page that has them.
+    """
     subject, predicate, rest = line.split(" ", 2)
-    if not rest.startswith('"'):
-        return line
-    end = rest.rindex('"')
-    said = discreet(rest[1:end], lambda address: address.casefold() in addresses, known)
-    return f'{subject} {predicate} "{said}{rest[end:]}'
+
+    def said(text: str) -> str:
+        return discreet(text, lambda address: address.casefold() in addresses, known)
+
+    if rest.startswith('"'):
+        end = rest.rindex('"')
+        return f'{subject} {predicate} "{said(rest[1:end])}{rest[end:]}'
+    return line if predicate not in _ADDRESSES or said(address := rest[: rest.index(">")]) == address else ""
 
 
 def _graph(line: bytes) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from urllib.parse import unquote
 
 import phonenumbers
 
@@ -31,12 +32,26 @@ _MOST_DIGITS = 15
 #: Two years, which are no number to call: 2018-2020.
 _YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d")
 #: What may stand between two digits of a number.
-_PART = r"[\s()/._\u2010-\u2014-]{0,3}"
+_PART = r"[\s()/._-]{0,3}"
 #: What follows a number whose last digits are others on a second line: 7946 0958/9.
 _OR_ELSE = r"(?:/\d{1,2})?"
-#: Letters and signs of full width, as Chinese and Japanese keyboards give them, are those of ASCII: one for one, so
-#: that places stay.
-_WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+#: What is written for a sign of ASCII: letters and signs of full width, as Chinese and Japanese keyboards give them,
+#: spaces that keep a line together, are thin or have no width, and other hyphens. One for one, so that places stay.
+_ODD = (
+    {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys((0xA0, 0xAD, 0x1680, *range(0x2000, 0x200E), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF), " ")
+    | dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
+)
+#: An address of the web, of a letter or of a call. What ends a sentence or is in brackets behind it is no part of it.
+_LINK = re.compile(
+    r"(?:\b[a-z][a-z\d+.-]{1,20}://|\bmailto:|\bwww\.)[^\s<>\"()\[\]]{0,2000}[^\s<>\"()\[\].,;:!?'’”]"
+    r"|\b(?:tel|sms|callto):(?://)?(?:\+|%2B)?\d[\d().-]{4,24}+(?! ?\d)",
+    re.IGNORECASE,
+)
+_TELLS_COUNTRY, _ANYTHING = re.compile(r"[+\uff0b][\s(]{0,3}\d"), re.compile(r".+", re.DOTALL)
+_CALL = re.compile(r"(?:tel|sms|callto):", re.IGNORECASE)
+#: What parts the values of an address, and what parts words.
+_VALUES, _WORDS = re.compile(r"[/?&=:;,#]"), re.compile(r"[\W_]+")
 #: What stands in the place of an address or a number that is left out.
 LEFT_OUT = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
@@ -63,33 +78,56 @@ def no_addresses(text: str) -> Iterator[re.Match[str]]:
 
 def addresses(text: str) -> Iterator[str]:
     """The e-mail addresses in a text, each as one would write to it."""
-    return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(text))
+    return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(narrow(text)))
 
 
-def discreet(text: str, hidden: Callable[[str], bool], known: Iterable[re.Pattern[str]] = ()) -> str:
-    """The text without e-mail addresses that are ``hidden``, and without what is ``known`` of somebody, as
-    ``numbers_of`` and ``spelt_out`` find it.
+def discreet(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]] = ()) -> str:
+    """The text without e-mail addresses and telephone numbers that are ``hidden``, and without what is ``known`` of
+    somebody, as ``numbers_of`` and ``spelt_out`` find it; also where they are part of a link, which is left out as a
+    whole. Of numbers of nobody who is known, those are found that begin with + and are valid in their country.
     """
-    if "@" in text or "at" in text or "\uff20" in text:  # most texts have none, and are given back as they are
-        text = _left_out(text, _IN_PROSE, lambda found: hidden(plain_addresses(found)))
+    # Most texts have nothing of all this, and are given back as they are.
+    if ":" in text or "www." in text:
+        text = _left_out(text, _LINK.finditer(narrow(text)), lambda link: _tells(link, hidden, known))
+    if "@" in text or "at" in text or "\uff20" in text:
+        text = _left_out(text, _IN_PROSE.finditer(narrow(text)), lambda found: hidden(plain_addresses(found)))
     for pattern in known:
-        text = _left_out(text, pattern, bool)
+        text = _left_out(text, pattern.finditer(narrow(text)), bool)
+    if _TELLS_COUNTRY.search(text):
+        text = _left_out(text, _international(narrow(text)), hidden)
     return text
 
 
-def _left_out(text: str, pattern: re.Pattern[str], gone: Callable[[str], bool]) -> str:
-    """The text without what a pattern finds in it that is to be gone; all else stays as it is written."""
+def _tells(link: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> bool:
+    """Whether a link has an address or a number that is to be left out: as the value of a parameter, or in words that
+    hyphens part.
+    """
+    if _CALL.match(link) and hidden(link):
+        return True
+    values = _VALUES.sub(" ", narrow(unquote(link)))
+    return any(discreet(said, hidden, known) != said for said in (values, _WORDS.sub(" ", values)))
+
+
+def _international(text: str) -> Iterator[re.Match[str]]:
+    """The numbers in a text that tell their country, and are valid there."""
+    for found in phonenumbers.PhoneNumberMatcher(text, None):
+        if match := _ANYTHING.match(text, found.start, found.end):
+            yield match
+
+
+def _left_out(text: str, found: Iterable[re.Match[str]], gone: Callable[[str], bool]) -> str:
+    """The text without those of what was found in it that are to be gone; all else stays as it is written."""
     parts, end = [], 0
-    for found in pattern.finditer(narrow(text)):
-        if gone(found[0]):
-            parts += [text[end : found.start()], LEFT_OUT]
-            end = found.end()
+    for match in found:
+        if gone(match[0]):
+            parts += [text[end : match.start()], LEFT_OUT]
+            end = match.end()
     return "".join((*parts, text[end:]))
 
 
 def narrow(text: str) -> str:
-    """The text with letters and signs of full width as those of ASCII, each in its place."""
-    return text if text.isascii() else text.translate(_WIDE)
+    """The text with what stands for signs of ASCII as those, each in its place."""
+    return text if text.isascii() else text.translate(_ODD)
 
 
 def numbers_of(note: str) -> list[re.Pattern[str]]:
@@ -113,12 +151,13 @@ def _parted(run: str) -> Iterator[str]:
 
 @lru_cache(1_000)
 def spelt_out(address: str) -> re.Pattern[str]:
-    """What finds an e-mail address that is written with words for its signs: jane.roe at example dot org. Only of one
-    that is known: “available at example.org” is none.
+    """What finds an e-mail address that is written with words for its signs, or without them, as in a key: jane.roe at
+    example dot org, jane roe example org. Only of one that is known: “available at example.org” is none.
     """
     local, _, host = re.escape(address).partition("@")
-    spelt = rf"(?<![\w.+-]){local}\s+at\s+" + host.replace(r"\.", r"(?:\.|\s+dot\s+)") + r"(?![\w-])"
-    return re.compile(spelt, re.IGNORECASE)
+    spelt = rf"{local}\s+at\s+" + host.replace(r"\.", r"(?:\.|\s+dot\s+)")
+    words = " ".join(map(re.escape, _WORDS.sub(" ", address).split()))
+    return re.compile(rf"(?<![\w.+-])(?:{spelt}|{words})(?![\w-])", re.IGNORECASE)
 
 
 @lru_cache(1_000)

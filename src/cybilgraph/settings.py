@@ -52,6 +52,9 @@ class Settings:
     service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")
     endpoint: str = _setting("", "Address of a SPARQL server that answers queries, once cybilgraph load has filled it.")
     credentials: str = _setting("", "File with what the endpoint asks for, in one line: USER:PASSWORD, or a token.")
+    licence: str = _setting(
+        "", "Address of the licence of the data, which descriptions (DCAT, VoID, schema.org) tell beside the rights."
+    )
     log_format: str = _setting("text", "Form of the lines of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Have the text of queries in the log, and not only its hash.")
 

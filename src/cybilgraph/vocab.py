@@ -69,7 +69,7 @@ DCTERMS = Vocabulary(
         *("source", "rights", "language", "modified", "created"),
         # of the dataset and its files
         *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),
-        *("format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf"),
+        *("LicenseDocument", "format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf"),
     ),
 )
 SKOS = Vocabulary(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pyshacl
@@ -16,7 +17,7 @@ from rdflib import RDF, URIRef
 from cybilgraph.formats import GRAPH_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, run, running_server
 from tests.web.test_protocol import BROWSER, Reply, send
 
 DATASET = URIRef(f"{BASE}dataset")
@@ -106,6 +107,29 @@ def test_the_shapes_see_what_is_missing(release: Release, broken: str) -> None:
     data = rdflib.Graph().parse(release.folder / "public" / "dcat.ttl")
     data.remove((None, URIRef(broken), None))
     assert not pyshacl.validate(data, shacl_graph=str(SAMPLES / "descriptions.ttl"))[0]
+
+
+def test_a_licence_is_told_of_the_dataset_and_of_each_file(releases: Path, server: str) -> None:
+    licence = "https://creativecommons.org/licenses/by/4.0/"
+    with running_server(releases, "--licence", licence) as url:
+        for target in ("/catalog", "/.well-known/void", "/release/1.ttl"):
+            data = graph(get(url, target))
+            conforms, _, said = pyshacl.validate(data, shacl_graph=str(SAMPLES / "descriptions.ttl"))
+            assert conforms, said
+            licensed = set(data.subjects(URIRef(DCTERMS.license), URIRef(licence)))
+            assert (
+                licensed
+                == set(data.subjects(URIRef(DCTERMS.rights)))
+                > set(data.objects(None, URIRef(DCAT.distribution)))
+            )
+            assert DATASET in licensed
+        data.remove((None, RDF.type, URIRef(DCTERMS.LicenseDocument)))
+        assert not pyshacl.validate(data, shacl_graph=str(SAMPLES / "descriptions.ttl"))[0]
+        assert f'"license": "{licence}"' in get(url, "/", Accept=BROWSER).body.decode()
+        assert f'<a href="{licence}" rel="license">' in get(url, "/about", Accept=BROWSER).body.decode()
+        assert run("verify", url, "--quick").returncode == 0
+    assert not list(graph(get(server, "/catalog")).objects(None, URIRef(DCTERMS.license)))
+    assert b"license" not in get(server, "/", Accept=BROWSER).body
 
 
 def test_the_files_of_a_release_say_the_same(server: str, release: Release) -> None:

@@ -208,6 +208,7 @@ def test_the_description_tells_it(federated: str, server: str) -> None:
 
 def test_only_web_addresses_are_taken_for_the_list(releases: Path) -> None:
     for address in ("file:///etc/passwd", "http://x/> {} SERVICE <http://y/"):
-        result = run("serve", releases, "--service", address)
-        assert result.returncode == 2
-        assert b"no absolute web address" in result.stderr
+        for flag in ("--service", "--licence"):
+            result = run("serve", releases, flag, address)
+            assert result.returncode == 2
+            assert b"no absolute web address" in result.stderr

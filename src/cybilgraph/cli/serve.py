@@ -110,7 +110,9 @@ def serve(folder: Path, **given: Any) -> None:
     from cybilgraph.web import server
 
     _tell_of_unknown(click.get_current_context())
-    for name, address in (*(("--service", service) for service in given["service"]), ("--endpoint", given["endpoint"])):
+    addresses = [("--service", service) for service in given["service"]]
+    addresses += [(f"--{name}", given[name]) for name in ("endpoint", "licence")]
+    for name, address in addresses:
         if address and not is_web_address(address):
             raise click.BadParameter(f"{address!r} is no absolute web address", param_hint=name)
     for proxy in given["trusted_proxy"]:

@@ -59,6 +59,7 @@ _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
 _PLACES = (CYB.country, CYB.region)
 _LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _EXAMPLES = 3
+_RIGHTS = iri(DCTERMS.rights)
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -155,6 +156,18 @@ def located(lines: Iterable[str], address: str) -> Iterator[str]:
         if predicate in LOCATIONS and rest.startswith(f"<{BASE}"):
             line = f"{subject} {predicate} <{address}{rest.removeprefix(f'<{BASE}')}"
         yield line
+
+
+def licensed(lines: Iterable[str], licence: str) -> Iterator[str]:
+    """The lines of a description, with the licence that who serves the data gives (its address), wherever they tell
+    of rights: of the dataset and of each file, as DCAT-AP wishes it.
+    """
+    yield from _say(licence, (RDF.type, iri(DCTERMS.LicenseDocument)))
+    for line in lines:
+        yield line
+        subject, predicate, _ = line.split(" ", 2)
+        if predicate == _RIGHTS:
+            yield f"{subject} {iri(DCTERMS.license)} {iri(licence)} ."
 
 
 def paged(address: str) -> Iterator[str]:

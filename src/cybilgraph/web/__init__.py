@@ -66,6 +66,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         "live": live,
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
+        "licence": settings.licence,
         "checker": checker,
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
@@ -76,6 +77,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         lambda: {
             "release": sparql.serving().release.manifest,
             "bundled": bundled,
+            "licence": settings.licence,
             "nonce": _nonce,
             "current": sparql.serving().release.number == live.current.release.number,
         }

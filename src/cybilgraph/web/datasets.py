@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
 from flask.wrappers import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -115,9 +115,14 @@ def _described(
         raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
     with live().damage.open(of, file) as whole:
         lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
-    response = graph_of(lines, formats[0])
+    response = graph_of([*dumps.licensed(lines, licence)] if (licence := _licence()) else lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _kept(response)
+
+
+def _licence() -> str:
+    """The address of the licence of the data, where who serves them gives one."""
+    return str(current_app.extensions["cybilgraph"]["licence"])
 
 
 @blueprint.get("/sitemap.xml")
@@ -182,6 +187,7 @@ def _dataset() -> dict[str, Any]:
         "dateModified": release.manifest["created"],
         "keywords": dumps.KEYWORDS,
         "isAccessibleForFree": True,
+        **({"license": licence} if (licence := _licence()) else {}),
         "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
         "distribution": [
             {

@@ -116,6 +116,10 @@ def _running(command: list[str], probe: str) -> Iterator[None]:
         process.wait()
 
 
+#: What a server says of a failure: a line, the query, and more than anybody wants to read.
+OOPS = b"Oops\nin the query\r\n\x1b[2JSELECT secret" + b" and on" * 100 + b" to the end" + b"." * 9_000
+
+
 class Way(ThreadingHTTPServer):
     """A way to a server: ``fault`` says what becomes of answers, ``left`` how many graphs it still lets through."""
 
@@ -195,7 +199,7 @@ class _Through(BaseHTTPRequestHandler):
                 told = {"Content-Type": kind, "Content-Length": str(len(content) + 9)}
                 self._send(200, told, content[:-1] + b" !! error" + content[-1:])
             case "failure":
-                self._send(500, {"Content-Length": "4"}, b"Oops")
+                self._send(500, {"Content-Length": str(len(OOPS))}, OOPS)
             case "busy":
                 self._send(503, {"Content-Length": "4"}, b"Busy")
             case _:

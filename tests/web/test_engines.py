@@ -160,7 +160,8 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
     loading._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum(GRAPH)), stranger)
-    with running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0) as site:
+    server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
+    with server as site:
         assert b"is not what its release is: it has" in _until(site, 503).body
         assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body
         load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), anew=True)
@@ -173,6 +174,11 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
                 assert reply.type == PROBLEM, (fault, query)
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
                 assert way.store.endpoint.encode() not in reply.body, "where it is, no visitor needs to know"
+                assert b"secret" not in reply.body, "nor what the query was there"
+        [said, *_] = [line for line in server.log.splitlines() if f"{way.store.endpoint} said of a query: Oops" in line]
+        assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "all of it, in one line"
+        assert " to the end....." in said
+        assert 4_000 < len(said) < 4_200
         with bad(way, "cut"):
             assert _ask(site, ASK).status == 502
         with bad(way, "no end"):

@@ -31,7 +31,7 @@ from cybilgraph.workers.inside import Answering, Sending, nursery
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0
 #: The end of a line in what a server says, also as SPARQLWrapper prints it.
-_LINE_END = re.compile(r"\n|\\n")
+_LINE_END = re.compile(r"(?:\r|\\r)?(?:\n|\\n)")
 
 
 @dataclass(slots=True)
@@ -59,21 +59,24 @@ class Asking:
             if self.checksum and "error" not in head and not self._is_held():
                 return self._failed(f"{self.endpoint.url} has another release now", "Try again in a few seconds.", 0)
         except Unanswered as error:
-            return self._failed(str(error), error.hint, error.status)
+            return self._failed(str(error), error.hint, error.status, error.said)
         return head, rest
 
     def _is_held(self) -> bool:
         """Whether the endpoint holds now what was asked. Raises Unanswered."""
         return self.checksum in ((self.endpoint.held()[0],) if self._of_all else self.endpoint.presents())
 
-    def _failed(self, what: str, hint: str, status: int) -> tuple[dict[str, Any], bytes]:
+    def _failed(self, what: str, hint: str, status: int, said: str = "") -> tuple[dict[str, Any], bytes]:
+        log = ""
         if self.checksum:
+            if said:
+                log = f"{self.endpoint.url} said of a query: {' '.join(_LINE_END.sub(' ', said).split())}"
             # Of a query that was parsed here, whatever is wrong there is not the query; and where a site has its
             # server, and the query as it was sent there (behind the first line), is nothing for visitors.
             status = 502 if status else 0
             what = _LINE_END.split(what, maxsplit=1)[0].replace(self.endpoint.url, "the server of the data")
             what = what[:1].upper() + what[1:]
-        return {"error": "endpoint", "status": status, "message": what, "hint": hint}, b""
+        return {"error": "endpoint", "status": status, "message": what, "hint": hint, "log": log}, b""
 
     def _find(self, request: dict[str, Any]) -> Found:
         query = request["query"]

@@ -41,8 +41,8 @@ _LONG = 2000
 #: What every server gives, or one of its own kind. A table tells by itself where it ends.
 _TABLES = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
 _GRAPHS = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
-#: Characters of what a server says of a failure.
-_TOLD = 500
+#: Characters of what a server says of a failure: those that are told, and those that are logged.
+_TOLD, _LOGGED = 500, 4_000
 _SECONDS = 30.0
 #: So many subjects are asked about at once.
 _SUBJECTS = 50
@@ -57,12 +57,13 @@ _COUNTS = (
 
 
 class Unanswered(Exception):
-    """The endpoint does not answer (status 0), or not as it should."""
+    """The endpoint does not answer (status 0), or not as it should; ``said`` is what it says of that itself."""
 
-    def __init__(self, what: str, hint: str = "", status: int = 0) -> None:
+    def __init__(self, what: str, hint: str = "", status: int = 0, said: str = "") -> None:
         super().__init__(what)
         self.hint = hint
         self.status = status
+        self.said = said
 
 
 #: A graph that nobody has.
@@ -163,16 +164,16 @@ class Endpoint:
             raise Unanswered(f"{self.url} does not answer: {reason}", "Is the server running?") from error
 
     def _refused(self, message: str, status: int) -> Unanswered:
-        text = message.split("Response:")[-1].strip().removeprefix("b'").rstrip("'")[:_TOLD]
+        said = message.split("Response:")[-1].strip().removeprefix("b'").rstrip("'")[:_LOGGED]
+        what, hint = f"{self.url} failed with status {status}", ""
         match status:
             case 400:
-                return Unanswered(f"{self.url} refused the query: {text}", status=status)
+                what = f"{self.url} refused the query"
             case 401 | 403:
-                hint = "Does it need credentials, or others?"
-                return Unanswered(f"{self.url} refused the query: {text}", hint, status)
+                what, hint = f"{self.url} refused the query", "Does it need credentials, or others?"
             case 429 | 503:
-                return Unanswered(f"{self.url} is busy: {text}", "Try again in a few seconds.")
-        return Unanswered(f"{self.url} failed with status {status}: {text}", status=status)
+                what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
+        return Unanswered(f"{what}: {said[:_TOLD]}", hint, status, said)
 
     def _format(self, response: Any) -> Format:
         media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -233,6 +234,8 @@ class PooledEngine:
     def _answer(self, pool: Pool, head: dict[str, Any], body: Content, last: bytes) -> Answer:
         self._has_read(pool, head)
         if "error" in head:
+            if log := head.get("log"):  # more than who asked is told
+                logging.getLogger("cybilgraph").warning(log)
             raise _failure(head, abroad=pool is self._abroad)
         return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
 

@@ -437,12 +437,30 @@ def test_an_activity_with_a_giant_comment_is_left_out() -> None:
     assert re.search(r":7: iati-activity with a text over 5,000,000 bytes$", error.what)
 
 
-def test_a_giant_text_in_utf_16_is_damage() -> None:
-    giant = activity(f"<description>{'x' * 12_000_000}</description>", 2)
-    records, error = salvaged(wrapped(activity("", 1), giant).replace("UTF-8", "UTF-16").encode("utf-16"))
-    assert len(records) == 1
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("text", ["x", "€ ", "\U0001f600", "&amp;"])
+def test_an_activity_with_a_giant_text_is_left_out_in_other_encodings(text: str, encoding: str) -> None:
+    giant = activity(f"<description><narrative>{text * (12_000_000 // len(text))}</narrative></description>", 2)
+    whole = wrapped(activity("", 1), giant, activity("<description>Côte</description>", 3))
+    records, error = salvaged(whole.replace("UTF-8", "UTF-16").encode(encoding))
+    assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3"]
+    assert records[1].summary[0].text == "Côte"
     assert error
-    assert "longer than 10,000,000 characters" in error.what
+    assert re.search(r":7: iati-activity with a text over 5,000,000 bytes$", error.what)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "harm"),
+    [("utf-16-le", b"\x00\xd8"), ("utf-16-be", b"\xdc\x00"), ("utf-32-le", b"\xff\xff\xff\xff"), ("utf-16-le", b"x")],
+)
+def test_half_a_character_is_damage_behind_what_was_read(encoding: str, harm: bytes) -> None:
+    whole = wrapped(*(activity("<description>A text</description>" * 200, number) for number in range(1, 40)))
+    content = whole.encode(encoding)
+    at = content.rindex("A text".encode(encoding))
+    records, error = salvaged(content[:at] + harm + content[at:])
+    assert 1 <= len(records) < 39
+    assert error
+    assert "damaged" in error.what
 
 
 def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:

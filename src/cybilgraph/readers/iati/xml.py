@@ -8,22 +8,25 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from lxml import etree
 
 from cybilgraph.errors import SourceError
-from cybilgraph.readers.inputs import Input, Stream
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.text import wide_of
 
 #: The largest files of publishers have some hundred megabytes.
 MAX_FILE = 2_000_000_000
 #: The most that is held of a file; the largest activities, with all their payments, have a tenth of it.
 MAX_ELEMENT = 16_000_000
-#: Bytes of one text, in any encoding of bytes less than what the parser takes at most (10,000,000, in UTF-8).
+#: Bytes of one text, in any encoding less than what the parser takes at most (10,000,000, in UTF-8).
 MAX_TEXT = 5_000_000
 #: Comments and spaces before the first element are never so long.
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
+#: So many bytes tell whether a file is in UTF-16 or UTF-32.
+_LOOKED_AT = 64
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _SAFE = {
     "resolve_entities": False,
@@ -74,13 +77,39 @@ _OF_ENCODING = {32, 81}
 _RECODE = "Save it as UTF-8, and say so in its first line, or leave the encoding out there."
 
 
+class _Readable(Protocol):
+    """What bytes are read from, some at once; nothing is the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Narrowed:
+    """A stream of UTF-16 or UTF-32 in UTF-8: there, a byte that stands for a sign is that sign."""
+
+    def __init__(self, stream: _Readable, encoding: str) -> None:
+        self._stream = stream
+        # Half a character is none in UTF-8 either: the parser tells where it is.
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+
+    def read(self, size: int) -> bytes:
+        while chunk := self._stream.read(size):
+            try:
+                text = self._decoder.decode(chunk)
+            except UnicodeDecodeError:  # there are such bytes in UTF-32 only
+                return b"\xff"
+            if text:
+                return text.encode("utf-8", "surrogatepass")
+        rest, _ = self._decoder.getstate()
+        self._decoder.reset()
+        return rest
+
+
 class _Shortened:
     """A stream in which no text is longer than the parser takes; its tags, and lines, are those that were there."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: _Readable) -> None:
         self._stream = stream
         self._run = 0
-        self._is_wide: bool | None = None
         #: Whether something was left out since this was last set.
         self.is_cut = False
 
@@ -91,10 +120,6 @@ class _Shortened:
         return b""  # nothing is the end of the file
 
     def _short(self, chunk: bytes) -> bytes:
-        if self._is_wide is None:
-            self._is_wide = b"\0" in chunk[:4]
-        if self._is_wide:  # in UTF-16 or UTF-32 no byte is a character: the parser's own limit ends such a file
-            return chunk
         end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
         text = chunk if end < 0 else chunk[:end]
         if self._run + len(text) > MAX_TEXT:
@@ -111,7 +136,7 @@ class _Metered:
     is kept.
     """
 
-    def __init__(self, stream: Stream, given: Input) -> None:
+    def __init__(self, stream: _Readable, given: Input) -> None:
         self._stream = _Shortened(stream)
         self._given = given
         self._since = 0
@@ -184,9 +209,12 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
     an element is too large, after all others.
     """
     with given.open(MAX_FILE) as stream:
-        _check_head(stream, given, root, hint, encoding)
+        wide = wide_of(stream.read(_LOOKED_AT))
         stream.seek(0)
-        source = _Metered(stream, given)
+        encoding = "UTF-8" if wide else encoding
+        _check_head(_narrowed(stream, wide), given, root, hint, encoding)
+        stream.seek(0)
+        source = _Metered(_narrowed(stream, wide), given)
         number = 0
         parser = etree.iterparse(source, events=("start", "end"), tag=tag, encoding=encoding, **_SAFE)
         try:
@@ -217,7 +245,11 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
             )
 
 
-def _check_head(stream: Stream, given: Input, root: str, hint: str, encoding: str | None) -> None:
+def _narrowed(stream: _Readable, wide: str | None) -> _Readable:
+    return _Narrowed(stream, wide) if wide else stream
+
+
+def _check_head(stream: _Readable, given: Input, root: str, hint: str, encoding: str | None) -> None:
     """Read as far as the first element, and raise SourceError if it is not the right one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
     first, read, damage, code = None, 0, "", 0

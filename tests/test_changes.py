@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import signal
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +22,8 @@ from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.graphs import GRAPH
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
-from tests.conftest import RECORDS, SEED, graph_of, run
+from tests.conftest import RECORDS, SEED, graph_of, run, running_server
+from tests.web.test_protocol import send
 
 SAMOA = "cmm-review-samoa.txt"
 
@@ -203,3 +208,25 @@ def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
     wrong = run("diff", shelf, 9)
     assert (wrong.returncode, wrong.stdout) == (2, b"")
     assert b"There are: 1, 2, 3, 4, 5." in wrong.stderr
+
+
+def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    server = running_server(shelf)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server as site:
+        assert send(site, "GET", "/changes?since=1").status == 200
+        [before] = tmp_path.glob("cybilgraph-changes-*")
+        with running_server(shelf):
+            assert before.exists(), "another server on the same machine takes it not away"
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+    assert before.exists()
+    for _ in range(100):  # its own processes end when they see that it is gone
+        Changes(Releases(shelf)).close()
+        if not before.exists():
+            break
+        time.sleep(0.1)
+    assert not list(tmp_path.glob("cybilgraph-changes-*"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cybilgraph.files import written_whole
+from cybilgraph.files import TemporaryFolder, written_whole
 
 
 def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
@@ -54,3 +58,39 @@ def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> 
         thread.join()
     assert target.read_bytes() in contents
     assert list(tmp_path.iterdir()) == [target]
+
+
+#: Has a folder, says which, and waits to be killed.
+_HOLDING = """
+import time
+from cybilgraph.files import TemporaryFolder
+folder = TemporaryFolder("tests")
+(folder.path / "file").write_text("x")
+print(folder.path, flush=True)
+time.sleep(600)
+"""
+
+
+def test_folders_of_processes_that_were_killed_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _HOLDING], stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": tmp_path}
+        )
+        for _ in range(2)
+    ]
+    try:
+        killed, alive = [Path(os.fsdecode(one.stdout.readline().strip())) for one in running if one.stdout]
+        running[0].kill()
+        running[0].wait()
+        (other := tmp_path / "cybilgraph-testsuite").mkdir()
+        (link := tmp_path / "cybilgraph-tests-link").symlink_to(other)
+        with TemporaryFolder("tests") as folder, TemporaryFolder("tests") as second:
+            assert not killed.exists()
+            assert sorted(tmp_path.iterdir()) == sorted([alive, other, link, folder.path, second.path])
+            assert (alive / "file").exists()
+        assert sorted(tmp_path.iterdir()) == sorted([alive, other, link])
+    finally:
+        for one in running:
+            one.kill()
+            one.communicate()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cybilgraph.errors import AddressError
+from cybilgraph.files import TemporaryFolder
 
 #: A protocol, and what comes behind it; a chain of them has :: between.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(?:://|::).*", re.IGNORECASE | re.DOTALL)
@@ -53,8 +53,8 @@ def at_hand(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.
         here: list[str | os.PathLike[str]] = []
         for place in places:
             if isinstance(place, str) and is_address(place):
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cybilgraph-")))
-                here.append(Copied(_fetched(place, folder), _shown(place)))
+                folder = stack.enter_context(TemporaryFolder("copies"))
+                here.append(Copied(_fetched(place, folder.path), _shown(place)))
             else:
                 here.append(place)
         yield here

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and known by their checksums."""
+"""Files: written whole or not at all, and known by their checksums; folders for a while."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 #: A line of sha256sum (GNU coreutils), in text or binary mode.
 _SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
@@ -93,6 +96,58 @@ def written_whole(target: Path) -> Iterator[BinaryIO]:
         finally:
             if _is_at(file, aside):  # else it is the target now
                 aside.unlink()
+
+
+class TemporaryFolder:
+    """A folder for as long as it is not closed; a context manager. Those of the same ``purpose`` that were left by
+    processes which were killed are removed when the next one is made. Raises OSError.
+    """
+
+    def __init__(self, purpose: str) -> None:
+        begin = f"cybilgraph-{purpose}-"
+        for left in Path(tempfile.gettempdir()).glob(f"{begin}*"):
+            with suppress(OSError):  # it is in use, or another's
+                handle = _held(left)
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(handle)
+        while True:
+            self._folder = tempfile.TemporaryDirectory(prefix=begin, ignore_cleanup_errors=True)
+            self.path = Path(self._folder.name)
+            try:
+                self._handle = _held(self.path)
+            except (BlockingIOError, FileNotFoundError):  # another took it for one that was left
+                self._folder.cleanup()
+            else:
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove it, with all that it holds."""
+        self._folder.cleanup()
+        os.close(self._handle)
+
+
+def _held(folder: Path) -> int:
+    """A handle of a folder that nobody else holds in this way; the process that ends lets it go, however it ends.
+
+    Raises BlockingIOError where another holds it, OSError where it is none.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(handle), folder.lstat()):
+            raise FileNotFoundError(folder)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def _locked(path: Path) -> BinaryIO:

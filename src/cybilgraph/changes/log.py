@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
 from cybilgraph.errors import ReleaseBusy, ReleaseGone
+from cybilgraph.files import TemporaryFolder
 from cybilgraph.graphs import GRAPH
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
@@ -82,13 +83,13 @@ class Changes:
         self._releases = releases
         self._opened = opened
         self._most = kept
-        self._folder = tempfile.TemporaryDirectory(prefix="cybilgraph-changes-")
+        self._folder = TemporaryFolder("changes")
         self._logs: OrderedDict[str, Log] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Forget all of them."""
-        self._folder.cleanup()
+        self._folder.close()
 
     def release(self, number: int) -> Release:
         """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
@@ -115,7 +116,7 @@ class Changes:
             if name not in self._logs:
                 for release in (old, new) if old else (new,):
                     self._opened(release, GRAPH).close()  # it is read whole: each release here is a fresh one
-                folder = Path(tempfile.mkdtemp(dir=self._folder.name))
+                folder = Path(tempfile.mkdtemp(dir=self._folder.path))
                 self._logs[name] = _log(old, new, folder)
                 if len(self._logs) > self._most:
                     _, oldest = self._logs.popitem(last=False)

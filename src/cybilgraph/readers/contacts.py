@@ -49,9 +49,11 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _TELLS_COUNTRY, _ANYTHING = re.compile(r"[+\uff0b][\s(]{0,3}\d"), re.compile(r".+", re.DOTALL)
+#: What each link has one of; most texts have none.
+_OF_LINKS = ("://", "www.", "mailto:", "tel:", "sms:", "callto:")
 _CALL = re.compile(r"(?:tel|sms|callto):", re.IGNORECASE)
-#: What parts the values of an address, and what parts words.
-_VALUES, _WORDS = re.compile(r"[/?&=:;,#]"), re.compile(r"[\W_]+")
+#: What parts the values in a link, what parts words there (a name of a site has dots), and what parts them elsewhere.
+_VALUES, _HYPHENS, _WORDS = re.compile(r"[/?&=:;,#]"), re.compile(r"[+_-]"), re.compile(r"[\W_]+")
 #: What stands in the place of an address or a number that is left out.
 LEFT_OUT = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
@@ -86,9 +88,14 @@ def discreet(text: str, hidden: Callable[[str], bool], known: Collection[re.Patt
     somebody, as ``numbers_of`` and ``spelt_out`` find it; also where they are part of a link, which is left out as a
     whole. Of numbers of nobody who is known, those are found that begin with + and are valid in their country.
     """
-    # Most texts have nothing of all this, and are given back as they are.
-    if ":" in text or "www." in text:
+    if any(sign in text for sign in _OF_LINKS):
         text = _left_out(text, _LINK.finditer(narrow(text)), lambda link: _tells(link, hidden, known))
+    return _without(text, hidden, known)
+
+
+def _without(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> str:
+    """As ``discreet``, of a text in which no link goes whole."""
+    # Most texts have nothing of all this, and are given back as they are.
     if "@" in text or "at" in text or "\uff20" in text:
         text = _left_out(text, _IN_PROSE.finditer(narrow(text)), lambda found: hidden(plain_addresses(found)))
     for pattern in known:
@@ -105,7 +112,7 @@ def _tells(link: str, hidden: Callable[[str], bool], known: Collection[re.Patter
     if _CALL.match(link) and hidden(link):
         return True
     values = _VALUES.sub(" ", narrow(unquote(link)))
-    return any(discreet(said, hidden, known) != said for said in (values, _WORDS.sub(" ", values)))
+    return any(_without(said, hidden, known) != said for said in (values, _HYPHENS.sub(" ", values)))
 
 
 def _international(text: str) -> Iterator[re.Match[str]]:

@@ -54,7 +54,7 @@ def without(record: Record, hidden: Hidden) -> Record:
 
 def _key(key: str, printed: str, said: Callable[[str], str]) -> str:
     """A key that was made of a ``printed`` text, or of other words, as it is made of what is ``said`` of them; empty
-    where that is all of it.
+    where nothing of them is left out.
     """
     words = printed if key == slug(printed) else key.replace("-", " ")
     left = said(words)

@@ -115,7 +115,10 @@ def activate(folder: Path, number: int) -> None:
 @click.command(cls=Command)
 @_FOLDER
 def rollback(folder: Path) -> None:
-    """Go back to the newest sound release before the one that is served.
+    """Go back to the newest sound release before the current one.
+
+    Where it is not known which that is, the newest stands for it; where it is gone and no earlier one is sound, the
+    next after it becomes current. Both are told.
 
     \b
     Example:

@@ -53,7 +53,7 @@ HOMES = {
     "granian": {"web"},
     "jinja2": {"validation"},
     "openpyxl": {"readers", "workbook"},
-    "lxml": {"activities", "readers", "validation"},
+    "lxml": {"activities", "readers", "validation", "verify"},
     "phonenumbers": {"readers"},
     "prometheus_client": {"web"},
     "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},

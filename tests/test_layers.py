@@ -34,8 +34,8 @@ FLOORS = (
     ("dumps", "forgetting"),
     ("assemble", "checking", "intake", "foreign", "release"),
     ("preparing",),
-    ("changes", "harvest", "loading", "pipeline", "publishing", "suggestions", "verify"),
-    ("checker",),
+    ("changes", "harvest", "loading", "pipeline", "publishing", "suggestions"),
+    ("checker", "verify"),
     ("web",),
     ("cli",),
 )

@@ -20,7 +20,7 @@ from cybilgraph.verify.asking import Wrong
 from cybilgraph.verify.checks import Checks
 from cybilgraph.vocab import CYB, RDF
 from tests.conftest import run
-from tests.publisher import Way, published
+from tests.publisher import Publisher, Way, published
 
 _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
 
@@ -61,7 +61,7 @@ def proven(way: Way, quick: bool = True) -> Verification:
 def test_everything_holds_of_a_good_site(way: Way) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
-    assert len(found.checks) == 23
+    assert len(found.checks) == 24
 
 
 #: What is done to the contents of a path, and which checks must find it.
@@ -274,7 +274,8 @@ _PAGES: dict[str, Callable[[bytes], bytes]] = {
     ),
     "other projects: 1 that the endpoint does not say (https://w3id.org/cybilgraph/id/project/GI-07)": lambda page: (
         page.replace(
-            b"<div><dt>Beneficiary", b'<div><dt>Part of</dt><dd><a href="/id/project/GI-07">GLACY+</a></dd></div><div><dt>Beneficiary'
+            b"<div><dt>Beneficiary",
+            b'<div><dt>Part of</dt><dd><a href="/id/project/GI-07">GLACY+</a></dd></div><div><dt>Beneficiary',
         )
     ),
     "what was found in the text: 1 that the endpoint says are missing (https://w3id.org/cybilgraph/id/actor/gpd: GPD": (
@@ -431,13 +432,15 @@ def test_a_manifest_is_told_with_its_place_and_what_to_do(way: Way, tmp_path: Pa
     assert told.startswith("/release/1.json is no JSON, but application/json")
 
 
-def test_changes_that_do_not_lead_to_the_release_are_found(tmp_path: Path) -> None:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with published(folder) as publisher, Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
-        work = tmp_path / "good"
-        work.mkdir()
-        checks = dict(Checks(site, work, quick=False).checks())
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    with published(tmp_path_factory.mktemp("site")) as publisher:
+        yield publisher
+
+
+def test_changes_that_do_not_lead_to_the_release_are_found(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(Checks(site, tmp_path, quick=False).checks())
         for name in ("endpoint", "dumps", "graph"):
             checks[name]()
         assert checks["patch"]() == "release 2 with what has changed since is release 3"
@@ -447,3 +450,60 @@ def test_changes_that_do_not_lead_to_the_release_are_found(tmp_path: Path) -> No
         way.harmed["/changes.rdfp"] = lambda body: body.replace(b"\nD <", b"\nD <x:none> <x:none> <", 1)
         with pytest.raises(Wrong, match="cannot be applied to the dump of release 2: The"):
             checks["patch"]()
+
+
+#: What is done to what is told of changes, and what is told of that.
+_WORDS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    r"/changes.json?since=2&until=3 lacks 1 records and has 1 records that are not there, compared with the N-Quads: "
+    r'it has ["https://w3id.org/cybilgraph/record/G0020", "status: Finished → Cancelled."': (
+        "/changes.json",
+        lambda body: body.replace("→ Ongoing".encode(), "→ Cancelled".encode()),
+    ),
+    'it lacks ["https://w3id.org/cybilgraph/record/G0020", "status: Finished → Ongoing.", {': (
+        "/changes.json",
+        lambda body: body.replace(b'"new": ["Ongoing"]', b'"new": ["Planned"]'),
+    ),
+    'it lacks ["the head", {"counts": {"added": 0,': (
+        "/changes.json",
+        lambda body: body.replace(b'"added": 0', b'"added": 1'),
+    ),
+    "/changes.atom?since=2&until=3 lacks 1 records and has 1 records that are not there, compared with the N-Quads: "
+    'it has ["https://w3id.org/cybilgraph/record/G0020", "Support to Belize National Cyber Security Strategy", "': (
+        "/changes.atom",
+        lambda body: body.replace("→ Ongoing".encode(), "→ Cancelled".encode()),
+    ),
+    '"changed", "/id/project/G0020"]: empty the caches': (
+        "/changes.atom",
+        lambda body: body.replace(b"/id/project/G0020", b"/id/project/G0021"),
+    ),
+    'lacks 1 records, compared with the N-Quads: it lacks ["https://w3id.org/cybilgraph/record/G0020", "Support': (
+        "/changes.atom",
+        lambda body: re.sub(rb"(?s)<entry>.*</entry>", b"", body),
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _WORDS)
+def test_words_of_changes_that_are_others_are_found(publisher: Publisher, tmp_path: Path, says: str) -> None:
+    path, harm = _WORDS[says]
+    with Way(publisher.url) as way:
+        way.harmed[path] = harm
+        told = _made(way, tmp_path, "endpoint", "dumps", "graph", "words of changes")
+    assert says in "; ".join(told)
+
+
+def test_a_site_of_several_releases_holds(publisher: Publisher) -> None:
+    with Way(publisher.url) as way:
+        found = proven(way, quick=False)
+    assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
+    [words] = [check.says for check in found.checks if check.name == "words of changes"]
+    assert words == "1 records are told since release 2 as both graphs give them"
+
+
+def test_a_release_that_is_not_listed_is_found(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.harmed["/releases.json"] = lambda body: json.dumps(
+            [row for row in json.loads(body) if row["release"] != 2]
+        ).encode()
+        [told] = _made(way, tmp_path, "endpoint", "releases")
+    assert told.startswith("of /releases.json: it does not name release 2, which is there: empty the caches")

@@ -21,6 +21,7 @@ from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
 from cybilgraph.verify.lists import heads, home, releases, sitemap, types
 from cybilgraph.verify.printed import Printed, values_of
+from cybilgraph.verify.words import counts, words
 from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID, short
 
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
@@ -38,6 +39,7 @@ _TOLD = 5
 #: Projects whose pages are read, by chance.
 _PROJECTS = 20
 _MEND = "activate a release that is whole (cybilgraph releases), or build it again"
+_FIRST = "there is no release before this one: nothing has changed since"
 
 
 class Checks:
@@ -78,6 +80,7 @@ class Checks:
         yield "changes", self._changes
         if not self._quick:
             yield "patch", self._patch
+            yield "words of changes", self._words
         yield "start page", lambda: home(self._ask, self._quads, self._sums, self._heads)
         yield "sitemap", lambda: sitemap(self._ask, self._ours.projects(), self._folder)
         yield "pages", self._pages
@@ -260,41 +263,36 @@ class Checks:
         return "parts of files are sent as they are asked for"
 
     def _changes(self) -> str:
-        listed = self._listed()
-        hold(self.release in listed, "/releases.json does not name the current release")
-        since = min(listed)
-        told = self._ask.json(f"/changes.json?since={since}&until={self.release}")
-        patch = self._ask.ok(f"/changes.rdfp?since={since}&until={self.release}").body
-        _, changes = read_patch(patch.splitlines(keepends=True))
-        quads = sum(1 for _ in changes)
-        counts = told["counts"]
-        hold(counts["added_quads"] + counts["removed_quads"] == quads, "JSON and patch count different quads")
-        feed = self._ask.ok(f"/changes.atom?since={since}").body
-        entries = feed.count(b"<entry>") + feed.count(b"<at:deleted-entry")
-        hold(entries == len(told["records"]), f"Atom tells of {entries} records, and JSON of {len(told['records'])}")
+        told = counts(self._ask, min(self._listed()), self._folder)
         self._ask.statements("/feed")
-        return f"since release {since}: {quads:,} quads, {entries:,} records"
+        return told
 
     def _listed(self) -> list[int]:
         return [row["release"] for row in self._ask.json("/releases.json")]
 
+    @cached_property
+    def _before(self) -> tuple[int, Path]:
+        """The release before this one, and its N-Quads; 0 where there is none."""
+        plain = self._folder / "before.nq"
+        before = max((number for number in self._listed() if number < self.release), default=0)
+        if before:
+            sums = read_sums(self._ask.ok(f"/release/{before}/SHA256SUMS").body.decode())
+            name = next((name for name in WHOLE if name in sums), "")
+            hold(bool(name), f"release {before} has no dump of N-Quads")
+            packed = self._ask.file(f"/release/{before}/{name}", self._folder / "before")
+            hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
+            self._unpack(packed, name, plain)
+            packed.unlink()
+        return before, plain
+
     def _patch(self) -> str:
         """The release before, with the changes since it, is this one."""
         ours = self._ours.path
-        before = max((number for number in self._listed() if number < self.release), default=0)
+        before, plain = self._before
         if not before:
-            return "there is no release before this one: nothing to apply changes to"
-        sums = read_sums(self._ask.ok(f"/release/{before}/SHA256SUMS").body.decode())
-        name = next((name for name in WHOLE if name in sums), "")
-        hold(bool(name), f"release {before} has no dump of N-Quads")
-        packed, plain, patch = (self._folder / f"before-{kind}" for kind in ("packed", "plain", "patch"))
+            return _FIRST
         path = f"/changes.rdfp?since={before}&until={self.release}"
-        for address, file in ((f"/release/{before}/{name}", packed), (path, patch)):
-            status = self._site.download(address, file, {"Accept": "*/*"}).status
-            hold(status == 200, f"{address} is answered with {status}")
-        hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
-        self._unpack(packed, name, plain)
-        with patch.open("rb") as rows:
+        with self._ask.file(path, self._folder / "patch").open("rb") as rows:
             _, changes = read_patch(rows)
             try:
                 how = differs(patched(ordered(plain), changes), ordered(ours), "statements")
@@ -302,6 +300,13 @@ class Checks:
                 raise Wrong(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
         hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")
         return f"release {before} with what has changed since is release {self.release}"
+
+    def _words(self) -> str:
+        """What has changed since the release before is told in words as both graphs give it."""
+        before, plain = self._before
+        if not before:
+            return _FIRST
+        return words(self._ask, before, {before: plain, self.release: self._ours.path}, self._folder)
 
     # ---- pages
 

@@ -61,7 +61,7 @@ def proven(way: Way, quick: bool = True) -> Verification:
 def test_everything_holds_of_a_good_site(way: Way) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
-    assert len(found.checks) == 24
+    assert len(found.checks) == 25
 
 
 #: What is done to the contents of a path, and which checks must find it.
@@ -318,6 +318,31 @@ def test_a_page_that_prints_something_else_is_found(way: Way, tmp_path: Path, sa
         printed = dict(Checks(site, tmp_path, quick=True).checks())["page values"]
         with pytest.raises(Wrong, match=f"^/id/project/G0020: {re.escape(says)}"):
             printed()
+
+
+#: What is done to the page of an actor or a theme, and what is told of it.
+_LINKED = {
+    "/id/actor/gpd: 7 projects, and the endpoint counts 1": lambda page: page.replace(
+        b'<p class="lead">1 project', b'<p class="lead">7 projects'
+    ),
+    "/id/actor/gpd: projects: 1 that the endpoint does not say "
+    "(https://w3id.org/cybilgraph/id/project/G0020 as Funder)": lambda page: page.replace(
+        b'data-label="Role">Implementer', b'data-label="Role">Implementer, Funder'
+    ),
+    "/id/theme/policy-and-strategy: projects: 1 that the endpoint says are missing "
+    "(https://w3id.org/cybilgraph/id/project/G0020)": lambda page: page.replace(
+        b"/id/project/G0020", b"/id/project/GI-07"
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _LINKED)
+def test_a_list_of_other_projects_is_found(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    monkeypatch.setattr("cybilgraph.verify.linked._SOME", 1000)
+    way.harmed[says.partition(":")[0]] = _LINKED[says]
+    assert "; ".join(_made(way, tmp_path, "pages of lists")).startswith(says)
 
 
 #: What is done to which path, by what is told of it; and the check that finds it.

@@ -19,6 +19,7 @@ from cybilgraph.patches import Digested, ordered, patched, read_patch
 from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
 from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
+from cybilgraph.verify.linked import linked
 from cybilgraph.verify.lists import heads, home, releases, sitemap, types
 from cybilgraph.verify.printed import Printed, values_of
 from cybilgraph.verify.words import counts, words
@@ -85,6 +86,7 @@ class Checks:
         yield "sitemap", lambda: sitemap(self._ask, self._ours.projects(), self._folder)
         yield "pages", self._pages
         yield "page values", self._printed
+        yield "pages of lists", lambda: linked(self._ask)
         yield "negotiation", self._negotiation
         yield "conditional requests", self._conditional
         yield "example queries", self._examples

@@ -70,7 +70,7 @@ class _Said:
         for row in rows:
             what, value, more = row["what"], row["value"], row["more"]
             if what in (CYB.actor, CYB.concept):
-                self.links.add((value, _UNTOLD.get(more, more) if what == CYB.actor else _kind(value)))
+                self.links.add((value, _UNTOLD.get(more, more) if what == CYB.actor else kind_of(value)))
                 self.names[value].add(spaced(row["name"] or short(value)))
             elif what in _ITEMS.values():
                 self.texts[what].add(spaced(f"{more}: {value}" if more else value))
@@ -135,14 +135,14 @@ class Printed:
             yield _other("the time", time, said.times())
         yield from self._wrong_links(said)
         for heading, term in _TEXTS.items():
-            yield from _others(f"the {heading.lower()}", set(self._texts(heading)), said.texts[term])
-        yield from _others("contacts", set(self._texts("Contact")), set(map(spaced, said.values[VCARD.fn])))
+            yield from others(f"the {heading.lower()}", set(self._texts(heading)), said.texts[term])
+        yield from others("contacts", set(self._texts("Contact")), set(map(spaced, said.values[VCARD.fn])))
         addresses = {link.own.get("href", "") for link in self._page.all("a")}
         mails = {address for address in addresses if address.startswith("mailto:")}
         web = {f"{item.text} <{item.href}>" for part in self._sections["Links"] for item in part.all("bdi")}
         of_links = {address.rpartition("<")[2][:-1] for address in said.web}
-        yield from _others("addresses of contacts", mails - of_links, said.values[VCARD.hasEmail] - of_links)
-        yield from _others("links to other sites", web, said.web)
+        yield from others("addresses of contacts", mails - of_links, said.values[VCARD.hasEmail] - of_links)
+        yield from others("links to other sites", web, said.web)
         yield from self._wrong_data(said)
 
     def _wrong_links(self, said: _Said) -> Iterator[str]:
@@ -153,22 +153,22 @@ class Printed:
             for one in row.all("span", "one")
             if one.all("bdi")
         }
-        yield from _others(
+        yield from others(
             "links", {f"{thing} as {word}" for thing, word in shown}, {f"{t} as {w}" for t, w in said.links}
         )
         for (thing, _), name in shown.items():
             if thing in said.names and name not in said.names[thing]:
                 yield _other(f"the name of {thing}", name, said.names[thing])
         projects = {_iri(link.own.get("href", "")) for row in self._facts.values() for link in row.all("a")}
-        others = {thing for term in _OTHERS for thing in said.values[term]}
-        yield from _others("other projects", set(filter(_is_project, projects)), set(filter(_is_project, others)))
+        related = {thing for term in _OTHERS for thing in said.values[term]}
+        yield from others("other projects", set(filter(_is_project, projects)), set(filter(_is_project, related)))
         found = {
             f"{_iri(row.href)}: {' '.join(quote.text for quote in row.all('q'))}"
             for section in self._sections["Found in the text"]
             for row in section.all("tr")
             if row.all("q")
         }
-        yield from _others("what was found in the text", found, said.quotes)
+        yield from others("what was found in the text", found, said.quotes)
 
     def _wrong_data(self, said: _Said) -> Iterator[str]:
         """The same of what is there for programs."""
@@ -185,11 +185,11 @@ class Printed:
                 yield _other(f"{name} in its JSON-LD", told, ours)
         for name, words in (*_ROLES.items(), ("areaServed", _PLACES)):
             shown = {thing["@id"] for thing in self._data.get(name, ())}
-            yield from _others(f"{name} in its JSON-LD", shown, said.of(words))
+            yield from others(f"{name} in its JSON-LD", shown, said.of(words))
         themes = said.of(("Theme",))
         known = {spaced(name): thing for thing in themes for name in said.names[thing]}
         shown = {known.get(spaced(name), name) for name in self._data.get("knowsAbout", ())}
-        yield from _others("knowsAbout in its JSON-LD", shown, themes)
+        yield from others("knowsAbout in its JSON-LD", shown, themes)
 
     def _texts(self, heading: str) -> list[str]:
         """The texts below a heading, none of which is empty."""
@@ -216,7 +216,8 @@ def _is_project(thing: str) -> bool:
     return thing.startswith(f"{BASE}id/project/")
 
 
-def _kind(thing: str) -> str:
+def kind_of(thing: str) -> str:
+    """What a thing is, by its IRI, as pages print it: Country, Theme."""
     return thing.removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
 
 
@@ -229,7 +230,7 @@ def _other(what: str, shown: str, said: set[str]) -> str:
     return f"{what} is {_brief(shown) or 'not there'!r}, and the endpoint says {ours or 'nothing'!r}"
 
 
-def _others(what: str, shown: set[str], said: set[str]) -> Iterator[str]:
+def others(what: str, shown: set[str], said: set[str]) -> Iterator[str]:
     """What is missing of things, and what is too much, with an example of each."""
     if missing := sorted(said - shown):
         yield f"{what}: {len(missing)} that the endpoint says are missing ({_brief(missing[0])})"

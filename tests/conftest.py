@@ -19,9 +19,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from zstandard import ZstdDecompressor
 
 from cybilgraph import pipeline
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
 from tests.commands import forked
 
@@ -65,6 +67,12 @@ def server(releases: Path) -> Iterator[str]:
 
 #: How long a server may take to start on a slow machine, in seconds.
 STARTING = 100
+
+
+def graph_of(folder: Path) -> bytes:
+    """The N-Quads of a release in its folder."""
+    with (folder / GRAPH).open("rb") as file:
+        return ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
 
 
 class running_server:  # noqa: N801

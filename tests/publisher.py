@@ -18,7 +18,7 @@ from cybilgraph import pipeline
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.fetch import Site
 from cybilgraph.harvest import harvest
-from tests.conftest import RECORDS, SEED, running_server
+from tests.conftest import RECORDS, SEED, graph_of, running_server
 
 _PASSED = ("Host", "Accept", "If-None-Match", "Range", "If-Range", "Content-Type")
 #: What may go wrong with an answer.
@@ -164,7 +164,7 @@ class Publisher:
         self.folder, self.url = folder, url
 
     def lines(self, number: int) -> bytes:
-        return b"".join(sorted((self.folder / f"{number:04d}" / "graph.nq").read_bytes().splitlines(keepends=True)))
+        return b"".join(sorted(graph_of(self.folder / f"{number:04d}").splitlines(keepends=True)))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.fields import FIELDS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.record import Date, Participation, Record, Relation, Scope
-from tests.conftest import RECORDS, ROOT, SAMPLES, run
+from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
 
 SCHEMA = ROOT / "build" / "suites" / "iati" / "iati-activities-schema.xsd"
 SOURCES = [*sorted(RECORDS.glob("*.txt")), SAMPLES / "one-project" / "project.xml", SAMPLES / "formats" / "iati.xml"]
@@ -186,7 +186,7 @@ def test_the_schema_takes_what_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_graph_becomes_the_activities_of_its_records(releases: Path) -> None:
-    graph = (releases / "0001" / "graph.nq").read_bytes()
+    graph = graph_of(releases / "0001")
     present = [line for line in graph.splitlines(keepends=True) if b"/graph/" not in line]
     keys = [record.key for record in records_of_graph([b"".join(present)])]
     assert keys == sorted(set(keys))

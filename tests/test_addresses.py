@@ -17,8 +17,9 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.addresses import at_hand, is_address
 from cybilgraph.errors import AddressError
+from cybilgraph.graphs import GRAPH
 from cybilgraph.readers import find_inputs
-from tests.conftest import RECORDS, SEED, run
+from tests.conftest import RECORDS, SEED, graph_of, run
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_release_of_addresses_is_that_of_the_folder(releases: Path, memory: st
     for number, address in enumerate((memory, f"{RECORDS.as_uri()}/", f"zip://in::{archive.as_uri()}")):
         built, report = pipeline.build([address], tmp_path / str(number), dumps=False)
         assert report.unread == 0
-        for name in ("graph.nq", "report.json", "sources.zip"):
+        for name in (GRAPH, "report.json", "sources.sqlite"):
             assert (built.folder / name).read_bytes() == (releases / "0001" / name).read_bytes()
 
 
@@ -73,7 +74,7 @@ def test_a_file_over_http_is_checked_built_and_converted(web: tuple[Path, str]) 
     assert {(file.name, file.uri) for file in report.files} == {("secret.txt", f"{url}/secret.txt")}
     built, _ = pipeline.build([address], folder / "into", dumps=False)
     here, _ = pipeline.build([folder / "secret.txt"], folder / "here", dumps=False)
-    assert (built.folder / "graph.nq").read_bytes() == (here.folder / "graph.nq").read_bytes()
+    assert graph_of(built.folder) == graph_of(here.folder)
     converted = run("convert", address, "-f", "ntriples")
     assert converted.returncode == 0, converted.stderr
     assert converted.stdout == run("convert", folder / "secret.txt", "-f", "ntriples").stdout

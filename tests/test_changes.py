@@ -15,9 +15,10 @@ from cybilgraph import pipeline
 from cybilgraph.changes import Changes, as_json, lines_in_words, moved_until, prune
 from cybilgraph.changes.records import Change, Field
 from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.graphs import GRAPH
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
-from tests.conftest import RECORDS, SEED, run
+from tests.conftest import RECORDS, SEED, graph_of, run
 
 SAMOA = "cmm-review-samoa.txt"
 
@@ -93,7 +94,7 @@ def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Pat
     releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
     created = {number: releases.get(number).manifest["created"] for number in releases.numbers}
     if damaged:
-        (releases.folder / "0004" / "graph.nq").write_text("")
+        (releases.folder / "0004" / GRAPH).write_text("")
     for keep in (3, 1):
         assert prune(releases, keep)[0]
     with closing(Changes(releases)) as left:
@@ -129,9 +130,7 @@ def test_a_patch_leads_to_the_other_graph(changes: Changes, shelf: Path, since: 
     log = changes.between(since)
     rows = b"".join(log.patch()).splitlines(keepends=True)
     header, done = read_patch(rows)
-    before, after = (
-        sorted((shelf / name / "graph.nq").read_bytes().splitlines(True)) for name in (f"000{since}", "0005")
-    )
+    before, after = (sorted(graph_of(shelf / name).splitlines(True)) for name in (f"000{since}", "0005"))
     assert list(patched(before, done)) == after
     assert header == log.header
     assert (header.since, header.until) == (since, 5)
@@ -178,7 +177,7 @@ def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(shelf, folder)
     shutil.rmtree(folder / "0001")
-    with (folder / "0002" / "graph.nq").open("ab") as graph:
+    with (folder / "0002" / GRAPH).open("ab") as graph:
         graph.write(b"<x:a> <x:b> <x:c> .\n")
     changes = Changes(Releases(folder))
     with pytest.raises(ReleaseGone, match="full dump"):

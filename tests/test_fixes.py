@@ -67,7 +67,7 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8") == mended.before
     before = pipeline.check(tmp_path)
     page.write_bytes(mended.content)
-    assert pipeline.check(tmp_path).count(Severity.VIOLATION) < before.count(Severity.VIOLATION)
+    assert pipeline.check(tmp_path).counts[Severity.VIOLATION] < before.counts[Severity.VIOLATION]
     assert not pipeline.mend(tmp_path).changes
 
 

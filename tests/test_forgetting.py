@@ -20,7 +20,7 @@ from cybilgraph.forgetting import has
 from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.search import Search, Wish
-from tests.conftest import RECORDS, SEED, run, running_server
+from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.test_protocol import send
 
 #: The person of the seed, whose name stands nowhere else.
@@ -53,7 +53,7 @@ def test_no_contacts_leaves_persons_out(tmp_path: Path) -> None:
     text = everything(release.folder)
     assert NAME.encode() not in text
     assert EMAIL.encode() not in text
-    assert b"<https://w3id.org/cybilgraph/id/project/G0020/contact/1>" not in (release.folder / "graph.nq").read_bytes()
+    assert b"<https://w3id.org/cybilgraph/id/project/G0020/contact/1>" not in graph_of(release.folder)
     assert release.source(hashlib.sha256(SEED.read_bytes()).hexdigest()) is None
     assert release.manifest["counts"]["projects"] == 2
 
@@ -66,7 +66,7 @@ def test_a_contact_is_no_actor(tmp_path: Path) -> None:
     pipeline.build([source], tmp_path / "forgotten")
     Releases(tmp_path / "forgotten").forget("Tevita Losa")
     for folder in ("without", "forgotten"):
-        graph = (Releases(tmp_path / folder).current().folder / "graph.nq").read_text()
+        graph = graph_of(Releases(tmp_path / folder).current().folder).decode()
         assert "tevita-losa" not in graph
 
 
@@ -94,7 +94,7 @@ def test_no_contacts_leaves_addresses_and_numbers_out_of_prose(tmp_path: Path) -
     for words in (b"tevita", b"losa", b"555 12", b"partner.example.org", b"example [dot]"):
         assert words not in text, words
     assert b"or ([contact left out]), or call [contact left out]." in text
-    graph = (release.folder / "graph.nq").read_text()
+    graph = graph_of(release.folder).decode()
     assert '"The Council of Europe delivers it with [contact left out]."' in graph, "the quote is of its paragraph"
     assert 'ontology#line> "7"' in graph, "and where it was"
 
@@ -196,7 +196,7 @@ def test_no_key_is_made_of_an_address_that_is_left_out_and_what_is_left_in_keys_
     given = TWO_NUMBERS + "\nImplementers\n\nTotally New Body, jroe@example.org\n"
     source.write_text(given)
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
-    graph = (release.folder / "graph.nq").read_text()
+    graph = graph_of(release.folder).decode()
     assert "/id/actor/totally-new-body>" in graph
     assert "jroe" not in graph
     pipeline.build([source], folder, dumps=False)
@@ -216,7 +216,7 @@ def test_what_is_left_in_addresses_is_told(tmp_path: Path, left: tuple[str, str]
     source.write_text(TWO_NUMBERS.replace(*left))
     pipeline.build([source], tmp_path / "into", dumps=False)
     told = Releases(tmp_path / "into").forget("Jane Roe")
-    graph = (tmp_path / "into/0001/graph.nq").read_text()
+    graph = graph_of(tmp_path / "into/0001").decode()
     assert bool(told[1].left) == any(words in graph for words in ("345-678", "712345678", "jroe%40"))
     assert told[1].left
 
@@ -294,7 +294,7 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
         assert Search(release.search).find(Wish("belize")).total == 1, "it can be searched as before"
         assert release.manifest["forgotten"] == 1
         assert release.manifest["created"] == before[number].manifest["created"]
-        assert release.manifest["counts"]["quads"] == len((release.folder / "graph.nq").read_bytes().splitlines())
+        assert release.manifest["counts"]["quads"] == len(graph_of(release.folder).splitlines())
         assert 0 < before[number].manifest["counts"]["quads"] - release.manifest["counts"]["quads"] < 6
         findings = json.loads((release.folder / "report.json").read_text(encoding="utf-8"))["findings"]
         assert len(findings) == sum(release.manifest["counts"]["findings"].values())

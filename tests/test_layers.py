@@ -13,17 +13,19 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
-    ("vocab", "errors", "ntriples", "formats", "values", "files"),
+    ("vocab", "errors", "ntriples", "formats", "values", "files", "packed"),
     (
         "addresses",
         "clock",
         "fetch",
         "fields",
         "findings",
+        "graphs",
         "patches",
         "remembered",
         "resources",
         "scratch",
+        "sources",
         "settings",
         "workers",
     ),
@@ -67,7 +69,7 @@ HOMES = {
     "SPARQLWrapper": {"engine"},
     "urllib3": {"fetch"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "remembered", "web"},
+    "zstandard": {"dumps", "packed", "web"},
     "yaml": {"readers", "templates"},
 }
 

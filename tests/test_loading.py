@@ -11,8 +11,10 @@ from cybilgraph import loading
 from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.errors import EndpointFailed, LoadError
+from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, load, require
 from cybilgraph.release import Release
+from tests.conftest import graph_of
 from tests.servers import Way, oxigraph
 
 ALONE = b"<http://x/a> <http://x/b> <http://x/c> .\n"
@@ -57,8 +59,8 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: Way, release: Re
     store.put(present("of-an-earlier-release"), ALONE)
     load(release, endpoint, way.store.graph_store, Credentials())
     counts = endpoint.counts()
-    name = present(release.checksum("graph.nq"))
-    stated = sum(not is_of_version(line) for line in (release.folder / "graph.nq").read_bytes().splitlines())
+    name = present(release.checksum(GRAPH))
+    stated = sum(not is_of_version(line) for line in graph_of(release.folder).splitlines())
     assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 102, LOADED: 2}
     [row] = endpoint._rows("SELECT (COUNT(*) AS ?n) { GRAPH <http://example.org/theirs> { ?s ?p ?o } }", None)
     assert row["n"] == "1"
@@ -66,17 +68,17 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: Way, release: Re
     assert load(release, endpoint, way.store.graph_store, Credentials()).statements == stated
     elsewhere = replace(release, manifest=release.manifest | {"release": 2}, number=2)
     require(endpoint, release)
-    assert endpoint.held() == (release.checksum("graph.nq"), elsewhere.number - 1)
+    assert endpoint.held() == (release.checksum(GRAPH), elsewhere.number - 1)
 
 
 def test_what_is_changed_behind_a_release_is_found(way: Way, release: Release) -> None:
     endpoint, store = Endpoint(way.store.endpoint), loading._GraphStore(way.store.graph_store, Credentials())
     load(release, endpoint, way.store.graph_store, Credentials())
     assert difference(endpoint, release) == ""
-    name, quads = present(release.checksum("graph.nq")), release.manifest["counts"]["quads"]
+    name, quads = present(release.checksum(GRAPH)), release.manifest["counts"]["quads"]
     store.add(name, ALONE)
     assert difference(endpoint, release) == f"it has {quads + 1:,} statements, and the release {quads:,}"
-    lines = [line for line in (release.folder / "graph.nq").read_bytes().splitlines() if not is_of_version(line)]
+    lines = [line for line in graph_of(release.folder).splitlines() if not is_of_version(line)]
     planned = next(line for line in lines if b"/G0020> " in line and b"#start> " in line)
     store.put(name, b"\n".join([*(line for line in lines if line != planned), ALONE]))
     told = difference(endpoint, release)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -12,33 +11,11 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.formats import BY_NAME
-from cybilgraph.release import Release, Releases, carried, pieces
-from cybilgraph.vocab import BASE
-from tests.conftest import RECORDS
+from cybilgraph.graphs import GRAPH
+from cybilgraph.packed import pack
+from cybilgraph.release import Release, Releases, carried
+from tests.conftest import RECORDS, graph_of
 from tests.test_preparing import DAY, added, changed, removed
-
-PROJECT = re.compile(rf"^<{BASE}(?:id/project|record)/([^/>]+)", re.MULTILINE)
-
-
-def lines_of(*keys: str) -> list[bytes]:
-    return [
-        f'<{BASE}{kind}/{key}{part}> <x:says> "{"many words " * 50}" .\n'.encode()
-        for key in sorted(keys)
-        for kind, part in (("id/project", ""), ("id/project", "/outcome/1"), ("record", ""))
-    ]
-
-
-def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> None:
-    keys = [f"G{number:04}" for number in range(2_000)]
-    before = list(pieces.pieces(lines_of(*keys)))
-    assert b"".join(before) == b"".join(lines_of(*keys))
-    assert len(before) > 10
-    found = [set(PROJECT.findall(piece.decode())) for piece in before]
-    assert sum(map(len, found)) == len(keys) == len(set.union(*found))
-    for new in ("G0000x", "G1000x", "G1999x"):
-        after = list(pieces.pieces(lines_of(*keys, new)))
-        assert len(set(after) - set(before)) <= 2
-        assert len(set(before) - set(after)) <= 1
 
 
 def build(pages: Path, into: Path) -> Release:
@@ -46,7 +23,7 @@ def build(pages: Path, into: Path) -> Release:
 
 
 def holds_its_graph(release: Release) -> bool:
-    graph = set(ox.parse(path=release.folder / "graph.nq", format=ox.RdfFormat.N_QUADS))
+    graph = set(ox.parse(graph_of(release.folder), format=ox.RdfFormat.N_QUADS))
     return set(ox.Store.read_only(str(release.store)).quads_for_pattern(None, None, None, None)) == graph
 
 
@@ -87,11 +64,11 @@ def test_a_store_is_not_carried_on_from_a_damaged_release(tmp_path: Path, damage
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
     elif damaged == "graph":
-        path = first.folder / "graph.nq"
-        path.write_bytes(path.read_bytes().replace(b"Belize", b"Belise"))
+        path = first.folder / GRAPH
+        path.write_bytes(pack(graph_of(first.folder).replace(b"Belize", b"Belise")))
     else:
         shutil.rmtree(first.store)
-        (first.folder / "graph.nq").unlink()
+        (first.folder / GRAPH).unlink()
     changed(pages)
     release = build(pages, tmp_path / "into")
     assert "carried" not in release.manifest
@@ -104,11 +81,11 @@ def test_who_is_forgotten_is_in_no_store_that_was_carried_on(tmp_path: Path) -> 
     said = page.read_text(encoding="utf-8")
     page.write_text(f"{said}\nContact\n\nAda Example, ada@example.org\n", encoding="utf-8")
     into = tmp_path / "into"
-    assert b"Ada Example" in (build(pages, into).folder / "graph.nq").read_bytes()
+    assert b"Ada Example" in graph_of(build(pages, into).folder)
     page.write_text(said, encoding="utf-8")
     release = build(pages, into)
     assert "carried" in release.manifest
-    assert b"Ada Example" not in (release.folder / "graph.nq").read_bytes()
+    assert b"Ada Example" not in graph_of(release.folder)
     before = release.manifest
     assert Releases(into).forget("Somebody  Else") == {}
     assert Releases(into).get(2).manifest == before, "what nothing was found in stays as it is"

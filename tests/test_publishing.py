@@ -11,6 +11,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.addresses import Folder
 from cybilgraph.errors import AddressError, ReleaseError
+from cybilgraph.graphs import GRAPH
 from cybilgraph.publishing import publish
 from cybilgraph.release import Release, Releases
 from tests.conftest import SEED, run
@@ -85,7 +86,7 @@ def test_what_is_of_others_is_left_alone(built: Path, release: Release) -> None:
         with pytest.raises(ReleaseError, match="another release of this number"):
             publish(release, address)
         assert publish(mine, address) == 0
-        with (built / "0001" / "graph.nq").open("ab") as graph:
+        with (built / "0001" / GRAPH).open("ab") as graph:
             graph.write(b" ")
         with pytest.raises(ReleaseError, match="damaged"):
             publish(mine, address)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
 from cybilgraph.errors import StorageError
-from cybilgraph.scratch import Scratch, Spool
+from cybilgraph.scratch import Overflow, Scratch, Spool
 
 
 def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
@@ -41,3 +43,40 @@ def test_what_is_spooled_comes_back_in_its_order() -> None:
             spool.put(value)
         assert list(spool) == values
         assert list(spool) == values
+
+
+def test_several_read_a_spool_at_once() -> None:
+    with Spool() as spool:
+        for value in range(100):
+            spool.put(value)
+        assert list(zip_longest(spool, spool.some(90, 200))) == [
+            (value, value + 90 if value < 10 else None) for value in range(100)
+        ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 19_999, 20_000, 20_001, 65_432])
+def test_a_list_that_overflows_is_as_any_other(count: int) -> None:
+    values = [(number * 7919 % 1_000, number) for number in range(count)]
+    many = Overflow[tuple[int, int]]()
+    many.extend(values)
+    assert (len(many), bool(many), list(many)) == (count, bool(count), values)
+    many.sort(key=lambda value: value[0])
+    assert list(many) == sorted(values)
+    many.extend(values[:3])
+    assert list(many) == [*sorted(values), *values[:3]]
+    many.sort(key=lambda value: -value[1])
+    assert list(many) == sorted([*values, *values[:3]], key=lambda value: -value[1])
+
+
+def test_the_memory_of_a_list_does_not_grow_with_it() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        many = Overflow[str]()
+        many.extend(f"{number:0500}" for number in range(count))
+        many.sort(key=lambda text: text[::-1])
+        assert sum(1 for _ in many) == count
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(200_000) < 1.5 * peak(40_000)

@@ -19,7 +19,7 @@ from cybilgraph.verify import Outcome, Verification, verify
 from cybilgraph.verify.asking import Wrong
 from cybilgraph.verify.checks import Checks
 from cybilgraph.vocab import CYB, RDF
-from tests.conftest import run
+from tests.conftest import graph_of, run
 from tests.publisher import Publisher, Way, published
 
 _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
@@ -28,7 +28,7 @@ _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", 
 @pytest.fixture
 def way(server: str, release: Release) -> Iterator[Way]:
     """A way to the server; what it does not tell of its releases yet is told by the way, rightly."""
-    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    lines = graph_of(release.folder).splitlines(keepends=True)
     present = [
         line for line in lines if b" <https://w3id.org/cybilgraph/graph/" not in line[-120:] or b"wasRevisionOf" in line
     ]
@@ -120,7 +120,7 @@ def test_an_example_about_what_is_not_in_the_data_answers_nothing(
         ).encode(),
         f"/api/queries/{name}": lambda _: b"",
     }
-    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    lines = graph_of(release.folder).splitlines(keepends=True)
     (tmp_path / "graph.nq").write_bytes(b"".join(line for line in lines if there or b"/G0020" not in line))
     with Site(way.url, attempts=2, pause=0.001) as site:
         examples = dict(Checks(site, tmp_path, quick=True).checks())["example queries"]
@@ -208,7 +208,7 @@ def _made(way: Way, folder: Path, *names: str) -> list[str]:
 def test_a_dump_with_other_statements_is_found(way: Way, release: Release, tmp_path: Path) -> None:
     for name in _DUMPS:
         _with(way, release, name, lambda body, name=name: _packed(_unpacked(body, name).replace(_TITLE, _LIE), name))
-    lines = [line for line in (release.folder / "graph.nq").read_bytes().splitlines() if _TITLE in line]
+    lines = [line for line in graph_of(release.folder).splitlines() if _TITLE in line]
     present = sum(b" <https://w3id.org/cybilgraph/graph/" not in line for line in lines)
     assert 0 < present < len(lines)
     told = dict(line.split(" ", 1) for line in _made(way, tmp_path, "endpoint", "dumps", "graph", "contents"))

@@ -24,6 +24,7 @@ from types import TracebackType
 from cybilgraph.describe import field_of, is_stated
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.identity import Capture, Identities, captured
+from cybilgraph.packed import pack, unpack
 from cybilgraph.record import Record
 from cybilgraph.scratch import Scratch
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
@@ -84,8 +85,9 @@ class Assembly:
         self._shared.update(shared)
         if len(self._shared) > _AT_ONCE:
             self._put_aside()
-        self._starts.append(self._starts[-1] + len(own))
-        self._spool.write(own)
+        packed = pack(own)
+        self._starts.append(self._starts[-1] + len(packed))
+        self._spool.write(packed)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
         """N-Quads lines of the whole graph; see ``blocks``."""
@@ -142,7 +144,7 @@ class Assembly:
     def _read(self, number: int) -> bytes:
         start, end = self._starts[number : number + 2]
         self._spool.seek(start)
-        return self._spool.read(end - start)
+        return unpack(self._spool.read(end - start))
 
     def _is_present(self, block: bytes) -> bool:
         """Whether all projects that lines name have their present keys there, so that nothing is to be changed."""

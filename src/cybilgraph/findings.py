@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any, Protocol
 
 from cybilgraph.values import value
 
@@ -162,6 +164,18 @@ class Finding:
         return (self.file, self.line, self.column, rank, self.rule, self.text)
 
 
+class Findings(Protocol):
+    """A list of findings; or what is asked for as one, where they are many."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Finding]: ...
+    def extend(self, values: Iterable[Finding], /) -> None:
+        """Take more."""
+
+    def sort(self, *, key: Callable[[Finding], Any]) -> None:
+        """Put them in order."""
+
+
 @dataclass(slots=True)
 class Report:
     """All findings of one run, with what was looked at.
@@ -179,7 +193,7 @@ class Report:
     statements: int = 0
     unread: int = 0
     files: list[Checked] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: Findings = field(default_factory=list[Finding])
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Add findings; order does not matter, ``sort`` puts them right."""
@@ -190,14 +204,22 @@ class Report:
         self.findings.sort(key=lambda finding: finding.sort_key)
         return self
 
-    def count(self, severity: Severity) -> int:
-        """How many findings are of this severity."""
-        return sum(finding.severity is severity for finding in self.findings)
+    def keep(self, wanted: Callable[[Finding], bool]) -> None:
+        """Let go of all findings but those that are wanted."""
+        kept: Findings = type(self.findings)()
+        kept.extend(filter(wanted, self.findings))
+        self.findings = kept
+
+    @property
+    def counts(self) -> dict[Severity, int]:
+        """How many findings are of each severity, the worst first."""
+        found = Counter(finding.severity for finding in self.findings)
+        return {severity: found[severity] for severity in SEVERITIES}
 
     @property
     def conforms(self) -> bool:
         """No violation; warnings and information are allowed."""
-        return not self.count(Severity.VIOLATION)
+        return all(finding.severity is not Severity.VIOLATION for finding in self.findings)
 
     def fails(self, finding: Finding) -> bool:
         """Whether this finding is bad enough for the run to have failed."""

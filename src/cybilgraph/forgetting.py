@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.engine.store import is_of_version
+from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.ntriples import plain
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
+from cybilgraph.sources import SOURCES, Sources, sources_in
 from cybilgraph.vocab import VCARD
 
 _NOTE = f"<{VCARD.note}>".encode()
@@ -53,9 +55,9 @@ def known_as(release: Path, who: str) -> set[str]:
     and what was given.
     """
     words = as_known(who)
-    nodes = _nodes(release / "graph.nq", words)
+    nodes = _nodes(release / GRAPH, words)
     found = {words}
-    with (release / "graph.nq").open("rb") as lines:
+    with lines_of(release / GRAPH) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
             if predicate in _NAMED and (subject, _graph(line)) in nodes:
@@ -65,9 +67,9 @@ def known_as(release: Path, who: str) -> set[str]:
 
 def numbers_known(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
     """What finds the telephone numbers that a release tells of a contact, who is ``known_as`` these words."""
-    nodes = set().union(*(_nodes(release / "graph.nq", words) for words in known))
+    nodes = set().union(*(_nodes(release / GRAPH, words) for words in known))
     found: set[re.Pattern[str]] = set()
-    with (release / "graph.nq").open("rb") as lines:
+    with lines_of(release / GRAPH) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
             if predicate == _NOTE and (subject, _graph(line)) in nodes:
@@ -78,23 +80,23 @@ def numbers_known(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
 def without(
     release: Path, folder: Path, who: str, addresses: Iterable[str], numbers: Collection[re.Pattern[str]] = ()
 ) -> tuple[dict[str, Any], bool]:
-    """Write graph.nq and sources.zip of a release into another folder, without a contact; its report without it,
+    """Write the graph and the kept sources of a release into another folder, without a contact; its report without it,
     and whether anything was left out. The ``addresses`` and telephone ``numbers`` are left out of prose, too.
-    Raises OSError.
+    Raises OSError, FileDamaged.
     """
     hidden = {as_known(who), *addresses}
-    nodes = set().union(*(_nodes(release / "graph.nq", words) for words in hidden))
-    with (release / "graph.nq").open("rb") as lines, (folder / "graph.nq").open("xb") as output:
-        kept_lines = (line for line in lines if not _touches(line, nodes))
-        changed = _write_lines(kept_lines, hidden, numbers, output.write)
+    nodes = set().union(*(_nodes(release / GRAPH, words) for words in hidden))
+    with lines_of(release / GRAPH) as lines:
+        said = _Discreet((line for line in lines if not _touches(line, nodes)), hidden, numbers)
+        write_graph(folder / GRAPH, said)
 
     def names(text: str) -> bool:
         return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 
-    kept = _sources(release / "sources.zip", folder / "sources.zip", names)
+    kept = _sources(release / SOURCES, folder / SOURCES, names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
     findings = [found for found in report["findings"] if not names(json.dumps(found, ensure_ascii=False))]
-    found = bool(nodes or changed or kept or len(findings) < len(report["findings"]))
+    found = bool(nodes or said.changed or kept or len(findings) < len(report["findings"]))
     counts = Counter(found["severity"] for found in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
@@ -115,7 +117,7 @@ def left(folder: Path, hidden: set[str], numbers: Collection[re.Pattern[str]] = 
         )
 
     found: dict[str, None] = {}
-    with (folder / "graph.nq").open("rb") as lines:
+    with lines_of(folder / GRAPH) as lines:
         for line in lines:
             said = line.decode()
             if has(plain(said.split(" ", 2)[2]), hidden) or is_there(said):
@@ -135,27 +137,29 @@ def has(text: str, hidden: Iterable[str]) -> bool:
     return any(words in known or ("@" in words and spelt_out(words).search(known)) for words in near)
 
 
-def _write_lines(
-    lines: Iterator[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]], write: Callable[[bytes], object]
-) -> int:
-    """Write lines of N-Quads, each once, without the addresses that are hidden and the numbers; how many were others
-    before.
+class _Discreet:
+    """Lines of N-Quads, each once, without the addresses that are hidden and the telephone numbers. When they have
+    been asked for, it is known how many were ``changed``.
     """
-    addresses = {words for words in hidden if "@" in words}
-    known = [*numbers, *map(spelt_out, addresses)]
-    written: set[bytes] = set()
-    count = 0
-    for line in lines:
-        may_be = numbers or (addresses and _MAY_BE.search(line))
-        said = _discreet(line.decode(), addresses, known).encode() if may_be else line
-        if said == line:
-            write(line)
-            continue
-        count += 1
-        if said not in written:
-            written.add(said)
-            write(said)
-    return count
+
+    def __init__(self, lines: Iterable[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]]) -> None:
+        self._lines = lines
+        self._addresses = {words for words in hidden if "@" in words}
+        self._known = [*numbers, *map(spelt_out, self._addresses)]
+        self._has_numbers = bool(numbers)
+        self.changed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        given: set[bytes] = set()
+        for line in self._lines:
+            may_be = self._has_numbers or (self._addresses and _MAY_BE.search(line))
+            said = _discreet(line.decode(), self._addresses, self._known).encode() if may_be else line
+            if said != line:
+                self.changed += 1
+                if said in given:
+                    continue
+                given.add(said)
+            yield said
 
 
 def _discreet(line: str, addresses: set[str], known: Iterable[re.Pattern[str]]) -> str:
@@ -180,7 +184,7 @@ def _named(rest: bytes) -> str:
 def _nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
     """The contacts of this name or address, each with the graph that it is in."""
     found = set()
-    with graph.open("rb") as lines:
+    with lines_of(graph) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
             if predicate in _NAMED and _named(rest) == words:
@@ -200,11 +204,10 @@ def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
 def _sources(path: Path, target: Path, names: Callable[[str], bool]) -> bool:
     """The kept sources, without those that name the contact."""
     changed = False
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as output:
-        for entry in archive.infolist():
-            content = archive.read(entry)
+    with closing(Sources(target)) as kept:
+        for content in sources_in(path):
             if names(content.decode("utf-8", "replace")):
                 changed = True
             else:
-                output.writestr(entry, content)
+                kept.keep(content)
     return changed

@@ -22,6 +22,7 @@ from urllib.parse import quote
 from cybilgraph.engine.endpoint import LOADED, PRESENT, WHOLE, Credentials, Endpoint, Unanswered, present
 from cybilgraph.engine.store import is_of_version, told_of
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
+from cybilgraph.graphs import GRAPH, lines_of
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
 from cybilgraph.vocab import DCTERMS, thing
@@ -57,7 +58,7 @@ def require(endpoint: Endpoint, release: Release) -> None:
         held, number = endpoint.held()
     except Unanswered as error:
         raise EngineUnavailable(str(error), error.hint) from error
-    if held != release.checksum("graph.nq"):
+    if held != release.checksum(GRAPH):
         folder = release.folder.parent
         has = f"another make of release {number:04d}" if number == release.number else f"release {number:04d}"
         raise EndpointFailed(
@@ -72,7 +73,7 @@ def difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE) -> s
     Compared are the number of all statements, and those about a ``sample`` of projects, others each time.
     Raises EngineUnavailable.
     """
-    checksum = release.checksum("graph.nq")
+    checksum = release.checksum(GRAPH)
     try:
         present_ones = {present(other) for other in endpoint.presents()} - {present(checksum)}
         counts = endpoint.counts()
@@ -108,7 +109,7 @@ def load(
     """
     told = told or (lambda *_: None)
     release.verify()
-    checksum, path = release.checksum("graph.nq"), release.folder / "graph.nq"
+    checksum, path = release.checksum(GRAPH), release.folder / GRAPH
     name, target = present(checksum), _GraphStore(store, credentials)
     wanted = Counter(graph or name for graph, _ in _statements(path))
     try:
@@ -147,7 +148,7 @@ def load(
 
 def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
     """The statements of a release as N-Triples, each with the name of its graph; that of the present is empty."""
-    with path.open("rb") as lines:
+    with lines_of(path) as lines:
         for line in lines:
             if is_of_version(line):
                 triple, graph = line.rstrip(b" .\n").rsplit(b" ", 1)

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from cybilgraph.errors import PatchError
+from cybilgraph.packed import unpacked
 from cybilgraph.vocab import BASE
 
 ADDED, REMOVED = b"A", b"D"
@@ -28,8 +29,10 @@ _RELEASE = f"{BASE}release/"
 
 
 def ordered(path: Path, at_once: int = _AT_ONCE) -> Iterator[bytes]:
-    """The lines of a file in the order of their bytes, each once. Memory does not grow with the file."""
-    with path.open("rb") as file, ExitStack() as parts:
+    """The lines of a file, which may be packed, in the order of their bytes, each once. Memory does not grow with
+    the file. Raises OSError, NOT_PACKED.
+    """
+    with unpacked(path) as file, ExitStack() as parts:
         last = lines = _some(file, at_once)
         waiting: list[Iterable[bytes]] = []
         while last and (last := _some(file, at_once)):
@@ -45,7 +48,7 @@ def ordered(path: Path, at_once: int = _AT_ONCE) -> Iterator[bytes]:
                 before = line
 
 
-def _some(file: BinaryIO, size: int) -> list[bytes]:
+def _some(file: IO[bytes], size: int) -> list[bytes]:
     lines = file.readlines(size)
     if lines and not lines[-1].endswith(b"\n"):
         lines[-1] += b"\n"

@@ -40,7 +40,8 @@ from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import Release, Releases, name_hash
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import LANGUAGES, told_once
+from cybilgraph.rules import LANGUAGES, tell_once
+from cybilgraph.scratch import Overflow
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 from cybilgraph.workers.cluster import workers_of
@@ -102,7 +103,7 @@ def check_inputs(
             identities.add_captured(one.capture, one.source.name)
         known = set(alone.findings())
         report.extend(found for found in identities.findings() if found not in known)
-        report.findings = told_once(report.findings)
+        tell_once(report)
     met = {found.file for found in report.findings} - set(seen)
     report.files += [checked for checked in aside.files if checked.name in met]
     report.findings = (with_excerpts if excerpts else with_cells)(report.findings, unseen | seen)
@@ -135,7 +136,8 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
         for record, lines in validated(records_of([given], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
-        report.findings = told_once([*report.findings, *identities.findings()])
+        report.extend(identities.findings())
+        tell_once(report)
         blocks = list(assembly.blocks(history=False))
     report.findings = with_excerpts(report.findings, seen)
     return CheckedInput(report.sort(), records, blocks)
@@ -320,7 +322,7 @@ def build(
     exist, AddressError where an address cannot be read, ReleaseError where the release cannot be made,
     ClusterError where there is no cluster; the earlier release stays.
     """
-    report = Report(as_of=_day(as_of))
+    report = Report(as_of=_day(as_of), findings=Overflow())
     names = reference()
     releases = Releases(into)
     with (
@@ -345,7 +347,8 @@ def build(
         with workers_of(cluster) if cluster else nullcontext(crew) as team:
             for one in together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add_parted(one.capture, one.source.name, one.own, one.shared)
-        report.findings = told_once([*report.findings, *identities.findings()])
+        report.extend(identities.findings())
+        tell_once(report)
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -354,7 +357,7 @@ def build(
             )
         if strict and not report.conforms:
             raise ReleaseError(
-                f"{report.count(Severity.VIOLATION)} violations, and the build is strict: no release was made",
+                f"{report.counts[Severity.VIOLATION]} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *statements(ONTOLOGY.read_bytes())]

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import zstandard
+from cybilgraph.packed import pack, unpack
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, checksum BLOB, value BLOB
 CREATE TEMP TABLE used (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 _USE = "INSERT OR IGNORE INTO used VALUES (?)"
-_LEVEL = 1
 
 
 class Remembered:
@@ -49,8 +48,6 @@ class Remembered:
         self._path = path
         self.deciding = deciding
         self._classes = {(one.__module__, one.__qualname__): one for one in classes}
-        self._packer = zstandard.ZstdCompressor(_LEVEL)
-        self._unpacker = zstandard.ZstdDecompressor()
         self._base: sqlite3.Connection | None = None
 
     def __enter__(self) -> Remembered:
@@ -142,7 +139,7 @@ class Remembered:
 
     def keep(self, key: bytes, value: object) -> None:
         """Keep a value under a key."""
-        packed = self._packer.compress(pickle.dumps(value))
+        packed = pack(pickle.dumps(value))
         with self._sound() as base:
             if base:
                 base.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, _checksum(key, packed), packed))
@@ -150,7 +147,7 @@ class Remembered:
 
     def value(self, packed: bytes) -> Any:
         """The value of what ``get`` gave."""
-        return _Unpickler(self._unpacker.decompress(packed), self._classes).load()
+        return _Unpickler(unpack(packed), self._classes).load()
 
     @contextmanager
     def _sound(self) -> Iterator[sqlite3.Connection | None]:

@@ -16,7 +16,7 @@ from sys import intern
 
 import pyoxigraph as ox
 
-from cybilgraph.findings import Finding, Fix, Severity
+from cybilgraph.findings import Finding, Fix, Report, Severity
 from cybilgraph.resources import shape_files
 from cybilgraph.vocab import BASE, CYB, PREFIXES, RDF, RULES, SH
 
@@ -134,20 +134,21 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
     return replace(example, encoding=first(CYB.exampleEncoding, "utf-8"), line=int(first(CYB.badLine, "0")))
 
 
-def told_once(findings: list[Finding]) -> list[Finding]:
-    """The findings without those that another of the same record says better."""
+def tell_once(report: Report) -> None:
+    """Take out of a report what another of its findings says better of the same record."""
     better = {
         (found.record, less, _at(found, rule))
-        for found in findings
+        for found in report.findings
         if (rule := catalogue().get(found.rule.removeprefix(RULES)))
         for less in rule.supersedes
     }
 
-    def is_better_said(found: Finding) -> bool:
+    def is_best_said(found: Finding) -> bool:
         places = (None, (found.file, found.line, found.column))
-        return any((found.record, found.rule, place) in better for place in places)
+        return not any((found.record, found.rule, place) in better for place in places)
 
-    return [found for found in findings if not is_better_said(found)] if better else findings
+    if better:
+        report.keep(is_best_said)
 
 
 def _at(found: Finding, rule: Rule) -> tuple[str, int, int] | None:

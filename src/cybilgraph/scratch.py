@@ -1,21 +1,30 @@
-"""A database for one run, and a spool: what would fill the memory waits in a file that nobody sees."""
+"""A database for one run, a spool and a list: what would fill the memory waits in a file that nobody sees."""
 
 from __future__ import annotations
 
+import heapq
+import os
 import pickle
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from cybilgraph.errors import StorageError
+from cybilgraph.packed import pack, unpack
 
 #: Kilobytes of a database that are in memory; the rest, and what is sorted, is on disk.
 _IN_MEMORY = 1_000
 #: Where a database is, and what is sorted: a file without a name.
 _PLACE, _SORTED = "", "FILE"
+#: Of a list, so many values are in memory at most; those that wait are read so many at once.
+_HELD, _TOGETHER = 20_000, 100
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+Value = TypeVar("Value")
 
 
 def stay_in_memory() -> None:
@@ -77,31 +86,95 @@ class Scratch:
 
 
 class Spool:
-    """Plain values that wait, in the order in which they were put, until they are asked for; a context manager.
-    Raises OSError.
+    """Plain values that wait on disk, in the order in which they were put; a context manager. Several may ask for
+    them at once. Raises OSError.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._starts = array("Q", [0])
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
         self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
 
     def put(self, value: object) -> None:
         """Take one more value, before they are asked for."""
-        pickle.dump(value, self._file)
+        packed = pack(pickle.dumps(value))
+        self._file.write(packed)
+        self._starts.append(self._starts[-1] + len(packed))
 
     def __iter__(self) -> Iterator[Any]:
-        """All values."""
-        end = self._file.tell()
-        self._file.seek(0)
-        while self._file.tell() < end:
-            yield pickle.load(self._file)  # noqa: S301 - our own, see put
+        return self.some(0, len(self))
+
+    def some(self, first: int, end: int) -> Iterator[Any]:
+        """The values from one number on, up to another."""
+        self._file.flush()
+        for number in range(first, min(end, len(self))):
+            start, stop = self._starts[number : number + 2]
+            packed = os.pread(self._file.fileno(), stop - start, start)
+            yield pickle.loads(unpack(packed))  # noqa: S301 - our own, see put
+
+
+class Overflow(Generic[Value]):
+    """A list of plain values of which some thousands are in memory, and all others wait on disk. Several may ask for
+    them at once. Raises OSError.
+    """
+
+    def __init__(self) -> None:
+        self._before = Spool()
+        self._last: list[Value] = []
+
+    def __del__(self) -> None:
+        self._before.close()
+
+    def __len__(self) -> int:
+        return len(self._before) * _TOGETHER + len(self._last)
+
+    def __iter__(self) -> Iterator[Value]:
+        yield from chain.from_iterable(self._before)
+        yield from self._last
+
+    def extend(self, values: Iterable[Value]) -> None:
+        """Take more values."""
+        for value in values:
+            self._last.append(value)
+            if len(self._last) == _HELD:
+                _put(self._last, self._before)
+                self._last = []
+
+    def sort(self, *, key: Callable[[Value], Any]) -> None:
+        """As of a list: values of equal keys stay in their order."""
+        self._last.sort(key=key)
+        if not self._before:
+            return
+        with self._before as before, Spool() as sorted_ones:
+            firsts = range(0, len(before), _HELD // _TOGETHER)
+            for run in _runs(before, firsts):
+                _put(sorted(run, key=key), sorted_ones)
+            merged = heapq.merge(*_runs(sorted_ones, firsts), self._last, key=key)
+            self._before, self._last = Spool(), []
+            self.extend(merged)
+
+
+def _put(values: list[Value], spool: Spool) -> None:
+    for first in range(0, len(values), _TOGETHER):
+        spool.put(values[first : first + _TOGETHER])
+
+
+def _runs(spool: Spool, firsts: range) -> list[Iterator[Any]]:
+    return [chain.from_iterable(spool.some(first, first + firsts.step)) for first in firsts]
 
 
 class _Refused:

@@ -91,6 +91,7 @@ def run(*arguments: object) -> tuple[float, float]:
 
 def main() -> None:
     from made import write_pages
+    from served import lines_of
 
     from cybilgraph.engine.store import is_of_version
 
@@ -107,7 +108,7 @@ def main() -> None:
             own = run("--ours", folder / "pages", folder / "into")
             if count == (given.few or _FEW):
                 graph = folder / "graph.nt"
-                with (folder / "into" / "0001" / "graph.nq").open("rb") as lines, graph.open("wb") as output:
+                with lines_of(folder / "into") as lines, graph.open("wb") as output:
                     output.writelines(line for line in lines if not is_of_version(line))
                 wall, processor = (
                     theirs / ours for theirs, ours in zip(run("--plain", graph, folder, count), own, strict=True)

@@ -30,7 +30,7 @@ from cybilgraph.release.pieces import made_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.vocab import BASE, CYB
 from cybilgraph.workers.crew import Crew
-from tests.conftest import ROOT, SEED
+from tests.conftest import ROOT, SEED, graph_of
 from tests.servers import Store, oxigraph, virtuoso
 
 GRAPH = f"{BASE}graph/x/1"
@@ -65,7 +65,7 @@ def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) ->
     path = release.folder / "public" / f"cybilgraph.{fmt.suffix}"
     content = unpacked(path.with_name(f"{path.name}.gz"))
     assert content == unpacked(path.with_name(f"{path.name}.zst"))
-    graph = (release.folder / "graph.nq").read_bytes()
+    graph = graph_of(release.folder)
     there = set(ox.parse(graph, format=ox.RdfFormat.N_QUADS))
     if fmt.kind is Kind.GRAPH:
         there = {quad for quad in there if quad.graph_name == ox.DefaultGraph()}
@@ -81,7 +81,7 @@ def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
     name = {"ntriples": "nt", "jsonld": "json-ld", "rdfxml": "xml"}.get(fmt.name, fmt.name)
     store.parse(data=content, format=name)
     quads = release.manifest["counts"]["quads"]
-    versions = sum(map(is_of_version, (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)))
+    versions = sum(map(is_of_version, graph_of(release.folder).splitlines(keepends=True)))
     assert versions > 50
     assert len(list(store.quads())) == (quads if fmt.kind is Kind.DATASET else quads - versions)
 
@@ -94,7 +94,7 @@ def test_javascript_counts_as_many(release: Release) -> None:
     files = [release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz" for fmt in GRAPH_FORMATS]
     told = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
     assert told.returncode == 0, told.stderr
-    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    lines = graph_of(release.folder).splitlines(keepends=True)
     versions = sum(map(is_of_version, lines))
     assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
         fmt.suffix: len(lines) if fmt.kind is Kind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
@@ -106,7 +106,7 @@ def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("no curl on this machine")
-    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    lines = graph_of(release.folder).splitlines(keepends=True)
     there = len(lines) - sum(map(is_of_version, lines))
     with virtuoso(tmp_path) as one, oxigraph() as other:
         for server, of_graph in ((one, "graph-uri"), (other, "graph")):
@@ -192,7 +192,7 @@ def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) ->
 
 
 def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
-    write_dumps(release.folder / "graph.nq", tmp_path)
+    write_dumps(release.folder / GRAPH, tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6

@@ -28,6 +28,7 @@ from cybilgraph.errors import (
     QueryTimeout,
 )
 from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
 from cybilgraph.workers.turns import Caller
 
@@ -144,7 +145,7 @@ def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
 
 
 def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
-    graph = release.folder / "graph.nq"
+    graph = release.folder / GRAPH
     on_disk = EmbeddedEngine(release.store, Limits(workers=1, store=1_000), graph=graph)
     in_memory = EmbeddedEngine(release.store, Limits(workers=1, long=0, store=1_000_000_000), graph=graph)
     assert on_disk.storage == "on disk: 1,000 bytes of memory are allowed for it"

@@ -14,6 +14,7 @@ from cybilgraph.engine import Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.engine.lookups import LookUps, looked_up
 from cybilgraph.formats import FORMATS, Format
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
@@ -103,7 +104,7 @@ PIECES = [
 @pytest.fixture(scope="module")
 def beside(release: Release) -> Iterator[EmbeddedEngine]:
     """An engine that has its store in memory."""
-    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / "graph.nq")
+    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
     assert engine._look_ups
     engine._look_ups.loading.join()
     yield engine

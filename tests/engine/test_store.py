@@ -12,13 +12,14 @@ import pytest
 from cybilgraph.engine import store
 from cybilgraph.formats import BY_NAME
 from cybilgraph.release import Release
+from tests.conftest import graph_of
 
 
 @pytest.mark.parametrize("at_once", [7, 1_000, 1_000_000])
 def test_a_graph_that_is_loaded_in_parts_is_whole(
     at_once: int, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = (release.folder / "graph.nq").read_bytes().splitlines(keepends=True)
+    lines = graph_of(release.folder).splitlines(keepends=True)
     graph = tmp_path / "graph.nq"
     graph.write_bytes(b"".join(lines[:700]))
     monkeypatch.setattr(store, "_AT_ONCE", at_once)

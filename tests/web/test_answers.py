@@ -17,6 +17,7 @@ from cybilgraph.engine import Answer, Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, FORMATS
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
 from cybilgraph.web.endpoint import Request, read, reply
@@ -54,7 +55,7 @@ def test_each_coding_is_the_same_content_and_made_once(answers: Answers) -> None
 
 
 def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / "graph.nq")
+    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
     assert engine._look_ups
     engine._look_ups.loading.join()
     engine._pool.close()  # no worker is asked

@@ -21,7 +21,7 @@ from cybilgraph.changes import prune
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
-from tests.conftest import RECORDS, SEED, running_server
+from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, send
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -59,7 +59,7 @@ def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> No
     assert reply.headers["repr-digest"] == f"sha-256=:{digest}:"
     assert reply.headers["cybilgraph-release"] == "4"
     header, changes = read_patch(reply.body.splitlines(keepends=True))
-    before, after = (sorted((folder / name / "graph.nq").read_bytes().splitlines(True)) for name in ("0002", "0004"))
+    before, after = (sorted(graph_of(folder / name).splitlines(True)) for name in ("0002", "0004"))
     assert list(patched(before, changes)) == after
     assert header.sha256 == hashlib.sha256(b"".join(after)).hexdigest()
     for target, accept in (("/changes?since=2&format=rdfp", "*/*"), ("/changes?since=2", "text/x-rdf-patch")):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Releases
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, HTML, PROBLEM, Reply, send
@@ -181,8 +182,8 @@ def test_a_file_that_is_to_be_the_same_and_is_not_is_refused(shelf: str) -> None
         ("/release/1.json", 410, "not kept any more"),
         ("/release/2", 503, "is damaged"),
         ("/release/4/passwd", 404, "has no file 'passwd'"),
-        ("/latest/..%2f0003%2fgraph.nq", 404, ""),
-        ("/latest/graph.nq", 404, "has no file"),
+        ("/latest/..%2f0003%2fgraph.nq.zst", 404, ""),
+        ("/latest/graph.nq.zst", 404, "has no file"),
     ],
 )
 def test_what_is_not_there_is_told(shelf: str, folder: Path, target: str, status: int, says: str) -> None:
@@ -218,13 +219,13 @@ def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder:
 
 
 def test_a_graph_that_is_damaged_under_the_server_gives_no_changes(shelf: str, folder: Path) -> None:
-    graph = folder / "0003" / "graph.nq"
+    graph = folder / "0003" / GRAPH
     good = graph.read_bytes()
     graph.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
     for target in ("/changes.rdfp?since=3&until=4", "/changes?until=3&since=2", "/feed/4"):
         reply = get(shelf, target)
         assert (reply.status, reply.headers["retry-after"]) == (503, "5")
-        assert "graph.nq of release 3 is damaged" in reply.problem["detail"]
+        assert "graph.nq.zst of release 3 is damaged" in reply.problem["detail"]
     assert b"\ncybilgraph_damaged_files 1.0" in get(shelf, "/metrics").body
     graph.write_bytes(good)
     assert get(shelf, "/changes.rdfp?since=3&until=4").status == 200

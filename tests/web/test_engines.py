@@ -21,6 +21,7 @@ from cybilgraph.engine.pooled import Limits
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
 from cybilgraph.formats import BY_NAME
+from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import load
 from cybilgraph.queries import examples
 from cybilgraph.release import Release, Releases
@@ -158,7 +159,7 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
     _load(folder, way.store)
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
-    loading._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum("graph.nq")), stranger)
+    loading._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum(GRAPH)), stranger)
     with running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0) as site:
         assert b"is not what its release is: it has" in _until(site, 503).body
         assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body

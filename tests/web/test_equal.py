@@ -14,6 +14,7 @@ import pytest
 
 from cybilgraph.queries import gives_graph
 from cybilgraph.release import Release
+from tests.conftest import graph_of
 from tests.web.test_protocol import send
 
 COUNT, SEED = 300, 20
@@ -235,7 +236,7 @@ def expected(store: ox.Store, query: str) -> list[str] | bool | None:
 def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
     """Queries with the answers of the engine."""
     store = ox.Store()
-    store.bulk_load(path=str(release.folder / "graph.nq"), format=ox.RdfFormat.N_QUADS)
+    store.bulk_load(graph_of(release.folder), format=ox.RdfFormat.N_QUADS)
     makers = Makers(store, SEED)
     found: list[tuple[str, list[str] | bool]] = []
     while len(found) < COUNT:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.graphs import GRAPH
 from tests.conftest import SEED, running_server
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
@@ -395,7 +396,7 @@ def test_a_damaged_release_is_refused(served: running_server, own: Path, right: 
     with Clients(served.url, right) as clients:
         broken = own / "0002"
         shutil.copytree(own / "0001", broken)
-        (broken / "graph.nq").write_bytes(b"<a> <b> <c> .\n")
+        (broken / GRAPH).write_bytes(b"<a> <b> <c> .\n")
         (own / "current").write_text("0002\n")
         until(lambda: any("0002 is refused" in str(line.get("message")) for line in lines(served)))
         before = clients.seen["right"]

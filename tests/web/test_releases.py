@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.graphs import GRAPH
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
@@ -23,7 +24,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for sources in ([SEED], [SEED], [SEED, another], [SEED]):
         pipeline.build(sources, folder)
     shutil.rmtree(folder / "0001")
-    with (folder / "0002" / "graph.nq").open("a") as file:
+    with (folder / "0002" / GRAPH).open("a") as file:
         file.write("<http://x/a> <http://x/b> <http://x/c> .\n")
     with running_server(folder) as url:
         yield url

@@ -19,7 +19,7 @@ import rdflib
 from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.vocab import BASE
-from tests.conftest import running_server
+from tests.conftest import graph_of, running_server
 from tests.web.test_sparql import BROWSER, http
 
 FORMS = {"ttl": "turtle", "nt": "nt", "jsonld": "json-ld", "rdf": "xml"}
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 def iris(release: Release) -> list[str]:
     """All IRIs of the graph that begin with the base, without their fragments."""
-    lines = (release.folder / "graph.nq").read_text(encoding="utf-8")
+    lines = graph_of(release.folder).decode()
     return sorted({found.partition("#")[0] for found in re.findall(f"<({re.escape(BASE)}[^>]*)>", lines)})
 
 

@@ -16,8 +16,9 @@ from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
 from cybilgraph.errors import ReleaseBusy, ReleaseGone
+from cybilgraph.graphs import GRAPH
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
-from cybilgraph.release import GRAPH, Release, Releases
+from cybilgraph.release import Release, Releases
 from cybilgraph.vocab import BASE
 
 #: Logs that are kept at once.

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from cybilgraph.describe import field_of
 from cybilgraph.engine.store import is_of_version
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.graphs import lines_of
 from cybilgraph.ntriples import plain
 from cybilgraph.patches import ADDED
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
@@ -111,7 +112,7 @@ class Names:
                     wanted.add(target)
         self._names: dict[str, tuple[bool, str]] = {}
         for number, graph in enumerate(graphs):
-            with graph.open("rb") as file:
+            with lines_of(graph) as file:
                 for line in file:
                     if _NAMES[0] in line or _NAMES[1] in line:
                         subject, _, rest = line.split(b" ", 2)

@@ -26,7 +26,7 @@ from cybilgraph.dumps.described import (
     statistics,
     write_descriptions,
 )
-from cybilgraph.dumps.packing import NOT_PACKED, Packed, deflated, unpacked
+from cybilgraph.dumps.packing import Packed, deflated
 from cybilgraph.dumps.reading import read_table
 from cybilgraph.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
 from cybilgraph.engine.store import parsed, written
@@ -43,7 +43,6 @@ __all__ = [
     "DATASET",
     "KEYWORDS",
     "NAME",
-    "NOT_PACKED",
     "TITLE",
     "WHOLE",
     "Dumps",
@@ -58,7 +57,6 @@ __all__ = [
     "read_table",
     "rows_of_tables",
     "statistics",
-    "unpacked",
     "write_descriptions",
     "write_tables",
 ]

@@ -1,6 +1,4 @@
-"""Files that are packed, as they are written or part by part, and unpacked as they are read; equal content gives
-equal bytes.
-"""
+"""Files that are packed, as they are written or part by part; equal content gives equal bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import zstandard
 
@@ -91,19 +89,3 @@ class Packed:
         self._zstandard.write(content)
         self._sum = zlib.crc32(content, self._sum)
         self._size += len(content)
-
-
-#: What is raised where a file is not packed as its name says, or breaks off.
-NOT_PACKED = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)
-
-
-@contextmanager
-def unpacked(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """The content of a file that is packed as ``name`` ends: .zst or .gz. Raises OSError, and when it
-    is read NOT_PACKED.
-    """
-    with path.open("rb") as raw:
-        if name.endswith(".zst"):
-            yield cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-        else:
-            yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw))

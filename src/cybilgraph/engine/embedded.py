@@ -10,6 +10,7 @@ from cybilgraph.engine.lookups import LookUps
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.store import opens_whole
 from cybilgraph.formats import Format
+from cybilgraph.packed import size_unpacked
 from cybilgraph.workers.doors import Door
 from cybilgraph.workers.pool import Ended, Lanes, Pool
 
@@ -35,11 +36,13 @@ class EmbeddedEngine(PooledEngine):
         checksum: str = "",
         told: Callable[[Ended], object] = lambda _: None,
     ) -> None:
-        """``graph`` holds the same as the store, as N-Quads of this SHA-256: it is loaded if that fits into the limit.
+        """``graph`` holds the same as the store, as N-Quads, which may be packed, in a file of this
+        SHA-256: it is loaded if that fits into the limit.
         Processes that end unasked are ``told``.
         """
         limits = limits or Limits()
-        in_memory = graph is not None and graph.stat().st_size * _IN_MEMORY <= limits.store
+        size = size_unpacked(graph, limits.store // _IN_MEMORY) if graph else 0
+        in_memory = graph is not None and size * _IN_MEMORY <= limits.store
         place, why = (
             ("in memory", f"{graph} needs less than {limits.store:,} bytes there")
             if in_memory
@@ -57,8 +60,7 @@ class EmbeddedEngine(PooledEngine):
         on_disk = [*(() if in_memory else (pool,)), *((abroad,) if abroad else ())]
         super().__init__(place, why, limits, pool, abroad, on_disk)
         # Of a store that is not in memory, no answer is sure to come in a moment.
-        is_twice = graph is not None and graph.stat().st_size * _TWICE <= limits.store
-        self._look_ups = LookUps(graph, checksum) if graph and is_twice else None
+        self._look_ups = LookUps(graph, checksum) if graph and size * _TWICE <= limits.store else None
 
     def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:
         """The answer to a look-up, of the graphs that a query has by itself; see Engine.at_once."""

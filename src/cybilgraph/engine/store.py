@@ -14,6 +14,7 @@ import pyoxigraph as ox
 from cybilgraph.errors import FileDamaged
 from cybilgraph.files import sha256_of
 from cybilgraph.formats import Format
+from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.vocab import BASE, PREFIXES
 
 RDF_FORMATS = {
@@ -42,9 +43,9 @@ _AT_OPENING = 16
 
 
 def write_store(nquads: Path, folder: Path) -> int:
-    """Load an N-Quads file into a new store in this folder; returns the number of quads."""
+    """Load an N-Quads file, which may be packed, into a new store in this folder; returns the number of quads."""
     store = ox.Store(folder)
-    with nquads.open("rb") as lines:
+    with unpacked(nquads) as lines:
         while block := b"".join(islice(lines, _AT_ONCE)):
             store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     store.optimize()
@@ -72,18 +73,20 @@ def opens_whole(folder: Path) -> bool:
 
 
 def read_store(nquads: str, checksum: str = "") -> ox.Store:
-    """Load an N-Quads file into a store in memory. It has no threads, and may be forked.
+    """Load an N-Quads file, which may be packed, into a store in memory. It has no threads, and may be forked.
 
     Raises FileDamaged where the file cannot be read, or is not that of the SHA-256 ``checksum``, if one is given.
     """
+    store = ox.Store()
     try:
-        is_damaged = checksum and sha256_of(Path(nquads)) != checksum  # a sixteenth of the time of loading
+        if checksum and sha256_of(Path(nquads)) != checksum:
+            raise FileDamaged(f"{nquads} is not what was built")
+        with unpacked(Path(nquads)) as file:
+            store.bulk_load(input=file, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     except OSError as error:
         raise FileDamaged(f"{nquads} cannot be read: {error.strerror}") from error
-    if is_damaged:
-        raise FileDamaged(f"{nquads} is not what was built")
-    store = ox.Store()
-    store.bulk_load(path=nquads, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
+    except NOT_PACKED as error:
+        raise FileDamaged(f"{nquads} is not packed as its name says: {error}") from error
     return store
 
 

@@ -6,8 +6,8 @@
     ├── moved-0001.csv   when each record moved last, up to the oldest release that is kept
     ├── .prepared        what was worked out of records and of pieces of the graph, to save time
     ├── 0001/
-    │   ├── sources.zip  what single records were read from, each by its SHA-256
-    │   ├── graph.nq     the whole graph, sorted: equal input gives equal bytes
+    │   ├── sources.sqlite  what single records were read from, each by its SHA-256
+    │   ├── graph.nq.zst the whole graph, sorted and packed: equal input gives equal bytes
     │   ├── search.sqlite  the index of the search, and the findings of each record
     │   ├── store/       the same graph, indexed for queries
     │   ├── report.json  what was found wrong or missing
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases, name_hash
-from cybilgraph.release.one import GRAPH, MANIFEST, SUMS, Release
+from cybilgraph.release.one import MANIFEST, SUMS, Release
 from cybilgraph.release.pieces import CLASSES
 
-__all__ = ["CLASSES", "CURRENT", "GRAPH", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]
+__all__ = ["CLASSES", "CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]

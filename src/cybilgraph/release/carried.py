@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.engine.store import change_store
+from cybilgraph.errors import FileDamaged
 from cybilgraph.files import sha256_of
-from cybilgraph.release.one import GRAPH, STORE, Release
+from cybilgraph.graphs import GRAPH, piece_of
+from cybilgraph.release.one import STORE, Release
 from cybilgraph.release.pieces import Cut
 
 #: A store is carried on so many times, and while no more of the graph than this is different.
@@ -56,7 +58,7 @@ class Earlier:
                     (gone - come for gone, come in self._runs(files, (self.cuts, cuts), (now, before))),
                     (come - gone for gone, come in self._runs(files, (self.cuts, cuts), (now, before))),
                 )
-            except _Damaged:
+            except FileDamaged:
                 shutil.rmtree(store)
                 return None
 
@@ -77,7 +79,7 @@ class Earlier:
         self, files: Sequence[IO[bytes]], pieces: tuple[list[Cut], list[Cut]], others: tuple[set[bytes], set[bytes]]
     ) -> Iterator[_Run]:
         """The lines of pieces that only the earlier graph has, and that only this one has, where it is different.
-        Raises _Damaged.
+        Raises FileDamaged.
         """
         old, new = (self._parted(file, cuts, there) for file, cuts, there in zip(files, pieces, others, strict=True))
         for gone in old:
@@ -94,14 +96,9 @@ class Earlier:
                 yield lines
                 lines = set()
             else:
-                file.seek(start)
-                piece = file.read(cut.size)
+                piece = piece_of(file, start, cut.size)
                 if self.known(piece) != cut.known:
-                    raise _Damaged
+                    raise FileDamaged(f"{file.name} is not what was built")
                 lines.update(piece.splitlines(keepends=True))
             start += cut.size
         yield lines
-
-
-class _Damaged(Exception):
-    """A graph is not what was built."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -19,17 +17,16 @@ from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
-from cybilgraph.findings import SEVERITIES, Report
+from cybilgraph.findings import Report
+from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
-    GRAPH,
     IDENTITIES,
     MANIFEST,
     PUBLIC,
     REPORT,
     SEARCH,
-    SOURCES,
     STORE,
     SUMS,
     Release,
@@ -40,11 +37,9 @@ from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.scratch import Spool
 from cybilgraph.search import write_index
+from cybilgraph.sources import SOURCES, Sources
 from cybilgraph.validation.outputs.as_json import document, held
 from cybilgraph.workers.crew import Team
-
-#: Equal sources give equal bytes of the archive, whenever it is written; it can hold no earlier day.
-_NO_DAY = (1980, 1, 1, 0, 0, 0)
 
 
 class Draft:
@@ -56,18 +51,14 @@ class Draft:
         self._earlier = earlier
         self.number = number
         self.manifest: dict[str, Any] | None = None
-        self._sources = zipfile.ZipFile(folder / SOURCES, "x", zipfile.ZIP_DEFLATED)
+        self._sources = Sources(folder / SOURCES)
 
     def keep(self, source: bytes) -> None:
         """Keep what a record was read from."""
-        name = hashlib.sha256(source).hexdigest()
-        if name not in self._sources.NameToInfo:
-            entry = zipfile.ZipInfo(name, _NO_DAY)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            self._sources.writestr(entry, source)
+        self._sources.keep(source)
 
     def close(self) -> None:
-        """Let go of the archive of sources."""
+        """Let go of the file of sources."""
         self._sources.close()
 
     def finish(
@@ -84,8 +75,7 @@ class Draft:
         ``Releases.new`` ends.
         """
         self.close()
-        with (self._folder / GRAPH).open("wb") as file:
-            file.writelines(quads)
+        write_graph(self._folder / GRAPH, (line for block in quads for line in block.splitlines(keepends=True)))
         with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
@@ -99,7 +89,7 @@ class Draft:
                 "records": report.records,
                 "projects": len(identities),
                 "unread": report.unread,
-                "findings": {severity.value: report.count(severity) for severity in SEVERITIES},
+                "findings": {severity.value: count for severity, count in report.counts.items()},
             },
             "ontology": sha256_of(ONTOLOGY),
             "shapes": {path.name: sha256_of(path) for path in shape_files()},

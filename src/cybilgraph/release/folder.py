@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,8 +21,9 @@ from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
 from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, numbers_known, without
+from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
-from cybilgraph.release.one import GRAPH, IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.workers.crew import Crew
 
@@ -107,7 +109,9 @@ class Releases:
         folder = self.folder / f"{number:04d}"
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            whole = {GRAPH, REPORT} <= manifest["files"].keys() and int(manifest["counts"]["quads"]) >= 0
+            if lacks := sorted({GRAPH, REPORT} - manifest["files"].keys()):
+                raise self._not_whole(folder, f"{MANIFEST} names no {lacks[0]}, as if another version had made it")
+            whole = int(manifest["counts"]["quads"]) >= 0
             inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
             sound = whole and inside and bool(manifest["created"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -123,8 +127,8 @@ class Releases:
         except OSError:
             return 0
 
-    def _not_whole(self, folder: Path) -> ReleaseError:
-        how = f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}"
+    def _not_whole(self, folder: Path, how: str = "") -> ReleaseError:
+        how = how or (f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}")
         return ReleaseError(f"{folder} is not a whole release: {how}", self.there())
 
     def there(self, but: int = 0) -> str:
@@ -344,9 +348,9 @@ class Releases:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, sqlite3.OperationalError) as error:
             raise ReleaseError(
-                f"The release cannot be written: {error.strerror or error}",
+                f"The release cannot be written: {getattr(error, 'strerror', None) or error}",
                 f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
             ) from error
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +14,12 @@ from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.files import Looked, read_sums, sha256_of
+from cybilgraph.sources import SOURCES, source_of
 
-GRAPH, STORE, REPORT, MANIFEST = "graph.nq", "store", "report.json", "manifest.json"
+STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
 IDENTITIES = "identities.csv"
-SEARCH, SOURCES, PUBLIC, SUMS = "search.sqlite", "sources.zip", "public", "SHA256SUMS"
+SEARCH, PUBLIC, SUMS = "search.sqlite", "public", "SHA256SUMS"
 #: What is served beside the files of the folder "public".
 _ALSO_SERVED = (REPORT, MANIFEST, SUMS)
 _REPAIR = "Build it again, or serve another release."
@@ -54,12 +53,7 @@ class Release:
 
     def source(self, sha256: str) -> bytes | None:
         """What a record was read from, by its checksum; None where this release has not kept it."""
-        try:
-            with zipfile.ZipFile(self.folder / SOURCES) as archive:
-                content = archive.read(sha256)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error):
-            return None  # of an earlier make, or of a file with several records
-        return content if hashlib.sha256(content).hexdigest() == sha256 else None
+        return source_of(self.folder / SOURCES, sha256)
 
     @contextmanager
     def identities(self) -> Iterator[Iterator[tuple[str, str]]]:

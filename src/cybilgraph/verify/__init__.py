@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from cybilgraph.dumps import NOT_PACKED
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.fetch import Site
+from cybilgraph.packed import NOT_PACKED
 from cybilgraph.verify.asking import Wrong
 from cybilgraph.verify.checks import Checks
 

@@ -10,11 +10,12 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from cybilgraph.dumps import WHOLE, unpacked
+from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.ntriples import literal, plain
+from cybilgraph.packed import unpacked
 from cybilgraph.patches import Digested, ordered, patched, read_patch
 from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
 from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of

@@ -13,10 +13,11 @@ from contextlib import ExitStack, closing
 from itertools import groupby
 from pathlib import Path
 
-from cybilgraph.dumps import COLUMNS, NAME, NOT_PACKED, Names, named, read_table, rows_of_tables, unpacked
+from cybilgraph.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
 from cybilgraph.engine.store import as_quads, is_of_version
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import things
+from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.patches import ADDED, difference, ordered
 from cybilgraph.search import told
 from cybilgraph.vocab import BASE

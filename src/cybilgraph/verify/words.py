@@ -10,8 +10,9 @@ from typing import Any
 
 from cybilgraph.changes import Changes, Log, as_json, date_of
 from cybilgraph.files import sha256_of
+from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.patches import ordered, read_patch
-from cybilgraph.release import GRAPH, MANIFEST, Releases
+from cybilgraph.release import MANIFEST, Releases
 from cybilgraph.release.one import REPORT
 from cybilgraph.verify.asking import STALE, Asking, hold, some
 from cybilgraph.verify.contents import differs
@@ -60,8 +61,9 @@ def words(ask: Asking, before: int, graphs: dict[int, Path], folder: Path) -> st
 def _release(folder: Path, graph: Path, created: str) -> None:
     """A release that has its graph and its date, and no more."""
     folder.mkdir(parents=True)
-    (folder / GRAPH).hardlink_to(graph)
-    files = {GRAPH: sha256_of(graph), REPORT: ""}
+    with graph.open("rb") as lines:
+        write_graph(folder / GRAPH, lines)
+    files = {GRAPH: sha256_of(folder / GRAPH), REPORT: ""}
     told = {"created": created, "counts": {"quads": 0}, "files": files}
     (folder / MANIFEST).write_text(json.dumps(told), encoding="utf-8")
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 from cybilgraph.errors import FileDamaged, ReleaseBusy
 from cybilgraph.files import Looked
-from cybilgraph.release import GRAPH, Release
+from cybilgraph.graphs import GRAPH
+from cybilgraph.release import Release
 
 #: Bytes that are read in a second.
 _RATE = 8_000_000

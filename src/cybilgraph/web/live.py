@@ -16,8 +16,9 @@ from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Ended, Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseError
+from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, require
-from cybilgraph.release import GRAPH, Release, Releases
+from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
 from cybilgraph.web.answers import Answers
 from cybilgraph.web.damage import Damage

@@ -11,8 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryDirectory
+from typing import IO
+
+from zstandard import ZstdDecompressor
 
 from .client import Address, exchange, look_up, request
 
@@ -38,16 +43,27 @@ def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
         yield folder
 
 
-def graph_of(folder: Path) -> Path:
+@contextmanager
+def lines_of(folder: Path) -> Iterator[IO[bytes]]:
     """The N-Quads of the newest release in a folder."""
-    return max(folder.glob("*/graph.nq"))
+    with max(folder.glob("*/graph.nq.zst")).open("rb") as raw:
+        yield BufferedReader(ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+
+
+def graph_of(folder: Path) -> Path:
+    """The same in a file, not packed."""
+    path = folder / "graph.nq"
+    if not path.exists():
+        with lines_of(folder) as lines, path.open("wb") as file:
+            copyfileobj(lines, file)
+    return path
 
 
 def projects_of(folder: Path, most: int = 5_000) -> list[str]:
     """IRIs of projects of the newest release."""
     found = []
-    with graph_of(folder).open(encoding="utf-8") as lines:
-        for line in lines:
+    with lines_of(folder) as lines:
+        for line in map(bytes.decode, lines):
             if _PROJECT in line and "#type> " in line:
                 found.append(line[1 : line.index(">")])
             if len(found) == most:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, TextIO
 
-from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Result
+from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Result, Severity
 from cybilgraph.vocab import BASE
 
 SCHEMA_IRI = f"{BASE}schema/report.json"
@@ -78,8 +78,8 @@ _TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": 
 
 def document(report: Report) -> dict[str, Any]:
     """The report as it is, with the sums: what the schema describes."""
-    counts = {severity.value: report.count(severity) for severity in SEVERITIES}
-    return {"$schema": SCHEMA_IRI, "conforms": report.conforms, "counts": counts, **held(report)}
+    counts = {severity.value: count for severity, count in report.counts.items()}
+    return {"$schema": SCHEMA_IRI, "conforms": not counts[Severity.VIOLATION], "counts": counts, **held(report)}
 
 
 def held(value: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def schema() -> dict[str, Any]:
         "list[str]": {"type": "array", "items": _TYPES["str"]},
         "tuple[tuple[str, str], ...]": {"type": "object", "additionalProperties": _TYPES["str"]},
         "list[Checked]": {"type": "array", "items": {"$ref": "#/$defs/Checked"}},
-        "list[Finding]": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
+        "Findings": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
         "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
         "tuple[str, ...]": {"type": "array", "items": _TYPES["str"]},
         "Result | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Result"}]},

@@ -113,7 +113,6 @@ def counted(language: str, number: int, name: str) -> str:
 def summary(report: Report) -> str:
     """One line: what was read, and how much was found of each severity; of information, if there is any."""
     language = report.language
-    found = [(severity, report.count(severity)) for severity in SEVERITIES]
     return word(
         language,
         "summary",
@@ -124,7 +123,7 @@ def summary(report: Report) -> str:
         unread=word(language, "unread", sources=counted(language, report.unread, "source")) if report.unread else "",
         found=", ".join(
             counted(language, number, severity.value)
-            for severity, number in found
+            for severity, number in report.counts.items()
             if number or severity is not Severity.INFO
         ),
     )
@@ -132,17 +131,17 @@ def summary(report: Report) -> str:
 
 def by_rule(report: Report) -> list[tuple[int, Finding]]:
     """How often each rule was broken, with the finding that tells what it says; the worst first."""
-    found = Counter((finding.severity, finding.rule, finding.message) for finding in report.findings)
     first: dict[tuple[Severity, str, str], Finding] = {}
     numbers: Counter[tuple[Severity, str, str]] = Counter()
+    several: set[tuple[Severity, str, str]] = set()
     for finding in report.findings:
         # What differs between the findings of a rule of ours is a gap; rules of others may say anything.
         key = (finding.severity, finding.rule, in_general(finding, report.language) or finding.message)
-        first.setdefault(key, finding)
+        if first.setdefault(key, finding).message != finding.message:
+            several.add(key)
         numbers[key] += 1
-    alone = {key for key, finding in first.items() if found[(*key[:2], finding.message)] == numbers[key]}
     ordered = sorted(numbers.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1:]))
-    return [(number, first[key] if key in alone else replace(first[key], message=key[2])) for key, number in ordered]
+    return [(number, replace(first[key], message=key[2]) if key in several else first[key]) for key, number in ordered]
 
 
 def tally(report: Report) -> list[str]:

@@ -20,7 +20,7 @@ from cybilgraph.fetch import Site
 from cybilgraph.harvest import harvest
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 
-_PASSED = ("Accept", "If-None-Match", "Range", "If-Range", "Content-Type")
+_PASSED = ("Host", "Accept", "If-None-Match", "Range", "If-Range", "Content-Type")
 #: What may go wrong with an answer.
 FAULTS = ("cut", "stall", "shorten", "corrupt", "busy", "whole", "refuse")
 
@@ -50,6 +50,8 @@ class Way:
         self.more: dict[str, tuple[str, bytes]] = {}
         #: What is done to the contents of paths that end so.
         self.harmed: dict[str, Callable[[bytes], bytes]] = {}
+        #: The headers that are told of paths that end so, in the place of those of the site.
+        self.retold: dict[str, dict[str, str]] = {}
         self.lock = threading.Lock()
         way = self
 
@@ -109,8 +111,11 @@ class Way:
                 given.pop("Range", None)
             sent = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
             status, headers, body = self.fetch(handler.path, given, handler.command, sent)
+            asked = handler.path.partition("?")[0]
             for end, harm in self.harmed.items():
-                body = harm(body) if handler.path.partition("?")[0].endswith(end) else body
+                body = harm(body) if asked.endswith(end) else body
+            for end, told in self.retold.items():
+                headers |= {name.lower(): value for name, value in told.items()} if asked.endswith(end) else {}
         with self.lock:
             place = self.random.randrange(len(body)) if body else 0
         if body and fault == "corrupt":
@@ -149,7 +154,7 @@ class Way:
         left = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
         if method == "HEAD":
             body = bytes(int(told.get("Content-Length", 0)))
-        return status, {name: value for name, value in told.items() if name.lower() not in left}, body
+        return status, {name.lower(): value for name, value in told.items() if name.lower() not in left}, body
 
 
 class Publisher:

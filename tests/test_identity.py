@@ -27,6 +27,21 @@ def record(title: str, code: str = "", start: str = "", country: str = "", actor
     )
 
 
+def test_a_project_whose_title_is_that_of_others_is_told_by_its_key() -> None:
+    slugged = replace(record("Cyber Fellowship"), slug=Text("cyber-fellowship"))
+    alike = [record("Cyber Fellowship", "G0001"), record("Cyber Fellowship", "G0002"), slugged]
+
+    def told(earlier: list[tuple[str, str]], *records: Record) -> list[tuple[str, str]]:
+        with Identities(earlier) as identities:
+            for each in records:
+                identities.add(each)
+            return list(identities.rows())
+
+    rows = told([], *alike)
+    assert rows == [("G0001", "code:G0001"), ("G0002", "code:G0002"), ("cyber-fellowship", "key:cyber-fellowship")]
+    assert told(rows, *alike) == rows
+
+
 def rules(*records: Record) -> list[str]:
     with Identities() as identities:
         for each in records:

@@ -16,10 +16,11 @@ from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Site
 from cybilgraph.release import Release
 from cybilgraph.verify import Outcome, Verification, verify
-from cybilgraph.verify.checks import Checks, Wrong
+from cybilgraph.verify.asking import Wrong
+from cybilgraph.verify.checks import Checks
 from cybilgraph.vocab import CYB, RDF
 from tests.conftest import graph_of, run
-from tests.publisher import Way, published
+from tests.publisher import Publisher, Way, published
 
 _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
 
@@ -60,13 +61,13 @@ def proven(way: Way, quick: bool = True) -> Verification:
 def test_everything_holds_of_a_good_site(way: Way) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
-    assert len(found.checks) == 19
+    assert len(found.checks) == 25
 
 
 #: What is done to the contents of a path, and which checks must find it.
 HARMS: dict[str, tuple[Callable[[bytes], bytes], set[str]]] = {
-    ".nq.zst": (lambda body: body[::-1], {"dumps", "graph", "statements"}),
-    "/release/1.json": (lambda body: re.sub(rb'("quads": )', rb"\g<1>1", body), {"manifest"}),
+    ".nq.zst": (lambda body: body[::-1], {"dumps", "graph", "statements", "sitemap"}),
+    "/release/1.json": (lambda body: re.sub(rb'("quads": )', rb"\g<1>1", body), {"manifest", "releases"}),
     "/.well-known/void": (lambda body: re.sub(rb'(entities> ")', rb"\g<1>1", body), {"VoID"}),
     "/catalog": (lambda body: re.sub(rb'(byteSize> ")', rb"\g<1>1", body), {"DCAT"}),
     "/id/project/G0020": (lambda body: re.sub(rb".*#status>.*\n", b"", body), {"pages", "negotiation"}),
@@ -246,14 +247,63 @@ def test_a_table_with_other_rows_is_found(way: Way, release: Release, tmp_path: 
     assert told["projects.parquet"].startswith("lacks the columns title, ")
 
 
+_FUNDER = b'<div><dt>Funder</dt><dd><span class="one"><bdi>%s</bdi></span></dd></div>'
 #: What is done to the page of a project, and what is told of it.
-_PAGES = {
+_PAGES: dict[str, Callable[[bytes], bytes]] = {
     "the title is 'Support of Belize": lambda page: page.replace(b"<h1><bdi>Support to", b"<h1><bdi>Support of"),
     "the status is 'Ongoing', and the endpoint says 'Finished'": lambda page: page.replace(b">Finished<", b">Ongoing<"),
-    "the start is 'Time May 2018": lambda page: page.replace(b"<dd>Apr 2018", b"<dd>May 2018"),
+    "the time is 'May 2018 – Mar 2020', and the endpoint says 'Apr 2018 – Mar 2020'": lambda page: page.replace(
+        b"<dd>Apr 2018", b"<dd>May 2018"
+    ),
+    "the time is 'not there', and": lambda page: page.replace(b"<dt>Time</dt>", b"<dt>Place</dt>"),
     "foundingDate in its JSON-LD is '2018-05'": lambda page: page.replace(b'"2018-04"', b'"2018-05"'),
-    "links: 1 that the endpoint says are missing (https://w3id.org/cybilgraph/id/country/BZ)": lambda page: (
+    "links: 1 that the endpoint says are missing (https://w3id.org/cybilgraph/id/country/BZ as Country)": lambda page: (
         page.replace(b'<a href="/id/country/BZ">', b"<a>")
+    ),
+    "links: 1 that the endpoint does not say (https://w3id.org/cybilgraph/id/actor/dfat as Funder)": lambda page: (
+        page.replace(b"<div><dt>Beneficiary", _FUNDER % b'<a href="/id/actor/dfat">DFAT</a>' + b"<div><dt>Beneficiary")
+    ),
+    "links: 1 that the endpoint does not say (The Lottery as Funder)": lambda page: page.replace(
+        b"<div><dt>Beneficiary", _FUNDER % b"The Lottery" + b"<div><dt>Beneficiary"
+    ),
+    "links: 2 that the endpoint says are missing (https://w3id.org/cybilgraph/id/actor/gpd as Implementer)": (
+        lambda page: page.replace(b"<dt>Implementer<", b"<dt>Funder<")
+    ),
+    "the name of https://w3id.org/cybilgraph/id/actor/gpd is 'Global Digital Partners', and": lambda page: page.replace(
+        b'"/id/actor/gpd">Global Partners Digital', b'"/id/actor/gpd">Global Digital Partners', 1
+    ),
+    "other projects: 1 that the endpoint does not say (https://w3id.org/cybilgraph/id/project/GI-07)": lambda page: (
+        page.replace(
+            b"<div><dt>Beneficiary",
+            b'<div><dt>Part of</dt><dd><a href="/id/project/GI-07">GLACY+</a></dd></div><div><dt>Beneficiary',
+        )
+    ),
+    "what was found in the text: 1 that the endpoint says are missing (https://w3id.org/cybilgraph/id/actor/gpd: GPD": (
+        lambda page: page.replace(b'data-label="Words"><q><bdi>GPD supported', b'data-label="Words"><q><bdi>GPD led')
+    ),
+    "the summary: 1 that the endpoint says are missing (Belize developed its first": lambda page: page.replace(
+        b"<p><bdi>Belize developed its first", b"<p><bdi>Belize developed its second"
+    ),
+    "the context: 1 that the endpoint says are missing": lambda page: page.replace(
+        b"<h2>Context</h2>", b"<h2>Why</h2>"
+    ),
+    "the outcomes: 1 that the endpoint does not say (Nothing has changed.)": lambda page: re.sub(
+        rb"(<h2>Outcomes</h2>\s*<ul>)", rb"\1<li><bdi>Nothing has changed.</bdi></li>", page
+    ),
+    "contacts: 1 that the endpoint does not say (Jane Doe)": lambda page: page.replace(
+        b"<h2>Contact</h2><ul>", b"<h2>Contact</h2><ul><li><bdi>Jane Doe</bdi></li>"
+    ),
+    "addresses of contacts: 1 that the endpoint says are missing (mailto:daniela": lambda page: page.replace(
+        b"mailto:daniela@", b"mailto:jane@"
+    ),
+    "links to other sites: 1 that the endpoint does not say (Prize <https://evil.example/>)": lambda page: page.replace(
+        b"<h2>Links</h2><ul>", b'<h2>Links</h2><ul><li><bdi><a href="https://evil.example/">Prize</a></bdi></li>'
+    ),
+    "description in its JSON-LD is 'Belize bought its first": lambda page: page.replace(
+        b'"description": "Belize developed', b'"description": "Belize bought'
+    ),
+    "knowsAbout in its JSON-LD: 1 that the endpoint says are missing": lambda page: page.replace(
+        b'"knowsAbout": [', b'"keywords": ['
     ),
     "member in its JSON-LD: 1 that the endpoint does not say": lambda page: page.replace(
         b'"member": [', b'"member": [{"@id": "https://w3id.org/cybilgraph/id/actor/dfat"}, '
@@ -268,6 +318,126 @@ def test_a_page_that_prints_something_else_is_found(way: Way, tmp_path: Path, sa
         printed = dict(Checks(site, tmp_path, quick=True).checks())["page values"]
         with pytest.raises(Wrong, match=f"^/id/project/G0020: {re.escape(says)}"):
             printed()
+
+
+#: What is done to the page of an actor or a theme, and what is told of it.
+_LINKED = {
+    "/id/actor/gpd: 7 projects, and the endpoint counts 1": lambda page: page.replace(
+        b'<p class="lead">1 project', b'<p class="lead">7 projects'
+    ),
+    "/id/actor/gpd: projects: 1 that the endpoint does not say "
+    "(https://w3id.org/cybilgraph/id/project/G0020 as Funder)": lambda page: page.replace(
+        b'data-label="Role">Implementer', b'data-label="Role">Implementer, Funder'
+    ),
+    "/id/theme/policy-and-strategy: projects: 1 that the endpoint says are missing "
+    "(https://w3id.org/cybilgraph/id/project/G0020)": lambda page: page.replace(
+        b"/id/project/G0020", b"/id/project/GI-07"
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _LINKED)
+def test_a_list_of_other_projects_is_found(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    monkeypatch.setattr("cybilgraph.verify.linked._SOME", 1000)
+    way.harmed[says.partition(":")[0]] = _LINKED[says]
+    assert "; ".join(_made(way, tmp_path, "pages of lists")).startswith(says)
+
+
+#: What is done to which path, by what is told of it; and the check that finds it.
+_LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "/ prints 15 projects, and the endpoint counts 14: empty the caches": (
+        "/",
+        lambda page: page.replace(b"<strong>14</strong> projects", b"<strong>15</strong> projects"),
+        "start page",
+    ),
+    "/ prints no number of actors, and the endpoint counts": (
+        "/",
+        lambda page: page.replace(b"</strong> actors that", b"</strong> players that"),
+        "start page",
+    ),
+    "/ prints 2 / ": ("/", lambda page: page.replace(b"<p>Release 1 of", b"<p>Release 2 of"), "start page"),
+    "/ tells search engines version 7, and it is 1": (
+        "/",
+        lambda page: page.replace(b'"version": "1"', b'"version": "7"'),
+        "start page",
+    ),
+    "/ tells search engines contentUrl /release/1/other.nq.gz, which is no file of release 1; "
+    "/ tells search engines no contentUrl of 1 files (cybilgraph.nq.gz)": (
+        "/",
+        lambda page: page.replace(b"/release/1/cybilgraph.nq.gz", b"/release/1/other.nq.gz"),
+        "start page",
+    ),
+    "contentUrl names http://elsewhere/release/1/": (
+        "/",
+        lambda page: re.sub(rb'"contentUrl": "http://[^/]+/', b'"contentUrl": "http://elsewhere/', page),
+        "start page",
+    ),
+    "/ tells search engines contentSize of cybilgraph.jsonld.gz as 7 B, and it is": (
+        "/",
+        lambda page: re.sub(rb'"contentSize": "[0-9]+ B"', b'"contentSize": "7 B"', page),
+        "start page",
+    ),
+    "of /sitemap.xml: it lacks 1 projects (/id/project/G0020): empty": (
+        "/sitemap-1.xml",
+        lambda told: re.sub(rb"<url><loc>[^<]*/G0020</loc>.*", b"", told),
+        "sitemap",
+    ),
+    "of /sitemap.xml: it has 1 projects that are not there, or are there twice (/id/project/none)": (
+        "/sitemap-1.xml",
+        lambda told: re.sub(rb"(<url><loc>[^<]*/)G0020(</loc>.*)", rb"\g<0>\1none\2", told),
+        "sitemap",
+    ),
+    "of /sitemap.xml: it names /no-such-page, which is answered with 404": (
+        "/sitemap-1.xml",
+        lambda told: told.replace(b"/help/cookbook<", b"/no-such-page<"),
+        "sitemap",
+    ),
+    "/sitemap-1.xml names http://elsewhere/": (
+        "/sitemap-1.xml",
+        lambda told: re.sub(rb"http://127[^/]+/", b"http://elsewhere/", told),
+        "sitemap",
+    ),
+    "/sitemap.xml cannot be read: it is no XML": ("/sitemap.xml", lambda told: told[:-20], "sitemap"),
+    "of /releases.json: projects of release 1 is 15, and /release/1.json says 14: empty": (
+        "/releases.json",
+        lambda told: told.replace(b'"projects":14', b'"projects":15'),
+        "releases",
+    ),
+    "of /releases.json: as the current one it tells [], and release 1 is served": (
+        "/releases.json",
+        lambda told: told.replace(b'"current":true', b'"current":false'),
+        "releases",
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _LISTS)
+def test_what_is_listed_otherwise_than_it_is_is_found(way: Way, tmp_path: Path, says: str) -> None:
+    path, harm, name = _LISTS[says]
+    way.harmed[path] = harm
+    told = _made(way, tmp_path, "endpoint", "dumps", "graph", name)
+    assert "; ".join(told).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "says"),
+    [
+        ("Content-Type", "text/plain", "is sent as text/plain, and is application/gzip"),
+        ("Content-Encoding", "gzip", "is packed once more on its way (gzip)"),
+        ("Content-Disposition", "inline", "is to be saved under its name, and is told to be inline"),
+    ],
+)
+def test_a_file_that_is_sent_as_another_is_found(way: Way, tmp_path: Path, header: str, value: str, says: str) -> None:
+    name = "projects.csv.gz"
+    with Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(Checks(site, tmp_path, quick=True).checks())
+        checks["dumps"]()
+        way.retold[f"/{name}"] = {header: value}
+        with pytest.raises(Wrong) as wrong:
+            checks["file types"]()
+    assert str(wrong.value).startswith(f"/release/1/{name} {says}")
 
 
 def test_links_to_other_sites_are_counted(way: Way, tmp_path: Path) -> None:
@@ -287,13 +457,15 @@ def test_a_manifest_is_told_with_its_place_and_what_to_do(way: Way, tmp_path: Pa
     assert told.startswith("/release/1.json is no JSON, but application/json")
 
 
-def test_changes_that_do_not_lead_to_the_release_are_found(tmp_path: Path) -> None:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with published(folder) as publisher, Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
-        work = tmp_path / "good"
-        work.mkdir()
-        checks = dict(Checks(site, work, quick=False).checks())
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    with published(tmp_path_factory.mktemp("site")) as publisher:
+        yield publisher
+
+
+def test_changes_that_do_not_lead_to_the_release_are_found(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(Checks(site, tmp_path, quick=False).checks())
         for name in ("endpoint", "dumps", "graph"):
             checks[name]()
         assert checks["patch"]() == "release 2 with what has changed since is release 3"
@@ -303,3 +475,60 @@ def test_changes_that_do_not_lead_to_the_release_are_found(tmp_path: Path) -> No
         way.harmed["/changes.rdfp"] = lambda body: body.replace(b"\nD <", b"\nD <x:none> <x:none> <", 1)
         with pytest.raises(Wrong, match="cannot be applied to the dump of release 2: The"):
             checks["patch"]()
+
+
+#: What is done to what is told of changes, and what is told of that.
+_WORDS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    r"/changes.json?since=2&until=3 lacks 1 records and has 1 records that are not there, compared with the N-Quads: "
+    r'it has ["https://w3id.org/cybilgraph/record/G0020", "status: Finished → Cancelled."': (
+        "/changes.json",
+        lambda body: body.replace("→ Ongoing".encode(), "→ Cancelled".encode()),
+    ),
+    'it lacks ["https://w3id.org/cybilgraph/record/G0020", "status: Finished → Ongoing.", {': (
+        "/changes.json",
+        lambda body: body.replace(b'"new": ["Ongoing"]', b'"new": ["Planned"]'),
+    ),
+    'it lacks ["the head", {"counts": {"added": 0,': (
+        "/changes.json",
+        lambda body: body.replace(b'"added": 0', b'"added": 1'),
+    ),
+    "/changes.atom?since=2&until=3 lacks 1 records and has 1 records that are not there, compared with the N-Quads: "
+    'it has ["https://w3id.org/cybilgraph/record/G0020", "Support to Belize National Cyber Security Strategy", "': (
+        "/changes.atom",
+        lambda body: body.replace("→ Ongoing".encode(), "→ Cancelled".encode()),
+    ),
+    '"changed", "/id/project/G0020"]: empty the caches': (
+        "/changes.atom",
+        lambda body: body.replace(b"/id/project/G0020", b"/id/project/G0021"),
+    ),
+    'lacks 1 records, compared with the N-Quads: it lacks ["https://w3id.org/cybilgraph/record/G0020", "Support': (
+        "/changes.atom",
+        lambda body: re.sub(rb"(?s)<entry>.*</entry>", b"", body),
+    ),
+}
+
+
+@pytest.mark.parametrize("says", _WORDS)
+def test_words_of_changes_that_are_others_are_found(publisher: Publisher, tmp_path: Path, says: str) -> None:
+    path, harm = _WORDS[says]
+    with Way(publisher.url) as way:
+        way.harmed[path] = harm
+        told = _made(way, tmp_path, "endpoint", "dumps", "graph", "words of changes")
+    assert says in "; ".join(told)
+
+
+def test_a_site_of_several_releases_holds(publisher: Publisher) -> None:
+    with Way(publisher.url) as way:
+        found = proven(way, quick=False)
+    assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
+    [words] = [check.says for check in found.checks if check.name == "words of changes"]
+    assert words == "1 records are told since release 2 as both graphs give them"
+
+
+def test_a_release_that_is_not_listed_is_found(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.harmed["/releases.json"] = lambda body: json.dumps(
+            [row for row in json.loads(body) if row["release"] != 2]
+        ).encode()
+        [told] = _made(way, tmp_path, "endpoint", "releases")
+    assert told.startswith("of /releases.json: it does not name release 2, which is there: empty the caches")

@@ -38,9 +38,14 @@ class Reply:
     body: bytes = b""
 
     @property
+    def type(self) -> str:
+        """Its type, as it was told, with parameters; "nothing" where none was."""
+        return self.headers.get("Content-Type", "nothing")
+
+    @property
     def is_page(self) -> bool:
         """Whether it is a web page, as a login or a proxy sends it in the place of what was asked for."""
-        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = self.type.partition(";")[0].strip().lower()
         return kind in _PAGES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 

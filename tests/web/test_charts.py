@@ -58,6 +58,12 @@ def test_the_timeline_knows_precision_and_open_ends() -> None:
     assert [tick["label"] for tick in picture.ticks] == ["2018", "2019", "2020"]
 
 
+def test_the_timeline_draws_an_end_before_its_start() -> None:
+    picture = charts.timeline([Span("a", "", "2021-06", "2020-03", "Finished")])
+    assert [tick["label"] for tick in picture.ticks] == ["2021"]
+    assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
+
+
 def test_columns_and_years() -> None:
     picture = charts.years_active([Span("a", "", "2018-05", "2020"), Span("b", "", "2020", "")])
     assert [(mark["label"], mark["value"]) for mark in picture.marks] == [("2018", 1), ("2019", 1), ("2020", 2)]

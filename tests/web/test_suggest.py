@@ -37,6 +37,7 @@ def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     reply = http(f"{portal}/suggest/G0020", Accept=BROWSER)
     assert '<li id="L17" class="warning">Funders' in reply.body.decode()
     assert "script-src 'self'" in reply.headers["content-security-policy"]
+    assert http(f"{portal}/suggest/G0020", "HEAD", Accept=BROWSER).status == 200
     assert http(f"{portal}/suggest/NOPE", Accept=BROWSER).status == 404
 
 

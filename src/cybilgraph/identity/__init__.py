@@ -79,10 +79,11 @@ class Identities:
         return self._captures.resolved.rows("SELECT alias, key FROM aliases ORDER BY alias")
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Each project's key with each of its names, in order."""
+        """Each project's key with each of its names, in order; one whose names are others' as well has its key."""
         return self._captures.resolved.rows(
-            "SELECT project, name FROM names JOIN captures USING (number) "
-            "UNION SELECT key, 'key:' || alias FROM aliases ORDER BY 1, 2"
+            "WITH named AS (SELECT project, name FROM names JOIN captures USING (number)) SELECT * FROM named "
+            "UNION SELECT key, 'key:' || alias FROM aliases "
+            "UNION SELECT key, 'key:' || key FROM projects WHERE key NOT IN (SELECT project FROM named) ORDER BY 1, 2"
         )
 
     def findings(self) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.fetch import Site
 from cybilgraph.packed import NOT_PACKED
-from cybilgraph.verify.checks import Checks, Wrong
+from cybilgraph.verify.asking import Wrong
+from cybilgraph.verify.checks import Checks
 
 
 class Outcome(StrEnum):

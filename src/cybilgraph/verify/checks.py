@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import random
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from cybilgraph.dumps import WHOLE
@@ -21,18 +17,21 @@ from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.ntriples import literal, plain
 from cybilgraph.packed import unpacked
 from cybilgraph.patches import Digested, ordered, patched, read_patch
+from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
 from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
+from cybilgraph.verify.linked import linked
+from cybilgraph.verify.lists import heads, home, releases, sitemap, types
 from cybilgraph.verify.printed import Printed, values_of
+from cybilgraph.verify.words import counts, words
 from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID, short
 
-_NTRIPLES, _BROWSER = "application/n-triples", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
 _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
 #: Things that have pages, some of each.
 _PAGES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
-_SYNTAXES = {"ttl": "text/turtle", "nt": _NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
+_SYNTAXES = {"ttl": "text/turtle", "nt": NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
 #: Subjects of which all statements are compared: where little is wished, and else.
 _FEW, _MANY = 100, 2_000
 #: Quads of a dump that is asked all examples in some ten seconds, and in 1 GB: also where little is wished.
@@ -42,10 +41,7 @@ _TOLD = 5
 #: Projects whose pages are read, by chance.
 _PROJECTS = 20
 _MEND = "activate a release that is whole (cybilgraph releases), or build it again"
-
-
-class Wrong(Exception):
-    """What a check finds wrong."""
+_FIRST = "there is no release before this one: nothing has changed since"
 
 
 class Checks:
@@ -62,6 +58,7 @@ class Checks:
         if not number.isdigit():
             raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
         self.release = int(number)
+        self._ask = Asking(site, self.release)
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
         self._dump = Dump(folder / "graph.nq")
@@ -79,12 +76,18 @@ class Checks:
             yield "contents", self._contents
             yield "tables", self._tables
         yield "statements", self._compared
+        yield "releases", lambda: releases(self._ask)
+        yield "file types", lambda: types(self._ask, self._heads)
         yield "ranges", self._ranges
         yield "changes", self._changes
         if not self._quick:
             yield "patch", self._patch
+            yield "words of changes", self._words
+        yield "start page", lambda: home(self._ask, self._quads, self._sums, self._heads)
+        yield "sitemap", lambda: sitemap(self._ask, self._ours.projects(), self._folder)
         yield "pages", self._pages
         yield "page values", self._printed
+        yield "pages of lists", lambda: linked(self._ask)
         yield "negotiation", self._negotiation
         yield "conditional requests", self._conditional
         yield "example queries", self._examples
@@ -95,13 +98,13 @@ class Checks:
     # ---- the endpoint
 
     def _endpoint(self) -> str:
-        self._triples, named = (int(self._rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
+        self._triples, named = (int(self._ask.rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
         self._quads = self._triples + named
         headers = {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"}
-        posted = self._json("/sparql", headers, "POST", "ASK { ?s ?p ?o }")
-        _hold(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
-        described = self._statements("/sparql")
-        _hold(any("sparql-service-description#" in line for line in described), "/sparql does not describe itself")
+        posted = self._ask.json("/sparql", headers, "POST", "ASK { ?s ?p ?o }")
+        hold(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
+        described = self._ask.statements("/sparql")
+        hold(any("sparql-service-description#" in line for line in described), "/sparql does not describe itself")
         return f"{self._triples:,} statements, and {named:,} in named graphs"
 
     def _errors(self) -> str:
@@ -113,8 +116,8 @@ class Checks:
         ):
             reply = self._site.get(path, {"Accept": "*/*"})
             allowed = status if isinstance(status, tuple) else (status,)
-            _hold(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
-            _hold("problem+json" in _type(reply), f"{path} tells its problem as {_type(reply)}")
+            hold(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
+            hold("problem+json" in reply.type, f"{path} tells its problem as {reply.type}")
         return "what cannot be answered is told as a problem"
 
     def _examples(self) -> str:
@@ -123,21 +126,21 @@ class Checks:
 
         One that finds nothing is always held against the dump: what it asks for need not be in the data.
         """
-        listed = self._json("/api/queries")["queries"]
-        _hold(bool(listed), "there are none")
+        listed = self._ask.json("/api/queries")["queries"]
+        hold(bool(listed), "there are none")
         compared = self._dump.is_here and not (self._quick and self._quads > _LITTLE)
         wrong = []
         for query in listed:
             path = f"{query['links']['answer']}?release={self.release}"
-            reply = self._ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else _NTRIPLES})
-            _hold(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} answers nothing")
+            reply = self._ask.ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else NTRIPLES})
+            hold(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} answers nothing")
             if compared or (not reply.body and self._dump.is_here):
-                text = self._ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
+                text = self._ask.ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
                 told, ours = rows_of(reply.body), self._dump.rows(text)
                 if told != ours:
                     missing, more = (ours - told).total(), (told - ours).total()
                     wrong.append(f"{query['name']} ({missing:,} rows missing, {more:,} too many)")
-        _hold(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
+        hold(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
         if compared:
             return f"all {len(listed)} answer, with the rows that the dump gives"
         why = f"it has {self._quads:,} quads: do it without --quick" if self._dump.is_here else "it could not be had"
@@ -147,10 +150,10 @@ class Checks:
 
     def _manifest(self) -> str:
         path = f"/release/{self.release}.json"
-        manifest = self._json(path)
+        manifest = self._ask.json(path)
         told = manifest.get("release")
-        _hold(told == self.release, f"{path} says that it is of release {told}: {_MEND}")
-        projects = int(self._rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
+        hold(told == self.release, f"{path} says that it is of release {told}: {_MEND}")
+        projects = int(self._ask.rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
         counts = manifest.get("counts", {})
         wrong = [
             f"{counts.get(what, 'no'):,} {what} (counts.{what}), and the endpoint has {count:,}"
@@ -159,16 +162,16 @@ class Checks:
             for what, count in (("quads", self._quads), ("projects", projects))
             if counts.get(what) != count
         ]
-        _hold(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_MEND}")
+        hold(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_MEND}")
         return f"{projects:,} projects, {self._quads:,} quads, as the endpoint counts"
 
     def _dumps(self) -> str:
-        listed = self._ok(f"/release/{self.release}/SHA256SUMS").body.decode()
-        latest = self._ok("/latest/SHA256SUMS")
-        _hold(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
-        _hold(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
+        listed = self._ask.ok(f"/release/{self.release}/SHA256SUMS").body.decode()
+        latest = self._ask.ok("/latest/SHA256SUMS")
+        hold(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
+        hold(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
         self._sums = read_sums(listed)
-        _hold(bool(self._sums), "SHA256SUMS names no file")
+        hold(bool(self._sums), "SHA256SUMS names no file")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
         wrong = []
         for place, name in enumerate(names):
@@ -182,7 +185,7 @@ class Checks:
                 self._files[name] = file
                 continue
             file.unlink(missing_ok=True)
-        _hold(not wrong, _some(wrong))
+        hold(not wrong, some(wrong))
         return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
 
     def _nquads(self) -> str:
@@ -191,15 +194,15 @@ class Checks:
     def _graph(self) -> str:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
         name = self._nquads()
-        _hold(name in self._files, "there is no dump of N-Quads to look at")
+        hold(name in self._files, "there is no dump of N-Quads to look at")
         self._unpack(self._files[name], name, self._dump.path)
         digested = Digested(ordered(self._dump.path))
         lines = sum(1 for _ in digested)
-        _hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
-        reply = self._ok(f"/changes.rdfp?since={self.release}&until={self.release}")
+        hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
+        reply = self._ask.ok(f"/changes.rdfp?since={self.release}&until={self.release}")
         header, changes = read_patch(reply.body.splitlines(keepends=True))
-        _hold(not list(changes), "a release differs from itself")
-        _hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
+        hold(not list(changes), "a release differs from itself")
+        hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
         return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
 
     @staticmethod
@@ -210,7 +213,7 @@ class Checks:
     @property
     def _ours(self) -> Dump:
         """The dump of N-Quads, which all else is compared with."""
-        _hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
         return self._dump
 
     def _contents(self) -> str:
@@ -228,7 +231,7 @@ class Checks:
     def _hold_all(self, names: Iterable[str], ours: Graph | Tables) -> None:
         found = ((name, ours.differs(self._files[name], name)) for name in names)
         wrong = [f"{name} {how}" for name, how in found if how]
-        _hold(not wrong, "; ".join(wrong))
+        hold(not wrong, "; ".join(wrong))
 
     def _compared(self) -> str:
         """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
@@ -237,136 +240,147 @@ class Checks:
         ours = self._dump.about(asked)
         for start in range(0, len(asked), _FEW):
             block = asked[start : start + _FEW]
-            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{_new()}"
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": _NTRIPLES}
+            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{new()}"
+            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": NTRIPLES}
             sent = urlencode({"query": query, "release": self.release})
-            theirs = by_subject(self._ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
+            theirs = by_subject(self._ask.ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
             other = [subject for subject in block if ours.get(subject) != theirs.get(subject)]
-            _hold(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
+            hold(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
         return f"all statements about {len(asked):,} of {len(subjects):,} subjects are those of the dump"
+
+    @cached_property
+    def _heads(self) -> dict[str, Reply]:
+        """What is told of each file before it is sent."""
+        hold(bool(self._sums), "there are no checksums that tell of the files")
+        return heads(self._ask, self._sums)
 
     def _ranges(self) -> str:
         path = f"/release/{self.release}/SHA256SUMS"
-        whole = self._ok(path)
+        whole = self._ask.ok(path)
         part = self._site.get(path, {"Range": "bytes=10-19"})
-        _hold((part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}")
+        hold((part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}")
         other = self._site.get(path, {"Range": "bytes=10-19", "If-Range": '"another"'})
-        _hold(other.body == whole.body, "a part is sent though If-Range names another file")
+        hold(other.body == whole.body, "a part is sent though If-Range names another file")
         beyond = self._site.get(path, {"Range": f"bytes={len(whole.body)}-"})
-        _hold(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
+        hold(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
         return "parts of files are sent as they are asked for"
 
     def _changes(self) -> str:
-        listed = self._listed()
-        _hold(self.release in listed, "/releases.json does not name the current release")
-        since = min(listed)
-        told = self._json(f"/changes.json?since={since}&until={self.release}")
-        patch = self._ok(f"/changes.rdfp?since={since}&until={self.release}").body
-        _, changes = read_patch(patch.splitlines(keepends=True))
-        quads = sum(1 for _ in changes)
-        counts = told["counts"]
-        _hold(counts["added_quads"] + counts["removed_quads"] == quads, "JSON and patch count different quads")
-        feed = self._ok(f"/changes.atom?since={since}").body
-        entries = feed.count(b"<entry>") + feed.count(b"<at:deleted-entry")
-        _hold(entries == len(told["records"]), f"Atom tells of {entries} records, and JSON of {len(told['records'])}")
-        self._statements("/feed")
-        return f"since release {since}: {quads:,} quads, {entries:,} records"
+        told = counts(self._ask, min(self._listed()), self._folder)
+        self._ask.statements("/feed")
+        return told
 
     def _listed(self) -> list[int]:
-        return [row["release"] for row in self._json("/releases.json")]
+        return [row["release"] for row in self._ask.json("/releases.json")]
+
+    @cached_property
+    def _before(self) -> tuple[int, Path]:
+        """The release before this one, and its N-Quads; 0 where there is none."""
+        plain = self._folder / "before.nq"
+        before = max((number for number in self._listed() if number < self.release), default=0)
+        if before:
+            sums = read_sums(self._ask.ok(f"/release/{before}/SHA256SUMS").body.decode())
+            name = next((name for name in WHOLE if name in sums), "")
+            hold(bool(name), f"release {before} has no dump of N-Quads")
+            packed = self._ask.file(f"/release/{before}/{name}", self._folder / "before")
+            hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
+            self._unpack(packed, name, plain)
+            packed.unlink()
+        return before, plain
 
     def _patch(self) -> str:
         """The release before, with the changes since it, is this one."""
         ours = self._ours.path
-        before = max((number for number in self._listed() if number < self.release), default=0)
+        before, plain = self._before
         if not before:
-            return "there is no release before this one: nothing to apply changes to"
-        sums = read_sums(self._ok(f"/release/{before}/SHA256SUMS").body.decode())
-        name = next((name for name in WHOLE if name in sums), "")
-        _hold(bool(name), f"release {before} has no dump of N-Quads")
-        packed, plain, patch = (self._folder / f"before-{kind}" for kind in ("packed", "plain", "patch"))
+            return _FIRST
         path = f"/changes.rdfp?since={before}&until={self.release}"
-        for address, file in ((f"/release/{before}/{name}", packed), (path, patch)):
-            status = self._site.download(address, file, {"Accept": "*/*"}).status
-            _hold(status == 200, f"{address} is answered with {status}")
-        _hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
-        self._unpack(packed, name, plain)
-        with patch.open("rb") as rows:
+        with self._ask.file(path, self._folder / "patch").open("rb") as rows:
             _, changes = read_patch(rows)
             try:
                 how = differs(patched(ordered(plain), changes), ordered(ours), "statements")
             except PatchError as error:
                 raise Wrong(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
-        _hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")
+        hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")
         return f"release {before} with what has changed since is release {self.release}"
+
+    def _words(self) -> str:
+        """What has changed since the release before is told in words as both graphs give it."""
+        before, plain = self._before
+        if not before:
+            return _FIRST
+        return words(self._ask, before, {before: plain, self.release: self._ours.path}, self._folder)
 
     # ---- pages
 
     def _pages(self) -> str:
-        things = [row["thing"] for kind in _PAGES for row in self._rows(_SAMPLE % kind)]
-        _hold(bool(things), "the endpoint knows nothing that has a page")
+        things = [row["thing"] for kind in _PAGES for row in self._ask.rows(_SAMPLE % kind)]
+        hold(bool(things), "the endpoint knows nothing that has a page")
         for thing in things:
             path = _path(thing)
-            page = self._ok(path, {"Accept": _BROWSER})
-            _hold(_type(page).startswith("text/html"), f"{path} is no page for a browser, but {_type(page)}")
-            own = sorted({line for line in self._statements(path) if line.startswith(f"<{thing}> ")})
+            page = self._ask.ok(path, {"Accept": BROWSER})
+            hold(page.type.startswith("text/html"), f"{path} is no page for a browser, but {page.type}")
+            own = sorted({line for line in self._ask.statements(path) if line.startswith(f"<{thing}> ")})
             how = differs(map(_bytes, own), map(_bytes, sorted(self._about(thing))), "statements about itself")
-            _hold(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
+            hold(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
         return f"{len(things)} pages have the statements of the endpoint"
 
     def _about(self, thing: str) -> set[str]:
         sent = urlencode(
-            {"query": f"CONSTRUCT {{ <{thing}> ?p ?o }} {{ <{thing}> ?p ?o }}{_new()}", "release": self.release}
+            {"query": f"CONSTRUCT {{ <{thing}> ?p ?o }} {{ <{thing}> ?p ?o }}{new()}", "release": self.release}
         )
-        return set(self._statements(f"/sparql?{sent}"))
+        return set(self._ask.statements(f"/sparql?{sent}"))
 
     def _printed(self) -> str:
         """What pages of projects print for people, and for search engines, is what the endpoint says."""
         projects = self._dump.projects() if self._dump.is_here and not self._quick else []
         asked = sorted(random.sample(projects, min(_PROJECTS, len(projects))))
-        asked = asked or [row["thing"] for row in self._rows(_SAMPLE % CYB.Project)]
+        asked = asked or [row["thing"] for row in self._ask.rows(_SAMPLE % CYB.Project)]
         wrong = []
         for project in asked:
-            page = Printed(self._ok(_path(project), {"Accept": _BROWSER}).body.decode())
-            wrong += [f"{_path(project)}: {how}" for how in page.wrong(project, self._rows(values_of(project)))]
-        _hold(not wrong, _some(wrong))
-        return f"title, status, dates, links and JSON-LD of {len(asked)} pages are what the endpoint says"
+            page = Printed(self._ask.ok(_path(project), {"Accept": BROWSER}).body.decode())
+            wrong += [f"{_path(project)}: {how}" for how in page.wrong(project, self._ask.rows(values_of(project)))]
+        hold(not wrong, some(wrong))
+        return f"facts, texts, contacts, links and JSON-LD of {len(asked)} pages are what the endpoint says"
 
     def _negotiation(self) -> str:
-        [row, *_] = self._rows(_SAMPLE % CYB.Project)
+        [row, *_] = self._ask.rows(_SAMPLE % CYB.Project)
         path = _path(row["thing"])
         for suffix, kind in _SYNTAXES.items():
-            by_suffix, by_header = self._ok(f"{path}.{suffix}"), self._ok(path, {"Accept": f"{kind}, text/html;q=0.5"})
+            by_suffix, by_header = (
+                self._ask.ok(f"{path}.{suffix}"),
+                self._ask.ok(path, {"Accept": f"{kind}, text/html;q=0.5"}),
+            )
             for reply in (by_suffix, by_header):
-                _hold(_type(reply).startswith(kind), f"{path} as {kind} is {_type(reply)}")
-            _hold(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
-            _hold("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
+                hold(reply.type.startswith(kind), f"{path} as {kind} is {reply.type}")
+            hold(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
+            hold("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
         refused = self._site.get(path, {"Accept": "application/x-no-such-thing"})
-        _hold(refused.status == 406, f"a format that there is not is answered with {refused.status}")
-        cors = self._ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
-        _hold(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
+        hold(refused.status == 406, f"a format that there is not is answered with {refused.status}")
+        cors = self._ask.ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
+        hold(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
         return f"{', '.join(_SYNTAXES)} and HTML, by suffix and by Accept"
 
     def _conditional(self) -> str:
         query = urlencode({"query": _COUNT, "format": "json"})
         paths = (f"/sparql?{query}", f"/release/{self.release}/SHA256SUMS", f"/changes.json?since={self.release}")
         for path in paths:
-            etag = self._ok(path).headers.get("ETag", "")
-            _hold(etag.startswith('"'), f"{path} has no strong ETag")
+            etag = self._ask.ok(path).headers.get("ETag", "")
+            hold(etag.startswith('"'), f"{path} has no strong ETag")
             again = self._site.get(path, {"If-None-Match": etag})
-            _hold((again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it")
+            hold((again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it")
             head = self._site.get(path, method="HEAD")
-            _hold(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
+            hold(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
         return f"{len(paths)} kinds of answers are not sent again to who has them"
 
     # ---- descriptions
 
     def _void(self) -> str:
-        about = Statements(self._statements("/.well-known/void"))
+        about = Statements(self._ask.statements("/.well-known/void"))
         wrong, checked, parts = [], 0, {part for part, _ in about.pairs(VOID.linkPredicate)}
         for links, predicate in about.pairs(VOID.linkPredicate):
             for target, told in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
-                count = int(self._rows(_links(predicate, plain(target)))[0]["n"])
+                count = int(self._ask.rows(_links(predicate, plain(target)))[0]["n"])
                 checked += 1
                 if int(told) != count:
                     whole = f"void:triples of links by {short(predicate)} to {plain(target)}"
@@ -378,77 +392,45 @@ class Checks:
             for part, iri in about.pairs(kind):
                 parts.add(part)
                 for told in about.of(part, total):
-                    count = int(self._rows(query.format(iri))[0]["n"])
+                    count = int(self._ask.rows(query.format(iri))[0]["n"])
                     checked += 1
                     if int(told) != count:
                         wrong.append(f"{short(total)} of {short(iri)} is {told}, and the endpoint counts {count:,}")
         totals = [told for node, told in about.pairs(VOID.triples) if node not in parts]
-        _hold(bool(totals), "there is no void:triples of the whole")
+        hold(bool(totals), "there is no void:triples of the whole")
         both = f"the endpoint counts {self._triples:,}, and {self._quads:,} with named graphs"
         all_ = (self._triples, self._quads)
         wrong += [f"void:triples of the whole is {told}, and {both}" for told in totals if int(told) not in all_]
-        _hold(not wrong, _some(wrong))
-        _hold(checked > 0, "there are no partitions by class or property")
+        hold(not wrong, some(wrong))
+        hold(checked > 0, "there are no partitions by class or property")
         return f"{checked} counts are those of the endpoint"
 
     def _dcat(self) -> str:
-        about = Statements(self._statements("/catalog"))
+        about = Statements(self._ask.statements("/catalog"))
         checked = 0
         for file, address in about.pairs(DCAT.downloadURL):
             name = address.rpartition("/")[2]
             sums = [value for node in about.of(file, SPDX.checksum) for value in about.of(node, SPDX.checksumValue)]
             if name in self._sums:
-                _hold(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
-                head = self._site.get(f"/release/{self.release}/{name}", method="HEAD")
+                hold(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
                 size = about.of(file, DCAT.byteSize)
-                _hold([head.headers.get("Content-Length")] == size, f"{name} has another size in DCAT: {size}")
+                hold(
+                    [self._heads[name].headers.get("Content-Length")] == size,
+                    f"{name} has another size in DCAT: {size}",
+                )
                 checked += 1
-        _hold(checked > 0, "no distribution of it is a file of the release")
+        hold(checked > 0, "no distribution of it is a file of the release")
         return f"{checked} distributions are files of the release, with their sizes and checksums"
 
     def _steady(self) -> str:
         now = self._site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
         number = now.headers.get("Cybilgraph-Release")
-        _hold(number == str(self.release), f"release {number} is served by now: verify again")
+        hold(number == str(self.release), f"release {number} is served by now: verify again")
         return f"release {self.release} was served from beginning to end"
-
-    # ---- asking
-
-    def _ok(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Reply:
-        reply = self._site.get(path, headers or {"Accept": "*/*"}, method, body)
-        _hold(reply.status == 200, f"{path} is answered with {reply.status}")
-        return reply
-
-    def _rows(self, query: str) -> list[dict[str, Any]]:
-        sent = urlencode({"query": query + _new(), "format": "csv", "release": self.release})
-        return list(csv.DictReader(io.StringIO(self._ok(f"/sparql?{sent}").body.decode(), newline="")))
-
-    def _json(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Any:
-        reply = self._ok(path, headers, method, body)
-        try:
-            return json.loads(reply.body)
-        except ValueError as error:
-            raise Wrong(
-                f"{path} is no JSON, but {_type(reply)} ({error}): does a proxy answer for the site?"
-            ) from error
-
-    def _statements(self, path: str) -> list[str]:
-        reply = self._ok(path, {"Accept": _NTRIPLES})
-        _hold(_type(reply).startswith(_NTRIPLES), f"{path} as N-Triples is {_type(reply)}")
-        return reply.body.decode().split("\n")[:-1]
 
 
 def _path(iri: str) -> str:
     return f"/{iri.removeprefix(BASE)}"
-
-
-def _type(reply: Reply) -> str:
-    return reply.headers.get("Content-Type", "nothing")
-
-
-def _hold(true: bool, wrong: str) -> None:
-    if not true:
-        raise Wrong(wrong)
 
 
 def _links(predicate: str, site: str) -> str:
@@ -460,16 +442,5 @@ def _links(predicate: str, site: str) -> str:
     )
 
 
-def _some(wrong: list[str]) -> str:
-    """The first few of what is wrong, and how many more there are."""
-    more = f"; and {len(wrong) - _TOLD:,} more" if len(wrong) > _TOLD else ""
-    return "; ".join(wrong[:_TOLD]) + more
-
-
 def _bytes(line: str) -> bytes:
     return line.encode()
-
-
-def _new() -> str:
-    """A comment that makes of a query one that nobody has asked: no answer that was kept is one to it."""
-    return f"\n# {secrets.token_hex(8)}"

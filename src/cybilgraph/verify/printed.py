@@ -3,137 +3,222 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
 from typing import Any
 
-from cybilgraph.vocab import BASE, CYB, DCTERMS, SKOS, short
+from cybilgraph.fields import FIELDS, Kind
+from cybilgraph.verify.markup import Element, page_of, spaced
+from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
 
-#: Elements that have no end (HTML, section 13.1.2).
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_ROLES = {"funder": ("funder",), "member": ("implementer", "partner")}
-_PLACES = ("country", "region", "group")
+_ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
+_PLACES = ("Country", "Region", "Group")
+#: Where the role of an actor is not told, a page says so in its own words.
+_UNTOLD = {"": "Role not told", "Unspecified": "Role not told"}
+#: What is written in sections of their own, by the heading.
+_PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is Kind.PROSE}
+_ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is Kind.ITEMS}
+_TEXTS = _PROSE | _ITEMS
+_OTHERS = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
+_SINGLE = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)
+#: Of a text that is told, so much is shown.
+_SHOWN = 100
 
 
 def values_of(project: str) -> str:
-    """The query for what the endpoint says of a project: ``what``, a property or a role, and ``value``."""
-    terms = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)
-    return (
-        f"SELECT ?what ?value {{ {{ VALUES ?what {{ {' '.join(f'<{term}>' for term in terms)} }} "
-        f"<{project}> ?what ?value }} UNION {{ <{project}> <{CYB.status}>/<{SKOS.prefLabel}> ?value "
-        f"BIND(<{CYB.status}> AS ?what) }} UNION {{ <{project}> <{CYB.participation}> ?node . "
-        f"?node <{CYB.actor}> ?value OPTIONAL {{ ?node <{CYB.role}> ?role }} BIND(COALESCE(?role, <x:>) AS ?what) }} "
-        f"UNION {{ <{project}> <{CYB.scope}>/<{CYB.concept}> ?value BIND(<{CYB.scope}> AS ?what) }} }}"
+    """The query for what the endpoint says of a project: ``what``, a property, and ``value``; of a thing that it
+    links to also its ``name``, and the name of its role; ``more`` stands beside others.
+    """
+    parts = (
+        f"VALUES ?what {{ {' '.join(f'<{term}>' for term in (*_SINGLE, *_PROSE.values(), *_OTHERS))} }} "
+        f"<{project}> ?what ?value",
+        f"<{project}> <{CYB.status}>/<{SKOS.prefLabel}> ?value BIND(<{CYB.status}> AS ?what)",
+        *(
+            f"<{project}> <{term}> ?node . ?node <{DCTERMS.description}> ?value "
+            f"OPTIONAL {{ ?node <{CYB.subheading}> ?more }} BIND(<{term}> AS ?what)"
+            for term in _ITEMS.values()
+        ),
+        f"<{project}> <{CYB.participation}> ?node . ?node <{CYB.actor}> ?value "
+        f"OPTIONAL {{ ?value <{SKOS.prefLabel}> ?name }} OPTIONAL {{ ?node <{CYB.role}>/<{SKOS.prefLabel}> ?more "
+        f'FILTER(LANG(?more) IN ("", "en")) }} BIND(<{CYB.actor}> AS ?what)',
+        f"<{project}> <{CYB.scope}>/<{CYB.concept}> ?value OPTIONAL {{ ?value <{SKOS.prefLabel}> ?name }} "
+        f"BIND(<{CYB.concept}> AS ?what)",
+        f"<{project}> <{CYB.participation}>|<{CYB.scope}> ?node . ?node <{CYB.basis}> <{BASE}id/basis/derived> ; "
+        f"<{CYB.actor}>|<{CYB.concept}> ?more ; <{CYB.evidence}>/<{OA.exact}> ?value BIND(<{OA.exact}> AS ?what)",
+        *(
+            f"<{project}> <{CYB.contact}>/<{term}> ?value BIND(<{term}> AS ?what)"
+            for term in (VCARD.fn, VCARD.hasEmail)
+        ),
+        f"<{project}> <{CYB.link}> ?node OPTIONAL {{ ?node <{DCTERMS.title}> ?value }} "
+        f"OPTIONAL {{ ?node <{SCHEMA.url}> ?more }} BIND(<{CYB.link}> AS ?what)",
     )
+    return f"SELECT ?what ?value ?name ?more {{ {{ {' } UNION { '.join(parts)} }} }}"
 
 
-class Printed(HTMLParser):
-    """What the page of a project prints: its title, its status, the text and the links of its facts, and the
-    same for programs (schema.org, in JSON-LD).
+class _Said:
+    """What the endpoint says of a project, as a page prints it."""
+
+    def __init__(self, project: str, rows: Iterable[dict[str, str]]) -> None:
+        #: What it says by one property each.
+        self.values: dict[str, set[str]] = defaultdict(set)
+        #: What each thing is called that it links to, and as what it does so.
+        self.names: dict[str, set[str]] = defaultdict(set)
+        self.links: set[tuple[str, str]] = set()
+        self.texts: dict[str, set[str]] = defaultdict(set)
+        self.quotes: set[str] = set()
+        self.web: set[str] = set()
+        for row in rows:
+            what, value, more = row["what"], row["value"], row["more"]
+            if what in (CYB.actor, CYB.concept):
+                self.links.add((value, _UNTOLD.get(more, more) if what == CYB.actor else kind_of(value)))
+                self.names[value].add(spaced(row["name"] or short(value)))
+            elif what in _ITEMS.values():
+                self.texts[what].add(spaced(f"{more}: {value}" if more else value))
+            elif what in _PROSE.values():
+                self.texts[what] |= {spaced(part) for part in value.split("\n\n")} - {""}
+                self.values[what].add(value)
+            elif what == OA.exact:
+                self.quotes.add(f"{more}: {spaced(value)}")
+            elif what == CYB.link:
+                address = more if more.startswith(("https://", "http://", "mailto:")) else ""
+                self.web.add(f"{spaced(value or address)} <{address}>")
+            else:
+                self.values[what].add(value)
+        self.title = self.values[DCTERMS.title] or {short(project)}  # what has no title is called so
+
+    def of(self, words: Iterable[str]) -> set[str]:
+        """The things that it links to as one of these."""
+        return {thing for thing, word in self.links if word in words}
+
+    def times(self) -> set[str]:
+        """The ways in which a page may tell its start and its end; none where there is neither."""
+        starts, ends = (
+            self.values[loose] or self.values[exact]
+            for loose, exact in ((CYB.startAsPrinted, CYB.start), (CYB.endAsPrinted, CYB.end))
+        )
+        either = starts or ends
+        return {spaced(f"{start} – {end}") for start in starts or {"?"} for end in ends or {"?", "open"} if either}
+
+
+class Printed:
+    """What the page of a project prints: its title, status, facts, texts, contacts and links, and the same for
+    programs (schema.org, in JSON-LD).
     """
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, html: str) -> None:
         """Raises ValueError where what is there for programs is no JSON."""
-        super().__init__()
-        self._open: list[tuple[str, str]] = []
-        self._texts: dict[str, list[str]] = {"title": [], "status": [], "facts": [], "data": []}
-        self._links: set[str] = set()
-        self.feed(page)
-        self.close()
-        self._data: Any = json.loads("".join(self._texts["data"]) or "{}")
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element begins."""
-        own = dict(attrs)
-        if tag not in _VOID:
-            self._open.append((tag, self._part(tag, own)))
-        if tag in ("dt", "dd"):
-            self.handle_data(" ")
-        address = own.get("href") or ""
-        if tag == "a" and "facts" in self._within() and address.startswith("/id/"):
-            self._links.add(BASE + address.removeprefix("/"))
-
-    def handle_endtag(self, tag: str) -> None:
-        """An element ends, and those in it that had no end."""
-        if any(name == tag for name, _ in self._open):
-            while self._open.pop()[0] != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        """Text."""
-        for part in self._within():
-            self._texts[part].append(data)
-
-    def _within(self) -> set[str]:
-        return {part for _, part in self._open if part}
-
-    @staticmethod
-    def _part(tag: str, own: dict[str, str | None]) -> str:
-        if tag == "h1":
-            return "title"
-        if tag == "script" and own.get("type") == "application/ld+json":
-            return "data"
-        return {"status": "status", "facts": "facts"}.get(own.get("class") or "", "")
+        page = page_of(html)
+        self._page = page
+        self._data: Any = data_of(page)
+        self._facts = {
+            row.all("dt")[0].text: row
+            for facts in page.all("dl", "facts")
+            for row in facts.all("div")
+            if row.all("dt") and row.all("dd")
+        }
+        self._sections: dict[str, list[Element]] = defaultdict(list)
+        for section in page.all("section"):
+            for heading in section.all("h2")[:1]:
+                self._sections[heading.text].append(section)
 
     def wrong(self, project: str, rows: Iterable[dict[str, str]]) -> Iterator[str]:
         """What it prints of a project otherwise than the endpoint says, whose answer to ``values_of`` is given."""
-        said: dict[str, set[str]] = {}
-        for row in rows:
-            said.setdefault(row["what"], set()).add(row["value"])
-        said.setdefault(DCTERMS.title, {short(project)})  # what has no title is called so
-        title, facts = self._text("title"), self._text("facts")
-        titles = {_spaced(text) for text in said[DCTERMS.title]}
+        said = _Said(project, rows)
+        title, status = (" ".join(one.text for one in self._page.all(*of)) for of in (("h1",), ("span", "status")))
+        titles = {spaced(text) for text in said.title}
         if not any(text == title or _shortens(title, text) for text in titles):
             yield _other("the title", title, titles)
-        if self._text("status") not in said.get(CYB.status, {""}):
-            yield _other("the status", self._text("status"), said.get(CYB.status, set()))
-        for name, exact, loose in (
-            ("the start", CYB.start, CYB.startAsPrinted),
-            ("the end", CYB.end, CYB.endAsPrinted),
-        ):
-            dates = said.get(loose) or said.get(exact) or set()
-            if dates and not any(_spaced(date) in facts for date in dates):
-                yield _other(name, facts[:60], dates)
-        things = {thing for what, some in said.items() for thing in some if _is_linked(what)}
-        links = {link for link in self._links if not link.startswith(f"{BASE}id/project/")}
-        yield from _others("links", links, things)
+        if status not in (said.values[CYB.status] or {""}):
+            yield _other("the status", status, said.values[CYB.status])
+        time = self._facts["Time"].all("dd")[0].text if "Time" in self._facts else ""
+        if time not in (said.times() or {""}):
+            yield _other("the time", time, said.times())
+        yield from self._wrong_links(said)
+        for heading, term in _TEXTS.items():
+            yield from others(f"the {heading.lower()}", set(self._texts(heading)), said.texts[term])
+        yield from others("contacts", set(self._texts("Contact")), set(map(spaced, said.values[VCARD.fn])))
+        addresses = {link.own.get("href", "") for link in self._page.all("a")}
+        mails = {address for address in addresses if address.startswith("mailto:")}
+        web = {f"{item.text} <{item.href}>" for part in self._sections["Links"] for item in part.all("bdi")}
+        of_links = {address.rpartition("<")[2][:-1] for address in said.web}
+        yield from others("addresses of contacts", mails - of_links, said.values[VCARD.hasEmail] - of_links)
+        yield from others("links to other sites", web, said.web)
         yield from self._wrong_data(said)
 
-    def _wrong_data(self, said: dict[str, set[str]]) -> Iterator[str]:
+    def _wrong_links(self, said: _Said) -> Iterator[str]:
+        """The same of things that a project links to, and of the words in which they were found."""
+        shown = {
+            (_thing(one), word): one.all("bdi")[0].text
+            for word, row in self._facts.items()
+            for one in row.all("span", "one")
+            if one.all("bdi")
+        }
+        yield from others(
+            "links", {f"{thing} as {word}" for thing, word in shown}, {f"{t} as {w}" for t, w in said.links}
+        )
+        for (thing, _), name in shown.items():
+            if thing in said.names and name not in said.names[thing]:
+                yield _other(f"the name of {thing}", name, said.names[thing])
+        projects = {_iri(link.own.get("href", "")) for row in self._facts.values() for link in row.all("a")}
+        related = {thing for term in _OTHERS for thing in said.values[term]}
+        yield from others("other projects", set(filter(_is_project, projects)), set(filter(_is_project, related)))
+        found = {
+            f"{_iri(row.href)}: {' '.join(quote.text for quote in row.all('q'))}"
+            for section in self._sections["Found in the text"]
+            for row in section.all("tr")
+            if row.all("q")
+        }
+        yield from others("what was found in the text", found, said.quotes)
+
+    def _wrong_data(self, said: _Said) -> Iterator[str]:
         """The same of what is there for programs."""
         for name, term in (
             ("name", DCTERMS.title),
             ("identifier", DCTERMS.identifier),
+            ("description", DCTERMS.abstract),
             ("foundingDate", CYB.start),
             ("dissolutionDate", CYB.end),
         ):
-            told, ours = str(self._data.get(name, "")), said.get(term, set())
-            if told not in (ours or {""}) and not (name == "name" and told and any(o.startswith(told) for o in ours)):
+            told, ours = str(self._data.get(name, "")), said.values[term]
+            is_cut = name in ("name", "description") and told and any(text.startswith(told) for text in ours)
+            if told not in (ours or ({""} if name != "name" else said.title)) and not is_cut:
                 yield _other(f"{name} in its JSON-LD", told, ours)
-        for name, roles in _ROLES.items():
-            ours = {thing for role in roles for thing in said.get(f"{BASE}id/role/{role}", ())}
-            yield from _others(f"{name} in its JSON-LD", self._things(name), ours)
-        places = {thing for thing in said.get(CYB.scope, ()) if _kind(thing) in _PLACES}
-        yield from _others("areaServed in its JSON-LD", self._things("areaServed"), places)
+        for name, words in (*_ROLES.items(), ("areaServed", _PLACES)):
+            shown = {thing["@id"] for thing in self._data.get(name, ())}
+            yield from others(f"{name} in its JSON-LD", shown, said.of(words))
+        themes = said.of(("Theme",))
+        known = {spaced(name): thing for thing in themes for name in said.names[thing]}
+        shown = {known.get(spaced(name), name) for name in self._data.get("knowsAbout", ())}
+        yield from others("knowsAbout in its JSON-LD", shown, themes)
 
-    def _things(self, name: str) -> set[str]:
-        return {thing["@id"] for thing in self._data.get(name, ())}
-
-    def _text(self, part: str) -> str:
-        return _spaced("".join(self._texts[part]))
-
-
-def _is_linked(what: str) -> bool:
-    """Whether what the endpoint says of it is a thing that the facts link to."""
-    return what in (CYB.scope, "x:") or what.startswith(f"{BASE}id/role/")
+    def _texts(self, heading: str) -> list[str]:
+        """The texts below a heading, none of which is empty."""
+        return [text for part in self._sections[heading] for one in part.all("bdi") if (text := one.text)]
 
 
-def _kind(thing: str) -> str:
-    return thing.removeprefix(f"{BASE}id/").partition("/")[0]
+def data_of(page: Element) -> Any:
+    """What a page has for programs (JSON-LD); empty where there is nothing. Raises ValueError where it is no JSON."""
+    scripts = (script for script in page.all("script") if script.own.get("type") == "application/ld+json")
+    return next((json.loads("".join(map(str, script.inside))) for script in scripts), {})
 
 
-def _spaced(text: str) -> str:
-    return " ".join(text.split())
+def _thing(one: Element) -> str:
+    """What a fact links to, or what it says where it does not."""
+    return _iri(one.all("bdi")[0].href) or one.all("bdi")[0].text
+
+
+def _iri(href: str) -> str:
+    """What a link of a page leads to: our own things have their pages at their IRIs' paths."""
+    return BASE + href.removeprefix("/") if href.startswith("/") else href
+
+
+def _is_project(thing: str) -> bool:
+    return thing.startswith(f"{BASE}id/project/")
+
+
+def kind_of(thing: str) -> str:
+    """What a thing is, by its IRI, as pages print it: Country, Theme."""
+    return thing.removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
 
 
 def _shortens(shown: str, text: str) -> bool:
@@ -141,12 +226,17 @@ def _shortens(shown: str, text: str) -> bool:
 
 
 def _other(what: str, shown: str, said: set[str]) -> str:
-    return f"{what} is {shown or 'not there'!r}, and the endpoint says {' or '.join(sorted(said)) or 'nothing'!r}"
+    ours = _brief(" or ".join(sorted(said)))
+    return f"{what} is {_brief(shown) or 'not there'!r}, and the endpoint says {ours or 'nothing'!r}"
 
 
-def _others(what: str, shown: set[str], said: set[str]) -> Iterator[str]:
+def others(what: str, shown: set[str], said: set[str]) -> Iterator[str]:
     """What is missing of things, and what is too much, with an example of each."""
     if missing := sorted(said - shown):
-        yield f"{what}: {len(missing)} that the endpoint says are missing ({missing[0]})"
+        yield f"{what}: {len(missing)} that the endpoint says are missing ({_brief(missing[0])})"
     if more := sorted(shown - said):
-        yield f"{what}: {len(more)} that the endpoint does not say ({more[0]})"
+        yield f"{what}: {len(more)} that the endpoint does not say ({_brief(more[0])})"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

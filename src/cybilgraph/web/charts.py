@@ -91,7 +91,8 @@ def timeline(spans: Sequence[Span]) -> Picture:
         return Picture("timeline", _WIDTH, 0, fluid=True)
     top, row = 30, 38
     first = min(int(_moment(span.start)) for span in spans)
-    last = max(int(_moment(span.end or span.start, end=True)) for span in spans) + 1
+    # An end may stand before its start.
+    last = max(int(max(_moment(span.start), _moment(span.end or span.start, end=True))) for span in spans) + 1
     scale = 100 / max(last - first, 1)
     picture = Picture("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _step(last - first)

@@ -120,7 +120,7 @@ def _unreadable(report: dict[str, Any]) -> Response:
 @blueprint.route("/check", methods=["GET", "POST"])
 def page() -> Response:
     """The form; with what was sent, its findings. All of it works without scripts."""
-    if request.method == "GET":
+    if request.method != "POST":
         return show(None, {})
     with checking().admit(request.remote_addr or ""):
         return given_back(from_page(), {})

@@ -48,7 +48,7 @@ def page(key: str) -> Response:
             "as_source": base.is_source,
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
         }
-        if request.method == "GET":
+        if request.method != "POST":
             return show(of_text(base.text, name), {"suggest": about})
         sent = from_page()
         if "send" not in request.form:

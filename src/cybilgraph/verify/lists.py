@@ -1,0 +1,166 @@
+"""What a site lists for people and programs (start page, sitemap, releases, files), held against what it has."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from cybilgraph import queries
+from cybilgraph.fetch import Reply
+from cybilgraph.formats import file_type
+from cybilgraph.verify.asking import BROWSER, STALE, Asking, Wrong, hold, some
+from cybilgraph.verify.contents import is_table, syntax_of
+from cybilgraph.verify.markup import Element, elements, page_of
+from cybilgraph.verify.printed import data_of
+from cybilgraph.vocab import BASE
+
+_NUMBER = re.compile(r"[0-9][0-9,]*")
+_FOOTER = re.compile(r"Release ([0-9]+) of ([0-9-]+) · ([0-9,]+) statements")
+_LOCATION = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
+_PROJECTS = f"{BASE}id/project/".removeprefix(BASE)
+#: Of the releases, and of the last numbers that none of them has, so many are asked for, by chance.
+_RELEASES, _LAST = 20, 1_000
+#: A list for search engines has at most so many addresses (sitemaps.org).
+_MOST = 50_000
+#: Of other pages than those of projects, so many are asked for.
+_OTHERS = 50
+
+
+def wrong_numbers(ask: Asking, page: Element, quads: int, created: str) -> Iterator[str]:
+    """What the start page prints in figures otherwise than the endpoint counts."""
+    [counted] = ask.rows(queries.load("page-numbers").text)
+    said = {name: f"{int(number):,}" for name, number in counted.items()} | {"statements": f"{quads:,}"}
+    shown = {}
+    for row in (item for part in page.all("ul", "numbers") for item in part.all("li")):
+        if found := _NUMBER.match(row.text):
+            shown[row.text[found.end() :].split()[0]] = found[0]
+    for name, number in said.items():
+        if shown.get(name) != number:
+            yield f"{shown.get(name, 'no number of')} {name}, and the endpoint counts {number}"
+    footer = _FOOTER.search(" ".join(part.text for part in page.all("footer")))
+    ours = (str(ask.release), created[:10], f"{quads:,}")
+    if (told := footer.groups() if footer else ()) != ours:
+        yield f"{' / '.join(told) or 'nothing'} at its foot, and this is release {' / '.join(ours)}"
+
+
+def wrong_downloads(ask: Asking, data: Any, sums: dict[str, str], heads: Mapping[str, Reply]) -> Iterator[str]:
+    """What the start page tells search engines of the files (schema.org) otherwise than they are."""
+    missing = {name for name in sums if syntax_of(name) or is_table(name)}
+    for file in data.get("distribution", ()):
+        path = ask.own_path(str(file.get("contentUrl", "")), "contentUrl")
+        name = path.rpartition("/")[2]
+        if path != _file(ask, name) or name not in sums:
+            yield f"contentUrl {path}, which is no file of release {ask.release}"
+            continue
+        missing.discard(name)
+        for what, ours in (
+            ("contentSize", f"{heads[name].headers.get('Content-Length')} B"),
+            ("sha256", sums[name]),
+            ("encodingFormat", file_type(name)),
+        ):
+            if (told := file.get(what)) != ours:
+                yield f"{what} of {name} as {told}, and it is {ours}"
+    if missing:
+        yield f"no contentUrl of {len(missing)} files ({min(missing)})"
+
+
+def home(ask: Asking, quads: int, sums: dict[str, str], heads: Mapping[str, Reply]) -> str:
+    """The start page: its figures, and what it tells search engines."""
+    page = page_of(ask.ok("/", {"Accept": BROWSER}).body.decode())
+    created = str(ask.json(f"/release/{ask.release}.json")["created"])
+    data = data_of(page)
+    wrong = [f"/ prints {how}" for how in wrong_numbers(ask, page, quads, created)]
+    for what, ours in (("version", str(ask.release)), ("dateModified", created)):
+        if data.get(what) != ours:
+            wrong.append(f"/ tells search engines {what} {data.get(what)}, and it is {ours}")
+    wrong += [f"/ tells search engines {how}" for how in wrong_downloads(ask, data, sums, heads)]
+    hold(not wrong, f"{some(wrong)}: {STALE}")
+    return f"its figures are those of the endpoint, and {len(data['distribution'])} addresses of files lead to them"
+
+
+def heads(ask: Asking, names: Iterable[str]) -> dict[str, Reply]:
+    """What is told of each file of the release before it is sent."""
+    return {name: ask.ok(_file(ask, name), method="HEAD") for name in names}
+
+
+def types(ask: Asking, heads: Mapping[str, Reply]) -> str:
+    """Each file is sent with its type and its name, and as it is."""
+    wrong = []
+    for name, head in heads.items():
+        path, coding = _file(ask, name), head.headers.get("Content-Encoding")
+        if head.type != file_type(name):
+            wrong.append(f"{path} is sent as {head.type}, and is {file_type(name)}")
+        if coding:
+            wrong.append(f"{path} is packed once more on its way ({coding}): its checksum and parts do not hold")
+        if f'filename="{name}"' not in (told := head.headers.get("Content-Disposition", "nothing")):
+            wrong.append(f"{path} is to be saved under its name, and is told to be {told}")
+    hold(not wrong, f"{some(wrong)}: see what a proxy in front of the site does to headers")
+    return f"{len(heads)} files are sent as what they are, and under their names"
+
+
+def _file(ask: Asking, name: str) -> str:
+    return f"/release/{ask.release}/{quote(name)}"
+
+
+def sitemap(ask: Asking, projects: Iterable[str], folder: Path) -> str:
+    """All projects are listed for search engines, each once, and nothing that is not there."""
+    ours = Counter(f"/{project.removeprefix(BASE)}" for project in projects)
+    told: Counter[str] = Counter()
+    for part in list(_locations(ask, "/sitemap.xml", folder))[: 1 + ours.total()]:
+        told.update(_locations(ask, part, folder))
+    listed = Counter({path: count for path, count in told.items() if path.startswith(f"/{_PROJECTS}")})
+    lacks, more = sorted((ours - listed).elements()), sorted((listed - ours).elements())
+    wrong = [f"it lacks {len(lacks):,} projects ({lacks[0]})"] if lacks else []
+    wrong += [f"it has {len(more):,} projects that are not there, or are there twice ({more[0]})"] if more else []
+    others = sorted(told.keys() - listed.keys())
+    wrong += [
+        f"it names {path}, which is answered with {status}"
+        for path in others[:_OTHERS]
+        if (status := ask.site.get(path, {"Accept": BROWSER}, "HEAD").status) != 200
+    ]
+    hold(not wrong, f"of /sitemap.xml: {some(wrong)}: {STALE}")
+    return f"all {len(ours):,} projects, and {len(others)} other pages, each of which is there"
+
+
+def _locations(ask: Asking, path: str, folder: Path) -> Iterator[str]:
+    """The addresses in a list. Raises Wrong where it has more than search engines read."""
+    file = ask.file(path, folder / "sitemap")
+    try:
+        for number, element in enumerate(elements(file, _LOCATION)):
+            hold(number < _MOST, f"{path} has more than {_MOST:,} addresses, and search engines read no more")
+            yield ask.own_path((element.text or "").strip(), path)
+    except ValueError as error:
+        raise Wrong(f"{path} cannot be read: {error}") from error
+
+
+def releases(ask: Asking) -> str:
+    """The releases are listed as they tell of themselves, the newest first, and none is left out."""
+    rows: list[dict[str, Any]] = ask.json("/releases.json")
+    numbers = [int(row["release"]) for row in rows]
+    hold(ask.release in numbers, "/releases.json does not name the current release")
+    wrong = [] if numbers == sorted(set(numbers), reverse=True) else ["its order is not from the newest to the oldest"]
+    current = [row["release"] for row in rows if row["current"]]
+    if current != [ask.release]:
+        wrong.append(f"as the current one it tells {current}, and release {ask.release} is served")
+    for row in random.sample(rows, min(_RELEASES, len(rows))):
+        path = f"/release/{row['release']}.json"
+        manifest = ask.json(path)
+        ours = {"release": manifest["release"], "created": manifest["created"], **manifest["counts"]}
+        wrong += [
+            f"{what} of release {row['release']} is {row.get(what, 'not there')}, and {path} says {value}"
+            for what, value in ours.items()
+            if row.get(what) != value
+        ]
+    between = [number for number in range(max(1, max(numbers) - _LAST), max(numbers)) if number not in numbers]
+    wrong += [
+        f"it does not name release {number}, which is there"
+        for number in random.sample(between, min(_RELEASES, len(between)))
+        if ask.site.get(f"/release/{number}.json").status == 200
+    ]
+    hold(not wrong, f"of /releases.json: {some(wrong)}: {STALE}")
+    return f"{len(rows)} releases, as they tell of themselves"

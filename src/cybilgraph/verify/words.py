@@ -1,0 +1,117 @@
+"""What a site tells in words of the change from one release to the next, held against what both graphs give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cybilgraph.changes import Changes, Log, as_json, date_of
+from cybilgraph.files import sha256_of
+from cybilgraph.graphs import GRAPH, write_graph
+from cybilgraph.patches import ordered, read_patch
+from cybilgraph.release import MANIFEST, Releases
+from cybilgraph.release.one import REPORT
+from cybilgraph.verify.asking import STALE, Asking, hold, some
+from cybilgraph.verify.contents import differs
+from cybilgraph.verify.markup import elements
+
+_ATOM, _TOMBSTONES = "{http://www.w3.org/2005/Atom}", "{http://purl.org/atompub/tombstones/1.0}"
+
+
+def counts(ask: Asking, since: int, folder: Path) -> str:
+    """Patch, JSON and Atom tell of as many changes since a release. Raises PatchError."""
+    span, file = f"since={since}&until={ask.release}", folder / "changes"
+    with ask.file(f"/changes.rdfp?{span}", file).open("rb") as rows:
+        quads = sum(1 for _ in read_patch(rows)[1])
+    told = _json(ask.file(f"/changes.json?{span}", file))
+    counted, records = next(told)[1]["counts"], sum(1 for _ in told)
+    hold(counted["added_quads"] + counted["removed_quads"] == quads, "JSON and patch count different quads")
+    entries = sum(1 for _ in _atom(ask.file(f"/changes.atom?{span}", file)))
+    hold(entries == records, f"Atom tells of {entries} records, and JSON of {records}")
+    return f"since release {since}: {quads:,} quads, {entries:,} records"
+
+
+def words(ask: Asking, before: int, graphs: dict[int, Path], folder: Path) -> str:
+    """The records in /changes.json and in the Atom feed are those that the graphs of the release ``before`` and of
+    this one give, by the rule that makes them; ``graphs`` are their N-Quads.
+    """
+    releases = Releases(folder / "releases")
+    for number, graph in graphs.items():
+        _release(releases.folder / f"{number:04d}", graph, str(ask.json(f"/release/{number}.json")["created"]))
+    with closing(Changes(releases)) as changes:
+        log = changes.between(before, ask.release)
+        span = f"since={before}&until={ask.release}"
+        wrong = []
+        for name, theirs, ours in (
+            ("json", _json, _told(as_json(log, {}))),
+            ("atom", _atom, _entries(log)),
+        ):
+            path = f"/changes.{name}?{span}"
+            told = _sorted(theirs(ask.file(path, folder / "changes")), folder / "told")
+            if how := differs(told, _sorted(ours, folder / "ours"), "records"):
+                wrong.append(f"{path} {how}")
+        hold(not wrong, f"{some(wrong)}: {STALE}")
+        records = sum(log.counts[kind] for kind in ("added", "changed", "removed"))
+    return f"{records:,} records are told since release {before} as both graphs give them"
+
+
+def _release(folder: Path, graph: Path, created: str) -> None:
+    """A release that has its graph and its date, and no more."""
+    folder.mkdir(parents=True)
+    with graph.open("rb") as lines:
+        write_graph(folder / GRAPH, lines)
+    files = {GRAPH: sha256_of(folder / GRAPH), REPORT: ""}
+    told = {"created": created, "counts": {"quads": 0}, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(told), encoding="utf-8")
+
+
+def _json(file: Path) -> Iterator[Any]:
+    with file.open(encoding="utf-8") as lines:
+        yield from _told(lines)
+
+
+def _told(lines: Iterable[str]) -> Iterator[Any]:
+    """What stands in front of the records, and each of them: a line each, so that memory does not grow. Raises
+    ValueError.
+    """
+    for line in lines:
+        match line.strip(",\n"):
+            case "" | "]}":
+                continue
+            case head if head.endswith("["):
+                yield ["the head", json.loads(f"{head}]}}")]
+            case record:
+                told = json.loads(record)
+                yield [told.get("record"), told.get("words"), told]
+
+
+def _atom(file: Path) -> Iterator[Any]:
+    """The entries of a feed. Raises ValueError."""
+    entry, deleted = f"{_ATOM}entry", f"{_TOMBSTONES}deleted-entry"
+    for one in elements(file, entry, deleted):
+        if one.tag == deleted:
+            yield [one.get("ref"), "removed", one.findtext(f"{_TOMBSTONES}comment"), one.get("when")]
+        else:
+            texts = (one.findtext(f"{_ATOM}{name}") for name in ("id", "title", "summary", "updated"))
+            links = (link.get("href", "") for link in one.iter(f"{_ATOM}link") if link.get("type") == "text/html")
+            pages = [f"/id/{link.partition('/id/')[2]}" for link in links]
+            yield [*texts, *(category.get("term") for category in one.iter(f"{_ATOM}category")), *pages]
+
+
+def _entries(log: Log) -> Iterator[Any]:
+    """The entries that tell of a log."""
+    for change in log.records():
+        date = date_of(change, log, {})
+        if change.kind == "removed":
+            yield [change.iri, change.kind, f"{change.title}: {change.in_words()}", date]
+        else:
+            yield [change.iri, change.title, change.in_words(), date, change.kind, f"/id/project/{change.key}"]
+
+
+def _sorted(told: Iterable[Any], into: Path) -> Iterator[bytes]:
+    with into.open("wb") as file:
+        file.writelines(json.dumps(one, ensure_ascii=False, sort_keys=True).encode() + b"\n" for one in told)
+    return ordered(into)

@@ -218,7 +218,7 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with server as site:
         assert send(site, "GET", "/changes?since=1").status == 200
-        [before] = tmp_path.glob("cybilgraph-changes-*")
+        [before] = tmp_path.glob("cybilgraph.changes.*")
         with running_server(shelf):
             assert before.exists(), "another server on the same machine takes it not away"
         os.killpg(server.process.pid, signal.SIGKILL)
@@ -229,4 +229,4 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
         if not before.exists():
             break
         time.sleep(0.1)
-    assert not list(tmp_path.glob("cybilgraph-changes-*"))
+    assert not list(tmp_path.glob("cybilgraph.changes.*"))

@@ -101,10 +101,12 @@ def written_whole(target: Path) -> Iterator[BinaryIO]:
 class TemporaryFolder:
     """A folder for as long as it is not closed; a context manager. Those of the same ``purpose`` that were left by
     processes which were killed are removed when the next one is made. Raises OSError.
+
+    The name has dots, since folders that versions without this have, and do not hold, begin with ``cybilgraph-``.
     """
 
     def __init__(self, purpose: str) -> None:
-        begin = f"cybilgraph-{purpose}-"
+        begin = f"cybilgraph.{purpose}."
         for left in Path(tempfile.gettempdir()).glob(f"{begin}*"):
             with suppress(OSError):  # it is in use, or another's
                 handle = _held(left)

@@ -199,6 +199,14 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
 
 
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_full_disk_is_told_of_a_table(rows: int, tmp_path: Path) -> None:
+    (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
+    names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
+    with Names() as nothing, pytest.raises(OSError, match="No space left on device"):
+        write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
+
+
 @pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
 def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
     versions: tuple[int, ...], tmp_path: Path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
@@ -112,11 +113,32 @@ def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
         with path.open("rb") as content, gzipped(folder / f"{table}.csv") as packed:
             shutil.copyfileobj(content, packed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
-        parquet: Any = folder / f"{table}.parquet"
-        write_parquet(
-            read_csv(path, schema, has_header=True), parquet, compression=_ZSTD, max_row_group_size=_ROW_GROUP
-        )
+        with (folder / f"{table}.parquet").open("wb") as file:
+            output: Any = _Patient(file)
+            read = read_csv(path, schema, has_header=True)
+            write_parquet(read, output, compression=_ZSTD, max_row_group_size=_ROW_GROUP)
+        if output.fault:
+            raise output.fault
         path.unlink()
+
+
+class _Patient(io.RawIOBase):
+    """Writes to a file, and keeps its first fault until it is asked for: arro3 has none to raise, it breaks down."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.fault: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            if not self.fault:
+                self._file.write(data)
+        except OSError as error:
+            self.fault = error
+        return len(data)
 
 
 def _projects(graph: Things) -> Iterator[_Project]:

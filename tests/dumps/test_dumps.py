@@ -21,7 +21,7 @@ import rdflib
 import zstandard
 from arro3.io import read_parquet
 
-from cybilgraph import pipeline
+from cybilgraph import graphs, pipeline
 from cybilgraph.dumps import Dumps, Names, packed, write_tables
 from cybilgraph.engine.store import RDF_FORMATS, is_of_version
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
@@ -33,7 +33,7 @@ from cybilgraph.workers.crew import Crew
 from tests.conftest import ROOT, SEED, graph_of
 from tests.servers import Store, oxigraph, virtuoso
 
-GRAPH = f"{BASE}graph/x/1"
+VERSION = f"{BASE}graph/x/1"
 
 
 def unpacked(path: Path) -> bytes:
@@ -192,7 +192,7 @@ def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) ->
 
 
 def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
-    write_dumps(release.folder / GRAPH, tmp_path)
+    write_dumps(release.folder / graphs.GRAPH, tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
@@ -216,7 +216,7 @@ def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
         [f'<x:s{number}> <x:p> "{hashlib.sha256(b"%d" % number).hexdigest()}" .\n'.encode()] * 40
         for number in range(600)
     ]
-    earlier = [[f"<x:s> <x:p> <x:o> <{GRAPH}> .\n".encode()] if at in versions else [] for at in range(600)]
+    earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
     with Dumps(tmp_path) as files:
         for lines, others in zip(present, earlier, strict=True):
             files.add(packed(b"".join(lines + others), lines))
@@ -245,13 +245,13 @@ def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "version"),
     [
-        (f"<x:s> <x:p> <x:o> <{GRAPH}> .", True),
-        (f'<x:s> <x:p> "a b"@en <{GRAPH}> .', True),
-        (f"<x:s> <x:p> <{GRAPH}> .", False),
-        (f"<x:s> <x:p> <{GRAPH}> <{GRAPH}> .", True),
-        (f'<x:s> <x:p> "of <{GRAPH}> ." .', False),
-        (f'<x:s> <x:p> "of <{GRAPH}>"^^<x:d> .', False),
-        (f'<x:s> <x:p> "of <{GRAPH}"^^<x:d> .', False),
+        (f"<x:s> <x:p> <x:o> <{VERSION}> .", True),
+        (f'<x:s> <x:p> "a b"@en <{VERSION}> .', True),
+        (f"<x:s> <x:p> <{VERSION}> .", False),
+        (f"<x:s> <x:p> <{VERSION}> <{VERSION}> .", True),
+        (f'<x:s> <x:p> "of <{VERSION}> ." .', False),
+        (f'<x:s> <x:p> "of <{VERSION}>"^^<x:d> .', False),
+        (f'<x:s> <x:p> "of <{VERSION}"^^<x:d> .', False),
         ("<x:s> <x:p> <x:o> .", False),
     ],
 )
@@ -262,8 +262,8 @@ def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_pat
 
 
 def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
-    graph = tmp_path / "graph.nq"
-    graph.write_text(f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n", encoding="utf-8")
+    graph = tmp_path / graphs.GRAPH
+    graphs.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
     write_dumps(graph, tmp_path)
     assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
     assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

@@ -5,10 +5,10 @@ operating system tells of it and of its workers (getrusage), bytes are those of 
 looked at ten times a second. The memory of a server is what its processes have for themselves, and their part
 of what they share (PSS), when it is warm. There is no peer here.
 
-    python tests/bench/sizing.py [--full] [--write]
+    python tests/bench/sizing.py [--records N …] [--write]
 
-1,000 to 20,000 records; with --full 100,000, too: many minutes. With --write the figures are kept, in
-data/reference/sizing.json.
+1,000 to 20,000 records, or as many as are given: a million takes more than an hour, and some 70 GB of disk. With
+--write the figures are kept, in data/reference/sizing.json.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from argparse import ArgumentParser
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,7 +118,10 @@ def served(releases: Path) -> int:
 def main() -> None:
     from cybilgraph import __version__
 
-    counts = (1_000, 10_000, 20_000, *((100_000,) if "--full" in sys.argv else ()))
+    options = ArgumentParser()
+    options.add_argument("--records", type=int, nargs="+", default=[1_000, 10_000, 20_000])
+    options.add_argument("--write", action="store_true")
+    given = options.parse_args()
     document = {
         "day": datetime.now(UTC).date().isoformat(),
         "software": __version__,
@@ -125,11 +129,11 @@ def main() -> None:
         "processors": len(os.sched_getaffinity(0)),
         "points": [],
     }
-    for count in counts:
+    for count in given.records:
         point = {name: round(figure, 2) for name, figure in measured(count).items()}
         print(point, flush=True)
         document["points"].append(point)
-    if "--write" in sys.argv:
+    if given.write:
         text = json.dumps(document, indent=1) + "\n"
         (ROOT / "data" / "reference" / "sizing.json").write_text(text, encoding="utf-8")
 

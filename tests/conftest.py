@@ -53,7 +53,7 @@ def release(releases: Path) -> Release:
 
 @pytest.fixture(scope="session")
 def engine(release: Release) -> Iterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(release.store, Limits(timeout=20))
+    engine = EmbeddedEngine(release.store, Limits(timeout=60))
     yield engine
     engine.close()
 

@@ -402,10 +402,24 @@ def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path)
     with (release.folder / "identities.csv").open("a") as file:
         file.write("x,y\n")
-    with pytest.raises(ReleaseError, match=r"damaged: identities\.csv"):
+    sums = (release.folder / "SHA256SUMS").read_bytes()
+    whole, _ = pipeline.build([SEED], tmp_path)
+    with pytest.raises(
+        ReleaseError, match=r"0001 is damaged, and may still have .*damaged: identities\.csv.*whole"
+    ) as told:
         Releases(tmp_path).forget(EMAIL)
+    assert f"remove {release.folder}" in told.value.hint
+    assert EMAIL.encode() not in graph_of(whole.folder), "the others are done"
+    Releases(tmp_path).get(2).verify()
+    assert (release.folder / "SHA256SUMS").read_bytes() == sums
     assert not list(tmp_path.glob(".building-*"))
     assert name_hash(EMAIL) in Releases(tmp_path).forgotten()
+
+
+def test_nobody_is_forgotten_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    refused = run("forget", tmp_path / "mistyped", NAME)
+    assert (refused.returncode, b"There is no folder" in refused.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_swap_that_was_cut_short_is_ended(release: Release, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """Files that are packed by gzip or Zstandard, as they are read; and files of parts, each of which is a frame of
-Zstandard (RFC 8878, section 3.1) and can be read by itself, while any tool reads all of them as one.
+Zstandard (RFC 8878, section 3.1) and can be read by itself, while zstd(1) reads all of them as one.
 """
 
 from __future__ import annotations

@@ -45,6 +45,15 @@ def shelf(folder: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A server over one release that takes suggestions, and the folder of that."""
+    into = tmp_path_factory.mktemp("own")
+    pipeline.build([SEED], into)
+    with running_server(into, "--suggestions", tmp_path_factory.mktemp("suggestions")) as url:
+        yield url, into / "0001"
+
+
 def get(shelf: str, target: str, method: str = "GET", **headers: str) -> Reply:
     return send(shelf, method, target, **headers)
 
@@ -230,6 +239,59 @@ def test_a_graph_that_is_damaged_under_the_server_gives_no_changes(shelf: str, f
     graph.write_bytes(good)
     assert get(shelf, "/changes.rdfp?since=3&until=4").status == 200
     assert b"\ncybilgraph_damaged_files 0.0" in get(shelf, "/metrics").body
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("search.sqlite", "/search?q=Belize"),
+        ("search.sqlite", "/search.csv?q=Belize"),
+        ("identities.csv", "/sitemap-1.xml"),
+        ("sources.sqlite", "/suggest/G0020"),
+    ],
+)
+def test_nothing_is_told_from_a_file_that_is_damaged_under_the_server(
+    own: tuple[str, Path], name: str, target: str
+) -> None:
+    url, release = own
+    page = get(url, "/id/project/G0020", Accept=BROWSER).body
+    assert get(url, target).status == 200
+    file, aside = release / name, release / "aside"
+    good = file.read_bytes()
+    place = good.index(b"Belize") if b"Belize" in good else len(good) // 2
+    for damage in (
+        lambda: file.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]),
+        lambda: file.rename(aside),
+    ):
+        damage()
+        reply = get(url, target)
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+        assert f"{name} of release 1 is damaged" in reply.problem["detail"]
+        assert b"\ncybilgraph_damaged_files 1.0" in get(url, "/metrics").body
+        other = get(url, "/id/project/G0020", Accept=BROWSER)
+        assert other.status == 200
+        assert (b"It is not known here" in other.body) is (name == "search.sqlite")
+        aside.unlink(missing_ok=True)
+        file.write_bytes(good)
+        assert get(url, target).status == 200
+        assert get(url, "/id/project/G0020", Accept=BROWSER).body == page
+    assert b"\ncybilgraph_damaged_files 0.0" in get(url, "/metrics").body
+
+
+def test_changes_are_told_when_temporary_files_were_taken_away(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with running_server(folder) as url:
+        right = get(url, "/changes.rdfp?since=3&until=4")
+        assert right.status == 200
+        for taken in ("cybilgraph.changes.*", "cybilgraph.changes.*/*", "cybilgraph.changes.*/*/quads"):
+            [there] = temporary.glob(taken)
+            shutil.rmtree(there) if there.is_dir() else there.unlink()
+            again = get(url, "/changes.rdfp?since=3&until=4")
+            assert (again.status, again.body) == (200, right.body)
 
 
 def test_only_what_reads_is_allowed(shelf: str) -> None:

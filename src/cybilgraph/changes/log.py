@@ -49,6 +49,11 @@ class Log:
         digest = self.since.manifest["files"][GRAPH][:16] if self.since else ""
         return f"{self.header.since}-{self.header.until}-{digest}-{self.header.sha256[:16]}"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether its files are; they are temporary."""
+        return all((self.folder / name).is_file() for name in ("quads", "records"))
+
     def patch(self) -> Iterator[bytes]:
         """The rows of an RDF Patch, some at once."""
         with (self.folder / "quads").open("rb") as rows:  # opened first: a log may be forgotten meanwhile
@@ -113,7 +118,10 @@ class Changes:
         if not self._lock.acquire(timeout=_PATIENCE):
             raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
         try:
-            if name not in self._logs:
+            if not self._folder.path.is_dir():  # what cleans temporary files has taken it
+                self._folder.close()
+                self._folder = TemporaryFolder("changes")
+            if name not in self._logs or not self._logs[name].is_there:
                 for release in (old, new) if old else (new,):
                     self._opened(release, GRAPH).close()  # it is read whole: each release here is a fresh one
                 folder = Path(tempfile.mkdtemp(dir=self._folder.path))

@@ -239,34 +239,55 @@ class Releases:
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
         prose is left, and told of, also where only the address was given, and so is what a key has of them.
         Given are the releases that have changed, and those in which something is left.
-        Raises ReleaseError, also where a build runs, or a release that has to be changed is damaged.
+        Raises ReleaseError where there is no such folder, and where a build runs; and when all others have changed,
+        where a release is damaged: it stays as it is, since what is damaged must not get checksums that hold.
         """
+        if not self.folder.is_dir():
+            raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._alone(wait=False):
             remembered.delete(self.remembered)
             self._remember_forgotten({who})
-            folders = [self.get(number).folder for number in self.numbers]
-            known = {one for folder in folders for one in known_as(folder, who)}
+            sound, damaged = self._sorted_out()
+            known = {one for release in sound for one in known_as(release.folder, who)}
             addresses = {one for one in known if "@" in one}
-            numbers = set().union(*(numbers_known(folder, known) for folder in folders))
+            numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
             self._remember_forgotten(addresses)
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
             told: dict[int, Forgotten] = {}
-            for number in self.numbers:
-                release = self.get(number)
+            for release in sound:
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
                     report, found = without(release.folder, aside, who, addresses, numbers)
                     if anew := found or self._may_hold(release, told):
-                        release.verify()  # what is damaged must not get checksums that hold
                         self._remake(release, aside, report)
                 finally:
                     shutil.rmtree(aside, ignore_errors=True)
                 there = left(release.folder, known, numbers)
                 if anew or there:
-                    told[number] = Forgotten(found, anew, there)
+                    told[release.number] = Forgotten(found, anew, there)
+        for folder, error in damaged.items():
+            raise ReleaseError(
+                f"{folder} is damaged, and may still have the contact ({error.what}). All releases that are whole "
+                "are without it",
+                f"Put the good files back, or remove {folder}. Then run this again.",
+            ) from error
         return told
+
+    def _sorted_out(self) -> tuple[list[Release], dict[Path, ReleaseError]]:
+        """The releases that are what was built, and the folders of those that are not, with what is wrong."""
+        sound: list[Release] = []
+        damaged: dict[Path, ReleaseError] = {}
+        for number in self.numbers:
+            try:
+                release = self.get(number)
+                release.verify()
+            except ReleaseError as error:
+                damaged[self.folder / f"{number:04d}"] = error
+            else:
+                sound.append(release)
+        return sound, damaged
 
     def _may_hold(self, release: Release, told: dict[int, Forgotten]) -> bool:
         """Whether the store of a release, carried on, may hold what its graph has no more: something that was found
@@ -359,7 +380,7 @@ class Releases:
             yield
         except (OSError, sqlite3.OperationalError) as error:
             raise ReleaseError(
-                f"The release cannot be written: {getattr(error, 'strerror', None) or error}",
+                f"The release cannot be written: {_reason(error)}",
                 f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
             ) from error
 
@@ -374,6 +395,14 @@ class Releases:
             with written_whole(self.folder / CURRENT) as pointer:
                 pointer.write(f"{number}\n".encode())
             sync(self.folder)
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, and of which file."""
+    if not isinstance(error, OSError):
+        return str(error)
+    said = error.strerror or str(error)
+    return f"{said} ({error.filename})" if error.filename else said
 
 
 def name_hash(who: str) -> str:

@@ -298,11 +298,9 @@ class Search:
         base.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         try:
             yield base
-        except sqlite3.OperationalError as error:
-            if "interrupted" not in str(error):
-                raise
-            raise QueryTimeout(f"The search took more than {_SECONDS:g} seconds", "Look for fewer words.") from error
         except sqlite3.DatabaseError as error:
+            if "interrupted" in str(error):
+                raise QueryTimeout(f"The search took more than {_SECONDS:g} s", "Look for fewer words.") from error
             what = f"The index of the search is damaged ({error})"
             raise EngineUnavailable(what, "Queries are answered. Build the release again, or serve another.") from error
         finally:

@@ -54,7 +54,7 @@ class Damage:
                 raise ReleaseBusy(f"Release {release.number} is being made anew", "Ask again in a minute.") from error
             self._is_damaged(release, name, error)
             raise FileDamaged(
-                f"{name} of release {release.number} is damaged on the disk of the server, and is not sent",
+                f"{name} of release {release.number} is damaged on the disk of the server, and is not used",
                 f"Take another file of it (/release/{release.number}) or another release (/releases), "
                 "and tell who runs this site, to whom its log says what to do.",
             ) from error

@@ -17,7 +17,7 @@ from cybilgraph.queries import did_you_mean
 from cybilgraph.reference import reference
 from cybilgraph.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
 from cybilgraph.vocab import BASE
-from cybilgraph.web.sparql import serving
+from cybilgraph.web.sparql import index
 from cybilgraph.web.view import path_of, table_of
 
 blueprint = Blueprint("finding", __name__)
@@ -60,7 +60,7 @@ def search() -> str:
     wish = _wish()
     given = _arguments(wish)
     here = _address(given)
-    found = serving().search.find(wish)
+    found = index().find(wish)
     facets = [
         (kind, TITLES[kind], [_choice(kind, value, given, here) for value in values[:_MOST]], len(values))
         for kind, values in found.facets.items()
@@ -74,7 +74,7 @@ def search() -> str:
         facets=facets,
         orders=ORDERS,
         pages=pages,
-        there=serving().search.there,
+        there=index().there,
         passed=[*_passed_over(), *_unknown(wish)],
         fewer=[(_named(one.part, found), one, _address(_arguments(one.wish))) for one in found.fewer],
         last=_address([*given, ("page", str(pages))]) if wish.page > pages else "",
@@ -92,7 +92,7 @@ def search() -> str:
 def table() -> Response:
     """All that was found, as a table. Raises QueryError."""
     wish = _valid()
-    return table_of([Hit._fields, *serving().search.all(wish)])
+    return table_of([Hit._fields, *index().all(wish)])
 
 
 @blueprint.get("/search/sparql")
@@ -104,7 +104,7 @@ def asked() -> BaseResponse:
     wish = _valid()
     values = {"from" if kind == "year" else kind: list(given) for kind, given in wish.chosen}
     if wish.words:
-        values["project"] = [hit.iri for hit in islice(serving().search.all(wish), _IN_QUERY)]
+        values["project"] = [hit.iri for hit in islice(index().all(wish), _IN_QUERY)]
     return redirect(url_for("sparql.sparql", query=queries.load("page-search").bind(values)), 303)
 
 
@@ -154,7 +154,7 @@ def _unknown(wish: Wish) -> Iterator[tuple[str, str]]:
 
 def _known(kind: str, value: str) -> str | None:
     """The key of the value of a facet that is called so; None where there is none."""
-    if serving().search.has(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
+    if index().has(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
         return value
     entry = reference().find(_KINDS[kind], value) if kind != "year" else None
     return entry.key if entry else None

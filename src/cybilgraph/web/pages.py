@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
-from cybilgraph.errors import FormatMismatch, ThingGone
+from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.reference import reference
 from cybilgraph.release import Release
@@ -22,7 +22,7 @@ from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
 from cybilgraph.web.live import Serving
 from cybilgraph.web.negotiate import SUFFIXES, split, wanted
-from cybilgraph.web.sparql import NTRIPLES, find, live, rows, run, send, serving, table
+from cybilgraph.web.sparql import NTRIPLES, find, index, live, rows, run, send, serving, table
 from cybilgraph.web.view import Resource, path_of
 
 blueprint = Blueprint("pages", __name__)
@@ -102,14 +102,19 @@ def outcomes() -> str:
 def _project(view: Resource, key: str) -> str:
     takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
     shown = project.shown(view)
+    try:
+        search = index()
+        findings, is_told = search.findings(unquote(key), shown["source"]), search.there
+    except FileDamaged:  # of the page, all else is as good as before
+        findings, is_told = [], False
     return render_template(
         "project.html",
         project=shown,
         view=view,
         path=path_of,
         short=short,
-        findings=serving().search.findings(unquote(key), shown["source"]),
-        is_told=serving().search.there,
+        findings=findings,
+        is_told=is_told,
         suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
     )
 

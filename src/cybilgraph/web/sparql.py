@@ -16,6 +16,9 @@ from cybilgraph.engine import Advice, Answer
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
+from cybilgraph.release import Release
+from cybilgraph.release.one import SEARCH
+from cybilgraph.search import Search
 from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request
@@ -55,6 +58,22 @@ def serving() -> Serving:
         g.serving = live().current
     found: Serving = g.serving
     return found
+
+
+def whole(name: str) -> Release:
+    """The release that this request is answered from, where this file of it is what was built. It is read only if
+    somebody has written to it. Raises FileDamaged, ReleaseBusy.
+    """
+    found = serving().release
+    if name in found.manifest["files"]:  # of a release of an earlier make, it need not be there
+        live().damage.open(found, name).close()
+    return found
+
+
+def index() -> Search:
+    """The index of the search, of the same release. Raises FileDamaged, ReleaseBusy."""
+    whole(SEARCH)
+    return serving().search
 
 
 def pin(release: str) -> int:

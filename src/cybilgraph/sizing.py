@@ -85,7 +85,7 @@ def sizing(path: Path = _FIGURES) -> Sizing:
         tuple(point["records"] for point in points),
         {
             # More records never need less: what was less was chance.
-            name: Line(many["records"], many[name], max((many[name] - few[name]) / more, 0.0))
+            name: Line(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
             for name in many.keys() - {"records"}
         },
     )
@@ -131,7 +131,7 @@ def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[st
                 *map(_bytes, (need.sources, need.release, need.building, need.memory)),
                 _time(need.seconds),
                 _bytes(need.serving),
-                f"{need.beyond:,.0f} times" if need.beyond > 1 else "no",
+                f"{need.beyond:,.0f} times" if need.beyond >= 1.5 else "no",
             )
         )
     yield from _aligned(rows)

@@ -341,7 +341,7 @@ def test_a_release_of_an_earlier_make_has_its_pages(tmp_path: Path) -> None:
     with running_server(tmp_path) as url:
         for target in ("/", "/releases", "/release/1", "/search?q=belize", "/id/project/G0020", "/sitemap.xml"):
             assert send(url, "GET", target, Accept=BROWSER).status == 200, target
-        assert b"does not tell" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
+        assert b"It is not known here" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
         for target in ("/catalog", "/.well-known/void", "/latest/SHA256SUMS"):
             assert send(url, "GET", target).status == 404, target
         assert send(url, "GET", "/latest/report.json").status == 200

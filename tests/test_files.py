@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_folders_of_processes_that_were_killed_are_removed(tmp_path: Path, monke
         running[0].wait()
         (other := tmp_path / "cybilgraph-testsuite").mkdir()
         (link := tmp_path / "cybilgraph-tests-link").symlink_to(other)
-        with TemporaryFolder("tests") as folder, TemporaryFolder("tests") as second:
+        with closing(TemporaryFolder("tests")) as folder, closing(TemporaryFolder("tests")) as second:
             assert not killed.exists()
             assert sorted(tmp_path.iterdir()) == sorted([alive, other, link, folder.path, second.path])
             assert (alive / "file").exists()

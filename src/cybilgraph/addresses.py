@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -53,7 +53,7 @@ def at_hand(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.
         here: list[str | os.PathLike[str]] = []
         for place in places:
             if isinstance(place, str) and is_address(place):
-                folder = stack.enter_context(TemporaryFolder("copies"))
+                folder = stack.enter_context(closing(TemporaryFolder("copies")))
                 here.append(Copied(_fetched(place, folder.path), _shown(place)))
             else:
                 here.append(place)

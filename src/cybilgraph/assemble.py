@@ -1,6 +1,6 @@
 """Described records → one graph, in a fixed order, with memory that does not grow with them.
 
-Lines wait in temporary files; in memory is only where those of each record begin. Where one
+Lines wait in a spool; in memory is only where those of each record begin there. Where one
 project was captured more than once, the captures are put together: of each field, the newest
 capture that states it wins, and what it says goes to the default graph. Each earlier capture
 goes, whole, to a named graph of its own, so that history can be asked and the present stays
@@ -10,8 +10,6 @@ simple. What one file says again and again counts as one capture, the last.
 from __future__ import annotations
 
 import re
-import tempfile
-from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -24,14 +22,11 @@ from types import TracebackType
 from cybilgraph.describe import field_of, is_stated
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.identity import Capture, Identities, captured
-from cybilgraph.packed import pack, unpack
 from cybilgraph.record import Record
-from cybilgraph.scratch import Scratch
+from cybilgraph.scratch import Scratch, Spool
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.vocab import record as record_iri
 
-#: Lines wait in memory up to this many bytes, then on disk.
-_IN_MEMORY = 16_000_000
 #: So many of the shared lines are in memory, and are given at once.
 _AT_ONCE = 2_000
 #: So many captures as lines, and so many keys with the present ones, are in memory.
@@ -57,8 +52,7 @@ class Assembly:
 
     def __init__(self, identities: Identities) -> None:
         """``identities`` take each record too; who made them ends them."""
-        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-        self._starts = array("Q", [0])
+        self._spool = Spool()
         self._shared: set[str] = set()
         self._aside = Scratch(_SCHEMA)
         self._identities = identities
@@ -85,9 +79,7 @@ class Assembly:
         self._shared.update(shared)
         if len(self._shared) > _AT_ONCE:
             self._put_aside()
-        packed = pack(own)
-        self._starts.append(self._starts[-1] + len(packed))
-        self._spool.write(packed)
+        self._spool.put(own)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
         """N-Quads lines of the whole graph; see ``blocks``."""
@@ -101,7 +93,7 @@ class Assembly:
         """
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
-                block = self._read(records[0][0])
+                block: bytes = self._spool[records[0][0]]
                 if self._is_present(block):
                     yield block
                     continue
@@ -141,11 +133,6 @@ class Assembly:
         aside.fill("INSERT INTO rest VALUES (?)", ((line,) for line in chain(_one_name_each(shared), replaced, others)))
         return (line for (line,), _ in groupby(aside.rows("SELECT line FROM rest ORDER BY line")))
 
-    def _read(self, number: int) -> bytes:
-        start, end = self._starts[number : number + 2]
-        self._spool.seek(start)
-        return unpack(self._spool.read(end - start))
-
     def _is_present(self, block: bytes) -> bool:
         """Whether all projects that lines name have their present keys there, so that nothing is to be changed."""
         if _RELATION.encode() not in block:
@@ -155,7 +142,7 @@ class Assembly:
 
     def _lines_of(self, number: int, given: str, key: str) -> list[str]:
         """The lines of a record with the given key, about the project of another one."""
-        text = self._read(number).decode()
+        text = self._spool[number].decode()
         if given != key:
             for iri in (lambda name: thing("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)

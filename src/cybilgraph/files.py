@@ -12,8 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 #: A line of sha256sum (GNU coreutils), in text or binary mode.
 _SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
@@ -99,7 +98,7 @@ def written_whole(target: Path) -> Iterator[BinaryIO]:
 
 
 class TemporaryFolder:
-    """A folder for as long as it is not closed; a context manager. Those of the same ``purpose`` that were left by
+    """A folder for as long as it is not closed. Those of the same ``purpose`` that were left by
     processes which were killed are removed when the next one is made. Raises OSError.
 
     The name has dots, since folders that versions without this have, and do not hold, begin with ``cybilgraph-``.
@@ -121,14 +120,6 @@ class TemporaryFolder:
                 self._folder.cleanup()
             else:
                 return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove it, with all that it holds."""

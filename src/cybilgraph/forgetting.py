@@ -38,12 +38,14 @@ _PARTING = re.compile(r"[\W_]+")
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What became of a release: whether the contact was found in it; whether it was made anew, as also where only its
-    store may have held the contact; the IRIs that statements with the name are about still.
+    store may have held the contact; the IRIs that statements with the name are about still; what is ``damaged``, in
+    words, where it is, so that it was left as it is.
     """
 
-    found: bool
-    made_anew: bool
-    left: tuple[str, ...]
+    found: bool = False
+    made_anew: bool = False
+    left: tuple[str, ...] = ()
+    damaged: str = ""
 
 
 def as_known(who: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import os
 import pickle
 import sqlite3
 import tempfile
+import threading
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -20,6 +21,8 @@ from cybilgraph.packed import pack, unpack
 _IN_MEMORY = 1_000
 #: Where a database is, and what is sorted: a file without a name.
 _PLACE, _SORTED = "", "FILE"
+#: Bytes of a spool, as they are packed, that are in memory.
+_SPOOLED = 4_000_000
 #: Of a list, so many values are in memory at most; those that wait are read so many at once.
 _HELD, _TOGETHER = 20_000, 100
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -35,7 +38,23 @@ def stay_in_memory() -> None:
     _PLACE, _SORTED = ":memory:", "MEMORY"
 
 
-class Scratch:
+class _Closed(ABC):
+    """A context manager that is closed when its block ends."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Forget everything."""
+
+
+class Scratch(_Closed):
     """A context manager: the file, which has no name, is gone when it ends.
 
     Raises StorageError where the disk refuses.
@@ -48,14 +67,6 @@ class Scratch:
             f"PRAGMA cache_size = -{_IN_MEMORY}; PRAGMA temp_store = {_SORTED}; PRAGMA journal_mode = OFF; "
             f"PRAGMA synchronous = OFF; BEGIN; {schema}"
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget everything."""
@@ -85,22 +96,15 @@ class Scratch:
         return row[0] if row else None
 
 
-class Spool:
-    """Plain values that wait on disk, in the order in which they were put; a context manager. Several may ask for
-    them at once. Raises OSError.
+class Spool(_Closed):
+    """Plain values that wait, in the order in which they were put: some in memory, and what is more on disk. Several
+    may ask for them at once. Raises OSError.
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115
         self._starts = array("Q", [0])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         """Forget everything."""
@@ -115,16 +119,22 @@ class Spool:
         self._file.write(packed)
         self._starts.append(self._starts[-1] + len(packed))
 
-    def __iter__(self) -> Iterator[Any]:
-        return self.some(0, len(self))
+    def __getitem__(self, number: int) -> Any:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        start, end = self._starts[number : number + 2]
+        with self._turn:
+            self._file.seek(start)
+            packed = self._file.read(end - start)
+        return pickle.loads(unpack(packed))  # noqa: S301 - our own, see put
 
     def some(self, first: int, end: int) -> Iterator[Any]:
         """The values from one number on, up to another."""
-        self._file.flush()
-        for number in range(first, min(end, len(self))):
-            start, stop = self._starts[number : number + 2]
-            packed = os.pread(self._file.fileno(), stop - start, start)
-            yield pickle.loads(unpack(packed))  # noqa: S301 - our own, see put
+        return map(self.__getitem__, range(first, min(end, len(self))))
+
+    def __iter__(self) -> Iterator[Any]:
+        """All values."""
+        return self.some(0, len(self))
 
 
 class Overflow(Generic[Value]):

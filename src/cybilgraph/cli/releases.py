@@ -160,7 +160,7 @@ def forget(folder: Path, who: str) -> None:
     that had it are new then. The folder remembers hashes of name and address, so that a record that still has them
     does not bring them back.
     What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is still
-    in the prose of a release, or an address or a number in a key: each such thing is told.
+    in the prose of a release, or an address or a number in a key, or where a release is damaged: each is told.
 
     \b
     Example:
@@ -172,15 +172,20 @@ def forget(folder: Path, who: str) -> None:
         raise click.BadParameter(f"it has fewer than {_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL")
     told = Releases(folder).forget(who)
     if not any(forgotten.found or forgotten.left for forgotten in told.values()):
-        click.echo("No release has this contact. Builds to come will leave it out.")
+        which = "No release that is whole" if any(forgotten.damaged for forgotten in told.values()) else "No release"
+        click.echo(f"{which} has this contact. Builds to come will leave it out.")
     for number, forgotten in told.items():
         if forgotten.made_anew:
             why = "without it" if forgotten.found else "since its store may have held what it has no more"
             click.echo(f"Release {number:04d} was made anew {why}.")
+        if forgotten.damaged:
+            click.echo(f"{forgotten.damaged}: it is left as it is, and may still have the contact.", err=True)
+            click.echo(f"Put its good files back, or remove {folder / f'{number:04d}'}, and run this again.", err=True)
         for about in forgotten.left:
             click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
     if any(forgotten.left for forgotten in told.values()):
         click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
+    if any(forgotten.left or forgotten.damaged for forgotten in told.values()):
         sys.exit(VIOLATIONS)
 
 

@@ -25,7 +25,19 @@ from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases, name_hash
-from cybilgraph.release.one import MANIFEST, SUMS, Release
+from cybilgraph.release.one import IDENTITIES, MANIFEST, REPORT, SEARCH, SUMS, Release
 from cybilgraph.release.pieces import CLASSES
 
-__all__ = ["CLASSES", "CURRENT", "MANIFEST", "SUMS", "Draft", "Release", "Releases", "name_hash"]
+__all__ = [
+    "CLASSES",
+    "CURRENT",
+    "IDENTITIES",
+    "MANIFEST",
+    "REPORT",
+    "SEARCH",
+    "SUMS",
+    "Draft",
+    "Release",
+    "Releases",
+    "name_hash",
+]

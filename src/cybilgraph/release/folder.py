@@ -238,16 +238,17 @@ class Releases:
         checksums; its manifest counts how often that was done. Each release changes in one step. Addresses and
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
         prose is left, and told of, also where only the address was given, and so is what a key has of them.
-        Given are the releases that have changed, and those in which something is left.
-        Raises ReleaseError where there is no such folder, and where a build runs; and when all others have changed,
-        where a release is damaged: it stays as it is, since what is damaged must not get checksums that hold.
+        Given are the releases that have changed, those in which something is left, and those that are damaged: they
+        stay as they are, since what is damaged must not get checksums that hold.
+        Raises ReleaseError where there is no such folder, and where a build runs.
         """
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._alone(wait=False):
             remembered.delete(self.remembered)
             self._remember_forgotten({who})
-            sound, damaged = self._sorted_out()
+            told: dict[int, Forgotten] = {}
+            sound = list(self._sound_ones(told))
             known = {one for release in sound for one in known_as(release.folder, who)}
             addresses = {one for one in known if "@" in one}
             numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
@@ -255,7 +256,6 @@ class Releases:
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
-            told: dict[int, Forgotten] = {}
             for release in sound:
                 aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
@@ -267,27 +267,18 @@ class Releases:
                 there = left(release.folder, known, numbers)
                 if anew or there:
                     told[release.number] = Forgotten(found, anew, there)
-        for folder, error in damaged.items():
-            raise ReleaseError(
-                f"{folder} is damaged, and may still have the contact ({error.what}). All releases that are whole "
-                "are without it",
-                f"Put the good files back, or remove {folder}. Then run this again.",
-            ) from error
         return told
 
-    def _sorted_out(self) -> tuple[list[Release], dict[Path, ReleaseError]]:
-        """The releases that are what was built, and the folders of those that are not, with what is wrong."""
-        sound: list[Release] = []
-        damaged: dict[Path, ReleaseError] = {}
+    def _sound_ones(self, told: dict[int, Forgotten]) -> Iterator[Release]:
+        """The releases that are what was built; the others are ``told``."""
         for number in self.numbers:
             try:
                 release = self.get(number)
                 release.verify()
             except ReleaseError as error:
-                damaged[self.folder / f"{number:04d}"] = error
+                told[number] = Forgotten(damaged=error.what)
             else:
-                sound.append(release)
-        return sound, damaged
+                yield release
 
     def _may_hold(self, release: Release, told: dict[int, Forgotten]) -> bool:
         """Whether the store of a release, carried on, may hold what its graph has no more: something that was found

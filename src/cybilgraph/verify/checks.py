@@ -36,8 +36,6 @@ _SYNTAXES = {"ttl": "text/turtle", "nt": NTRIPLES, "jsonld": "application/ld+jso
 _FEW, _MANY = 100, 2_000
 #: Quads of a dump that is asked all examples in some ten seconds, and in 1 GB: also where little is wished.
 _LITTLE = 2_000_000
-#: Differences of one kind that are told.
-_TOLD = 5
 #: Projects whose pages are read, by chance.
 _PROJECTS = 20
 _MEND = "activate a release that is whole (cybilgraph releases), or build it again"

@@ -46,7 +46,7 @@ def _wrong(ask: Asking, thing: str) -> Iterator[str]:
         yield f"{told} projects, and the endpoint counts {count:,}"
     shown, listed = set(), 0
     for row in page.all("tr"):
-        cells = {cell.own.get("data-label"): cell for cell in row.all("td")}
+        cells = {cell.own("data-label"): cell for cell in row.all("td")}
         if title := cells.get("Title"):
             listed += 1
             roles = cells["Role"].text.split(", ") if "Role" in cells else [""]

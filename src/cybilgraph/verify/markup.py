@@ -3,79 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
-
-#: Elements that have no end (HTML, section 13.1.2).
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+from lxml import etree, html
 
 
-@dataclass(slots=True)
 class Element:
-    """An element of a page: its tag, its attributes, and the elements and texts in it."""
+    """An element of a page: what is asked for of it."""
 
-    tag: str
-    own: dict[str, str] = field(default_factory=dict)
-    inside: list[Element | str] = field(default_factory=list)
+    def __init__(self, node: Any) -> None:
+        """``node`` is that of lxml."""
+        self._node = node
 
     def all(self, tag: str, kind: str = "") -> list[Element]:
         """The elements in it of a tag, and of a class, in order."""
-        return [
-            one
-            for one in self._walk()
-            if isinstance(one, Element) and one.tag == tag and kind in ("", one.own.get("class", ""))
-        ]
+        return [Element(one) for one in self._node.iterdescendants(tag) if kind in ("", one.get("class", ""))]
+
+    def own(self, name: str) -> str:
+        """Its attribute of this name; empty where it has none."""
+        return str(self._node.get(name, ""))
+
+    @property
+    def content(self) -> str:
+        """What is written in it, as it is written."""
+        return str(self._node.text_content())
 
     @property
     def text(self) -> str:
-        """What is written in it, with single spaces."""
-        return spaced("".join(one for one in self._walk() if isinstance(one, str)))
+        """The same with single spaces."""
+        return spaced(self.content)
 
     @property
     def href(self) -> str:
         """Where its first link leads; empty where it has none."""
-        return next((link.own.get("href", "") for link in self.all("a")), "")
-
-    def _walk(self) -> Iterator[Element | str]:
-        """All that is in it, however deep, in order."""
-        waiting = self.inside[::-1]
-        while waiting:
-            yield (one := waiting.pop())
-            if isinstance(one, Element):
-                waiting += one.inside[::-1]
+        return next((link.own("href") for link in self.all("a")), "")
 
 
-class _Parser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.open = [Element("")]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].inside.append(element)
-        if tag not in _VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        """An element ends, and those in it that had no end."""
-        if any(element.tag == tag for element in self.open):
-            while self.open.pop().tag != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        self.open[-1].inside.append(data)
-
-
-def page_of(html: str) -> Element:
-    """A page in HTML."""
-    parser = _Parser()
-    parser.feed(html)
-    parser.close()
-    return parser.open[0]
+def page_of(text: str) -> Element:
+    """A page in HTML. Raises ValueError where it is none."""
+    try:
+        return Element(html.document_fromstring(text))
+    except etree.ParserError as error:
+        raise ValueError(f"it is no HTML: {error}") from error
 
 
 def elements(file: Path, *names: str) -> Iterator[Any]:

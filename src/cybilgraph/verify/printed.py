@@ -137,7 +137,7 @@ class Printed:
         for heading, term in _TEXTS.items():
             yield from others(f"the {heading.lower()}", set(self._texts(heading)), said.texts[term])
         yield from others("contacts", set(self._texts("Contact")), set(map(spaced, said.values[VCARD.fn])))
-        addresses = {link.own.get("href", "") for link in self._page.all("a")}
+        addresses = {link.own("href") for link in self._page.all("a")}
         mails = {address for address in addresses if address.startswith("mailto:")}
         web = {f"{item.text} <{item.href}>" for part in self._sections["Links"] for item in part.all("bdi")}
         of_links = {address.rpartition("<")[2][:-1] for address in said.web}
@@ -159,7 +159,7 @@ class Printed:
         for (thing, _), name in shown.items():
             if thing in said.names and name not in said.names[thing]:
                 yield _other(f"the name of {thing}", name, said.names[thing])
-        projects = {_iri(link.own.get("href", "")) for row in self._facts.values() for link in row.all("a")}
+        projects = {_iri(link.own("href")) for row in self._facts.values() for link in row.all("a")}
         related = {thing for term in _OTHERS for thing in said.values[term]}
         yield from others("other projects", set(filter(_is_project, projects)), set(filter(_is_project, related)))
         found = {
@@ -198,8 +198,8 @@ class Printed:
 
 def data_of(page: Element) -> Any:
     """What a page has for programs (JSON-LD); empty where there is nothing. Raises ValueError where it is no JSON."""
-    scripts = (script for script in page.all("script") if script.own.get("type") == "application/ld+json")
-    return next((json.loads("".join(map(str, script.inside))) for script in scripts), {})
+    scripts = (script for script in page.all("script") if script.own("type") == "application/ld+json")
+    return next((json.loads(script.content) for script in scripts), {})
 
 
 def _thing(one: Element) -> str:

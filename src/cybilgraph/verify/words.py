@@ -12,8 +12,7 @@ from cybilgraph.changes import Changes, Log, as_json, date_of
 from cybilgraph.files import sha256_of
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.patches import ordered, read_patch
-from cybilgraph.release import MANIFEST, Releases
-from cybilgraph.release.one import REPORT
+from cybilgraph.release import MANIFEST, REPORT, Releases
 from cybilgraph.verify.asking import STALE, Asking, hold, some
 from cybilgraph.verify.contents import differs
 from cybilgraph.verify.markup import elements

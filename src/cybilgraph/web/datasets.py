@@ -19,11 +19,10 @@ from cybilgraph import dumps
 from cybilgraph.engine.store import statements
 from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
-from cybilgraph.release import Release
-from cybilgraph.release.one import IDENTITIES
+from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
-from cybilgraph.web.sparql import live, serving, whole
+from cybilgraph.web.sparql import live, release_with, serving
 from cybilgraph.web.view import graph_of
 
 blueprint = Blueprint("datasets", __name__)
@@ -138,7 +137,7 @@ def sitemap() -> Response:
 @blueprint.get("/sitemap-<int:part>.xml")
 def sitemap_part(part: int) -> Response:
     """A list of the pages of projects; the first has the other pages too."""
-    found = whole(IDENTITIES)
+    found = release_with(IDENTITIES)
     start = (part - 1) * _IN_SITEMAP
     with found.identities() as rows:
         keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _IN_SITEMAP)]

@@ -60,7 +60,8 @@ def search() -> str:
     wish = _wish()
     given = _arguments(wish)
     here = _address(given)
-    found = index().find(wish)
+    within = index()
+    found = within.find(wish)
     facets = [
         (kind, TITLES[kind], [_choice(kind, value, given, here) for value in values[:_MOST]], len(values))
         for kind, values in found.facets.items()
@@ -74,7 +75,7 @@ def search() -> str:
         facets=facets,
         orders=ORDERS,
         pages=pages,
-        there=index().there,
+        there=within.there,
         passed=[*_passed_over(), *_unknown(wish)],
         fewer=[(_named(one.part, found), one, _address(_arguments(one.wish))) for one in found.fewer],
         last=_address([*given, ("page", str(pages))]) if wish.page > pages else "",

@@ -16,8 +16,7 @@ from cybilgraph.engine import Advice, Answer
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
-from cybilgraph.release import Release
-from cybilgraph.release.one import SEARCH
+from cybilgraph.release import SEARCH, Release
 from cybilgraph.search import Search
 from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
@@ -60,7 +59,7 @@ def serving() -> Serving:
     return found
 
 
-def whole(name: str) -> Release:
+def release_with(name: str) -> Release:
     """The release that this request is answered from, where this file of it is what was built. It is read only if
     somebody has written to it. Raises FileDamaged, ReleaseBusy.
     """
@@ -72,7 +71,7 @@ def whole(name: str) -> Release:
 
 def index() -> Search:
     """The index of the search, of the same release. Raises FileDamaged, ReleaseBusy."""
-    whole(SEARCH)
+    release_with(SEARCH)
     return serving().search
 
 

@@ -19,7 +19,7 @@ from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checking, given_back, show, told_by_checker
 from cybilgraph.web.clients import Clients
-from cybilgraph.web.sparql import NTRIPLES, find, run, whole
+from cybilgraph.web.sparql import NTRIPLES, find, release_with, run
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 from cybilgraph.web.view import path_of
 
@@ -105,7 +105,7 @@ def _base(key: str) -> tuple[str, Base, str]:
         raise NotFound(f"There is no record of {iri} in this release")
     [row] = rows
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
-    content = whole(SOURCES).source(sha256)
+    content = release_with(SOURCES).source(sha256)
     if content is not None and (sent := of_bytes(content, file)).text is not None:
         return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
     text = queries.load("page-resource").bind({"resource": [iri]})

@@ -92,7 +92,7 @@ def settings() -> Iterator[str]:
     for option in command.params:
         if isinstance(option, click.Option) and option.name and option.expose_value:
             flags = _codes((*option.opts, *option.secondary_opts))
-            rows.append((flags, f"`{prefix}_{option.name.upper()}`", _default(option), _escaped(option.help or "")))
+            rows.append((flags, f"`{prefix}_{option.name.upper()}`", _default(option), _meaning(option)))
     return _table(("Flag", "Environment", "Default", "Meaning"), rows)
 
 
@@ -229,9 +229,19 @@ def _option(parameter: click.Parameter, context: click.Context) -> tuple[str, st
     if not isinstance(parameter, click.Option):
         return None
     flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
-    if not parameter.is_flag:
+    if not parameter.is_flag and not isinstance(parameter.type, click.Choice):
         flags += f" `{parameter.make_metavar(context)}`"
-    return flags, "required" if parameter.required else _default(parameter), _escaped(parameter.help or "")
+    return flags, "required" if parameter.required else _default(parameter), _meaning(parameter)
+
+
+def _meaning(option: click.Option) -> str:
+    """The help of an option, and what may be chosen."""
+    choices = (
+        f" One of {', '.join(f'`{choice}`' for choice in option.type.choices)}."
+        if isinstance(option.type, click.Choice)
+        else ""
+    )
+    return _escaped(option.help or "") + choices
 
 
 def _default(option: click.Option) -> str:

@@ -229,7 +229,9 @@ def test_the_generated_reference_is_up_to_date() -> None:
 
 def test_every_table_named_in_a_recipe_exists() -> None:
     sources = "\n".join(
-        path.read_text(encoding="utf-8") for folder in ("src", "tests", "data") for path in (ROOT / folder).rglob("*.py")
+        path.read_text(encoding="utf-8")
+        for folder in ("src", "tests", "data")
+        for path in (ROOT / folder).rglob("*.py")
     ) + "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").glob("cybilgraph/web/frontend/*.js"))
     names = {
         name

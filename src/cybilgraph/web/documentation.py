@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,12 +40,13 @@ _ELSEWHERE = {
     "shapes": "/rules",
     "queries": "/queries",
 }
-_LABELS = {"guides": "Guides", "reference": "Reference", "recipes": "Recipes", "decisions": "Decisions"}
+
+_BREAK = re.compile(r"(_|(?<=[\w-])/(?=\w))")
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """An entry of the table of contents: ``level`` 2 or 3, ``anchor`` the fragment of its address."""
+    """A heading: ``anchor`` is the fragment of its address."""
 
     level: int
     anchor: str
@@ -53,10 +55,13 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A rendered document. ``body`` still names the site as ``SITE``."""
+    """A rendered document: its title, its other headings, the addresses it links to by the heading they are under,
+    and what follows the title as HTML, which still names the site as ``SITE``.
+    """
 
     title: str
     headings: tuple[Heading, ...]
+    links: Mapping[str, Sequence[str]]
     body: str
 
 
@@ -69,10 +74,10 @@ def page(address: str) -> str:
         raise NotFound(f"There is no document {address!r}; {_PREFIX} lists them all")
     document = load(address)
     body = document.body.replace(SITE, str(escape(request.host_url.rstrip("/"))))
-    folder = address.partition("/")[0] if address not in _OTHERS else ""
+    index = address.rpartition("/")[0]
     return render_template(
-        "document.html", document=document, body=Markup(body), address=address, sections=_sections(address),  # noqa: S704
-        folder=_LABELS.get(folder, ""),
+        "document.html", document=document, body=Markup(body), address=address, navigation=navigation(),  # noqa: S704
+        index=(index, load(index).title) if index in addresses() and index else None,
     )  # fmt: skip
 
 
@@ -101,29 +106,21 @@ def load(address: str) -> Document:
     path = addresses()[address]
     tokens = _MARKDOWN.parse((resources.ROOT / path).read_text(encoding="utf-8"))
     _adapt(tokens, path)
-    headings = tuple(_headings(tokens))
-    title = next((heading.title for heading in headings if heading.level == 1), address)
-    body = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    return Document(title, tuple(heading for heading in headings if heading.level > 1), body)
+    title, *headings = _headings(tokens)
+    start = next(number for number, token in enumerate(tokens, 1) if token.type == "heading_close")
+    body = _MARKDOWN.renderer.render(tokens[start:], _MARKDOWN.options, {})
+    return Document(title.title, tuple(headings), _links(tokens), body)
 
 
-def _sections(address: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The navigation: titles of sections, and the address and title of each document in them.
-
-    A folder with an index is one entry, until one of its documents is open.
-    """
-    by_folder: dict[str, list[tuple[str, str]]] = {}
-    known = addresses()
-    for other in known:
-        folder = "" if other in _OTHERS else other.partition("/")[0]
-        inside = "/" in other
-        if inside and folder in known and address.partition("/")[0] != folder:
-            continue
-        by_folder.setdefault(folder if inside or folder in _LABELS else "", []).append((other, load(other).title))
-    return [
-        ("", by_folder.pop("")),
-        *((_LABELS[folder], by_folder[folder]) for folder in _LABELS if folder in by_folder),
-    ]
+@cache
+def navigation() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
+    """The documents that the index links to, with their titles, by its headings."""
+    sections = []
+    for heading, links in load("").links.items():
+        found = [link.removeprefix(_PREFIX).strip("/") for link in links if link.startswith(_PREFIX)]
+        if entries := [(address, load(address).title) for address in found if address in addresses()]:
+            sections.append((heading, entries))
+    return sections
 
 
 def _headings(tokens: Sequence[Token]) -> list[Heading]:
@@ -132,6 +129,19 @@ def _headings(tokens: Sequence[Token]) -> list[Heading]:
         for token, inline in pairwise(tokens)
         if token.type == "heading_open" and "id" in token.attrs
     ]
+
+
+def _links(tokens: Sequence[Token]) -> dict[str, list[str]]:
+    """Where a document leads, by the title of its section."""
+    found: dict[str, list[str]] = {}
+    section = ""
+    for token, inline in pairwise(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            section = _text(inline)
+        for child in inline.children or ():
+            if child.type == "link_open" and "href" in child.attrs:
+                found.setdefault(section, []).append(str(child.attrs["href"]))
+    return found
 
 
 def _text(inline: Token) -> str:
@@ -198,6 +208,12 @@ def _fence(_: RendererHTML, tokens: Sequence[Token], index: int, _options: Optio
     return f'<pre tabindex="0"><code class="language-{escape(language)}">{text}</code></pre>\n'
 
 
+def _code_inline(_: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
+    """Code that may be broken behind an underscore or a slash: names and addresses are long, and columns narrow."""
+    text = _BREAK.sub(r"\1<wbr>", str(escape(tokens[index].content)))
+    return f"<code>{text}</code>"
+
+
 def _console(content: str) -> str:
     """Commands and their output, told apart by class."""
     parts = []
@@ -217,7 +233,8 @@ def _console(content: str) -> str:
 def _markdown() -> MarkdownIt:
     """Tables and headings with anchors; HTML in a document is shown as text."""
     markdown = MarkdownIt("js-default").use(anchors_plugin, max_level=3)
-    for name, rule in (("table_open", _table_open), ("table_close", _table_close), ("fence", _fence)):
+    rules = {"table_open": _table_open, "table_close": _table_close, "fence": _fence, "code_inline": _code_inline}
+    for name, rule in rules.items():
         markdown.add_render_rule(name, rule)
     return markdown
 

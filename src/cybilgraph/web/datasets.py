@@ -147,8 +147,7 @@ def sitemap_part(part: int) -> Response:
     if part == 1:
         own += (url_for(name, _external=True) for name in _PAGES)
         own += (
-            url_for("documentation.page", address=address or None, _external=True)
-            for address in documentation.addresses()
+            url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
         )
     root = request.url_root
     places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]

@@ -104,7 +104,12 @@ def addresses() -> Mapping[str, str]:
 def load(address: str) -> Document:
     """The document at an address of ``addresses()``. Raises KeyError where there is none."""
     path = addresses()[address]
-    tokens = _MARKDOWN.parse((resources.ROOT / path).read_text(encoding="utf-8"))
+    return render((resources.ROOT / path).read_text(encoding="utf-8"), path)
+
+
+def render(text: str, path: str) -> Document:
+    """A document from its Markdown, which begins with its title; links in it are relative to ``path``."""
+    tokens = _MARKDOWN.parse(text)
     _adapt(tokens, path)
     title, *headings = _headings(tokens)
     start = next(number for number, token in enumerate(tokens, 1) if token.type == "heading_close")
@@ -121,6 +126,11 @@ def navigation() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
         if entries := [(address, load(address).title) for address in found if address in addresses()]:
             sections.append((heading, entries))
     return sections
+
+
+def listed() -> Sequence[str]:
+    """The addresses of the index and of the documents that it links to."""
+    return ["", *(address for _, entries in navigation() for address, _ in entries)]
 
 
 def _headings(tokens: Sequence[Token]) -> list[Heading]:

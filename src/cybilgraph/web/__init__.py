@@ -109,8 +109,11 @@ def _nonce() -> str:
 
 
 def _headers(response: Response) -> Response:
-    """Anybody's page may read; nothing of ours may run a script of others or be framed."""
+    """Set the headers of every page: any site may read it, none may frame it or run a script in it, and a cache asks
+    again each time unless the page says otherwise.
+    """
     response.headers.setdefault("Access-Control-Allow-Origin", "*")
+    response.headers.setdefault("Cache-Control", "no-cache")
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)

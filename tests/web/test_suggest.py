@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
 from cybilgraph import pipeline
-from tests.conftest import SEED, running_server
+from tests.conftest import ROOT, SEED, running_server
 from tests.web.test_check import Controls, submit
 from tests.web.test_sparql import BROWSER, Reply, http
 
@@ -83,6 +84,13 @@ def test_what_cannot_be_taken_comes_back_with_the_reason(
     assert len(waiting(queue)) == before + (status == 202)
     if status == 422:
         assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
+
+
+def test_only_the_sandboxed_checker_reads_records() -> None:
+    for path in (ROOT / "src" / "cybilgraph" / "web").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom | ast.Import) else set()
+            assert not names & {"read_input", "records_in", "ensure_same_project", "pipeline", "check_input"}, path
 
 
 def test_names_and_paths_of_a_sender_are_not_taken(portal: str, queue: Path) -> None:

@@ -28,7 +28,7 @@ from cybilgraph.errors import SuggestionError, SuggestionsFull
 from cybilgraph.files import written_whole
 from cybilgraph.readers.inputs import MAX_BYTES
 from cybilgraph.reference import slug
-from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound, plain
+from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound, plain, records_in
 
 #: So many wait; then a curator has to decide some first.
 MOST_WAITING = 200
@@ -121,7 +121,7 @@ class Suggestions:
             given = self.get(name)
             target = _inside(records, given.target)
             ensure_sound(given)
-            ensure_same_project(given)
+            ensure_same_project(given.name, given.base.text, records_in(given.name, given.text))
             before = target.read_bytes() if target.exists() else None
             content = _like(given.text, before or b"")
             if not force and before != content and (reason := _changed(given, before)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,12 +12,11 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.exceptions import BadRequest, NotFound
 
 from cybilgraph import queries
-from cybilgraph.checker import FORM, Submission
+from cybilgraph.checker import EDIT, FORM, Submission
 from cybilgraph.errors import SuggestionError, SuggestionsFull
-from cybilgraph.readers import Input, read_input
 from cybilgraph.sources import SOURCES
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
-from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
+from cybilgraph.suggestions.soundness import ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checking, given_back, show, told_by_checker
 from cybilgraph.web.clients import Clients
@@ -24,8 +25,6 @@ from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 from cybilgraph.web.view import path_of
 
 blueprint = Blueprint("suggest", __name__)
-
-_FORM = f"{FORM}json"
 
 
 def queue() -> Suggestions | None:
@@ -76,9 +75,10 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
             "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
         )
     ensure_sound(given)
-    # What a stranger wrote is read by the checker only; here, the form that it makes of it.
-    form = told_by_checker(of_text(given.text, given.name).submission, (_FORM,)).parts[_FORM]
-    ensure_same_project(given, read_input(Input("record.json", given=form)) if form else ())
+    # Only the sandboxed checker reads what a stranger wrote as a record.
+    submission = replace(of_text(given.text, given.name).submission, base=given.base.text)
+    if problem := told_by_checker(submission, (EDIT,)).parts[EDIT]:
+        raise SuggestionError(*json.loads(problem))
     with _sending().admit(request.remote_addr or ""):
         taken = suggestions.send(given)
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)

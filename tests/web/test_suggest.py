@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -84,6 +85,36 @@ def test_what_cannot_be_taken_comes_back_with_the_reason(
     assert len(waiting(queue)) == before + (status == 202)
     if status == 422:
         assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
+
+
+#: Headers of a form that is sent, OWN being the origin of the server, and the status of the reply.
+ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
+    ({}, 202),  # a program
+    ({"Sec_Fetch_Site": "same-origin", "Origin": "null"}, 202),
+    ({"Sec_Fetch_Site": "cross-site"}, 403),
+    ({"Sec_Fetch_Site": "same-site"}, 403),
+    ({"Sec_Fetch_Site": "cross-site", "Origin": "OWN"}, 403),
+    ({"Origin": "OWN"}, 202),
+    ({"Origin": "https://attacker.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://127.0.0.1.attacker.example"}, 403),
+)
+
+
+def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path) -> None:
+    with running_server(releases, "--suggestions", tmp_path / "queue") as url:
+        page = http(f"{url}/suggest/G0020", Accept=BROWSER)
+        assert page.headers["referrer-policy"] == "same-origin", "else browsers send Origin: null with our own forms"
+        fields = Controls(page.body).fields | {"send": "yes", "text": TEXT.replace("Mar 2020", "Apr 2020")}
+        body = urlencode(fields).encode()
+        for headers, status in ORIGINS:
+            before = len(waiting(tmp_path / "queue"))
+            given = {name: value.replace("OWN", url) for name, value in headers.items()}
+            given |= {"Content_Type": "application/x-www-form-urlencoded", "Accept": BROWSER}
+            reply = http(f"{url}/suggest/G0020", "POST", body, **given)
+            assert reply.status == status, headers
+            assert len(waiting(tmp_path / "queue")) == before + (status == 202)
+            assert (b"was sent from another site" in reply.body) == (status == 403)
 
 
 def test_only_the_sandboxed_checker_reads_records() -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 
 from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
@@ -67,6 +67,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
+        "public_url": settings.public_url,
         "checker": checker,
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
@@ -118,6 +119,9 @@ def _headers(response: Response) -> Response:
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     response.vary.add("Accept")
+    if not current_app.extensions["cybilgraph"]["public_url"]:
+        response.vary.add("Host")  # links begin with it
     return response

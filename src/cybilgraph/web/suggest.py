@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from cybilgraph import queries
 from cybilgraph.checker import EDIT, FORM, Submission
@@ -39,6 +39,8 @@ def page(key: str) -> Response:
     suggestions = queue()
     if suggestions is None:
         return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+    if request.method == "POST":
+        _ensure_same_origin()
     with checking().admit(request.remote_addr or ""):
         title, base, name = _base(key)
         about: dict[str, Any] = {
@@ -60,6 +62,21 @@ def page(key: str) -> Response:
             if isinstance(error, SuggestionsFull):
                 status = HTTPStatus.SERVICE_UNAVAILABLE
             return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+
+
+def _ensure_same_origin() -> None:
+    """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
+
+    Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
+    section 7). A request with neither comes from a program, which no other site steers: it may pass.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
+    if not is_ours:
+        raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
 
 
 def _told(sent: Sent) -> dict[str, str]:

@@ -157,8 +157,9 @@ def forget(folder: Path, who: str) -> None:
     """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
 
     Its e-mail address and telephone number are taken out of prose and links, too. Files and checksums of the releases
-    that had it are new then. The folder remembers hashes of name and address, so that a record that still has them
-    does not bring them back.
+    that had it are new then. DIR/forgotten remembers keyed hashes of name and address, so that a record that still
+    has them does not bring them back. Their key is DIR/forgotten.key: back both up, publish neither. Without the key
+    no build starts.
     What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is still
     in the prose of a release, or an address or a number in a key, or where a release is damaged: each is told.
 

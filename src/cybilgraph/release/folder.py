@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 import shutil
@@ -20,10 +19,11 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, numbers_known, without
+from cybilgraph.forgetting import Forgotten, has, known_as, left, numbers_known, without
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
-from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
+from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.workers.crew import Crew
 
@@ -32,7 +32,6 @@ _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
 #: The file that names the release which is served.
 CURRENT = "current"
-_FORGOTTEN = "forgotten"
 _REMEMBERED = ".prepared"
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -227,9 +226,9 @@ class Releases:
                 shutil.rmtree(aside)
         return gone, freed
 
-    def forgotten(self) -> set[str]:
-        """What ``name_hash`` gives of the names and e-mail addresses that no release may have."""
-        return set(text_of(self.folder / _FORGOTTEN).split())
+    def forgotten(self) -> ForgottenNames:
+        """The names and e-mail addresses that no release may have. Raises ReleaseError."""
+        return read_forgotten(self.folder)
 
     def forget(self, who: str) -> dict[int, Forgotten]:
         """Take a contact, by name or e-mail address, out of every release, and out of those to come.
@@ -246,13 +245,13 @@ class Releases:
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._alone(wait=False):
             remembered.delete(self.remembered)
-            self._remember_forgotten({who})
+            add_forgotten(self.folder, [who])
             told: dict[int, Forgotten] = {}
             sound = list(self._sound_ones(told))
             known = {one for release in sound for one in known_as(release.folder, who)}
             addresses = {one for one in known if "@" in one}
             numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
-            self._remember_forgotten(addresses)
+            add_forgotten(self.folder, addresses)
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
@@ -288,11 +287,6 @@ class Releases:
         before = set(range(release.number - times, release.number))
         return bool(times) and (not before <= set(self.numbers) or any(earlier.found for earlier in told.values()))
 
-    def _remember_forgotten(self, names: set[str]) -> None:
-        known = self.forgotten() | {name_hash(name) for name in names}
-        with written_whole(self.folder / _FORGOTTEN) as file:
-            file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
-
     def _remake(self, release: Release, aside: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         manifest = dict(release.manifest)
@@ -327,6 +321,7 @@ class Releases:
         Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
         """
         with self._alone(wait):
+            add_forgotten(self.folder, ())
             aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
             try:
                 draft = Draft(aside, max(self.numbers, default=0) + 1, self._before())
@@ -394,8 +389,3 @@ def _reason(error: Exception) -> str:
         return str(error)
     said = error.strerror or str(error)
     return f"{said} ({error.filename})" if error.filename else said
-
-
-def name_hash(who: str) -> str:
-    """A name or an e-mail address as it is remembered, to be forgotten."""
-    return hashlib.sha256(as_known(who).encode()).hexdigest()

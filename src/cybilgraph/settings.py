@@ -61,7 +61,9 @@ class Settings:
         "", "Address of the licence of the data, which descriptions (DCAT, VoID, schema.org) tell beside the rights."
     )
     log_format: str = _setting("text", "Form of the lines of the log.", choices=("text", "json"))
-    log_queries: bool = _setting(True, "Have the text of queries in the log, and not only its hash.")
+    log_queries: bool = _setting(
+        True, "Have the text of queries in the log, and not only its hash. It may name persons."
+    )
 
 
 def names() -> tuple[Field[Any], ...]:

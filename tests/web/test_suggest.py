@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.suggestions import MAX_OF_CLIENT, Suggestions
 from tests.conftest import ROOT, SEED, running_server
 from tests.web.test_check import Controls, submit
 from tests.web.test_sparql import BROWSER, Reply, http
@@ -115,6 +117,24 @@ def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path)
             assert reply.status == status, headers
             assert len(waiting(tmp_path / "queue")) == before + (status == 202)
             assert (b"was sent from another site" in reply.body) == (status == 403)
+
+
+def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
+    (tmp_path / "queue").mkdir(mode=0o755)
+    queue = Suggestions(tmp_path / "queue")
+    with running_server(releases, "--suggestions", queue.folder) as url:
+        assert queue.folder.stat().st_mode & 0o777 == 0o700
+        fields = opened(url)
+        edited = fields["text"].replace("Mar 2020", "Apr 2020")
+        assert send(url, fields, text=edited).status == 202
+        [taken] = queue.waiting()
+        for number in range(MAX_OF_CLIENT - 1):
+            queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
+        refused = send(url, fields, text=edited)
+        assert refused.status == 429
+        assert f"{MAX_OF_CLIENT} suggestions from your network wait for a curator" in refused.body.decode()
+        assert Controls(refused.body).fields["text"].rstrip() == edited.rstrip()
+        assert len(list(queue.waiting())) == MAX_OF_CLIENT
 
 
 def test_only_the_sandboxed_checker_reads_records() -> None:

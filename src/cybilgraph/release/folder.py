@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, has, known_as, left, numbers_known, without
+from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions, numbers_known, without
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
@@ -33,6 +33,8 @@ _REPLACING = ".replacing-"
 #: The file that names the release which is served.
 CURRENT = "current"
 _REMEMBERED = ".prepared"
+#: Whether a text names a contact.
+Mentions = Callable[[str], bool]
 _NUMBER = re.compile(r"[0-9]{4,}")
 
 
@@ -230,7 +232,7 @@ class Releases:
         """The names and e-mail addresses that no release may have. Raises ReleaseError."""
         return read_forgotten(self.folder)
 
-    def forget(self, who: str) -> dict[int, Forgotten]:
+    def forget(self, who: str, before: Callable[[Mentions], None] = lambda _: None) -> dict[int, Forgotten]:
         """Take a contact, by name or e-mail address, out of every release, and out of those to come.
 
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
@@ -238,7 +240,8 @@ class Releases:
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
         prose is left, and told of, also where only the address was given, and so is what a key has of them.
         Given are the releases that have changed, those in which something is left, and those that are damaged: they
-        stay as they are, since what is damaged must not get checksums that hold.
+        stay as they are, since what is damaged must not get checksums that hold. ``before`` any release changes, it is
+        called with a function that finds the contact, as the releases know it, in another text.
         Raises ReleaseError where there is no such folder, and where a build runs.
         """
         if not self.folder.is_dir():
@@ -252,6 +255,7 @@ class Releases:
             addresses = {one for one in known if "@" in one}
             numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
             add_forgotten(self.folder, addresses)
+            before(lambda text: mentions(text, known, numbers))
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()

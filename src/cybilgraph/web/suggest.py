@@ -13,18 +13,22 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from cybilgraph import queries
 from cybilgraph.checker import EDIT, FORM, Submission
-from cybilgraph.errors import SuggestionError, SuggestionsFull
+from cybilgraph.errors import SuggestionError
 from cybilgraph.sources import SOURCES
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
 from cybilgraph.suggestions.soundness import ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checking, given_back, show, told_by_checker
-from cybilgraph.web.clients import Clients
+from cybilgraph.web.clients import Clients, network
+from cybilgraph.web.problems import STATUSES
 from cybilgraph.web.sparql import NTRIPLES, find, release_with, run
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 from cybilgraph.web.view import path_of
 
 blueprint = Blueprint("suggest", __name__)
+
+#: What waits is counted by whole sites of IPv6 (RFC 6177): whoever rents one has 65,536 networks.
+_QUOTA_BITS = 48
 
 
 def queue() -> Suggestions | None:
@@ -58,9 +62,7 @@ def page(key: str) -> Response:
         try:
             return _send(suggestions, Suggestion(project=key, title=title, name=name, base=base, **_told(sent)), about)
         except SuggestionError as error:
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
-            if isinstance(error, SuggestionsFull):
-                status = HTTPStatus.SERVICE_UNAVAILABLE
+            status = next(status for kind, status in STATUSES if isinstance(error, kind))
             return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
 
 
@@ -97,7 +99,7 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
     if problem := told_by_checker(submission, (EDIT,)).parts[EDIT]:
         raise SuggestionError(*json.loads(problem))
     with _sending().admit(request.remote_addr or ""):
-        taken = suggestions.send(given)
+        taken = suggestions.send(given, network(request.remote_addr or "", _QUOTA_BITS))
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
 
 

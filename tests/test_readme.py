@@ -78,3 +78,12 @@ def test_the_demo_does_not_depend_on_the_day(tmp_path: Path) -> None:
     assert "[open-end-long-past]" not in shown
     shown = run("build", "data/records", "--into", tmp_path / "now", "--as-of", day).stdout.decode()
     assert "[open-end-long-past]" in shown
+
+
+def test_each_guarantee_of_the_security_policy_names_its_tests() -> None:
+    policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## What is guaranteed")[2], re.MULTILINE)
+    assert len(rows) > 10
+    for file in re.findall(r"`(.+?)`", " ".join(rows)):
+        assert (ROOT / file).is_file(), file
+    assert len(policy.encode()) <= 5_000

@@ -32,7 +32,7 @@ RUNTIMES = {
 LANGUAGES = {*RUNTIMES, "console", "sparql", "yaml", "toml", "text"}
 DOCS = ROOT / "docs"
 #: The most that the documents at the top may have, in bytes.
-SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000}
+SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000, "SECURITY.md": 5_000}
 
 
 def named(path: Path) -> str:
@@ -254,3 +254,10 @@ def test_the_changelog_has_dated_versions() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == "[Unreleased]"
     assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", heading) for heading in headings[1:])
+
+
+def test_each_guarantee_of_the_security_policy_names_its_tests() -> None:
+    policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## What is guaranteed")[2], re.MULTILINE)
+    assert len(rows) > 10
+    assert not [file for file in re.findall(r"`(.+?)`", " ".join(rows)) if not (ROOT / file).is_file()]

@@ -21,6 +21,7 @@ FLOORS = (
         "fields",
         "findings",
         "graphs",
+        "keyed",
         "patches",
         "remembered",
         "resources",

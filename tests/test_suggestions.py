@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cybilgraph.errors import SuggestionError, SuggestionsFull
+from cybilgraph import pipeline
+from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.suggestions import Base, Suggestion, Suggestions, current, difference, is_changed
 from tests.conftest import SEED, run
 
@@ -269,7 +271,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_cleared(queue: Suggestions) -> None:
     taken = queue.send(suggestion())
-    (queue.folder / f".{taken.id}.json.abc").write_text("half", encoding="utf-8")
+    (queue.folder / ".0123456789abcdef.part").write_text("half", encoding="utf-8")
     assert list(queue.waiting()) == [taken]
     queue.send(suggestion())
     assert len(tree(queue.folder)) == 2
@@ -304,3 +306,103 @@ def test_the_curators_commands(queue: Suggestions, records: Path) -> None:
     assert b"No suggestion waits" in listed_none.stderr
     missing = run("suggestions", "show", queue.folder, second.id, "--records", records)
     assert (missing.returncode, missing.stdout) == (2, b"")
+
+
+# Who may read what waits, and who may have how much of it
+
+
+def modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
+
+
+def test_only_the_owner_can_read_what_strangers_sent(queue: Suggestions, records: Path) -> None:
+    mask = os.umask(0)
+    try:
+        first, second = queue.send(suggestion(), "192.0.2.1"), queue.send(suggestion(), "192.0.2.2")
+        queue.accept(first.id, records)
+        queue.reject(second.id, "No")
+        queue.send(suggestion(), "192.0.2.1")
+    finally:
+        os.umask(mask)
+    assert modes(queue.folder) == {0o700, 0o600}
+    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "a record file is for everybody"
+
+
+def test_a_folder_that_is_open_to_others_is_closed(queue: Suggestions, records: Path, tmp_path: Path) -> None:
+    queue.accept(queue.send(suggestion()).id, records)
+    queue.send(suggestion())
+    outside = tmp_path / "outside"
+    outside.write_text("x")
+    outside.chmod(0o644)
+    (queue.folder / "20270131T120000-1f2e3d4c.json").symlink_to(outside)
+    for path in (queue.folder, *queue.folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    queue.secure()
+    assert modes(queue.folder) == {0o700, 0o600}
+    assert outside.stat().st_mode & 0o777 == 0o644
+
+
+def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
+    queue = Suggestions(tmp_path, most=6, most_of_project=4, most_of_client=2)
+    taken = [queue.send(suggestion(project=f"G002{number}"), "192.0.2.1") for number in range(2)]
+    with pytest.raises(SuggestionQuota, match="2 suggestions from your network wait"):
+        queue.send(suggestion(), "192.0.2.1")
+    with pytest.raises(SuggestionQuota):
+        Suggestions(tmp_path, most_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
+    queue.send(suggestion(), "192.0.2.2")
+    assert "192.0.2.1" not in str(tree(tmp_path))
+    queue.reject(taken[0].id, "No")
+    queue.send(suggestion(), "192.0.2.1")
+
+
+def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
+    queue = Suggestions(tmp_path, most=3, most_of_project=2)
+    for number in range(2):
+        queue.send(suggestion(), f"192.0.2.{number}")
+    with pytest.raises(SuggestionsFull, match="2 suggestions for this project"):
+        queue.send(suggestion(), "192.0.2.9")
+    queue.send(suggestion(project="G0021"), "192.0.2.9")
+    with pytest.raises(SuggestionsFull, match="Too many"):
+        queue.send(suggestion(project="G0022"), "192.0.2.9")
+
+
+def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: Suggestions) -> None:
+    taken = queue.send(suggestion(), "192.0.2.1")
+    assert taken.client
+    queue.reject(taken.id, "No")
+    assert json.loads((queue.folder / "rejected" / f"{taken.id}.json").read_text())["client"] == ""
+
+
+# Who is to be forgotten
+
+NAME, EMAIL = "Jane Roe", "jane.roe@example.org"
+
+
+def test_who_is_forgotten_is_in_no_suggestion(tmp_path: Path, records: Path) -> None:
+    page = f"{TEXT}\nContact\n\n{NAME}\n{EMAIL}\n"
+    (tmp_path / "page.txt").write_text(page)
+    pipeline.build([tmp_path / "page.txt"], tmp_path / "releases", dumps=False)
+    queue = Suggestions(tmp_path / "queue")
+    by_her = queue.send(suggestion(sender=NAME, comment="It ended later"))
+    about = queue.send(suggestion(text=f"{EDITED}\nContact: {NAME.upper()}\n"))
+    base = replace(suggestion().base, text=page, file="page.txt")
+    before = queue.send(replace(suggestion(), base=base))
+    other = queue.send(suggestion(sender="A Visitor", email="a@example.org"))
+    rejected, damaged = queue.send(suggestion(comment="jane.roe (at) example.org")), queue.send(suggestion())
+    queue.reject(rejected.id, "No")
+    (queue.folder / f"{damaged.id}.json").write_text(f"{{ {EMAIL}")
+    (queue.folder / ".0123456789abcdef.part").write_text(NAME)
+    done = run("forget", tmp_path / "releases", EMAIL, "--suggestions", queue.folder)
+    said = done.stdout.decode().splitlines()
+    assert "Release 0001 was made anew without it." in said
+    assert sorted(said[1:]) == sorted([
+        f"Suggestion {by_her.id}: sender removed.",
+        *(f"Suggestion {gone.id}: removed." for gone in (about, before, rejected, damaged)),
+    ])  # fmt: skip
+    assert b"Not searched: record files, logs of servers, backups" in done.stderr
+    left = b"".join(tree(queue.folder).values()).lower()
+    assert b"roe" not in left
+    waiting = {given.id: given for given in queue.waiting()}
+    assert waiting == {by_her.id: replace(by_her, sender=""), other.id: other}
+    assert modes(queue.folder) == {0o700, 0o600}

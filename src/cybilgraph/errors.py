@@ -21,6 +21,7 @@
     ├── ServeError             the server cannot listen where it should
     ├── SuggestionError        a suggestion cannot be taken in, shown or decided
     │   └── SuggestionsFull    there is no room for another
+    │       └── SuggestionQuota  one client has sent as many as may wait
     ├── CheckError             a record that was sent is not checked
     │   ├── CheckerBusy        no worker free
     │   ├── CheckTimeout       stopped at its deadline
@@ -149,6 +150,10 @@ class SuggestionError(CybilgraphError):
 
 class SuggestionsFull(SuggestionError):
     """There is no room for another suggestion, or the folder cannot be written."""
+
+
+class SuggestionQuota(SuggestionsFull):
+    """As many suggestions of one client wait as may."""
 
 
 class CheckError(CybilgraphError):

@@ -76,11 +76,11 @@ def read_sums(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def written_whole(target: Path) -> Iterator[BinaryIO]:
+def written_whole(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """A file that appears, or takes the place of the one that is there, only when the block has ended well.
 
-    It keeps the rights of the one that was there. Whoever writes the same file waits; what was left by one
-    who was killed is written over. Raises OSError.
+    It has the rights ``mode``, or else keeps those of the one that was there. Whoever writes the same file waits;
+    what was left by one who was killed is written over. Raises OSError.
     """
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # a name may be as long as one can be
     aside = target.with_name(f".{digest}.part")
@@ -90,11 +90,20 @@ def written_whole(target: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+            if mode is None:
+                mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+            os.fchmod(file.fileno(), mode)
             aside.replace(target)
         finally:
             if _is_at(file, aside):  # else it is the target now
                 aside.unlink()
+
+
+def private_folder(path: Path) -> None:
+    """Create a folder that only its owner can enter, or close one that is open to others. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
 
 
 class TemporaryFolder:

@@ -95,7 +95,7 @@ def without(
         write_graph(folder / GRAPH, said)
 
     def names(text: str) -> bool:
-        return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
+        return mentions(text, hidden, numbers)
 
     kept = _sources(release / SOURCES, folder / SOURCES, names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
@@ -139,6 +139,11 @@ def has(text: str, hidden: Iterable[str]) -> bool:
         return False
     known = plain_addresses(" ".join(known.split()))
     return any(words in known or ("@" in words and spelt_out(words).search(known)) for words in near)
+
+
+def mentions(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
+    """Whether a text has a name or an address, as in ``has``, or one of the telephone numbers."""
+    return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 
 
 class _Discreet:

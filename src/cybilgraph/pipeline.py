@@ -37,7 +37,7 @@ from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.record import Contact, Record
 from cybilgraph.reference import reference
 from cybilgraph.release import CLASSES as PIECES
-from cybilgraph.release import Release, Releases, name_hash
+from cybilgraph.release import ForgottenNames, Release, Releases
 from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, tell_once
@@ -333,7 +333,7 @@ def build(
         Assembly(identities) as assembly,
         Crew() as crew,
     ):
-        hidden = _Hidden(contacts, tuple(sorted(releases.forgotten())))
+        hidden = _Hidden(contacts, releases.forgotten())
         remembered = made_before.enter_context(
             Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
         )
@@ -367,17 +367,17 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``forgotten`` (hashes)."""
+    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``forgotten``."""
 
     contacts: bool
-    forgotten: tuple[str, ...]
+    forgotten: ForgottenNames
 
     def __bool__(self) -> bool:
         """Whether anybody is left out."""
         return not self.contacts or bool(self.forgotten)
 
     def __call__(self, contact: Contact) -> bool:
-        return not self.contacts or any(name_hash(name) in self.forgotten for name in (contact.name, contact.email))
+        return not self.contacts or any(name in self.forgotten for name in (contact.name, contact.email))
 
 
 def _day(given: date | None) -> str:

@@ -22,6 +22,11 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "Address to listen at.")
     port: int = _setting(8000, "Port to listen at.", 1, most=65_535)
+    public_url: str = _setting(
+        "",
+        "Address at which visitors reach the server, as https://data.example.org: absolute links begin with it. "
+        "Without it they begin with the host that a request names, so set it wherever others can reach the server.",
+    )
     suggestions: Path | None = _setting(None, "Take suggested edits, and keep them in this folder.")  # noqa: RUF009
     rate: int = _setting(240, "Records a minute that one client may check.", 1)
     timeout: float = _setting(30.0, "Seconds after which a query is stopped.", 0.1, most=86_400)
@@ -56,7 +61,9 @@ class Settings:
         "", "Address of the licence of the data, which descriptions (DCAT, VoID, schema.org) tell beside the rights."
     )
     log_format: str = _setting("text", "Form of the lines of the log.", choices=("text", "json"))
-    log_queries: bool = _setting(True, "Have the text of queries in the log, and not only its hash.")
+    log_queries: bool = _setting(
+        True, "Have the text of queries in the log, and not only its hash. It may name persons."
+    )
 
 
 def names() -> tuple[Field[Any], ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.checker import Checker, Limits, Submission
+from cybilgraph.checker import EDIT, Checker, Limits, Submission
 from cybilgraph.errors import CheckerBusy, CheckError, CheckTimeout, CheckTooHeavy
 from cybilgraph.formats import GRAPH_FORMATS
 from cybilgraph.readers import READERS, Input
@@ -52,6 +52,25 @@ def test_a_file_is_checked_as_the_command_line_does(checker: Checker, path: Path
     assert [(found["rule"], found["line"], found["message"]) for found in report["findings"]] == [
         (found.rule, found.line, found.message) for found in here.findings
     ]
+
+
+@pytest.mark.parametrize(
+    ("edited", "problem"),
+    [
+        (SEED.read_text(encoding="utf-8").replace("Mar 2020", "Apr 2020"), ""),
+        (SEED.read_text(encoding="utf-8").replace("G0020", "G0021"), "it was G0020, and would be G0021"),
+        ("<<<", "no longer describes the same project"),
+        ("%PDF-1.7", "can no longer be read"),
+        ("A" * 100_000, "no longer describes the same project"),
+    ],
+)
+def test_a_worker_tells_whether_a_record_is_still_of_its_project(checker: Checker, edited: str, problem: str) -> None:
+    given = Submission("page.txt", edited.encode(), base=SEED.read_text(encoding="utf-8"))
+    found = checker.check(given, [EDIT]).parts[EDIT]
+    what, _ = json.loads(found) if found else ("", "")
+    assert problem in what
+    assert bool(problem) == bool(what)
+    assert len(what) < 1_000
 
 
 def test_what_lies_where_the_server_was_started_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

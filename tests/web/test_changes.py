@@ -21,6 +21,7 @@ from cybilgraph.changes import prune
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
+from cybilgraph.web.endpoint import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, send
 
@@ -142,7 +143,7 @@ def test_the_event_stream_leads_to_every_version(site: str) -> None:
     members, dates = {}, {}
     for page in pages:
         reply = send(site, "GET", urlsplit(page).path, Accept="text/turtle")
-        assert "immutable" in reply.headers["cache-control"]
+        assert reply.headers["cache-control"] == PINNED
         graph = rdflib.Graph().parse(data=reply.body, format="turtle")
         assert (node(page), node(RDF.type), node(TREE.Node)) in graph
         for member in graph.objects(stream, node(TREE.member)):

@@ -11,6 +11,7 @@ import pytest
 from cybilgraph.formats import FORMATS, Format
 from cybilgraph.queries import Query, examples
 from cybilgraph.web import named
+from cybilgraph.web.endpoint import PINNED
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
 QUERIES = {query.name: query for query in examples()}
@@ -168,7 +169,7 @@ def test_an_answer_names_where_it_stays_what_it_is(server: str) -> None:
         lasting = send(server, "GET", link[1])
         assert lasting.body == reply.body
         assert lasting.headers["link"] == reply.headers["link"]
-        assert "immutable" in lasting.headers["cache-control"]
+        assert lasting.headers["cache-control"] == PINNED
     page = ask(server, COUNTRY, ("country", "BZ"), Accept=BROWSER).body.decode()
     cited = re.search(r"<cite>(.*)</cite>", page)
     assert cited

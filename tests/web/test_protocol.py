@@ -250,7 +250,7 @@ OPTIONS = [
          sent={"access-control-allow-origin": r"^\*$", "access-control-expose-headers": "ETag, Retry-After, Link, .*Cybilgraph-Release"}),
 ]  # fmt: skip
 LASTING = [
-    Case("release named", q(SELECT, release="1"), sent={"cybilgraph-release": "^1$", "cache-control": "immutable"}),
+    Case("release named", q(SELECT, release="1"), sent={"cybilgraph-release": "^1$", "cache-control": "max-age=86400, must-revalidate$"}),
     Case("no release named", q(SELECT), sent={
         "cybilgraph-release": "^1$", "cache-control": "max-age=60",
         "link": f'^<{re.escape("/sparql?" + urlencode([("query", SELECT), ("release", 1)], quote_via=quote))}>; rel="cite-as"$'}),

@@ -10,6 +10,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.graphs import GRAPH
+from cybilgraph.web.endpoint import PINNED
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
@@ -40,8 +41,8 @@ def test_each_release_answers_under_its_number(shelf: str) -> None:
     assert (now.body, earlier.body, pinned.body) == (b"n\r\n1\r\n", b"n\r\n2\r\n", b"n\r\n1\r\n")
     assert [reply.headers["cybilgraph-release"] for reply in (now, earlier, pinned)] == ["4", "3", "4"]
     assert "max-age=60" in now.headers["cache-control"]
-    assert "immutable" in earlier.headers["cache-control"]
-    assert "immutable" in pinned.headers["cache-control"]
+    assert earlier.headers["cache-control"] == PINNED
+    assert pinned.headers["cache-control"] == PINNED
     assert now.headers["etag"] == pinned.headers["etag"] != earlier.headers["etag"]
     assert now.headers["link"] == pinned.headers["link"]
     assert "release=3>" in earlier.headers["link"]

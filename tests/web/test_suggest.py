@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from cybilgraph import pipeline
-from tests.conftest import SEED, running_server
+from cybilgraph.suggestions import MAX_OF_CLIENT, Suggestions
+from tests.conftest import ROOT, SEED, running_server
 from tests.web.test_check import Controls, submit
 from tests.web.test_sparql import BROWSER, Reply, http
 
@@ -83,6 +87,61 @@ def test_what_cannot_be_taken_comes_back_with_the_reason(
     assert len(waiting(queue)) == before + (status == 202)
     if status == 422:
         assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
+
+
+#: Headers of a form that is sent, OWN being the origin of the server, and the status of the reply.
+ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
+    ({}, 202),  # a program
+    ({"Sec_Fetch_Site": "same-origin", "Origin": "null"}, 202),
+    ({"Sec_Fetch_Site": "cross-site"}, 403),
+    ({"Sec_Fetch_Site": "same-site"}, 403),
+    ({"Sec_Fetch_Site": "cross-site", "Origin": "OWN"}, 403),
+    ({"Origin": "OWN"}, 202),
+    ({"Origin": "https://attacker.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://127.0.0.1.attacker.example"}, 403),
+)
+
+
+def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path) -> None:
+    with running_server(releases, "--suggestions", tmp_path / "queue") as url:
+        page = http(f"{url}/suggest/G0020", Accept=BROWSER)
+        assert page.headers["referrer-policy"] == "same-origin", "else browsers send Origin: null with our own forms"
+        fields = Controls(page.body).fields | {"send": "yes", "text": TEXT.replace("Mar 2020", "Apr 2020")}
+        body = urlencode(fields).encode()
+        for headers, status in ORIGINS:
+            before = len(waiting(tmp_path / "queue"))
+            given = {name: value.replace("OWN", url) for name, value in headers.items()}
+            given |= {"Content_Type": "application/x-www-form-urlencoded", "Accept": BROWSER}
+            reply = http(f"{url}/suggest/G0020", "POST", body, **given)
+            assert reply.status == status, headers
+            assert len(waiting(tmp_path / "queue")) == before + (status == 202)
+            assert (b"was sent from another site" in reply.body) == (status == 403)
+
+
+def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
+    (tmp_path / "queue").mkdir(mode=0o755)
+    queue = Suggestions(tmp_path / "queue")
+    with running_server(releases, "--suggestions", queue.folder) as url:
+        assert queue.folder.stat().st_mode & 0o777 == 0o700
+        fields = opened(url)
+        edited = fields["text"].replace("Mar 2020", "Apr 2020")
+        assert send(url, fields, text=edited).status == 202
+        [taken] = queue.waiting()
+        for number in range(MAX_OF_CLIENT - 1):
+            queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
+        refused = send(url, fields, text=edited)
+        assert refused.status == 429
+        assert f"{MAX_OF_CLIENT} suggestions from your network wait for a curator" in refused.body.decode()
+        assert Controls(refused.body).fields["text"].rstrip() == edited.rstrip()
+        assert len(list(queue.waiting())) == MAX_OF_CLIENT
+
+
+def test_only_the_sandboxed_checker_reads_records() -> None:
+    for path in (ROOT / "src" / "cybilgraph" / "web").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom | ast.Import) else set()
+            assert not names & {"read_input", "records_in", "ensure_same_project", "pipeline", "check_input"}, path
 
 
 def test_names_and_paths_of_a_sender_are_not_taken(portal: str, queue: Path) -> None:

@@ -16,6 +16,8 @@ from cybilgraph.workers.pool import Busy, Crashed, Died, Ended, Lanes, NotStarte
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
+#: Why the records are no edit of ``Submission.base``: a JSON list of what is wrong and what to do, or nothing.
+EDIT = "edit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,14 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A record as it was sent: ``name`` tells its reader by its suffix, ``as_of`` is a day (ISO 8601)
-    or empty for today, ``language`` is that of the findings.
+    or empty for today, ``language`` is that of the findings. ``base`` is the text that an edit began with.
     """
 
     name: str
     content: bytes
     language: str = LANGUAGES[0]
     as_of: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,17 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
+from cybilgraph.checker import DERIVED, EDIT, FORM, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
+from cybilgraph.errors import SuggestionError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.readers import READERS, Input
 from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.scratch import stay_in_memory
+from cybilgraph.suggestions.soundness import ensure_same_project
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import Answering, nursery
@@ -38,10 +40,19 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         report = checked.report
         report.language = request["language"]
         report.findings = [in_language(found, report.language) for found in report.findings]
-        parts = [_part(checked, wish) for wish in request["wishes"]]
+        parts = [_part(checked, wish) if wish != EDIT else _edit(checked, request) for wish in request["wishes"]]
     except (MemoryError, RecursionError, OSError) as error:  # OSError: what has no room in memory would go to disk
         return {"error": type(error).__name__}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
+
+
+def _edit(checked: CheckedInput, request: dict[str, Any]) -> bytes:
+    """Say why the records are no edit of the base, as JSON; nothing where they are one."""
+    try:
+        ensure_same_project(request["name"], request["base"], checked.records)
+    except SuggestionError as error:
+        return json.dumps([error.what, error.hint]).encode()
+    return b""
 
 
 def _part(checked: CheckedInput, wish: str) -> bytes:
@@ -79,9 +90,10 @@ def _read_all_that_is_needed() -> None:
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
     wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
-    wishes += [DERIVED, *(f"{FORM}{name}" for name in WRITERS)]
-    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes}
-    head, _ = answer({**request, "name": "a.yaml"}, WRITERS["yaml"]([record]))
+    wishes += [DERIVED, EDIT, *(f"{FORM}{name}" for name in WRITERS)]
+    form = WRITERS["yaml"]([record])
+    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes, "base": form.decode()}
+    head, _ = answer({**request, "name": "a.yaml"}, form)
     assert head["records"] == 1, head
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
     samples |= {name: WRITERS[name]([record]) for name in ("csv", "xlsx", "json")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from cybilgraph.cli.frame import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
+from cybilgraph.settings import PREFIX
 from cybilgraph.vocab import short
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
@@ -153,24 +155,42 @@ def prune(folder: Path, keep: int) -> None:
 @click.command(cls=Command)
 @_FOLDER
 @click.argument("who", metavar="NAME-OR-EMAIL")
-def forget(folder: Path, who: str) -> None:
+@click.option(
+    "--suggestions",
+    "queue",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    envvar=f"{PREFIX}_SUGGESTIONS",
+    show_envvar=True,
+    help="Folder of suggested edits (serve --suggestions): delete those that name the contact, or its name as sender.",
+)
+def forget(folder: Path, who: str, queue: Path | None) -> None:
     """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
 
     Its e-mail address and telephone number are taken out of prose and links, too. Files and checksums of the releases
-    that had it are new then. The folder remembers hashes of name and address, so that a record that still has them
-    does not bring them back.
-    What partners hold is theirs to remove. The exit code is 0 where nothing is left, and 1 where the name is still
-    in the prose of a release, or an address or a number in a key, or where a release is damaged: each is told.
+    that had it are new then. DIR/forgotten remembers keyed hashes of name and address, so that a record that still
+    has them does not bring them back. Their key is DIR/forgotten.key: back both up, publish neither. Without the key
+    no build starts.
+    What partners hold is theirs to remove. Out of reach are also the logs of servers, which may have queries and
+    addresses of pages with the name, and caches, which keep a page for a day at most. The exit code is 0 where nothing
+    is left, and 1 where the name is still in the prose of a release, or an address or a number in a key, or where a
+    release is damaged: each is told.
 
     \b
     Example:
       cybilgraph forget build/releases jane@example.org
     """
     from cybilgraph.release import Releases
+    from cybilgraph.suggestions import Suggestions
 
     if sum(map(str.isalpha, who)) < _LETTERS:
         raise click.BadParameter(f"it has fewer than {_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL")
-    told = Releases(folder).forget(who)
+    done: dict[str, str] = {}
+
+    def forget_suggestions(mentions: Callable[[str], bool]) -> None:
+        if queue:
+            done.update(Suggestions(queue).forget(mentions))
+
+    told = Releases(folder).forget(who, forget_suggestions)
     if not any(forgotten.found or forgotten.left for forgotten in told.values()):
         which = "No release that is whole" if any(forgotten.damaged for forgotten in told.values()) else "No release"
         click.echo(f"{which} has this contact. Builds to come will leave it out.")
@@ -183,6 +203,11 @@ def forget(folder: Path, who: str) -> None:
             click.echo(f"Put its good files back, or remove {folder / f'{number:04d}'}, and run this again.", err=True)
         for about in forgotten.left:
             click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
+    for name, what in done.items():
+        click.echo(f"Suggestion {name}: {what}.")
+    unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
+    unsearched += ["record files", "logs of servers", "backups", "what others have downloaded"]
+    click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old answers for a day.", err=True)
     if any(forgotten.left for forgotten in told.values()):
         click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
     if any(forgotten.left or forgotten.damaged for forgotten in told.values()):

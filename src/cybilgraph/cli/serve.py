@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
@@ -19,6 +20,9 @@ from cybilgraph.settings import PREFIX, Settings, flag, names
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.
 _ALIKE = ((bool, bool), (list, tuple))
+
+#: Scheme, host and port: the server's links begin at the root of its host.
+_ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
 def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -115,6 +119,11 @@ def serve(folder: Path, **given: Any) -> None:
     for name, address in addresses:
         if address and not is_web_address(address):
             raise click.BadParameter(f"{address!r} is no absolute web address", param_hint=name)
+    if given["public_url"] and not _ORIGIN.fullmatch(given["public_url"]):
+        raise click.BadParameter(
+            f"{given['public_url']!r} is not a scheme and a host. Example: https://data.example.org",
+            param_hint="--public-url",
+        )
     for proxy in given["trusted_proxy"]:
         try:
             ip_network(proxy, strict=False)

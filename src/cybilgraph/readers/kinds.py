@@ -52,6 +52,8 @@ _LOOKED_AT = 4_096
 #: could be cut into them in more ways than can be tried.
 _HASHES = r"(?:#[^\n]*\n\s*)*+"
 _COMMENTS = r"<\?xml[^>]*>\s*|<!--.*?-->\s*"
+#: A literal of N-Quads with its language or datatype, possessive for the same reason.
+_LITERAL = r'"(?:[^"\\\n]++|\\.)*+"\S*+'
 #: What a text begins with tells what it is; the first that fits.
 _BEGINS: tuple[tuple[str, str], ...] = (
     (r"<!doctype html|<html\b", ".html"),
@@ -61,10 +63,10 @@ _BEGINS: tuple[tuple[str, str], ...] = (
     (r"<\?xml\b", ".xml"),
     (_HASHES + r"(?:@prefix|@base|prefix\s+[\w-]*:|base\s+<)(?=.*\{)(?=.*\bgraph\b|.*[>\w]\s*\{)", ".trig"),
     (_HASHES + r"(?:@prefix|@base|prefix\s+[\w-]*:\s*<|base\s+<)", ".ttl"),
-    (r"(?:<\S+>|_:\S+)\s+<\S+>\s+(?:<\S+>|_:\S+|\"[^\n]*\"\S*)\s+(?:<\S+>|_:\S+)\s*\.", ".nq"),
+    (rf"(?:<\S+>|_:\S+)\s+<\S+>\s+(?:<\S+>|_:\S+|{_LITERAL})\s+(?:<\S+>|_:\S+)\s*+\.", ".nq"),
     (r"(?:<\S+>|_:\S+)\s+<\S+>\s", ".ttl"),
     (r"[\[{](?=.*\"@(?:context|id|graph|type)\")", ".jsonld"),
-    (r"\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
+    (r"\{[^\n]*\}[^\S\n]*+\n\s*+\{", ".jsonl"),
     (r"[\[{]", ".json"),
     (_HASHES + r"(?:---|%yaml|projects:\s*\n)", ".yaml"),
 )

@@ -2,7 +2,8 @@
 
     DIR/
     ├── current          the number of the release that is served
-    ├── forgotten        hashes of names and e-mail addresses that no release may have
+    ├── forgotten        keyed hashes of names and e-mail addresses that no release may have
+    ├── forgotten.key    their key, for its owner alone
     ├── moved-0001.csv   when each record moved last, up to the oldest release that is kept
     ├── .prepared        what was worked out of records and of pieces of the graph, to save time
     ├── 0001/
@@ -24,7 +25,8 @@ then named in ``current``; each of these steps either happens or does not.
 from __future__ import annotations
 
 from cybilgraph.release.draft import Draft
-from cybilgraph.release.folder import CURRENT, Releases, name_hash
+from cybilgraph.release.folder import CURRENT, Releases
+from cybilgraph.release.forgotten import ForgottenNames
 from cybilgraph.release.one import IDENTITIES, MANIFEST, REPORT, SEARCH, SUMS, Release
 from cybilgraph.release.pieces import CLASSES
 
@@ -37,7 +39,7 @@ __all__ = [
     "SEARCH",
     "SUMS",
     "Draft",
+    "ForgottenNames",
     "Release",
     "Releases",
-    "name_hash",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 import shutil
@@ -20,10 +19,11 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, as_known, has, known_as, left, numbers_known, without
+from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions, numbers_known, without
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
-from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of, text_of
+from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
+from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.workers.crew import Crew
 
@@ -32,8 +32,9 @@ _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
 #: The file that names the release which is served.
 CURRENT = "current"
-_FORGOTTEN = "forgotten"
 _REMEMBERED = ".prepared"
+#: Whether a text names a contact.
+Mentions = Callable[[str], bool]
 _NUMBER = re.compile(r"[0-9]{4,}")
 
 
@@ -227,11 +228,11 @@ class Releases:
                 shutil.rmtree(aside)
         return gone, freed
 
-    def forgotten(self) -> set[str]:
-        """What ``name_hash`` gives of the names and e-mail addresses that no release may have."""
-        return set(text_of(self.folder / _FORGOTTEN).split())
+    def forgotten(self) -> ForgottenNames:
+        """The names and e-mail addresses that no release may have. Raises ReleaseError."""
+        return read_forgotten(self.folder)
 
-    def forget(self, who: str) -> dict[int, Forgotten]:
+    def forget(self, who: str, before: Callable[[Mentions], None] = lambda _: None) -> dict[int, Forgotten]:
         """Take a contact, by name or e-mail address, out of every release, and out of those to come.
 
         Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
@@ -239,20 +240,22 @@ class Releases:
         telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
         prose is left, and told of, also where only the address was given, and so is what a key has of them.
         Given are the releases that have changed, those in which something is left, and those that are damaged: they
-        stay as they are, since what is damaged must not get checksums that hold.
+        stay as they are, since what is damaged must not get checksums that hold. ``before`` any release changes, it is
+        called with a function that finds the contact, as the releases know it, in another text.
         Raises ReleaseError where there is no such folder, and where a build runs.
         """
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._alone(wait=False):
             remembered.delete(self.remembered)
-            self._remember_forgotten({who})
+            add_forgotten(self.folder, [who])
             told: dict[int, Forgotten] = {}
             sound = list(self._sound_ones(told))
             known = {one for release in sound for one in known_as(release.folder, who)}
             addresses = {one for one in known if "@" in one}
             numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
-            self._remember_forgotten(addresses)
+            add_forgotten(self.folder, addresses)
+            before(lambda text: mentions(text, known, numbers))
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
@@ -288,11 +291,6 @@ class Releases:
         before = set(range(release.number - times, release.number))
         return bool(times) and (not before <= set(self.numbers) or any(earlier.found for earlier in told.values()))
 
-    def _remember_forgotten(self, names: set[str]) -> None:
-        known = self.forgotten() | {name_hash(name) for name in names}
-        with written_whole(self.folder / _FORGOTTEN) as file:
-            file.write("".join(f"{digest}\n" for digest in sorted(known)).encode())
-
     def _remake(self, release: Release, aside: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, aside / IDENTITIES)
         manifest = dict(release.manifest)
@@ -327,6 +325,7 @@ class Releases:
         Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
         """
         with self._alone(wait):
+            add_forgotten(self.folder, ())
             aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
             try:
                 draft = Draft(aside, max(self.numbers, default=0) + 1, self._before())
@@ -394,8 +393,3 @@ def _reason(error: Exception) -> str:
         return str(error)
     said = error.strerror or str(error)
     return f"{said} ({error.filename})" if error.filename else said
-
-
-def name_hash(who: str) -> str:
-    """A name or an e-mail address as it is remembered, to be forgotten."""
-    return hashlib.sha256(as_known(who).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from cybilgraph.errors import SourceError, SuggestionError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Characters of what is written beside the record.
 MOST_COMMENT, MOST_NAME = 2_000, 200
+#: Characters of a project's key in a message.
+_MAX_KEY = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -40,14 +42,14 @@ def ensure_sound(given: Suggestion) -> None:
     _ensure_same_format(given)
 
 
-def ensure_same_project(given: Suggestion, records: Iterable[Record] | None = None) -> None:
-    """Raise SuggestionError where a suggestion is no record of the project that it was made for.
+def ensure_same_project(name: str, base: str, edited: Iterable[Record]) -> None:
+    """Check that edited records are one record of the project that the text ``base`` describes.
 
-    ``records`` are those that its text was read as, where that was done already.
+    ``name`` selects the reader of ``base`` by its suffix. Raises SuggestionError.
     """
     try:
-        after = _records(given, given.text) if records is None else list(records)
-        before = _records(given, given.base.text)
+        after = list(edited)
+        before = list(records_in(name, base))
     except SourceError as error:
         raise SuggestionError("It can no longer be read as a record", error.what) from error
     if not after:
@@ -61,13 +63,15 @@ def ensure_same_project(given: Suggestion, records: Iterable[Record] | None = No
             identities.add(record)
         if len(identities) > 1:
             raise SuggestionError(
-                f"It no longer describes the same project: it was {before[0].key}, and would be {after[0].key}",
+                "It no longer describes the same project: "
+                f"it was {before[0].key[:_MAX_KEY]}, and would be {after[0].key[:_MAX_KEY]}",
                 "Leave its code, or where it has none its title, as it was; say in the comment what is wrong with it.",
             )
 
 
-def _records(given: Suggestion, text: str) -> list[Record]:
-    return list(read_input(Input(given.name, given=text.encode(errors="replace"))))
+def records_in(name: str, text: str) -> Iterator[Record]:
+    """Read a text as the records of a file of this name. Raises SourceError."""
+    return read_input(Input(name, given=text.encode(errors="replace")))
 
 
 def _ensure_printable(given: Suggestion) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 
 from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
@@ -68,6 +68,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
+        "public_url": settings.public_url,
         "checker": checker,
         "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
         "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
@@ -124,12 +125,18 @@ def _nonce() -> str:
 
 
 def _headers(response: Response) -> Response:
-    """Anybody's page may read; nothing of ours may run a script of others or be framed."""
+    """Set the headers of every page: any site may read it, none may frame it or run a script in it, and a cache asks
+    again each time unless the page says otherwise.
+    """
     response.headers.setdefault("Access-Control-Allow-Origin", "*")
+    response.headers.setdefault("Cache-Control", "no-cache")
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     response.vary.add("Accept")
+    if not current_app.extensions["cybilgraph"]["public_url"]:
+        response.vary.add("Host")  # links begin with it
     return response

@@ -37,7 +37,6 @@ _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types
 #: Who does not say since when is told of so many releases; a page shows so many records.
 _LAST, _SHOWN = 10, 500
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FRESH, _PINNED = "public, max-age=60", "public, max-age=31536000, immutable"
 _STREAM = f"{BASE}feed"
 _HAPPENED = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
 
@@ -150,7 +149,7 @@ def _streamed(parts: Iterator[bytes] | Iterator[str], kind: str, log: Log) -> Re
 def _conditional(response: Response, etag: str, release: int, pinned: bool) -> Response:
     response.set_etag(etag)
     response.headers["Cybilgraph-Release"] = str(release)
-    response.headers["Cache-Control"] = _PINNED if pinned else _FRESH
+    response.headers["Cache-Control"] = endpoint.PINNED if pinned else endpoint.FRESH
     response.make_conditional(request)
     return response
 

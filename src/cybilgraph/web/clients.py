@@ -77,12 +77,12 @@ class Clients:
 
 
 @lru_cache(maxsize=4096)
-def network(address: str) -> str:
-    """The name by which a client is told apart: of IPv6 its whole network."""
+def network(address: str, bits: int = _OWN_BITS) -> str:
+    """The name by which a client is told apart: of IPv6 its whole network, of so many bits."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address
     if found.version == 4:
         return address
-    return str(ipaddress.ip_network((found, _OWN_BITS), strict=False))
+    return str(ipaddress.ip_network((found, bits), strict=False))

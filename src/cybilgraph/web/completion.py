@@ -8,6 +8,7 @@ from cybilgraph import queries
 from cybilgraph.formats import BY_NAME
 from cybilgraph.vocab import BASE, CYB, PREFIXES, VOCABULARIES, short
 from cybilgraph.web.answers import Question
+from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.sparql import find, rows, serving
 
 blueprint = Blueprint("completion", __name__)
@@ -22,7 +23,7 @@ def terms() -> Response:
     etag = serving().answers.etag(Question.of(text, (_CSV,)))
     response = Response()
     response.set_etag(etag)
-    response.headers["Cache-Control"] = "public, max-age=60, must-revalidate"
+    response.headers["Cache-Control"] = FRESH
     if etag in request.if_none_match:
         response.status_code = 304
         return response

@@ -22,6 +22,7 @@ from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import documentation
+from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
 from cybilgraph.web.sparql import live, release_with, serving
 from cybilgraph.web.view import graph_of
@@ -166,7 +167,7 @@ def _xml(text: str) -> Response:
 
 def _kept(response: Response) -> Response:
     """With what lets a client keep it, and ask whether it is still good."""
-    response.headers["Cache-Control"] = "public, max-age=60"
+    response.headers["Cache-Control"] = FRESH
     response.add_etag()
     response.make_conditional(request.environ)
     return response

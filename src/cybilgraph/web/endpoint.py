@@ -42,9 +42,11 @@ FORM = "application/x-www-form-urlencoded"
 ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
 #: For the page: tables as JSON, graphs as Turtle.
 FOR_PAGE = (BY_NAME["json"], BY_NAME["turtle"])
-#: The answer to an address without a release changes with the next release.
-_FRESH = "public, max-age=60, must-revalidate"
-_PINNED = "public, max-age=31536000, immutable"
+#: How long caches may reuse what an address without a release gives: until about the next release.
+FRESH = "public, max-age=60, must-revalidate"
+#: The same for an address that names a release. Never `immutable`: `cybilgraph forget` changes old releases, and
+#: a cache has to drop a contact within a day.
+PINNED = "public, max-age=86400, must-revalidate"
 #: What ``quote`` would make of each character: that takes three times as long for a text.
 _ESCAPES = {code: quote(chr(code), safe="") for code in range(128)}
 #: A longer address is not given as a link: many servers and proxies would refuse it.
@@ -315,7 +317,7 @@ def lasting(asked: Asked, release: int) -> dict[str, str]:
 def _headers(asked: Asked, etag: str) -> dict[str, str]:
     if not etag:
         return {"cache-control": "no-store"}
-    return {"etag": f'"{etag}"', "cache-control": _PINNED if asked.release else _FRESH}
+    return {"etag": f'"{etag}"', "cache-control": PINNED if asked.release else FRESH}
 
 
 def described(request: Request, address: str, release: Release, *, federated: bool) -> Reply:
@@ -328,5 +330,5 @@ def described(request: Request, address: str, release: Release, *, federated: bo
     name = dict(_pairs(request.arguments)).get("format", "")
     fmt = wanted(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
     content = description(address, release, fmt, federated=federated)
-    headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": _FRESH}
+    headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": FRESH}
     return Reply(200, headers, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import BinaryIO
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
@@ -13,7 +13,8 @@ from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
 from cybilgraph.formats import file_type
-from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.release import Release
+from cybilgraph.web.endpoint import FRESH, PINNED, Reply, Request
 from cybilgraph.web.live import Live
 
 #: /release/3/FILE, /latest/FILE; /release/3.json is the manifest.
@@ -23,8 +24,6 @@ _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _CONDITIONS = ("if-none-match", "if-modified-since")
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _BLOCK = 1 << 18
-#: Seconds for which a file is good: a release never changes, but what has to be forgotten is taken out of it.
-_OF_RELEASE, _LATEST = 86_400, 60
 
 
 def is_file(path: str) -> bool:
@@ -51,12 +50,12 @@ def file_reply(live: Live, request: Request) -> Reply:
     file = live.damage.open(release, name)
     try:
         size = file.seek(0, os.SEEK_END)
-        response = _conditional(request, release.checksum(name), release.manifest["created"], size)
+        response = _conditional(request, release.checksum(name), _modified(release, file), size)
     except BaseException:
         file.close()
         raise
     headers = {key.lower(): value for key, value in response.headers.items()} | {
-        "cache-control": f"public, max-age={_OF_RELEASE if number else _LATEST}",
+        "cache-control": PINNED if number else FRESH,
         "cybilgraph-release": str(release.number),
     }
     if not number:
@@ -76,15 +75,22 @@ def file_reply(live: Live, request: Request) -> Reply:
     return Reply(response.status_code, headers, blocks=_blocks(file, start, stop))
 
 
-def _conditional(request: Request, digest: str, created: str, size: int) -> Response:
+def _modified(release: Release, file: BinaryIO) -> datetime:
+    """When a file last changed: with its release, unless `cybilgraph forget` has rewritten that since."""
+    if release.manifest.get("forgotten"):
+        return datetime.fromtimestamp(int(os.fstat(file.fileno()).st_mtime), UTC)
+    return datetime.fromisoformat(release.manifest["created"])
+
+
+def _conditional(request: Request, digest: str, modified: datetime, size: int) -> Response:
     """Status and headers, by what the client has and wishes, in the order of RFC 9110, section 13.2.2.
 
     Raises PreconditionFailed, RequestedRangeNotSatisfiable.
     """
     response = Response()
     response.set_etag(digest)
-    response.last_modified = datetime.fromisoformat(created)
-    _require_same(request, digest, response.last_modified)
+    response.last_modified = modified
+    _require_same(request, digest, modified)
     given = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
     # werkzeug would take a weak ETag in If-Range, and a later date: neither tells that the file is the same (13.1.5).
     same = request.headers.get("if-range") in (None, response.headers["ETag"], response.headers["Last-Modified"])

@@ -15,7 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, quote_from_bytes
+from urllib.parse import SplitResult, parse_qsl, quote_from_bytes, urlsplit
 
 from a2wsgi import WSGIMiddleware
 from cachetools import LRUCache
@@ -88,6 +88,7 @@ class Front:
     def __init__(self, live: Live, pages: Flask, most: int, settings: Settings) -> None:
         self._live = live
         self._settings = settings
+        self._public = urlsplit(settings.public_url)
         self._flask = pages
         self._most = most
         wsgi: Any = InTurn(pages.wsgi_app)  # two names for the same types
@@ -137,6 +138,8 @@ class Front:
             if not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
                 raise BadRequest("The header Host is no name or address of one host")
+            if self._public.netloc:
+                _at_public_address(scope, headers, self._public)
             async with self._body(headers, receive, most) as body:
                 if files.is_file(scope["path"]):
                     await self._file(scope, replace(request, path=scope["path"]), send)
@@ -185,7 +188,10 @@ class Front:
         if asked is None:
             address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
             now = self._live.current
-            return endpoint.described(request, address, now.release, federated=bool(now.engine.services))
+            described = endpoint.described(request, address, now.release, federated=bool(now.engine.services))
+            if self._public.netloc:
+                return described
+            return replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
         entry: Entry = scope["entry"]
         entry.query = asked.query
         serving = self._live.current
@@ -276,6 +282,13 @@ def _headers(scope: Scope) -> dict[str, str]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+def _at_public_address(scope: Scope, headers: dict[str, str], public: SplitResult) -> None:
+    """Make a request one to the public address, so that no link can begin with a host that a client made up."""
+    scope["scheme"], headers["host"] = public.scheme, public.netloc
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope["headers"] = [*others, (b"host", public.netloc.encode())]
 
 
 class _Loop:

@@ -21,6 +21,7 @@ from cybilgraph.errors import ServeError
 from cybilgraph.loading import require
 from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
+from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
@@ -35,11 +36,14 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     """Serve the current release of a folder; where it is damaged, the last good one, which is announced.
 
     Raises ReleaseError where there is none, EndpointFailed and EngineUnavailable where the endpoint of the
-    settings does not hold it, ServeError where the address is taken.
+    settings does not hold it, SuggestionsFull where the folder of suggestions cannot be used, ServeError where the
+    address is taken.
     """
     release = Releases(folder).sound(announce)
     if settings.endpoint:
         require(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
+    if settings.suggestions:
+        Suggestions(settings.suggestions).secure()
     _probe(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from cybilgraph import queries
-from cybilgraph.checker import FORM, Submission
-from cybilgraph.errors import SuggestionError, SuggestionsFull
-from cybilgraph.readers import Input, read_input
+from cybilgraph.checker import EDIT, FORM, Submission
+from cybilgraph.errors import SuggestionError
 from cybilgraph.sources import SOURCES
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
-from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound
+from cybilgraph.suggestions.soundness import ensure_sound
 from cybilgraph.vocab import thing
 from cybilgraph.web.check import checking, given_back, show, told_by_checker
-from cybilgraph.web.clients import Clients
+from cybilgraph.web.clients import Clients, network
+from cybilgraph.web.problems import STATUSES
 from cybilgraph.web.sparql import NTRIPLES, find, release_with, run
 from cybilgraph.web.submissions import Sent, from_page, of_bytes, of_text
 from cybilgraph.web.view import path_of
 
 blueprint = Blueprint("suggest", __name__)
 
-_FORM = f"{FORM}json"
+#: What waits is counted by whole sites of IPv6 (RFC 6177): whoever rents one has 65,536 networks.
+_QUOTA_BITS = 48
 
 
 def queue() -> Suggestions | None:
@@ -40,6 +43,8 @@ def page(key: str) -> Response:
     suggestions = queue()
     if suggestions is None:
         return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+    if request.method == "POST":
+        _ensure_same_origin()
     with checking().admit(request.remote_addr or ""):
         title, base, name = _base(key)
         about: dict[str, Any] = {
@@ -57,10 +62,23 @@ def page(key: str) -> Response:
         try:
             return _send(suggestions, Suggestion(project=key, title=title, name=name, base=base, **_told(sent)), about)
         except SuggestionError as error:
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
-            if isinstance(error, SuggestionsFull):
-                status = HTTPStatus.SERVICE_UNAVAILABLE
+            status = next(status for kind, status in STATUSES if isinstance(error, kind))
             return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+
+
+def _ensure_same_origin() -> None:
+    """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
+
+    Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
+    section 7). A request with neither comes from a program, which no other site steers: it may pass.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
+    if not is_ours:
+        raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
 
 
 def _told(sent: Sent) -> dict[str, str]:
@@ -76,11 +94,12 @@ def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) ->
             "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
         )
     ensure_sound(given)
-    # What a stranger wrote is read by the checker only; here, the form that it makes of it.
-    form = told_by_checker(of_text(given.text, given.name).submission, (_FORM,)).parts[_FORM]
-    ensure_same_project(given, read_input(Input("record.json", given=form)) if form else ())
+    # Only the sandboxed checker reads what a stranger wrote as a record.
+    submission = replace(of_text(given.text, given.name).submission, base=given.base.text)
+    if problem := told_by_checker(submission, (EDIT,)).parts[EDIT]:
+        raise SuggestionError(*json.loads(problem))
     with _sending().admit(request.remote_addr or ""):
-        taken = suggestions.send(given)
+        taken = suggestions.send(given, network(request.remote_addr or "", _QUOTA_BITS))
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
 
 

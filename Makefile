@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test suites clients check format bench lock picture clean
+.PHONY: help setup demo build test suites clients check format docs bench lock picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -70,6 +70,9 @@ check: setup ## lint, formatting and types
 format: setup ## put the source into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## update the generated parts of docs/reference
+	@$(BIN)/python docs/update_reference.py
 
 # The peers of the benchmarks live apart: they need older packages than ours. Without them a benchmark says so.
 $(VENV)-bench/installed: requirements-bench.txt

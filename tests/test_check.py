@@ -199,7 +199,7 @@ def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
 @needs_git
 def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
     """The steps of the printed workflow that run cybilgraph, run over a repository with a change."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/guides/curators.md").read_text(encoding="utf-8")
     [workflow] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "jobs:" in block]
     steps = yaml.safe_load(workflow)["jobs"]["check"]["steps"]
     commands = [step["run"] for step in steps if "cybilgraph check" in step.get("run", "")]

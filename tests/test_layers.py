@@ -55,6 +55,8 @@ HOMES = {
     "fsspec": {"addresses"},
     "granian": {"web"},
     "jinja2": {"validation"},
+    "markdown_it": {"web"},
+    "mdit_py_plugins": {"web"},
     "openpyxl": {"readers", "workbook"},
     "lxml": {"activities", "readers", "validation", "verify"},
     "phonenumbers": {"readers"},

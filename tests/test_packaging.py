@@ -42,7 +42,8 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
         "assert cybilgraph.check(resources.RECORDS).conforms\n"
         "from cybilgraph.validation.outputs import OUTPUTS\n"
         "OUTPUTS['html'](cybilgraph.check(resources.RECORDS), open('report.html', 'w', encoding='utf-8'))\n"
-        "from flask import Flask; from cybilgraph.web import create_app\n"
+        "from flask import Flask; from cybilgraph.web import create_app, documentation\n"
+        "assert len([documentation.load(address) for address in documentation.addresses()]) > 20\n"
     )
     command = [sys.executable, "-c", script, str(unpacked)]
     subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(unpacked), "PATH": ""})

@@ -13,7 +13,6 @@ from cybilgraph import settings
 from cybilgraph.cli.serve import serve
 from cybilgraph.engine.embedded import Limits
 from cybilgraph.settings import Settings
-from tests.conftest import ROOT
 
 
 def parsed(*arguments: str, **env: str) -> Settings:
@@ -104,10 +103,9 @@ def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_pat
         parsed("--config", str(file))
 
 
-def test_the_help_and_the_documentation_have_each() -> None:
+def test_the_help_has_each() -> None:
     told = CliRunner().invoke(serve, ["--help"]).output
     assert all(settings.flag(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
-    assert settings.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_misspelt_name_in_the_environment_is_told() -> None:

@@ -391,7 +391,7 @@ _LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     ),
     "of /sitemap.xml: it names /no-such-page, which is answered with 404": (
         "/sitemap-1.xml",
-        lambda told: told.replace(b"/help/cookbook<", b"/no-such-page<"),
+        lambda told: told.replace(b"/about<", b"/no-such-page<"),
         "sitemap",
     ),
     "/sitemap-1.xml names http://elsewhere/": (

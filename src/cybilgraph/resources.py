@@ -13,6 +13,7 @@ ONTOLOGY = ROOT / "ontology" / "cybilgraph.ttl"
 QUERIES = ROOT / "queries"
 REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
+DOCS = ROOT / "docs"
 _SHAPES = ROOT / "shapes"
 #: The files, each folder with a pattern, that decide what becomes of a record.
 DECIDING = (

@@ -74,27 +74,3 @@ def names() -> tuple[Field[Any], ...]:
 def flag(row: Field[Any]) -> str:
     """A setting as an option of the command line; in a file it is the same without the dashes in front."""
     return f"--{row.name.replace('_', '-')}"
-
-
-def markdown() -> str:
-    """The table as documentation."""
-    lines = ["| flag | environment | default | |", "| --- | --- | --- | --- |"]
-    for row in names():
-        what = row.metadata["what"] + (
-            f" One of {', '.join(row.metadata['choices'])}." if row.metadata["choices"] else ""
-        )
-        off = f", `{flag(row).replace('--', '--no-')}`" if isinstance(row.default, bool) else ""
-        lines.append(f"| `{flag(row)}`{off} | `{PREFIX}_{row.name.upper()}` | {_shown(row.default)} | {what} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case None | ():
-            return ""
-        case int() | float():
-            return f"{value:,g}" if isinstance(value, float) else f"{value}"
-        case _:
-            return str(value)

@@ -57,7 +57,7 @@ def paths(index: Search) -> Iterator[tuple[str, list[str]]]:
         [f"/search?q={word}" for word in ("stratgey", "trainng", "cybercrme", "incidnt", "polcie")],
     )
     yield "pictures", [f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")]
-    yield "lists", ["/id/country", "/id/actor", "/id/theme", "/outcomes", "/ontology", "/about", "/help"]
+    yield "lists", ["/id/country", "/id/actor", "/id/theme", "/outcomes", "/ontology", "/about", "/docs"]
 
 
 def ask(port: int, path: str) -> float:

@@ -1,12 +1,10 @@
-"""Clients of others, as their users run them: rdflib's store, Comunica; and each snippet of the README."""
+"""Clients of others, as their users run them: rdflib's store and Comunica."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import rdflib
@@ -62,34 +60,3 @@ def test_comunica(server: str, remote: rdflib.Graph) -> None:
         assert {tuple(row) for row in found["triples"]} == titles
         assert found["yes"] is True
     assert len(result.stdout.splitlines()) == 2
-
-
-#: How a snippet of the README is run, by the language that it is marked with.
-RUNTIMES = {
-    "python": [sys.executable, "-c"],
-    "r": ["Rscript", "-e"],
-    "javascript": ["node", "--input-type=module", "-e"],
-}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SNIPPETS = [
-    (language, text)
-    for language, text in re.findall(rf"```({'|'.join(RUNTIMES)})\n(.*?)```", README, re.DOTALL)
-    if "127.0.0.1:8000" in text
-]
-
-
-def test_the_readme_has_a_snippet_for_each_language() -> None:
-    assert {language for language, _ in SNIPPETS} == RUNTIMES.keys()
-
-
-@pytest.mark.parametrize(("language", "text"), SNIPPETS, ids=[language for language, _ in SNIPPETS])
-def test_a_snippet_of_the_readme_finds_the_project(server: str, language: str, text: str) -> None:
-    program, *options = RUNTIMES[language]
-    if shutil.which(program) is None:
-        pytest.skip(f"no {program} on this machine")
-    if "import pandas" in text:
-        pytest.importorskip("pandas")
-    command = [program, *options, text.replace("http://127.0.0.1:8000", server)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, result.stderr
-    assert re.search(f"G0020 .*{BELIZE}", result.stdout)

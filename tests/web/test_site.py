@@ -33,7 +33,7 @@ KINDS = (
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),
     *("/id/country", "/id/actor", "/id/status/finished", "/graph/G0020/1", "/outcomes", "/id/project/NOPE"),
     *("/queries", "/queries/example-projects-in-country", "/rules/has-funder", "/releases", "/release/1"),
-    *("/ontology", "/help", "/help/cookbook", "/about", "/rules", "/check"),
+    *("/ontology", "/docs", "/docs/tutorial", "/docs/reference/api", "/about", "/rules", "/check"),
 )
 
 

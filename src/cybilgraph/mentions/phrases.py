@@ -143,7 +143,7 @@ ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart", "client")
 RELATIONS = ("part_of", "follows", "related")
 #: Of other projects: that the text says it has nothing to do with them.
 APART = "apart"
-#: All that a phrase may say (CONTRIBUTING.md, "Add a phrase").
+#: All that a phrase may say (docs/recipes/language.md, "Add a phrase").
 _SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
 
 

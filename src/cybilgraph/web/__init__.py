@@ -19,6 +19,7 @@ from cybilgraph.web import (
     check,
     completion,
     datasets,
+    documentation,
     finding,
     home,
     openapi,
@@ -84,7 +85,21 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
         }
     )
     queries = (sparql, completion)
-    sections = (home, finding, pages, seeing, terms, *queries, datasets, changes, check, suggest, openapi, rules)
+    sections = (
+        home,
+        finding,
+        pages,
+        seeing,
+        terms,
+        *queries,
+        datasets,
+        changes,
+        documentation,
+        check,
+        suggest,
+        openapi,
+        rules,
+    )
     for section in sections:
         app.register_blueprint(section.blueprint)
     problems.register(app)

@@ -21,6 +21,7 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.vocab import BASE, thing
+from cybilgraph.web import documentation
 from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted
 from cybilgraph.web.sparql import live, release_with, serving
@@ -38,11 +39,9 @@ _WORDS = {
     "void": "Description of the dataset (VoID)",
     "dcat": "Description of the files (DCAT 3)",
 }
-#: No list has more pages (sitemaps.org). The first has some more that are ours.
+#: The pages of the sitemap that are of no project, beside the documentation.
 _PAGES = (
     "home.home",
-    "home.tutorial",
-    "home.cookbook",
     "home.about",
     "finding.search",
     "sparql.sparql",
@@ -51,7 +50,8 @@ _PAGES = (
     "rules.rules",
     "datasets.releases",
 )
-_IN_SITEMAP = 50_000 - len(_PAGES)
+#: Projects in one part of the sitemap, which may have 50,000 addresses (sitemaps.org): the first part has others too.
+_IN_SITEMAP = 49_000
 _PACKED = {"gz": "gzip", "zst": "Zstandard"}
 _TABLES = {"csv": "CSV", "parquet": "Parquet"}
 
@@ -144,7 +144,12 @@ def sitemap_part(part: int) -> Response:
         keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _IN_SITEMAP)]
     if part < 1 or not keys:
         raise NotFound(f"There is no part {part} of the sitemap")
-    own = [url_for(name, _external=True) for name in _PAGES] if part == 1 else []
+    own: list[str] = []
+    if part == 1:
+        own += (url_for(name, _external=True) for name in _PAGES)
+        own += (
+            url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
+        )
     root = request.url_root
     places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]
     return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))

@@ -1,8 +1,8 @@
-"""The start page, the help and what this is."""
+"""The start page, and the page about the data."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 
 from cybilgraph import queries
 from cybilgraph.web import hubs, seeing
@@ -21,18 +21,6 @@ def home() -> str:
         "home.html", numbers=numbers, seen=seen, picture=seen.draw(run(seen.query)), lists=hubs.KINDS.values(),
         examples=queries.examples(), path=path_of,
     )  # fmt: skip
-
-
-@blueprint.get("/help")
-def tutorial() -> str:
-    """From nothing to a small finding."""
-    return render_template("help.html", host=request.host_url.rstrip("/"))
-
-
-@blueprint.get("/help/cookbook")
-def cookbook() -> str:
-    """Recipes for programs."""
-    return render_template("cookbook.html", host=request.host_url.rstrip("/"))
 
 
 @blueprint.get("/about")

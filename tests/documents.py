@@ -1,0 +1,104 @@
+"""The documents of the project and their code blocks; docs/recipes/documentation.md describes the convention."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from markdown_it import MarkdownIt
+
+from cybilgraph.cli import main
+from tests.conftest import ROOT
+
+#: The address that documents give to the site.
+SITE = "http://127.0.0.1:8000"
+DOCUMENTS = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
+_MARKDOWN = MarkdownIt("js-default")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A code block: ``line`` is that of its first fence, ``words`` are those behind its language."""
+
+    document: Path
+    line: int
+    language: str
+    words: tuple[str, ...]
+    text: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the last command must have."""
+        return next((int(word.removeprefix("exit=")) for word in self.words if word.startswith("exit=")), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of a console block; ``output`` is empty where none is shown."""
+
+    text: str
+    output: str
+
+
+def blocks(document: Path) -> Iterator[Block]:
+    for token in _MARKDOWN.parse(document.read_text(encoding="utf-8")):
+        if token.type == "fence":
+            language, *words = token.info.split() or [""]
+            assert token.map
+            yield Block(document, token.map[0] + 1, language, tuple(words), token.content)
+
+
+def commands(block: Block) -> list[Command]:
+    """The commands of a console block. Raises ValueError where it does not begin with one."""
+    found: list[tuple[list[str], list[str]]] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            found.append(([line[2:]], []))
+        elif not found:
+            raise ValueError(f"{block.place}: a console block begins with a command ($ …)")
+        elif not found[-1][1] and found[-1][0][-1].endswith("\\"):
+            found[-1][0].append(line)
+        else:
+            found[-1][1].append(line)
+    return [Command("\n".join(text), "\n".join(output)) for text, output in found]
+
+
+def matches(expected: str, shown: str) -> bool:
+    """True where ``shown`` is what a document prints; a line ``…`` stands for lines, another ``…`` for text."""
+    pattern = ""
+    for line in _trimmed(expected).splitlines():
+        pattern += r"(?:[^\n]*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
+    return re.fullmatch(pattern, f"{_trimmed(shown)}\n") is not None
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip("\n").splitlines())
+
+
+def misuse(text: str) -> str:
+    """Why a command line cannot be right: a command or an option that there is not. Empty where nothing is wrong."""
+    words = shlex.split(text, comments=True)
+    if words[:1] != ["cybilgraph"]:
+        return ""
+    command: click.Command = main
+    for word in words[1:]:
+        if isinstance(command, click.Group):
+            if word not in command.commands:
+                return f"there is no command {word!r} in: {text}"
+            command = command.commands[word]
+        elif word.startswith("-") and word != "-":
+            known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+            if word.partition("=")[0] not in known:
+                return f"there is no option {word!r} in: {text}"
+    return ""

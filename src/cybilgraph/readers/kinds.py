@@ -64,7 +64,7 @@ _BEGINS: tuple[tuple[str, str], ...] = (
     (r"(?:<\S+>|_:\S+)\s+<\S+>\s+(?:<\S+>|_:\S+|\"[^\n]*\"\S*)\s+(?:<\S+>|_:\S+)\s*\.", ".nq"),
     (r"(?:<\S+>|_:\S+)\s+<\S+>\s", ".ttl"),
     (r"[\[{](?=.*\"@(?:context|id|graph|type)\")", ".jsonld"),
-    (r"\{[^\n]*\}\s*\n\s*\{", ".jsonl"),
+    (r"\{[^\n]*\}[^\S\n]*+\n\s*+\{", ".jsonl"),
     (r"[\[{]", ".json"),
     (_HASHES + r"(?:---|%yaml|projects:\s*\n)", ".yaml"),
 )

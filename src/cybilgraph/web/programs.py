@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from flask import render_template
 
@@ -10,6 +11,8 @@ from cybilgraph import queries
 
 #: In the order in which they are shown: the template's name, and what it is called.
 LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}
+#: What ends a raw string of R, if as many dashes began it.
+_R_END = re.compile(r'\)(-*+)"')
 
 
 def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
@@ -30,7 +33,8 @@ def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
 
 def _heredoc(query: str) -> str:
     mark = "QUERY"
-    while mark in query.split("\n"):
+    lines = set(query.split("\n"))
+    while mark in lines:
         mark += "_"
     return f"<<'{mark}'\n{query}\n{mark}"
 
@@ -41,8 +45,9 @@ def _python(query: str) -> str:
 
 
 def _r(query: str) -> str:
+    taken = set(_R_END.findall(query))
     dashes = ""
-    while f'){dashes}"' in query:
+    while dashes in taken:
         dashes += "-"
     return f'r"{dashes}(\n{query}\n){dashes}"'
 

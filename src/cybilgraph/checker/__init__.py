@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise
 from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
 from cybilgraph.workers.pool import Busy, Crashed, Died, Ended, Lanes, NotStarted, Pool
+from cybilgraph.workers.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
@@ -55,7 +56,13 @@ class Checker:
         """Processes that end unasked are ``told``."""
         self._limits = limits or Limits()
         lanes = Lanes(self._limits.workers, self._limits.waiting)
-        self._pool = Pool("cybilgraph.checker.worker", (str(self._limits.memory),), lanes, told)
+        self._pool = Pool(
+            "cybilgraph.checker.worker",
+            (str(self._limits.memory),),
+            lanes,
+            told,
+            environment=environment(Policy()),
+        )
 
     def check(self, given: Submission, wishes: Sequence[str]) -> Answer:
         """What was wished of a submission. Raises CheckerBusy, CheckTimeout, or CheckTooHeavy."""

@@ -28,6 +28,7 @@ from cybilgraph.scratch import stay_in_memory
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import Answering, nursery
+from cybilgraph.workers.sandbox import Policy
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -102,5 +103,10 @@ def _prepare() -> Answering:
     return lambda request, content, _: answer(request, content)
 
 
+def main(memory: str) -> None:
+    """Fork workers that can do nothing but check."""
+    nursery(_prepare, int(memory), Policy())
+
+
 if __name__ == "__main__":
-    nursery(_prepare, int(sys.argv[1]))
+    main(*sys.argv[1:])

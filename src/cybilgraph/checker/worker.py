@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from cybilgraph.checker import DERIVED, FORM, RDF, REPORT
+from cybilgraph.checker import DERIVED, FAILED, FORM, HEAVY, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
@@ -40,8 +40,10 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         report.language = request["language"]
         report.findings = [in_language(found, report.language) for found in report.findings]
         parts = [_part(checked, wish) for wish in request["wishes"]]
-    except (MemoryError, RecursionError, OSError) as error:  # OSError: what has no room in memory would go to disk
-        return {"error": type(error).__name__}, b""
+    except (MemoryError, RecursionError):
+        return {"error": HEAVY}, b""
+    except OSError as error:  # all that a check needs is in memory: whatever wants more than that is our mistake
+        return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
 
 
@@ -76,7 +78,7 @@ def _read_all_that_is_needed() -> None:
         b"</iati-activities>"
     )
     text = (
-        "A project of UNODC\n\nStatus: Ongong\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
+        "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
     wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
@@ -84,8 +86,10 @@ def _read_all_that_is_needed() -> None:
     request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes}
     head, _ = answer({**request, "name": "a.yaml"}, WRITERS["yaml"]([record]))
     assert head["records"] == 1, head
+    answer({**request, "name": "a.txt"}, text)  # with findings that quote a wide character
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
-    samples |= {name: WRITERS[name]([record]) for name in ("csv", "xlsx", "json")}
+    # Two records of one code, which are then compared with each other.
+    samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({**request, "wishes": [], "name": f"a{suffix}"}, samples.get(suffix[1:], text))

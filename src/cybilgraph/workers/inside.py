@@ -129,6 +129,8 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         raise
     finally:  # a worker never returns into the code of the nursery
         if (failure := sys.exc_info())[1]:
+            if attempt := take_attempt():
+                print(f"The sandbox of this worker had denied: {attempt}", file=sys.stderr, flush=True)
             sys.excepthook(*failure)
         os._exit(bool(failure[1]))
 

@@ -30,8 +30,7 @@ from cybilgraph.workers.sandbox import Policy
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0
-#: The end of a line in what a server says, also as SPARQLWrapper prints it.
-_LINE_END = re.compile(r"(?:\r|\\r)?(?:\n|\\n)")
+_LINE_END = re.compile(r"\r?\n")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src" / "cybilgraph"
 #: Lowest first. Modules of one floor do not import each other; those of one package may.
 FLOORS = (
+    ("caches",),
     ("vocab", "errors", "ntriples", "formats", "values", "files", "packed"),
     (
         "addresses",

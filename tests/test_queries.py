@@ -6,11 +6,14 @@ them again with `cybilgraph query NAME --from build/releases -f csv`, and read t
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cybilgraph import queries
@@ -19,6 +22,7 @@ from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.formats import BY_NAME
 from cybilgraph.vocab import BASE, PREFIXES
 from tests.conftest import ROOT, SAMPLES
+from tests.pumps import grows
 
 EXAMPLES = queries.examples()
 IDS = [query.name for query in EXAMPLES]
@@ -179,3 +183,130 @@ def test_prefixes() -> None:
 def test_a_query_folder_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "example-mine.rq").write_text("# title: Mine\nASK {}", encoding="utf-8")
     assert [query.title for query in queries.examples(tmp_path)] == ["Mine"]
+
+
+# The grammar's tokens as one plain pattern, which takes quadratic time: SPARQL 1.1 Query, section 19.8.
+_GRAMMAR = re.compile(
+    rf"""(?P<gap>(?:\s|\#[^\n\r]*)+)
+      | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
+      | (?P<string>\"\"\"(?:(?:"|"")?(?:[^"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
+                 | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
+      | (?P<variable>[?$][{queries._U}0-9][{queries._U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*)
+      | (?P<language>@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*)
+      | (?P<blank>_:[{queries._U}0-9](?:[{queries._C}.]*[{queries._C}])?)
+      | (?P<name>(?:[{queries._U}](?:[{queries._C}.]*[{queries._C}])?)?:
+                 (?:(?:[{queries._U}:0-9]|{queries._PLX})
+                    (?:(?:[{queries._C}:.]|{queries._PLX})*(?:[{queries._C}:]|{queries._PLX}))?)?)
+      | (?P<word>[{queries._U}][{queries._U}0-9]*)
+      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+      | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_PIECES = [
+    *(
+        '"',
+        "'",
+        '"""',
+        "'''",
+        "\\",
+        '\\"',
+        "\\'",
+        "\n",
+        "\r",
+        "a",
+        "b",
+        ".",
+        ":",
+        "-",
+        "_",
+        "_:",
+        "1",
+        "e",
+        "+",
+        "<",
+        ">",
+    ),
+    *(
+        "\\u0041",
+        "%41",
+        "%4",
+        "\\.",
+        "#",
+        " ",
+        ")",
+        "(",
+        "{",
+        "?x",
+        "@en",
+        "SERVICE",
+        "·",
+        "é",
+        "\u0301",
+        "\x85",
+        "x:y",
+    ),
+]
+
+
+@settings(max_examples=1_000)
+@given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
+def test_tokens_are_those_of_the_grammar(query: str) -> None:
+    wanted = [(match.lastgroup, match[0], match.start()) for match in _GRAMMAR.finditer(query)]
+    assert [*queries.tokens(query)] == [token for token in wanted if token[0] != "gap"]
+    without = "".join(re.sub(r"#[^\n\r]*", "", text) if kind == "gap" else text for kind, text, _ in wanted)
+    assert queries.without_comments(query) == without
+
+
+#: What is scanned over and over where a scan that fails begins again at the next character.
+HOSTILE_UNITS = {
+    "IRI of closing brackets": ("ASK { <x:", ")", ""),
+    "IRI of closing brackets, closed": ("ASK { <x:", ")", ">"),
+    "escaped quotes": ('ASK { "', '\\"', ""),
+    "escaped apostrophes": ("ASK { '", "\\'", ""),
+    "open quotes": ("ASK { ", '"\n', ""),
+    "long strings": ('ASK { """', '\\"""', ""),
+    "long strings of apostrophes": ("ASK { '''", "\\'''", ""),
+    "two kinds of quotes": ("ASK { ", "\\'\\\"", ""),
+    "names with dots": ("ASK { ", "a.", ""),
+    "names with hyphens": ("ASK { ", "a-", ""),
+    "dots behind a name": ("ASK { a:b", ".", ""),
+    "dots behind a blank node": ("ASK { _:b", ".", ""),
+    "open IRIs": ("ASK { ", "<", ""),
+    "open IRIs with text": ("ASK { ", "<a", ""),
+    "escapes": ("ASK { ", "\\u", ""),
+    "escaped letters": ("ASK { ", "\\u0041", ""),
+    "comments": ("ASK { ", "#\n", ""),
+    "spaces": ("ASK { ", " ", ""),
+    "calls": ("ASK { ", "NOW ", ""),
+    "SERVICE": ("ASK { ", "SERVICE <", ""),
+    "numbers": ("ASK { ", "1e+", ""),
+    "percent": ("ASK { a:", "%41", "%"),
+}
+
+
+def _refused(query: str) -> None:
+    with contextlib.suppress(QueryError):
+        queries.guard(query, frozenset(["https://example.org/"]))
+
+
+@pytest.mark.parametrize("name", HOSTILE_UNITS)
+@pytest.mark.parametrize(
+    "read",
+    [
+        *(_refused, queries.gives_graph, queries.is_volatile, queries.without_comments, queries.without_services),
+        *(queries.words, queries.undeclared, queries.usable_prefixes),
+    ],
+    ids=lambda read: read.__name__,
+)
+def test_hostile_text_is_read_in_linear_time(name: str, read: Callable[[str], object]) -> None:
+    before, unit, behind = HOSTILE_UNITS[name]
+    short, long = (before + unit * (size // len(unit)) + behind for size in (4_000, 16_000))
+    assert not grows(read, short, long)
+
+
+def test_length_is_checked_before_anything_is_read() -> None:
+    for query in ("a" * (queries.MAX_BYTES + 1), "é" * (queries.MAX_BYTES // 2 + 1), '"' * 10_000_000):
+        with pytest.raises(QuerySyntaxError, match="longer than"):
+            queries.guard(query)
+    queries.check_length("é" * (queries.MAX_BYTES // 2))

@@ -24,6 +24,7 @@
     │       └── SuggestionQuota  one client has sent as many as may wait
     ├── CheckError             a record that was sent is not checked
     │   ├── CheckerBusy        no worker free
+    │   ├── CheckFailed        by a mistake of this software
     │   ├── CheckTimeout       stopped at its deadline
     │   └── CheckTooHeavy      stopped at the limit on memory
     └── QueryError             a query is not answered
@@ -162,6 +163,10 @@ class CheckError(CybilgraphError):
 
 class CheckerBusy(CheckError):
     """No worker is free, and enough wait for one."""
+
+
+class CheckFailed(CheckError):
+    """The check failed by a mistake of this software, which the log names."""
 
 
 class CheckTimeout(CheckError):

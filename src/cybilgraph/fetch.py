@@ -1,15 +1,20 @@
-"""Requests to another site: patient where it is busy, resumed where a download broke off."""
+"""Requests to another site: patient where it is busy, resumed where a download broke off.
+
+The site is not trusted: its answers are bounded in size and time, and it cannot send a request elsewhere.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urljoin
 
 import urllib3
 
@@ -22,11 +27,27 @@ _BUSY = {408, 425, 429, 500, 502, 503, 504}
 _LONGEST = 300.0
 _BLOCK = 1 << 16
 #: A reply that is held in memory has at most so many bytes.
-_MOST = 20_000_000
+_MAX_REPLY_BYTES = 20_000_000
+_MAX_REDIRECTS = 5
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Bytes of an answer that is no file: they tell why.
 _TOLD = 4096
+#: Characters of a site's address that are shown.
+_MAX_SHOWN = 200
 _PAGES = ("text/html", "application/xhtml+xml")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one download: its ``bytes``, its ``seconds`` in all attempts, and the mean ``bytes_per_second``
+    that each attempt has to reach after ``grace`` seconds.
+    """
+
+    bytes: int = 100_000_000_000
+    seconds: float = 6 * 3600.0
+    bytes_per_second: float = 1_000.0
+    grace: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +75,8 @@ class Site:
 
     ``timeout`` are the seconds for a connection, and between two pieces of an answer; a request is made
     at most ``attempts`` times, with a pause that begins with ``pause`` seconds and doubles, or is as long
-    as Retry-After says.
+    as Retry-After says. Redirects are followed within the origin of the address (RFC 6454, section 4), and to
+    ``allowed_hosts``, each HOST or HOST:PORT; never from https to http.
     """
 
     def __init__(
@@ -64,15 +86,19 @@ class Site:
         attempts: int = 6,
         pause: float = 1,
         wait: Callable[[float], None] = time.sleep,
+        allowed_hosts: Collection[str] = (),
+        limits: Limits | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self.limits = limits or Limits()
+        self._allowed_hosts = {host.lower() for host in allowed_hosts}
         self._attempts = attempts
         self._pause = pause
         self._wait = wait
         self._pool = urllib3.PoolManager(
             headers={"User-Agent": f"cybilgraph/{__version__}"},
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            retries=urllib3.Retry(None, connect=0, read=0, status=0, other=0, redirect=5),
+            retries=False,
         )
 
     def __enter__(self) -> Site:
@@ -91,7 +117,7 @@ class Site:
 
         def once() -> tuple[Reply, bool]:
             with self._request(method, path, headers or {}, body or None) as answer:
-                content = b"".join(self._blocks(path, answer))
+                content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, self._deadline(), decode=True))
                 return Reply(answer.status, answer.headers, content), answer.status not in _BUSY
 
         return self._patiently(path, once)
@@ -100,9 +126,11 @@ class Site:
         """An answer as a file; where it breaks off, the rest is asked for (RFC 9110, section 14).
 
         A file that is there is taken for the beginning, if ``NAME.etag`` beside it has the ETag that the
-        site still tells. Another status than 200 leaves no file. Raises FetchError; what has come stays.
+        site still tells. Another status than 200 leaves no file. Raises FetchError; what has come stays, unless it
+        is larger than the limit.
         """
         mark = into.with_name(f"{into.name}.etag")
+        deadline = self._deadline()
 
         def once() -> tuple[Reply, bool]:
             etag = mark.read_text(encoding="latin-1") if mark.exists() and into.exists() else ""
@@ -117,31 +145,87 @@ class Site:
                     _forget(into, mark)
                     return reply, False
                 if reply.status != 200:
-                    return replace(reply, body=answer.read(_TOLD)), answer.status not in _BUSY
+                    return replace(reply, body=answer.read1(_TOLD)), answer.status not in _BUSY
                 if not resumed:
                     _forget(into, mark)
                     strong = answer.headers.get("ETag", "")
                     if strong.startswith('"'):
                         mark.write_text(strong, encoding="latin-1")
+                have = have if resumed else 0
+                self._require_room(path, have, answer, into)
                 with into.open("ab" if resumed else "wb") as file:
-                    for block in answer.stream(_BLOCK, decode_content=False):
-                        file.write(block)
+                    try:
+                        for block in self._blocks(path, answer, self.limits.bytes - have, deadline):
+                            file.write(block)
+                    except _TooLarge:
+                        _forget(into, mark)
+                        raise
             mark.unlink(missing_ok=True)
             return reply, True
 
         return self._patiently(path, once)
 
     def _request(self, method: str, path: str, headers: Mapping[str, str], body: str | None = None) -> Any:
-        return self._pool.request(
-            method, f"{self.url}{path}", headers={**self._pool.headers, **headers}, body=body, preload_content=False
-        )
+        """The answer, whose body is still to be read. Raises FetchError where it leads elsewhere."""
+        address, sent = f"{self.url}{path}", {**self._pool.headers, **headers}
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer: Any = self._pool.request(
+                method, address, headers=sent, body=body, redirect=False, preload_content=False
+            )
+            location = answer.get_redirect_location()
+            if not location or method not in ("GET", "HEAD"):
+                return answer
+            answer.close()  # its body may have no end
+            target = self._followed(address, location)
+            if not target:
+                raise FetchError(
+                    f"{address} redirects to another site: {location[:_MAX_SHOWN]}",
+                    "It is not followed there. If you trust that site, name its address in place of this one, "
+                    "or allow its host: --allow-host HOST",
+                )
+            address = target
+        raise FetchError(f"{self.url}{path} redirects more than {_MAX_REDIRECTS} times", "Tell the publisher.")
 
-    def _blocks(self, path: str, answer: Any) -> Any:
-        size = 0
-        for block in answer.stream(_BLOCK, decode_content=True):
+    def _followed(self, address: str, location: str) -> str:
+        """Where a redirect leads, if requests may go there; else empty."""
+        try:
+            target = urljoin(address, location)
+            (scheme, host), before = _origin(target), _origin(address)
+        except (ValueError, urllib3.exceptions.LocationParseError):
+            return ""
+        if scheme not in _DEFAULT_PORTS or (before[0] == "https" and scheme == "http"):
+            return ""
+        return target if (scheme, host) == _origin(self.url) or host in self._allowed_hosts else ""
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self.limits.seconds
+
+    def _require_room(self, path: str, have: int, answer: Any, into: Path) -> None:
+        """Raises FetchError where the declared size is over the limit, or more than the disk has room for."""
+        declared = answer.length_remaining or 0
+        if have + declared > self.limits.bytes:
+            raise self._too_large(path, f"{have + declared:,} bytes", self.limits.bytes)
+        if declared > (free := shutil.disk_usage(into.parent).free):
+            raise FetchError(
+                f"{self.url}{path} has {declared:,} bytes more, and {into.parent} has room for {free:,}", "Make room."
+            )
+
+    def _too_large(self, path: str, size: str, limit: int) -> _TooLarge:
+        return _TooLarge(f"{self.url}{path} has {size}, over the limit of {limit:,}", "Tell the publisher.")
+
+    def _blocks(self, path: str, answer: Any, most: int, deadline: float, *, decode: bool = False) -> Iterator[bytes]:
+        """The body, as it comes. Raises _TooLarge; AnswerLost where it comes too slowly."""
+        size, began = 0, time.monotonic()
+        while block := answer.read1(_BLOCK, decode_content=decode):
             size += len(block)
-            if size > _MOST:
-                raise FetchError(f"{self.url}{path} answers with more than {_MOST:,} bytes")
+            if size > most:
+                raise self._too_large(path, f"more than {most:,} bytes", most)
+            now = time.monotonic()
+            if now > deadline or now > began + self.limits.grace + size / self.limits.bytes_per_second:
+                raise AnswerLost(
+                    f"{self.url}{path} comes too slowly: {size:,} bytes in {now - began:.0f} seconds",
+                    "Try it again later: a download goes on where it stopped.",
+                )
             yield block
 
     def _patiently(self, path: str, once: Callable[[], tuple[Reply, bool]]) -> Reply:
@@ -166,6 +250,20 @@ class Site:
                 self._wait(pause)
         lost = AnswerLost if there else FetchError
         raise lost(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
+
+
+class _TooLarge(FetchError):
+    """An answer has more bytes than it may have."""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """The scheme, and the host with its port unless that is the default one, as the connection will read them.
+
+    Raises LocationParseError.
+    """
+    parsed = urllib3.util.parse_url(url)
+    scheme, host = parsed.scheme or "http", (parsed.host or "").lower()
+    return scheme, host if parsed.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{parsed.port}"
 
 
 def a_page(address: str) -> FetchError:
@@ -201,8 +299,6 @@ def _detail(reply: Reply) -> str:
 
 def _in_words(error: Exception) -> tuple[str, bool]:
     """What went wrong, without the library's own objects; and whether the site is there."""
-    while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason:
-        error = error.reason
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "there is no such host", False

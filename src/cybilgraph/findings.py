@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from cybilgraph.values import value
 
 #: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
-_FIRST_IRI = re.compile(r"<([^>]*)>")
-_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+_FIRST_IRI = re.compile(r"<([^<>]*+)>")
+_COMMAND = re.compile(r"^([^\S\n]*+):(?=:)|#(?=#\[)", re.MULTILINE)
 _HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
 
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -34,6 +36,13 @@ _GRAPH, _STATE = "graph.nq", "state.json"
 #: How often a dump is taken anew that is not what its checksum says.
 _TIMES = 3
 _BLOCK = 1 << 20
+_RELEASE = re.compile(r"[0-9]{1,9}")
+#: A release lists about 30 files with names of at most 40 characters.
+_MAX_FILES, _MAX_NAME = 1_000, 200
+#: Graphs compress to a tenth. What is this much larger than its download is there to fill the disk.
+_MAX_RATIO, _SMALL_BYTES = 200, 10_000_000
+#: Lines are sorted in memory.
+_MAX_LINE_BYTES = 16_000_000
 #: So much of a file tells whether it is a web page.
 _BEGINNING = 4096
 _HELD_ON = "What was held before is held on. Try it again later, or tell the publisher."
@@ -142,14 +151,14 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
         if _is_page(reply, patch):
             raise PatchError("changes are answered with a web page, perhaps a login")
         _check_digest(reply, patch)
-        with patch.open("rb") as rows:
-            header, changes = read_patch(rows)
+        with patch.open("rb") as file:
+            header, changes = read_patch(iter(partial(file.readline, _MAX_LINE_BYTES), b""))
             if header.since != held.release:
                 raise PatchError("the patch is since another release")
             counted = _Counted(changes)
             new = Digested(patched(ordered(into / _GRAPH), counted))
-            with aside.open("wb") as file:
-                file.writelines(new)
+            with aside.open("wb") as output:
+                output.writelines(new)
             if new.sha256 != header.sha256:
                 raise PatchError("the graph after the patch was not the one of the site")
         # The answer is conditional on the release that was held; there is one for the next when it is asked for.
@@ -239,7 +248,13 @@ def _listed(site: Site) -> tuple[int, dict[str, str]]:
         raise a_page(f"{site.url}/latest/SHA256SUMS")
     release = reply.headers.get("Cybilgraph-Release", "")
     sums = read_sums(reply.body.decode("utf-8", "replace"))
-    if reply.status == 200 and release.isdigit() and any(name in sums for name in WHOLE):
+    if len(sums) > _MAX_FILES or any(len(name) > _MAX_NAME for name in sums):
+        raise HarvestError(
+            f"{site.url}/latest/SHA256SUMS lists {len(sums):,} files, the longest name has "
+            f"{max(map(len, sums))} characters: at most {_MAX_FILES:,} and {_MAX_NAME} are read",
+            _HELD_ON,
+        )
+    if reply.status == 200 and _RELEASE.fullmatch(release) and any(name in sums for name in WHOLE):
         return int(release), sums
     raise HarvestError(
         f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _HELD_ON
@@ -250,21 +265,41 @@ def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> 
     raw, aside = into / ".raw", into / ".new"
     try:
         with unpacked(packed, name) as plain, raw.open("wb") as out:
-            shutil.copyfileobj(plain, out, _BLOCK)
+            _copy(plain, out, min(site.limits.bytes, packed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
         lines = 0
         with aside.open("wb") as sorted_:
             digested = Digested(ordered(raw))
             for line in digested:
                 sorted_.write(line)
                 lines += 1
+        state = State(site.url, release, digested.sha256)
+        _swap(into, aside, state)
     except NOT_PACKED as error:
         raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
+    except _Unfit as error:
+        raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _HELD_ON) from error
     finally:
-        raw.unlink(missing_ok=True)
-    state = State(site.url, release, digested.sha256)
-    _swap(into, aside, state)
-    packed.unlink()
+        for left in (raw, aside, packed):
+            left.unlink(missing_ok=True)
     return Harvest("full", state, added=lines)
+
+
+class _Unfit(Exception):
+    """The content of a file is too large."""
+
+
+def _copy(plain: IO[bytes], output: IO[bytes], most: int) -> None:
+    """Copy lines. Raises _Unfit where all have more than ``most`` bytes, or one is too long."""
+    size = line = 0
+    while block := plain.read(_BLOCK):
+        size += len(block)
+        first = block.find(b"\n")
+        if line + (len(block) if first < 0 else first) > _MAX_LINE_BYTES:
+            raise _Unfit(f"has a line of more than {_MAX_LINE_BYTES:,} bytes")
+        line = line + len(block) if first < 0 else len(block) - 1 - block.rfind(b"\n")
+        if size > most:
+            raise _Unfit(f"unpacks to more than {most:,} bytes, the limit for a file of its size")
+        output.write(block)
 
 
 def _clean(into: Path, keep: str) -> None:

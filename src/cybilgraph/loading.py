@@ -19,7 +19,18 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
-from cybilgraph.engine.endpoint import LOADED, PRESENT, WHOLE, Credentials, Endpoint, Unanswered, present
+from cybilgraph.engine.endpoint import (
+    LOADED,
+    PRESENT,
+    REDIRECTED,
+    WHOLE,
+    Credentials,
+    Endpoint,
+    SameOriginRedirects,
+    Unanswered,
+    present,
+    redirect_refused,
+)
 from cybilgraph.engine.store import is_of_version, told_of
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.graphs import GRAPH, lines_of
@@ -224,7 +235,7 @@ class _GraphStore:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if credentials.user:
             passwords.add_password(None, url, credentials.user, credentials.secret)
-        self._opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))
+        self._opener = urllib.request.build_opener(SameOriginRedirects, urllib.request.HTTPDigestAuthHandler(passwords))
 
     def put(self, graph: str, triples: bytes) -> None:
         """Make this the graph (section 5.3), or delete it where it would be empty, as not all servers have such.
@@ -267,11 +278,16 @@ class _GraphStore:
             with self._opener.open(request, timeout=_PATIENCE) as answer:
                 return answer.status, "", ""
         except HTTPError as error:
-            told = error.read().decode(errors="replace")[:_TOLD].strip()
-            return error.code, f"status {error.code} {told}".strip(), error.headers.get("WWW-Authenticate", "")
+            with error:
+                if what := redirect_refused(error):
+                    return error.code, what, ""
+                told = error.read(_TOLD).decode(errors="replace").strip()
+                return error.code, f"status {error.code} {told}".strip(), error.headers.get("WWW-Authenticate", "")
 
 
 def _hint(status: int) -> str:
+    if 300 <= status < 400:
+        return REDIRECTED
     if status in (401, 403):
         return "Name a file with USER:PASSWORD, or a token: --credentials FILE"
     return "Is it the address of its graph store? Name that: --graph-store URL"

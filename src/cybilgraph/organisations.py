@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import cache, lru_cache
+from functools import cache
 
+from cybilgraph.caches import cache_short
 from cybilgraph.resources import REFERENCE
 
 
@@ -30,7 +31,7 @@ def of_many_words(name: str) -> bool:
     return _OF_MANY.match(name) is not None
 
 
-@lru_cache(maxsize=5_000)
+@cache_short(entries=5_000, longest=500)
 def is_body(word: str) -> bool:
     """True for a word that makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
@@ -71,7 +72,7 @@ _UNOFFICIAL = frozenset(
 )
 
 
-@lru_cache(maxsize=5_000)
+@cache_short(entries=5_000, longest=500)
 def is_official(name: str) -> bool:
     """True for an authority of a state, by the words of its name."""
     words = name.split()

@@ -6,10 +6,11 @@ comment, a string or an IRI. Grammar: SPARQL 1.1 Query, section 19.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -33,28 +34,39 @@ _U = (
 )
 _C = rf"{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040\-"
 _PLX = r"(?:%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%])"
-_PREFIX = rf"(?:[{_U}](?:[{_C}.]*[{_C}])?)?"
-_LOCAL = rf"(?:(?:[{_U}:0-9]|{_PLX})(?:(?:[{_C}:.]|{_PLX})*(?:[{_C}:]|{_PLX}))?)?"
+_LOCAL = rf"(?:(?:[{_U}:0-9]|{_PLX})(?:[{_C}:]++|{_PLX}|\.++(?=[{_C}:]|{_PLX}))*+)?+"
+_WORD = rf"(?P<word>[{_U}][{_U}0-9]*+)"
+_NUMBER = r"(?P<number>(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+)"
+# No repetition gives back what it has taken (``*+``). That leaves long scans that fail and start again at a later
+# character; ``_scan`` bounds those: it closes strings itself, and reads a run that is no prefixed name only once.
 _TOKEN = re.compile(
-    rf"""(?P<comment>\#[^\n\r]*)
-      | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
-      | (?P<string>\"\"\"(?:(?:"|"")?(?:[^"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
-                 | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
-      | (?P<variable>[?$][{_U}0-9][{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*)
-      | (?P<language>@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*)
-      | (?P<blank>_:[{_U}0-9](?:[{_C}.]*[{_C}])?)
-      | (?P<name>{_PREFIX}:{_LOCAL})
-      | (?P<word>[{_U}][{_U}0-9]*)
-      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+    rf"""(?P<gap>(?:\s++|\#[^\n\r]*+)++)
+      | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]++|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+>)
+      | (?P<quote>\"\"\"|'''|["'])
+      | (?P<variable>[?$][{_U}0-9][{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*+)
+      | (?P<language>@[a-zA-Z]++(?:-[a-zA-Z0-9]++)*+)
+      | (?P<blank>_:[{_U}0-9](?:[{_C}]++|\.++(?=[{_C}]))*+)
+      | (?P<name>(?:[{_U}](?:[{_C}.]*+(?<!\.))?)?:{_LOCAL})
+      | {_WORD}(?![{_C}.])
+      | (?P<run>[{_U}][{_C}.]*+)
+      | {_NUMBER}
       | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
-      | (?P<space>\s+)
       | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+#: The tokens in a run of letters, digits, hyphens and dots that is neither a word nor followed by a colon.
+_IN_RUN = re.compile(rf"{_WORD}|{_NUMBER}|(?P<other>.)", re.DOTALL)
+#: By opening quotation mark: a string as far as it goes, and whether it is closed there.
+_STRINGS = {
+    '"': re.compile(r'"(?:[^"\\\n\r]++|\\.)*+(?P<closed>")?', re.DOTALL),
+    "'": re.compile(r"'(?:[^'\\\n\r]++|\\.)*+(?P<closed>')?", re.DOTALL),
+    '"""': re.compile(r'"""(?:[^"\\]++|\\.|""?(?!"))*+(?P<closed>""")?', re.DOTALL),
+    "'''": re.compile(r"'''(?:[^'\\]++|\\.|''?(?!'))*+(?P<closed>''')?", re.DOTALL),
+}
+_COMMENT = re.compile(r"#[^\n\r]*+")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
-#: "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
-_HIDDEN = re.compile(r"\).*service", re.IGNORECASE | re.DOTALL)
-_CALL = re.compile(r"SERVICE(?:[ \t\r\n]+SILENT)?[ \t\r\n]*<([^<>\"{}|^`\\\x00-\x20]*)>", re.IGNORECASE | re.ASCII)
+_SERVICE = re.compile("service", re.IGNORECASE)
+_CALL = re.compile(r"SERVICE(?:[ \t\r\n]++SILENT)?+[ \t\r\n]*+<([^<>\"{}|^`\\\x00-\x20]*+)>", re.IGNORECASE | re.ASCII)
 _BLACK = re.compile(r"\S")
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
@@ -65,8 +77,8 @@ READ_ONLY = ("Updates are not allowed: the graph is read-only", "Ask with SELECT
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
 #: A line that is left out where its parameter is not given.
-_ONLY_WITH = re.compile(r"^(.*?)[ ]*# only with (\w+)\n", re.MULTILINE)
-_PARAM = re.compile(r"(?P<name>\w+)\s+(?P<type>[\w-]+)\s*:\s*(?P<description>.+)")
+_ONLY_WITH = re.compile(r"^(.*)# only with (\w++)\n", re.MULTILINE)
+_PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<description>.+)")
 
 
 class Token(NamedTuple):
@@ -78,10 +90,46 @@ class Token(NamedTuple):
 
 
 def tokens(query: str) -> Iterator[Token]:
-    """The tokens of a query, comments and spaces left out."""
-    for match in _TOKEN.finditer(query):
-        if match.lastgroup not in ("comment", "space"):
-            yield Token(match.lastgroup or "other", match[0], match.start())
+    """Yield the tokens of a query without comments and white space, in time linear in its length."""
+    for kind, match in _scan(query):
+        if kind != "gap":
+            yield Token(kind, match[0], match.start())
+
+
+def _scan(query: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield the kind and the match of each token, and of the gaps between them (kind ``gap``).
+
+    Total time is linear: a string that is not closed is scanned once, since none that starts inside it with the same
+    quotation mark is closed either.
+    """
+    position = 0
+    unclosed = dict.fromkeys(_STRINGS, 0)  # no string with this mark that starts before here is closed
+    while position < len(query):
+        for match in _TOKEN.finditer(query, position):
+            kind = match.lastgroup or "other"
+            if kind == "quote":
+                kind, match = _string(query, match, unclosed)
+            elif kind == "run":
+                for inner in _IN_RUN.finditer(query, match.start()):
+                    yield inner.lastgroup or "other", inner
+                    position = inner.end()
+                    if position >= match.end():
+                        break
+                break
+            yield kind, match
+            position = match.end()
+            if kind == "string":
+                break
+
+
+def _string(query: str, opening: re.Match[str], unclosed: dict[str, int]) -> tuple[str, re.Match[str]]:
+    """The string that starts with a quotation mark; the mark alone, as ``other``, where it is not closed."""
+    for mark in dict.fromkeys((opening[0], opening[0][0])):
+        if opening.start() >= unclosed[mark] and (found := _STRINGS[mark].match(query, opening.start())):
+            if found["closed"]:
+                return "string", found
+            unclosed[mark] = found.end()
+    return "other", opening
 
 
 def words(query: str) -> set[str]:
@@ -91,7 +139,7 @@ def words(query: str) -> set[str]:
 
 def without_comments(query: str) -> str:
     """The query with its comments taken out; every line keeps its number."""
-    return _TOKEN.sub(lambda match: "" if match.lastgroup == "comment" else match[0], query)
+    return "".join(_COMMENT.sub("", match[0]) if kind == "gap" else match[0] for kind, match in _scan(query))
 
 
 def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
@@ -112,14 +160,20 @@ def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
     return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :] if order else query
 
 
+def check_length(query: str) -> None:
+    """Refuse a query that is too long, before anything else reads it. Raises QuerySyntaxError."""
+    # To encode a text takes time, too: one with too many characters has too many bytes.
+    if len(query) > MAX_BYTES or len(query.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
+
+
 def guard(query: str, services: frozenset[str] = frozenset()) -> None:
     """Refuse what this service never runs, before any engine sees it. ``services`` are the absolute IRIs that
     SERVICE may name: only as such, and only where its word stands nowhere else in the query.
 
     Raises QuerySyntaxError (empty, too long, too deep), QueryRefused (updates, SERVICE).
     """
-    if len(query.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
+    check_length(query)
     # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
     # only: a keyword must not hide from either reading.
     rest = without_services(query, services) if services else query
@@ -144,6 +198,11 @@ def _no_service(services: frozenset[str]) -> QueryRefused:
     )
 
 
+def hashed(query: str) -> str:
+    """The hash by which the log and its readers know a query (BLAKE2b, 8 bytes, in hexadecimal)."""
+    return hashlib.blake2b(query.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
 def is_federated(query: str, services: frozenset[str]) -> bool:
     """Whether a query calls some of these; the guard tells whether it may."""
     return bool(services) and without_services(query, services) != query
@@ -157,7 +216,7 @@ def without_services(query: str, services: frozenset[str] | None = None) -> str:
         return query
     parts: list[str] = []
     last = 0
-    for token in tokens(query):
+    for token in islice(tokens(query), MAX_TOKENS):  # the guard refuses what has more
         call = _CALL.match(query, token.start) if token.kind == "word" else None
         if call and token.text.upper() == "SERVICE" and (services is None or call[1] in services):
             parts += query[last : token.start], _BLACK.sub(" ", call[0])
@@ -173,9 +232,8 @@ def _letter(match: re.Match[str]) -> str:
 def _guard(query: str, services: frozenset[str]) -> None:
     depth = count = 0
     form = ""
-    for match in _TOKEN.finditer(query):  # and not by tokens(): it takes half the time
-        kind = match.lastgroup
-        if kind in ("space", "comment"):
+    for kind, match in _scan(query):  # tokens() would also copy the text of each
+        if kind == "gap":
             continue
         count += 1
         if kind == "open":
@@ -191,7 +249,8 @@ def _guard(query: str, services: frozenset[str]) -> None:
                 raise QueryRefused(*READ_ONLY)
             if not form and word in _FORMS:
                 form = word
-        elif kind == "iri" and _HIDDEN.search(match[0]):
+        # "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
+        elif kind == "iri" and (bracket := match[0].find(")")) >= 0 and _SERVICE.search(match[0], bracket):
             raise _no_service(services)
         if depth > MAX_DEPTH or count > MAX_TOKENS:
             raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
@@ -203,19 +262,22 @@ def _guard(query: str, services: frozenset[str]) -> None:
 
 
 #: Functions that do not give the same each time (SPARQL 1.1 Query, section 17.4), and what others answer.
-_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(|\bSERVICE\b", re.IGNORECASE)
+_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*+\(|\bSERVICE\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
 def is_volatile(query: str) -> bool:
     """Whether the same query may have another answer over the same graph; said too often rather than too rarely."""
-    return bool(_VOLATILE.search(_ESCAPE.sub(_letter, query)))
+    text = _ESCAPE.sub(_letter, query) if "\\" in query else query
+    return bool(_VOLATILE.search(text))
 
 
-@lru_cache(maxsize=4096)
 def gives_graph(query: str) -> bool:
-    """Whether the query gives RDF (CONSTRUCT, DESCRIBE), and no table or yes or no."""
-    form = next((word for token in tokens(query) if (word := token.text.upper()) in _FORMS), "")
+    """Whether the query gives RDF (CONSTRUCT, DESCRIBE), and no table or yes or no.
+
+    A query with more than ``MAX_TOKENS`` tokens, which the guard refuses, is read only so far.
+    """
+    words = (token.text.upper() for token in islice(tokens(query), MAX_TOKENS))
+    form = next((word for word in words if word in _FORMS), "")
     return form in ("CONSTRUCT", "DESCRIBE")
 
 
@@ -297,7 +359,7 @@ class Query:
         # One pass over the text, so that no value is looked into for the block of another.
         return _BLOCK.sub(
             lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0],
-            _ONLY_WITH.sub(lambda match: f"{match[1]}\n" if match[2] in values else "", self.text),
+            _ONLY_WITH.sub(lambda match: f"{match[1].rstrip(' ')}\n" if match[2] in values else "", self.text),
         )
 
     def check_range(self, values: Mapping[str, Sequence[str]]) -> None:

@@ -11,18 +11,18 @@ import csv
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, lru_cache, wraps
+from functools import cache, cached_property
 from math import ceil, floor
 from pathlib import Path
-from typing import TypeVar
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 from slugify import slugify
 
+from cybilgraph.caches import cache_short
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.organisations import without_form
 from cybilgraph.resources import REFERENCE
@@ -64,18 +64,12 @@ _WITH_ARTICLE = re.compile(
 )
 _GOVERNMENT_OF = "government of "
 _DASHES = "-‐‑–—_"
-_NAME_MOST = 500
-_Made = TypeVar("_Made")
 #: A name whose key has nothing but its words.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
-def remembered(make: Callable[[str], _Made]) -> Callable[[str], _Made]:
-    """The function, which remembers what it made of names; of a text that is no name it does not,
-    or what is remembered would grow with what is read.
-    """
-    short = lru_cache(maxsize=5_000)(make)
-    return wraps(make)(lambda name: short(name) if len(name) <= _NAME_MOST else make(name))
+#: Caches what a function makes of names; what is longer than a name is worked out each time.
+remembered = cache_short(entries=5_000, longest=500)
 
 
 @remembered

@@ -31,11 +31,12 @@ Value = TypeVar("Value")
 
 
 def stay_in_memory() -> None:
-    """From now on, keep all of every database in memory: in a process that can open no file, and has a limit on
+    """From now on, keep every database and spool in memory: in a process that can open no file, and has a limit on
     its memory.
     """
-    global _PLACE, _SORTED
+    global _PLACE, _SORTED, _SPOOLED
     _PLACE, _SORTED = ":memory:", "MEMORY"
+    _SPOOLED = 0  # no limit (see tempfile.SpooledTemporaryFile)
 
 
 class _Closed(ABC):

@@ -8,8 +8,9 @@ holds that this table and that file name the same terms.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from urllib.parse import quote
+
+from cybilgraph.caches import cache_short
 
 #: All our IRIs begin with this. A constant, not configuration: a server at any address
 #: answers for the path below it.
@@ -170,7 +171,7 @@ PREFIXES: dict[str, str] = {
 RULES = f"{BASE}shapes#"
 
 
-@lru_cache(maxsize=5_000)
+@cache_short(entries=5_000, longest=500)
 def thing(kind: str, key: str) -> str:
     """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
     return f"{BASE}id/{kind}/{quote(key, safe='')}"

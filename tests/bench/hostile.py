@@ -14,15 +14,27 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from served import Server, projects_of, released, served
 from served.attacks import queries, requests
-from served.client import Address, Neighbour, Trap
+from served.client import Address, Monitor, Neighbour, Trap, connect, exchange, look_up, receive
 from served.crowds import ASIDE, CROWDS, Outcome
+from served.scans import refused, scans
 
 #: Of the other client's look-ups, 99 in 100 are answered within so many seconds.
 BOUND = 0.25
+#: And whoever asks whether the server is alive is told so within so many seconds.
+ALIVE = 0.2
+#: Seconds for which both are measured while nothing else happens; and of 1,000 requests, so many more than then may
+#: miss their deadline during scans: other processes of the machine take their time, too.
+QUIET, MISSES = 10.0, 5
+#: So many of them are sent at once.
+AT_ONCE = 4
+#: Queries that are refused, their bytes, how many of them come first, and by how many bytes the server may have grown
+#: when it has refused them all.
+REFUSALS, REFUSED_BYTES, FIRST, GROWN = 10_000, 100_000, 1_000, 30_000_000
 #: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and two long queries
 #: and those that are paused, each and these together with the most that one may have (2 GB).
 MEMORY = 400_000_000 + 3 * 2_000_000_000
@@ -68,12 +80,85 @@ def outcomes(address: Address, trap: Trap, words: str) -> Iterator[tuple[str, Ou
     yield from aside.items()
 
 
+def scanned(address: Address, iris: list[str]) -> list[str]:
+    """Have texts scanned that are made for it, while others are measured; gives what is wrong."""
+    with Monitor(address) as alive, Neighbour(address, iris) as neighbour:
+        time.sleep(QUIET)
+    quiet = [_missed(alive, ALIVE), _missed(neighbour, BOUND)]
+    print(f"quiet: {_told(alive, neighbour)}", flush=True)
+    wrong, number, began = [], 0, time.perf_counter()
+    with Monitor(address) as alive, Neighbour(address, iris) as neighbour:
+        attacks = [*scans(address)]
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for attack, (came, seconds, fault) in zip(
+                attacks, threads.map(lambda attack: attack.verdict(address), attacks), strict=True
+            ):
+                number += 1
+                if fault or seconds > BOUND:
+                    print(f"{attack.name:60.60} {came:8} {seconds:6.2f} s  {fault or 'ok'}", flush=True)
+                wrong += [attack.name] if fault else []
+    print(f"{number} scans in {time.perf_counter() - began:.0f} s: {_told(alive, neighbour)}", flush=True)
+    for name, prober, deadline, before in (
+        ("healthz", alive, ALIVE, quiet[0]),
+        ("look-ups", neighbour, BOUND, quiet[1]),
+    ):
+        if _missed(prober, deadline) > before + MISSES:
+            wrong.append(f"{name} during scans")
+    return wrong
+
+
+def _missed(prober: Monitor | Neighbour, deadline: float) -> float:
+    """Of 1,000 requests, how many missed their deadline."""
+    return 1000 * prober.missed(deadline) / max(len(prober.seconds), 1)
+
+
+def _told(alive: Monitor, neighbour: Neighbour) -> str:
+    return (
+        f"/healthz missed {ALIVE:g} s {alive.missed(ALIVE)} times of {len(alive.seconds)} (99 in 100 within "
+        f"{alive.within(0.99) * 1000:.0f} ms, all within {alive.within(1) * 1000:.0f} ms), look-ups missed {BOUND:g} s "
+        f"{neighbour.missed(BOUND)} times of {len(neighbour.seconds)} (99 in 100 within "
+        f"{neighbour.within(0.99) * 1000:.0f} ms, all within {neighbour.within(1) * 1000:.0f} ms)"
+    )
+
+
+def retained(server: Server) -> list[str]:
+    """Have many queries of the maximum size refused; gives what is wrong with the memory of the server afterwards."""
+
+    def refuse(number: int) -> None:
+        with connect(server.address, 30) as connection:
+            for _ in range(number):
+                connection.sendall(refused(server.address, REFUSED_BYTES))
+                status, _, body = receive(connection, "POST")
+                if status != 403:
+                    raise RuntimeError(f"a query that is refused got {status}: {body[:200]!r}")
+
+    refuse(FIRST)
+    before, began = server.memory_by_part()[0], time.perf_counter()
+    threads = [threading.Thread(target=refuse, args=(REFUSALS // 4,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    exchange(server.address, look_up(server.address, "https://example.org/none"))
+    seconds, after = time.perf_counter() - began, server.memory_by_part()[0]
+    print(
+        f"{REFUSALS:,} queries of {REFUSED_BYTES:,} bytes refused in {seconds:.0f} s: the server had "
+        f"{before / 1e6:.0f} MB before and {after / 1e6:.0f} MB afterwards",
+        flush=True,
+    )
+    return ["memory after refusals"] if after > before + GROWN else []
+
+
 def main(projects: int, data: Path | None, words: str) -> int:
     """Attack, and print what came; gives the number of things that are wrong."""
     wrong = []
     trap = Trap()
     with released(projects, data) as folder, served(folder) as server:
         address, began = server.address, time.perf_counter()
+        if words in "scans":
+            wrong += scanned(address, projects_of(folder))
+        if words in "refusals":
+            wrong += retained(server)
         watch = Watch(server)
         with Neighbour(address, projects_of(folder)) as neighbour:
             number = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.checker import EDIT, Checker, Limits, Submission
-from cybilgraph.errors import CheckerBusy, CheckError, CheckTimeout, CheckTooHeavy
+from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.formats import GRAPH_FORMATS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.rules import LANGUAGES, in_language
@@ -37,6 +38,14 @@ def checker() -> Iterator[Checker]:
     checker = Checker(Limits(workers=1, seconds=60))
     yield checker
     checker.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_denied(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No check tries to open what it has not read before its process was confined."""
+    yield
+    if "fails" not in request.node.name:
+        assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize(
@@ -221,6 +230,49 @@ def test_only_so_many_wait(strict: Checker) -> None:
 def test_what_would_wait_on_disk_waits_in_memory(checker: Checker) -> None:
     rows = b"".join(b"Project %d of a long name %s,It helps Belize.\n" % (n, b"x " * 1_500) for n in range(300))
     assert checker.check(Submission("a.csv", b"title,summary\n" + rows), [JSON, "rdf/ntriples"]).records == 300
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"code,title\nG0500,It helps Belize\nG0500,It helps Peru\n", id="the same code twice"),
+        pytest.param("title,status\nÉcole,Ongong 北京\nmañana,Ongong 한국\n".encode(), id="wide characters"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_output_can_be_written(checker: Checker, content: bytes, language: str) -> None:
+    wishes = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
+    wishes += ["derived", *(f"form/{name}" for name in WRITERS)]
+    assert checker.check(Submission("a.csv", content, language), wishes).records == 2
+
+
+_OPENS_A_FILE = """
+import cybilgraph.pipeline as pipeline
+check_input = pipeline.check_input
+
+def opens_a_file(given, *rest):
+    if given.name == "opens.txt":
+        open("/etc/hostname")
+    return check_input(given, *rest)
+
+pipeline.check_input = opens_a_file
+"""
+
+
+def test_a_check_that_opens_a_file_fails_and_the_log_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_OPENS_A_FILE, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    checker = Checker(Limits(workers=1, seconds=60))
+    try:
+        with pytest.raises(CheckFailed, match="could not check this file"):
+            checker.check(Submission("opens.txt", SEED.read_bytes()), [JSON])
+        assert "open '/etc/hostname' at " in caplog.text
+        assert "Permission denied: '/etc/hostname'" in caplog.text
+        assert checker.check(SMALL, [JSON]).records == 1
+    finally:
+        checker.close()
 
 
 def test_every_suffix_can_be_read(checker: Checker) -> None:

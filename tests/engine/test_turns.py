@@ -137,6 +137,7 @@ def test_workers_are_known_before_they_have_worked(release: Release) -> None:
 
 _NURSERY = """
 from cybilgraph.workers.inside import nursery
+from cybilgraph.workers.sandbox import Policy
 
 def answer(head, content, send):
     try:
@@ -145,7 +146,7 @@ def answer(head, content, send):
     except OSError as error:
         return {"error": str(error)}, b""
 
-nursery(lambda: answer, 0, "")
+nursery(lambda: answer, 0, Policy())
 """
 
 

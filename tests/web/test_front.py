@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -77,3 +78,21 @@ def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert told("text/plain", "query=b&%66ormat=csv").headers["content-type"] == "application/problem+json"
     assert told("*/*", "query=a", TooManyRequests("4 of your requests", retry_after=1)).headers["retry-after"] == "1"
     assert len(made) == 4
+
+
+def test_what_is_long_is_read_in_a_thread() -> None:
+    """Whatever part of a request is long: the event loop reads none of it."""
+    front = Front(cast(Any, None), Flask(__name__), 10, Settings())
+    ours = threading.current_thread().name
+
+    def reader(request: Request) -> str:
+        return asyncio.run(front._aside("192.0.2.1", lambda _: threading.current_thread().name, request))
+
+    assert reader(Request("GET", "query=ASK{}", {"accept": "*/*"})) == ours
+    for request in (
+        Request("GET", "query=" + "a" * 10_000, {}),
+        Request("POST", "", {}, b"a" * 10_000),
+        Request("GET", "", {"accept": "a/b," * 400}),
+        Request("GET", "", {}, path="/api/queries/" + "a" * 10_000),
+    ):
+        assert reader(request) != ours

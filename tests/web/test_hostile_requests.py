@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bench.served import attacks, crowds
+from tests.bench.served import attacks, crowds, scans
 from tests.bench.served.attacks import Attack
-from tests.bench.served.client import Address, Neighbour, Trap, exchange, look_up
+from tests.bench.served.client import Address, Monitor, Neighbour, Trap, ask, exchange, look_up, request
 from tests.conftest import running_server
 
 BELIZE = "https://w3id.org/cybilgraph/id/country/BZ"
@@ -78,3 +78,38 @@ def test_one_client_with_many_queries_is_told_when_to_come_again(address: Addres
     came, seconds, fault = crowds.heavy_from_500(address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert "429" in came
+
+
+def test_nobody_waits_for_texts_that_are_made_to_be_scanned(address: Address) -> None:
+    """Small ones, and deadlines that a busy machine keeps; the benchmark has the true ones, and sizes up to 400 kB."""
+    with Monitor(address) as alive, Neighbour(address, [BELIZE]) as neighbour:
+        found = [wrong(address, attack) for attack in scans.scans(address, sizes=(16_000, 60_000))]
+    assert not [*filter(None, found)]
+    assert not alive.failures + neighbour.failures
+    assert len(alive.seconds) > 50
+    for prober in (alive, neighbour):
+        assert prober.missed(2) <= len(prober.seconds) / 20
+
+
+def memory(address: Address) -> int:
+    """Bytes that the server says it has in memory, without its workers."""
+    figures = Address(address.port, "/metrics")
+    text = exchange(figures, request(figures, accept="*/*")).body.decode()
+    [line] = [line for line in text.splitlines() if line.startswith('cybilgraph_resident_bytes{process="server"}')]
+    return int(float(line.rpartition(" ")[2]))
+
+
+@pytest.mark.parametrize("how", ["refused", "answered"])
+def test_long_queries_leave_nothing_behind(address: Address, how: str) -> None:
+    """Neither those that are refused, nor the texts of those whose answers are kept, of which each is short."""
+    size, number = 99_000, 500
+
+    def send(first: int, number: int) -> None:
+        for one in range(first, first + number):
+            text = f"{'CLEAR ALL' if how == 'refused' else 'ASK {}'} # {one} ".ljust(size, "#")
+            assert exchange(address, ask(address, text), wait=60).status == (403 if how == "refused" else 200)
+
+    send(0, 100)
+    before = memory(address)
+    send(100, number)
+    assert memory(address) < before + size * number / 2

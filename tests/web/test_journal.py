@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from cybilgraph.queries import hashed
 from cybilgraph.web.journal import Entry, Journal
 
 
@@ -31,7 +32,8 @@ QUERY = "SELECT *\n# \x1b[31m \u2028 red\n{ ?s ?p 'ü' }"
 
 
 def entry() -> Entry:
-    made = Entry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, query=QUERY, format="csv", rows=1, release=7)
+    made = Entry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
+    made.ask(QUERY, hashed(QUERY))
     made.end()
     return made
 

@@ -6,18 +6,22 @@ the outputs, the graph, the derived statements, the forms that are filled with i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 
-from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
+from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
 from cybilgraph.workers.pool import Busy, Crashed, Died, Ended, Lanes, NotStarted, Pool
+from cybilgraph.workers.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
 #: Why the records are no edit of ``Submission.base``: a JSON list of what is wrong and what to do, or nothing.
 EDIT = "edit"
+#: Why a worker gives no answer: the limits of one check, or a mistake of ours.
+HEAVY, FAILED = "heavy", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,16 @@ class Checker:
         """Processes that end unasked are ``told``."""
         self._limits = limits or Limits()
         lanes = Lanes(self._limits.workers, self._limits.waiting)
-        self._pool = Pool("cybilgraph.checker.worker", (str(self._limits.memory),), lanes, told)
+        self._pool = Pool(
+            "cybilgraph.checker.worker",
+            (str(self._limits.memory),),
+            lanes,
+            told,
+            environment=environment(Policy()),
+        )
 
     def check(self, given: Submission, wishes: Sequence[str]) -> Answer:
-        """What was wished of a submission. Raises CheckerBusy, CheckTimeout, or CheckTooHeavy."""
+        """What was wished of a submission. Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy."""
         submission = asdict(given)
         content = submission.pop("content")
         limits = self._limits
@@ -81,6 +91,9 @@ class Checker:
             raise CheckerBusy(
                 "The process that checked the record was ended by something else", "Try again in a few seconds."
             ) from None
+        if head.get("error") == FAILED:
+            logging.getLogger("cybilgraph").error("A check failed, which is a bug of cybilgraph: %s", head["message"])
+            raise CheckFailed("We could not check this file", "Please report it: it is a fault of this site.")
         if "error" in head:
             raise _too_heavy()
         ends = accumulate(head["sizes"], initial=0)

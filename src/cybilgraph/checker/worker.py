@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from cybilgraph.checker import DERIVED, EDIT, FORM, RDF, REPORT
+from cybilgraph.checker import DERIVED, EDIT, FAILED, FORM, HEAVY, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.engine.store import serialise
 from cybilgraph.errors import SuggestionError
@@ -30,6 +30,7 @@ from cybilgraph.suggestions.soundness import ensure_same_project
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.inside import Answering, nursery
+from cybilgraph.workers.sandbox import Policy
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -41,8 +42,10 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         report.language = request["language"]
         report.findings = [in_language(found, report.language) for found in report.findings]
         parts = [_part(checked, wish) if wish != EDIT else _edit(checked, request) for wish in request["wishes"]]
-    except (MemoryError, RecursionError, OSError) as error:  # OSError: what has no room in memory would go to disk
-        return {"error": type(error).__name__}, b""
+    except (MemoryError, RecursionError):
+        return {"error": HEAVY}, b""
+    except OSError as error:  # all that a check needs is in memory: whatever wants more than that is our mistake
+        return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
 
 
@@ -86,7 +89,7 @@ def _read_all_that_is_needed() -> None:
         b"</iati-activities>"
     )
     text = (
-        "A project of UNODC\n\nStatus: Ongong\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
+        "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
     wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
@@ -95,8 +98,10 @@ def _read_all_that_is_needed() -> None:
     request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes, "base": form.decode()}
     head, _ = answer({**request, "name": "a.yaml"}, form)
     assert head["records"] == 1, head
+    answer({**request, "name": "a.txt"}, text)  # with findings that quote a wide character
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
-    samples |= {name: WRITERS[name]([record]) for name in ("csv", "xlsx", "json")}
+    # Two records of one code, which are then compared with each other.
+    samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({**request, "wishes": [], "name": f"a{suffix}"}, samples.get(suffix[1:], text))
@@ -114,5 +119,10 @@ def _prepare() -> Answering:
     return lambda request, content, _: answer(request, content)
 
 
+def main(memory: str) -> None:
+    """Fork workers that can do nothing but check."""
+    nursery(_prepare, int(memory), Policy())
+
+
 if __name__ == "__main__":
-    nursery(_prepare, int(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -19,8 +19,25 @@ from cybilgraph.formats import GRAPH_FORMATS
 )  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds without a byte.")
 @click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="How often to ask at most.")
+@click.option(
+    "--allow-host", "hosts", metavar="HOST[:PORT]", multiple=True,
+    help="Follow redirects to this host, too. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--max-gigabytes", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
+    help="Refuse a graph that is larger, packed or unpacked.",
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well.")
-def harvest(url: str, into: Path, formats: tuple[str, ...], timeout: float, attempts: int, quiet: bool) -> None:
+def harvest(
+    url: str,
+    into: Path,
+    formats: tuple[str, ...],
+    timeout: float,
+    attempts: int,
+    hosts: tuple[str, ...],
+    max_gigabytes: float,
+    quiet: bool,
+) -> None:
     """Keep a copy of the graph of the site at URL: first the whole, then only what has changed.
 
     The copy is DIR/graph.nq (sorted N-Quads). It is proven by checksums after each step, and
@@ -32,10 +49,11 @@ def harvest(url: str, into: Path, formats: tuple[str, ...], timeout: float, atte
       cybilgraph harvest https://example.org --into copy
       17 4 * * *  cybilgraph harvest https://example.org --into /srv/copy --quiet
     """
-    from cybilgraph.fetch import Site
+    from cybilgraph.fetch import Limits, Site
     from cybilgraph.harvest import harvest as run
 
-    with Site(url, timeout, attempts) as site:
+    limits = Limits(bytes=int(max_gigabytes * 1e9))
+    with Site(url, timeout, attempts, allowed_hosts=hosts, limits=limits) as site:
         done = run(site, into, formats)
     if not quiet:
         click.echo(str(done))

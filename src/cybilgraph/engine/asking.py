@@ -25,13 +25,12 @@ from cybilgraph.engine.store import Found
 from cybilgraph.engine.worker import columns, evaluate, parsed
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES
-from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
+from cybilgraph.workers.sandbox import Policy
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0
-#: The end of a line in what a server says, also as SPARQLWrapper prints it.
-_LINE_END = re.compile(r"(?:\r|\\r)?(?:\n|\\n)")
+_LINE_END = re.compile(r"\r?\n")
 
 
 @dataclass(slots=True)
@@ -125,7 +124,7 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
             asking = Asking(endpoint, checksum, named, Facts(store))
         return lambda request, _, send: asking.answer(request, send, int(limit))
 
-    nursery(prepare, int(memory), Door.OPEN)
+    nursery(prepare, int(memory), Policy((folder,) if folder else (), (url,), is_measured=True))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.store import opens_whole
 from cybilgraph.formats import Format
 from cybilgraph.packed import size_unpacked
-from cybilgraph.workers.doors import Door
 from cybilgraph.workers.pool import Ended, Lanes, Pool
+from cybilgraph.workers.sandbox import Policy, environment
 
 __all__ = ["EmbeddedEngine", "Limits"]
 
@@ -48,15 +48,19 @@ class EmbeddedEngine(PooledEngine):
             if in_memory
             else ("on disk", f"{limits.store:,} bytes of memory are allowed for it")
         )
-        door = Door.SHUT if in_memory or opens_whole(store) else Door.FILES
+        opens = "" if in_memory or opens_whole(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
-        arguments = (str(store), *shared, str(limits.memory), str(limits.answer), door)
+        arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
-        pool = Pool("cybilgraph.engine.worker", arguments, lanes, told)
+        pool = Pool("cybilgraph.engine.worker", arguments, lanes, told, environment=environment(Policy()))
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
-        with_door = (str(store), "", "", *arguments[3:5], Door.OPEN)
+        services = tuple(sorted(limits.services))
+        calling = (str(store), "", "", *arguments[3:5], "opens", *services)
         few = Lanes(quick=_ABROAD, waiting=16, patient=limits.patient)
-        abroad = Pool("cybilgraph.engine.worker", with_door, few, told) if limits.services else None
+        variables = environment(Policy(endpoints=services))
+        abroad = (
+            Pool("cybilgraph.engine.worker", calling, few, told, environment=variables) if limits.services else None
+        )
         on_disk = [*(() if in_memory else (pool,)), *((abroad,) if abroad else ())]
         super().__init__(place, why, limits, pool, abroad, on_disk)
         # Of a store that is not in memory, no answer is sure to come in a moment.

@@ -18,10 +18,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import pyoxigraph as ox
 from SPARQLWrapper import SPARQLWrapper
-from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
 from cybilgraph.engine import ALL, Graphs
 from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found
@@ -41,7 +41,7 @@ _LONG = 2000
 #: What every server gives, or one of its own kind. A table tells by itself where it ends.
 _TABLES = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
 _GRAPHS = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
-#: Characters of what a server says of a failure: those that are told, and those that are logged.
+#: Characters of what a server says of a failure that are told; bytes that are read, and logged.
 _TOLD, _LOGGED = 500, 4_000
 _SECONDS = 30.0
 #: So many subjects are asked about at once.
@@ -109,12 +109,63 @@ class Credentials:
         return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"}
 
 
+class SameOriginRedirects(HTTPRedirectHandler):
+    """Follows a redirect of a GET within one origin (RFC 6454, section 4), and no other.
+
+    urllib would send the header Authorization anywhere, and a POST on as a GET without its body.
+    """
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        """The next request, or None: then the redirect is an HTTPError."""
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        return request if request and req.get_method() == "GET" and _origin(request) == _origin(req) else None
+
+    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """The answer of where it leads, or None."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # it leads to what is no address
+            return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _origin(request: Request) -> tuple[str, str]:
+    """The scheme, and the host with its port unless that is the default one, as the connection will read them."""
+    return request.type, request.host.lower().removesuffix(":443" if request.type == "https" else ":80")
+
+
+def redirect_refused(error: HTTPError) -> str:
+    """What to say where a redirect is not followed; empty where the error is another.
+
+    The address has a line of its own, which visitors of a site do not see.
+    """
+    if not 300 <= error.code < 400:
+        return ""
+    return f"redirects elsewhere, and is not followed there:\n{error.headers.get('Location', '')[:_TOLD]}"
+
+
+REDIRECTED = "Credentials are sent to one origin only. If you trust that address, name it in place of this one."
+
+
+class _Wrapper(SPARQLWrapper):
+    """SPARQLWrapper with an opener of our own."""
+
+    def __init__(self, url: str, opener: OpenerDirector) -> None:
+        super().__init__(url)
+        self._opener = opener
+
+    def _query(self) -> tuple[Any, str]:
+        return self._opener.open(self._createRequest(), timeout=self.timeout), self.returnFormat
+
+
 class Endpoint:
     """A server that answers the SPARQL 1.1 Protocol at an address."""
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         self.url = url
         self._headers = (credentials or Credentials()).header
+        self._opener = build_opener(SameOriginRedirects)
 
     def ask(self, query: str, graphs: Graphs = ALL, seconds: float = _SECONDS) -> Found:
         """What it finds, read as it comes. Raises Unanswered; while it is read, OSError where it breaks off, and
@@ -139,7 +190,7 @@ class Endpoint:
         return chain(sorted(islice(triples, _ORDERED), key=str), triples)
 
     def _sent(self, query: str, graphs: Graphs, seconds: float) -> Any:
-        wrapper = SPARQLWrapper(self.url)
+        wrapper = _Wrapper(self.url, self._opener)
         wrapper.setQuery(query)
         wrapper.queryType = "SELECT"  # it would guess, and take a word for an update
         wrapper.setMethod("POST" if len(query) + sum(map(len, graphs.default + graphs.named)) > _LONG else "GET")
@@ -155,16 +206,17 @@ class Endpoint:
         wrapper.setTimeout(max(1, round(seconds)))
         try:
             return wrapper.query().response
-        except SPARQLWrapperException as error:
-            raise self._refused(str(error), _STATUSES.get(type(error).__name__, 500)) from error
         except HTTPError as error:
-            raise self._refused(error.read().decode(errors="replace"), error.code) from error
+            with error:
+                if what := redirect_refused(error):
+                    raise Unanswered(f"{self.url} {what}", REDIRECTED, error.code) from error
+                raise self._refused(error.read(_LOGGED).decode(errors="replace"), error.code) from error
         except (URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Unanswered(f"{self.url} does not answer: {reason}", "Is the server running?") from error
 
     def _refused(self, message: str, status: int) -> Unanswered:
-        said = message.split("Response:")[-1].strip().removeprefix("b'").rstrip("'")[:_LOGGED]
+        said = message.strip()
         what, hint = f"{self.url} failed with status {status}", ""
         match status:
             case 400:
@@ -232,9 +284,6 @@ def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | 
     yes = isinstance(values[0], ox.Literal) and values[0].value not in ("0", "false")
     document = json.dumps({"head": {}, "boolean": yes}).encode()
     return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)
-
-
-_STATUSES = {"QueryBadFormed": 400, "Unauthorized": 401, "EndPointNotFound": 404, "URITooLong": 414}
 
 
 class _Whole(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -132,7 +133,8 @@ class PooledEngine:
         """As ``answer``, on an event loop: only what takes long waits in one of the ``threads``."""
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
-        pool = self._pool_for(query)
+        loop = asyncio.get_running_loop()
+        pool = await loop.run_in_executor(threads, self._pool_for, query) if self._abroad else self._pool
 
         async def once() -> Answer:
             body = Content()
@@ -142,15 +144,18 @@ class PooledEngine:
             )
             return self._answer(pool, head, body, last)
 
-        with _within(query, seconds), self._available(pool):
-            for _ in range(_AGAIN):
-                try:
-                    return await once()
-                except Crashed:
-                    raise
-                except Died:  # as above
-                    continue
-            return await once()
+        try:
+            with self._available(pool):
+                for _ in range(_AGAIN):
+                    try:
+                        return await once()
+                    except Crashed:
+                        raise
+                    except Died:  # as above
+                        continue
+                return await once()
+        except (TimeoutError, Crashed) as error:
+            raise await loop.run_in_executor(threads, _over_limit, error, query, seconds) from None
 
     def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:  # noqa: ARG002
         """Nothing: all is a worker's. See Engine.at_once."""
@@ -341,18 +346,24 @@ def _within(query: str, seconds: float) -> Iterator[None]:
     """A block in which it is told that a query had too much. Raises QueryTimeout, QueryError."""
     try:
         yield
-    except TimeoutError:
-        raise QueryTimeout(
+    except (TimeoutError, Crashed) as error:
+        raise _over_limit(error, query, seconds) from None
+
+
+def _over_limit(error: TimeoutError | Crashed, query: str, seconds: float) -> QueryError:
+    """The error for a query that took too long or too much. To advise on it takes time linear in its length."""
+    advice = advise(query, ("slow",))
+    if isinstance(error, TimeoutError):
+        return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
             "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-            advise(query, ("slow",)),
-        ) from None
-    except Crashed:
-        raise QueryError(
-            "The query used up the memory or the depth that one query may have",
-            "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-            advise(query, ("slow",)),
-        ) from None
+            advice,
+        )
+    return QueryError(
+        "The query used up the memory or the depth that one query may have",
+        "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
+        advice,
+    )
 
 
 #: What it means that an endpoint answers with a status; 0 is that it does not answer.

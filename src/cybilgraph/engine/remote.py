@@ -8,6 +8,7 @@ from pathlib import Path
 from cybilgraph.engine.endpoint import Credentials
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.workers.pool import Ended, Lanes, Pool
+from cybilgraph.workers.sandbox import Policy, environment
 
 
 class RemoteEngine(PooledEngine):
@@ -34,5 +35,7 @@ class RemoteEngine(PooledEngine):
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
-        pool = Pool("cybilgraph.engine.asking", (*where, str(limits.memory), str(limits.answer)), lanes, told)
+        arguments = (*where, str(limits.memory), str(limits.answer))
+        variables = environment(Policy(endpoints=(url,)))
+        pool = Pool("cybilgraph.engine.asking", arguments, lanes, told, environment=variables)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

@@ -1,8 +1,9 @@
 """The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES DOOR``: with a
-GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. The
-parent kills a worker at a deadline: that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.engine.worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``: with a
+GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. With
+OPENS (``opens``, or nothing) they may open files of the STORE later, and call the ENDPOINTs. The parent kills a worker
+at a deadline: that is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_sto
 from cybilgraph.errors import FileDamaged
 from cybilgraph.reference import reference
 from cybilgraph.vocab import PREFIXES, RDF
-from cybilgraph.workers.doors import Door
 from cybilgraph.workers.inside import Answering, Sending, nursery
 from cybilgraph.workers.orders import SPOILT
+from cybilgraph.workers.sandbox import Policy
 
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000
@@ -260,7 +261,7 @@ def parsed(query: str) -> Any:
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
 
 
-def main(folder: str, graph: str, checksum: str, memory: str, limit: str, door: str) -> None:
+def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:
     """Load what is shared, and fork workers; what is not what was built is not answered from."""
     try:
         shared = read_store(graph, checksum) if graph else None
@@ -273,7 +274,7 @@ def main(folder: str, graph: str, checksum: str, memory: str, limit: str, door: 
         facts = Facts(store)
         return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run, store))
 
-    nursery(prepare, int(memory), Door(door))
+    nursery(prepare, int(memory), Policy((folder,) if opens else (), endpoints, is_measured=True))
 
 
 if __name__ == "__main__":

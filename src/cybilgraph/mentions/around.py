@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from cybilgraph.caches import cache_short
 from cybilgraph.mentions.marks import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, hits, speaks_of_money
 from cybilgraph.resources import REFERENCE
@@ -122,7 +123,7 @@ def _voice(word: str, seen: list[str]) -> str:
     return "to " if seen[-1:] == ["to"] else ""
 
 
-@lru_cache(maxsize=5_000)
+@cache_short(entries=5_000, longest=500)
 def _kind(word: str) -> str:
     """The kind of a word, by the longest beginning that the table has; or nothing."""
     whole, beginnings, longest = _kinds()

@@ -27,7 +27,7 @@ _HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
 _SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
 #: "West and" before "Central Africa".
 _HALF = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
-_HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))+\Z")
+_HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))++\Z")
 #: What is at home in the country that the project works with.
 _LANGUAGE = re.compile(r"\bin \Z")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from cybilgraph import organisations
+from cybilgraph.caches import cache_short
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
 from cybilgraph.organisations import has_body, is_body, of_many_words
 from cybilgraph.reference import Entry, Reference, fold
@@ -452,7 +452,7 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
     )
 
 
-@lru_cache(maxsize=5_000)
+@cache_short(entries=5_000, longest=500)
 def _near(name: str, mark: str, names: Reference) -> Entry | None:
     if mark == BODY:
         if len(name) > _SHORT_NAME:

@@ -149,7 +149,7 @@ def _parted(run: str) -> Iterator[str]:
     """The numbers that a run of digits may be: the whole (020/7946 0958), and what stands between its slashes
     (0712 345 678 / 0733 345 679).
     """
-    parts = re.split(r" */ *", run)
+    parts = [part.strip(" ") for part in run.split("/")]
     if sum(map(str.isdigit, run)) <= _MOST_DIGITS:
         yield run
     if len(parts) > 1:

@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import zstandard
@@ -22,6 +21,7 @@ from cachetools import LRUCache
 from werkzeug.http import parse_accept_header
 
 from cybilgraph import __version__, queries
+from cybilgraph.caches import cache_short
 from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.formats import Format
@@ -48,7 +48,7 @@ def _gzip(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-@lru_cache(maxsize=256)
+@cache_short(entries=256, longest=1_000)
 def encoding(accepted: str) -> str:
     """The content coding that a client takes (RFC 9110, section 12.5.3), by its header; empty for none."""
     wishes = parse_accept_header(accepted)
@@ -58,20 +58,29 @@ def encoding(accepted: str) -> str:
 
 
 class Question(NamedTuple):
-    """What decides the bytes of an answer over one release. It is looked for often: a tuple is hashed fast."""
+    """What decides the bytes of an answer over one release, and what follows from it.
+
+    ``digest`` (BLAKE2b, 20 bytes) stands for the question in caches: a stranger's query may be long.
+    """
 
     query: str
     formats: tuple[Format, ...]
-    graphs: Graphs = ALL
+    graphs: Graphs
+    is_volatile: bool
+    digest: bytes
 
     @classmethod
     def of(cls, query: str, formats: tuple[Format, ...], graphs: Graphs = ALL) -> Question:
         """With the one format that the answer will have, however long the list of wishes: who wishes for
-        much and who wishes for little have one answer.
+        much and who wishes for little have one answer. Takes time linear in the length of the query.
         """
-        fitting = (fmt for fmt in formats if fmt.carries_graph == queries.gives_graph(query))
-        first = next(fitting, None)
-        return cls(query, (first,) if first else formats, graphs)
+        gives_graph = queries.gives_graph(query)
+        first = next((fmt for fmt in formats if fmt.carries_graph == gives_graph), None)
+        chosen = (first,) if first else formats
+        names = "\n".join([*graphs.default, "", *graphs.named, "", *(fmt.name for fmt in chosen)])
+        text = f"{names}\0{query}".encode(errors="surrogatepass")
+        digest = hashlib.blake2b(text, digest_size=20).digest()
+        return cls(query, chosen, graphs, queries.is_volatile(query), digest)
 
 
 class _Packed(Content):
@@ -148,31 +157,27 @@ class Answers:
         self.engine = engine
         self._tag = f"{__version__}/{release}".encode()
         self._room = room
-        self._kept: LRUCache[Question, Kept] = LRUCache(max(room, 1), getsizeof=Kept.size)
-        self._unkept: LRUCache[Question, bool] = LRUCache(_UNKEPT)
+        # By the digests of questions.
+        self._kept: LRUCache[bytes, Kept] = LRUCache(max(room, 1), getsizeof=Kept.size)
+        self._unkept: LRUCache[bytes, bool] = LRUCache(_UNKEPT)
         self._lock = threading.Lock()
-        self._running: dict[Question, asyncio.Future[None]] = {}
+        self._running: dict[bytes, asyncio.Future[None]] = {}
         self.hits = self.misses = 0
 
     def etag(self, question: Question) -> str:
         """The ETag of the answer without its coding; empty where the same question may have another
         answer tomorrow, or where no answer is given now.
         """
-        if self.engine.refused or queries.is_volatile(question.query):
+        if self.engine.refused or question.is_volatile:
             return ""
-        names = "\n".join([
-            *question.graphs.default, "", *question.graphs.named, "", *(fmt.name for fmt in question.formats)
-        ])  # fmt: skip
-        return hashlib.blake2b(
-            b"\0".join((self._tag, names.encode(), question.query.encode())), digest_size=12
-        ).hexdigest()
+        return hashlib.blake2b(self._tag + b"\0" + question.digest, digest_size=12).hexdigest()
 
     def known(self, question: Question) -> Kept | None:
         """The answer, if it is kept. What was made of a store that is doubted may be wrong."""
         if self.engine.refused:
             return None
         with self._lock:
-            kept = self._kept.get(question)
+            kept = self._kept.get(question.digest)
         if kept:
             self.hits += 1
         return kept
@@ -180,7 +185,7 @@ class Answers:
     def keeps(self, question: Question) -> bool:
         """Whether the answer is kept; nobody has asked for it by that."""
         with self._lock:
-            return question in self._kept
+            return question.digest in self._kept
 
     def find(self, question: Question, timeout: float | None = None, caller: Caller | None = None) -> Kept | Answer:
         """The answer; kept, unless it is large or is of this moment only. Raises QueryError."""
@@ -204,14 +209,14 @@ class Answers:
         """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for,
         unless the answer will not be kept.
         """
-        if (running := self._running.get(question)) and question not in self._unkept:
+        if (running := self._running.get(question.digest)) and question.digest not in self._unkept:
             began = time.monotonic()
             await asyncio.wait([running], timeout=timeout)
             timeout = max(timeout - (time.monotonic() - began), 0.001)
         if kept := self.known(question):
             return kept
         self.misses += 1
-        mine = self._running.setdefault(question, asyncio.get_running_loop().create_future())
+        mine = self._running.setdefault(question.digest, asyncio.get_running_loop().create_future())
         try:
             answer = await self.engine.answer_soon(
                 question.query, question.formats, timeout, graphs=question.graphs, caller=caller, threads=threads
@@ -220,18 +225,18 @@ class Answers:
                 return await asyncio.get_running_loop().run_in_executor(threads, self._keep, question, answer)
             return self._keep(question, answer)
         finally:
-            if self._running.get(question) is mine:
-                del self._running[question]
+            if self._running.get(question.digest) is mine:
+                del self._running[question.digest]
             settle(mine)
 
     def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
         """The answer; kept, unless it is too large or is of this moment only."""
         kept = Kept.of(answer, self._room)
         with self._lock:
-            if kept and kept.size() <= self._room and not queries.is_volatile(question.query):
-                self._kept[question] = kept
+            if kept and kept.size() <= self._room and not question.is_volatile:
+                self._kept[question.digest] = kept
             else:
-                self._unkept[question] = True
+                self._unkept[question.digest] = True
         return kept or answer
 
     def forget(self) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl, quote
 
 from werkzeug.exceptions import UnsupportedMediaType
-from werkzeug.http import parse_etags, parse_options_header
+from werkzeug.http import parse_options_header
 
 from cybilgraph import queries
 from cybilgraph.engine import Answer, Graphs
@@ -29,8 +29,8 @@ from cybilgraph.web.description import description
 from cybilgraph.web.negotiate import wanted
 from cybilgraph.workers.turns import Caller
 
-#: The guard takes less than a millisecond for as many characters.
-_SHORT = 3_000
+#: What reads as many characters takes a few milliseconds at most, and may do so on the event loop.
+SHORT = 3_000
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
 _HOW = "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query."
@@ -67,6 +67,12 @@ class Request:
     body: bytes = b""
     path: str = "/sparql"
 
+    @property
+    def is_short(self) -> bool:
+        """Whether an event loop may read it."""
+        accepted = len(self.headers.get("accept", "")) + len(self.headers.get("accept-encoding", ""))
+        return len(self.path) + len(self.arguments) + len(self.body) + 3 * accepted <= SHORT
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -75,18 +81,18 @@ class Asked:
     ``path`` and ``decisive`` are the address that it has without a release.
     """
 
-    query: str
+    question: Question
+    query_hash: str
     formats: tuple[Format, ...]
-    graphs: Graphs
     timeout: float | None
     release: int
     path: str = "/sparql"
     decisive: tuple[tuple[str, str], ...] = ()
 
-    @cached_property
-    def question(self) -> Question:
-        """What decides its answer."""
-        return Question.of(self.query, self.formats or FOR_PAGE, self.graphs)
+    @property
+    def query(self) -> str:
+        """Its text."""
+        return self.question.query
 
     def at(self, release: int) -> str:
         """The address at which the answer over a release stays what it is; empty where there is none: the same
@@ -98,7 +104,7 @@ class Asked:
     @cached_property
     def _address(self) -> str:
         """The address that lasts, without the number at its end; empty where there is none."""
-        if queries.is_volatile(self.query) or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
+        if self.question.is_volatile or sum(len(value) for _, value in self.decisive) > _LONGEST_LINK:
             return ""
         given = (*self.decisive, ("release", ""))
         return f"{quote(self.path)}?{'&'.join(f'{_quoted(name)}={_quoted(value)}' for name, value in given)}"
@@ -122,7 +128,7 @@ def read(request: Request) -> Asked | None:
 
     Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch; for a named query UnknownQuery, QueryError.
     """
-    if request.method == "POST" or len(request.arguments) > _SHORT:
+    if request.method == "POST" or not request.is_short:
         return _read(request)
     # Many ask the same, and to read it takes as long as to answer it from memory.
     return _read_again(request.arguments, request.headers.get("accept", ""), request.path)
@@ -138,7 +144,10 @@ def _read(request: Request) -> Asked | None:
     formats = _formats(request, sent)
     name, _ = named.split(request.path)
     if request.path.startswith(named.ROOT):
+        if sum(len(value) for values in sent.values() for value in values) > queries.MAX_BYTES:
+            raise QuerySyntaxError(f"The parameters are longer than {queries.MAX_BYTES:,} characters", "Give fewer.")
         query = named.text(name, sent)
+        queries.check_length(query)
         decisive = [(key, value) for key in sent if key not in ("release", "timeout") for value in sent[key] if value]
     else:
         query = _query(sent)
@@ -147,11 +156,9 @@ def _read(request: Request) -> Asked | None:
         return None
     if len(set(sent.get("release", ()))) > 1:
         raise QuerySyntaxError("More than one release was sent", "Ask one release in one request.")
-    return Asked(
-        *(query, formats, _graphs(sent), _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))),
-        path=request.path,
-        decisive=tuple(decisive),
-    )
+    timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
+    question = Question.of(query, formats or FOR_PAGE, _graphs(sent))
+    return Asked(question, queries.hashed(query), formats, timeout, release, request.path, tuple(decisive))
 
 
 def _query(sent: dict[str, list[str]]) -> str:
@@ -161,6 +168,7 @@ def _query(sent: dict[str, list[str]]) -> str:
     if len(given) > 1:
         raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
     query = given[0].removeprefix("\ufeff")  # a byte order mark, of a file that was sent as it is
+    queries.check_length(query)
     if not query.strip():
         raise QuerySyntaxError("The query is empty", _HOW)
     return query
@@ -252,12 +260,11 @@ def release_number(given: str, name: str = "release") -> int:
 
 def quick(asked: Asked, request: Request, answers: Answers, etag: str) -> Reply | None:
     """The reply, if it costs nothing: the client has the answer already, or it is kept."""
-    theirs = request.headers.get("if-none-match") if request.method != "POST" else None
-    # "*" is any answer: whether there is one, only the engine knows.
-    if etag and theirs and not (known := parse_etags(theirs)).star_tag:
-        for variant in (etag, *(f"{etag}-{coding}" for coding in CODINGS)):
-            if known.contains_weak(variant):
-                return Reply(304, _headers(asked, variant))
+    theirs = request.headers.get("if-none-match", "") if request.method != "POST" else ""
+    # "*" is any answer: whether there is one, only the engine knows. No tag has quotation marks in it.
+    for variant in (etag, *(f"{etag}-{coding}" for coding in CODINGS)):
+        if etag and f'"{variant}"' in theirs:
+            return Reply(304, _headers(asked, variant))
     kept = answers.known(asked.question)
     at_hand = kept and kept.at_hand(encoding(request.headers.get("accept-encoding", "")))
     return reply(asked, request, kept, etag) if kept and at_hand else None
@@ -276,7 +283,7 @@ async def slow(
 ) -> Reply:
     """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
     loop = asyncio.get_running_loop()
-    if len(asked.query) > _SHORT:
+    if len(asked.query) > SHORT:
         await loop.run_in_executor(threads, queries.guard, asked.query, answers.engine.services)
     else:
         queries.guard(asked.query, answers.engine.services)

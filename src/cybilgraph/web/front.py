@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mutabl
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote_from_bytes, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from a2wsgi import WSGIMiddleware
 from cachetools import LRUCache
@@ -43,6 +43,7 @@ from cybilgraph.workers.turns import Caller, settle
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Read = TypeVar("Read")
 
 #: Threads for queries, and for pages: they mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 96
@@ -52,8 +53,11 @@ _FILE_THREADS = 4
 _PATIENCE = 5.0
 #: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
 _QUERY_BYTES = 400_000
-#: Characters of a list of wishes; it takes a tenth of a millisecond to read each.
-_WISHES = 8_000
+#: Characters of a header, as most servers and proxies bound them; fewer of those whose parts are all compared.
+_HEADER_CHARACTERS = 8_000
+_LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
+#: Characters of a header's name, and headers, that an error names.
+_SHOWN = 50
 #: The bodies of all requests together have no more bytes than this.
 _BODY_BYTES = 256_000_000
 #: A body that is too large, but not larger than this, is taken in before it is refused: a client that
@@ -63,6 +67,7 @@ _TAKEN_IN = 16_000_000
 _WATCHED = 0.1
 #: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
 _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
 #: So many kinds of refusals are kept.
 _REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
@@ -125,16 +130,18 @@ class Front:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["query_string"].isascii():
-            scope["query_string"] = quote_from_bytes(scope["query_string"], safe="%&=+").encode()
+            scope["query_string"] = _BEYOND_ASCII.sub(_percent_encoded, scope["query_string"])
         headers = _headers(scope)
         path = "/" + scope["path"].strip("/")
         is_query = path == "/sparql" or path.startswith(named.ROOT)
         most = min(_QUERY_BYTES, self._most) if is_query else self._most
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
-            if len(headers.get("accept", "")) + len(headers.get("accept-encoding", "")) > _WISHES:
-                headers |= {"accept": "", "accept-encoding": ""}
-                raise RequestHeaderFieldsTooLarge(f"Accept and Accept-Encoding have more than {_WISHES:,} characters")
+            if too_long := [name for name in headers if len(headers[name]) > _LONGEST.get(name, _HEADER_CHARACTERS)]:
+                for name in too_long:
+                    headers[name] = ""
+                what = ", ".join(name[:_SHOWN].title() for name in too_long[:_SHOWN])
+                raise RequestHeaderFieldsTooLarge(f"Headers are too long: {what}")
             if not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
                 raise BadRequest("The header Host is no name or address of one host")
@@ -146,7 +153,8 @@ class Front:
                     return
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
-                    if request.method not in ("GET", "HEAD", "POST") or not endpoint.for_people(request):
+                    is_answer = request.method in ("GET", "HEAD", "POST")
+                    if not is_answer or not await self._aside(scope["entry"].client, endpoint.for_people, request):
                         await _respond(send, await self._query(scope, request, receive), request.method)
                         return
                 async with self._turn(Caller(scope["entry"].client), _PATIENCE):
@@ -159,7 +167,7 @@ class Front:
         """An error as a reply. That a client asks too much is told in a flood, and made once for all programs."""
         decisive = None
         no_form = request.method != "POST" or request.headers.get("content-type") == endpoint.DIRECT
-        if isinstance(error, TooManyRequests) and no_form:
+        if isinstance(error, TooManyRequests) and no_form and request.is_short:
             given = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
             decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
             if known := self._refusals.get(decisive):
@@ -184,7 +192,8 @@ class Front:
             return Reply(204, _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed})
         if request.method not in methods:
             raise MethodNotAllowed(methods)
-        asked = endpoint.read(request)
+        entry: Entry = scope["entry"]
+        asked = await self._aside(entry.client, endpoint.read, request)
         if asked is None:
             address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
             now = self._live.current
@@ -192,8 +201,7 @@ class Front:
             if self._public.netloc:
                 return described
             return replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
-        entry: Entry = scope["entry"]
-        entry.query = asked.query
+        entry.ask(asked.query, asked.query_hash)
         serving = self._live.current
         caller = entry.caller = Caller(entry.client)
         seconds = min(asked.timeout or self._live.timeout, self._live.timeout)
@@ -217,6 +225,13 @@ class Front:
         if found.answer:
             entry.format, entry.rows = found.answer.format.name, found.answer.rows
         return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
+
+    async def _aside(self, client: str, read: Callable[[Request], Read], request: Request) -> Read:
+        """What is read of a request; in a thread, as work of its client, where the request is long."""
+        if request.is_short:
+            return read(request)
+        async with self._turn(Caller(client), _PATIENCE):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
@@ -277,11 +292,14 @@ class Front:
 
 def _headers(scope: Scope) -> dict[str, str]:
     """By name; one that comes in several lines is one list (RFC 9110, section 5.3)."""
-    headers: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
+        lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in lines.items()}
+
+
+def _percent_encoded(part: re.Match[bytes]) -> bytes:
+    return b"".join(map(b"%%%02X".__mod__, part[0]))
 
 
 def _at_public_address(scope: Scope, headers: dict[str, str], public: SplitResult) -> None:

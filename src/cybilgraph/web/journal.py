@@ -6,7 +6,6 @@ nobody takes them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -65,6 +64,7 @@ class Entry:
     bytes: int = 0
     seconds: float = 0.0
     query: str = ""
+    query_hash: str = ""
     format: str = ""
     rows: int | None = None
     cached: bool = False
@@ -72,6 +72,10 @@ class Entry:
     #: Not the error itself: it holds on to its frames, and so to the request, until garbage is collected.
     error: type[Exception] | None = None
     caller: Caller | None = None
+
+    def ask(self, query: str, query_hash: str) -> None:
+        """Note the query. Lines may wait to be written, so that only what a line shows of it is kept."""
+        self.query, self.query_hash = query[:_CHARACTERS], query_hash
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -148,10 +152,10 @@ class _Ended:
                 "format": entry.format,
                 "cached": entry.cached,
                 "release": entry.release,
-                "query_hash": hashlib.blake2b(entry.query.encode(), digest_size=8).hexdigest(),
+                "query_hash": entry.query_hash,
             }
             if self.queries:
-                told["query"] = entry.query[:_CHARACTERS]
+                told["query"] = entry.query
         return told
 
 

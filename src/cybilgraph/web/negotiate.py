@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from cybilgraph.caches import cache_short
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, called
 
@@ -18,7 +18,7 @@ _TOLD = 200
 SUFFIXES = {fmt.suffix: fmt for fmt in GRAPH_FORMATS} | {"json": BY_NAME["jsonld"]}
 
 
-@lru_cache(maxsize=1024)
+@cache_short(entries=1024, longest=1_000)
 def wanted(formats: tuple[Format, ...], accept: str, name: str = "", *, html: bool = False) -> tuple[Format, ...]:
     """The acceptable formats, best first; an empty tuple stands for the HTML page.
 

@@ -12,6 +12,7 @@ from cybilgraph.engine import Advice
 from cybilgraph.errors import (
     AnswerTooLarge,
     CheckerBusy,
+    CheckFailed,
     CheckTimeout,
     CheckTooHeavy,
     CybilgraphError,
@@ -56,6 +57,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
     (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CheckFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
     (CheckTimeout, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CybilgraphError, HTTPStatus.BAD_REQUEST),

@@ -1,8 +1,14 @@
-"""A query as ready code: curl, Python, R, JavaScript. The query stands in each as it was written."""
+"""A query as code for curl, Python, R and JavaScript that is safe to copy and run.
+
+A query can come from anybody's link, and its copy goes through a browser and often a terminal. Browsers turn each
+carriage return into the end of a line, and terminals obey control characters: neither may reach the code.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 from flask import render_template
 
@@ -10,34 +16,40 @@ from cybilgraph import queries
 
 #: In the order in which they are shown: the template's name, and what it is called.
 LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}
+_LINE_END = re.compile(r"\r\n?")
+#: Characters that steer a terminal, end a line in some languages, or reverse the direction of text.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
-    """Code in each language that asks the ``endpoint`` this query over one release."""
-    query = query.strip().replace("\r\n", "\n")
-    quoted = {"curl": _heredoc, "python": _python, "r": _r, "javascript": _javascript}
+    """Code in each language that sends the query to the ``endpoint``, for one release."""
+    graph = queries.gives_graph(query)
+    query = portable(query)
+    quoted = {"curl": _shell, "python": _python, "r": _r, "javascript": _javascript}
     return {
         language: render_template(
             f"programs/{name}.txt",
             query=quoted[name](query),
-            endpoint=endpoint,
+            endpoint=_shell(endpoint) if name == "curl" else json.dumps(endpoint),
             release=release,
-            graph=queries.gives_graph(query),
+            graph=graph,
         ).strip()
         for name, language in LANGUAGES.items()
     }
 
 
-def _heredoc(query: str) -> str:
-    mark = "QUERY"
-    while mark in query.split("\n"):
-        mark += "_"
-    return f"<<'{mark}'\n{query}\n{mark}"
+def portable(query: str) -> str:
+    """The query with plain line ends, and with an escape for each unsafe character (SPARQL 1.1, section 19.2)."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04X}", _LINE_END.sub("\n", query)).strip()
+
+
+def _shell(text: str) -> str:
+    # Unlike POSIX shells, fish takes a backslash for an escape in single quotes. In double quotes all of them do.
+    return shlex.quote(text).replace("\\", "'\"\\\\\"'")
 
 
 def _python(query: str) -> str:
-    plain = not ('"""' in query or query.endswith(("\\", '"')) or "\r" in query)
-    return f'r"""\n{query}\n"""' if plain else repr(query)
+    return repr(query) if '"""' in query or query.endswith(("\\", '"')) else f'r"""\n{query}\n"""'
 
 
 def _r(query: str) -> str:

@@ -27,6 +27,7 @@ from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.web.stopping import StoppingServer, when_told
 from cybilgraph.workers.orphan import leave_with_parent
+from cybilgraph.workers.sandbox import missing_protection
 
 #: The head of a request has no more bytes than this.
 _HEAD_BYTES = 131_072
@@ -83,6 +84,8 @@ def _load(folder: str, settings: Settings) -> Any:
     """Called in the server's own process: the application, with its query workers."""
     leave_with_parent()
     journal = Journal(settings.log_format, queries=settings.log_queries)
+    for sentence in missing_protection():
+        journal.tell(sentence)
     limits = Limits(
         timeout=settings.timeout,
         answer=settings.answer_bytes,

@@ -114,7 +114,8 @@ def sparql(name: str = "") -> Response | str:
     asked = _asked(request.path.rstrip("/"))
     if asked is None:
         return _page("", None)
-    entry.query, entry.release = asked.query, serving().release.number
+    entry.ask(asked.query, asked.query_hash)
+    entry.release = serving().release.number
     queries.guard(asked.query, serving().engine.services)
     if request.values.get("explain"):
         return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query)))

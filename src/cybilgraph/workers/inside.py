@@ -17,10 +17,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.workers.doors import Door, close
-from cybilgraph.workers.memory import mapped
+from cybilgraph.workers.memory import mapped_later
 from cybilgraph.workers.orders import DONE, FORK, LAST_WORDS, ORDER, REPORT
 from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
+from cybilgraph.workers.sandbox import Policy, restrict_calls, restrict_files, take_attempt
 
 #: Takes a part of an answer that is not whole yet.
 Sending = Callable[[bytes], None]
@@ -30,11 +30,11 @@ Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], byt
 _LOOK = 1.0
 
 
-def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHUT) -> None:
+def nursery(prepare: Callable[[], Answering], memory: int, policy: Policy | None) -> None:
     """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
-    bytes of address space more, and can open what the ``door`` lets through.
+    bytes of address space more, and can do what the ``policy`` grants (None: anything).
     The parent is told that this one has loaded, that it has done an order, and which worker has ended unasked.
     The process must have no threads: they do not survive a fork.
     """
@@ -55,7 +55,7 @@ def nursery(prepare: Callable[[], Answering], memory: int, door: Door = Door.SHU
             if not child:
                 killed_with_parent(parent)
                 control.close()
-                _work(connection, prepare, memory, door)
+                _work(connection, prepare, memory, policy)
         children[child] = 0
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
@@ -102,18 +102,24 @@ def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
     return number, wanted, socket.socket(fileno=handles[0]) if handles else control
 
 
-def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, door: Door) -> None:
+def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, policy: Policy | None) -> None:
     """The life of a worker, up to its end."""
     try:
-        leave_with_parent()
+        if policy:
+            _keep_only(connection)
+        mapped = mapped_later()
+        if policy:
+            restrict_files(policy)
         answer = prepare()
         if memory:
-            limit = mapped(os.getpid()) + memory
+            limit = mapped() + memory
             most = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
-        close(door, connection.fileno())
+        if policy:
+            restrict_calls(policy)
+        leave_with_parent()
         # Who asked may have gone, which the end of the stream meets once more.
         with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("rwb") as stream:
             _serve(stream, answer)
@@ -123,14 +129,28 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         raise
     finally:  # a worker never returns into the code of the nursery
         if (failure := sys.exc_info())[1]:
+            if attempt := take_attempt():
+                print(f"The sandbox of this worker had denied: {attempt}", file=sys.stderr, flush=True)
             sys.excepthook(*failure)
         os._exit(bool(failure[1]))
+
+
+def _keep_only(connection: socket.socket) -> None:
+    """Let go of what the worker inherited, but for its connection and the log."""
+    for standard in (0, 1):
+        os.dup2(os.open(os.devnull, os.O_RDWR), standard)
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208
+        if int(name) not in (0, 1, 2, connection.fileno()):
+            with suppress(OSError):  # it was that of the list
+                os.close(int(name))
 
 
 def _serve(stream: Any, answer: Answering) -> None:
     """Answer as long as somebody asks."""
 
     def send(head: dict[str, Any], content: bytes) -> None:
+        if attempt := take_attempt():
+            head["denied"] = attempt
         stream.write(json.dumps(head | {"size": len(content)}).encode() + b"\n" + content)
         stream.flush()
 

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 
-def mapped(process: int) -> int:
-    """Bytes of address space, which a limit on memory counts; 0 where the system does not tell."""
-    return _pages(process, 0)
+def mapped_later() -> Callable[[], int]:
+    """Return a function that measures, once, this process's bytes of address space, which a limit on memory counts.
+
+    It works in a process that cannot open files any more, and returns 0 where the system does not tell.
+    """
+    try:
+        statm: IO[str] = Path("/proc/self/statm").open(encoding="ascii")  # noqa: SIM115
+    except OSError:
+        return lambda: 0
+
+    def measure() -> int:
+        with statm:
+            return _pages(statm.read(), 0)
+
+    return measure
 
 
 def resident(process: int) -> int:
     """Bytes that are in memory, shared ones included; 0 where it has ended or the system does not tell."""
-    return _pages(process, 1)
+    try:
+        return _pages(Path(f"/proc/{process}/statm").read_text(encoding="ascii"), 1)
+    except OSError:
+        return 0
 
 
 def private(process: int) -> int:
@@ -27,8 +44,7 @@ def private(process: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Private_", "SwapPss:")))
 
 
-def _pages(process: int, which: int) -> int:
-    try:
-        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[which]) * resource.getpagesize()
-    except (OSError, IndexError):  # of one that is just ending it is empty
-        return 0
+def _pages(statm: str, which: int) -> int:
+    """Return bytes from one of the counts of pages in ``statm``, which is empty for a process that is just ending."""
+    counts = statm.split()
+    return int(counts[which]) * resource.getpagesize() if counts else 0

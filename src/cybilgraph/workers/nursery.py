@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
@@ -37,11 +37,19 @@ class Nursery:
     spoilt. Safe for several threads.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], told: Callable[[Ended], object] = lambda _: None) -> None:
-        """``module`` is run with ``arguments``. What ends unasked, this process or a worker, is ``told``."""
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        told: Callable[[Ended], object] = lambda _: None,
+    ) -> None:
+        """Run ``module`` with ``arguments`` and this ``environment``. What ends unasked, this process or a worker, is
+        ``told``.
+        """
         # -P: what lies in the folder where we were started is no module of ours.
         self._command = [sys.executable, "-P", "-m", module, *arguments]
-        self._module, self._told = module, told
+        self._module, self._environment, self._told = module, dict(environment), told
         self._lock = threading.Lock()
         self._closed = self._was_loaded = self._lost = False
         #: Whether what workers share cannot be had: there will be no worker any more.
@@ -58,7 +66,9 @@ class Nursery:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with theirs:
-                self._process = subprocess.Popen(self._command, stdin=theirs.fileno())  # noqa: S603
+                self._process = subprocess.Popen(  # noqa: S603
+                    self._command, stdin=theirs.fileno(), env=self._environment
+                )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -10,11 +10,13 @@ deadline runs on, and its memory counts. Where that would be too much, it is end
 from __future__ import annotations
 
 import json
+import logging
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -58,11 +60,17 @@ class Pool:
     """Workers of one kind: ``module`` is run with ``arguments``; see ``inside``. Safe for several threads."""
 
     def __init__(
-        self, module: str, arguments: Sequence[str], lanes: Lanes, told: Callable[[Ended], object] = lambda _: None
+        self,
+        module: str,
+        arguments: Sequence[str],
+        lanes: Lanes,
+        told: Callable[[Ended], object] = lambda _: None,
+        *,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Processes that end unasked are ``told``."""
+        """Processes that end unasked are ``told``. They start with the ``environment``, or by default with ours."""
         self._lanes = lanes
-        self._nursery = Nursery(module, arguments, told)
+        self._nursery = Nursery(module, arguments, os.environ if environment is None else environment, told)
         self._quick = Turns(lanes.quick, lanes.waiting)
         self._long = Turns(lanes.long, lanes.paused)
         self._idle: list[Worker] = []
@@ -117,9 +125,9 @@ class Pool:
         question = self._question(head, content, seconds, part)
         caller = caller or Caller()
         with suppress(_Lost):
-            return self._once(question, caller)
+            return _without_denied(self._once(question, caller))
         try:
-            return self._once(question, caller)
+            return _without_denied(self._once(question, caller))
         except _Lost:
             raise Died from None
 
@@ -135,9 +143,9 @@ class Pool:
         """As ``ask``, on an event loop: only what takes long waits in one of the ``threads``."""
         question = self._question(head, b"", seconds, part)
         with suppress(_Lost):
-            return await self._once_soon(question, caller, threads)
+            return _without_denied(await self._once_soon(question, caller, threads))
         try:
-            return await self._once_soon(question, caller, threads)
+            return _without_denied(await self._once_soon(question, caller, threads))
         except _Lost:
             raise Died from None
 
@@ -301,3 +309,13 @@ class Pool:
         for worker in workers:
             worker.kill()
         self._nursery.close()
+
+
+def _without_denied(answer: Told) -> Told:
+    """Log what the sandbox denied to the work, and return the answer without it."""
+    head, content = answer
+    if denied := head.pop("denied", ""):
+        logging.getLogger("cybilgraph").error(
+            "A worker tried what its sandbox denies: %s. This is a bug of cybilgraph: please report it", denied
+        )
+    return head, content

@@ -284,7 +284,8 @@ def requests(address: Address) -> Iterator[Attack]:
     )
     yield Attack("an address of 100 kB", request(address, arguments=f"{query}&x={'a' * 100_000}"), HTTP_ERROR)
     yield Attack("an address of 60 kB", request(address, arguments=f"{query}&x={'a' * 60_000}"), FINE)
-    yield Attack("ETags of 100 kB", get(if_none_match=", ".join(f'"{n:010}"' for n in range(7_500))), FINE)
+    yield Attack("ETags of 100 kB", get(if_none_match=", ".join(f'"{n:010}"' for n in range(7_500))), HTTP_ERROR)
+    yield Attack("a cookie of 9 kB", get(cookie=f"a={'b' * 9_000}"), HTTP_ERROR)
     yield Attack(
         "Accept of 10,000 parts", get(accept=",".join(f"a/b{n};q=0.{n % 10}" for n in range(10_000))), HTTP_ERROR
     )

@@ -6,11 +6,12 @@ import http.client
 import multiprocessing
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection
+from typing import Self
 from urllib.parse import quote
 
 JSON = "application/sparql-results+json"
@@ -93,16 +94,21 @@ def look_up(address: Address, iri: str, close: bool = True) -> bytes:
     return ask(address, f"SELECT ?p ?o {{ <{iri}> ?p ?o }} # {time.time_ns()}.{next(_numbers)}", close=close)
 
 
-class Neighbour:
-    """A client of another address, in a process of its own, that looks things up all the time, until the block ends."""
+class Prober:
+    """A client of another address, in a process of its own, that asks the same all the time, until the block ends."""
 
-    def __init__(self, address: Address, iris: Sequence[str], pause: float = 0.02) -> None:
+    def __init__(
+        self, address: Address, source: str, sent: Callable[[int], bytes], expected: bytes, pause: float
+    ) -> None:
+        """The request of each number is sent; its answer holds what is ``expected``."""
         self._ours, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.Process(target=_look_up_on, args=(theirs, address, iris, pause), daemon=True)
+        given = (theirs, address, source, sent, expected, pause)
+        # Forked, so that what makes requests need not be sent there.
+        self._process = multiprocessing.get_context("fork").Process(target=_ask_on, args=given, daemon=True)
         self.seconds: list[float] = []
         self.failures: list[str] = []
 
-    def __enter__(self) -> Neighbour:
+    def __enter__(self) -> Self:
         self._process.start()
         return self
 
@@ -112,20 +118,44 @@ class Neighbour:
         self._process.join()
 
     def within(self, share: float) -> float:
-        """The seconds within which this share of its look-ups was answered."""
+        """The seconds within which this share of its requests was answered."""
         ordered = sorted(self.seconds) or [float("inf")]
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
+    def missed(self, deadline: float) -> int:
+        """How many of its requests took more seconds than this, or failed."""
+        return sum(seconds > deadline for seconds in self.seconds) + len(self.failures)
 
-def _look_up_on(control: Connection, address: Address, iris: Sequence[str], pause: float) -> None:
+
+class Neighbour(Prober):
+    """One that looks things up."""
+
+    def __init__(self, address: Address, iris: Sequence[str], pause: float = 0.02) -> None:
+        def sent(number: int) -> bytes:
+            return look_up(address, iris[number % len(iris)])
+
+        super().__init__(address, "127.0.0.2", sent, b'"bindings":[{', pause)
+
+
+class Monitor(Prober):
+    """One that asks whether the server is alive."""
+
+    def __init__(self, address: Address, pause: float = 0.02) -> None:
+        health = Address(address.port, "/healthz", address.host)
+        super().__init__(health, "127.0.0.3", lambda _: request(health, accept="*/*"), b"", pause)
+
+
+def _ask_on(
+    control: Connection, address: Address, source: str, sent: Callable[[int], bytes], expected: bytes, pause: float
+) -> None:
     seconds: list[float] = []
     failures: list[str] = []
     while not control.poll(pause):
-        iri = iris[len(seconds) % len(iris)]
+        one = sent(len(seconds))
         began = time.perf_counter()
         try:
-            reply = exchange(address, look_up(address, iri), source="127.0.0.2")
-            if reply.status != 200 or b'"bindings":[{' not in reply.body:
+            reply = exchange(address, one, source=source)
+            if reply.status != 200 or expected not in reply.body:
                 failures.append(f"{reply.status} {reply.body[:100]!r}")
         except OSError as error:
             failures.append(f"{type(error).__name__}: {error}")

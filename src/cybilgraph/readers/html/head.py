@@ -17,7 +17,7 @@ from cybilgraph.record import Place, Text
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.
 _LANGUAGE = re.compile(r"([a-z]{2,3})(-[a-z]{4}(?=$|[-_]))?(?:[-_][a-z0-9]{2,8}){0,3}", re.IGNORECASE)
-_NAME_OF_SITE = re.compile(r"(.*\S)\s+[-–—|»·]\s+(.*)")
+_BEFORE_SITE = re.compile(r"\s[-–—|»·]\s")
 #: Data about a page is a few kilobytes.
 _MOST = 200_000
 
@@ -62,9 +62,12 @@ class Head:
         site = self._meta.get("og:site_name", ("", 0))[0].casefold()
         printed = next(((plain("".join(title.itertext())), title.sourceline or 1) for title in self._titles()), ("", 1))
         title, line = self._meta.get("og:title") or printed
-        parts = _NAME_OF_SITE.fullmatch(title[:1000])
-        if parts and (parts[2].casefold() == site or parts[2].casefold().startswith("cybil")):
-            return parts[1], line
+        start = title[:1000]
+        *_, last = (None, *_BEFORE_SITE.finditer(start))
+        if last and "\n" not in start and (name := start[: last.start()].rstrip()):
+            of_site = start[last.end() :].lstrip().casefold()
+            if of_site == site or of_site.startswith("cybil"):
+                return name, line
         return ("", line) if title.casefold() in (site, "cybil portal") else (title, line)
 
     def _titles(self) -> Iterator[Element]:

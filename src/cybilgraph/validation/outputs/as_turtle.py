@@ -17,7 +17,7 @@ from cybilgraph.vocab import BASE, PREFIXES, SH, XSD
 from cybilgraph.vocab import record as record_iri
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
-_PATH = re.compile(r"<[^>]*>|[()^/|*+?]")
+_PATH = re.compile(r"<[^<>]*+>|[()^/|*+?]")
 _REPEATED = {"*": "sh:zeroOrMorePath", "+": "sh:oneOrMorePath", "?": "sh:zeroOrOnePath"}
 _USED = ("cyb", "oa", "prov", "rdfs", "sh")
 _NEXT = ",\n        "

@@ -18,7 +18,8 @@ import pyoxigraph as ox
 
 from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
 
-_TOKEN = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+")(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
+# A string also matches without its end: else it would be looked through again from each quotation mark in it.
+_TOKEN = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 #: Keys whose values are words of JSON-LD itself.
 _WORDS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
 #: To these nothing can be added: what is empty, and paths that lead to another folder.

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from cybilgraph.readers.rdf.positions.spots import Spot
 from cybilgraph.vocab import RDF
 
+# A string also matches without its end: else it would be looked through again from each quotation mark in it.
 _TOKEN = re.compile(
     rb"""
-      (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+"{3} | '{3}(?:[^'\\]++|\\.|'(?!''))*+'{3}
-        | "(?:[^"\\\r\n]++|\\.)*+" | '(?:[^'\\\r\n]++|\\.)*+')
+      (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})? | '{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
+        | "(?:[^"\\\r\n]++|\\.)*+"? | '(?:[^'\\\r\n]++|\\.)*+'?)
     | (?P<iri><[^<>"{}|^`\x00-\x20]*+>)
     | \#[^\r\n]*+
     | (?P<mark><<\(|\)>>|<<|>>|\{\||\|\}|\^\^|[\[\](){};,~])
     | (?P<number>[+-]?(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:\.?[eE][+-]?[0-9]+)?)
-    | (?P<word>@?(?:[^\s<>"'{}|^`()\[\];,\#~@\\.]|\\.|\.(?=\.*(?:[^\s<>"'{}|^`()\[\];,\#~@.])))++)
+    | (?P<word>@?(?:[^\s<>"'{}|^`()\[\];,\#~@\\.]|\\.|\.++(?=[^\s<>"'{}|^`()\[\];,\#~@]))++)
     | (?P<end>\.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -206,4 +207,4 @@ class _Scanner:
 def _iri(token: bytes) -> str:
     """The IRI between brackets; of one that is relative, what does not depend on its base."""
     text = _UNICODE.sub(lambda match: chr(int(match[1] or match[2], 16)), token[1:-1].decode(errors="replace"))
-    return text if _SCHEME.match(text) else re.split(r"[./]*/", text)[-1].lstrip(".")
+    return text if _SCHEME.match(text) else text.rpartition("/")[2].lstrip(".")

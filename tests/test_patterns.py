@@ -1,0 +1,168 @@
+"""No pattern of the tree takes more than linear time: strangers choose the texts that most of them are held against."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cybilgraph
+from tests.pumps import METHODS, USES, slow_text
+
+#: How deep patterns are looked for in containers, and in what functions without arguments return.
+_DEPTH = 5
+_CACHED = type(cache(len))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pattern, where it is, and how it is used there."""
+
+    place: str
+    pattern: re.Pattern[Any]
+    uses: frozenset[str]
+
+
+def modules() -> Iterator[ModuleType]:
+    """All modules of the tree."""
+    for module in pkgutil.walk_packages(cybilgraph.__path__, "cybilgraph."):
+        if not module.name.endswith("__main__"):
+            yield importlib.import_module(module.name)
+
+
+def patterns_in(value: object, depth: int = _DEPTH) -> Iterator[re.Pattern[Any]]:
+    """The patterns in a value, which may be a container, an object, or a cached function without arguments."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif not depth or isinstance(value, str | bytes | int | float | ModuleType):
+        return
+    elif isinstance(value, Mapping):
+        for inner in (*value.keys(), *value.values()):
+            yield from patterns_in(inner, depth - 1)
+    elif isinstance(value, tuple | list | set | frozenset):
+        for inner in value:
+            yield from patterns_in(inner, depth - 1)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from patterns_in(getattr(value, field.name, None), depth - 1)
+    elif isinstance(value, type) and value.__module__.startswith("cybilgraph."):
+        for inner in vars(value).values():
+            if not callable(inner):
+                yield from patterns_in(inner, depth - 1)
+    elif isinstance(value, _CACHED) and not inspect.signature(value).parameters:
+        yield from patterns_in(value(), depth - 1)
+
+
+def uses_in(source: str) -> dict[str, frozenset[str]]:
+    """By the name of a pattern, how a text uses it; by that of a container, how it uses what it takes out of it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    aliases: list[tuple[str, str]] = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(ast.Name(name), method) if method in METHODS:
+                found[name].add(METHODS[method])
+            case ast.Attribute(ast.Subscript(ast.Name(name)), method) if method in METHODS:
+                found[name].add(METHODS[method])
+            case ast.For(target, ast.Name(name)) | ast.comprehension(target, ast.Name(name)):
+                aliases += ((inner.id, name) for inner in ast.walk(target) if isinstance(inner, ast.Name))
+            case ast.Assign([ast.Name(alias)], ast.IfExp(_, ast.Name(name), ast.Name(other))):
+                aliases += ((alias, name), (alias, other))
+    for alias, name in aliases:
+        found[name] |= found.get(alias, set())
+    return {name: frozenset(uses) for name, uses in found.items()}
+
+
+def own_patterns() -> list[Found]:
+    """Each pattern of the tree once, with all its uses."""
+    places: dict[re.Pattern[Any], str] = {}
+    uses: dict[re.Pattern[Any], set[str]] = defaultdict(set)
+    for module in modules():
+        source = Path(module.__file__ or "").read_text(encoding="utf-8")
+        used = uses_in(source)
+        for name, value in vars(module).items():
+            if isinstance(value, type | ModuleType) and getattr(value, "__module__", "") != module.__name__:
+                continue
+            for pattern in patterns_in(value):
+                place = f"{module.__name__.removeprefix('cybilgraph.')}.{name}"
+                places.setdefault(pattern, place)
+                uses[pattern] |= used.get(name, frozenset())
+        for pattern, how in inline_patterns(source):
+            places.setdefault(pattern, f"{module.__name__.removeprefix('cybilgraph.')}: {pattern.pattern!r:.40}")
+            uses[pattern].add(how)
+    return [Found(place, pattern, frozenset(uses[pattern] or set(USES))) for pattern, place in places.items()]
+
+
+def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
+    """The patterns that a text hands to functions of ``re`` as they are, and how."""
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and node.func.attr in METHODS
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield re.compile(node.args[0].value), METHODS[node.func.attr]
+
+
+PATTERNS = own_patterns()
+#: Patterns that are held only against texts of bounded length, and where that is.
+BOUNDED = {
+    "mentions.persons._OF": "the 40 characters before a name",
+    "mentions.located._HALVES": "a sentence, which has at most 1,500 characters",
+    "mentions.literals._TOKEN": "the table of phrases, which is ours",
+}
+
+
+@pytest.mark.parametrize("found", PATTERNS, ids=[found.place for found in PATTERNS])
+def test_a_pattern_takes_linear_time(found: Found) -> None:
+    if found.place in BOUNDED:
+        pytest.skip(f"only against {BOUNDED[found.place]}")
+    slow = {how: text for how in sorted(found.uses) if (text := slow_text(found.pattern, how))}
+    assert not slow, f"{found.place} ({found.pattern.pattern!r:.200}) takes more than linear time"
+
+
+OLD_TOKEN = re.compile(
+    r"""(?P<string>"(?:[^"\\\n\r]|\\.)*")|(?P<name>(?:\w(?:[\w.]*\w)?)?:)|(?P<word>\w+)|(?P<other>.)""", re.DOTALL
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "how"),
+    [
+        (re.compile(r"\).*service", re.IGNORECASE | re.DOTALL), "search"),
+        (OLD_TOKEN, "finditer"),
+        (re.compile(r"\s+$"), "search"),
+        (re.compile(r"<([^>]*)>"), "search"),
+        (re.compile(rb"[a-z]+@"), "finditer"),
+        (re.compile(r"(\w+)\s*=\s*(.*);"), "search"),
+        (re.compile(r"\w*\d*!"), "match"),
+        (re.compile(r"(a+)+b"), "match"),
+        (re.compile(r"(?:a|a)*b"), "fullmatch"),
+    ],
+    ids=lambda given: str(getattr(given, "pattern", given))[:20],
+)
+def test_a_pattern_that_backtracks_is_found(pattern: re.Pattern[Any], how: str) -> None:
+    """The test above means something: it finds what it is for."""
+    assert slow_text(pattern, how)
+
+
+def test_patterns_are_collected_from_everywhere() -> None:
+    places = {found.place for found in PATTERNS}
+    assert len(places) > 200
+    wanted = ("queries._TOKEN", "queries._STRINGS", "dates._FORMS", "readers.kinds._PATTERNS", "mentions.themes.cues")
+    assert places.issuperset(wanted), "in modules, dicts, tuples, and what cached functions return"
+    assert set(BOUNDED) <= places

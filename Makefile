@@ -2,7 +2,7 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
@@ -95,4 +95,4 @@ picture: build ## take README.png anew (needs chromium)
 	  http://127.0.0.1:8765/id/project/G0020 2> /dev/null; kill $$server
 
 clean: ## remove all that was made
-	rm -rf $(VENV) $(VENV)-bench build $(FRONTEND)/node_modules src/cybilgraph/web/static/built .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build $(FRONTEND)/node_modules src/cybilgraph/web/static/built .mypy_cache .pytest_cache .ruff_cache

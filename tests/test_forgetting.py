@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -385,7 +386,8 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     for number in (1, 3):
         release = Releases(tmp_path).get(number)
         release.verify()
-        assert Search(release.search).find(Wish("belize")).total == 1, "it can be searched as before"
+        with closing(Search(release.search)) as index:
+            assert index.find(Wish("belize")).total == 1, "it can be searched as before"
         assert release.manifest["forgotten"] == 1
         assert release.manifest["created"] == before[number].manifest["created"]
         assert release.manifest["counts"]["quads"] == len(graph_of(release.folder).splitlines())

@@ -210,7 +210,7 @@ def test_days_that_a_workbook_shows_as_months_are_months(tmp_path: Path) -> None
         ("a.json", b"", "no JSON"),
         ("a.json", b"[]", "no project"),
         ("a.json", b'"text"', "where a project"),
-        ("a.json", b'{"title": "A",}', r"a.json:1:15"),
+        ("a.json", b'{"title": "A",}', r"a.json:1:14"),
         ("a.json", b"[" * 100_000, "nested too deep"),
         ("a.json", b'{"title": ' + b"[" * 100_000, "nested too deep"),
         ("a.yaml", b"", "no project"),

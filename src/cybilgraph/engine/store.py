@@ -56,15 +56,18 @@ def write_store(nquads: Path, folder: Path) -> int:
 def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
     """Take lines of N-Quads out of the store in this folder, then put others in; returns the number of quads."""
     store = ox.Store(folder)
-    for lines in removed:
-        for quad in parsed(b"".join(lines)):
-            store.remove(quad)
-    for lines in added:
-        store.extend(parsed(b"".join(lines)))
-    # Else its tables are many, and not all of them open with the store (see ``opens_whole``).
-    store.optimize()
-    store.flush()
-    return len(store)
+    try:
+        for lines in removed:
+            for quad in parsed(b"".join(lines)):
+                store.remove(quad)
+        for lines in added:
+            store.extend(parsed(b"".join(lines)))
+        # Else its tables are many, and not all of them open with the store (see ``opens_whole``).
+        store.optimize()
+        store.flush()
+        return len(store)
+    finally:
+        del store  # a traceback would keep it, and its lock on the folder
 
 
 def opens_whole(folder: Path) -> bool:

@@ -161,8 +161,18 @@ def _on_line(number: int, offset: int) -> Place:
     return Place(number, offset + 1)
 
 
+def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """The error; one that tells of a comma with nothing behind it as Python 3.13 and newer do, at the comma."""
+    before = error.doc[: error.pos].rstrip(" \t\r\n")
+    if error.doc[error.pos : error.pos + 1] not in ("}", "]") or not before.endswith(","):
+        return error
+    kind = "object" if error.doc[error.pos] == "}" else "array"
+    return json.JSONDecodeError(f"Illegal trailing comma before end of {kind}", error.doc, len(before) - 1)
+
+
 def _no_json(given: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
     if isinstance(error, json.JSONDecodeError):
+        error = _at_comma(error)
         where = f"{line + error.lineno - 1}:{error.colno}"
         if error.msg.startswith(_TOO_MANY):
             return SourceError(f"{given.name}:{where}: {error.msg}", "Give it in several smaller files.")

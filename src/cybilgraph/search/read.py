@@ -133,23 +133,33 @@ class Search:
     def __init__(self, path: Path) -> None:
         """Of a release of an earlier make there is no file, or another: nothing is found in it."""
         self._path = path
-        self._own = threading.local()
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
-        self.there = path.is_file() and self._base().execute("PRAGMA user_version").fetchone() == (VERSION,)
+        #: Connections that no thread uses at this moment; None once the index is closed.
+        self._idle: list[sqlite3.Connection] | None = []
+        self._taking = threading.Lock()
+        self.there = path.is_file() and self._is_current()
         self.find = lru_cache(maxsize=_FOUND)(self._find)
+
+    def close(self) -> None:
+        """Close the file; a search that still runs closes its own connection to it."""
+        with self._taking:
+            idle, self._idle = self._idle or [], None
+        for base in idle:
+            base.close()
 
     def findings(self, record: str, file: str) -> list[dict[str, str]]:
         """What was found wrong or missing in a record as read from a file, the worst first."""
         if not self.there:
             return []
         columns = ("severity", "rule", "message", "suggestion", "line")
-        rows = self._base().execute(
-            f"SELECT DISTINCT {', '.join(columns)} FROM finding WHERE record = ? AND file = ? "  # noqa: S608 - names of our own
-            "ORDER BY severity = 'info', severity, line, rule LIMIT 50",
-            (record, file),
-        )
-        return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
+        with self._connection() as base:
+            rows = base.execute(
+                f"SELECT DISTINCT {', '.join(columns)} FROM finding WHERE record = ? AND file = ? "  # noqa: S608 - names of our own
+                "ORDER BY severity = 'info', severity, line, rule LIMIT 50",
+                (record, file),
+            )
+            return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
 
     def has(self, kind: str, value: str) -> bool:
         """Whether any project has this value of a facet."""
@@ -269,42 +279,64 @@ class Search:
         """What is kept in memory, read once."""
         with self._lock:
             if self._kept is None:
-                base = self._base()
-                orders = {
-                    order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
-                    for order, by in _SORTED.items()
-                }
-                facets: dict[str, dict[str, tuple[str, BitMap]]] = {kind: {} for kind in FACETS}
-                for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
-                    facets[kind][value] = (label, BitMap.deserialize(bitmap))
-                terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
-                self._kept = _Kept(orders, facets, terms)
+                with self._connection() as base:
+                    self._kept = _read(base)
             return self._kept
 
-    def _base(self) -> sqlite3.Connection:
-        """The connection of this thread."""
-        if not hasattr(self._own, "base"):
+    def _is_current(self) -> bool:
+        with self._connection() as base:
+            version: tuple[int] = base.execute("PRAGMA user_version").fetchone()
+            return version == (VERSION,)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection that no other thread uses meanwhile."""
+        with self._taking:
+            base = self._idle.pop() if self._idle else None
+        if base is None:
             address = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
-            self._own.base = sqlite3.connect(address, uri=True)
-        found: sqlite3.Connection = self._own.base
-        return found
+            base = sqlite3.connect(address, uri=True, check_same_thread=False)
+        try:
+            yield base
+        except BaseException:
+            base.close()
+            raise
+        with self._taking:
+            is_open = self._idle is not None
+            if self._idle is not None:
+                self._idle.append(base)
+        if not is_open:
+            base.close()
 
     @contextmanager
     def _in_time(self) -> Iterator[sqlite3.Connection]:
         """A block of work with the database. Raises QueryTimeout at the limit of time, EngineUnavailable where the
         index is damaged.
         """
-        base, until = self._base(), time.monotonic() + _SECONDS
-        base.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+        until = time.monotonic() + _SECONDS
         try:
-            yield base
+            with self._connection() as base:
+                base.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+                yield base
+                base.set_progress_handler(None, 0)
         except sqlite3.DatabaseError as error:
             if "interrupted" in str(error):
                 raise QueryTimeout(f"The search took more than {_SECONDS:g} s", "Look for fewer words.") from error
             what = f"The index of the search is damaged ({error})"
             raise EngineUnavailable(what, "Queries are answered. Build the release again, or serve another.") from error
-        finally:
-            base.set_progress_handler(None, 0)
+
+
+def _read(base: sqlite3.Connection) -> _Kept:
+    """What is kept of an index in memory."""
+    orders = {
+        order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
+        for order, by in _SORTED.items()
+    }
+    facets: dict[str, dict[str, tuple[str, BitMap]]] = {kind: {} for kind in FACETS}
+    for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
+        facets[kind][value] = (label, BitMap.deserialize(bitmap))
+    terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
+    return _Kept(orders, facets, terms)
 
 
 def _matching(word: str) -> str:

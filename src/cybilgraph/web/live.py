@@ -46,6 +46,7 @@ class Serving:
         """End the engine's workers."""
         self.warming.stop()
         self.engine.close()
+        self.search.close()
 
 
 class Live:
@@ -95,6 +96,8 @@ class Live:
         self.timeout = limits.timeout
         self._lock, self._looking, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
         self._stop = threading.Event()
+        #: What is served no more, and may still have queries under way.
+        self._closing: list[Serving] = []
         #: What else is to be done each second.
         self.tended: list[Callable[[], object]] = []
         first = releases.sound(told)
@@ -346,14 +349,20 @@ class Live:
 
     def _close_later(self, serving: Serving) -> None:
         """Close it when no query can run any more."""
-        timer = threading.Timer(self._limits.timeout + 10, serving.close)
+        timer = threading.Timer(self._limits.timeout + 10, self._close_now, (serving,))
         timer.daemon = True
+        self._closing.append(serving)
         timer.start()
+
+    def _close_now(self, serving: Serving) -> None:
+        serving.close()
+        with suppress(ValueError):  # ``close`` was faster
+            self._closing.remove(serving)
 
     def close(self) -> None:
         """End all workers."""
         self._stop.set()
-        for serving in (self.current, *self._earlier.values()):
+        for serving in (self.current, *self._earlier.values(), *self._closing):
             serving.close()
 
 

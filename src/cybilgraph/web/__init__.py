@@ -31,7 +31,7 @@ from cybilgraph.web import (
     terms,
 )
 from cybilgraph.web.clients import Clients
-from cybilgraph.web.front import Front
+from cybilgraph.web.front import SECURITY_HEADERS, Front
 from cybilgraph.web.journal import Journal
 from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
@@ -114,7 +114,7 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     response.vary.add("Accept")
     return response

@@ -67,14 +67,20 @@ _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[
 _REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
+#: What each response has, also one that is no page, so that no browser takes it for one, frames it or runs it.
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
 _COMMON = {
+    **SECURITY_HEADERS,
     "access-control-allow-origin": "*",
     "access-control-expose-headers": (
         "ETag, Retry-After, Link, Accept-Ranges, Content-Range, Content-Disposition, "
         "Cybilgraph-Release, Cybilgraph-Advice"
     ),
     "vary": "Accept, Accept-Encoding",
-    "x-content-type-options": "nosniff",
 }
 _PREFLIGHT = {
     "access-control-allow-headers": "Accept, Content-Type, If-None-Match",

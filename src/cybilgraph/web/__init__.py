@@ -32,7 +32,7 @@ from cybilgraph.web import (
     terms,
 )
 from cybilgraph.web.clients import Clients
-from cybilgraph.web.front import Front
+from cybilgraph.web.front import SECURITY_HEADERS, Front
 from cybilgraph.web.journal import Journal
 from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
@@ -133,9 +133,8 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     response.vary.add("Accept")
     if not current_app.extensions["cybilgraph"]["public_url"]:
         response.vary.add("Host")  # links begin with it

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 #: The address that documents give to the site.
 SITE = "http://127.0.0.1:8000"
 DOCUMENTS = (
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "data/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 )
 _MARKDOWN = MarkdownIt("js-default")

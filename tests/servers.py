@@ -63,6 +63,18 @@ class Store:
         return ("--endpoint", self.endpoint, "--graph-store", self.graph_store, *more)
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A new certificate of this machine's loopback address, which proves itself, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine")
+    files = folder / "certificate.pem", folder / "key.pem"
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    places = ("-out", str(files[0]), "-keyout", str(files[1]))
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *places]
+    subprocess.run(command, check=True, capture_output=True)
+    return files
+
+
 @contextlib.contextmanager
 def oxigraph() -> Iterator[Store]:
     """Oxigraph's own server, in memory."""

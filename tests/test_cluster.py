@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dask.config
 import distributed
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from cybilgraph import pipeline, preparing
 from cybilgraph.errors import ClusterError
 from cybilgraph.workers.cluster import workers_of
 from tests.conftest import CYBILGRAPH
+from tests.servers import certificate
 from tests.test_preparing import DAY, content
 
 BATCHES = 6
@@ -78,6 +80,62 @@ def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_names_no_cluster_is_told(address: str) -> None:
     with pytest.raises(ClusterError, match="names no cluster"), workers_of(address):
         pass
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tcp://192.0.2.1:8786",
+        "192.0.2.1:8786",
+        "ws://192.0.2.1:8786",
+        "tcp://example.org:8786",
+        "tcp://[2001:db8::1]:8786",
+        "tcp://localhost.example.org:8786",
+        "tcp://127.0.0.1@192.0.2.1:8786",
+        "tcp://[",
+        "tcp://0.0.0.0:8786",
+    ],
+)
+def test_another_machine_is_reached_by_tls_only(address: str) -> None:
+    with pytest.raises(ClusterError, match="would not be encrypted") as error, workers_of(address):
+        pass
+    assert "--protocol tls" in error.value.hint
+
+
+def test_tls_needs_certificates() -> None:
+    with pytest.raises(ClusterError, match="no certificates") as error, workers_of("tls://192.0.2.1:8786"):
+        pass
+    assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in error.value.hint
+
+
+def test_a_cluster_behind_tls(tmp_path: Path) -> None:
+    there_is: Any = distributed
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    names = ("client", "scheduler", "worker")
+    known: dict[Path, dict[str, str]] = {}
+    for folder in (ours, theirs):
+        folder.mkdir()
+        shown, key = map(str, certificate(folder))
+        roles = {f"tls_{name}_{part}": file for name in names for part, file in (("cert", shown), ("key", key))}
+        known[folder] = {"tls_ca_file": shown, **roles}
+    security = there_is.Security(require_encryption=True, **known[ours])
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "protocol": "tls://"}
+    with there_is.LocalCluster(**options, security=security) as there:
+        assert there.scheduler_address.startswith("tls://")
+        with _configured(known[ours]), workers_of(there.scheduler_address) as team:
+            assert team.submit(os.getpid).result() != os.getpid()
+        with (
+            _configured(known[theirs]),
+            pytest.raises(ClusterError, match="No cluster of Dask answers"),
+            workers_of(there.scheduler_address),
+        ):
+            pass
+
+
+def _configured(known: dict[str, str]) -> Any:
+    """Dask's configuration with the files of a client."""
+    names = {"ca-file": "tls_ca_file", "client.cert": "tls_client_cert", "client.key": "tls_client_key"}
+    return dask.config.set({f"distributed.comm.tls.{name}": known[key] for name, key in names.items()})
 
 
 def test_a_cluster_that_is_not_there_is_told(table: Path, tmp_path: Path) -> None:

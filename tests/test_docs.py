@@ -32,7 +32,7 @@ RUNTIMES = {
 LANGUAGES = {*RUNTIMES, "console", "sparql", "yaml", "toml", "text"}
 DOCS = ROOT / "docs"
 #: The most that the documents at the top may have, in bytes.
-SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000}
+SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000, "SECURITY.md": 5_000}
 
 
 def named(path: Path) -> str:
@@ -260,6 +260,4 @@ def test_each_guarantee_of_the_security_policy_names_its_tests() -> None:
     policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## What is guaranteed")[2], re.MULTILINE)
     assert len(rows) > 10
-    for file in re.findall(r"`(.+?)`", " ".join(rows)):
-        assert (ROOT / file).is_file(), file
-    assert len(policy.encode()) <= 5_000
+    assert not [file for file in re.findall(r"`(.+?)`", " ".join(rows)) if not (ROOT / file).is_file()]

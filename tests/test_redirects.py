@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from cybilgraph.errors import CybilgraphError, FetchError, LoadError
 from cybilgraph.fetch import Site
 from tests.conftest import run
 from tests.publisher import Publisher, published
+from tests.servers import certificate
 
 TABLE = b'{"head": {}, "boolean": true}'
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -30,7 +29,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
+    def __init__(self, host: str = "127.0.0.1", certificate: tuple[Path, Path] | None = None) -> None:
         super().__init__((host, 0), _Handler)
         self.leads: dict[str, str] = {}
         self.status = 302
@@ -38,7 +37,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http{'s' if certificate else ''}://{host}:{self.server_port}"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
+            context.load_cert_chain(*certificate)
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, *_: object) -> None:
@@ -68,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(host: str = "127.0.0.1", certificate: Path | None = None) -> Iterator[Server]:
+def running(host: str = "127.0.0.1", certificate: tuple[Path, Path] | None = None) -> Iterator[Server]:
     with Server(host, certificate) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server
@@ -183,25 +182,10 @@ def test_a_strange_redirect_is_refused(first: Server, target: str) -> None:
         Endpoint(f"{first.url}/a").ask("ASK {}")
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of this machine's loopback address, with its key."""
-    if not shutil.which("openssl"):
-        pytest.skip("no openssl on this machine")
-    folder = tmp_path_factory.mktemp("tls")
-    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
-    files = ("-keyout", folder / "key.pem", "-out", folder / "cert.pem")
-    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files)
-    subprocess.run(command, check=True, capture_output=True)
-    (folder / "both.pem").write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
-    return folder / "both.pem"
-
-
-def test_no_redirect_gives_up_encryption(
-    certificate: Path, first: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_name("cert.pem")))
-    with running(certificate=certificate) as secure:
+def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
+    with running(certificate=files) as secure:
         secure.leads = {path: f"{first.url}{path}" for path in ("/sparql", "/store", "/a")}
         assert bool(Endpoint(f"{secure.url}/query", SECRETS[0]).ask("ASK {}")), "the certificate is accepted"
         with pytest.raises(Unanswered, match="redirects elsewhere"):

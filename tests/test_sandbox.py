@@ -104,7 +104,7 @@ def test_worker_can_do_only_what_its_policy_grants(
 
 
 def test_proxies_are_only_for_workers_that_call_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://user:password@proxy.example:3128")
+    monkeypatch.setenv("https_proxy", "http://user:password@proxy.example.org:3128")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert "https_proxy" not in environment(Policy())
     assert environment(Policy())["LC_ALL"] == "C.UTF-8"

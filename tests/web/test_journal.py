@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -102,3 +104,84 @@ def test_a_fault_of_ours_is_told_with_its_traceback(form: str) -> None:
     text = json.loads(told[0])["exception"] if form == "json" else "\n".join(told)
     assert "IndexError" in text
     assert "Traceback" in text
+
+
+#: What a client may send as its method, its path, its query, or through a proxy as its address.
+HOSTILE = (
+    "a b 200 ok",
+    "/x\n2026-01-31T00:00:00.000+00:00 request 192.0.2.9 GET /admin 200 ok",
+    '/"} {"event": "request", "client": "192.0.2.9"}\r\n',
+    "\x00\x1b[2J\x1b]0;title\x07\x7f\x9b31m",
+    "/\u2028\u2029\x85\u202e\u2066\u200f",
+    "/\udcff\ud800",
+    '\\" rows=9 \\',
+    "",
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("name", ["client", "method", "path", "query"])
+def test_nothing_that_a_client_sends_passes_for_a_line_or_a_field(name: str, hostile: str) -> None:
+    sent = {"client": "192.0.2.1", "method": "GET", "path": "/sparql", "query": "ASK {}"} | {name: hostile}
+    with journal("json") as (kept, told):
+        kept.entry(Entry(**sent, status=200))
+    [line] = told
+    assert line.isascii()
+    assert json.loads(line)["status"] == 200
+    whole = hostile.encode("utf-8", "backslashreplace").decode()
+    assert whole.startswith(json.loads(line).get(name, "").removesuffix("…"))
+    with journal("text") as (kept, told):
+        kept.entry(Entry(**sent, status=200))
+    [line] = told
+    assert line.isprintable()
+    _, _, *fields = re.findall(r'(?:[\w=]*"(?:[^"\\]|\\.)*"|[^ "])+', line)
+    assert len(fields) >= 5
+    assert fields[3:5] == ["200", "ok"]
+    assert {field.partition("=")[0] for field in fields[5:]} <= {*KNOWN, *(("query",) if sent["query"] else ())}
+    assert not any(field.startswith("rows=9") for field in fields)
+
+
+KNOWN = ("milliseconds", "bytes", "release", "query_hash")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_line_is_no_longer_than_it_may_be(form: str) -> None:
+    with journal(form) as (kept, told):
+        for letter in ("x", "\x1b", "\udcff", "🂡", '"'):
+            kept.entry(Entry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
+        logging.getLogger("cybilgraph.web").error("x" * 1_000_000)
+    assert len(told) == 6
+    assert max(map(len, told)) < 40_000
+    assert all("…" in line or "\\u2026" in line for line in told)
+
+
+def test_lines_that_wait_hold_little_of_what_was_sent() -> None:
+    there, here = os.pipe()
+    kept = Journal("json", queries=True, handle=here)
+    tracemalloc.start()
+    for number in range(2_000):
+        kept.entry(Entry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    os.close(there)
+    kept.writer.close()
+    os.close(here)
+    assert held < 20_000_000, "2,000 lines of 100 kB each"
+
+
+def test_no_line_of_a_traceback_passes_for_one_of_ours() -> None:
+    forged = "2026-01-31T00:00:00.000+00:00 request 192.0.2.9 GET /admin 200 ok"
+    with journal("text") as (_, told):
+        try:
+            {}[_Sent(f"wrong:\n{forged}\n{'y' * 100_000}")]
+        except KeyError:
+            logging.getLogger("cybilgraph.web").exception("Exception on /sparql")
+    assert f"  {forged}" in told
+    assert all(line.startswith("  ") for line in told[1:])
+    assert sum(map(len, told)) < 30_000
+
+
+class _Sent(str):
+    """A text that an error shows as it is."""
+
+    __repr__ = str.__str__

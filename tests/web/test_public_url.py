@@ -24,7 +24,14 @@ WITH_LINKS = (
     "/feed.nt",
     "/feed/1/all?format=nt",
 )
-PAGES = ("/", "/help", "/help/cookbook", "/sparql", "/releases", "/api/queries/example-projects-in-country?country=BZ")
+PAGES = (
+    "/",
+    "/docs/tutorial",
+    "/docs/guides/researchers",
+    "/sparql",
+    "/releases",
+    "/api/queries/example-projects-in-country?country=BZ",
+)
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,10 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     "--dumps/--no-dumps", default=True, show_default=True, help="Make files to take away, in all syntaxes, and tables."
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Have the contacts of projects in it.")
-@click.option("--cluster", default="", metavar="ADDRESS|local:N", help="Work on a cluster of Dask, or on N processes.")
+@click.option(
+    "--cluster", default="", metavar="ADDRESS|local:N",
+    help="Work on a cluster of Dask (tls://HOST:8786, certificates from Dask's configuration), or on N processes.",
+)  # fmt: skip
 @AS_OF
 def build(
     sources: tuple[str, ...],

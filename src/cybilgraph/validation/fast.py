@@ -8,6 +8,7 @@ from sys import intern
 
 import shacl
 
+from cybilgraph.caches import cache_short
 from cybilgraph.errors import ShapesError
 from cybilgraph.findings import Result
 from cybilgraph.validation.shapes import Shapes
@@ -51,14 +52,14 @@ def validate(ntriples: str, shapes: Shapes) -> list[Result]:
             value=term(result.value),
             component=intern(result.component_iri),
             severity=intern(result.severity_iri),
-            messages=_same(tuple(result.messages)),
+            messages=_same(*result.messages),
         )
         for result in found
     ]
 
 
-@lru_cache(maxsize=10_000)
-def _same(messages: tuple[str, ...]) -> tuple[str, ...]:
+@cache_short(entries=10_000, longest=500)
+def _same(*messages: str) -> tuple[str, ...]:
     """The messages, held once: many results have the same."""
     return messages
 

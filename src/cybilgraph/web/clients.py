@@ -10,14 +10,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 from werkzeug.exceptions import TooManyRequests
+
+from cybilgraph.caches import cache_short
 
 #: So many clients are remembered; who is forgotten begins anew.
 _MOST = 10_000
 #: An IPv6 client has at least so many addresses of its own (RFC 6177).
 _OWN_BITS = 64
+#: Characters of an address; one of IPv6 with a zone has some 60.
+_LONGEST = 100
 
 
 @dataclass(slots=True)
@@ -76,13 +79,13 @@ class Clients:
         return client
 
 
-@lru_cache(maxsize=4096)
+@cache_short(entries=4096, longest=_LONGEST)
 def network(address: str, bits: int = _OWN_BITS) -> str:
     """The name by which a client is told apart: of IPv6 its whole network, of so many bits."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return address[:_LONGEST]  # a proxy may hand on whatever it was told
     if found.version == 4:
         return address
     return str(ipaddress.ip_network((found, bits), strict=False))

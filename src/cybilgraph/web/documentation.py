@@ -32,6 +32,7 @@ _PREFIX = "/docs"
 _OTHERS = {
     "contributing": "CONTRIBUTING.md",
     "changelog": "CHANGELOG.md",
+    "security": "SECURITY.md",
     "data": "data/README.md",
 }
 #: What documents link to that the site shows in its own way.

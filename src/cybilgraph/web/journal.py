@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +35,13 @@ from cybilgraph.workers.turns import Caller
 
 _ALL = logging.getLogger("cybilgraph")
 _LOG = _ALL.getChild("serve")
-#: So many lines wait to be written; of a query, so many characters are in its line.
-_LINES, _CHARACTERS = 10_000, 2_000
+#: So many lines wait to be written.
+_LINES = 10_000
+#: Characters of what a client sends, and of what is said of it, that a line holds.
+_MAX_CLIENT, _MAX_METHOD, _MAX_PATH, _MAX_QUERY = 64, 20, 500, 2_000
+_MAX_MESSAGE, _MAX_TRACEBACK = 4_000, 20_000
+#: What needs no quotes to be one word of a line.
+_WORD = re.compile(r"[^\s\"\\]+")
 #: Seconds between two writes, and the lines of one.
 _PAUSE, _AT_ONCE = 0.05, 500
 #: The first class that an error is of decides; without one of them it is its status.
@@ -75,7 +81,7 @@ class Entry:
 
     def ask(self, query: str, query_hash: str) -> None:
         """Note the query. Lines may wait to be written, so that only what a line shows of it is kept."""
-        self.query, self.query_hash = query[:_CHARACTERS], query_hash
+        self.query, self.query_hash = query[: _MAX_QUERY + 1], query_hash
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -113,14 +119,30 @@ class Journal:
         _LOG.warning(str(ended), extra={"told": told_of(ended)})
 
     def entry(self, entry: Entry) -> None:
-        """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer."""
-        self.writer.put(_Ended(time.time(), entry, self._queries))
+        """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer.
+
+        Lines wait while nobody takes them: what a client sent is cut now, and not when its line is written.
+        """
+        kept = replace(
+            entry,
+            client=_bounded(entry.client, _MAX_CLIENT),
+            method=_bounded(entry.method, _MAX_METHOD),
+            path=_bounded(entry.path, _MAX_PATH),
+            query=_bounded(entry.query, _MAX_QUERY),
+        )
+        self.writer.put(_Ended(time.time(), kept, self._queries))
 
 
 def told_of(ended: Ended) -> dict[str, Any]:
     """What a line says of a process that has ended unasked."""
     what = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
     return {"event": "server", "message": str(ended), **what}
+
+
+def _bounded(text: str, most: int) -> str:
+    """The text, cut to so many characters; what is no Unicode text, and so no JSON, is escaped."""
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut if cut.isascii() else cut.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +204,9 @@ def _told(record: logging.LogRecord | _Ended) -> dict[str, Any]:
         return record.told
     if found := record.__dict__.get("told"):
         return dict(found)
-    told = {"event": "server", "message": record.getMessage()}
+    told = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
     if record.exc_info:
-        told["exception"] = logging.Formatter().formatException(record.exc_info)
+        told["exception"] = _bounded(logging.Formatter().formatException(record.exc_info), _MAX_TRACEBACK)
     return told
 
 
@@ -196,22 +218,30 @@ class _Json(logging.Formatter):
 
 
 class _Text(logging.Formatter):
-    """A line for people, that steers no terminal."""
+    """A line for people, that steers no terminal. What a client sent is one word, in quotes where it needs them; a
+    traceback is indented: neither can pass for a line, or a field, of ours.
+    """
 
     def format(self, record: logging.LogRecord | _Ended) -> str:
         told = _told(record)
         event = told.pop("event")
         if event == "server":
             traceback = f"\n{told['exception']}" if "exception" in told else ""
-            return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True)
-        query = " ".join(told.pop("query", "").split())
-        parts = [f"{told.pop(name)}" for name in ("client", "method", "path", "status", "outcome")]
+            return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True).replace("\n", "\n  ")
+        query = told.pop("query", "")
+        parts = [_word(f"{told.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
         parts += [
             f"{name}={value}"
             for name, value in told.items()
             if value is not None and value is not False and value != ""
         ]
-        return visible(" ".join((_when(record), event, *parts, query)).rstrip())
+        if query:
+            parts.append(f"query={json.dumps(' '.join(query.split()), ensure_ascii=False)}")
+        return visible(" ".join((_when(record), event, *parts)))
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class _Writer(logging.Handler):

@@ -28,6 +28,8 @@ _PATIENCE, _GOOD = 5.0, 1.0
 _READY_AND_WARMING = b"ready; the answers that most will ask for are still being asked ahead\n"
 #: Who is told that it is not ready may ask again after so many seconds.
 _AGAIN = 2
+#: Characters of a client's address: a proxy may pass on anything.
+_MAX_ADDRESS = 64
 #: So often it is looked meanwhile whether they are in trouble.
 _LOOK = 0.25
 
@@ -61,7 +63,7 @@ class Observed:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = network(scope["client"][0] if scope.get("client") else "")
+        client = network(scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else "")
         entry = scope["entry"] = Entry(client, scope["method"], scope["path"])
 
         async def counted(message: MutableMapping[str, Any]) -> None:

@@ -1,15 +1,20 @@
 """Functions, done by the workers of a Dask cluster, on this machine or on others.
 
+Dask sends code and data as pickles, and whoever reaches a scheduler can run anything: beyond this machine the
+connection is TLS, by which both sides prove who they are (``distributed.comm.tls`` in Dask's configuration).
+
 A function whose worker is lost is done again by another. One that brings down worker after worker fails, by what
 Dask is set to (``distributed.scheduler.allowed-failures``).
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from cybilgraph.errors import ClusterError
 from cybilgraph.workers.crew import Team, processors
@@ -18,15 +23,20 @@ _Value = TypeVar("_Value")
 #: A cluster has so many seconds to answer.
 _PATIENCE = 8
 _LOCAL = "local:"
+_CERTIFICATES = (
+    "Name their files in Dask's configuration, or in the environment: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+    "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+)
 #: Functions that are under way at once; how often one is begun again.
 _MOST, _AGAIN = 1_000, 4
 
 
 @contextmanager
 def workers_of(address: str) -> Iterator[Team]:
-    """The workers at an address of a scheduler (``tcp://HOST:8786``), or ``local:N``: N processes of this machine.
+    """The workers at an address of a scheduler (``tls://HOST:8786``), or ``local:N``: N processes of this machine.
 
-    Raises ClusterError where nobody answers there, Dask is not installed, or the cluster fails in the middle.
+    Raises ClusterError where nobody answers there, the connection would not be encrypted, Dask is not installed, or
+    the cluster fails in the middle.
     """
     try:
         import distributed
@@ -43,10 +53,11 @@ def workers_of(address: str) -> Iterator[Team]:
             place: Any = stack.enter_context(
                 dask.LocalCluster(n_workers=int(number), threads_per_worker=1, processes=True, dashboard_address=None)
             )
+            security = None
         else:
-            place = address
+            place, security = address, _security(address, dask)
         try:
-            client = stack.enter_context(dask.Client(place, timeout=_PATIENCE, set_as_default=False))
+            client = stack.enter_context(dask.Client(place, timeout=_PATIENCE, set_as_default=False, security=security))
             client.wait_for_workers(1, timeout=_PATIENCE)
             client.submit(processors, pure=False).result()
         except ImportError:
@@ -66,6 +77,33 @@ def workers_of(address: str) -> Iterator[Team]:
             raise ClusterError(
                 f"The cluster at {address} failed: {error}", "Look at its log, and build again: nothing was changed."
             ) from None
+
+
+def _security(address: str, dask: Any) -> Any:
+    """The keys for a scheduler at an address, from Dask's configuration; none for one of this machine without TLS.
+
+    Raises ClusterError where there are none, or another machine would be reached without TLS.
+    """
+    if address.startswith("tls://"):
+        security = dask.Security(require_encryption=True)
+        if not (security.tls_ca_file and security.tls_client_cert):
+            raise ClusterError(f"There are no certificates for {address}", _CERTIFICATES)
+        return security
+    if not _is_here(address):
+        raise ClusterError(
+            f"{address} is another machine, and the connection would not be encrypted",
+            f"Start scheduler and workers with --protocol tls, and name tls://HOST:PORT. {_CERTIFICATES}",
+        )
+    return None
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address is one of this machine (RFC 6890: loopback)."""
+    try:
+        host = urlsplit(address if "://" in address else f"tcp://{address}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Workers(Team):

@@ -65,7 +65,7 @@ def ask(server: str, method: str, path: str, accept: str = "*/*", host: str = "l
 
 def require_secure(headers: Any) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy

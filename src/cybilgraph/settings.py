@@ -39,6 +39,11 @@ class Settings:
     quick_workers: int = _setting(2, "Queries in work at once while they are quick.", 1, most=256)
     long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1, most=256)
     store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger one stays on disk.", 0)
+    unsent_bytes: int = _setting(
+        2_000_000_000,
+        "Bytes of large answers on the disk until they are sent; one client has at most a quarter, or one answer.",
+        1000,
+    )
     cache_bytes: int = _setting(64_000_000, "Bytes of memory for answers that are kept.", 0)
     warm_seconds: float = _setting(
         30.0, "Seconds that a release which is opened has for the answers that most ask for; the others follow.", 0
@@ -46,8 +51,8 @@ class Settings:
     look_seconds: float = _setting(
         600.0, "Seconds between two readings of all files of what is served, to find what a disk has damaged.", 1
     )
-    at_once: int = _setting(8, "Queries and pages of one client in work at once.", 1)
-    waiting: int = _setting(128, "Queries and pages of one client that wait, before more are refused.", 0)
+    at_once: int = _setting(8, "Queries, pages and downloads of one client at once, until they are sent.", 1)
+    waiting: int = _setting(128, "Queries, pages and downloads of one client that wait, before more are refused.", 0)
     header_seconds: float = _setting(
         10.0, "Seconds within which the head of a request must have come.", 0.1, most=86_400
     )

@@ -103,6 +103,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     for section in sections:
         app.register_blueprint(section.blueprint)
     problems.register(app)
+    app.teardown_request(sparql.close)
     app.after_request(_headers)
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())

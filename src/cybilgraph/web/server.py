@@ -15,6 +15,7 @@ from granian.log import LogLevels
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
+from cybilgraph.engine import AnswerBudget
 from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Limits
 from cybilgraph.errors import ServeError
@@ -95,6 +96,7 @@ def _load(folder: str, settings: Settings) -> Any:
         store=settings.store_memory,
         services=frozenset(settings.service),
         patient=False,
+        budget=AnswerBudget(settings.unsent_bytes, max(settings.unsent_bytes // 4, settings.answer_bytes)),
     )
     where = (settings.endpoint, settings.credentials)
     times = (settings.warm_seconds, settings.look_seconds)

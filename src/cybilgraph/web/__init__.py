@@ -39,6 +39,7 @@ from cybilgraph.web.metrics import Metrics
 from cybilgraph.web.observed import Observed
 from cybilgraph.web.submissions import MAX_UPLOAD
 from cybilgraph.web.view import titled
+from cybilgraph.workers.turns import Turns
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -65,6 +66,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.jinja_env.filters["titled"] = titled
     app.extensions["cybilgraph"] = {
         "live": live,
+        "comparing": Turns(1),
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
@@ -103,6 +105,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     for section in sections:
         app.register_blueprint(section.blueprint)
     problems.register(app)
+    app.teardown_request(sparql.close)
     app.after_request(_headers)
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())

@@ -74,6 +74,7 @@ class Observed:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             else:
                 entry.bytes += len(message.get("body", b""))
+                entry.sent = not message.get("more_body")
             await send(message)
 
         own = self._own.get(scope["path"])

@@ -9,11 +9,11 @@ import pytest
 
 from cybilgraph import loading
 from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
-from cybilgraph.engine.store import is_of_version
 from cybilgraph.errors import EndpointFailed, LoadError
 from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, load, require
 from cybilgraph.release import Release
+from cybilgraph.serialisation import is_of_version
 from tests.conftest import graph_of
 from tests.servers import Way, oxigraph
 

@@ -13,8 +13,9 @@ True
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from cybilgraph.version import __version__
 
 if TYPE_CHECKING:
     import rdflib
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from cybilgraph.pipeline import check, read
     from cybilgraph.record import Record
 
-__all__ = ["check", "read", "to_graph"]
-__version__ = version("cybilgraph")
+__all__ = ["__version__", "check", "read", "to_graph"]
 
 
 def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
@@ -44,7 +44,7 @@ def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
 
 def __getattr__(name: str) -> object:
     # Imported when asked for: `cybilgraph --help` must not wait for the engines.
-    if name in __all__:
+    if name in ("check", "read"):
         from cybilgraph import pipeline
 
         return getattr(pipeline, name)

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import urllib3
 
-from cybilgraph import __version__
 from cybilgraph.errors import AnswerLost, FetchError
+from cybilgraph.version import __version__
 
 #: Statuses that may be others a moment later.
 _BUSY = {408, 425, 429, 500, 502, 503, 504}

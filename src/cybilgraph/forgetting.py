@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from cybilgraph.engine.store import is_of_version
 from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.ntriples import plain
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
+from cybilgraph.serialisation import is_of_version
 from cybilgraph.sources import SOURCES, Sources, sources_in
 from cybilgraph.vocab import DCTERMS, SCHEMA, VCARD
 
@@ -95,7 +95,7 @@ def without(
         write_graph(folder / GRAPH, said)
 
     def names(text: str) -> bool:
-        return mentions(text, hidden, numbers)
+        return mentions_contact(text, hidden, numbers)
 
     kept = _sources(release / SOURCES, folder / SOURCES, names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def has(text: str, hidden: Iterable[str]) -> bool:
     return any(words in known or ("@" in words and spelt_out(words).search(known)) for words in near)
 
 
-def mentions(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
+def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
     """Whether a text has a name or an address, as in ``has``, or one of the telephone numbers."""
     return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 

@@ -32,11 +32,12 @@ from cybilgraph.engine.endpoint import (
     present,
     redirect_refused,
 )
-from cybilgraph.engine.store import is_of_version, told_of
+from cybilgraph.engine.store import told_of
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.graphs import GRAPH, lines_of
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
+from cybilgraph.serialisation import is_of_version
 from cybilgraph.vocab import DCTERMS, thing
 
 #: So many statements are sent at once: about ten megabytes.

@@ -21,7 +21,6 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
 from cybilgraph.clock import moment
 from cybilgraph.describe import describe, describe_reference
-from cybilgraph.engine.store import serialise, statements
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
@@ -42,6 +41,7 @@ from cybilgraph.remembered import Remembered
 from cybilgraph.resources import ONTOLOGY
 from cybilgraph.rules import LANGUAGES, tell_once
 from cybilgraph.scratch import Overflow
+from cybilgraph.serialisation import serialise, statements
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 from cybilgraph.workers.cluster import workers_of

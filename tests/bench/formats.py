@@ -23,11 +23,11 @@ from time import process_time
 from made import records
 
 from cybilgraph.describe import describe
-from cybilgraph.engine.store import serialise
 from cybilgraph.fields import FIELDS, Kind
 from cybilgraph.formats import BY_NAME
 from cybilgraph.readers import find_inputs, read_input
 from cybilgraph.record import Record
+from cybilgraph.serialisation import serialise
 from cybilgraph.templates import WRITERS
 
 _LISTS = (Kind.ACTORS, Kind.SCOPES, Kind.ITEMS)

@@ -25,13 +25,13 @@ from made.peer import Converter
 
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
-from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME
 from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
 from cybilgraph.pipeline import convert
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.record import Record
+from cybilgraph.serialisation import serialise
 
 NTRIPLES = BY_NAME["ntriples"]
 Given = TypeVar("Given")

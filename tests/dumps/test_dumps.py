@@ -23,11 +23,11 @@ from arro3.io import read_parquet
 
 from cybilgraph import graphs, pipeline
 from cybilgraph.dumps import Dumps, Names, packed, write_tables
-from cybilgraph.engine.store import RDF_FORMATS, is_of_version
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.release import Release
 from cybilgraph.release.pieces import made_of
 from cybilgraph.remembered import Remembered
+from cybilgraph.serialisation import RDF_FORMATS, is_of_version
 from cybilgraph.vocab import BASE, CYB
 from cybilgraph.workers.crew import Crew
 from tests.conftest import ROOT, SEED, graph_of

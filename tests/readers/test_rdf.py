@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
-from cybilgraph.engine.store import serialise
 from cybilgraph.errors import SourceError
 from cybilgraph.fields import FIELDS
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
@@ -42,6 +41,7 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
+from cybilgraph.serialisation import serialise
 from cybilgraph.vocab import CYB, PREFIXES
 from tests.conftest import RECORDS, SAMPLES
 

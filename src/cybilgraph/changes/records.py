@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.describe import field_of
-from cybilgraph.engine.store import is_of_version
 from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.graphs import lines_of
 from cybilgraph.ntriples import plain
 from cybilgraph.patches import ADDED
+from cybilgraph.serialisation import is_of_version
 from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())

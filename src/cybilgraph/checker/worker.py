@@ -18,7 +18,6 @@ from typing import Any
 
 from cybilgraph.checker import DERIVED, EDIT, FAILED, FORM, HEAVY, RDF, REPORT
 from cybilgraph.checker.derived import derived
-from cybilgraph.engine.store import serialise
 from cybilgraph.errors import SuggestionError
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.pipeline import CheckedInput, check_input
@@ -26,6 +25,7 @@ from cybilgraph.readers import READERS, Input
 from cybilgraph.record import Text
 from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.scratch import stay_in_memory
+from cybilgraph.serialisation import serialise
 from cybilgraph.suggestions.soundness import ensure_same_project
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from cybilgraph import __version__
 from cybilgraph.cli.changes import diff
 from cybilgraph.cli.check import check
 from cybilgraph.cli.convert import build, convert, template
@@ -19,6 +18,7 @@ from cybilgraph.cli.serve import serve
 from cybilgraph.cli.sizing import sizing
 from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
+from cybilgraph.version import __version__
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

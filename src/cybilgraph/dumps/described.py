@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from cybilgraph.engine.store import serialise
 from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
 from cybilgraph.ntriples import Things, iri, literal, plain
+from cybilgraph.serialisation import serialise
 from cybilgraph.vocab import (
     BASE,
     CYB,

@@ -1,30 +1,20 @@
-"""The store on disk, and serialisations: where RDF text meets pyoxigraph."""
+"""The store, on disk or in memory: writing, changing and opening it."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.files import sha256_of
-from cybilgraph.formats import Format
 from cybilgraph.packed import NOT_PACKED, unpacked
-from cybilgraph.vocab import BASE, PREFIXES
+from cybilgraph.serialisation import parsed
+from cybilgraph.vocab import PREFIXES
 
-RDF_FORMATS = {
-    "turtle": ox.RdfFormat.TURTLE,
-    "ntriples": ox.RdfFormat.N_TRIPLES,
-    "nquads": ox.RdfFormat.N_QUADS,
-    "trig": ox.RdfFormat.TRIG,
-    "jsonld": ox.RdfFormat.JSON_LD,
-    "rdfxml": ox.RdfFormat.RDF_XML,
-}
 RESULT_FORMATS = {
     "json": ox.QueryResultsFormat.JSON,
     "xml": ox.QueryResultsFormat.XML,
@@ -33,8 +23,6 @@ RESULT_FORMATS = {
 }
 #: What a query finds. A graph is triples, of whatever kind of iterator.
 Found = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
-_VERSION = f"<{BASE}graph/".encode()
-_OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
 _AT_ONCE = 50_000
 #: So many of its tables a store opens when it is opened, and each of the others when it is read (RocksDB's
@@ -93,15 +81,6 @@ def read_store(nquads: str, checksum: str = "") -> ox.Store:
     return store
 
 
-def is_of_version(line: bytes) -> bool:
-    """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
-
-    A triple whose object is such a graph ends the same, but has only two terms in front of that.
-    """
-    found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
-    return found is not None and found[1].count(b" ") > 1
-
-
 def told_of(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
     """The triples of the present, as N-Triples lines by subject, about things and what is named below them."""
     store = ox.Store.read_only(str(folder))
@@ -124,55 +103,3 @@ def answer_of(store: ox.Store, query: str) -> bytes:
     found: Any = store.query(query, prefixes=PREFIXES)
     is_graph = isinstance(found, ox.QueryTriples)
     return bytes(found.serialize(format=ox.RdfFormat.N_TRIPLES if is_graph else ox.QueryResultsFormat.CSV))
-
-
-def parsed(nquads: bytes) -> list[ox.Quad]:
-    """Quads of N-Quads that we wrote."""
-    return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
-
-
-def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
-    """Quads as one document; for a format without graphs they are all of the default graph."""
-    return ox.serialize(quads, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES) or b""
-
-
-def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
-    """Write N-Quads in another format. For one without graphs they are of the default graph.
-
-    They are written, or parsed, as they come: they are never in memory together.
-    """
-    if fmt.name in ("nquads", "ntriples"):
-        output.writelines(blocks)
-        return
-    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote them
-    ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
-
-
-def as_quads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
-    """Write RDF of any syntax as N-Quads, as it comes. Raises SyntaxError, OSError, and what ``stream`` raises."""
-    quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as a store takes them
-    ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
-
-
-class _Stream(io.RawIOBase):
-    """Blocks of bytes as one stream."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
-        self._rest = memoryview(b"")  # of a block, however large, no part is copied again and again
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest and (block := next(self._blocks, None)) is not None:
-            self._rest = memoryview(block)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
-
-
-def statements(turtle: bytes) -> list[str]:
-    """Turtle as sorted N-Triples lines."""
-    triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
-    return sorted(str(quad.triple) + " ." for quad in triples)

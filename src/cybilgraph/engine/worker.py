@@ -26,9 +26,10 @@ from cybilgraph.engine.advice import advise
 from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.advice.literals import has_dates
 from cybilgraph.engine.advice.syntax import explained
-from cybilgraph.engine.store import RDF_FORMATS, RESULT_FORMATS, Found, read_store
+from cybilgraph.engine.store import RESULT_FORMATS, Found, read_store
 from cybilgraph.errors import FileDamaged
 from cybilgraph.reference import reference
+from cybilgraph.serialisation import RDF_FORMATS
 from cybilgraph.vocab import PREFIXES, RDF
 from cybilgraph.workers.inside import Answering, Sending, nursery
 from cybilgraph.workers.orders import SPOILT

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cybilgraph import __version__
 from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
@@ -39,6 +38,7 @@ from cybilgraph.scratch import Spool
 from cybilgraph.search import write_index
 from cybilgraph.sources import SOURCES, Sources
 from cybilgraph.validation.outputs.as_json import document, held
+from cybilgraph.version import __version__
 from cybilgraph.workers.crew import Team
 
 

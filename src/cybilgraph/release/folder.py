@@ -19,7 +19,7 @@ from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.files import written_whole
-from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions, numbers_known, without
+from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions_contact, numbers_known, without
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
@@ -255,7 +255,7 @@ class Releases:
             addresses = {one for one in known if "@" in one}
             numbers = set().union(*(numbers_known(release.folder, known) for release in sound))
             add_forgotten(self.folder, addresses)
-            before(lambda text: mentions(text, known, numbers))
+            before(lambda text: mentions_contact(text, known, numbers))
             for moved in self.folder.glob("moved-*.csv"):
                 if has(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
-from cybilgraph.engine.store import is_of_version
 from cybilgraph.graphs import read_graph
 from cybilgraph.ntriples import texts, things
 from cybilgraph.remembered import Remembered
 from cybilgraph.search import Name, Told, told
+from cybilgraph.serialisation import is_of_version
 from cybilgraph.vocab import SKOS
 from cybilgraph.workers.crew import Team
 

@@ -14,12 +14,12 @@ from itertools import groupby
 from pathlib import Path
 
 from cybilgraph.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
-from cybilgraph.engine.store import as_quads, is_of_version
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import things
 from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.patches import ADDED, difference, ordered
 from cybilgraph.search import told
+from cybilgraph.serialisation import as_quads, is_of_version
 from cybilgraph.vocab import BASE
 
 _BLOCK = 1 << 20

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.engine.store import answer_of, is_of_version, read_store
+from cybilgraph.engine.store import answer_of, read_store
 from cybilgraph.ntriples import plain
 from cybilgraph.queries import guard
+from cybilgraph.serialisation import is_of_version
 from cybilgraph.vocab import CYB, RDF
 
 

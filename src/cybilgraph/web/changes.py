@@ -18,10 +18,10 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
-from cybilgraph.engine.store import serialise
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import iri, literal
+from cybilgraph.serialisation import serialise
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting

@@ -16,10 +16,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import dumps
-from cybilgraph.engine.store import statements
 from cybilgraph.errors import ReleaseError
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.release import IDENTITIES, Release
+from cybilgraph.serialisation import statements
 from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import documentation
 from cybilgraph.web.endpoint import FRESH

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from cybilgraph.engine.store import serialise
 from cybilgraph.formats import FORMATS, Format
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
+from cybilgraph.serialisation import serialise
 from cybilgraph.vocab import RDF, RDFS, SD, VOID, XSD
 
 

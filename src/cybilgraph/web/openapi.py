@@ -10,7 +10,6 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
-from cybilgraph import __version__
 from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
 from cybilgraph.queries import Query
 from cybilgraph.readers.kinds import KINDS
@@ -19,6 +18,7 @@ from cybilgraph.rules import LANGUAGES
 from cybilgraph.search import ORDERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
+from cybilgraph.version import __version__
 from cybilgraph.vocab import thing
 from cybilgraph.web import named
 from cybilgraph.web.changes import FORMATS as CHANGES

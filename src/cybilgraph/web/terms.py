@@ -10,9 +10,9 @@ from flask import Blueprint, Response, render_template, request
 from rdflib import OWL, RDF, RDFS, SKOS
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.engine.store import statements
 from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.resources import ONTOLOGY
+from cybilgraph.serialisation import statements
 from cybilgraph.vocab import BASE, CYB, DCTERMS, short
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.view import graph_of, path_of

@@ -8,10 +8,10 @@ import re
 from collections import Counter
 from typing import Any, TextIO
 
-from cybilgraph import __version__
 from cybilgraph.findings import Finding, Fix, Report, Severity, visible
 from cybilgraph.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.validation.outputs.words import name, word
+from cybilgraph.version import __version__
 from cybilgraph.vocab import BASE, RULES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -1,0 +1,85 @@
+"""RDF text ⇄ quads, by pyoxigraph: parsing what we wrote, and writing each syntax."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from typing import IO, Any
+
+import pyoxigraph as ox
+
+from cybilgraph.formats import Format
+from cybilgraph.vocab import BASE, PREFIXES
+
+RDF_FORMATS = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "ntriples": ox.RdfFormat.N_TRIPLES,
+    "nquads": ox.RdfFormat.N_QUADS,
+    "trig": ox.RdfFormat.TRIG,
+    "jsonld": ox.RdfFormat.JSON_LD,
+    "rdfxml": ox.RdfFormat.RDF_XML,
+}
+_VERSION = f"<{BASE}graph/".encode()
+_OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
+
+
+def is_of_version(line: bytes) -> bool:
+    """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
+
+    A triple whose object is such a graph ends the same, but has only two terms in front of that.
+    """
+    found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
+    return found is not None and found[1].count(b" ") > 1
+
+
+def parsed(nquads: bytes) -> list[ox.Quad]:
+    """Quads of N-Quads that we wrote."""
+    return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
+
+
+def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
+    """Quads as one document; for a format without graphs they are all of the default graph."""
+    return ox.serialize(quads, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES) or b""
+
+
+def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
+    """Write N-Quads in another format. For one without graphs they are of the default graph.
+
+    They are written, or parsed, as they come: they are never in memory together.
+    """
+    if fmt.name in ("nquads", "ntriples"):
+        output.writelines(blocks)
+        return
+    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote them
+    ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
+
+
+def as_quads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
+    """Write RDF of any syntax as N-Quads, as it comes. Raises SyntaxError, OSError, and what ``stream`` raises."""
+    quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as a store takes them
+    ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
+
+
+class _Stream(io.RawIOBase):
+    """Blocks of bytes as one stream."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._rest = memoryview(b"")  # of a block, however large, no part is copied again and again
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest and (block := next(self._blocks, None)) is not None:
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def statements(turtle: bytes) -> list[str]:
+    """Turtle as sorted N-Triples lines."""
+    triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
+    return sorted(str(quad.triple) + " ." for quad in triples)

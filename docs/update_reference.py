@@ -15,16 +15,16 @@ from pathlib import Path
 
 import click
 
-from cybilgraph import rules
 from cybilgraph.cli import main as command_line
 from cybilgraph.dumps.tables import COLUMNS
-from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.formats import FORMATS, Format
-from cybilgraph.formats import Kind as Carries
+from cybilgraph.model import rules
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.formats import FORMATS, Format
+from cybilgraph.model.formats import Kind as Carries
+from cybilgraph.model.vocabulary import BASE, PREFIXES
 from cybilgraph.readers import READERS
 from cybilgraph.readers.kinds import KINDS
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.vocab import BASE, PREFIXES
 from cybilgraph.web.openapi import OPERATIONS
 
 #: The command whose options are settings.

@@ -59,7 +59,7 @@ def _good() -> dict[str, bytes]:
 
 def _graphs() -> dict[str, bytes]:
     from cybilgraph import pipeline
-    from cybilgraph.formats import BY_NAME
+    from cybilgraph.model.formats import BY_NAME
 
     def written(name: str) -> bytes:
         output = io.BytesIO()

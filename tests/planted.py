@@ -15,8 +15,9 @@ from typing import NamedTuple
 import pyoxigraph as ox
 
 from cybilgraph.describe import describe, describe_reference
-from cybilgraph.findings import Result
-from cybilgraph.record import (
+from cybilgraph.model.findings import Result
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
@@ -30,10 +31,9 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import reference
+from cybilgraph.model.vocabulary import PREFIXES
+from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.validation import shapes_text, validate
-from cybilgraph.vocab import PREFIXES
-from cybilgraph.vocab import RULES as RULE
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"

@@ -11,9 +11,9 @@ from lxml import etree
 
 from cybilgraph import pipeline
 from cybilgraph.activities import records_of_graph, write_activities
-from cybilgraph.fields import FIELDS
+from cybilgraph.model.fields import FIELDS
+from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Date, Participation, Record, Relation, Scope
 from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
 
 SCHEMA = ROOT / "build" / "suites" / "iati" / "iati-activities-schema.xsd"

@@ -9,11 +9,11 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.errors import EnginesDisagree, ShapesError
-from cybilgraph.findings import Result
-from cybilgraph.resources import shape_files
+from cybilgraph.model.findings import Result
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.vocabulary import RULES as RULE
+from cybilgraph.model.vocabulary import SH, XSD
 from cybilgraph.validation import BOTH, ENGINES, fast, validate
-from cybilgraph.vocab import RULES as RULE
-from cybilgraph.vocab import SH, XSD
 from tests.planted import RULES, others, records, shapes, sorts
 
 SHACL = "http://www.w3.org/ns/shacl#"

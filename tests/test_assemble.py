@@ -14,7 +14,7 @@ import pytest
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.identity import Identities
-from cybilgraph.record import (
+from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
@@ -28,7 +28,7 @@ from cybilgraph.record import (
     Source,
     Text,
 )
-from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing
 
 ACTOR = Named("actor", "eu", Text("EU"))
 A, B = (thing("project", key) for key in "AB")

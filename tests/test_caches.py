@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cybilgraph.caches import cache_short
-from cybilgraph.reference import fold
-from cybilgraph.vocab import thing
+from cybilgraph.model.gazetteer import fold
+from cybilgraph.model.vocabulary import thing
 
 
 def test_only_results_for_short_texts_are_kept() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cybilgraph.dates import read_date, read_range
-from cybilgraph.record import Place, Text
+from cybilgraph.model.dates import read_date, read_range
+from cybilgraph.model.record import Place, Text
 
 
 @pytest.mark.parametrize(

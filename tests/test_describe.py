@@ -13,9 +13,20 @@ from rdflib import RDF, SKOS, Literal, URIRef
 
 from cybilgraph import read, to_graph
 from cybilgraph.describe import describe, describe_reference, locate, project_iri
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    PREFIXES,
+    PROV,
+    SPDX,
+    VCARD,
+    XSD,
+)
 from cybilgraph.ntriples import is_iri, literal
-from cybilgraph.reference import reference
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PREFIXES, PROV, SPDX, VCARD, XSD
 from tests.conftest import RECORDS, SEED
 
 G0020 = f"{BASE}id/project/G0020"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.findings import Fix, Severity
 from cybilgraph.fixes import apply
+from cybilgraph.model.findings import Fix, Severity
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from tests.conftest import CYBILGRAPH, run

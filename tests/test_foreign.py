@@ -15,11 +15,11 @@ from rdflib import SH, Graph, Literal, URIRef
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
-from cybilgraph.findings import Finding, Report, Severity
 from cybilgraph.foreign import odd_terms
+from cybilgraph.model.findings import Finding, Report, Severity
+from cybilgraph.model.rules import catalogue
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.rules import catalogue
 from cybilgraph.validation import ENGINES
 from cybilgraph.validation.independent import sparql_path
 from cybilgraph.validation.outputs import OUTPUTS

@@ -12,7 +12,7 @@ import pytest
 from cybilgraph import graphs
 from cybilgraph.errors import FileDamaged
 from cybilgraph.graphs import GRAPH
-from cybilgraph.vocab import BASE
+from cybilgraph.model.vocabulary import BASE
 from tests.conftest import graph_of
 
 PROJECT = re.compile(rf"^<{BASE}(?:id/project|record)/([^/>]+)", re.MULTILINE)

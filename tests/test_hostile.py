@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
+from cybilgraph.model.findings import Severity
 from cybilgraph.readers import READERS, Input
 from tests.bench.served.client import Trap
 from tests.conftest import ROOT, SEED, graph_of

@@ -11,8 +11,17 @@ from itertools import permutations
 import pytest
 
 from cybilgraph.identity import Identities
+from cybilgraph.model.record import (
+    Basis,
+    Date,
+    Named,
+    Participation,
+    Record,
+    Scope,
+    Source,
+    Text,
+)
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Basis, Date, Named, Participation, Record, Scope, Source, Text
 from tests.conftest import SAMPLES
 
 

@@ -19,10 +19,10 @@ from cybilgraph.mentions.phrases import APART, RELATIONS, Matcher, phrases
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.sentences import sentences
 from cybilgraph.mentions.unknown import names_of_things
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Basis, Contact, Record
+from cybilgraph.model.resources import REFERENCE
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.record import Basis, Contact, Record
-from cybilgraph.reference import reference
-from cybilgraph.resources import REFERENCE
 from tests.conftest import SAMPLES, SEED
 
 with (REFERENCE / "phrases.csv").open(encoding="utf-8", newline="") as _file:

@@ -15,7 +15,7 @@ import pytest
 
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.workers import nursery
 from cybilgraph.workers.memory import private

@@ -9,9 +9,9 @@ import pytest
 from rdflib import OWL, RDF, RDFS, SKOS, Graph, URIRef
 
 from cybilgraph.engine.embedded import EmbeddedEngine
-from cybilgraph.formats import BY_NAME
-from cybilgraph.resources import ONTOLOGY
-from cybilgraph.vocab import BASE, CYB, PREFIXES
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
 from tests.conftest import SAMPLES
 
 FILE = Graph().parse(ONTOLOGY)

@@ -10,8 +10,8 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.formats import BY_NAME
 from cybilgraph.graphs import GRAPH
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.packed import pack
 from cybilgraph.release import Release, Releases, carried
 from tests.conftest import RECORDS, graph_of

@@ -14,10 +14,10 @@ import pytest
 import cybilgraph
 from cybilgraph import checking, pipeline, preparing
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Severity
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.findings import Severity
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers import Input, read_input
-from cybilgraph.vocab import RULES
 from cybilgraph.workers.crew import Team
 from tests.conftest import RECORDS, SEED
 

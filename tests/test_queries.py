@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
-from cybilgraph.formats import BY_NAME
-from cybilgraph.vocab import BASE, PREFIXES
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.vocabulary import BASE, PREFIXES
 from tests.conftest import ROOT, SAMPLES
 from tests.pumps import grows
 

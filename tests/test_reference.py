@@ -15,8 +15,17 @@ from rapidfuzz import fuzz
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.reference import FILES, MENTIONED, NEAR, SUGGESTED, Reference, fold, reference, slug
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.gazetteer import (
+    FILES,
+    MENTIONED,
+    NEAR,
+    SUGGESTED,
+    Reference,
+    fold,
+    reference,
+    slug,
+)
+from cybilgraph.model.resources import REFERENCE
 from tests.conftest import ROOT
 
 NAMES = reference()
@@ -151,7 +160,7 @@ def test_no_name_that_is_as_near_is_left_out_for_its_length() -> None:
 def test_a_key_needs_no_file() -> None:
     """A check worker can open none; and whatever else is installed, keys are the same."""
     code = (
-        "import importlib, sys; from cybilgraph.reference import slug; slug('É'); importlib.invalidate_caches()\n"
+        "import importlib, sys; from cybilgraph.model.gazetteer import slug; slug('É'); importlib.invalidate_caches()\n"
         "sys.addaudithook(lambda event, _: event in ('import', 'open', 'os.listdir') and sys.exit(event))\n"
         "print(slug('Über Ítaca'))"
     )

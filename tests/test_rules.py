@@ -14,10 +14,18 @@ import pytest
 from click.testing import CliRunner
 
 from cybilgraph.cli import main
-from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.model.findings import Finding, Report, Severity
+from cybilgraph.model.rules import (
+    LANGUAGES,
+    Example,
+    Rule,
+    catalogue,
+    finding,
+    in_language,
+    tell_once,
+)
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.rules import LANGUAGES, Example, Rule, catalogue, finding, in_language, tell_once
 from cybilgraph.scratch import Overflow
 
 GAP = re.compile(r"\{[?$](\w+)\}")

@@ -11,12 +11,12 @@ from rdflib import RDF, SH, Graph, URIRef
 
 from cybilgraph.describe import describe_reference
 from cybilgraph.errors import ShapesError
-from cybilgraph.findings import Severity
-from cybilgraph.reference import reference
-from cybilgraph.resources import shape_files
-from cybilgraph.rules import catalogue
+from cybilgraph.model.findings import Severity
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.rules import catalogue
+from cybilgraph.model.vocabulary import PREFIXES, RULES, short
 from cybilgraph.validation import BOTH, ENGINES, shapes_text, validate
-from cybilgraph.vocab import PREFIXES, RULES, short
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"

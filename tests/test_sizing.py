@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE
 from cybilgraph.sizing import Line, sizing, told
 from tests.conftest import run
 

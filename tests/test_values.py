@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from cybilgraph.record import Basis, Named, Participation, Place, Text
+from cybilgraph.model.record import Basis, Named, Participation, Place, Text
 
 ONE = Participation(Named("actor", "fcdo", Text("FCDO", Place(3))), "funder", Basis.STATED)
 

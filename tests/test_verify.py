@@ -14,11 +14,11 @@ import zstandard
 
 from cybilgraph.errors import FetchError
 from cybilgraph.fetch import Site
+from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.release import Release
 from cybilgraph.verify import Outcome, Verification, verify
 from cybilgraph.verify.asking import Wrong
 from cybilgraph.verify.checks import Checks
-from cybilgraph.vocab import CYB, RDF
 from tests.conftest import graph_of, run
 from tests.publisher import Publisher, Way, published
 

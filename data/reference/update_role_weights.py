@@ -24,8 +24,8 @@ from cybilgraph.mentions.around import around
 from cybilgraph.mentions.phrases import ROLES
 from cybilgraph.mentions.places import find_scopes
 from cybilgraph.mentions.sentences import sentences
+from cybilgraph.model.gazetteer import reference
 from cybilgraph.readers import find_inputs, read_input
-from cybilgraph.reference import reference
 
 CSV_FILE = Path(__file__).with_name("role-weights.csv")
 LABELLED = Path(__file__).parents[2] / "tests" / "samples" / "labelled"

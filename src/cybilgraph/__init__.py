@@ -20,8 +20,8 @@ from cybilgraph.version import __version__
 if TYPE_CHECKING:
     import rdflib
 
+    from cybilgraph.model.record import Record
     from cybilgraph.pipeline import check, read
-    from cybilgraph.record import Record
 
 __all__ = ["__version__", "check", "read", "to_graph"]
 
@@ -31,8 +31,8 @@ def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
     import rdflib
 
     from cybilgraph.describe import describe
-    from cybilgraph.record import Record
-    from cybilgraph.vocab import PREFIXES
+    from cybilgraph.model.record import Record
+    from cybilgraph.model.vocabulary import PREFIXES
 
     graph = rdflib.Graph(bind_namespaces="none")
     for prefix, namespace in PREFIXES.items():

@@ -23,6 +23,18 @@ from typing import IO, Any
 
 from lxml import etree
 
+from cybilgraph.model.gazetteer import reference, slug
+from cybilgraph.model.record import (
+    Basis,
+    Date,
+    Named,
+    Participation,
+    Record,
+    Relation,
+    Scope,
+    Text,
+)
+from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers.iati.codes import (
     CONFIDENCE,
@@ -38,9 +50,6 @@ from cybilgraph.readers.iati.codes import (
     WITHOUT_ELEMENT,
     says_the_same,
 )
-from cybilgraph.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
-from cybilgraph.reference import reference, slug
-from cybilgraph.vocab import BASE, CYB, SKOS
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"

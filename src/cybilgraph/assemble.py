@@ -20,12 +20,12 @@ from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.describe import field_of, is_stated
-from cybilgraph.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.identity import Capture, Identities, captured
-from cybilgraph.record import Record
+from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.model.record import Record
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
+from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.scratch import Scratch, Spool
-from cybilgraph.vocab import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
-from cybilgraph.vocab import record as record_iri
 
 #: So many of the shared lines are in memory, and are given at once.
 _AT_ONCE = 2_000

@@ -12,15 +12,15 @@ from sys import intern
 from typing import Any, Protocol, TypeVar
 
 from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
-from cybilgraph.fields import NARRATIVE
-from cybilgraph.findings import Finding, Report, Result
 from cybilgraph.mending import mended
+from cybilgraph.model.fields import NARRATIVE
+from cybilgraph.model.findings import Finding, Report, Result
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Record, Source
+from cybilgraph.model.rules import SEVERITY_OF, in_language
+from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.ntriples import plain
-from cybilgraph.record import Record, Source
-from cybilgraph.reference import reference
-from cybilgraph.rules import SEVERITY_OF, in_language
 from cybilgraph.validation import Across, compared, in_batches
-from cybilgraph.vocab import record as record_iri
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.

@@ -11,9 +11,9 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import Contact, Named, Place, Record, Source, Text, WebLink
 from cybilgraph.readers.contacts import LEFT_OUT, addresses, discreet, numbers_of, spelt_out
-from cybilgraph.record import Contact, Named, Place, Record, Source, Text, WebLink
-from cybilgraph.reference import slug
 
 #: Whether a contact is to be left out. One that is false hides nobody.
 Hidden = Callable[[Contact], bool]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from cybilgraph.findings import Fix
+from cybilgraph.model.findings import Fix
 from cybilgraph.readers.text import encoding_of
 
 #: What separates the cells of a table, or quotes them: a value that has it would shift the row.

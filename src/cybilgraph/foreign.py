@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 import pyoxigraph as ox
 
 from cybilgraph.errors import ShapesError, SourceError
-from cybilgraph.findings import Finding, Result, Severity
+from cybilgraph.model.findings import Finding, Result, Severity
+from cybilgraph.model.gazetteer import SUGGESTED, alike
+from cybilgraph.model.rules import LANGUAGES, SEVERITY_OF, finding, in_language
+from cybilgraph.model.vocabulary import BASE, short
 from cybilgraph.ntriples import plain
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
-from cybilgraph.reference import SUGGESTED, alike
-from cybilgraph.rules import LANGUAGES, SEVERITY_OF, finding, in_language
 from cybilgraph.validation import Numbering, Said, known_terms, read_shapes, unknown_term
 from cybilgraph.validation.outputs.words import word
-from cybilgraph.vocab import BASE, short
 
 #: "http://www.w3.org/ns/shacl#MinCountConstraintComponent" is that of sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")

@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.graphs import GRAPH, lines_of, write_graph
+from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
 from cybilgraph.ntriples import plain
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
 from cybilgraph.serialisation import is_of_version
 from cybilgraph.sources import SOURCES, Sources, sources_in
-from cybilgraph.vocab import DCTERMS, SCHEMA, VCARD
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())

@@ -14,8 +14,8 @@ from typing import IO
 from zlib import crc32
 
 from cybilgraph.errors import FileDamaged
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.packed import NOT_PACKED, read_parts, unpack, unpacked, write_parts
-from cybilgraph.vocab import BASE
 
 GRAPH = "graph.nq.zst"
 #: A piece has about so many bytes. In smaller ones less is made anew after a change, larger ones are packed better.

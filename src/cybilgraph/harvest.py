@@ -27,7 +27,7 @@ from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of, written_whole
-from cybilgraph.formats import BY_NAME, Format, Kind
+from cybilgraph.model.formats import BY_NAME, Format, Kind
 from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.patches import ADDED, Digested, ordered, patched, read_patch
 from cybilgraph.serialisation import is_of_version, serialise

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from cybilgraph.findings import Finding, Fix
-from cybilgraph.record import Date, Place, Record
-from cybilgraph.reference import Entry, reference, remembered, slug
-from cybilgraph.rules import in_language
-from cybilgraph.vocab import RULES
+from cybilgraph.model.findings import Finding, Fix
+from cybilgraph.model.gazetteer import Entry, reference, remembered, slug
+from cybilgraph.model.record import Date, Place, Record
+from cybilgraph.model.rules import in_language
+from cybilgraph.model.vocabulary import RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
 #: A rule and the element of IATI that breaks it → the rule that says what belongs there.

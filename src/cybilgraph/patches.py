@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.errors import PatchError
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.packed import unpacked
-from cybilgraph.vocab import BASE
 
 ADDED, REMOVED = b"A", b"D"
 #: So many bytes of lines are sorted in memory; several such parts wait on disk.

@@ -22,24 +22,24 @@ from cybilgraph.checking import others_text, together, validated
 from cybilgraph.clock import moment
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.errors import ReleaseError, SourceError
-from cybilgraph.findings import Checked, Fix, Report, Severity
 from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
-from cybilgraph.formats import Format, Kind
 from cybilgraph.identity import Identities
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.mentions import derive
+from cybilgraph.model.findings import Checked, Fix, Report, Severity
+from cybilgraph.model.formats import Format, Kind
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Contact, Record
+from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.rules import LANGUAGES, tell_once
 from cybilgraph.preparing import CLASSES as PREPARED
 from cybilgraph.preparing import Known, fingerprint, judged, prepared, read_once
 from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
-from cybilgraph.record import Contact, Record
-from cybilgraph.reference import reference
 from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import ForgottenNames, Release, Releases
 from cybilgraph.remembered import Remembered
-from cybilgraph.resources import ONTOLOGY
-from cybilgraph.rules import LANGUAGES, tell_once
 from cybilgraph.scratch import Overflow
 from cybilgraph.serialisation import serialise, statements
 from cybilgraph.templates import WRITERS, example

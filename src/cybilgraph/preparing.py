@@ -19,19 +19,19 @@ from importlib.metadata import requires, version
 from itertools import islice
 from re import findall
 
-from cybilgraph import findings, record
 from cybilgraph.assemble import parted
 from cybilgraph.checking import BATCH, Examined, examined, in_parts
 from cybilgraph.describe import with_source
 from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
-from cybilgraph.findings import Finding
 from cybilgraph.identity import Capture, captured
 from cybilgraph.intake import page, with_prose
+from cybilgraph.model import findings, record
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Record, Source
+from cybilgraph.model.resources import DECIDING
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Record, Source
 from cybilgraph.remembered import Remembered
-from cybilgraph.resources import DECIDING
 from cybilgraph.workers.crew import Team
 
 #: So many records are looked up at once; of those, a batch at most is new.

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
+from cybilgraph.model.gazetteer import FILES, SUGGESTED, Reference, alike, reference
+from cybilgraph.model.resources import QUERIES
+from cybilgraph.model.vocabulary import PREFIXES, XSD, thing
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.reference import FILES, SUGGESTED, Reference, alike, reference
-from cybilgraph.resources import QUERIES
-from cybilgraph.vocab import PREFIXES, XSD, thing
 
 #: Longer than any sensible query; deep nesting overflows the engine's stack.
 MAX_BYTES = 100_000

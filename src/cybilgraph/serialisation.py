@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import pyoxigraph as ox
 
-from cybilgraph.formats import Format
-from cybilgraph.vocab import BASE, PREFIXES
+from cybilgraph.model.formats import Format
+from cybilgraph.model.vocabulary import BASE, PREFIXES
 
 RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE
 
 _FIGURES = REFERENCE / "sizing.json"
 

@@ -12,13 +12,25 @@ from typing import Any
 
 import yaml
 
-from cybilgraph.fields import FIELDS, Field, Kind
+from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import (
+    Basis,
+    Contact,
+    Date,
+    Named,
+    Participation,
+    Record,
+    Relation,
+    Scope,
+    Source,
+    Text,
+    WebLink,
+)
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, NAMES
 from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.tables import guarded
-from cybilgraph.record import Basis, Contact, Date, Named, Participation, Record, Relation, Scope, Source, Text, WebLink
-from cybilgraph.reference import reference
-from cybilgraph.vocab import BASE
 
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"

@@ -16,7 +16,7 @@ from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
-from cybilgraph.fields import Field, Kind
+from cybilgraph.model.fields import Field, Kind
 
 #: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

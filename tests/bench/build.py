@@ -46,8 +46,8 @@ def plain(graph: Path, folder: Path, records: str) -> None:
     import rdflib
 
     from cybilgraph.checking import others_text
-    from cybilgraph.resources import shape_files
-    from cybilgraph.vocab import PREFIXES
+    from cybilgraph.model.resources import shape_files
+    from cybilgraph.model.vocabulary import PREFIXES
 
     began = perf_counter()
     steps = []

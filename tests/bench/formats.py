@@ -23,10 +23,10 @@ from time import process_time
 from made import records
 
 from cybilgraph.describe import describe
-from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.record import Record
 from cybilgraph.readers import find_inputs, read_input
-from cybilgraph.record import Record
 from cybilgraph.serialisation import serialise
 from cybilgraph.templates import WRITERS
 

@@ -16,9 +16,9 @@ from cybilgraph import read
 from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.phrases import ROLES, Phrase
 from cybilgraph.mentions.sentences import sentences
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Record
 from cybilgraph.readers import find_inputs, read_input
-from cybilgraph.record import Record
-from cybilgraph.reference import reference
 
 FOLDER = Path(__file__).parents[1] / "samples" / "labelled"
 KINDS = ("actor", "actor and role", "country", "region", "group", "theme", "date", "outline")

@@ -25,12 +25,12 @@ from made.peer import Converter
 
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
-from cybilgraph.formats import BY_NAME
 from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.record import Record
 from cybilgraph.pipeline import convert
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.record import Record
 from cybilgraph.serialisation import serialise
 
 NTRIPLES = BY_NAME["ntriples"]

@@ -26,8 +26,8 @@ from served import projects_of, served
 from served.client import Address, Neighbour
 
 from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.search import Search, Wish
-from cybilgraph.vocab import BASE
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.conftest import running_server

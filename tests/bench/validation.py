@@ -32,7 +32,7 @@ def write_thin(number: int, path: Path) -> None:
     from made import records
 
     from cybilgraph.describe import describe
-    from cybilgraph.record import Text
+    from cybilgraph.model.record import Text
 
     pattern = list(islice(records(200), 200))
     with path.open("w", encoding="utf-8") as file:

@@ -18,9 +18,9 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.checker import EDIT, Checker, Limits, Submission
 from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout, CheckTooHeavy
-from cybilgraph.formats import GRAPH_FORMATS
+from cybilgraph.model.formats import GRAPH_FORMATS
+from cybilgraph.model.rules import LANGUAGES, in_language
 from cybilgraph.readers import READERS, Input
-from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.workers.turns import Caller

@@ -23,12 +23,12 @@ from arro3.io import read_parquet
 
 from cybilgraph import graphs, pipeline
 from cybilgraph.dumps import Dumps, Names, packed, write_tables
-from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.vocabulary import BASE, CYB
 from cybilgraph.release import Release
 from cybilgraph.release.pieces import made_of
 from cybilgraph.remembered import Remembered
 from cybilgraph.serialisation import RDF_FORMATS, is_of_version
-from cybilgraph.vocab import BASE, CYB
 from cybilgraph.workers.crew import Crew
 from tests.conftest import ROOT, SEED, graph_of
 from tests.servers import Store, oxigraph, virtuoso

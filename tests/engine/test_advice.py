@@ -18,10 +18,10 @@ from cybilgraph.engine.advice.outline import read
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QuerySyntaxError, QueryTimeout
-from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.model.resources import QUERIES
+from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.release import Release
-from cybilgraph.resources import QUERIES
-from cybilgraph.vocab import PREFIXES
 
 JSON = (BY_NAME["json"],)
 

@@ -27,8 +27,8 @@ from cybilgraph.errors import (
     QuerySyntaxError,
     QueryTimeout,
 )
-from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.graphs import GRAPH
+from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.workers.turns import Caller
 

@@ -13,8 +13,8 @@ from cybilgraph import queries
 from cybilgraph.engine import Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.engine.lookups import LookUps, looked_up
-from cybilgraph.formats import FORMATS, Format
 from cybilgraph.graphs import GRAPH
+from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"

@@ -10,7 +10,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.engine import store
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from tests.conftest import graph_of
 

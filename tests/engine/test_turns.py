@@ -18,7 +18,7 @@ from cybilgraph.engine import Answer
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.workers.orders import FORK, ORDER
 from cybilgraph.workers.outside import Worker

@@ -20,7 +20,7 @@ from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.store import RESULT_FORMATS
 from cybilgraph.engine.worker import _PART, evaluate
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.serialisation import RDF_FORMATS
 
 PARSERS = dict(zip(RDF_FORMATS, ["turtle", "nt", "nquads", "trig", "json-ld", "xml"], strict=True))

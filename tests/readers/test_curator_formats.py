@@ -22,8 +22,8 @@ from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.mentions import derive
+from cybilgraph.model.record import Record, Source, Text, WebLink
 from cybilgraph.readers import Input, documents, read_input
-from cybilgraph.record import Record, Source, Text, WebLink
 from cybilgraph.templates import COLUMNS, WRITERS, example
 from tests.conftest import RECORDS, SAMPLES
 from tests.hostile import cases

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline, read
-from cybilgraph.findings import Excerpt, Finding, Severity
+from cybilgraph.model.findings import Excerpt, Finding, Severity
 from cybilgraph.readers import Input
 from cybilgraph.readers.excerpts import MOST, excerpt, with_excerpts
 from tests.conftest import SAMPLES

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import BY_LABEL, FIELDS, Kind
 from cybilgraph.mentions import derive
+from cybilgraph.model.fields import BY_LABEL, FIELDS, Kind
+from cybilgraph.model.record import Place, Record
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.html import read_page_html
-from cybilgraph.record import Place, Record
 from tests.conftest import RECORDS, SAMPLES
 
 FORMATS = SAMPLES / "formats"

@@ -16,14 +16,14 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
+from cybilgraph.model.findings import Severity
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import LeftBlank, Place, Record
+from cybilgraph.model.resources import REFERENCE
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.iati import xml as xml_reader
-from cybilgraph.record import LeftBlank, Place, Record
-from cybilgraph.reference import reference
-from cybilgraph.resources import REFERENCE
 from tests.conftest import SAMPLES
 
 SAMPLE = SAMPLES / "formats" / "iati.xml"

@@ -9,10 +9,10 @@ import pytest
 
 from cybilgraph.describe import describe
 from cybilgraph.mentions import derive
+from cybilgraph.model.record import Date, Record, Source, Text
+from cybilgraph.model.vocabulary import CYB, DCTERMS
 from cybilgraph.readers import READERS, Input, read_input
-from cybilgraph.record import Date, Record, Source, Text
 from cybilgraph.templates import WRITERS
-from cybilgraph.vocab import CYB, DCTERMS
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "one-project"

@@ -16,10 +16,10 @@ from rdflib import BNode, Dataset, Graph, Literal, URIRef
 from rdflib.collection import Collection
 
 from cybilgraph.describe import describe
+from cybilgraph.model.record import Place, Record, Source, Text
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places, Spot, parse
-from cybilgraph.record import Place, Record, Source, Text
 
 BASE = "http://example.org/base/"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

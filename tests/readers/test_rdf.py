@@ -18,14 +18,11 @@ from cybilgraph import pipeline
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import FIELDS
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.identity import Identities
 from cybilgraph.mentions import derive
-from cybilgraph.readers import READERS, Input, find_inputs, read_input
-from cybilgraph.readers.rdf import read_rdf
-from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.record import (
+from cybilgraph.model.fields import FIELDS
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
@@ -41,8 +38,11 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
+from cybilgraph.model.vocabulary import CYB, PREFIXES
+from cybilgraph.readers import READERS, Input, find_inputs, read_input
+from cybilgraph.readers.rdf import read_rdf
+from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.serialisation import serialise
-from cybilgraph.vocab import CYB, PREFIXES
 from tests.conftest import RECORDS, SAMPLES
 
 TEXTS = [*find_inputs([RECORDS]), *(found for found in find_inputs([SAMPLES / "labelled"]) if found.suffix == ".txt")]

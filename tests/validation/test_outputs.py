@@ -24,13 +24,22 @@ import rdflib
 from lxml import etree
 from rich.cells import cell_len
 
-from cybilgraph import pipeline, rules
-from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Severity
+from cybilgraph import pipeline
+from cybilgraph.model import rules
+from cybilgraph.model.findings import (
+    SEVERITIES,
+    Checked,
+    Excerpt,
+    Finding,
+    Fix,
+    Report,
+    Severity,
+)
+from cybilgraph.model.vocabulary import CYB, RULES, SH
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
 from cybilgraph.validation.outputs.words import by_rule, counted, place_of, summary
-from cybilgraph.vocab import CYB, RULES, SH
 from tests.conftest import RECORDS, ROOT, running_terminal
 
 #: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.

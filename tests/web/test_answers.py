@@ -16,8 +16,8 @@ import zstandard
 from cybilgraph.engine import Answer, Graphs
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.formats import BY_NAME, FORMATS
 from cybilgraph.graphs import GRAPH
+from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
 from cybilgraph.web.endpoint import Request, read, reply

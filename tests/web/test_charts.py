@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cybilgraph.reference import reference
+from cybilgraph.model.gazetteer import reference
 from cybilgraph.web import charts
 from cybilgraph.web.charts import Bar, Span
 

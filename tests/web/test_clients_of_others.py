@@ -10,7 +10,7 @@ import pytest
 import rdflib
 from rdflib.plugins.stores.sparqlstore import SPARQLStore
 
-from cybilgraph.vocab import CYB, DCTERMS
+from cybilgraph.model.vocabulary import CYB, DCTERMS
 from tests.conftest import ROOT
 
 CLIENTS = ROOT / "tests" / "clients"

@@ -16,8 +16,8 @@ import pytest
 from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
 from cybilgraph.files import Looked
-from cybilgraph.formats import RESULT_FORMATS
 from cybilgraph.graphs import GRAPH
+from cybilgraph.model.formats import RESULT_FORMATS
 from cybilgraph.packed import pack
 from cybilgraph.release import Release, Releases
 from cybilgraph.web import damage

@@ -14,9 +14,9 @@ import pytest
 import rdflib
 from rdflib import RDF, URIRef
 
-from cybilgraph.formats import GRAPH_FORMATS
+from cybilgraph.model.formats import GRAPH_FORMATS
+from cybilgraph.model.vocabulary import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
 from cybilgraph.release import Release
-from cybilgraph.vocab import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
 from tests.conftest import SAMPLES, run, running_server
 from tests.web.test_protocol import BROWSER, Reply, send
 

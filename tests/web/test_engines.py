@@ -19,9 +19,9 @@ from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.engine.pooled import Limits
 from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
-from cybilgraph.formats import BY_NAME
 from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import load
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.queries import examples
 from cybilgraph.release import Release, Releases
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from cybilgraph.formats import FORMATS, Format
+from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.queries import Query, examples
 from cybilgraph.web import named
 from cybilgraph.web.endpoint import PINNED

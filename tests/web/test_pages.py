@@ -7,7 +7,7 @@ import rdflib
 from rdflib import RDF, URIRef
 
 from cybilgraph import pipeline
-from cybilgraph.vocab import BASE, CYB
+from cybilgraph.model.vocabulary import BASE, CYB
 from tests.conftest import running_server
 from tests.web.test_protocol import send
 from tests.web.test_sparql import BROWSER, http

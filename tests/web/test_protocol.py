@@ -17,7 +17,7 @@ import pytest
 import rdflib
 import zstandard
 
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 ASK = "ASK { project:G0020 dcterms:title ?title }"

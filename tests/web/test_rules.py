@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from cybilgraph.rules import catalogue
+from cybilgraph.model.rules import catalogue
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.handbook import PROMISES, handbook
-from cybilgraph.vocab import RULES
 from tests.conftest import CYBILGRAPH
 from tests.web.test_sparql import BROWSER, http
 

@@ -15,7 +15,7 @@ import pytest
 from cybilgraph import queries
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
-from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from tests.conftest import run, running_server
 from tests.web.test_protocol import q, send

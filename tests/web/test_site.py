@@ -17,8 +17,8 @@ import pytest
 import rdflib
 
 from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release
-from cybilgraph.vocab import BASE
 from tests.conftest import graph_of, running_server
 from tests.web.test_sparql import BROWSER, http
 

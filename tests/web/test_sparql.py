@@ -18,7 +18,7 @@ from SPARQLWrapper import CSV, JSON, JSONLD, N3, RDFXML, TSV, TURTLE, XML, SPARQ
 
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.remote import RemoteEngine
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.queries import examples, load
 from cybilgraph.web import BUNDLE, endpoint
 from tests.conftest import run

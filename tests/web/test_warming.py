@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.web import warming
 from cybilgraph.web.answers import Answers, Question

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
-from cybilgraph.rules import LANGUAGES
+from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Lanes, NotStarted, Pool
 from cybilgraph.workers.sandbox import Policy, environment
 

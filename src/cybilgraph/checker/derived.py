@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Date, Evidence, Participation, Record, Relation, Scope
 from cybilgraph.readers import Input
 from cybilgraph.readers.excerpts import CELLED
-from cybilgraph.record import Date, Evidence, Participation, Record, Relation, Scope
-from cybilgraph.reference import reference
 
 
 def derived(records: Iterable[Record]) -> Iterator[dict[str, object]]:

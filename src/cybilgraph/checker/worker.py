@@ -19,11 +19,11 @@ from typing import Any
 from cybilgraph.checker import DERIVED, EDIT, FAILED, FORM, HEAVY, RDF, REPORT
 from cybilgraph.checker.derived import derived
 from cybilgraph.errors import SuggestionError
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
+from cybilgraph.model.record import Text
+from cybilgraph.model.rules import LANGUAGES, in_language
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.readers import READERS, Input
-from cybilgraph.record import Text
-from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.scratch import stay_in_memory
 from cybilgraph.serialisation import serialise
 from cybilgraph.suggestions.soundness import ensure_same_project

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import CONFORMS, Command
-from cybilgraph.findings import visible
+from cybilgraph.model.findings import visible
 
 
 @click.command(cls=Command)

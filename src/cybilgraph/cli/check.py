@@ -23,13 +23,13 @@ from cybilgraph.cli.frame import (
     progress_bar,
     writing,
 )
-from cybilgraph.findings import SEVERITIES, Severity, inert, visible
+from cybilgraph.model.findings import SEVERITIES, Severity, inert, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cybilgraph.findings import Report
     from cybilgraph.fixes import Mended
+    from cybilgraph.model.findings import Report
     from cybilgraph.readers import Input
 
 
@@ -143,7 +143,8 @@ def check(
       cybilgraph check --shapes shapes.ttl data.ttl
       cybilgraph check --graph data.ttl
     """
-    from cybilgraph import pipeline, rules
+    from cybilgraph import pipeline
+    from cybilgraph.model import rules
 
     check_output(output, sources)
     all_written = True

@@ -22,8 +22,8 @@ from cybilgraph.cli.frame import (
     tell_of,
     writing,
 )
-from cybilgraph.findings import visible
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS
+from cybilgraph.model.findings import visible
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 
 _IATI = "iati"
 _RDF = [fmt.name for fmt in GRAPH_FORMATS]

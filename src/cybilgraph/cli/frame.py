@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.files import written_whole
-from cybilgraph.findings import inert, visible
+from cybilgraph.model.findings import inert, visible
 from cybilgraph.ntriples import is_iri
 
 if TYPE_CHECKING:
-    from cybilgraph.findings import Report
+    from cybilgraph.model.findings import Report
 
 #: check: no violation; violations; the work could not be done.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import Command
-from cybilgraph.formats import GRAPH_FORMATS
+from cybilgraph.model.formats import GRAPH_FORMATS
 
 
 @click.command(cls=Command)

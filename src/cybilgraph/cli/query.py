@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 
 from cybilgraph.cli.frame import Command, Failure
-from cybilgraph.findings import visible
-from cybilgraph.formats import BY_NAME, Format
-from cybilgraph.vocab import short
+from cybilgraph.model.findings import visible
+from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.vocabulary import short
 
 if TYPE_CHECKING:
     from cybilgraph.engine import Advice, Answer, Engine

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from cybilgraph.cli.frame import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
+from cybilgraph.model.vocabulary import short
 from cybilgraph.settings import PREFIX
-from cybilgraph.vocab import short
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 #: What has fewer stands in too many words that are nobody's name.

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import Group
-from cybilgraph.findings import inert, visible
+from cybilgraph.model.findings import inert, visible
 
 
 @click.group(cls=Group)

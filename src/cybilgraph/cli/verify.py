@@ -7,7 +7,7 @@ import sys
 import click
 
 from cybilgraph.cli.frame import CONFORMS, VIOLATIONS, Command
-from cybilgraph.findings import visible
+from cybilgraph.model.findings import visible
 
 
 @click.command(cls=Command)

@@ -5,8 +5,8 @@ together field by field.
 from __future__ import annotations
 
 from cybilgraph.describe.records import ITEMS
-from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.vocab import CYB, thing
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.vocabulary import CYB, thing
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
     f"<{row.term}AsPrinted>": row.name for row in FIELDS if row.kind is Kind.DATE

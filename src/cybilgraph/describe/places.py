@@ -6,9 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
-from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
-from cybilgraph.record import Contact, Date, Named, Place, Record, Relation, Scope, Text, WebLink
-from cybilgraph.vocab import thing
+from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
+from cybilgraph.model.record import (
+    Contact,
+    Date,
+    Named,
+    Place,
+    Record,
+    Relation,
+    Scope,
+    Text,
+    WebLink,
+)
+from cybilgraph.model.vocabulary import thing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
-from cybilgraph.fields import BY_NAME, FIELDS, Field, Kind
-from cybilgraph.ntriples import decimal, is_iri
-from cybilgraph.record import (
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, Kind
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
@@ -21,9 +21,24 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import reference
-from cybilgraph.vocab import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, RDFS, SCHEMA, SKOS, SPDX, VCARD, XSD, thing
-from cybilgraph.vocab import record as record_iri
+from cybilgraph.model.vocabulary import (
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    ORG,
+    PROV,
+    RDF,
+    RDFS,
+    SCHEMA,
+    SKOS,
+    SPDX,
+    VCARD,
+    XSD,
+    thing,
+)
+from cybilgraph.model.vocabulary import record as record_iri
+from cybilgraph.ntriples import decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
 #: Separates the paragraphs of a text that is one literal.

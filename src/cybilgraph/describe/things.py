@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.describe.triples import Triples
-from cybilgraph.reference import Entry, Reference
-from cybilgraph.vocab import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
+from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
 
 _SCHEMES = {
     "theme": "Themes and topics",

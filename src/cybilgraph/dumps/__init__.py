@@ -30,7 +30,7 @@ from cybilgraph.dumps.described import (
 from cybilgraph.dumps.packing import Packed, deflated
 from cybilgraph.dumps.reading import read_table
 from cybilgraph.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.serialisation import parsed, written
 
 #: The graph is in files of this name.

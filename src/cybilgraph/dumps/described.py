@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from cybilgraph.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
-from cybilgraph.ntriples import Things, iri, literal, plain
-from cybilgraph.serialisation import serialise
-from cybilgraph.vocab import (
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
+from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
     DCAT,
@@ -33,6 +31,8 @@ from cybilgraph.vocab import (
     XSD,
     short,
 )
+from cybilgraph.ntriples import Things, iri, literal, plain
+from cybilgraph.serialisation import serialise
 
 DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
 #: Properties whose values are addresses, and not names.

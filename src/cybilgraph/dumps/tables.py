@@ -16,10 +16,10 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.dumps.packing import gzipped
-from cybilgraph.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
 from cybilgraph.ntriples import Things, texts
 from cybilgraph.scratch import Scratch
-from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, RDF
 
 _FIELDS = tuple(
     row

@@ -18,7 +18,7 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple, Protocol
 
-from cybilgraph.formats import Format
+from cybilgraph.model.formats import Format
 from cybilgraph.workers.turns import Caller
 
 _BLOCK = 1 << 16

@@ -23,8 +23,8 @@ from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
 from cybilgraph.engine.store import Found
 from cybilgraph.engine.worker import columns, evaluate, parsed
-from cybilgraph.reference import reference
-from cybilgraph.vocab import PREFIXES
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.workers.inside import Answering, Sending, nursery
 from cybilgraph.workers.sandbox import Policy
 

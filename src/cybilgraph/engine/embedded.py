@@ -9,7 +9,7 @@ from cybilgraph.engine import ALL, Answer, Graphs
 from cybilgraph.engine.lookups import LookUps
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.store import opens_whole
-from cybilgraph.formats import Format
+from cybilgraph.model.formats import Format
 from cybilgraph.packed import size_unpacked
 from cybilgraph.workers.pool import Ended, Lanes, Pool
 from cybilgraph.workers.sandbox import Policy, environment

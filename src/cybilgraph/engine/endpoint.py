@@ -26,10 +26,10 @@ from SPARQLWrapper import SPARQLWrapper
 from cybilgraph.engine import ALL, Graphs
 from cybilgraph.engine.store import RESULT_FORMATS, Found
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.formats import FORMATS, Format
+from cybilgraph.model.formats import FORMATS, Format
+from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.queries import gives_graph
 from cybilgraph.serialisation import RDF_FORMATS
-from cybilgraph.vocab import BASE, DCTERMS
 
 #: The graph that says what is loaded, and the subject of what it says.
 LOADED = f"{BASE}loaded"

@@ -21,7 +21,7 @@ from cybilgraph.engine import Answer, Content
 from cybilgraph.engine.store import read_store
 from cybilgraph.engine.worker import TooLarge, Unwritable, Written, run, written
 from cybilgraph.errors import FileDamaged
-from cybilgraph.formats import BY_NAME, Format
+from cybilgraph.model.formats import BY_NAME, Format
 
 #: Characters of a query, and bytes of an answer: what is longer is a worker's.
 _LONGEST, _MOST = 2_000, 64_000

@@ -25,7 +25,7 @@ from cybilgraph.errors import (
     QueryTimeout,
     ServiceFailed,
 )
-from cybilgraph.formats import BY_NAME, FORMATS, Format
+from cybilgraph.model.formats import BY_NAME, FORMATS, Format
 from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Late, NotStarted, Pool, State
 
 __all__ = ["Ended", "Limits", "PooledEngine"]

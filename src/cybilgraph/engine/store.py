@@ -11,9 +11,9 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.files import sha256_of
+from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.serialisation import parsed
-from cybilgraph.vocab import PREFIXES
 
 RESULT_FORMATS = {
     "json": ox.QueryResultsFormat.JSON,

@@ -28,9 +28,9 @@ from cybilgraph.engine.advice.literals import has_dates
 from cybilgraph.engine.advice.syntax import explained
 from cybilgraph.engine.store import RESULT_FORMATS, Found, read_store
 from cybilgraph.errors import FileDamaged
-from cybilgraph.reference import reference
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import PREFIXES, RDF
 from cybilgraph.serialisation import RDF_FORMATS
-from cybilgraph.vocab import PREFIXES, RDF
 from cybilgraph.workers.inside import Answering, Sending, nursery
 from cybilgraph.workers.orders import SPOILT
 from cybilgraph.workers.sandbox import Policy

@@ -22,12 +22,12 @@ from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
-from cybilgraph.findings import Finding
 from cybilgraph.identity.captures import Capture, Captures, captured
 from cybilgraph.identity.suspected import suspected
-from cybilgraph.record import Record
-from cybilgraph.reference import slug
-from cybilgraph.rules import finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import Record
+from cybilgraph.model.rules import finding
 
 __all__ = ["Capture", "Identities", "captured"]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
-from cybilgraph.record import KEY, Record
-from cybilgraph.reference import slug
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import KEY, Record
+from cybilgraph.model.values import value
 from cybilgraph.scratch import Scratch
-from cybilgraph.values import value
 
 # A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
 # ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and

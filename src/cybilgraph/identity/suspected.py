@@ -15,9 +15,9 @@ from functools import lru_cache
 from itertools import combinations, groupby, islice
 from operator import itemgetter
 
-from cybilgraph.findings import Finding
-from cybilgraph.reference import likeness, reference
-from cybilgraph.rules import finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import likeness, reference
+from cybilgraph.model.rules import finding
 from cybilgraph.scratch import Scratch
 
 #: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the

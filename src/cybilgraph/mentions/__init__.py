@@ -17,8 +17,8 @@ from cybilgraph.mentions.projects import find_relations
 from cybilgraph.mentions.sentences import sentences
 from cybilgraph.mentions.spelling import find_near_names
 from cybilgraph.mentions.times import find_dates
-from cybilgraph.record import Record
-from cybilgraph.reference import Reference, reference
+from cybilgraph.model.gazetteer import Reference, reference
+from cybilgraph.model.record import Record
 
 __all__ = ["derive"]
 

@@ -9,8 +9,8 @@ from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_hel
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, losses, of_money, said, says
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.record import Basis, Named, Participation, Record, Scope, Text
-from cybilgraph.reference import Entry, Reference
+from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _SILENT = ("links",)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cybilgraph.findings import Finding
 from cybilgraph.mentions.located import entries, placed_in
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.record import Record, Scope
-from cybilgraph.reference import Entry, Reference
-from cybilgraph.rules import finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.record import Record, Scope
+from cybilgraph.model.rules import finding
 
 
 def find_other_countries(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cybilgraph.mentions.marks import MARKS
 from cybilgraph.mentions.phrases import ACTING, hits
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.reference import fold_in_place
+from cybilgraph.model.gazetteer import fold_in_place
 
 #: What stands between "funded by" and the first donor.
 _FOLLOWS = re.compile(r"(?: (?:the |these )?following(?: [\w-]+){0,4})?:\Z")

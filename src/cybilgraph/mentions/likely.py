@@ -18,9 +18,9 @@ from cybilgraph.mentions.around import around
 from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE
 from cybilgraph.mentions.phrases import ROLES, says
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.organisations import is_body, is_official
-from cybilgraph.reference import Entry
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.gazetteer import Entry
+from cybilgraph.model.organisations import is_body, is_official
+from cybilgraph.model.resources import REFERENCE
 
 #: Sections that tell what the project is for.
 PURPOSE = ("summary", "description", "aim")

@@ -9,7 +9,7 @@ from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.mentions.phrases import kinds_in, said, says, spans
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.reference import Entry, Reference
+from cybilgraph.model.gazetteer import Entry, Reference
 
 #: How sure the country of a body is that is helped.
 _HOME = 0.85

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cybilgraph.reference import Entry, Reference, slug
+from cybilgraph.model.gazetteer import Entry, Reference, slug
 
 #: An actor of the reference data, an organisation that they do not know, another capitalised name,
 #: a country, region or group, what is of a country ("Kenyan"), a project.

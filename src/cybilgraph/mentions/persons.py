@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from cybilgraph import organisations
 from cybilgraph.mentions.marks import ACTOR, NAME, Span
 from cybilgraph.mentions.unknown import names_firm
-from cybilgraph.organisations import has_body, is_body
-from cybilgraph.record import Contact
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model import organisations
+from cybilgraph.model.organisations import has_body, is_body
+from cybilgraph.model.record import Contact
+from cybilgraph.model.resources import REFERENCE
 
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
 _HONORIFICS = (

@@ -27,8 +27,8 @@ from cybilgraph.errors import ReferenceDataError
 from cybilgraph.mentions.literals import Clause, Group, first_words, needed, parse, tells
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.mentions.sentences import Name, Sentence
-from cybilgraph.resources import REFERENCE
-from cybilgraph.values import value
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.values import value
 
 #: The phrases in use.
 FILE = REFERENCE / "phrases.csv"

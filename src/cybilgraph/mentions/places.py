@@ -10,9 +10,9 @@ from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
 from cybilgraph.mentions.phrases import said, says
 from cybilgraph.mentions.sentences import Sentence
 from cybilgraph.mentions.themes import Found, note_themes
-from cybilgraph.organisations import is_official
-from cybilgraph.record import Basis, Named, Record, Scope, Text
-from cybilgraph.reference import Entry, Reference
+from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.organisations import is_official
+from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
 #: Sections whose places are those of the project, not those of its results or its links.
 _SECTIONS = ("summary", "aim", "description")

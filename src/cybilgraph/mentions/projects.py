@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cybilgraph.mentions.marks import PROJECT
 from cybilgraph.mentions.phrases import APART, RELATIONS, said
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.record import Basis, Evidence, Named, Record, Relation, Text
+from cybilgraph.model.record import Basis, Evidence, Named, Record, Relation, Text
 
 
 def find_relations(record: Record, told: list[Sentence]) -> Iterator[Relation]:

@@ -21,11 +21,11 @@ from ahocorasick_rs import AhoCorasick
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
 from cybilgraph.mentions.persons import persons
 from cybilgraph.mentions.unknown import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
-from cybilgraph.organisations import has_body, is_official
-from cybilgraph.record import Contact, Evidence, Record, Text
-from cybilgraph.reference import Entry, Mention, Reference, fold_in_place, slug
-from cybilgraph.resources import REFERENCE
-from cybilgraph.values import value
+from cybilgraph.model.gazetteer import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.model.organisations import has_body, is_official
+from cybilgraph.model.record import Contact, Evidence, Record, Text
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
 _PLACES = frozenset(PLACES)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.findings import Finding
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.record import Record
-from cybilgraph.reference import Reference
-from cybilgraph.rules import finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import Reference
+from cybilgraph.model.record import Record
+from cybilgraph.model.rules import finding
 
 
 def find_near_names(record: Record, told: Iterable[Sentence], names: Reference) -> Iterator[Finding]:

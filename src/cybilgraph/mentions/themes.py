@@ -13,8 +13,8 @@ from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.reference import Entry, Reference, fold_in_place
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.gazetteer import Entry, Reference, fold_in_place
+from cybilgraph.model.resources import REFERENCE
 
 #: Sections whose themes are the project's, where its title names none.
 _PURPOSE = ("summary", "aim")

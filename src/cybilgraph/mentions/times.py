@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.dates import Period, find_periods, read_duration
 from cybilgraph.mentions.actors import roles
 from cybilgraph.mentions.phrases import says
 from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.record import Date, Record, Text
+from cybilgraph.model.dates import Period, find_periods, read_duration
+from cybilgraph.model.record import Date, Record, Text
 
 _SECTIONS = ("title", "summary", "description", "aim")
 #: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.record import Record
 from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
@@ -18,7 +19,6 @@ from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tables import read_csv
-from cybilgraph.record import Record
 
 __all__ = ["READERS", "Input", "Place", "count_inputs", "find_inputs", "read_input"]
 

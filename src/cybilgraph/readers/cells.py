@@ -11,15 +11,15 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from cybilgraph.fields import BY_LABEL, BY_NAME, Field, Kind
-from cybilgraph.findings import Finding
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import SUGGESTED, alike
+from cybilgraph.model.record import Place, Record, Text
+from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import lines_of
-from cybilgraph.record import Place, Record, Text
-from cybilgraph.reference import SUGGESTED, alike
-from cybilgraph.rules import finding
 
 #: Stands in a cell whose page prints the heading and nothing under it. An empty cell says
 #: nothing, since every row of a table has every column.

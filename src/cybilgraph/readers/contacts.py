@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import phonenumbers
 
-from cybilgraph.record import Contact, Place, Text
+from cybilgraph.model.record import Contact, Place, Text
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _EMAIL = re.compile(r"(?<![^\s<>(:;,])[^\s@<>():;,]{1,64}@[^\s@<>();,]{1,255}")

@@ -23,13 +23,13 @@ from typing import Any
 import yaml
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import Kind
-from cybilgraph.findings import Finding
+from cybilgraph.model.fields import Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Place, Record, Text
+from cybilgraph.model.rules import finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import clean, decode
-from cybilgraph.record import Place, Record, Text
-from cybilgraph.rules import finding
 
 MAX_DOCUMENT = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import islice, takewhile
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Excerpt, Finding
+from cybilgraph.model.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decoded
 from cybilgraph.readers.inputs import MAX_BYTES, Input, Stream
 from cybilgraph.readers.tables import csv_rows

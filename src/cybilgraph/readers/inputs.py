@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from cybilgraph.addresses import Copied
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import visible
-from cybilgraph.record import Source
+from cybilgraph.model.findings import visible
+from cybilgraph.model.record import Source
 
 #: A file or a folder, or "-" for standard input.
 Place = str | os.PathLike[str]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cybilgraph.findings import visible
-from cybilgraph.formats import FORMATS, Kind
+from cybilgraph.model.findings import visible
+from cybilgraph.model.formats import FORMATS, Kind
 from cybilgraph.readers.cells import field_called
 
 

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from cybilgraph.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
+from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.readers.lost import blank_lines, under_lost_headings
 from cybilgraph.readers.names import BULLET, SORTING
 from cybilgraph.readers.sections import CODE, Section, Sections, is_text
 from cybilgraph.readers.text import unwrapped
-from cybilgraph.record import Place, Record, Text
 
 #: As far as a capture that was cut there may have it.
 RIGHTS = "The Cybil project repository is being "

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.organisations import has_body, of_many_words
-from cybilgraph.record import Text
-from cybilgraph.reference import Entry, reference
+from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.organisations import has_body, of_many_words
+from cybilgraph.model.record import Text
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Record
+from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.sections import Sections
 from cybilgraph.readers.text import decode, lines_of
-from cybilgraph.record import Record
-from cybilgraph.rules import finding
 
 _BEGINS = re.compile(
     r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from cybilgraph.dates import find_periods, read_date, read_duration, read_range, readings
-from cybilgraph.fields import BY_NAME, Field, Kind
-from cybilgraph.findings import Finding
-from cybilgraph.readers.contacts import is_address, is_person, no_addresses, read_contacts
-from cybilgraph.readers.inputs import MAX_BYTES, Input
-from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
-from cybilgraph.record import (
+from cybilgraph.model.dates import (
+    find_periods,
+    read_date,
+    read_duration,
+    read_range,
+    readings,
+)
+from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import reference, slug
+from cybilgraph.model.record import (
     Basis,
     Date,
     LeftBlank,
@@ -31,8 +35,10 @@ from cybilgraph.record import (
     Text,
     WebLink,
 )
-from cybilgraph.reference import reference, slug
-from cybilgraph.rules import finding
+from cybilgraph.model.rules import finding
+from cybilgraph.readers.contacts import is_address, is_person, no_addresses, read_contacts
+from cybilgraph.readers.inputs import MAX_BYTES, Input
+from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")

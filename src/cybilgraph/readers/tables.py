@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Place, Record
+from cybilgraph.model.rules import finding
 from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.text import clean, no_text, not_utf8, raw_lines
-from cybilgraph.record import Place, Record
-from cybilgraph.rules import finding
 
 #: A table of a hundred thousand projects is smaller.
 MAX_TABLE = 200_000_000

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
-from cybilgraph.findings import Finding
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Place, Text
+from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.record import Place, Text
-from cybilgraph.rules import finding
 
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

@@ -24,6 +24,7 @@ from lxml.etree import LxmlError
 from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.record import Record
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.tables import (
     MOST_ABOVE,
@@ -35,7 +36,6 @@ from cybilgraph.readers.tables import (
     names_columns,
     records_of_rows,
 )
-from cybilgraph.record import Record
 
 #: A workbook is an archive: what it unpacks to is what counts.
 MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000

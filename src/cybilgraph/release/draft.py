@@ -16,9 +16,10 @@ from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.files import sha256_of
-from cybilgraph.findings import Report
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
+from cybilgraph.model.findings import Report
+from cybilgraph.model.resources import ONTOLOGY, shape_files
 from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
     IDENTITIES,
@@ -33,7 +34,6 @@ from cybilgraph.release.one import (
 )
 from cybilgraph.release.pieces import Cut, made_of
 from cybilgraph.remembered import Remembered
-from cybilgraph.resources import ONTOLOGY, shape_files
 from cybilgraph.scratch import Spool
 from cybilgraph.search import write_index
 from cybilgraph.sources import SOURCES, Sources

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cybilgraph.dumps import Rows, Statistics, packed, rows_of_tables, statistics
 from cybilgraph.graphs import read_graph
+from cybilgraph.model.vocabulary import SKOS
 from cybilgraph.ntriples import texts, things
 from cybilgraph.remembered import Remembered
 from cybilgraph.search import Name, Told, told
 from cybilgraph.serialisation import is_of_version
-from cybilgraph.vocab import SKOS
 from cybilgraph.workers.crew import Team
 
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.

@@ -12,10 +12,10 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from cybilgraph.model.values import value
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.ntriples import Things, plain, texts
 from cybilgraph.scratch import Spool
-from cybilgraph.values import value
-from cybilgraph.vocab import BASE, CYB, DCTERMS, RDF, SKOS
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")

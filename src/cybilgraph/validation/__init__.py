@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from cybilgraph.errors import EnginesDisagree
-from cybilgraph.findings import Result
+from cybilgraph.model.findings import Result
 from cybilgraph.validation import fast
 from cybilgraph.validation.across import Across, compared
 from cybilgraph.validation.batches import WORKERS, in_order

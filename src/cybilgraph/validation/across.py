@@ -16,9 +16,9 @@ from itertools import groupby, islice
 from operator import itemgetter
 from types import TracebackType
 
-from cybilgraph.rules import catalogue
+from cybilgraph.model.rules import catalogue
+from cybilgraph.model.vocabulary import BASE, RDF
 from cybilgraph.scratch import Scratch
-from cybilgraph.vocab import BASE, RDF
 
 #: Records that are validated together, unless they are more that belong together.
 _TOGETHER = 500

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from cybilgraph.findings import Result
+from cybilgraph.model.findings import Result
 
 #: Batches that are validated at a time; one more waits for them, so that memory is bounded.
 WORKERS = 2

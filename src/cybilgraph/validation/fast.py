@@ -10,7 +10,7 @@ import shacl
 
 from cybilgraph.caches import cache_short
 from cybilgraph.errors import ShapesError
-from cybilgraph.findings import Result
+from cybilgraph.model.findings import Result
 from cybilgraph.validation.shapes import Shapes
 
 #: A blank node as the engine calls it: it numbers those of the shapes and then those of the data

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cybilgraph.findings import SEVERITIES, Severity
-from cybilgraph.rules import LANGUAGES, Example, Rule, catalogue
+from cybilgraph.model.findings import SEVERITIES, Severity
+from cybilgraph.model.rules import LANGUAGES, Example, Rule, catalogue
 
 #: The promises, the strictest first; each is a file of shapes.
 PROMISES = ("must-hold", "controlled-lists", "consistency", "across", "recommended", "text-quality", "reading")

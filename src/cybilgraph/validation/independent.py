@@ -20,7 +20,7 @@ from rdflib.plugins.sparql.sparql import SPARQLError
 from rdflib.term import Node
 
 from cybilgraph.errors import ShapesError
-from cybilgraph.findings import Result
+from cybilgraph.model.findings import Result
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.validation.shapes import Shapes
 

@@ -9,8 +9,8 @@ from functools import cache
 
 import pyoxigraph as ox
 
-from cybilgraph.rules import LANGUAGES
-from cybilgraph.vocab import SH
+from cybilgraph.model.rules import LANGUAGES
+from cybilgraph.model.vocabulary import SH
 
 _GAP = re.compile(r"\{[?$]\w+\}")
 

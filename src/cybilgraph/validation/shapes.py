@@ -11,11 +11,11 @@ from typing import Any
 import pyoxigraph as ox
 
 from cybilgraph.errors import QueryError, ShapesError
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.vocabulary import OWL, RDF, SH
 from cybilgraph.ntriples import is_iri
 from cybilgraph.queries import guard, tokens, undeclared
-from cybilgraph.resources import shape_files
 from cybilgraph.validation.arithmetic import from_either_end
-from cybilgraph.vocab import OWL, RDF, SH
 
 #: The file of the shapes that are held against all records together.
 ACROSS = "across"

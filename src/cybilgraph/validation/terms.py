@@ -6,7 +6,7 @@ from functools import cache
 
 import rdflib
 
-from cybilgraph.vocab import SH
+from cybilgraph.model.vocabulary import SH
 
 #: Terms that are words of Python, which rdflib cannot list.
 _WORDS = ("and", "class", "in", "not", "or")

@@ -14,6 +14,7 @@ from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.files import read_sums, sha256_of
+from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, short
 from cybilgraph.ntriples import literal, plain
 from cybilgraph.packed import unpacked
 from cybilgraph.patches import Digested, ordered, patched, read_patch
@@ -24,7 +25,6 @@ from cybilgraph.verify.linked import linked
 from cybilgraph.verify.lists import heads, home, releases, sitemap, types
 from cybilgraph.verify.printed import Printed, values_of
 from cybilgraph.verify.words import counts, words
-from cybilgraph.vocab import BASE, CYB, DCAT, SPDX, VOID, short
 
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.engine.store import answer_of, read_store
+from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.ntriples import plain
 from cybilgraph.queries import guard
 from cybilgraph.serialisation import is_of_version
-from cybilgraph.vocab import CYB, RDF
 
 
 class Dump:

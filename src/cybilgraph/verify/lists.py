@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 from cybilgraph import queries
 from cybilgraph.fetch import Reply
-from cybilgraph.formats import file_type
+from cybilgraph.model.formats import file_type
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.verify.asking import BROWSER, STALE, Asking, Wrong, hold, some
 from cybilgraph.verify.contents import is_table, syntax_of
 from cybilgraph.verify.markup import Element, elements, page_of
 from cybilgraph.verify.printed import data_of
-from cybilgraph.vocab import BASE
 
 _NUMBER = re.compile(r"[0-9][0-9,]*")
 _FOOTER = re.compile(r"Release ([0-9]+) of ([0-9-]+) · ([0-9,]+) statements")

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cybilgraph.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
 from cybilgraph.verify.markup import Element, page_of, spaced
-from cybilgraph.vocab import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")

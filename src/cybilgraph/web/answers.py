@@ -25,7 +25,7 @@ from cybilgraph import queries
 from cybilgraph.caches import cache_short
 from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.engine.pooled import PooledEngine
-from cybilgraph.formats import Format
+from cybilgraph.model.formats import Format
 from cybilgraph.version import __version__
 from cybilgraph.web.making import waiting
 from cybilgraph.workers.turns import Caller, settle

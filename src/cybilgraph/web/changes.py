@@ -19,10 +19,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
-from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.serialisation import serialise
-from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted

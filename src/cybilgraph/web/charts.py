@@ -17,7 +17,7 @@ from functools import cache
 from itertools import groupby
 from urllib.parse import quote
 
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE
 
 #: A map's shades begin at these numbers of projects; none has shade 0.
 SHADES = (1, 2, 4, 8, 16, 32)

@@ -11,14 +11,14 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker, Submission
-from cybilgraph.findings import SEVERITIES, Fix
 from cybilgraph.fixes import apply
-from cybilgraph.formats import BY_NAME as RDF_FORMATS
+from cybilgraph.model.findings import SEVERITIES, Fix
+from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
+from cybilgraph.model.rules import LANGUAGES
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.kinds import KINDS
-from cybilgraph.rules import LANGUAGES
 from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.vocab import RULES
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.making import waiting
 from cybilgraph.web.problems import problem

@@ -17,10 +17,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import dumps
 from cybilgraph.errors import ReleaseError
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, Format, file_type
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, file_type
+from cybilgraph.model.vocabulary import BASE, thing
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.serialisation import statements
-from cybilgraph.vocab import BASE, thing
 from cybilgraph.web import documentation
 from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted

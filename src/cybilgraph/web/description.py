@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from cybilgraph.formats import FORMATS, Format
+from cybilgraph.model.formats import FORMATS, Format
+from cybilgraph.model.vocabulary import RDF, RDFS, SD, VOID, XSD
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.release import Release
 from cybilgraph.serialisation import serialise
-from cybilgraph.vocab import RDF, RDFS, SD, VOID, XSD
 
 
 def description(address: str, release: Release, fmt: Format, *, federated: bool) -> bytes:

@@ -19,7 +19,7 @@ from mdit_py_plugins.anchors import anchors_plugin
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from cybilgraph import resources
+from cybilgraph.model import resources
 
 blueprint = Blueprint("documentation", __name__)
 

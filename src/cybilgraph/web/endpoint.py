@@ -20,7 +20,7 @@ from werkzeug.http import parse_options_header
 from cybilgraph import queries
 from cybilgraph.engine import Answer, Graphs
 from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.ntriples import is_iri
 from cybilgraph.release import Release
 from cybilgraph.web import advising, named

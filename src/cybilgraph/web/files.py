@@ -12,7 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
 from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
-from cybilgraph.formats import file_type
+from cybilgraph.model.formats import file_type
 from cybilgraph.release import Release
 from cybilgraph.web.endpoint import FRESH, PINNED, Reply, Request
 from cybilgraph.web.live import Live

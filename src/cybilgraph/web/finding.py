@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
 from cybilgraph.errors import QueryError
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.queries import did_you_mean
-from cybilgraph.reference import reference
 from cybilgraph.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
-from cybilgraph.vocab import BASE
 from cybilgraph.web.sparql import index
 from cybilgraph.web.view import path_of, table_of
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cybilgraph import queries
-from cybilgraph.reference import Entry, reference
-from cybilgraph.vocab import CYB, ORG, SKOS, thing
+from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
 from cybilgraph.web.charts import Bar, Span, timeline, years_active
 from cybilgraph.web.view import titled
 

@@ -29,7 +29,7 @@ from cybilgraph.errors import (
     QueryTimeout,
     ServiceFailed,
 )
-from cybilgraph.findings import visible
+from cybilgraph.model.findings import visible
 from cybilgraph.workers.pool import Ended
 from cybilgraph.workers.turns import Caller
 

@@ -7,10 +7,10 @@ from functools import cache
 
 from cybilgraph import queries
 from cybilgraph.errors import QueryError, QuerySyntaxError
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
+from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.queries import Query
-from cybilgraph.vocab import BASE, DCTERMS, RDF, SH
 
 ROOT = "/api/queries/"
 #: Parameters that every path has: a query has none of the same name.

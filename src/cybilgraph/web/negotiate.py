@@ -9,7 +9,7 @@ from werkzeug.http import parse_accept_header
 
 from cybilgraph.caches import cache_short
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format, called
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, called
 
 HTML = "text/html"
 #: Characters of a wish that are told to who wished it.

@@ -13,7 +13,7 @@ from typing import Any
 
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import QueryError
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.web.clients import network
 from cybilgraph.web.front import SECURITY_HEADERS, Front, Receive, Scope, Send
 from cybilgraph.web.journal import Entry, Journal

@@ -10,16 +10,16 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
-from cybilgraph.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
+from cybilgraph.model.gazetteer import FILES
+from cybilgraph.model.rules import LANGUAGES
+from cybilgraph.model.vocabulary import thing
 from cybilgraph.queries import Query
 from cybilgraph.readers.kinds import KINDS
-from cybilgraph.reference import FILES
-from cybilgraph.rules import LANGUAGES
 from cybilgraph.search import ORDERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__
-from cybilgraph.vocab import thing
 from cybilgraph.web import named
 from cybilgraph.web.changes import FORMATS as CHANGES
 from cybilgraph.web.check import OUTPUT_TYPES

@@ -15,10 +15,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph import queries
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.reference import reference
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.release import Release
-from cybilgraph.vocab import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.web import hubs, project, sparql
 from cybilgraph.web.live import Serving
 from cybilgraph.web.negotiate import SUFFIXES, split, wanted

@@ -7,8 +7,19 @@ from typing import Any
 
 import rdflib
 
-from cybilgraph.fields import FIELDS, Kind
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD
+from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    PROV,
+    RDFS,
+    SCHEMA,
+    SPDX,
+    VCARD,
+)
 from cybilgraph.web.view import Resource
 
 _ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")

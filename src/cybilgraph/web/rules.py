@@ -9,11 +9,11 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.formats import Format
-from cybilgraph.resources import shape_files
-from cybilgraph.rules import LANGUAGES, catalogue
+from cybilgraph.model.formats import Format
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.rules import LANGUAGES, catalogue
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.handbook import entry, handbook
-from cybilgraph.vocab import RULES
 from cybilgraph.web.negotiate import HTML, SUFFIXES, split, twin
 from cybilgraph.web.view import graph_of
 

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, after_this_request, current_app, g, json,
 from cybilgraph import queries
 from cybilgraph.engine import Advice, Answer
 from cybilgraph.errors import QueryError, QuerySyntaxError
-from cybilgraph.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
 from cybilgraph.release import SEARCH, Release
 from cybilgraph.search import Search

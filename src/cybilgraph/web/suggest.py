@@ -14,10 +14,10 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from cybilgraph import queries
 from cybilgraph.checker import EDIT, FORM, Submission
 from cybilgraph.errors import SuggestionError
+from cybilgraph.model.vocabulary import thing
 from cybilgraph.sources import SOURCES
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
 from cybilgraph.suggestions.soundness import ensure_sound
-from cybilgraph.vocab import thing
 from cybilgraph.web.check import checking, given_back, show, told_by_checker
 from cybilgraph.web.clients import Clients, network
 from cybilgraph.web.problems import STATUSES

@@ -10,10 +10,10 @@ from flask import Blueprint, Response, render_template, request
 from rdflib import OWL, RDF, RDFS, SKOS
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.resources import ONTOLOGY
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, short
 from cybilgraph.serialisation import statements
-from cybilgraph.vocab import BASE, CYB, DCTERMS, short
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.view import graph_of, path_of
 

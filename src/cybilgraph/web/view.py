@@ -11,10 +11,10 @@ import rdflib
 from flask import Response, g, request, url_for
 from rdflib import SKOS
 
-from cybilgraph.formats import BY_NAME, Format
+from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, short
 from cybilgraph.readers.tables import guarded
 from cybilgraph.serialisation import serialise
-from cybilgraph.vocab import BASE, DCTERMS, RDFS, short
 
 #: A title has so many characters where it is one of several; the page of its thing tells more of it.
 _TITLE = 200

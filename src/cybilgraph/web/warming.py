@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cybilgraph import queries
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout
-from cybilgraph.formats import BY_NAME
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.queries import Query
 from cybilgraph.release import Release
 from cybilgraph.web import hubs

@@ -16,9 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from random import Random
 
+from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Scope, Text
 from cybilgraph.readers import Input, read_input
-from cybilgraph.record import Basis, Date, Named, Participation, Record, Scope, Text
-from cybilgraph.reference import Entry, reference
 
 ROOT = Path(__file__).parents[3]
 _FOLDERS = (ROOT / "data" / "records", ROOT / "tests" / "samples" / "labelled")

@@ -9,8 +9,19 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cybilgraph.record import Record
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SCHEMA, SPDX, XSD
+from cybilgraph.model.record import Record
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    PROV,
+    RDF,
+    RDFS,
+    SCHEMA,
+    SPDX,
+    XSD,
+)
 
 _PROJECT, _RECORD = BASE + "id/project/{code}", BASE + "record/{code}"
 _PREFIXES = """@prefix rr: <http://www.w3.org/ns/r2rml#> .

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 from cybilgraph.engine.advice.facts import Facts, named
 from cybilgraph.engine.advice.literals import compared, written
 from cybilgraph.engine.advice.parts import Note, Outline, Term, Triple, inside
-from cybilgraph.reference import FILES, SUGGESTED, Entry, alike, reference
-from cybilgraph.vocab import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
+from cybilgraph.model.gazetteer import FILES, SUGGESTED, Entry, alike, reference
+from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
 
 _WANTING = {"property": "Nothing in this release has", "class": "Nothing in this release is a", "thing": "There is no"}
 #: What is in these may fail, and rows be left.

@@ -9,7 +9,7 @@ import pyoxigraph as ox
 from cachetools import LRUCache
 
 from cybilgraph.engine.advice.parts import Term
-from cybilgraph.vocab import RDF, XSD
+from cybilgraph.model.vocabulary import RDF, XSD
 
 #: So many values of a property are looked at for what they are like.
 _SAMPLE = 2_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybilgraph.engine.advice.cursor import Cursor, Unreadable
 from cybilgraph.engine.advice.parts import Term
-from cybilgraph.vocab import RDF
+from cybilgraph.model.vocabulary import RDF
 
 
 class Path:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, Triple, inside
-from cybilgraph.vocab import RDF
+from cybilgraph.model.vocabulary import RDF
 
 #: A list of no more rows may be crossed with anything.
 _FEW = 50

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from cybilgraph.engine.advice.cursor import Unreadable
 from cybilgraph.engine.advice.outline import read
 from cybilgraph.engine.advice.parts import Note
+from cybilgraph.model.gazetteer import alike
+from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.queries import Token, tokens, unknown_prefixes
-from cybilgraph.reference import alike
-from cybilgraph.vocab import PREFIXES
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
 #: Modifiers in the order in which they must stand (section 19.8, SolutionModifier).

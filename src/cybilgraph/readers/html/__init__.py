@@ -13,8 +13,9 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import BY_NAME, Field, Kind
-from cybilgraph.findings import Finding
+from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.readers.html.head import Head, absolute
 from cybilgraph.readers.html.lines import read_lines
 from cybilgraph.readers.html.main import Page
@@ -25,7 +26,6 @@ from cybilgraph.readers.layout import read_page
 from cybilgraph.readers.page_text import read_page_text
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import plain
-from cybilgraph.record import Place, Record, Text
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from cybilgraph.fields import BY_NAME
+from cybilgraph.model.fields import BY_NAME
+from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.html.tree import Element
 from cybilgraph.readers.sections import Section
 from cybilgraph.readers.text import plain
-from cybilgraph.record import Place, Text
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from cybilgraph.fields import BY_LABEL, Kind
+from cybilgraph.model.fields import BY_LABEL, Kind
 from cybilgraph.readers.html.places import Line, Link, Piece
 from cybilgraph.readers.html.tree import Element, first_words, labelled, offset
 from cybilgraph.readers.text import plain

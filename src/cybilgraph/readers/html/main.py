@@ -14,7 +14,7 @@ from itertools import islice
 
 from lxml import etree
 
-from cybilgraph.fields import BY_LABEL, Kind
+from cybilgraph.model.fields import BY_LABEL, Kind
 from cybilgraph.readers.html.tree import Element, labelled
 from cybilgraph.readers.text import plain
 

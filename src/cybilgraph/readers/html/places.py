@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.html.tree import Element
-from cybilgraph.record import Place, Text
 
 #: A character by its name or number.
 _REFERENCE = re.compile(r"&#?\w{1,31};")

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import BY_LABEL, Field
-from cybilgraph.findings import Finding
+from cybilgraph.model.fields import BY_LABEL, Field
+from cybilgraph.model.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import codec_of, decode, plain
 

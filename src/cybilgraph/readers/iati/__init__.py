@@ -12,16 +12,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import BY_NAME, Field, Kind
-from cybilgraph.findings import Finding
-from cybilgraph.readers.iati import codes
-from cybilgraph.readers.iati.narratives import LANG, Narratives, place
-from cybilgraph.readers.iati.xml import Element, elements, odd_line
-from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.names import kinds_under
-from cybilgraph.readers.sections import CODE, Section, Sections
-from cybilgraph.readers.text import WINDOWS, not_utf8, plain
-from cybilgraph.record import (
+from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
@@ -34,7 +28,13 @@ from cybilgraph.record import (
     Scope,
     Text,
 )
-from cybilgraph.reference import reference
+from cybilgraph.readers.iati import codes
+from cybilgraph.readers.iati.narratives import LANG, Narratives, place
+from cybilgraph.readers.iati.xml import Element, elements, odd_line
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.names import kinds_under
+from cybilgraph.readers.sections import CODE, Section, Sections
+from cybilgraph.readers.text import WINDOWS, not_utf8, plain
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 from functools import cache
 
-from cybilgraph.dates import read_date
+from cybilgraph.model.dates import read_date
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import Text
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.names import find
-from cybilgraph.record import Text
-from cybilgraph.reference import reference
-from cybilgraph.resources import REFERENCE
-from cybilgraph.vocab import CYB
 
 #: Code lists DescriptionType, RelatedActivityType and ResultType → fields, and what else there is.
 DESCRIPTIONS, DESCRIPTION = {"1": "summary", "2": "aim"}, "description"

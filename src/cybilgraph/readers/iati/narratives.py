@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.iati.xml import Element
 from cybilgraph.readers.names import BULLET
 from cybilgraph.readers.text import plain, unwrapped
-from cybilgraph.record import Place, Text
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")

@@ -12,17 +12,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
-from cybilgraph.fields import FIELDS, Field, Kind
+from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import LeftBlank, Place, Record, Source, Text
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    PROV,
+    RDF,
+    RDFS,
+    SKOS,
+    SPDX,
+    short,
+    thing,
+)
+from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.values import read_values
 from cybilgraph.readers.rdf.view import NOWHERE, View, on_one_line, own
 from cybilgraph.readers.sections import CODE, Section
-from cybilgraph.record import LeftBlank, Place, Record, Source, Text
-from cybilgraph.reference import slug
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, short, thing
-from cybilgraph.vocab import record as record_iri
 
 #: What is said of a thing that is only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}

@@ -10,11 +10,11 @@ from pathlib import PurePath
 import pyoxigraph as ox
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.bounds import too_much
 from cybilgraph.readers.rdf.positions import NOWHERE, Places, Spot, parse
 from cybilgraph.readers.text import wide_of
-from cybilgraph.vocab import BASE
 
 #: Suffix → syntax. What of N3 is not Turtle is refused as the syntax error that it is there.
 SYNTAXES = {

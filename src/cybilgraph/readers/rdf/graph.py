@@ -11,11 +11,11 @@ from urllib.parse import unquote
 import pyoxigraph as ox
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.record import Source
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places, Spot
-from cybilgraph.record import Source
-from cybilgraph.vocab import BASE
 
 #: An IRI, a blank node (``_:…``), or a literal.
 Term = str | ox.Literal

@@ -9,12 +9,21 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.fields import BY_NAME, FIELDS, Field, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, Kind
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.record import (
+    Basis,
+    Evidence,
+    Named,
+    Participation,
+    Place,
+    Relation,
+    Scope,
+    Text,
+)
+from cybilgraph.model.vocabulary import CYB, OA, PROV
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.view import View, own
-from cybilgraph.record import Basis, Evidence, Named, Participation, Place, Relation, Scope, Text
-from cybilgraph.reference import reference
-from cybilgraph.vocab import CYB, OA, PROV
 
 #: Property → its field.
 BY_TERM = {row.term: row for row in FIELDS if row.term}

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.dates import read_date, read_duration
-from cybilgraph.fields import FIELDS, Field, Kind
+from cybilgraph.model.dates import read_date, read_duration
+from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.record import Contact, Date, Named, Text, WebLink
+from cybilgraph.model.vocabulary import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.links import read_evidence
 from cybilgraph.readers.rdf.view import View, on_one_line
 from cybilgraph.readers.text import plain
-from cybilgraph.record import Contact, Date, Named, Text, WebLink
-from cybilgraph.vocab import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 

@@ -12,17 +12,17 @@ from urllib.parse import unquote
 
 import pyoxigraph as ox
 
-from cybilgraph.fields import FIELDS, Field
-from cybilgraph.findings import Finding
+from cybilgraph.model.fields import FIELDS, Field
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.record import Named, Place, Record, Text
+from cybilgraph.model.rules import finding
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.rdf.positions import Places
 from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import plain, resolved
-from cybilgraph.record import Named, Place, Record, Text
-from cybilgraph.reference import Entry, reference
-from cybilgraph.rules import finding
-from cybilgraph.vocab import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 
 #: The place of what no line of the file tells.
 NOWHERE = Place(0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
-from cybilgraph.findings import Report
+from cybilgraph.model.findings import Report
 from cybilgraph.validation.outputs.as_csv import as_csv
 from cybilgraph.validation.outputs.as_github import as_github
 from cybilgraph.validation.outputs.as_html import as_html

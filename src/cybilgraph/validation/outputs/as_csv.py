@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TextIO
 
-from cybilgraph.findings import Report, visible
+from cybilgraph.model.findings import Report, visible
 from cybilgraph.readers.tables import guarded
 from cybilgraph.validation.outputs.words import name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 from urllib.parse import unquote
 
-from cybilgraph.findings import Finding, Report, Severity, visible
+from cybilgraph.model.findings import Finding, Report, Severity, visible
 from cybilgraph.validation.outputs.words import name, summary
 
 _COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}

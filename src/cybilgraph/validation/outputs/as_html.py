@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import jinja2
 
-from cybilgraph.findings import SEVERITIES, Excerpt, Report, visible
+from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, visible
 from cybilgraph.validation.outputs.words import by_rule, cell_of, counted, name, summary, word
 
 

@@ -7,8 +7,17 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, TextIO
 
-from cybilgraph.findings import SEVERITIES, Checked, Excerpt, Finding, Fix, Report, Result, Severity
-from cybilgraph.vocab import BASE
+from cybilgraph.model.findings import (
+    SEVERITIES,
+    Checked,
+    Excerpt,
+    Finding,
+    Fix,
+    Report,
+    Result,
+    Severity,
+)
+from cybilgraph.model.vocabulary import BASE
 
 SCHEMA_IRI = f"{BASE}schema/report.json"
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from cybilgraph.findings import Checked, Finding, Report, visible
+from cybilgraph.model.findings import Checked, Finding, Report, visible
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.outputs.words import name, place_of
-from cybilgraph.vocab import RULES
 
 _UNREADABLE = f"{RULES}unreadable"
 #: The schema wants a time and a host for each suite; a report tells neither.

@@ -8,11 +8,11 @@ import re
 from collections import Counter
 from typing import Any, TextIO
 
-from cybilgraph.findings import Finding, Fix, Report, Severity, visible
-from cybilgraph.rules import LANGUAGES, Rule, catalogue
+from cybilgraph.model.findings import Finding, Fix, Report, Severity, visible
+from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
+from cybilgraph.model.vocabulary import BASE, RULES
 from cybilgraph.validation.outputs.words import name, word
 from cybilgraph.version import __version__
-from cybilgraph.vocab import BASE, RULES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

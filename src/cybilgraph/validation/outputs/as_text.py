@@ -9,7 +9,15 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.findings import SEVERITIES, Excerpt, Finding, Report, Severity, inert, visible
+from cybilgraph.model.findings import (
+    SEVERITIES,
+    Excerpt,
+    Finding,
+    Report,
+    Severity,
+    inert,
+    visible,
+)
 from cybilgraph.validation.outputs.words import name, place_of, summary, tally, word
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}

@@ -9,12 +9,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TextIO
 
-from cybilgraph.findings import Finding, Report, Severity
+from cybilgraph.model.findings import Finding, Report, Severity
+from cybilgraph.model.rules import catalogue, in_language
+from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
+from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.ntriples import iri, is_iri, literal
-from cybilgraph.rules import catalogue, in_language
 from cybilgraph.validation.outputs.words import name
-from cybilgraph.vocab import BASE, PREFIXES, SH, XSD
-from cybilgraph.vocab import record as record_iri
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
 _PATH = re.compile(r"<[^<>]*+>|[()^/|*+?]")

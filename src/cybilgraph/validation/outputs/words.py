@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import PurePath
 
-from cybilgraph.findings import SEVERITIES, Finding, Report, Severity, visible
+from cybilgraph.model.findings import SEVERITIES, Finding, Report, Severity, visible
+from cybilgraph.model.rules import in_general
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.excerpts import WORKBOOKS
-from cybilgraph.rules import in_general
-from cybilgraph.vocab import RULES
 
 #: One and several of what is counted.
 _NOUNS = {

@@ -15,10 +15,10 @@ from itertools import islice
 
 import pyoxigraph as ox
 
+from cybilgraph.model.record import Place, Text
+from cybilgraph.model.vocabulary import RDF
 from cybilgraph.readers.rdf.positions import jsonld, lines, rdfxml, turtle
 from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
-from cybilgraph.record import Place, Text
-from cybilgraph.vocab import RDF
 
 __all__ = ["NOWHERE", "UNKNOWN", "Places", "Spot", "parse"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from xml.parsers import expat
 
+from cybilgraph.model.vocabulary import RDF
 from cybilgraph.readers.rdf.positions.spots import UNKNOWN, Spot
-from cybilgraph.vocab import RDF
 
 _CHUNK = 1_000_000
 _XML = "http://www.w3.org/XML/1998/namespace"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cybilgraph.model.vocabulary import RDF
 from cybilgraph.readers.rdf.positions.spots import Spot
-from cybilgraph.vocab import RDF
 
 # A string also matches without its end: else it would be looked through again from each quotation mark in it.
 _TOKEN = re.compile(

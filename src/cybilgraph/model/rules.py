@@ -16,9 +16,9 @@ from sys import intern
 
 import pyoxigraph as ox
 
-from cybilgraph.findings import Finding, Fix, Report, Severity
-from cybilgraph.resources import shape_files
-from cybilgraph.vocab import BASE, CYB, PREFIXES, RDF, RULES, SH
+from cybilgraph.model.findings import Finding, Fix, Report, Severity
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
 
 #: The languages that every rule speaks; the first is that of findings, unless another is asked for.
 LANGUAGES = ("en", "es", "fr")

@@ -6,8 +6,8 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 
-from cybilgraph.record import Date, Place, Text
-from cybilgraph.values import value
+from cybilgraph.model.record import Date, Place, Text
+from cybilgraph.model.values import value
 
 _MONTHS = {
     name: number

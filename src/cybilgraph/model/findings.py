@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from cybilgraph.values import value
+from cybilgraph.model.values import value
 
 #: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
 _FIRST_IRI = re.compile(r"<([^<>]*+)>")

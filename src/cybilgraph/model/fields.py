@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cybilgraph.vocab import CYB, DCTERMS
+from cybilgraph.model.vocabulary import CYB, DCTERMS
 
 
 class Kind(StrEnum):

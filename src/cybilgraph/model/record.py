@@ -17,9 +17,9 @@ from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
-from cybilgraph.fields import BY_NAME, FIELDS, NARRATIVE, Kind
-from cybilgraph.findings import Finding
-from cybilgraph.values import value
+from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Kind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.values import value
 
 #: What can stand in a project's IRI as its code.
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")

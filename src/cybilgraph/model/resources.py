@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _BUNDLED = _PACKAGE / "_data"  # where pyproject.toml puts the folders in a wheel
 ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1]
 

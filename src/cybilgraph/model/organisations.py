@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from cybilgraph.caches import cache_short
-from cybilgraph.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE
 
 
 @cache

@@ -24,9 +24,9 @@ from slugify import slugify
 
 from cybilgraph.caches import cache_short
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.organisations import without_form
-from cybilgraph.resources import REFERENCE
-from cybilgraph.values import value
+from cybilgraph.model.organisations import without_form
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.values import value
 
 #: kind of thing → its file and the column that holds its key
 FILES = {

@@ -1,0 +1,1 @@
+"""Plain values and the vocabulary that every other package speaks."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cybilgraph.workers import inside
+from cybilgraph.runtime import worker
 
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 IS_X86 = os.uname().machine == "x86_64"
@@ -92,8 +92,8 @@ def outcome(attempt: Callable[[], object]) -> str:
 def main(module: str, *arguments: str) -> None:
     worker = importlib.import_module(module)
 
-    def nursery(prepare: Callable[[], inside.Answering], *rest: Any) -> None:
-        def prepare_attempts() -> inside.Answering:
+    def nursery(prepare: Callable[[], worker.Answering], *rest: Any) -> None:
+        def prepare_attempts() -> worker.Answering:
             before = ThreadPoolExecutor(1)
             before.submit(int).result()  # its thread is there from now on
             prepare()
@@ -108,7 +108,7 @@ def main(module: str, *arguments: str) -> None:
 
             return answer
 
-        inside.nursery(prepare_attempts, *rest)
+        worker.nursery(prepare_attempts, *rest)
 
     worker.nursery = nursery
     worker.main(*arguments)

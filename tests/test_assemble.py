@@ -123,7 +123,7 @@ def test_what_one_file_says_again_counts_as_one_capture(assembled: Assembled) ->
 
 
 def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.scratch._SPOOLED", 10_000)
+    monkeypatch.setattr("cybilgraph.runtime.spill._SPOOLED", 10_000)
 
     def peak(count: int) -> int:
         tracemalloc.reset_peak()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cybilgraph.caches import cache_short
 from cybilgraph.model.gazetteer import fold
 from cybilgraph.model.vocabulary import thing
+from cybilgraph.runtime.bounded_cache import cache_short
 
 
 def test_only_results_for_short_texts_are_kept() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from cybilgraph import pipeline, preparing
 from cybilgraph.errors import ClusterError
-from cybilgraph.workers.cluster import workers_of
+from cybilgraph.runtime.cluster import workers_of
 from tests.conftest import CYBILGRAPH
 from tests.servers import certificate
 from tests.test_preparing import DAY, content

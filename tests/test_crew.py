@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cybilgraph.cli.frame import Command
 from cybilgraph.errors import SourceError
-from cybilgraph.workers.crew import Crew
+from cybilgraph.runtime.parallel import Crew
 
 
 def lost(parent: int) -> int:

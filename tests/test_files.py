@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.files import TemporaryFolder, written_whole
+from cybilgraph.runtime.files import TemporaryFolder, written_whole
 
 
 def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
 from cybilgraph.forgetting import as_known
-from cybilgraph.keyed import create_key, read_key
 from cybilgraph.publishing import publish
 from cybilgraph.release import Releases
+from cybilgraph.runtime.keyed_hash import create_key, read_key
 from tests.conftest import SEED, run, running_server
 from tests.test_forgetting import EMAIL, NAME, everything
 from tests.web.test_protocol import send

@@ -17,9 +17,9 @@ from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.workers import nursery
-from cybilgraph.workers.memory import private
-from cybilgraph.workers.pool import Died, Ended, Lanes, Pool, State
+from cybilgraph.runtime import fork_server
+from cybilgraph.runtime.memory import private
+from cybilgraph.runtime.pool import Died, Ended, Lanes, Pool, State
 
 JSON = (BY_NAME["json"],)
 WORK = pickle.dumps((os.getpid, (), {}))
@@ -28,7 +28,7 @@ WORK = pickle.dumps((os.getpid, (), {}))
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     """One worker, which has worked."""
-    pool = Pool("cybilgraph.workers.crew", (), Lanes(1))
+    pool = Pool("cybilgraph.runtime.parallel", (), Lanes(1))
     assert pool.ask({}, WORK, seconds=60)
     yield pool
     pool.close()
@@ -42,14 +42,14 @@ def until(pool: Pool, state: State) -> None:
 
 
 def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nursery, "_SLOW", 0.05)
+    monkeypatch.setattr(fork_server, "_SLOW", 0.05)
     before = pool._nursery._process
     os.kill(before.pid, signal.SIGSTOP)
     [worker] = pool.processes
     pool._nursery.send(worker, signal.SIGCONT)
     until(pool, State.SILENT)
     assert pool.ask({}, WORK, seconds=60), "its workers work on"
-    monkeypatch.setattr(nursery, "_SILENT", 0.05)
+    monkeypatch.setattr(fork_server, "_SILENT", 0.05)
     until(pool, State.AGAIN)
     until(pool, State.WELL)
     assert pool.ask({}, WORK, seconds=60)
@@ -58,7 +58,7 @@ def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: py
 
 
 def test_who_waits_for_a_worker_of_one_that_hangs_gets_one(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nursery, "_SILENT", 0.5)
+    monkeypatch.setattr(fork_server, "_SILENT", 0.5)
     [worker] = pool.processes
     os.kill(worker, signal.SIGKILL)
     os.kill(pool._nursery._process.pid, signal.SIGSTOP)
@@ -105,9 +105,9 @@ def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(relea
     engine.answer("ASK {}", JSON)
     engine._pool._nursery._process.kill()
     until(engine._pool, State.AGAIN)
-    nursery = engine._pool._nursery._process.pid
-    os.kill(nursery, signal.SIGSTOP)
-    threading.Timer(1.2, os.kill, (nursery, signal.SIGCONT)).start()
+    fork_server = engine._pool._nursery._process.pid
+    os.kill(fork_server, signal.SIGSTOP)
+    threading.Timer(1.2, os.kill, (fork_server, signal.SIGCONT)).start()
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
     began = time.monotonic()
     with pytest.raises(EngineUnavailable, match="loaded"):  # and no advice on a query that had no time
@@ -136,7 +136,7 @@ def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release
 
 def test_who_has_ended_unasked_is_told() -> None:
     told: list[Ended] = []
-    pool = Pool("cybilgraph.workers.crew", (), Lanes(1), told.append)
+    pool = Pool("cybilgraph.runtime.parallel", (), Lanes(1), told.append)
 
     def tended(what: Callable[[], object]) -> None:
         end = time.monotonic() + 30
@@ -154,11 +154,11 @@ def test_who_has_ended_unasked_is_told() -> None:
     tended(lambda: told)
     assert (told[0].process, told[0].how) == (worker, "signal SIGSEGV")
     tended(lambda: pool.processes not in ([], [worker]))
-    nursery = pool._nursery._process.pid
-    os.kill(nursery, signal.SIGKILL)
+    fork_server = pool._nursery._process.pid
+    os.kill(fork_server, signal.SIGKILL)
     tended(lambda: len(told) > 1)
-    assert (told[1].process, told[1].how) == (nursery, "signal SIGKILL")
-    assert pool._nursery._process.pid != nursery
+    assert (told[1].process, told[1].how) == (fork_server, "signal SIGKILL")
+    assert pool._nursery._process.pid != fork_server
     pool.close()
     assert len(told) == 2
     assert Ended("It", 1, 3, "nothing").how == "exit code 3"

@@ -12,8 +12,8 @@ from cybilgraph import pipeline
 from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.packed import pack
 from cybilgraph.release import Release, Releases, carried
+from cybilgraph.runtime.compression import pack
 from tests.conftest import RECORDS, graph_of
 from tests.test_preparing import DAY, added, changed, removed
 

@@ -18,7 +18,7 @@ from cybilgraph.model.findings import Severity
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers import Input, read_input
-from cybilgraph.workers.crew import Team
+from cybilgraph.runtime.parallel import Team
 from tests.conftest import RECORDS, SEED
 
 

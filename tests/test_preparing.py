@@ -15,7 +15,7 @@ import pytest
 from cybilgraph import pipeline, preparing
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.release import Releases
-from cybilgraph.remembered import Remembered
+from cybilgraph.runtime.cache import Remembered
 from cybilgraph.templates import WRITERS
 from tests.conftest import RECORDS, SEED
 

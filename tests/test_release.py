@@ -19,8 +19,8 @@ from filelock import FileLock
 from cybilgraph import pipeline
 from cybilgraph.errors import FileDamaged, ReleaseError
 from cybilgraph.graphs import GRAPH
-from cybilgraph.packed import pack
 from cybilgraph.release import Release, Releases
+from cybilgraph.runtime.compression import pack
 from cybilgraph.sources import SOURCES, sources_in
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
 

@@ -26,7 +26,7 @@ from cybilgraph.model.rules import (
 )
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.scratch import Overflow
+from cybilgraph.runtime.spill import Overflow
 
 GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())

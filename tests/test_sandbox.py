@@ -15,9 +15,9 @@ import pytest
 
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
-from cybilgraph.workers import sandbox
-from cybilgraph.workers.pool import Lanes, Pool
-from cybilgraph.workers.sandbox import Policy, environment, missing_protection
+from cybilgraph.runtime import sandbox
+from cybilgraph.runtime.pool import Lanes, Pool
+from cybilgraph.runtime.sandbox import Policy, environment, missing_protection
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -119,7 +119,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_sandbox_that_does_not_hold_is_refused() -> None:
     ran = run(
-        "from cybilgraph.workers import sandbox\n"
+        "from cybilgraph.runtime import sandbox\n"
         "sandbox._install_filter = lambda program: None\n"
         "sandbox.restrict_calls(sandbox.Policy())"
     )
@@ -133,7 +133,7 @@ def test_the_operator_learns_what_the_system_cannot_do() -> None:
     ran = run(
         "import os, platform\n"
         "platform.machine = lambda: 'riscv64'\n"
-        "from cybilgraph.workers import sandbox\n"
+        "from cybilgraph.runtime import sandbox\n"
         "print(*sandbox.missing_protection())\n"
         "sandbox.restrict_calls(sandbox.Policy())\n"
         "os.close(0)\n"
@@ -180,7 +180,7 @@ def test_the_filter_is_there_for_both_machines(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_the_work_tries_to_open_is_known() -> None:
     ran = run(
-        "from cybilgraph.workers import sandbox\n"
+        "from cybilgraph.runtime import sandbox\n"
         "sandbox.restrict_calls(sandbox.Policy())\n"
         "try:\n    open('/etc/hostname')\n"
         "except OSError:\n    pass\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import StorageError
-from cybilgraph.scratch import Overflow, Scratch, Spool
+from cybilgraph.runtime.spill import Overflow, Scratch, Spool
 
 
 def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:

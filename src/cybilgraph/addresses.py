@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cybilgraph.errors import AddressError
-from cybilgraph.files import TemporaryFolder
+from cybilgraph.runtime.files import TemporaryFolder
 
 #: A protocol, and what comes behind it; a chain of them has :: between.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(?:://|::).*", re.IGNORECASE | re.DOTALL)

@@ -25,7 +25,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.scratch import Scratch, Spool
+from cybilgraph.runtime.spill import Scratch, Spool
 
 #: So many of the shared lines are in memory, and are given at once.
 _AT_ONCE = 2_000

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.packed import NOT_PACKED, read_parts, unpack, unpacked, write_parts
+from cybilgraph.runtime.compression import NOT_PACKED, read_parts, unpack, unpacked, write_parts
 
 GRAPH = "graph.nq.zst"
 #: A piece has about so many bytes. In smaller ones less is made anew after a change, larger ones are packed better.

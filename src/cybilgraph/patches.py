@@ -19,7 +19,7 @@ from typing import IO
 
 from cybilgraph.errors import PatchError
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.packed import unpacked
+from cybilgraph.runtime.compression import unpacked
 
 ADDED, REMOVED = b"A", b"D"
 #: So many bytes of lines are sorted in memory; several such parts wait on disk.

@@ -19,7 +19,6 @@ from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
-from cybilgraph.clock import moment
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.fixes import Mended, apply
@@ -39,13 +38,14 @@ from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_inp
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import ForgottenNames, Release, Releases
-from cybilgraph.remembered import Remembered
-from cybilgraph.scratch import Overflow
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.clock import moment
+from cybilgraph.runtime.cluster import workers_of
+from cybilgraph.runtime.parallel import Crew
+from cybilgraph.runtime.spill import Overflow
 from cybilgraph.serialisation import serialise, statements
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
-from cybilgraph.workers.cluster import workers_of
-from cybilgraph.workers.crew import Crew
 
 
 def read(*places: Place) -> Iterator[Record]:

@@ -31,8 +31,8 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record, Source
 from cybilgraph.model.resources import DECIDING
 from cybilgraph.readers import Input, read_input
-from cybilgraph.remembered import Remembered
-from cybilgraph.workers.crew import Team
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.parallel import Team
 
 #: So many records are looked up at once; of those, a batch at most is new.
 _AT_ONCE = 4_000

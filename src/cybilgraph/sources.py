@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.packed import NOT_PACKED, pack, unpack
+from cybilgraph.runtime.compression import NOT_PACKED, pack, unpack
 
 SOURCES = "sources.sqlite"
 _SCHEMA = """

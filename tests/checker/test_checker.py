@@ -21,9 +21,9 @@ from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout
 from cybilgraph.model.formats import GRAPH_FORMATS
 from cybilgraph.model.rules import LANGUAGES, in_language
 from cybilgraph.readers import READERS, Input
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.workers.turns import Caller
 from tests.conftest import RECORDS, SAMPLES, SEED
 from tests.hostile import cases
 

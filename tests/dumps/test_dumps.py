@@ -27,9 +27,9 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE, CYB
 from cybilgraph.release import Release
 from cybilgraph.release.pieces import made_of
-from cybilgraph.remembered import Remembered
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.parallel import Crew
 from cybilgraph.serialisation import RDF_FORMATS, is_of_version
-from cybilgraph.workers.crew import Crew
 from tests.conftest import ROOT, SEED, graph_of
 from tests.servers import Store, oxigraph, virtuoso
 

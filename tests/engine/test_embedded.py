@@ -30,7 +30,7 @@ from cybilgraph.errors import (
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
-from cybilgraph.workers.turns import Caller
+from cybilgraph.runtime.scheduler import Caller
 
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"

@@ -20,10 +20,10 @@ from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.workers.orders import FORK, ORDER
-from cybilgraph.workers.outside import Worker
-from cybilgraph.workers.pool import Lanes, Pool
-from cybilgraph.workers.turns import Busy, Caller, Turns
+from cybilgraph.runtime.client import Worker
+from cybilgraph.runtime.pool import Lanes, Pool
+from cybilgraph.runtime.scheduler import Busy, Caller, Turns
+from cybilgraph.runtime.wire import FORK, ORDER
 from tests.engine.test_embedded import SLOW
 
 #: Some tenths of a second.

@@ -19,9 +19,9 @@ from cybilgraph.errors import FormatMismatch
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
 from cybilgraph.web.endpoint import Request, read, reply
-from cybilgraph.workers.turns import Caller
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))

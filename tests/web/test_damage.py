@@ -15,11 +15,11 @@ import pytest
 
 from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
-from cybilgraph.files import Looked
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import RESULT_FORMATS
-from cybilgraph.packed import pack
 from cybilgraph.release import Release, Releases
+from cybilgraph.runtime.compression import pack
+from cybilgraph.runtime.files import Looked
 from cybilgraph.web import damage
 from cybilgraph.web.answers import Question
 from cybilgraph.web.damage import Damage
@@ -36,7 +36,7 @@ def copied(release: Release, tmp_path: Path) -> Release:
 
 
 def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.files._stamp", lambda _: (0,))  # nothing tells that anybody wrote
+    monkeypatch.setattr("cybilgraph.runtime.files._stamp", lambda _: (0,))  # nothing tells that anybody wrote
     copied.verify()
     told: list[str] = []
     known = Damage(told.append)
@@ -123,7 +123,7 @@ def hurt(store: Path) -> Path:
 def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
     copied: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybilgraph.files._stamp", lambda _: (0,))
+    monkeypatch.setattr("cybilgraph.runtime.files._stamp", lambda _: (0,))
     told: list[str] = []
     with lived(copied.folder.parent, told) as live:
         answers = live.current.answers

@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import ServiceUnavailable
 
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.settings import Settings
 from cybilgraph.web import making
 from cybilgraph.web.front import Front, Scope
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.making import InTurn, waiting
-from cybilgraph.workers.turns import Caller
 
 LONG = 10.0
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from cybilgraph.changes.log import Changes, Log
 from cybilgraph.errors import ReleaseError
-from cybilgraph.files import written_whole
 from cybilgraph.release import Releases
+from cybilgraph.runtime.files import written_whole
 
 
 @dataclass(frozen=True, slots=True)

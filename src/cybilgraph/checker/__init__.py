@@ -13,8 +13,8 @@ from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Lanes, NotStarted, Pool
-from cybilgraph.workers.sandbox import Policy, environment
+from cybilgraph.runtime.pool import Busy, Caller, Crashed, Died, Ended, Lanes, NotStarted, Pool
+from cybilgraph.runtime.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
 REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"

@@ -24,13 +24,13 @@ from cybilgraph.model.record import Text
 from cybilgraph.model.rules import LANGUAGES, in_language
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.readers import READERS, Input
-from cybilgraph.scratch import stay_in_memory
+from cybilgraph.runtime.sandbox import Policy
+from cybilgraph.runtime.spill import stay_in_memory
+from cybilgraph.runtime.worker import Answering, nursery
 from cybilgraph.serialisation import serialise
 from cybilgraph.suggestions.soundness import ensure_same_project
 from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.workers.inside import Answering, nursery
-from cybilgraph.workers.sandbox import Policy
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:

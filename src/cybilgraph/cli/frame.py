@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
-from cybilgraph.files import written_whole
 from cybilgraph.model.findings import inert, visible
 from cybilgraph.ntriples import is_iri
+from cybilgraph.runtime.files import written_whole
 
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report

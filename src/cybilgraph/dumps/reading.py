@@ -10,7 +10,7 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from cybilgraph.packed import unpacked
+from cybilgraph.runtime.compression import unpacked
 
 #: Characters of one cell; a text that is longer is in no record.
 _CELL_LONGEST = 100_000_000

@@ -19,7 +19,7 @@ from cybilgraph.dumps.packing import gzipped
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
 from cybilgraph.ntriples import Things, texts
-from cybilgraph.scratch import Scratch
+from cybilgraph.runtime.spill import Scratch
 
 _FIELDS = tuple(
     row

@@ -19,7 +19,7 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple, Protocol
 
 from cybilgraph.model.formats import Format
-from cybilgraph.workers.turns import Caller
+from cybilgraph.runtime.scheduler import Caller
 
 _BLOCK = 1 << 16
 

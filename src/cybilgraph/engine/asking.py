@@ -25,8 +25,8 @@ from cybilgraph.engine.store import Found
 from cybilgraph.engine.worker import columns, evaluate, parsed
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.workers.inside import Answering, Sending, nursery
-from cybilgraph.workers.sandbox import Policy
+from cybilgraph.runtime.sandbox import Policy
+from cybilgraph.runtime.worker import Answering, Sending, nursery
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0

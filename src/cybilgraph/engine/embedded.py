@@ -10,9 +10,9 @@ from cybilgraph.engine.lookups import LookUps
 from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.engine.store import opens_whole
 from cybilgraph.model.formats import Format
-from cybilgraph.packed import size_unpacked
-from cybilgraph.workers.pool import Ended, Lanes, Pool
-from cybilgraph.workers.sandbox import Policy, environment
+from cybilgraph.runtime.compression import size_unpacked
+from cybilgraph.runtime.pool import Ended, Lanes, Pool
+from cybilgraph.runtime.sandbox import Policy, environment
 
 __all__ = ["EmbeddedEngine", "Limits"]
 

@@ -26,7 +26,17 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.model.formats import BY_NAME, FORMATS, Format
-from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Late, NotStarted, Pool, State
+from cybilgraph.runtime.pool import (
+    Busy,
+    Caller,
+    Crashed,
+    Died,
+    Ended,
+    Late,
+    NotStarted,
+    Pool,
+    State,
+)
 
 __all__ = ["Ended", "Limits", "PooledEngine"]
 

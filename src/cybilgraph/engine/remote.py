@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cybilgraph.engine.endpoint import Credentials
 from cybilgraph.engine.pooled import Limits, PooledEngine
-from cybilgraph.workers.pool import Ended, Lanes, Pool
-from cybilgraph.workers.sandbox import Policy, environment
+from cybilgraph.runtime.pool import Ended, Lanes, Pool
+from cybilgraph.runtime.sandbox import Policy, environment
 
 
 class RemoteEngine(PooledEngine):

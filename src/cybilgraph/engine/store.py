@@ -10,9 +10,9 @@ from typing import Any
 import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.files import sha256_of
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.packed import NOT_PACKED, unpacked
+from cybilgraph.runtime.compression import NOT_PACKED, unpacked
+from cybilgraph.runtime.files import sha256_of
 from cybilgraph.serialisation import parsed
 
 RESULT_FORMATS = {

@@ -11,7 +11,7 @@ from operator import itemgetter
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import KEY, Record
 from cybilgraph.model.values import value
-from cybilgraph.scratch import Scratch
+from cybilgraph.runtime.spill import Scratch
 
 # A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
 # ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and

@@ -18,7 +18,7 @@ from operator import itemgetter
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import likeness, reference
 from cybilgraph.model.rules import finding
-from cybilgraph.scratch import Scratch
+from cybilgraph.runtime.spill import Scratch
 
 #: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the
 #: same dates, country and actor.

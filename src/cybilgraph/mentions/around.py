@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from cybilgraph.caches import cache_short
 from cybilgraph.mentions.marks import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.mentions.phrases import ACTING, hits, speaks_of_money
 from cybilgraph.model.resources import REFERENCE
+from cybilgraph.runtime.bounded_cache import cache_short
 
 #: Names side by side share what stands before the first and behind the last of them.
 _ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"

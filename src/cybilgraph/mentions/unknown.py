@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.caches import cache_short
 from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
 from cybilgraph.model import organisations
 from cybilgraph.model.gazetteer import Entry, Reference, fold
 from cybilgraph.model.organisations import has_body, is_body, of_many_words
+from cybilgraph.runtime.bounded_cache import cache_short
 
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")

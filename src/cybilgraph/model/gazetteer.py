@@ -22,11 +22,11 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 from slugify import slugify
 
-from cybilgraph.caches import cache_short
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.organisations import without_form
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
+from cybilgraph.runtime.bounded_cache import cache_short
 
 #: kind of thing → its file and the column that holds its key
 FILES = {

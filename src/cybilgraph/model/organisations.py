@@ -6,8 +6,8 @@ import csv
 import re
 from functools import cache
 
-from cybilgraph.caches import cache_short
 from cybilgraph.model.resources import REFERENCE
+from cybilgraph.runtime.bounded_cache import cache_short
 
 
 @cache

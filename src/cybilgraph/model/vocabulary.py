@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from cybilgraph.caches import cache_short
+from cybilgraph.runtime.bounded_cache import cache_short
 
 #: All our IRIs begin with this. A constant, not configuration: a server at any address
 #: answers for the path below it.

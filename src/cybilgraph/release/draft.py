@@ -12,10 +12,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.clock import moment
 from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
-from cybilgraph.files import sha256_of
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
@@ -33,13 +31,15 @@ from cybilgraph.release.one import (
     sums,
 )
 from cybilgraph.release.pieces import Cut, made_of
-from cybilgraph.remembered import Remembered
-from cybilgraph.scratch import Spool
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.clock import moment
+from cybilgraph.runtime.files import sha256_of
+from cybilgraph.runtime.parallel import Team
+from cybilgraph.runtime.spill import Spool
 from cybilgraph.search import write_index
 from cybilgraph.sources import SOURCES, Sources
 from cybilgraph.validation.outputs.as_json import document, held
 from cybilgraph.version import __version__
-from cybilgraph.workers.crew import Team
 
 
 class Draft:

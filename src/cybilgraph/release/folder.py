@@ -15,17 +15,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cybilgraph import remembered
 from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
-from cybilgraph.files import written_whole
 from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions_contact, numbers_known, without
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
 from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
-from cybilgraph.remembered import Remembered
-from cybilgraph.workers.crew import Crew
+from cybilgraph.runtime import cache
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.parallel import Crew
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
@@ -247,7 +247,7 @@ class Releases:
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._alone(wait=False):
-            remembered.delete(self.remembered)
+            cache.delete(self.remembered)
             add_forgotten(self.folder, [who])
             told: dict[int, Forgotten] = {}
             sound = list(self._sound_ones(told))

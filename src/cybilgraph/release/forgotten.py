@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.files import written_whole
 from cybilgraph.forgetting import as_known
-from cybilgraph.keyed import Key, create_key, read_key
+from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 
 _LIST, _KEY = "forgotten", "forgotten.key"
 _SCHEME = "hmac-sha256"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.files import Looked, read_sums, sha256_of
+from cybilgraph.runtime.files import Looked, read_sums, sha256_of
 from cybilgraph.sources import SOURCES, source_of
 
 STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"

@@ -26,10 +26,10 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
-from cybilgraph.files import private_folder, written_whole
-from cybilgraph.keyed import Key, create_key, read_key
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.readers.inputs import MAX_BYTES
+from cybilgraph.runtime.files import private_folder, written_whole
+from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 from cybilgraph.suggestions.soundness import ensure_same_project, ensure_sound, plain, records_in
 
 #: So many suggestions may wait in all, for one project, and of one client; then a curator has to decide some first.

@@ -18,7 +18,7 @@ from types import TracebackType
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import BASE, RDF
-from cybilgraph.scratch import Scratch
+from cybilgraph.runtime.spill import Scratch
 
 #: Records that are validated together, unless they are more that belong together.
 _TOGETHER = 500

@@ -8,9 +8,9 @@ from sys import intern
 
 import shacl
 
-from cybilgraph.caches import cache_short
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Result
+from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.validation.shapes import Shapes
 
 #: A blank node as the engine calls it: it numbers those of the shapes and then those of the data

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.fetch import Site
-from cybilgraph.packed import NOT_PACKED
+from cybilgraph.runtime.compression import NOT_PACKED
 from cybilgraph.verify.asking import Wrong
 from cybilgraph.verify.checks import Checks
 

@@ -13,11 +13,11 @@ from urllib.parse import quote, urlencode
 from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
-from cybilgraph.files import read_sums, sha256_of
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, short
 from cybilgraph.ntriples import literal, plain
-from cybilgraph.packed import unpacked
 from cybilgraph.patches import Digested, ordered, patched, read_patch
+from cybilgraph.runtime.compression import unpacked
+from cybilgraph.runtime.files import read_sums, sha256_of
 from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
 from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
 from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of

@@ -17,8 +17,8 @@ from cybilgraph.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_ta
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.ntriples import things
-from cybilgraph.packed import NOT_PACKED, unpacked
 from cybilgraph.patches import ADDED, difference, ordered
+from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.search import told
 from cybilgraph.serialisation import as_quads, is_of_version
 

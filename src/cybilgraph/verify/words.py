@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.changes import Changes, Log, as_json, date_of
-from cybilgraph.files import sha256_of
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.patches import ordered, read_patch
 from cybilgraph.release import MANIFEST, REPORT, Releases
+from cybilgraph.runtime.files import sha256_of
 from cybilgraph.verify.asking import STALE, Asking, hold, some
 from cybilgraph.verify.contents import differs
 from cybilgraph.verify.markup import elements

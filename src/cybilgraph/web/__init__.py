@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g
 
 from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
+from cybilgraph.runtime.scheduler import Turns
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import (
@@ -39,7 +40,6 @@ from cybilgraph.web.metrics import Metrics
 from cybilgraph.web.observed import Observed
 from cybilgraph.web.submissions import MAX_UPLOAD
 from cybilgraph.web.view import titled
-from cybilgraph.workers.turns import Turns
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -22,13 +22,13 @@ from cachetools import LRUCache
 from werkzeug.http import parse_accept_header
 
 from cybilgraph import queries
-from cybilgraph.caches import cache_short
 from cybilgraph.engine import ALL, Answer, Content, Graphs
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.model.formats import Format
+from cybilgraph.runtime.bounded_cache import cache_short
+from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.version import __version__
 from cybilgraph.web.making import waiting
-from cybilgraph.workers.turns import Caller, settle
 
 #: In order of preference; what is shorter than _WORTH bytes is not compressed.
 _ENCODERS: dict[str, Callable[[int], Any]] = {

@@ -22,12 +22,12 @@ from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.ntriples import iri, literal
+from cybilgraph.runtime.scheduler import Busy, Turns
 from cybilgraph.serialisation import serialise
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.sparql import caller, live
-from cybilgraph.workers.turns import Busy, Turns
 
 blueprint = Blueprint("changes", __name__)
 

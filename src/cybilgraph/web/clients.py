@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import TooManyRequests
 
-from cybilgraph.caches import cache_short
+from cybilgraph.runtime.bounded_cache import cache_short
 
 #: So many clients are remembered; who is forgotten begins anew.
 _MOST = 10_000

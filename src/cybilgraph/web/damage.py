@@ -17,9 +17,9 @@ from functools import partial
 from typing import BinaryIO
 
 from cybilgraph.errors import FileDamaged, ReleaseBusy
-from cybilgraph.files import Looked
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
+from cybilgraph.runtime.files import Looked
 
 #: Bytes that are read in a second.
 _RATE = 8_000_000

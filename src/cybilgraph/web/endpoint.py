@@ -23,11 +23,11 @@ from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.ntriples import is_iri
 from cybilgraph.release import Release
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web import advising, named
 from cybilgraph.web.answers import CODINGS, Answers, Kept, Question, encoding
 from cybilgraph.web.description import description
 from cybilgraph.web.negotiate import wanted
-from cybilgraph.workers.turns import Caller
 
 #: What reads as many characters takes a few milliseconds at most, and may do so on the event loop.
 SHORT = 3_000

@@ -33,13 +33,13 @@ from werkzeug.exceptions import (
 )
 
 from cybilgraph.errors import CybilgraphError
+from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.settings import Settings
 from cybilgraph.web import endpoint, files, named, problems
 from cybilgraph.web.endpoint import Asked, Reply, Request
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
 from cybilgraph.web.making import InTurn
-from cybilgraph.workers.turns import Caller, settle
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -30,8 +30,8 @@ from cybilgraph.errors import (
     ServiceFailed,
 )
 from cybilgraph.model.findings import visible
-from cybilgraph.workers.pool import Ended
-from cybilgraph.workers.turns import Caller
+from cybilgraph.runtime.pool import Ended
+from cybilgraph.runtime.scheduler import Caller
 
 _ALL = logging.getLogger("cybilgraph")
 _LOG = _ALL.getChild("serve")

@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from cybilgraph.workers.turns import Busy, Caller, Turns
+from cybilgraph.runtime.scheduler import Busy, Caller, Turns
 
 #: So many seconds a page waits for its turn.
 _PATIENCE = 30.0

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cybilgraph.runtime.memory import resident
 from cybilgraph.web.journal import OUTCOMES, Entry, Journal
 from cybilgraph.web.live import Live
-from cybilgraph.workers.memory import resident
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from cybilgraph.caches import cache_short
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, called
+from cybilgraph.runtime.bounded_cache import cache_short
 
 HTML = "text/html"
 #: Characters of a wish that are told to who wished it.

@@ -14,12 +14,12 @@ from typing import Any
 from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.clients import network
 from cybilgraph.web.front import SECURITY_HEADERS, Front, Receive, Scope, Send
 from cybilgraph.web.journal import Entry, Journal
 from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
-from cybilgraph.workers.turns import Caller
 
 _TEXT = "text/plain; charset=utf-8"
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"

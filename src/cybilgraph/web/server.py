@@ -21,6 +21,8 @@ from cybilgraph.engine.pooled import Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.loading import require
 from cybilgraph.release import Releases
+from cybilgraph.runtime.sandbox import missing_protection
+from cybilgraph.runtime.watchdog import leave_with_parent
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import BUNDLE, create_app
@@ -29,8 +31,6 @@ from cybilgraph.web.connections import Connections
 from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.web.stopping import StoppingServer, when_told
-from cybilgraph.workers.orphan import leave_with_parent
-from cybilgraph.workers.sandbox import missing_protection
 
 #: The head of a request has no more bytes than this.
 _HEAD_BYTES = 131_072

@@ -18,6 +18,7 @@ from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.queries import Query
 from cybilgraph.release import SEARCH, Release
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.search import Search
 from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
@@ -26,7 +27,6 @@ from cybilgraph.web.journal import Entry
 from cybilgraph.web.live import Live, Serving
 from cybilgraph.web.negotiate import SUFFIXES, split, twin
 from cybilgraph.web.view import graph_of, path_of, table_of
-from cybilgraph.workers.turns import Caller
 
 blueprint = Blueprint("sparql", __name__)
 

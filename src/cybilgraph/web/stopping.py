@@ -28,8 +28,8 @@ from typing import Any, cast
 from granian.log import logger
 from granian.server.mp import MPServer, WorkerProcess
 
+from cybilgraph.runtime.pool import Ended
 from cybilgraph.web.journal import told_of
-from cybilgraph.workers.pool import Ended
 
 #: Who is connected has so many seconds to ask and be answered; what is in work then, the server itself waits for.
 _MOMENT, _EVERY = 2.0, 0.02

@@ -17,10 +17,10 @@ from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.queries import Query
 from cybilgraph.release import Release
+from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.endpoint import FOR_PAGE
-from cybilgraph.workers.turns import Caller
 
 #: What pages show that visitors ask for first.
 _PAGES = (

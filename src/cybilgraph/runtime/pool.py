@@ -22,10 +22,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.nursery import Nursery, State
-from cybilgraph.workers.orders import Ended
-from cybilgraph.workers.outside import Crashed, Died, Late, NotReady, NotStarted, Question, Told, Worker
-from cybilgraph.workers.turns import Busy, Caller, Turns
+from cybilgraph.runtime.client import (
+    Crashed,
+    Died,
+    Late,
+    NotReady,
+    NotStarted,
+    Question,
+    Told,
+    Worker,
+)
+from cybilgraph.runtime.fork_server import Nursery, State
+from cybilgraph.runtime.scheduler import Busy, Caller, Turns
+from cybilgraph.runtime.wire import Ended
 
 __all__ = ["Busy", "Caller", "Crashed", "Died", "Ended", "Lanes", "Late", "NotStarted", "Pool", "State"]
 

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cybilgraph.files import written_whole
+from cybilgraph.runtime.files import written_whole
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 

@@ -4,7 +4,7 @@
         answer = crew.submit(function, *arguments).result()
 
 Function and arguments go there, and the value or the exception comes back, as pickles between processes
-of one program. Run as ``python -m cybilgraph.workers.crew``, it is the side of the processes.
+of one program. Run as ``python -m cybilgraph.runtime.parallel``, it is the side of the processes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.workers.inside import nursery
-from cybilgraph.workers.pool import Died, Lanes, NotStarted, Pool
+from cybilgraph.runtime.pool import Died, Lanes, NotStarted, Pool
+from cybilgraph.runtime.worker import nursery
 
 #: Work of a crew has as much time as it needs: a week.
 _SECONDS = 7 * 86_400.0
@@ -88,7 +88,7 @@ class Crew(Team):
         with self._lock:
             if self._closed:
                 raise NotStarted
-            self._pool = self._pool or Pool("cybilgraph.workers.crew", (), Lanes(processors()))
+            self._pool = self._pool or Pool("cybilgraph.runtime.parallel", (), Lanes(processors()))
             return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

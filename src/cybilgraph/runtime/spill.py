@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from cybilgraph.errors import StorageError
-from cybilgraph.packed import pack, unpack
+from cybilgraph.runtime.compression import pack, unpack
 
 #: Kilobytes of a database that are in memory; the rest, and what is sorted, is on disk.
 _IN_MEMORY = 1_000

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.workers.memory import mapped_later
-from cybilgraph.workers.orders import DONE, FORK, LAST_WORDS, ORDER, REPORT
-from cybilgraph.workers.orphan import killed_with_parent, leave_with_parent
-from cybilgraph.workers.sandbox import Policy, restrict_calls, restrict_files, take_attempt
+from cybilgraph.runtime.memory import mapped_later
+from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
+from cybilgraph.runtime.watchdog import killed_with_parent, leave_with_parent
+from cybilgraph.runtime.wire import DONE, FORK, LAST_WORDS, ORDER, REPORT
 
 #: Takes a part of an answer that is not whole yet.
 Sending = Callable[[bytes], None]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from cybilgraph.errors import ClusterError
-from cybilgraph.workers.crew import Team, processors
+from cybilgraph.runtime.parallel import Team, processors
 
 _Value = TypeVar("_Value")
 #: A cluster has so many seconds to answer.

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from cybilgraph.packed import pack, unpack
+from cybilgraph.runtime.compression import pack, unpack
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")

@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.workers.memory import private
-from cybilgraph.workers.nursery import Nursery, State
-from cybilgraph.workers.orders import LAST_WORDS
-from cybilgraph.workers.turns import Busy, settle
+from cybilgraph.runtime.fork_server import Nursery, State
+from cybilgraph.runtime.memory import private
+from cybilgraph.runtime.scheduler import Busy, settle
+from cybilgraph.runtime.wire import LAST_WORDS
 
 #: A worker has this many seconds to start, what it shares with others included; so often it is looked whether it may.
 _START, _LOOK = 120.0, 0.25

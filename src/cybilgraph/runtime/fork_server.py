@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
-from cybilgraph.workers.orders import DONE, FORK, ORDER, REPORT, SPOILT, Ended
+from cybilgraph.runtime.wire import DONE, FORK, ORDER, REPORT, SPOILT, Ended
 
 #: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
 _LOADING, _SILENT = 120.0, 5.0

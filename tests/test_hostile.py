@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
 from cybilgraph.readers import READERS, Input
 from tests.bench.served.client import Trap

@@ -9,16 +9,16 @@ from dataclasses import replace
 import pytest
 
 from cybilgraph import read
-from cybilgraph.mentions import derive
-from cybilgraph.mentions.actors import by_phrases
-from cybilgraph.mentions.around import around
-from cybilgraph.mentions.likely import chances, judged
-from cybilgraph.mentions.literals import first_words, needed, parse
-from cybilgraph.mentions.marks import ACTOR, DEMONYM, NAME, PLACE, PROJECT
-from cybilgraph.mentions.phrases import APART, RELATIONS, Matcher, phrases
-from cybilgraph.mentions.places import find_scopes
-from cybilgraph.mentions.sentences import sentences
-from cybilgraph.mentions.unknown import names_of_things
+from cybilgraph.extraction import derive
+from cybilgraph.extraction.actors import by_phrases
+from cybilgraph.extraction.context import around
+from cybilgraph.extraction.organisation_names import names_of_things
+from cybilgraph.extraction.phrases import APART, RELATIONS, Matcher, phrases
+from cybilgraph.extraction.prefilter import first_words, needed, parse
+from cybilgraph.extraction.role_model import chances, judged
+from cybilgraph.extraction.scopes import find_scopes
+from cybilgraph.extraction.sentences import sentences
+from cybilgraph.extraction.spans import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Basis, Contact, Record
 from cybilgraph.model.resources import REFERENCE

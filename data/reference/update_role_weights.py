@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cybilgraph.mentions import actors, likely, phrases
-from cybilgraph.mentions.around import around
-from cybilgraph.mentions.phrases import ROLES
-from cybilgraph.mentions.places import find_scopes
-from cybilgraph.mentions.sentences import sentences
+from cybilgraph.extraction import actors, phrases, role_model
+from cybilgraph.extraction.context import around
+from cybilgraph.extraction.phrases import ROLES
+from cybilgraph.extraction.scopes import find_scopes
+from cybilgraph.extraction.sentences import sentences
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.readers import find_inputs, read_input
 
@@ -70,7 +70,7 @@ def labelled() -> Iterator[Labelled]:
         found = actors.by_phrases(record, told, helped, names)
         for candidate in actors.candidates(record, told, found, helped, names):
             right = frozenset(true.pop(candidate.actor.key, ()))
-            yield Labelled(first, frozenset(likely.signs(candidate, helped)), candidate.told, right)
+            yield Labelled(first, frozenset(role_model.signs(candidate, helped)), candidate.told, right)
         stated: dict[str, dict[str, float]] = defaultdict(dict)
         for link in record.participations:
             stated[link.actor.key][link.role] = 1.0
@@ -151,7 +151,7 @@ def held_out(examples: list[Labelled]) -> None:
         for example in examples:
             if example.set == first:
                 judged = (
-                    likely.judged(example.told, likely.chances(example.signs, weights))
+                    role_model.judged(example.told, role_model.chances(example.signs, weights))
                     if example.signs
                     else example.told
                 )

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from cybilgraph.discretion import Hidden, no_one, without
 from cybilgraph.errors import SourceError
+from cybilgraph.extraction import derive
 from cybilgraph.mending import mended
-from cybilgraph.mentions import derive
 from cybilgraph.model.findings import Checked, Finding, Report
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding

@@ -21,11 +21,11 @@ from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
 from cybilgraph.describe import describe, describe_reference
 from cybilgraph.errors import ReleaseError, SourceError
+from cybilgraph.extraction import derive
 from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.identity import Identities
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
-from cybilgraph.mentions import derive
 from cybilgraph.model.findings import Checked, Fix, Report, Severity
 from cybilgraph.model.formats import Format, Kind
 from cybilgraph.model.gazetteer import reference

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cybilgraph import read
-from cybilgraph.mentions.actors import roles
-from cybilgraph.mentions.phrases import ROLES, Phrase
-from cybilgraph.mentions.sentences import sentences
+from cybilgraph.extraction.actors import roles
+from cybilgraph.extraction.phrases import ROLES, Phrase
+from cybilgraph.extraction.sentences import sentences
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Record
 from cybilgraph.readers import find_inputs, read_input

@@ -25,8 +25,8 @@ from made.peer import Converter
 
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
+from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
-from cybilgraph.mentions import derive
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.record import Record
 from cybilgraph.pipeline import convert

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.record import Record, Source, Text, WebLink
 from cybilgraph.readers import Input, documents, read_input
 from cybilgraph.templates import COLUMNS, WRITERS, example

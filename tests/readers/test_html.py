@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_LABEL, FIELDS, Kind
 from cybilgraph.model.record import Place, Record
 from cybilgraph.readers import Input, find_inputs, read_input

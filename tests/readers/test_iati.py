@@ -16,7 +16,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import LeftBlank, Place, Record

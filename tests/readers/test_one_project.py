@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from cybilgraph.describe import describe
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.record import Date, Record, Source, Text
 from cybilgraph.model.vocabulary import CYB, DCTERMS
 from cybilgraph.readers import READERS, Input, read_input

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
-from cybilgraph.mentions import derive
+from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.record import Date, Place, Record, Text
 from cybilgraph.readers import Input, find_inputs, read_input

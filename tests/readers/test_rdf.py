@@ -18,8 +18,8 @@ from cybilgraph import pipeline
 from cybilgraph.assemble import Assembly
 from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
+from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
-from cybilgraph.mentions import derive
 from cybilgraph.model.fields import FIELDS
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.record import (

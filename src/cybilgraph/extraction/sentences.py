@@ -18,9 +18,20 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick
 
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PLACES, PROJECT, Span, actor_called
-from cybilgraph.mentions.persons import persons
-from cybilgraph.mentions.unknown import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
+from cybilgraph.extraction.organisation_names import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
+from cybilgraph.extraction.persons import persons
+from cybilgraph.extraction.spans import (
+    ACTOR,
+    BODY,
+    DEMONYM,
+    MARKS,
+    NAME,
+    PLACE,
+    PLACES,
+    PROJECT,
+    Span,
+    actor_called,
+)
 from cybilgraph.model.gazetteer import Entry, Mention, Reference, fold_in_place, slug
 from cybilgraph.model.organisations import has_body, is_official
 from cybilgraph.model.record import Contact, Evidence, Record, Text

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from cybilgraph.mentions.marks import MARKS
-from cybilgraph.mentions.phrases import ACTING, hits
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.phrases import ACTING, hits
+from cybilgraph.extraction.sentences import Sentence
+from cybilgraph.extraction.spans import MARKS
 from cybilgraph.model.gazetteer import fold_in_place
 
 #: What stands between "funded by" and the first donor.

@@ -24,9 +24,9 @@ from pathlib import Path
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.literals import Clause, Group, first_words, needed, parse, tells
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
-from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.extraction.prefilter import Clause, Group, first_words, needed, parse, tells
+from cybilgraph.extraction.sentences import Name, Sentence
+from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 

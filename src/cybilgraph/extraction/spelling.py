@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import Reference
 from cybilgraph.model.record import Record

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from cybilgraph.mentions.marks import MARKS
+from cybilgraph.extraction.spans import MARKS
 
 #: A part between braces, a word, a bar, the begin of a group; or the end of one, or what stands
 #: for one character; and how often.

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.around import around
-from cybilgraph.mentions.marks import BODY, DEMONYM, PLACE
-from cybilgraph.mentions.phrases import ROLES, says
-from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.extraction.context import around
+from cybilgraph.extraction.phrases import ROLES, says
+from cybilgraph.extraction.sentences import Name, Sentence
+from cybilgraph.extraction.spans import BODY, DEMONYM, PLACE
 from cybilgraph.model.gazetteer import Entry
 from cybilgraph.model.organisations import is_body, is_official
 from cybilgraph.model.resources import REFERENCE

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.gazetteer import Entry, Reference, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
+from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
 from cybilgraph.model import organisations
 from cybilgraph.model.gazetteer import Entry, Reference, fold
 from cybilgraph.model.organisations import has_body, is_body, of_many_words

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.mentions.actors import roles
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.mentions.phrases import kinds_in, said, says, spans
-from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.extraction.actors import roles
+from cybilgraph.extraction.phrases import kinds_in, said, says, spans
+from cybilgraph.extraction.sentences import Name, Sentence
+from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.model.gazetteer import Entry, Reference
 
 #: How sure the country of a body is that is helped.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from cybilgraph.mentions.marks import ACTOR, NAME, Span
-from cybilgraph.mentions.unknown import names_firm
+from cybilgraph.extraction.organisation_names import names_firm
+from cybilgraph.extraction.spans import ACTOR, NAME, Span
 from cybilgraph.model import organisations
 from cybilgraph.model.organisations import has_body, is_body
 from cybilgraph.model.record import Contact

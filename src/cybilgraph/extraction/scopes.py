@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
-from cybilgraph.mentions.located import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.mentions.marks import DEMONYM, PLACE, PLACES
-from cybilgraph.mentions.phrases import said, says
-from cybilgraph.mentions.sentences import Sentence
-from cybilgraph.mentions.themes import Found, note_themes
+from cybilgraph.extraction.locations import entries, in_title, is_item, listed_in, lists, placed_in
+from cybilgraph.extraction.phrases import said, says
+from cybilgraph.extraction.sentences import Sentence
+from cybilgraph.extraction.spans import DEMONYM, PLACE, PLACES
+from cybilgraph.extraction.themes import Found, note_themes
 from cybilgraph.model.gazetteer import Entry, Reference
 from cybilgraph.model.organisations import is_official
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text

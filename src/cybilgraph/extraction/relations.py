@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cybilgraph.mentions.marks import PROJECT
-from cybilgraph.mentions.phrases import APART, RELATIONS, said
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.phrases import APART, RELATIONS, said
+from cybilgraph.extraction.sentences import Sentence
+from cybilgraph.extraction.spans import PROJECT
 from cybilgraph.model.record import Basis, Evidence, Named, Record, Relation, Text
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cybilgraph.mentions.actors import find_participations
-from cybilgraph.mentions.elsewhere import find_other_countries
-from cybilgraph.mentions.introduced import with_introductions
-from cybilgraph.mentions.places import find_scopes
-from cybilgraph.mentions.projects import find_relations
-from cybilgraph.mentions.sentences import sentences
-from cybilgraph.mentions.spelling import find_near_names
-from cybilgraph.mentions.times import find_dates
+from cybilgraph.extraction.actors import find_participations
+from cybilgraph.extraction.enumerations import with_introductions
+from cybilgraph.extraction.other_countries import find_other_countries
+from cybilgraph.extraction.periods import find_dates
+from cybilgraph.extraction.relations import find_relations
+from cybilgraph.extraction.scopes import find_scopes
+from cybilgraph.extraction.sentences import sentences
+from cybilgraph.extraction.spelling import find_near_names
 from cybilgraph.model.gazetteer import Reference, reference
 from cybilgraph.model.record import Record
 

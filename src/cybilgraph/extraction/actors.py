@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.mentions.likely import PURPOSE, SURE, Candidate, chances, is_helped_authority, judged, plainest, signs
-from cybilgraph.mentions.marks import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
-from cybilgraph.mentions.phrases import ACTING, ROLES, Phrase, losses, of_money, said, says
-from cybilgraph.mentions.sentences import Name, Sentence
+from cybilgraph.extraction.phrases import ACTING, ROLES, Phrase, losses, of_money, said, says
+from cybilgraph.extraction.role_model import (
+    PURPOSE,
+    SURE,
+    Candidate,
+    chances,
+    is_helped_authority,
+    judged,
+    plainest,
+    signs,
+)
+from cybilgraph.extraction.sentences import Name, Sentence
+from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.model.gazetteer import Entry, Reference
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cybilgraph.mentions.located import entries, placed_in
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.locations import entries, placed_in
+from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import Entry, Reference
 from cybilgraph.model.record import Record, Scope

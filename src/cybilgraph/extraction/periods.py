@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.mentions.actors import roles
-from cybilgraph.mentions.phrases import says
-from cybilgraph.mentions.sentences import Sentence
+from cybilgraph.extraction.actors import roles
+from cybilgraph.extraction.phrases import says
+from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
 from cybilgraph.model.record import Date, Record, Text
 

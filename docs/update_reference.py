@@ -23,7 +23,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import Kind as Carries
 from cybilgraph.model.vocabulary import BASE, PREFIXES
 from cybilgraph.readers import READERS
-from cybilgraph.readers.kinds import KINDS
+from cybilgraph.readers.input_kinds import KINDS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.openapi import OPERATIONS
 

@@ -15,10 +15,10 @@ import fsspec
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.addresses import at_hand, is_address
 from cybilgraph.errors import AddressError
 from cybilgraph.graphs import GRAPH
 from cybilgraph.readers import find_inputs
+from cybilgraph.readers.filesystems import at_hand, is_address
 from tests.conftest import RECORDS, SEED, graph_of, run
 
 

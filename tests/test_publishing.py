@@ -9,10 +9,10 @@ import fsspec
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.addresses import Folder
 from cybilgraph.errors import AddressError, ReleaseError
 from cybilgraph.graphs import GRAPH
 from cybilgraph.publishing import publish
+from cybilgraph.readers.filesystems import Folder
 from cybilgraph.release import Release, Releases
 from tests.conftest import SEED, run
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.activities import records_of_graph, write_activities
-from cybilgraph.addresses import at_hand
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
 from cybilgraph.describe import describe, describe_reference
@@ -36,6 +35,7 @@ from cybilgraph.preparing import CLASSES as PREPARED
 from cybilgraph.preparing import Known, fingerprint, judged, prepared, read_once
 from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
+from cybilgraph.readers.filesystems import at_hand
 from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import ForgottenNames, Release, Releases
 from cybilgraph.runtime.cache import Remembered

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from cybilgraph.addresses import Folder
 from cybilgraph.errors import ReleaseError
+from cybilgraph.readers.filesystems import Folder
 from cybilgraph.release import CURRENT, MANIFEST, SUMS, Release
 
 

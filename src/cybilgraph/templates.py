@@ -28,9 +28,9 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, NAMES
-from cybilgraph.readers.names import BULLET
-from cybilgraph.readers.tables import guarded
+from cybilgraph.readers.page.names import BULLET
+from cybilgraph.readers.tabular.cells import EXAMPLE, LEFT_BLANK, NAMES
+from cybilgraph.readers.tabular.delimited import guarded
 
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"

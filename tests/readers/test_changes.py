@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from cybilgraph.cli import main
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import find_inputs
-from cybilgraph.readers.changes import changed_since
+from cybilgraph.readers.git import changed_since
 from tests.conftest import run
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")

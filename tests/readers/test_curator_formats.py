@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_told(name: str, content: bytes, says: str, tmp_p
 def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybilgraph.readers.workbooks.MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_UNPACKED", 1_000_000)
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(20):
@@ -273,7 +273,7 @@ def test_a_small_workbook_of_millions_of_elements_is_refused_before_it_is_parsed
 
 
 def test_rows_that_are_empty_but_wide_are_read_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.readers.workbooks.MAX_CELLS", 100_000)
+    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_CELLS", 100_000)
     with pytest.raises(SourceError, match=r"a.xlsx:7: more than 100,000 cells"):
         read(tmp_path, "a.xlsx", cases()["own-wide-rows.xlsx"]())
 
@@ -387,7 +387,7 @@ def test_what_is_given_twice_is_kept_and_told_of(name: str, content: str, tmp_pa
 
 
 def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.readers.workbooks.MOST_ROWS", 20_000)
+    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MOST_ROWS", 20_000)
     whole = WRITERS["xlsx"](pages()[:1])
     far = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(far, "w") as target:

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from cybilgraph.readers import READERS
-from cybilgraph.readers.kinds import KINDS, input_name, looks_like
+from cybilgraph.readers.input_kinds import KINDS, input_name, looks_like
 from tests.conftest import RECORDS, SAMPLES
 from tests.hostile import ANY, GOOD
 

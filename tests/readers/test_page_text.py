@@ -12,7 +12,7 @@ from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.record import Date, Place, Record, Text
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.readers.layout import RIGHTS
+from cybilgraph.readers.page.layout import RIGHTS
 from tests.conftest import RECORDS, SEED
 
 

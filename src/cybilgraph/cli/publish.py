@@ -22,8 +22,8 @@ def publish(folder: Path, address: str) -> None:
     Example:
       cybilgraph publish build/releases s3://bucket/releases
     """
-    from cybilgraph.addresses import is_address
     from cybilgraph.publishing import publish as run
+    from cybilgraph.readers.filesystems import is_address
     from cybilgraph.release import Releases
 
     if not is_address(address):

@@ -15,10 +15,10 @@ from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, Place, count_inputs, find_inputs
-from cybilgraph.readers.page_text import read_page_text
+from cybilgraph.readers.page.plain_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.readers.tables import read_csv
+from cybilgraph.readers.tabular.delimited import read_csv
 
 __all__ = ["READERS", "Input", "Place", "count_inputs", "find_inputs", "read_input"]
 
@@ -30,7 +30,7 @@ Reader = Callable[[Input], Iterator[Record]]
 
 def read_workbook(given: Input) -> Iterator[Record]:
     """As ``workbooks.read_xlsx``, which is loaded now."""
-    from cybilgraph.readers.workbooks import read_xlsx
+    from cybilgraph.readers.tabular.workbooks import read_xlsx
 
     yield from read_xlsx(given)
 

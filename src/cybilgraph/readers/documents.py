@@ -27,8 +27,8 @@ from cybilgraph.model.fields import Kind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.tabular.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.text import clean, decode
 
 MAX_DOCUMENT = 50_000_000

@@ -15,7 +15,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decoded
 from cybilgraph.readers.inputs import MAX_BYTES, Input, Stream
-from cybilgraph.readers.tables import csv_rows
+from cybilgraph.readers.tabular.delimited import csv_rows
 from cybilgraph.readers.text import decode, raw_lines
 
 #: Characters of a line that are shown; so many of them before the mark, where the line is longer.

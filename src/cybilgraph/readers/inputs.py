@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cybilgraph.addresses import Copied
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import visible
 from cybilgraph.model.record import Source
+from cybilgraph.readers.filesystems import Copied
 
 #: A file or a folder, or "-" for standard input.
 Place = str | os.PathLike[str]

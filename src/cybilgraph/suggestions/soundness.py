@@ -10,8 +10,8 @@ from cybilgraph.errors import SourceError, SuggestionError
 from cybilgraph.identity import Identities
 from cybilgraph.model.record import Record
 from cybilgraph.readers import READERS, Input, read_input
+from cybilgraph.readers.input_kinds import KINDS, looks_like
 from cybilgraph.readers.inputs import MAX_BYTES
-from cybilgraph.readers.kinds import KINDS, looks_like
 
 if TYPE_CHECKING:
     from cybilgraph.suggestions import Suggestion

@@ -16,7 +16,7 @@ from cybilgraph.checker import Submission
 from cybilgraph.errors import SourceError
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.readers import READERS, Input
-from cybilgraph.readers.kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
+from cybilgraph.readers.input_kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
 from cybilgraph.readers.text import codec_of, decode
 
 #: A saved page with its scripts and styles has some hundred kilobytes.

@@ -16,15 +16,15 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_NAME, Field, Kind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
+from cybilgraph.readers.html.content import Page
 from cybilgraph.readers.html.head import Head, absolute
-from cybilgraph.readers.html.lines import read_lines
-from cybilgraph.readers.html.main import Page
-from cybilgraph.readers.html.places import Line, Link, Piece, as_text
+from cybilgraph.readers.html.source_map import Line, Link, Piece, as_text
+from cybilgraph.readers.html.text_lines import read_lines
 from cybilgraph.readers.html.tree import decoded, labelled, parse
 from cybilgraph.readers.inputs import MAX_BYTES, Input
-from cybilgraph.readers.layout import read_page
-from cybilgraph.readers.page_text import read_page_text
-from cybilgraph.readers.sections import Section, Sections
+from cybilgraph.readers.page.layout import read_page
+from cybilgraph.readers.page.plain_text import read_page_text
+from cybilgraph.readers.page.sections import Section, Sections
 from cybilgraph.readers.text import plain
 
 _TAG = re.compile(r"<[A-Za-z!?]")

@@ -11,7 +11,7 @@ from urllib.parse import quote, urljoin
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.html.tree import Element
-from cybilgraph.readers.sections import Section
+from cybilgraph.readers.page.sections import Section
 from cybilgraph.readers.text import plain
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -32,8 +32,8 @@ from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, place
 from cybilgraph.readers.iati.xml import Element, elements, odd_line
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.names import kinds_under
-from cybilgraph.readers.sections import CODE, Section, Sections
+from cybilgraph.readers.page.names import kinds_under
+from cybilgraph.readers.page.sections import CODE, Section, Sections
 from cybilgraph.readers.text import WINDOWS, not_utf8, plain
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."

@@ -13,7 +13,7 @@ from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Text
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.vocabulary import CYB
-from cybilgraph.readers.names import find
+from cybilgraph.readers.page.names import find
 
 #: Code lists DescriptionType, RelatedActivityType and ResultType → fields, and what else there is.
 DESCRIPTIONS, DESCRIPTION = {"1": "summary", "2": "aim"}, "description"

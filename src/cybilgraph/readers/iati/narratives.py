@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.iati.xml import Element
-from cybilgraph.readers.names import BULLET
+from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.text import plain, unwrapped
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"

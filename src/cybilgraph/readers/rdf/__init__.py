@@ -30,11 +30,11 @@ from cybilgraph.model.vocabulary import (
 )
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.page.sections import CODE, Section
 from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
-from cybilgraph.readers.rdf.values import read_values
+from cybilgraph.readers.rdf.literals import read_values
 from cybilgraph.readers.rdf.view import NOWHERE, View, on_one_line, own
-from cybilgraph.readers.sections import CODE, Section
 
 #: What is said of a thing that is only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}

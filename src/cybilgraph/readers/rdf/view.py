@@ -19,9 +19,9 @@ from cybilgraph.model.record import Named, Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.page.sections import Section, Sections
 from cybilgraph.readers.rdf.graph import Graph, Term
 from cybilgraph.readers.rdf.positions import Places
-from cybilgraph.readers.sections import Section, Sections
 from cybilgraph.readers.text import plain, resolved
 
 #: The place of what no line of the file tells.

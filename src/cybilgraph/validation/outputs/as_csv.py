@@ -6,7 +6,7 @@ import csv
 from typing import TextIO
 
 from cybilgraph.model.findings import Report, visible
-from cybilgraph.readers.tables import guarded
+from cybilgraph.readers.tabular.delimited import guarded
 from cybilgraph.validation.outputs.words import name
 
 COLUMNS = (

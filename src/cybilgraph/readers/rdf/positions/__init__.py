@@ -17,7 +17,7 @@ import pyoxigraph as ox
 
 from cybilgraph.model.record import Place, Text
 from cybilgraph.model.vocabulary import RDF
-from cybilgraph.readers.rdf.positions import jsonld, lines, rdfxml, turtle
+from cybilgraph.readers.rdf.positions import jsonld, nquads, rdfxml, turtle
 from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
 
 __all__ = ["NOWHERE", "UNKNOWN", "Places", "Spot", "parse"]
@@ -25,8 +25,8 @@ __all__ = ["NOWHERE", "UNKNOWN", "Places", "Spot", "parse"]
 _SCANNERS: dict[ox.RdfFormat, Callable[[bytes], Iterator[Spot]]] = {
     ox.RdfFormat.TURTLE: turtle.spots,
     ox.RdfFormat.TRIG: turtle.spots,
-    ox.RdfFormat.N_TRIPLES: lines.spots,
-    ox.RdfFormat.N_QUADS: lines.spots,
+    ox.RdfFormat.N_TRIPLES: nquads.spots,
+    ox.RdfFormat.N_QUADS: nquads.spots,
     ox.RdfFormat.RDF_XML: rdfxml.spots,
 }
 #: Places that are looked at for a statement. The parser may give the statements of a list, or

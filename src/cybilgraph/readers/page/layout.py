@@ -16,9 +16,9 @@ from functools import cache
 
 from cybilgraph.model.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
 from cybilgraph.model.record import Place, Record, Text
-from cybilgraph.readers.lost import blank_lines, under_lost_headings
-from cybilgraph.readers.names import BULLET, SORTING
-from cybilgraph.readers.sections import CODE, Section, Sections, is_text
+from cybilgraph.readers.page.headings import blank_lines, under_lost_headings
+from cybilgraph.readers.page.names import BULLET, SORTING
+from cybilgraph.readers.page.sections import CODE, Section, Sections, is_text
 from cybilgraph.readers.text import unwrapped
 
 #: As far as a capture that was cut there may have it.

@@ -10,8 +10,8 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.layout import read_page
-from cybilgraph.readers.sections import Sections
+from cybilgraph.readers.page.layout import read_page
+from cybilgraph.readers.page.sections import Sections
 from cybilgraph.readers.text import decode, lines_of
 
 _BEGINS = re.compile(

@@ -17,8 +17,8 @@ from cybilgraph.model.gazetteer import SUGGESTED, alike
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.names import BULLET
-from cybilgraph.readers.sections import Section, Sections
+from cybilgraph.readers.page.names import BULLET
+from cybilgraph.readers.page.sections import Section, Sections
 from cybilgraph.readers.text import lines_of
 
 #: Stands in a cell whose page prints the heading and nothing under it. An empty cell says

@@ -38,7 +38,17 @@ from cybilgraph.model.record import (
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.contacts import is_address, is_person, no_addresses, read_contacts
 from cybilgraph.readers.inputs import MAX_BYTES, Input
-from cybilgraph.readers.names import BULLET, SORTING, find, kinds_under, known, listed, near, parts, without_bullet
+from cybilgraph.readers.page.names import (
+    BULLET,
+    SORTING,
+    find,
+    kinds_under,
+    known,
+    listed,
+    near,
+    parts,
+    without_bullet,
+)
 
 # Each part has a most: no line, however long and strange, may take long to look through.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")

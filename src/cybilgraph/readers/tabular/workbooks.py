@@ -26,7 +26,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from cybilgraph.errors import SourceError
 from cybilgraph.model.record import Record
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.tables import (
+from cybilgraph.readers.tabular.delimited import (
     MOST_ABOVE,
     MOST_COLUMNS,
     MOST_ROWS,

@@ -16,8 +16,8 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.inputs import Input, Stream
+from cybilgraph.readers.tabular.cells import Cell, field_called, read_cell, read_cells, unknown_name
 from cybilgraph.readers.text import clean, no_text, not_utf8, raw_lines
 
 #: A table of a hundred thousand projects is smaller.

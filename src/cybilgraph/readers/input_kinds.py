@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from cybilgraph.model.findings import visible
 from cybilgraph.model.formats import FORMATS, Kind
-from cybilgraph.readers.cells import field_called
+from cybilgraph.readers.tabular.cells import field_called
 
 
 @dataclass(frozen=True, slots=True)

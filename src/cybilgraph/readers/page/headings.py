@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Text
-from cybilgraph.readers.names import BULLET
-from cybilgraph.readers.sections import Section, is_text
+from cybilgraph.readers.page.names import BULLET
+from cybilgraph.readers.page.sections import Section, is_text
 
 #: The order of the sections on a page, for pages whose headings were lost; "Details" stands above the aim.
 _LOST = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from cybilgraph.model.fields import BY_LABEL, Kind
-from cybilgraph.readers.html.places import Line, Link, Piece
+from cybilgraph.readers.html.source_map import Line, Link, Piece
 from cybilgraph.readers.html.tree import Element, first_words, labelled, offset
 from cybilgraph.readers.text import plain
 

@@ -1,0 +1,1 @@
+"""Lines of a page → the sections and names of a record."""

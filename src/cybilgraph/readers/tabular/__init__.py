@@ -1,0 +1,1 @@
+"""Tables → records: CSV, TSV and workbooks."""

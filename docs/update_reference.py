@@ -16,12 +16,12 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli import main as command_line
-from cybilgraph.dumps.tables import COLUMNS
 from cybilgraph.model import rules
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import Kind as Carries
 from cybilgraph.model.vocabulary import BASE, PREFIXES
+from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
 from cybilgraph.readers.input_kinds import KINDS
 from cybilgraph.validation.outputs import OUTPUTS

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import pyoxigraph as ox
 
-from cybilgraph.describe import describe, describe_reference
 from cybilgraph.model.findings import Result
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
@@ -33,6 +32,7 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.model.vocabulary import RULES as RULE
+from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.validation import shapes_text, validate
 from tests.conftest import SAMPLES
 

@@ -10,9 +10,9 @@ import pytest
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.model.fields import FIELDS
 from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
+from cybilgraph.rdf.iati_activities import records_of_graph, write_activities
 from cybilgraph.readers import Input, read_input
 from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
 

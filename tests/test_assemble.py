@@ -12,7 +12,6 @@ from typing import Protocol
 import pytest
 
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe
 from cybilgraph.identity import Identities
 from cybilgraph.model.record import (
     Basis,
@@ -29,6 +28,7 @@ from cybilgraph.model.record import (
     Text,
 )
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing
+from cybilgraph.rdf.description import describe
 
 ACTOR = Named("actor", "eu", Text("EU"))
 A, B = (thing("project", key) for key in "AB")

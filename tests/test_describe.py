@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rdflib import RDF, SKOS, Literal, URIRef
 
 from cybilgraph import read, to_graph
-from cybilgraph.describe import describe, describe_reference, locate, project_iri
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -26,7 +25,8 @@ from cybilgraph.model.vocabulary import (
     VCARD,
     XSD,
 )
-from cybilgraph.ntriples import is_iri, literal
+from cybilgraph.rdf.description import describe, describe_reference, locate, project_iri
+from cybilgraph.rdf.ntriples import is_iri, literal
 from tests.conftest import RECORDS, SEED
 
 G0020 = f"{BASE}id/project/G0020"

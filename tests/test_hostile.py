@@ -22,10 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cybilgraph import pipeline
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import READERS, Input
 from tests.bench.served.client import Trap
 from tests.conftest import ROOT, SEED, graph_of

@@ -14,9 +14,9 @@ import pytest
 
 from cybilgraph import pipeline, preparing
 from cybilgraph.errors import CybilgraphError
+from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.release import Releases
 from cybilgraph.runtime.cache import Remembered
-from cybilgraph.templates import WRITERS
 from tests.conftest import RECORDS, SEED
 
 DAY = date(2026, 1, 31)

@@ -9,13 +9,13 @@ import pyoxigraph as ox
 import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
-from cybilgraph.describe import describe_reference
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import PREFIXES, RULES, short
+from cybilgraph.rdf.description import describe_reference
 from cybilgraph.validation import BOTH, ENGINES, shapes_text, validate
 from tests.conftest import SAMPLES
 

@@ -30,9 +30,9 @@ def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
     """The triples of one or several records, as an rdflib graph with our prefixes bound."""
     import rdflib
 
-    from cybilgraph.describe import describe
     from cybilgraph.model.record import Record
     from cybilgraph.model.vocabulary import PREFIXES
+    from cybilgraph.rdf.description import describe
 
     graph = rdflib.Graph(bind_namespaces="none")
     for prefix, namespace in PREFIXES.items():

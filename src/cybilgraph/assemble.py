@@ -19,12 +19,12 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from types import TracebackType
 
-from cybilgraph.describe import field_of, is_stated
 from cybilgraph.identity import Capture, Identities, captured
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
+from cybilgraph.rdf.description import field_of, is_stated
 from cybilgraph.runtime.spill import Scratch, Spool
 
 #: So many of the shared lines are in memory, and are given at once.

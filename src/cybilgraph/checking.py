@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any, Protocol, TypeVar
 
-from cybilgraph.describe import describe, describe_day, describe_reference, locate, project_iri
 from cybilgraph.mending import mended
 from cybilgraph.model.fields import NARRATIVE
 from cybilgraph.model.findings import Finding, Report, Result
@@ -19,7 +18,14 @@ from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Record, Source
 from cybilgraph.model.rules import SEVERITY_OF, in_language
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.ntriples import plain
+from cybilgraph.rdf.description import (
+    describe,
+    describe_day,
+    describe_reference,
+    locate,
+    project_iri,
+)
+from cybilgraph.rdf.ntriples import plain
 from cybilgraph.validation import Across, compared, in_batches
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few

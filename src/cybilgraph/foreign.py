@@ -19,7 +19,7 @@ from cybilgraph.model.findings import Finding, Result, Severity
 from cybilgraph.model.gazetteer import SUGGESTED, alike
 from cybilgraph.model.rules import LANGUAGES, SEVERITY_OF, finding, in_language
 from cybilgraph.model.vocabulary import BASE, short
-from cybilgraph.ntriples import plain
+from cybilgraph.rdf.ntriples import plain
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot

@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
-from cybilgraph.ntriples import plain
+from cybilgraph.rdf.ntriples import plain
+from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
-from cybilgraph.serialisation import is_of_version
 from cybilgraph.sources import SOURCES, Sources, sources_in
 
 _NOTE = f"<{VCARD.note}>".encode()

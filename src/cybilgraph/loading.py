@@ -36,9 +36,9 @@ from cybilgraph.engine.store import told_of
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.graphs import GRAPH, lines_of
 from cybilgraph.model.vocabulary import DCTERMS, thing
-from cybilgraph.ntriples import iri, literal
+from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release import Release
-from cybilgraph.serialisation import is_of_version
 
 #: So many statements are sent at once: about ten megabytes.
 _AT_ONCE = 50_000

@@ -15,10 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.activities import records_of_graph, write_activities
 from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
-from cybilgraph.describe import describe, describe_reference
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.fixes import Mended, apply
@@ -33,6 +31,10 @@ from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.rules import LANGUAGES, tell_once
 from cybilgraph.preparing import CLASSES as PREPARED
 from cybilgraph.preparing import Known, fingerprint, judged, prepared, read_once
+from cybilgraph.rdf.description import describe, describe_reference
+from cybilgraph.rdf.forms import WRITERS, example
+from cybilgraph.rdf.iati_activities import records_of_graph, write_activities
+from cybilgraph.rdf.serialisation import serialise, statements
 from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import at_hand
@@ -43,8 +45,6 @@ from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.cluster import workers_of
 from cybilgraph.runtime.parallel import Crew
 from cybilgraph.runtime.spill import Overflow
-from cybilgraph.serialisation import serialise, statements
-from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 
 

@@ -21,7 +21,6 @@ from re import findall
 
 from cybilgraph.assemble import parted
 from cybilgraph.checking import BATCH, Examined, examined, in_parts
-from cybilgraph.describe import with_source
 from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
 from cybilgraph.identity import Capture, captured
@@ -30,6 +29,7 @@ from cybilgraph.model import findings, record
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record, Source
 from cybilgraph.model.resources import DECIDING
+from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Team

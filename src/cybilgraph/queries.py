@@ -19,7 +19,7 @@ from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, Unknow
 from cybilgraph.model.gazetteer import FILES, SUGGESTED, Reference, alike, reference
 from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES, XSD, thing
-from cybilgraph.ntriples import iri, is_iri, literal
+from cybilgraph.rdf.ntriples import iri, is_iri, literal
 
 #: Longer than any sensible query; deep nesting overflows the engine's stack.
 MAX_BYTES = 100_000

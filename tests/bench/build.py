@@ -93,7 +93,7 @@ def main() -> None:
     from made import write_pages
     from served import lines_of
 
-    from cybilgraph.serialisation import is_of_version
+    from cybilgraph.rdf.serialisation import is_of_version
 
     options = ArgumentParser()
     options.add_argument("--few", type=int, default=0)

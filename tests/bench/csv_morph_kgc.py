@@ -25,7 +25,7 @@ import pyoxigraph as ox
 from made import ROOT, records
 from made.mapping import mapping, write_tables
 
-from cybilgraph.templates import write_csv
+from cybilgraph.rdf.forms import write_csv
 
 PEER = ROOT / ".venv-bench" / "bin" / "python"
 OURS = [sys.executable, "-c", "from cybilgraph.cli import main; main()", "convert", "-f", "ntriples"]

@@ -22,13 +22,13 @@ from time import process_time
 
 from made import records
 
-from cybilgraph.describe import describe
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.record import Record
+from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.forms import WRITERS
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import find_inputs, read_input
-from cybilgraph.serialisation import serialise
-from cybilgraph.templates import WRITERS
 
 _LISTS = (Kind.ACTORS, Kind.SCOPES, Kind.ITEMS)
 _IATI_STATUS = {"planned": 1, "ongoing": 2, "finished": 3, "cancelled": 5, "suspended": 6}

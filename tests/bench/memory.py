@@ -35,7 +35,7 @@ def make(kind: str, number: int, path: Path) -> None:
     """Make a source. In a process of its own: a child's peak begins with that of its parent."""
     from made import records, write_pages
 
-    from cybilgraph.templates import write_csv
+    from cybilgraph.rdf.forms import write_csv
 
     if kind == "CSV":
         path.write_bytes(write_csv(records(number)))

@@ -24,14 +24,14 @@ from made import page, write_pages
 from made.peer import Converter
 
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.record import Record
 from cybilgraph.pipeline import convert
+from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.serialisation import serialise
 
 NTRIPLES = BY_NAME["ntriples"]
 Given = TypeVar("Given")

@@ -31,8 +31,8 @@ def write_thin(number: int, path: Path) -> None:
 
     from made import records
 
-    from cybilgraph.describe import describe
     from cybilgraph.model.record import Text
+    from cybilgraph.rdf.description import describe
 
     pattern = list(islice(records(200), 200))
     with path.open("w", encoding="utf-8") as file:
@@ -61,7 +61,7 @@ def write_thin(number: int, path: Path) -> None:
 def write_full(number: int, path: Path) -> None:
     from made import records
 
-    from cybilgraph.describe import describe
+    from cybilgraph.rdf.description import describe
 
     with path.open("w", encoding="utf-8") as file:
         for record in records(number):

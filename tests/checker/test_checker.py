@@ -20,9 +20,9 @@ from cybilgraph.checker import EDIT, Checker, Limits, Submission
 from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.formats import GRAPH_FORMATS
 from cybilgraph.model.rules import LANGUAGES, in_language
+from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
 from tests.conftest import RECORDS, SAMPLES, SEED
 from tests.hostile import cases

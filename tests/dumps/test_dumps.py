@@ -22,14 +22,14 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import graphs, pipeline
-from cybilgraph.dumps import Dumps, Names, packed, write_tables
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE, CYB
+from cybilgraph.rdf.dumps import Dumps, Names, packed, write_tables
+from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
 from cybilgraph.release import Release
 from cybilgraph.release.pieces import made_of
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Crew
-from cybilgraph.serialisation import RDF_FORMATS, is_of_version
 from tests.conftest import ROOT, SEED, graph_of
 from tests.servers import Store, oxigraph, virtuoso
 

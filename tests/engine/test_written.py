@@ -21,7 +21,7 @@ from cybilgraph.engine.store import RESULT_FORMATS
 from cybilgraph.engine.worker import _PART, evaluate
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.serialisation import RDF_FORMATS
+from cybilgraph.rdf.serialisation import RDF_FORMATS
 
 PARSERS = dict(zip(RDF_FORMATS, ["turtle", "nt", "nquads", "trig", "json-ld", "xml"], strict=True))
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")

@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cybilgraph import pipeline
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.record import Record, Source, Text, WebLink
+from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.forms import COLUMNS, WRITERS, example
 from cybilgraph.readers import Input, documents, read_input
-from cybilgraph.templates import COLUMNS, WRITERS, example
 from tests.conftest import RECORDS, SAMPLES
 from tests.hostile import cases
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_LABEL, FIELDS, Kind
 from cybilgraph.model.record import Place, Record
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.html import read_page_html
 from tests.conftest import RECORDS, SAMPLES

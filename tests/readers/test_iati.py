@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import LeftBlank, Place, Record
 from cybilgraph.model.resources import REFERENCE
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.iati import xml as xml_reader

@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 
 import pytest
 
-from cybilgraph.describe import describe
 from cybilgraph.extraction import derive
 from cybilgraph.model.record import Date, Record, Source, Text
 from cybilgraph.model.vocabulary import CYB, DCTERMS
+from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input, read_input
-from cybilgraph.templates import WRITERS
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "one-project"

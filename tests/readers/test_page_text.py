@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.record import Date, Place, Record, Text
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.page.layout import RIGHTS
 from tests.conftest import RECORDS, SEED

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rdflib import BNode, Dataset, Graph, Literal, URIRef
 from rdflib.collection import Collection
 
-from cybilgraph.describe import describe
 from cybilgraph.model.record import Place, Record, Source, Text
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places, Spot, parse

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from cybilgraph import pipeline
 from cybilgraph.assemble import Assembly
-from cybilgraph.describe import describe
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
@@ -39,10 +38,11 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import CYB, PREFIXES
+from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.serialisation import serialise
 from tests.conftest import RECORDS, SAMPLES
 
 TEXTS = [*find_inputs([RECORDS]), *(found for found in find_inputs([SAMPLES / "labelled"]) if found.suffix == ".txt")]

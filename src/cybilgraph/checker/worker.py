@@ -23,13 +23,13 @@ from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.record import Text
 from cybilgraph.model.rules import LANGUAGES, in_language
 from cybilgraph.pipeline import CheckedInput, check_input
+from cybilgraph.rdf.forms import WRITERS, example
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import stay_in_memory
 from cybilgraph.runtime.worker import Answering, nursery
-from cybilgraph.serialisation import serialise
 from cybilgraph.suggestions.soundness import ensure_same_project
-from cybilgraph.templates import WRITERS, example
 from cybilgraph.validation.outputs import OUTPUTS
 
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.model.findings import inert, visible
-from cybilgraph.ntriples import is_iri
+from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.runtime.files import written_whole
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.queries import gives_graph
-from cybilgraph.serialisation import RDF_FORMATS
+from cybilgraph.rdf.serialisation import RDF_FORMATS
 
 #: The graph that says what is loaded, and the subject of what it says.
 LOADED = f"{BASE}loaded"

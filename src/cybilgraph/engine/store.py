@@ -11,9 +11,9 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import PREFIXES
+from cybilgraph.rdf.serialisation import parsed
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.runtime.files import sha256_of
-from cybilgraph.serialisation import parsed
 
 RESULT_FORMATS = {
     "json": ox.QueryResultsFormat.JSON,

@@ -30,10 +30,10 @@ from cybilgraph.engine.store import RESULT_FORMATS, Found, read_store
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import PREFIXES, RDF
+from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.wire import SPOILT
 from cybilgraph.runtime.worker import Answering, Sending, nursery
-from cybilgraph.serialisation import RDF_FORMATS
 
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000

@@ -12,12 +12,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.dumps import Dumps, File, Names, Statistics, write_descriptions, write_tables
 from cybilgraph.engine.store import write_store
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import ONTOLOGY, shape_files
+from cybilgraph.rdf.dumps import (
+    Dumps,
+    File,
+    Names,
+    Statistics,
+    write_descriptions,
+    write_tables,
+)
 from cybilgraph.release.carried import Earlier
 from cybilgraph.release.one import (
     IDENTITIES,

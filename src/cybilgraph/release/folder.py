@@ -15,10 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cybilgraph.dumps import NAME
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions_contact, numbers_known, without
 from cybilgraph.graphs import GRAPH
+from cybilgraph.rdf.dumps import NAME
 from cybilgraph.release.draft import Draft, complete, settle, sync
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
 from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of

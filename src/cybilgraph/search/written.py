@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from cybilgraph.model.values import value
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
-from cybilgraph.ntriples import Things, plain, texts
+from cybilgraph.rdf.ntriples import Things, plain, texts
 from cybilgraph.runtime.spill import Spool
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.

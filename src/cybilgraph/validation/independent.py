@@ -21,7 +21,7 @@ from rdflib.term import Node
 
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Result
-from cybilgraph.ntriples import iri, literal
+from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.validation.shapes import Shapes
 
 #: pySHACL patches rdflib while it works.

@@ -10,12 +10,12 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from cybilgraph.dumps import WHOLE
 from cybilgraph.errors import FetchError, PatchError
 from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, short
-from cybilgraph.ntriples import literal, plain
 from cybilgraph.patches import Digested, ordered, patched, read_patch
+from cybilgraph.rdf.dumps import WHOLE
+from cybilgraph.rdf.ntriples import literal, plain
 from cybilgraph.runtime.compression import unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of
 from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some

@@ -13,14 +13,14 @@ from contextlib import ExitStack, closing
 from itertools import groupby
 from pathlib import Path
 
-from cybilgraph.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.ntriples import things
 from cybilgraph.patches import ADDED, difference, ordered
+from cybilgraph.rdf.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
+from cybilgraph.rdf.ntriples import things
+from cybilgraph.rdf.serialisation import as_quads, is_of_version
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.search import told
-from cybilgraph.serialisation import as_quads, is_of_version
 
 _BLOCK = 1 << 20
 #: Of an example, so much is shown.

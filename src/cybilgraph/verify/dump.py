@@ -11,9 +11,9 @@ from typing import Any
 
 from cybilgraph.engine.store import answer_of, read_store
 from cybilgraph.model.vocabulary import CYB, RDF
-from cybilgraph.ntriples import plain
 from cybilgraph.queries import guard
-from cybilgraph.serialisation import is_of_version
+from cybilgraph.rdf.ntriples import plain
+from cybilgraph.rdf.serialisation import is_of_version
 
 
 class Dump:

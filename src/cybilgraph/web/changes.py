@@ -21,9 +21,9 @@ from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
-from cybilgraph.ntriples import iri, literal
+from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Turns
-from cybilgraph.serialisation import serialise
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted

@@ -16,8 +16,8 @@ from cybilgraph.model.findings import SEVERITIES, Fix
 from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES
+from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers.input_kinds import KINDS
-from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.making import waiting

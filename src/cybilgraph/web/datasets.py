@@ -15,12 +15,12 @@ from flask.wrappers import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph import dumps
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, file_type
 from cybilgraph.model.vocabulary import BASE, thing
+from cybilgraph.rdf import dumps
+from cybilgraph.rdf.serialisation import statements
 from cybilgraph.release import IDENTITIES, Release
-from cybilgraph.serialisation import statements
 from cybilgraph.web import documentation
 from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.negotiate import HTML, SUFFIXES, twin, wanted

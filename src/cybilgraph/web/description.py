@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import RDF, RDFS, SD, VOID, XSD
-from cybilgraph.ntriples import iri, literal
+from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release import Release
-from cybilgraph.serialisation import serialise
 
 
 def description(address: str, release: Release, fmt: Format, *, federated: bool) -> bytes:

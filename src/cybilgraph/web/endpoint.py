@@ -21,7 +21,7 @@ from cybilgraph import queries
 from cybilgraph.engine import Answer, Graphs
 from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
-from cybilgraph.ntriples import is_iri
+from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web import advising, named

@@ -9,8 +9,8 @@ from cybilgraph import queries
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
-from cybilgraph.ntriples import iri, literal
 from cybilgraph.queries import Query
+from cybilgraph.rdf.ntriples import iri, literal
 
 ROOT = "/api/queries/"
 #: Parameters that every path has: a query has none of the same name.

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, short
-from cybilgraph.serialisation import statements
+from cybilgraph.rdf.serialisation import statements
 from cybilgraph.web.negotiate import SUFFIXES, wanted
 from cybilgraph.web.view import graph_of, path_of
 

@@ -13,8 +13,8 @@ from rdflib import SKOS
 
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, short
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers.tabular.delimited import guarded
-from cybilgraph.serialisation import serialise
 
 #: A title has so many characters where it is one of several; the page of its thing tells more of it.
 _TITLE = 200

@@ -13,7 +13,7 @@ from rdflib import FOAF, RDF, RDFS, SKOS, XSD, Graph, Literal, Namespace, URIRef
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Date, Evidence, Named, Record
-from cybilgraph.ntriples import is_iri
+from cybilgraph.rdf.ntriples import is_iri
 
 BASE = "https://w3id.org/cybilgraph/"
 CYB = Namespace(f"{BASE}ontology#")

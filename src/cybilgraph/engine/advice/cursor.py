@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 
 from cybilgraph.engine.advice.parts import Term
 from cybilgraph.model.vocabulary import PREFIXES, XSD
-from cybilgraph.ntriples import is_iri
 from cybilgraph.queries import Token, tokens
+from cybilgraph.rdf.ntriples import is_iri
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)

@@ -9,7 +9,7 @@ from cybilgraph.engine.advice.facts import Facts
 from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, inside
 from cybilgraph.model.gazetteer import FILES, SUGGESTED, alike, reference
 from cybilgraph.model.vocabulary import XSD, short, thing
-from cybilgraph.ntriples import literal
+from cybilgraph.rdf.ntriples import literal
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")

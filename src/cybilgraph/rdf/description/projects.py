@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cybilgraph.describe.triples import Triples
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, Kind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
@@ -38,7 +37,8 @@ from cybilgraph.model.vocabulary import (
     thing,
 )
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.ntriples import decimal, is_iri
+from cybilgraph.rdf.description.triples import Triples
+from cybilgraph.rdf.ntriples import decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
 #: Separates the paragraphs of a text that is one literal.

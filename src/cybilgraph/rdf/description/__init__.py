@@ -2,10 +2,10 @@
 a statement to the place in the source that it comes from.
 """
 
-from cybilgraph.describe.fields import field_of, is_stated
-from cybilgraph.describe.places import Located, locate
-from cybilgraph.describe.records import describe, project_iri, with_source
-from cybilgraph.describe.things import describe_day, describe_reference
+from cybilgraph.rdf.description.projects import describe, project_iri, with_source
+from cybilgraph.rdf.description.reference_data import describe_day, describe_reference
+from cybilgraph.rdf.description.statement_fields import field_of, is_stated
+from cybilgraph.rdf.description.statement_places import Located, locate
 
 __all__ = [
     "Located",

@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.dumps.described import (
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
+from cybilgraph.rdf.dumps.compressed_parts import Packed, deflated
+from cybilgraph.rdf.dumps.metadata import (
     ABOUT,
     DATASET,
     KEYWORDS,
@@ -27,11 +29,9 @@ from cybilgraph.dumps.described import (
     statistics,
     write_descriptions,
 )
-from cybilgraph.dumps.packing import Packed, deflated
-from cybilgraph.dumps.reading import read_table
-from cybilgraph.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
-from cybilgraph.serialisation import parsed, written
+from cybilgraph.rdf.dumps.table_reader import read_table
+from cybilgraph.rdf.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
+from cybilgraph.rdf.serialisation import parsed, written
 
 #: The graph is in files of this name.
 NAME = "cybilgraph"

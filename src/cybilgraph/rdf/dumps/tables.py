@@ -15,10 +15,10 @@ from typing import IO, Any
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
-from cybilgraph.dumps.packing import gzipped
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
-from cybilgraph.ntriples import Things, texts
+from cybilgraph.rdf.dumps.compressed_parts import gzipped
+from cybilgraph.rdf.ntriples import Things, texts
 from cybilgraph.runtime.spill import Scratch
 
 _FIELDS = tuple(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from cybilgraph.ntriples import literal
+from cybilgraph.rdf.ntriples import literal
 
 #: Characters that XML does not have (1.0, section 2.2): no RDF/XML could hold a graph with one of them.
 _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")

@@ -31,8 +31,8 @@ from cybilgraph.model.vocabulary import (
     XSD,
     short,
 )
-from cybilgraph.ntriples import Things, iri, literal, plain
-from cybilgraph.serialisation import serialise
+from cybilgraph.rdf.ntriples import Things, iri, literal, plain
+from cybilgraph.rdf.serialisation import serialise
 
 DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
 #: Properties whose values are addresses, and not names.

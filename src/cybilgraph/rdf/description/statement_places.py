@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cybilgraph.describe.records import ITEMS, PARAGRAPH, project_iri
 from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
 from cybilgraph.model.record import (
     Contact,
@@ -19,6 +18,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import thing
+from cybilgraph.rdf.description.projects import ITEMS, PARAGRAPH, project_iri
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ together field by field.
 
 from __future__ import annotations
 
-from cybilgraph.describe.records import ITEMS
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.vocabulary import CYB, thing
+from cybilgraph.rdf.description.projects import ITEMS
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
     f"<{row.term}AsPrinted>": row.name for row in FIELDS if row.kind is Kind.DATE

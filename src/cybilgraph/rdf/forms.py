@@ -48,7 +48,7 @@ def write_csv(records: Iterable[Record]) -> bytes:
 
 def write_xlsx(records: Iterable[Record]) -> bytes:
     """A workbook of records: a sheet with a row each, and one that explains the columns."""
-    from cybilgraph.workbook import workbook  # what writes it takes a tenth of a second to load
+    from cybilgraph.rdf.xlsx import workbook  # what writes it takes a tenth of a second to load
 
     choices = {
         row: tuple(entry.name for entry in reference().entries[row.name].values())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cybilgraph.describe.triples import Triples
 from cybilgraph.model.gazetteer import Entry, Reference
 from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
+from cybilgraph.rdf.description.triples import Triples
 
 _SCHEMES = {
     "theme": "Themes and topics",

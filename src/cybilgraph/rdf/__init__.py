@@ -1,0 +1,1 @@
+"""Projects → statements: parsing, serialising, dumps, tables and other outputs."""

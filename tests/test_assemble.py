@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from cybilgraph.assemble import Assembly
 from cybilgraph.identity import Identities
+from cybilgraph.identity.assembly import Assembly
 from cybilgraph.model.record import (
     Basis,
     Contact,

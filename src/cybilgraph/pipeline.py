@@ -15,13 +15,13 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.assemble import Assembly
 from cybilgraph.checking import others_text, together, validated
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.fixes import Mended, apply
 from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.identity import Identities
+from cybilgraph.identity.assembly import Assembly
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.model.findings import Checked, Fix, Report, Severity
 from cybilgraph.model.formats import Format, Kind

@@ -19,11 +19,11 @@ from importlib.metadata import requires, version
 from itertools import islice
 from re import findall
 
-from cybilgraph.assemble import parted
 from cybilgraph.checking import BATCH, Examined, examined, in_parts
 from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
 from cybilgraph.identity import Capture, captured
+from cybilgraph.identity.assembly import parted
 from cybilgraph.intake import page, with_prose
 from cybilgraph.model import findings, record
 from cybilgraph.model.findings import Finding

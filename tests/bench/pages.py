@@ -23,9 +23,9 @@ import pyoxigraph as ox
 from made import page, write_pages
 from made.peer import Converter
 
-from cybilgraph.assemble import Assembly
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
+from cybilgraph.identity.assembly import Assembly
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.record import Record
 from cybilgraph.pipeline import convert

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cybilgraph import pipeline
-from cybilgraph.assemble import Assembly
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
+from cybilgraph.identity.assembly import Assembly
 from cybilgraph.model.fields import FIELDS
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.record import (

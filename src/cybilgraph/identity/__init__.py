@@ -23,7 +23,7 @@ from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.identity.captures import Capture, Captures, captured
-from cybilgraph.identity.suspected import suspected
+from cybilgraph.identity.duplicates import suspected
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Record

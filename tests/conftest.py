@@ -22,9 +22,9 @@ from hypothesis import settings
 from zstandard import ZstdDecompressor
 
 from cybilgraph import pipeline
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.commands import forked
 
 # A busy machine is slow, and no test is about time.

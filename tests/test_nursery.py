@@ -13,13 +13,13 @@ from contextlib import suppress
 
 import pytest
 
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime import fork_server
 from cybilgraph.runtime.memory import private
 from cybilgraph.runtime.pool import Died, Ended, Lanes, Pool, State
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 
 JSON = (BY_NAME["json"],)
 WORK = pickle.dumps((os.getpid, (), {}))

@@ -8,10 +8,10 @@ import pyoxigraph as ox
 import pytest
 from rdflib import OWL, RDF, RDFS, SKOS, Graph, URIRef
 
-from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
+from cybilgraph.sparql.embedded import EmbeddedEngine
 from tests.conftest import SAMPLES
 
 FILE = Graph().parse(ONTOLOGY)

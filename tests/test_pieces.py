@@ -9,11 +9,11 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases, carried
 from cybilgraph.runtime.compression import pack
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.conftest import RECORDS, graph_of
 from tests.test_preparing import DAY, added, changed, removed
 

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cybilgraph import queries
-from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, PREFIXES
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.embedded import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
 from tests.pumps import grows
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import loading
-from cybilgraph.engine.endpoint import Credentials, Endpoint, Unanswered
 from cybilgraph.errors import CybilgraphError, FetchError, LoadError
 from cybilgraph.fetch import Site
 from cybilgraph.readers.filesystems import at_hand
+from cybilgraph.sparql.endpoint import Credentials, Endpoint, Unanswered
 from tests.conftest import run
 from tests.publisher import Publisher, published
 from tests.servers import certificate

@@ -54,11 +54,11 @@ def arguments_of(kind: str, release: Release, port: int) -> tuple[str, ...]:
     url = f"http://127.0.0.1:{port}/query"
     return {
         "check": ("cybilgraph.checker.worker", limits[0]),
-        "memory": ("cybilgraph.engine.worker", store, str(release.folder / GRAPH), "", *limits, ""),
-        "disk": ("cybilgraph.engine.worker", store, "", "", *limits, ""),
-        "large disk": ("cybilgraph.engine.worker", store, "", "", *limits, "opens"),
-        "federated": ("cybilgraph.engine.worker", store, "", "", *limits, "opens", url),
-        "endpoint": ("cybilgraph.engine.asking", url, "", store, "", *limits),
+        "memory": ("cybilgraph.sparql.query_worker", store, str(release.folder / GRAPH), "", *limits, ""),
+        "disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, ""),
+        "large disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens"),
+        "federated": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens", url),
+        "endpoint": ("cybilgraph.sparql.remote_worker", url, "", store, "", *limits),
     }[kind]
 
 

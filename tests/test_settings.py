@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from cybilgraph import settings
 from cybilgraph.cli.serve import serve
-from cybilgraph.engine.embedded import Limits
 from cybilgraph.settings import Settings
+from cybilgraph.sparql.embedded import Limits
 
 
 def parsed(*arguments: str, **env: str) -> Settings:

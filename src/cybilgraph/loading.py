@@ -20,7 +20,13 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
-from cybilgraph.engine.endpoint import (
+from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
+from cybilgraph.graphs import GRAPH, lines_of
+from cybilgraph.model.vocabulary import DCTERMS, thing
+from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.release import Release
+from cybilgraph.sparql.endpoint import (
     LOADED,
     PRESENT,
     REDIRECTED,
@@ -32,13 +38,7 @@ from cybilgraph.engine.endpoint import (
     present,
     redirect_refused,
 )
-from cybilgraph.engine.store import told_of
-from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
-from cybilgraph.graphs import GRAPH, lines_of
-from cybilgraph.model.vocabulary import DCTERMS, thing
-from cybilgraph.rdf.ntriples import iri, literal
-from cybilgraph.rdf.serialisation import is_of_version
-from cybilgraph.release import Release
+from cybilgraph.sparql.store import told_of
 
 #: So many statements are sent at once: about ten megabytes.
 _AT_ONCE = 50_000

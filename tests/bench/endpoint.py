@@ -27,7 +27,7 @@ from served import Server, graph_of, projects_of, released, served
 from served.client import JSON, Address, ask, exchange
 from served.peers import PEERS, triples
 
-from cybilgraph import queries
+from cybilgraph.sparql import queries
 
 #: At once; of queries that take longer than a moment, as many as there are processors.
 CONNECTIONS, FEW, MOMENT = 8, 2, 0.03

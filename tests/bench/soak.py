@@ -26,7 +26,7 @@ from served import Server, projects_of, released, served
 from served.attacks import HEAVY
 from served.client import Address, ask, connect, exchange, look_up, request
 
-from cybilgraph import queries
+from cybilgraph.sparql import queries
 
 EVERY = 30.0
 #: So many looks at memory in each line that is printed.

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cybilgraph import queries
-from cybilgraph.engine.advice import advise
-from cybilgraph.engine.advice.cursor import Unreadable
-from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.advice.outline import read
-from cybilgraph.engine.advice.syntax import explained
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QuerySyntaxError, QueryTimeout
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.release import Release
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.hints import advise
+from cybilgraph.sparql.hints.cursor import Unreadable
+from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.hints.outline import read
+from cybilgraph.sparql.hints.syntax import explained
 
 JSON = (BY_NAME["json"],)
 

@@ -16,9 +16,6 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 
-from cybilgraph.engine import Graphs
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.engine.store import opens_whole
 from cybilgraph.errors import (
     AnswerTooLarge,
     EngineUnavailable,
@@ -31,6 +28,9 @@ from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql import Graphs
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.store import opens_whole
 
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"

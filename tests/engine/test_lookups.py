@@ -9,13 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cybilgraph import queries
-from cybilgraph.engine import Graphs
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.engine.lookups import LookUps, looked_up
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
+from cybilgraph.sparql import Graphs, queries
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.fast_path import LookUps, looked_up
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
 PLAIN = f"SELECT ?p ?o {{ {G0020} ?p ?o }}"
@@ -174,9 +173,9 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     much, little = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("much", "little"))
     assert look_ups.answer(much, FORMATS) is None
     assert look_ups.answer(little, FORMATS)
-    monkeypatch.setattr("cybilgraph.engine.lookups._LONG", 0)  # what was not answered took long
+    monkeypatch.setattr("cybilgraph.sparql.fast_path._LONG", 0)  # what was not answered took long
     assert look_ups.answer(much, FORMATS) is None
-    monkeypatch.setattr("cybilgraph.engine.lookups._MOST", 10**9)
+    monkeypatch.setattr("cybilgraph.sparql.fast_path._MOST", 10**9)
     assert look_ups.answer(much, FORMATS) is None
     assert look_ups.answer(little, FORMATS)
     look_ups.close()

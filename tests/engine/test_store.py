@@ -9,9 +9,9 @@ from typing import Any, SupportsIndex
 import pyoxigraph as ox
 import pytest
 
-from cybilgraph.engine import store
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
+from cybilgraph.sparql import store
 from tests.conftest import graph_of
 
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph.engine import Answer
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
-from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
@@ -24,6 +21,9 @@ from cybilgraph.runtime.client import Worker
 from cybilgraph.runtime.pool import Lanes, Pool
 from cybilgraph.runtime.scheduler import Busy, Caller, Turns
 from cybilgraph.runtime.wire import FORK, ORDER
+from cybilgraph.sparql import Answer
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.pooled import PooledEngine
 from tests.engine.test_embedded import SLOW
 
 #: Some tenths of a second.
@@ -84,7 +84,7 @@ def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
 def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(timeout=60, workers=1, long=1)
     arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
-    pool = Pool("cybilgraph.engine.worker", arguments, Lanes(quick=1, long=1, memory=1))
+    pool = Pool("cybilgraph.sparql.query_worker", arguments, Lanes(quick=1, long=1, memory=1))
     with asking(PooledEngine("", "", limits, pool)) as asked:
         heavy = asked.ask("hog", SLOW)
         asked.wait(long=1)

@@ -16,12 +16,12 @@ from lxml import etree
 from rdflib.query import Result
 from rdflib.util import from_n3
 
-from cybilgraph.engine.embedded import EmbeddedEngine
-from cybilgraph.engine.store import RESULT_FORMATS
-from cybilgraph.engine.worker import _PART, evaluate
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.rdf.serialisation import RDF_FORMATS
+from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.query_worker import _PART, evaluate
+from cybilgraph.sparql.store import RESULT_FORMATS
 
 PARSERS = dict(zip(RDF_FORMATS, ["turtle", "nt", "nquads", "trig", "json-ld", "xml"], strict=True))
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")

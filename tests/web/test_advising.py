@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cybilgraph.engine import Advice
-from cybilgraph.engine.remote import RemoteEngine
+from cybilgraph.sparql import Advice
+from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web.advising import header
 from tests.conftest import run
 from tests.web.test_sparql import get, http

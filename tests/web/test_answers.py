@@ -13,13 +13,13 @@ from urllib.parse import quote
 import pytest
 import zstandard
 
-from cybilgraph.engine import Answer, Graphs
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql import Answer, Graphs
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.web.answers import Answers, Kept, Question, encoding
 from cybilgraph.web.endpoint import Request, read, reply
 

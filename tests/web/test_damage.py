@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph.engine.embedded import Limits
 from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
 from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import RESULT_FORMATS
 from cybilgraph.release import Release, Releases
 from cybilgraph.runtime.compression import pack
 from cybilgraph.runtime.files import Looked
+from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import damage
 from cybilgraph.web.answers import Question
 from cybilgraph.web.damage import Damage

@@ -15,15 +15,15 @@ import pytest
 import rdflib
 
 from cybilgraph import loading, pipeline
-from cybilgraph.engine.endpoint import LOADED, Credentials, Endpoint, present
-from cybilgraph.engine.pooled import Limits
-from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
 from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import load
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.queries import examples
 from cybilgraph.release import Release, Releases
+from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
+from cybilgraph.sparql.pooled import Limits
+from cybilgraph.sparql.queries import examples
+from cybilgraph.sparql.remote import RemoteEngine
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
 from tests.servers import Store, Way, oxigraph, virtuoso
 from tests.web.test_protocol import (

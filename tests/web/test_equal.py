@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import pyoxigraph as ox
 import pytest
 
-from cybilgraph.queries import gives_graph
 from cybilgraph.release import Release
+from cybilgraph.sparql.queries import gives_graph
 from tests.conftest import graph_of
 from tests.web.test_protocol import send
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cybilgraph.queries import hashed
+from cybilgraph.sparql.queries import hashed
 from cybilgraph.web.journal import Entry, Journal
 
 

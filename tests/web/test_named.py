@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cybilgraph.model.formats import FORMATS, Format
-from cybilgraph.queries import Query, examples
+from cybilgraph.sparql.queries import Query, examples
 from cybilgraph.web import named
 from cybilgraph.web.endpoint import PINNED
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send

@@ -178,8 +178,8 @@ def nursery_of(root: int) -> tuple[int, list[int]]:
     nurseries = [
         number
         for number in found
-        if "cybilgraph.engine.worker" in command(number)
-        and "cybilgraph.engine.worker" not in command(next(p for p, c in found.items() if number in c))
+        if "cybilgraph.sparql.query_worker" in command(number)
+        and "cybilgraph.sparql.query_worker" not in command(next(p for p, c in found.items() if number in c))
     ]
     return nurseries[0], found[nurseries[0]]
 

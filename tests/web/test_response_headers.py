@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from cybilgraph.checker import Checker
-from cybilgraph.engine.embedded import Limits
 from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
+from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
 from cybilgraph.web.journal import Journal
 from cybilgraph.web.live import Live

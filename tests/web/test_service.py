@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cybilgraph import queries
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.conftest import run, running_server
 from tests.web.test_protocol import q, send
 

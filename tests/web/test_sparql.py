@@ -16,10 +16,10 @@ import pytest
 import rdflib
 from SPARQLWrapper import CSV, JSON, JSONLD, N3, RDFXML, TSV, TURTLE, XML, SPARQLWrapper
 
-from cybilgraph.engine.embedded import EmbeddedEngine
-from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.queries import examples, load
+from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.queries import examples, load
+from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web import BUNDLE, endpoint
 from tests.conftest import run
 

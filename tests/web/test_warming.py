@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from cybilgraph.engine.embedded import EmbeddedEngine, Limits
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.web import warming
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.warming import Warming

@@ -17,7 +17,7 @@ from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import short
 
 if TYPE_CHECKING:
-    from cybilgraph.engine import Advice, Answer, Engine
+    from cybilgraph.sparql import Advice, Answer, Engine
 
 
 #: Seconds that an endpoint is waited for.
@@ -56,7 +56,7 @@ def query(
       cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
       cybilgraph query 'SELECT ?p { ?p cyb:implementor ?a }' --from build/releases --explain
     """
-    from cybilgraph import queries
+    from cybilgraph.sparql import queries
 
     text = _query_text(query, parameters)
     queries.guard(text)
@@ -84,7 +84,7 @@ def list_queries() -> None:
     Example:
       cybilgraph queries
     """
-    from cybilgraph.queries import examples
+    from cybilgraph.sparql.queries import examples
 
     for example in examples():
         parameters = " ".join(f"--param {parameter.name}=…" for parameter in example.parameters)
@@ -93,7 +93,7 @@ def list_queries() -> None:
 
 
 def _query_text(query: str, parameters: tuple[str, ...]) -> str:
-    from cybilgraph import queries
+    from cybilgraph.sparql import queries
 
     values: dict[str, list[str]] = {}
     for parameter in parameters:
@@ -124,12 +124,12 @@ def _is_file(text: str) -> bool:
 
 def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     if re.match(r"https?://", place):
-        from cybilgraph.engine.pooled import Limits
-        from cybilgraph.engine.remote import RemoteEngine
+        from cybilgraph.sparql.pooled import Limits
+        from cybilgraph.sparql.remote import RemoteEngine
 
         return RemoteEngine(place, Limits(workers=1, timeout=timeout or _PATIENCE), credentials=credentials)
-    from cybilgraph.engine.embedded import EmbeddedEngine, Limits
     from cybilgraph.release import Releases
+    from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 
     return EmbeddedEngine(Releases(Path(place)).current().store, Limits(workers=1))
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.engine.store import change_store
 from cybilgraph.errors import FileDamaged
 from cybilgraph.graphs import GRAPH, piece_of
 from cybilgraph.release.one import STORE, Release
 from cybilgraph.release.pieces import Cut
 from cybilgraph.runtime.files import sha256_of
+from cybilgraph.sparql.store import change_store
 
 #: A store is carried on so many times, and while no more of the graph than this is different.
 _TIMES, _MOST = 30, 0.25

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.engine.store import write_store
 from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
@@ -45,6 +44,7 @@ from cybilgraph.runtime.parallel import Team
 from cybilgraph.runtime.spill import Spool
 from cybilgraph.search import write_index
 from cybilgraph.sources import SOURCES, Sources
+from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import document, held
 from cybilgraph.version import __version__
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cybilgraph.errors import ShapesError
-from cybilgraph.queries import Token, tokens
+from cybilgraph.sparql.queries import Token, tokens
 
 #: What a value ends with, behind which a minus takes away.
 _ENDS = frozenset(("variable", "number", "close", "string", "name", "iri"))

@@ -13,8 +13,8 @@ import pyoxigraph as ox
 from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import OWL, RDF, SH
-from cybilgraph.queries import guard, tokens, undeclared
 from cybilgraph.rdf.ntriples import is_iri
+from cybilgraph.sparql.queries import guard, tokens, undeclared
 from cybilgraph.validation.arithmetic import from_either_end
 
 #: The file of the shapes that are held against all records together.

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.engine.store import answer_of, read_store
 from cybilgraph.model.vocabulary import CYB, RDF
-from cybilgraph.queries import guard
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.sparql.queries import guard
+from cybilgraph.sparql.store import answer_of, read_store
 
 
 class Dump:

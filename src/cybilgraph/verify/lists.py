@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cybilgraph import queries
 from cybilgraph.fetch import Reply
 from cybilgraph.model.formats import file_type
 from cybilgraph.model.vocabulary import BASE
+from cybilgraph.sparql import queries
 from cybilgraph.verify.asking import BROWSER, STALE, Asking, Wrong, hold, some
 from cybilgraph.verify.contents import is_table, syntax_of
 from cybilgraph.verify.markup import Element, elements, page_of

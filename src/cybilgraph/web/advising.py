@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cybilgraph.engine import Advice
+from cybilgraph.sparql import Advice
 
 HEADER = "cybilgraph-advice"
 #: A header of all advice is no longer than this; what does not fit is left out.

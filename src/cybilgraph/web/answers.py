@@ -21,12 +21,11 @@ import zstandard
 from cachetools import LRUCache
 from werkzeug.http import parse_accept_header
 
-from cybilgraph import queries
-from cybilgraph.engine import ALL, Answer, Content, Graphs
-from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.runtime.scheduler import Caller, settle
+from cybilgraph.sparql import ALL, Answer, Content, Graphs, queries
+from cybilgraph.sparql.pooled import PooledEngine
 from cybilgraph.version import __version__
 from cybilgraph.web.making import waiting
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from cybilgraph import queries
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, short
+from cybilgraph.sparql import queries
 from cybilgraph.web.answers import Question
 from cybilgraph.web.endpoint import FRESH
 from cybilgraph.web.sparql import find, rows, serving

@@ -17,13 +17,12 @@ from urllib.parse import parse_qsl, quote
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
-from cybilgraph import queries
-from cybilgraph.engine import Answer, Graphs
 from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql import Answer, Graphs, queries
 from cybilgraph.web import advising, named
 from cybilgraph.web.answers import CODINGS, Answers, Kept, Question, encoding
 from cybilgraph.web.description import description

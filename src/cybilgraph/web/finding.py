@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph import queries
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.queries import did_you_mean
 from cybilgraph.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.sparql import index
 from cybilgraph.web.view import path_of, table_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from cybilgraph import queries
+from cybilgraph.sparql import queries
 from cybilgraph.web import hubs, seeing
 from cybilgraph.web.sparql import run
 from cybilgraph.web.view import path_of

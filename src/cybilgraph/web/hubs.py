@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cybilgraph import queries
 from cybilgraph.model.gazetteer import Entry, reference
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
+from cybilgraph.sparql import queries
 from cybilgraph.web.charts import Bar, Span, timeline, years_active
 from cybilgraph.web.view import titled
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
-from cybilgraph.engine.embedded import EmbeddedEngine
-from cybilgraph.engine.endpoint import Credentials, Endpoint
-from cybilgraph.engine.pooled import Ended, Limits, PooledEngine
-from cybilgraph.engine.remote import RemoteEngine
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
 from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, require
 from cybilgraph.release import Release, Releases
 from cybilgraph.search import Search
+from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.endpoint import Credentials, Endpoint
+from cybilgraph.sparql.pooled import Ended, Limits, PooledEngine
+from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web.answers import Answers
 from cybilgraph.web.damage import Damage
 from cybilgraph.web.making import waiting

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from cybilgraph import queries
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
-from cybilgraph.queries import Query
 from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.queries import Query
 
 ROOT = "/api/queries/"
 #: Parameters that every path has: a query has none of the same name.

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql.pooled import PooledEngine
 from cybilgraph.web.clients import network
 from cybilgraph.web.front import SECURITY_HEADERS, Front, Receive, Scope, Send
 from cybilgraph.web.journal import Entry, Journal

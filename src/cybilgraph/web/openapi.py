@@ -14,9 +14,9 @@ from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, For
 from cybilgraph.model.gazetteer import FILES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import thing
-from cybilgraph.queries import Query
 from cybilgraph.readers.input_kinds import KINDS
 from cybilgraph.search import ORDERS
+from cybilgraph.sparql.queries import Query
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__

@@ -13,12 +13,12 @@ from rdflib import RDF
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph import queries
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.release import Release
+from cybilgraph.sparql import queries
 from cybilgraph.web import hubs, project, sparql
 from cybilgraph.web.live import Serving
 from cybilgraph.web.negotiate import SUFFIXES, split, wanted

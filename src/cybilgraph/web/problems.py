@@ -8,7 +8,6 @@ from urllib.parse import quote
 from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cybilgraph.engine import Advice
 from cybilgraph.errors import (
     AnswerTooLarge,
     CheckerBusy,
@@ -34,6 +33,7 @@ from cybilgraph.errors import (
     ThingGone,
     UnknownQuery,
 )
+from cybilgraph.sparql import Advice
 from cybilgraph.web import advising, endpoint, sparql
 
 _PROGRAM = "application/problem+json"

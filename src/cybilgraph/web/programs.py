@@ -12,7 +12,7 @@ import shlex
 
 from flask import render_template
 
-from cybilgraph import queries
+from cybilgraph.sparql import queries
 
 #: In the order in which they are shown: the template's name, and what it is called.
 LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from cybilgraph import queries
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE, thing
+from cybilgraph.sparql import queries
 from cybilgraph.web import charts, hubs
 from cybilgraph.web.sparql import find, rows, serving, table
 from cybilgraph.web.view import path_of, titled

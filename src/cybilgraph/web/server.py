@@ -15,15 +15,15 @@ from granian.log import LogLevels
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
-from cybilgraph.engine import AnswerBudget
-from cybilgraph.engine.endpoint import Credentials, Endpoint
-from cybilgraph.engine.pooled import Limits
 from cybilgraph.errors import ServeError
 from cybilgraph.loading import require
 from cybilgraph.release import Releases
 from cybilgraph.runtime.sandbox import missing_protection
 from cybilgraph.runtime.watchdog import leave_with_parent
 from cybilgraph.settings import Settings
+from cybilgraph.sparql import AnswerBudget
+from cybilgraph.sparql.endpoint import Credentials, Endpoint
+from cybilgraph.sparql.pooled import Limits
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.clients import is_among

@@ -12,14 +12,13 @@ from typing import Any
 
 from flask import Blueprint, Response, after_this_request, current_app, g, json, jsonify, render_template, request
 
-from cybilgraph import queries
-from cybilgraph.engine import Advice, Answer
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
-from cybilgraph.queries import Query
 from cybilgraph.release import SEARCH, Release
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.search import Search
+from cybilgraph.sparql import Advice, Answer, queries
+from cybilgraph.sparql.queries import Query
 from cybilgraph.web import endpoint, named, programs
 from cybilgraph.web.answers import Kept, Question
 from cybilgraph.web.endpoint import Asked, Request

@@ -11,11 +11,11 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
-from cybilgraph import queries
 from cybilgraph.checker import EDIT, FORM, Submission
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.vocabulary import thing
 from cybilgraph.sources import SOURCES
+from cybilgraph.sparql import queries
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
 from cybilgraph.suggestions.soundness import ensure_sound
 from cybilgraph.web.check import checking, given_back, show, told_by_checker

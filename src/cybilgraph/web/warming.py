@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cybilgraph import queries
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.queries import Query
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.queries import Query
 from cybilgraph.web import hubs
 from cybilgraph.web.answers import Answers, Question
 from cybilgraph.web.endpoint import FOR_PAGE

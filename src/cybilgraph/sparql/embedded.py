@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cybilgraph.engine import ALL, Answer, Graphs
-from cybilgraph.engine.lookups import LookUps
-from cybilgraph.engine.pooled import Limits, PooledEngine
-from cybilgraph.engine.store import opens_whole
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.compression import size_unpacked
 from cybilgraph.runtime.pool import Ended, Lanes, Pool
 from cybilgraph.runtime.sandbox import Policy, environment
+from cybilgraph.sparql import ALL, Answer, Graphs
+from cybilgraph.sparql.fast_path import LookUps
+from cybilgraph.sparql.pooled import Limits, PooledEngine
+from cybilgraph.sparql.store import opens_whole
 
 __all__ = ["EmbeddedEngine", "Limits"]
 
@@ -52,14 +52,16 @@ class EmbeddedEngine(PooledEngine):
         shared = (str(graph), checksum) if in_memory else ("", "")
         arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
-        pool = Pool("cybilgraph.engine.worker", arguments, lanes, told, environment=environment(Policy()))
+        pool = Pool("cybilgraph.sparql.query_worker", arguments, lanes, told, environment=environment(Policy()))
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
         few = Lanes(quick=_ABROAD, waiting=16, patient=limits.patient)
         variables = environment(Policy(endpoints=services))
         abroad = (
-            Pool("cybilgraph.engine.worker", calling, few, told, environment=variables) if limits.services else None
+            Pool("cybilgraph.sparql.query_worker", calling, few, told, environment=variables)
+            if limits.services
+            else None
         )
         on_disk = [*(() if in_memory else (pool,)), *((abroad,) if abroad else ())]
         super().__init__(place, why, limits, pool, abroad, on_disk)

@@ -23,13 +23,13 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 import pyoxigraph as ox
 from SPARQLWrapper import SPARQLWrapper
 
-from cybilgraph.engine import ALL, Graphs
-from cybilgraph.engine.store import RESULT_FORMATS, Found
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS
-from cybilgraph.queries import gives_graph
 from cybilgraph.rdf.serialisation import RDF_FORMATS
+from cybilgraph.sparql import ALL, Graphs
+from cybilgraph.sparql.queries import gives_graph
+from cybilgraph.sparql.store import RESULT_FORMATS, Found
 
 #: The graph that says what is loaded, and the subject of what it says.
 LOADED = f"{BASE}loaded"

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from cybilgraph.engine.advice.cursor import Unreadable
-from cybilgraph.engine.advice.outline import read
-from cybilgraph.engine.advice.parts import Note
 from cybilgraph.model.gazetteer import alike
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.queries import Token, tokens, unknown_prefixes
+from cybilgraph.sparql.hints.cursor import Unreadable
+from cybilgraph.sparql.hints.outline import read
+from cybilgraph.sparql.hints.parts import Note
+from cybilgraph.sparql.queries import Token, tokens, unknown_prefixes
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
 #: Modifiers in the order in which they must stand (section 19.8, SolutionModifier).

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
-from cybilgraph.engine.advice.facts import Facts, named
-from cybilgraph.engine.advice.literals import compared, written
-from cybilgraph.engine.advice.parts import Note, Outline, Term, Triple, inside
 from cybilgraph.model.gazetteer import FILES, SUGGESTED, Entry, alike, reference
 from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
+from cybilgraph.sparql.hints.comparisons import compared, written
+from cybilgraph.sparql.hints.facts import Facts, named
+from cybilgraph.sparql.hints.parts import Note, Outline, Term, Triple, inside
 
 _WANTING = {"property": "Nothing in this release has", "class": "Nothing in this release is a", "thing": "There is no"}
 #: What is in these may fail, and rows be left.

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from cybilgraph.engine import Advice
-from cybilgraph.engine.advice.cursor import Unreadable
-from cybilgraph.engine.advice.empty import empty
-from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.advice.literals import dated
-from cybilgraph.engine.advice.outline import read
-from cybilgraph.engine.advice.parts import Note
-from cybilgraph.engine.advice.slow import slow
+from cybilgraph.sparql import Advice
+from cybilgraph.sparql.hints.comparisons import dated
+from cybilgraph.sparql.hints.cursor import Unreadable
+from cybilgraph.sparql.hints.empty import empty
+from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.hints.outline import read
+from cybilgraph.sparql.hints.parts import Note
+from cybilgraph.sparql.hints.slow import slow
 
 #: No more is told of one query, and of one sentence.
 _MOST, _LONGEST = 5, 400

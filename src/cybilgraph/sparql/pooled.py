@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cybilgraph import queries
-from cybilgraph.engine import ALL, Advice, Answer, AnswerBudget, Content, Graphs
-from cybilgraph.engine.advice import advise
 from cybilgraph.errors import (
     AnswerTooLarge,
     EndpointFailed,
@@ -37,6 +34,8 @@ from cybilgraph.runtime.pool import (
     Pool,
     State,
 )
+from cybilgraph.sparql import ALL, Advice, Answer, AnswerBudget, Content, Graphs, queries
+from cybilgraph.sparql.hints import advise
 
 __all__ = ["Ended", "Limits", "PooledEngine"]
 

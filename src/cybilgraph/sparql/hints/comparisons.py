@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, inside
 from cybilgraph.model.gazetteer import FILES, SUGGESTED, alike, reference
 from cybilgraph.model.vocabulary import XSD, short, thing
 from cybilgraph.rdf.ntriples import literal
+from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.hints.parts import Block, Group, Note, Outline, Term, inside
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")

@@ -1,6 +1,6 @@
 """The workers over an endpoint: processes that ask it one query at a time, and read its answer.
 
-Run as ``python -m cybilgraph.engine.asking URL CREDENTIALS STORE CHECKSUM MEMORY_BYTES ANSWER_BYTES``. With a
+Run as ``python -m cybilgraph.sparql.remote_worker URL CREDENTIALS STORE CHECKSUM MEMORY_BYTES ANSWER_BYTES``. With a
 release (its STORE on this machine, the CHECKSUM of its N-Quads) a query is first parsed here, so that what
 is SPARQL, and what is wrong with it, is the same whatever answers; and an answer counts only if the endpoint
 holds this release when it has ended, or at least its present where no more was asked. Whatever formats the
@@ -17,16 +17,15 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph import queries
-from cybilgraph.engine import ALL, Graphs
-from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
-from cybilgraph.engine.store import Found
-from cybilgraph.engine.worker import columns, evaluate, parsed
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import Answering, Sending, nursery
+from cybilgraph.sparql import ALL, Graphs, queries
+from cybilgraph.sparql.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
+from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.query_worker import columns, evaluate, parsed
+from cybilgraph.sparql.store import Found
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
 _SECONDS = 3600.0

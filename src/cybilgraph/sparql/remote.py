@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cybilgraph.engine.endpoint import Credentials
-from cybilgraph.engine.pooled import Limits, PooledEngine
 from cybilgraph.runtime.pool import Ended, Lanes, Pool
 from cybilgraph.runtime.sandbox import Policy, environment
+from cybilgraph.sparql.endpoint import Credentials
+from cybilgraph.sparql.pooled import Limits, PooledEngine
 
 
 class RemoteEngine(PooledEngine):
@@ -37,5 +37,5 @@ class RemoteEngine(PooledEngine):
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
-        pool = Pool("cybilgraph.engine.asking", arguments, lanes, told, environment=variables)
+        pool = Pool("cybilgraph.sparql.remote_worker", arguments, lanes, told, environment=variables)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cybilgraph.engine.advice.cursor import Cursor, Unreadable
-from cybilgraph.engine.advice.parts import Term
 from cybilgraph.model.vocabulary import RDF
+from cybilgraph.sparql.hints.cursor import Cursor, Unreadable
+from cybilgraph.sparql.hints.parts import Term
 
 
 class Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.engine.advice.parts import Block, Group, Note, Outline, Term, Triple, inside
 from cybilgraph.model.vocabulary import RDF
+from cybilgraph.sparql.hints.parts import Block, Group, Note, Outline, Term, Triple, inside
 
 #: A list of no more rows may be crossed with anything.
 _FEW = 50

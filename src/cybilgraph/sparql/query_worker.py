@@ -1,6 +1,6 @@
 """The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.engine.worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``: with a
+Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``: with a
 GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. With
 OPENS (``opens``, or nothing) they may open files of the STORE later, and call the ENDPOINTs. The parent kills a worker
 at a deadline: that is the only way to stop a query of this engine.
@@ -21,12 +21,6 @@ from xml.sax.saxutils import unescape
 
 import pyoxigraph as ox
 
-from cybilgraph import queries
-from cybilgraph.engine.advice import advise
-from cybilgraph.engine.advice.facts import Facts
-from cybilgraph.engine.advice.literals import has_dates
-from cybilgraph.engine.advice.syntax import explained
-from cybilgraph.engine.store import RESULT_FORMATS, Found, read_store
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import PREFIXES, RDF
@@ -34,6 +28,12 @@ from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.wire import SPOILT
 from cybilgraph.runtime.worker import Answering, Sending, nursery
+from cybilgraph.sparql import queries
+from cybilgraph.sparql.hints import advise
+from cybilgraph.sparql.hints.comparisons import has_dates
+from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.hints.syntax import explained
+from cybilgraph.sparql.store import RESULT_FORMATS, Found, read_store
 
 #: An answer that is larger is sent in parts of this size.
 _PART = 1_000_000

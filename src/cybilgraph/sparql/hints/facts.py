@@ -8,8 +8,8 @@ from itertools import islice
 import pyoxigraph as ox
 from cachetools import LRUCache
 
-from cybilgraph.engine.advice.parts import Term
 from cybilgraph.model.vocabulary import RDF, XSD
+from cybilgraph.sparql.hints.parts import Term
 
 #: So many values of a property are looked at for what they are like.
 _SAMPLE = 2_000

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cybilgraph.engine.advice.cursor import Unreadable
-from cybilgraph.engine.advice.parts import Block, Group, Outline, Term, Triple
-from cybilgraph.engine.advice.paths import Paths
+from cybilgraph.sparql.hints.cursor import Unreadable
+from cybilgraph.sparql.hints.parts import Block, Group, Outline, Term, Triple
+from cybilgraph.sparql.hints.paths import Paths
 
 #: What may follow a triple without a dot.
 STARTS = frozenset(("OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH", "SERVICE", "{", "}"))

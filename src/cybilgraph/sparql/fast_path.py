@@ -17,11 +17,11 @@ from typing import NamedTuple
 import pyoxigraph as ox
 from cachetools import LRUCache
 
-from cybilgraph.engine import Answer, Content
-from cybilgraph.engine.store import read_store
-from cybilgraph.engine.worker import TooLarge, Unwritable, Written, run, written
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.sparql import Answer, Content
+from cybilgraph.sparql.query_worker import TooLarge, Unwritable, Written, run, written
+from cybilgraph.sparql.store import read_store
 
 #: Characters of a query, and bytes of an answer: what is longer is a worker's.
 _LONGEST, _MOST = 2_000, 64_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
-from cybilgraph.engine.advice.parts import Term
 from cybilgraph.model.vocabulary import PREFIXES, XSD
-from cybilgraph.queries import Token, tokens
 from cybilgraph.rdf.ntriples import is_iri
+from cybilgraph.sparql.hints.parts import Term
+from cybilgraph.sparql.queries import Token, tokens
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)

@@ -8,13 +8,13 @@ from datetime import date
 
 import pytest
 
-from cybilgraph.checking import BATCH
 from cybilgraph.model.findings import Finding, Result
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.validation import Across
 from cybilgraph.validation.batches import in_order
+from cybilgraph.validation.record_findings import BATCH
 
 HEADER = "code,title,start,countries,part_of,follows\n"
 #: So many that the first and the last are not in one batch.

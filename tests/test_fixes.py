@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.fixes import apply
 from cybilgraph.model.findings import Fix, Severity
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
+from cybilgraph.validation.fixes import apply
 from tests.conftest import CYBILGRAPH, run
 
 

@@ -15,14 +15,14 @@ from rdflib import SH, Graph, Literal, URIRef
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
-from cybilgraph.foreign import odd_terms
 from cybilgraph.model.findings import Finding, Report, Severity
 from cybilgraph.model.rules import catalogue
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.validation import ENGINES
-from cybilgraph.validation.independent import sparql_path
+from cybilgraph.validation.arbitrary_rdf import odd_terms
 from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.validation.pyshacl_engine import sparql_path
 from tests.conftest import ROOT, run
 
 HEAD = """@prefix sh: <http://www.w3.org/ns/shacl#> .

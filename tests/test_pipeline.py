@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import cybilgraph
-from cybilgraph import checking, pipeline, preparing
+from cybilgraph import pipeline, preparing
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers import Input, read_input
 from cybilgraph.runtime.parallel import Team
+from cybilgraph.validation import record_findings
 from tests.conftest import RECORDS, SEED
 
 
@@ -72,18 +73,18 @@ def test_both_engines_find_the_same(tmp_path: Path) -> None:
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
-    monkeypatch.setattr(checking, "BATCH", 2)
+    monkeypatch.setattr(record_findings, "BATCH", 2)
     assert pipeline.check(RECORDS).findings == whole.findings
 
 
 def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_LARGE", 60_000)
+    monkeypatch.setattr(record_findings, "_LARGE", 60_000)
 
     def sizes(words: str) -> list[int]:
         """Of the batches of five records."""
         pages = [Input(f"{number}.txt", given=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
         records = [next(read_input(page)) for page in pages]
-        return [len(batch.described) for batch, _ in checking._batches(records)]
+        return [len(batch.described) for batch, _ in record_findings._batches(records)]
 
     assert sizes("Kenya trains judges. " * 2_000) == [2, 2, 1]
     assert sizes("Kenya trains judges. ") == [5]
@@ -150,7 +151,7 @@ def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: 
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "Crew", lambda: team)
-    monkeypatch.setattr("cybilgraph.checking.BATCH", 3)
+    monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == 1  # the first four batches go nowhere

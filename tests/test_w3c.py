@@ -20,7 +20,7 @@ from rdflib.term import Node
 from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
 from cybilgraph.validation import ENGINES
-from cybilgraph.validation.independent import graph_of, sparql_path
+from cybilgraph.validation.pyshacl_engine import graph_of, sparql_path
 from tests.conftest import ROOT
 
 SUITE = ROOT / "build" / "suites" / "data-shapes"

@@ -10,12 +10,12 @@ from typing import Protocol, TypeVar
 from cybilgraph.discretion import Hidden, no_one, without
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
-from cybilgraph.mending import mended
 from cybilgraph.model.findings import Checked, Finding, Report
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers import Input, Place, find_inputs, read_input
 from cybilgraph.readers.git import changed_since
+from cybilgraph.validation.advice import mended
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)

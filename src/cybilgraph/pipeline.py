@@ -15,11 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.checking import others_text, together, validated
 from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.extraction import derive
-from cybilgraph.fixes import Mended, apply
-from cybilgraph.foreign import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
 from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
@@ -46,6 +43,9 @@ from cybilgraph.runtime.cluster import workers_of
 from cybilgraph.runtime.parallel import Crew
 from cybilgraph.runtime.spill import Overflow
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
+from cybilgraph.validation.arbitrary_rdf import DataGraph, odd_terms, read_shapes_files
+from cybilgraph.validation.fixes import Mended, apply
+from cybilgraph.validation.record_findings import others_text, together, validated
 
 
 def read(*places: Place) -> Iterator[Record]:

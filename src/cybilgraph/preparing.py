@@ -19,7 +19,6 @@ from importlib.metadata import requires, version
 from itertools import islice
 from re import findall
 
-from cybilgraph.checking import BATCH, Examined, examined, in_parts
 from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
 from cybilgraph.identity import Capture, captured
@@ -33,6 +32,7 @@ from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Team
+from cybilgraph.validation.record_findings import BATCH, Examined, examined, in_parts
 
 #: So many records are looked up at once; of those, a batch at most is new.
 _AT_ONCE = 4_000

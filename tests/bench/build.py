@@ -45,9 +45,9 @@ def plain(graph: Path, folder: Path, records: str) -> None:
     import pyshacl
     import rdflib
 
-    from cybilgraph.checking import others_text
     from cybilgraph.model.resources import shape_files
     from cybilgraph.model.vocabulary import PREFIXES
+    from cybilgraph.validation.record_findings import others_text
 
     began = perf_counter()
     steps = []

@@ -82,8 +82,8 @@ def blocks(path: Path) -> Iterator[list[str]]:
 
 def ours(path: Path) -> int:
     """Read and validate a file; how many results there are."""
-    from cybilgraph.checking import BATCH, others_text
     from cybilgraph.validation import Across, in_batches
+    from cybilgraph.validation.record_findings import BATCH, others_text
 
     others, count = others_text(DAY), 0
     given = blocks(path)
@@ -102,8 +102,8 @@ def ours(path: Path) -> int:
 
 def theirs(path: Path) -> int:
     """The same by pySHACL, all in one graph; without the shapes for all records together."""
-    from cybilgraph.checking import others_text
     from cybilgraph.validation import validate
+    from cybilgraph.validation.record_findings import others_text
 
     return len(validate(path.read_text(encoding="utf-8") + others_text(DAY), engine="pyshacl"))
 

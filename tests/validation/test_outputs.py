@@ -39,7 +39,7 @@ from cybilgraph.model.vocabulary import CYB, RULES, SH
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
-from cybilgraph.validation.outputs.words import by_rule, counted, place_of, summary
+from cybilgraph.validation.outputs.wording import by_rule, counted, place_of, summary
 from tests.conftest import RECORDS, ROOT, running_terminal
 
 #: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.

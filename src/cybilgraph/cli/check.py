@@ -28,9 +28,9 @@ from cybilgraph.model.findings import SEVERITIES, Severity, inert, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cybilgraph.fixes import Mended
     from cybilgraph.model.findings import Report
     from cybilgraph.readers import Input
+    from cybilgraph.validation.fixes import Mended
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:

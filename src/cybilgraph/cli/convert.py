@@ -128,7 +128,7 @@ def build(
       cybilgraph build data/records --into build/releases
     """
     from cybilgraph import pipeline
-    from cybilgraph.validation.outputs.words import summary, tally
+    from cybilgraph.validation.outputs.wording import summary, tally
 
     with progress_bar("Building") as progress:
         release, report = pipeline.build(

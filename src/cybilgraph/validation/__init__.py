@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from cybilgraph.errors import EnginesDisagree
 from cybilgraph.model.findings import Result
-from cybilgraph.validation import fast
-from cybilgraph.validation.across import Across, compared
+from cybilgraph.validation import rust_engine
 from cybilgraph.validation.batches import WORKERS, in_order
-from cybilgraph.validation.said import Said
+from cybilgraph.validation.cross_record import Across, compared
+from cybilgraph.validation.shacl_terms import known_terms, unknown_term
+from cybilgraph.validation.shape_messages import Said
 from cybilgraph.validation.shapes import Numbering, Shapes, read_shapes, shapes_text
-from cybilgraph.validation.terms import known_terms, unknown_term
 
 __all__ = [
     "BOTH",
@@ -38,13 +38,13 @@ _Batch = TypeVar("_Batch")
 
 
 def _independent(ntriples: str, shapes: Shapes) -> list[Result]:
-    from cybilgraph.validation import independent  # pySHACL takes longer to load than most checks take
+    from cybilgraph.validation import pyshacl_engine  # pySHACL takes longer to load than most checks take
 
-    return independent.validate(ntriples, shapes)
+    return pyshacl_engine.validate(ntriples, shapes)
 
 
 ENGINES: dict[str, Callable[[str, Shapes], list[Result]]] = {
-    "fast": fast.validate,  # the Rust package shacl: everyday use
+    "fast": rust_engine.validate,  # the Rust package shacl: everyday use
     "pyshacl": _independent,  # pySHACL: the second opinion, a thousand times slower
 }
 #: What can be asked for: one engine, or each held against the other.

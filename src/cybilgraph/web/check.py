@@ -11,13 +11,13 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from cybilgraph.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker, Submission
-from cybilgraph.fixes import apply
 from cybilgraph.model.findings import SEVERITIES, Fix
 from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers.input_kinds import KINDS
+from cybilgraph.validation.fixes import apply
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.making import waiting

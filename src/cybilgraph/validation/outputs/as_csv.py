@@ -7,7 +7,7 @@ from typing import TextIO
 
 from cybilgraph.model.findings import Report, visible
 from cybilgraph.readers.tabular.delimited import guarded
-from cybilgraph.validation.outputs.words import name
+from cybilgraph.validation.outputs.wording import name
 
 COLUMNS = (
     *("severity", "rule", "file", "line", "column", "cell", "record", "label", "text"),

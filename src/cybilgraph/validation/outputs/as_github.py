@@ -6,7 +6,7 @@ from typing import TextIO
 from urllib.parse import unquote
 
 from cybilgraph.model.findings import Finding, Report, Severity, visible
-from cybilgraph.validation.outputs.words import name, summary
+from cybilgraph.validation.outputs.wording import name, summary
 
 _COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import jinja2
 
 from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, visible
-from cybilgraph.validation.outputs.words import by_rule, cell_of, counted, name, summary, word
+from cybilgraph.validation.outputs.wording import by_rule, cell_of, counted, name, summary, word
 
 
 def as_html(report: Report, stream: TextIO) -> None:

@@ -10,7 +10,7 @@ from lxml import etree
 
 from cybilgraph.model.findings import Checked, Finding, Report, visible
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.outputs.words import name, place_of
+from cybilgraph.validation.outputs.wording import name, place_of
 
 _UNREADABLE = f"{RULES}unreadable"
 #: The schema wants a time and a host for each suite; a report tells neither.

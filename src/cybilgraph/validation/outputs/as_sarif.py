@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from cybilgraph.model.findings import Finding, Fix, Report, Severity, visible
 from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
-from cybilgraph.validation.outputs.words import name, word
+from cybilgraph.validation.outputs.wording import name, word
 from cybilgraph.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

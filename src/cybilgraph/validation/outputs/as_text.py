@@ -18,7 +18,7 @@ from cybilgraph.model.findings import (
     inert,
     visible,
 )
-from cybilgraph.validation.outputs.words import name, place_of, summary, tally, word
+from cybilgraph.validation.outputs.wording import name, place_of, summary, tally, word
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 #: What stands before a finding's severity and before a rule's message, in so many columns; and the

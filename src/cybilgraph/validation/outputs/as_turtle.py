@@ -14,7 +14,7 @@ from cybilgraph.model.rules import catalogue, in_language
 from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
-from cybilgraph.validation.outputs.words import name
+from cybilgraph.validation.outputs.wording import name
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
 _PATH = re.compile(r"<[^<>]*+>|[()^/|*+?]")

@@ -24,7 +24,7 @@ from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
 from cybilgraph.validation import Numbering, Said, known_terms, read_shapes, unknown_term
-from cybilgraph.validation.outputs.words import word
+from cybilgraph.validation.outputs.wording import word
 
 #: "http://www.w3.org/ns/shacl#MinCountConstraintComponent" is that of sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any, Protocol, TypeVar
 
-from cybilgraph.mending import mended
 from cybilgraph.model.fields import NARRATIVE
 from cybilgraph.model.findings import Finding, Report, Result
 from cybilgraph.model.gazetteer import reference
@@ -27,6 +26,7 @@ from cybilgraph.rdf.description import (
 )
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.validation import Across, compared, in_batches
+from cybilgraph.validation.advice import mended
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.

@@ -22,8 +22,8 @@ from hypothesis import settings
 from zstandard import ZstdDecompressor
 
 from cybilgraph import pipeline
-from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.commands import forked
 

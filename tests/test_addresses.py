@@ -16,9 +16,9 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import AddressError
-from cybilgraph.graphs import GRAPH
 from cybilgraph.readers import find_inputs
 from cybilgraph.readers.filesystems import at_hand, is_address
+from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import RECORDS, SEED, graph_of, run
 
 

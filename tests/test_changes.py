@@ -19,9 +19,9 @@ from cybilgraph import pipeline
 from cybilgraph.changes import Changes, as_json, lines_in_words, moved_until, prune
 from cybilgraph.changes.records import Change, Field
 from cybilgraph.errors import ReleaseError, ReleaseGone
-from cybilgraph.graphs import GRAPH
 from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
+from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.test_protocol import send
 

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
-from cybilgraph.forgetting import has
 from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of, spelt_out
 from cybilgraph.release import Release, Releases
-from cybilgraph.search import Search, Wish
+from cybilgraph.release.erasure import has
+from cybilgraph.release.search import Search, Wish
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.test_protocol import send
 

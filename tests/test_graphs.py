@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph import graphs
 from cybilgraph.errors import FileDamaged
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.vocabulary import BASE
+from cybilgraph.release import graph_file
+from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import graph_of
 
 PROJECT = re.compile(rf"^<{BASE}(?:id/project|record)/([^/>]+)", re.MULTILINE)
@@ -28,13 +28,13 @@ def lines_of(*keys: str) -> list[bytes]:
 
 def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> None:
     keys = [f"G{number:04}" for number in range(2_000)]
-    before = list(graphs.pieces(lines_of(*keys)))
+    before = list(graph_file.pieces(lines_of(*keys)))
     assert b"".join(before) == b"".join(lines_of(*keys))
     assert len(before) > 10
     found = [set(PROJECT.findall(piece.decode())) for piece in before]
     assert sum(map(len, found)) == len(keys) == len(set.union(*found))
     for new in ("G0000x", "G1000x", "G1999x"):
-        after = list(graphs.pieces(lines_of(*keys, new)))
+        after = list(graph_file.pieces(lines_of(*keys, new)))
         assert len(set(after) - set(before)) <= 2
         assert len(set(before) - set(after)) <= 1
 
@@ -42,45 +42,45 @@ def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> 
 def test_a_graph_is_read_whole_line_by_line_and_piece_by_piece(tmp_path: Path) -> None:
     lines = lines_of(*(f"G{number:04}" for number in range(500)))
     path = tmp_path / GRAPH
-    graphs.write_graph(path, lines)
+    graph_file.write_graph(path, lines)
     assert graph_of(tmp_path) == b"".join(lines)
-    with graphs.lines_of(path) as read:
+    with graph_file.lines_of(path) as read:
         assert list(read) == lines
-    pieces = list(graphs.read_graph(path))
-    assert [piece for _, piece in pieces] == list(graphs.pieces(lines))
+    pieces = list(graph_file.read_graph(path))
+    assert [piece for _, piece in pieces] == list(graph_file.pieces(lines))
     assert sum(size for size, _ in pieces) == path.stat().st_size < len(b"".join(lines)) / 5
     start = 0
     with path.open("rb") as file:
         for size, piece in pieces:
-            assert graphs.piece_of(file, start, size) == piece
+            assert graph_file.piece_of(file, start, size) == piece
             start += size
 
 
 @pytest.mark.skipif(not shutil.which("zstd"), reason="there is no zstd here")
 def test_any_tool_unpacks_it(tmp_path: Path) -> None:
     lines = lines_of("G1", "G2", "G3")
-    graphs.write_graph(tmp_path / GRAPH, lines)
+    graph_file.write_graph(tmp_path / GRAPH, lines)
     unpacked = subprocess.run(["zstd", "-dc", tmp_path / GRAPH], check=True, capture_output=True)
     assert unpacked.stdout == b"".join(lines)
 
 
 def test_a_graph_of_nothing_is_nothing(tmp_path: Path) -> None:
-    graphs.write_graph(tmp_path / GRAPH, [])
-    assert list(graphs.read_graph(tmp_path / GRAPH)) == []
-    with graphs.lines_of(tmp_path / GRAPH) as read:
+    graph_file.write_graph(tmp_path / GRAPH, [])
+    assert list(graph_file.read_graph(tmp_path / GRAPH)) == []
+    with graph_file.lines_of(tmp_path / GRAPH) as read:
         assert list(read) == []
 
 
 @pytest.mark.parametrize("at", [0.0, 0.3, 0.5, 0.999])
 def test_what_is_damaged_is_told_however_it_is_read(tmp_path: Path, at: float) -> None:
     path = tmp_path / GRAPH
-    graphs.write_graph(path, lines_of(*(f"G{number:04}" for number in range(500))))
+    graph_file.write_graph(path, lines_of(*(f"G{number:04}" for number in range(500))))
     good = path.read_bytes()
     place = int(at * len(good))
     for bad in (good[:place] + bytes([good[place] ^ 8]) + good[place + 1 :], good[:-5]):
         path.write_bytes(bad)
         with pytest.raises(FileDamaged, match=GRAPH):
-            list(graphs.read_graph(path))
+            list(graph_file.read_graph(path))
     path.write_bytes(good[:place] + bytes([good[place] ^ 8]) + good[place + 1 :])
-    with pytest.raises(FileDamaged, match=GRAPH), graphs.lines_of(path) as read:
+    with pytest.raises(FileDamaged, match=GRAPH), graph_file.lines_of(path) as read:
         list(read)

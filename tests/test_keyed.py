@@ -9,9 +9,9 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
-from cybilgraph.forgetting import as_known
 from cybilgraph.publishing import publish
 from cybilgraph.release import Releases
+from cybilgraph.release.erasure import as_known
 from cybilgraph.runtime.keyed_hash import create_key, read_key
 from tests.conftest import SEED, run, running_server
 from tests.test_forgetting import EMAIL, NAME, everything

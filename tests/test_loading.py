@@ -9,10 +9,10 @@ import pytest
 
 from cybilgraph import loading
 from cybilgraph.errors import EndpointFailed, LoadError
-from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, load, require
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
 from tests.conftest import graph_of
 from tests.servers import Way, oxigraph

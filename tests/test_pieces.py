@@ -9,9 +9,9 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.release import Release, Releases, carried
+from cybilgraph.release import Release, Releases, store_update
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import pack
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.conftest import RECORDS, graph_of
@@ -48,7 +48,7 @@ def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, mo
         assert holds_its_graph(release)
         assert is_read_from_disk(release)
         release.verify()
-    monkeypatch.setattr(carried, "_TIMES", 3)
+    monkeypatch.setattr(store_update, "_TIMES", 3)
     release = build(pages, into)
     assert "carried" not in release.manifest
     assert holds_its_graph(release)

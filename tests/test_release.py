@@ -18,10 +18,10 @@ from filelock import FileLock
 
 from cybilgraph import pipeline
 from cybilgraph.errors import FileDamaged, ReleaseError
-from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.sources import SOURCES, sources_in
 from cybilgraph.runtime.compression import pack
-from cybilgraph.sources import SOURCES, sources_in
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
 
 #: At so many moments a build is killed; KILLS=100 for a longer look.

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime import sandbox
 from cybilgraph.runtime.pool import Lanes, Pool
 from cybilgraph.runtime.sandbox import Policy, environment, missing_protection

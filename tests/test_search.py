@@ -12,7 +12,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.search import Search, Wish
+from cybilgraph.release.search import Search, Wish
 from tests.conftest import SEED
 
 
@@ -48,8 +48,8 @@ def test_nor_has_one_with_an_index_of_another_form(release: Release, tmp_path: P
 
 
 def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.search.read._SECONDS", -1.0)
-    monkeypatch.setattr("cybilgraph.search.read._STEPS", 1)
+    monkeypatch.setattr("cybilgraph.release.search.searcher._SECONDS", -1.0)
+    monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS", 1)
     with closing(Search(release.search)) as index, pytest.raises(QueryTimeout):
         index.find(Wish("cyber security strategy"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.model.resources import REFERENCE
-from cybilgraph.sizing import Line, sizing, told
+from cybilgraph.release.capacity import Line, sizing, told
 from tests.conftest import run
 
 FIGURES = json.loads((REFERENCE / "sizing.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.sources import SOURCES, Sources, source_of, sources_in
+from cybilgraph.release.sources import SOURCES, Sources, source_of, sources_in
 
 PAGES = [f"Page {number} of {number * 7919}\n".encode() * 400 for number in range(300)]
 

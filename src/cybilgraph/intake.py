@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from cybilgraph.discretion import Hidden, no_one, without
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Checked, Finding, Report
@@ -15,6 +14,7 @@ from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers import Input, Place, find_inputs, read_input
 from cybilgraph.readers.git import changed_since
+from cybilgraph.release.redaction import Hidden, no_one, without
 from cybilgraph.validation.advice import mended
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".

@@ -21,11 +21,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
-from cybilgraph.graphs import GRAPH, lines_of
 from cybilgraph.model.vocabulary import DCTERMS, thing
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH, lines_of
 from cybilgraph.sparql.endpoint import (
     LOADED,
     PRESENT,

@@ -19,7 +19,6 @@ from importlib.metadata import requires, version
 from itertools import islice
 from re import findall
 
-from cybilgraph.discretion import Hidden, is_named, no_one
 from cybilgraph.errors import ClusterError
 from cybilgraph.identity import Capture, captured
 from cybilgraph.identity.assembly import parted
@@ -30,6 +29,7 @@ from cybilgraph.model.record import Record, Source
 from cybilgraph.model.resources import DECIDING
 from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
+from cybilgraph.release.redaction import Hidden, is_named, no_one
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Team
 from cybilgraph.validation.record_findings import BATCH, Examined, examined, in_parts

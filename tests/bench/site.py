@@ -27,7 +27,7 @@ from served.client import Address, Neighbour
 
 from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.search import Search, Wish
+from cybilgraph.release.search import Search, Wish
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.conftest import running_server

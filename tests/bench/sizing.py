@@ -37,7 +37,7 @@ PORT = 8799
 def measure(pages: Path, into: Path) -> None:
     """Build, and print what it took."""
     from cybilgraph import pipeline
-    from cybilgraph.release.one import size_of
+    from cybilgraph.release.manifest import size_of
 
     began = time.perf_counter()
     release, report = pipeline.build([pages], into)

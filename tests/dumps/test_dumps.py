@@ -21,13 +21,13 @@ import rdflib
 import zstandard
 from arro3.io import read_parquet
 
-from cybilgraph import graphs, pipeline
+from cybilgraph import pipeline
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE, CYB
 from cybilgraph.rdf.dumps import Dumps, Names, packed, write_tables
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
-from cybilgraph.release import Release
-from cybilgraph.release.pieces import made_of
+from cybilgraph.release import Release, graph_file
+from cybilgraph.release.chunks import made_of
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Crew
 from tests.conftest import ROOT, SEED, graph_of
@@ -192,7 +192,7 @@ def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) ->
 
 
 def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
-    write_dumps(release.folder / graphs.GRAPH, tmp_path)
+    write_dumps(release.folder / graph_file.GRAPH, tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
@@ -262,8 +262,8 @@ def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_pat
 
 
 def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
-    graph = tmp_path / graphs.GRAPH
-    graphs.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
+    graph = tmp_path / graph_file.GRAPH
+    graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
     write_dumps(graph, tmp_path)
     assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
     assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

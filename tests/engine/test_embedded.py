@@ -24,9 +24,9 @@ from cybilgraph.errors import (
     QuerySyntaxError,
     QueryTimeout,
 )
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Graphs
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits

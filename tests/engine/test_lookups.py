@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql import Graphs, queries
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.sparql.fast_path import LookUps, looked_up

@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Graphs
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits

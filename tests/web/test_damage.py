@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.formats import RESULT_FORMATS
 from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import pack
 from cybilgraph.runtime.files import Looked
 from cybilgraph.sparql.embedded import Limits

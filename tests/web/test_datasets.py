@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Releases
+from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, HTML, PROBLEM, Reply, send
 

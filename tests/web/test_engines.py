@@ -16,10 +16,10 @@ import rdflib
 
 from cybilgraph import loading, pipeline
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
-from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import load
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.sparql.pooled import Limits
 from cybilgraph.sparql.queries import examples

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.graphs import GRAPH
+from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import SEED, running_server
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"

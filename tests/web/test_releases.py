@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.graphs import GRAPH
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.web.endpoint import PINNED
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, SLOW, Reply, q, send

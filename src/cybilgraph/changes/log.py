@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
 from cybilgraph.errors import ReleaseBusy, ReleaseGone
-from cybilgraph.graphs import GRAPH
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import TemporaryFolder
 
 #: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from cybilgraph.graphs import lines_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
 from cybilgraph.patches import ADDED
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.release.graph_file import lines_of
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())

@@ -28,8 +28,8 @@ def sizing(counts: tuple[int, ...], processors: int) -> None:
     Example:
       cybilgraph sizing --records 50000 --processors 4
     """
-    from cybilgraph.sizing import sizing as figures
-    from cybilgraph.sizing import told
+    from cybilgraph.release.capacity import sizing as figures
+    from cybilgraph.release.capacity import told
 
     for line in told(figures(), counts, processors):
         click.echo(line)

@@ -24,11 +24,11 @@ then named in ``current``; each of these steps either happens or does not.
 
 from __future__ import annotations
 
+from cybilgraph.release.chunks import CLASSES
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases
 from cybilgraph.release.forgotten import ForgottenNames
-from cybilgraph.release.one import IDENTITIES, MANIFEST, REPORT, SEARCH, SUMS, Release
-from cybilgraph.release.pieces import CLASSES
+from cybilgraph.release.manifest import IDENTITIES, MANIFEST, REPORT, SEARCH, SUMS, Release
 
 __all__ = [
     "CLASSES",

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import ONTOLOGY, shape_files
@@ -24,8 +23,9 @@ from cybilgraph.rdf.dumps import (
     write_descriptions,
     write_tables,
 )
-from cybilgraph.release.carried import Earlier
-from cybilgraph.release.one import (
+from cybilgraph.release.chunks import Cut, made_of
+from cybilgraph.release.graph_file import GRAPH, write_graph
+from cybilgraph.release.manifest import (
     IDENTITIES,
     MANIFEST,
     PUBLIC,
@@ -36,14 +36,14 @@ from cybilgraph.release.one import (
     Release,
     sums,
 )
-from cybilgraph.release.pieces import Cut, made_of
+from cybilgraph.release.search import write_index
+from cybilgraph.release.sources import SOURCES, Sources
+from cybilgraph.release.store_update import Earlier
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import Team
 from cybilgraph.runtime.spill import Spool
-from cybilgraph.search import write_index
-from cybilgraph.sources import SOURCES, Sources
 from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import document, held
 from cybilgraph.version import __version__

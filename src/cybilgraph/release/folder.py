@@ -16,12 +16,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cybilgraph.errors import ReleaseError, ReleaseGone
-from cybilgraph.forgetting import Forgotten, has, known_as, left, mentions_contact, numbers_known, without
-from cybilgraph.graphs import GRAPH
 from cybilgraph.rdf.dumps import NAME
 from cybilgraph.release.draft import Draft, complete, settle, sync
+from cybilgraph.release.erasure import (
+    Forgotten,
+    has,
+    known_as,
+    left,
+    mentions_contact,
+    numbers_known,
+    without,
+)
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
-from cybilgraph.release.one import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
 from cybilgraph.runtime import cache
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.files import written_whole

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.forgetting import as_known
+from cybilgraph.release.erasure import as_known
 from cybilgraph.runtime.files import written_whole
 from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 

@@ -19,8 +19,8 @@ from cybilgraph.patches import ADDED, difference, ordered
 from cybilgraph.rdf.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
 from cybilgraph.rdf.ntriples import things
 from cybilgraph.rdf.serialisation import as_quads, is_of_version
+from cybilgraph.release.search import told
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
-from cybilgraph.search import told
 
 _BLOCK = 1 << 20
 #: Of an example, so much is shown.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.changes import Changes, Log, as_json, date_of
-from cybilgraph.graphs import GRAPH, write_graph
 from cybilgraph.patches import ordered, read_patch
 from cybilgraph.release import MANIFEST, REPORT, Releases
+from cybilgraph.release.graph_file import GRAPH, write_graph
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.verify.asking import STALE, Asking, hold, some
 from cybilgraph.verify.contents import differs

@@ -17,8 +17,8 @@ from functools import partial
 from typing import BinaryIO
 
 from cybilgraph.errors import FileDamaged, ReleaseBusy
-from cybilgraph.graphs import GRAPH
 from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import Looked
 
 #: Bytes that are read in a second.

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
+from cybilgraph.release.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.sparql import index

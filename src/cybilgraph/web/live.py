@@ -15,10 +15,10 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
-from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, require
 from cybilgraph.release import Release, Releases
-from cybilgraph.search import Search
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.search import Search
 from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
 from cybilgraph.sparql.pooled import Ended, Limits, PooledEngine

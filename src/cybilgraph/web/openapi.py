@@ -15,7 +15,7 @@ from cybilgraph.model.gazetteer import FILES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import thing
 from cybilgraph.readers.input_kinds import KINDS
-from cybilgraph.search import ORDERS
+from cybilgraph.release.search import ORDERS
 from cybilgraph.sparql.queries import Query
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema

@@ -15,8 +15,8 @@ from flask import Blueprint, Response, after_this_request, current_app, g, json,
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.release import SEARCH, Release
+from cybilgraph.release.search import Search
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.search import Search
 from cybilgraph.sparql import Advice, Answer, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web import endpoint, named, programs

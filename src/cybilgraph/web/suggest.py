@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from cybilgraph.checker import EDIT, FORM, Submission
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.vocabulary import thing
-from cybilgraph.sources import SOURCES
+from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.suggestions import Base, Suggestion, Suggestions
 from cybilgraph.suggestions.soundness import ensure_sound

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
+from cybilgraph.release.sources import SOURCES, source_of
 from cybilgraph.runtime.files import Looked, read_sums, sha256_of
-from cybilgraph.sources import SOURCES, source_of
 
 STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from cybilgraph.graphs import GRAPH, lines_of, write_graph
 from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
-from cybilgraph.sources import SOURCES, Sources, sources_in
+from cybilgraph.release.graph_file import GRAPH, lines_of, write_graph
+from cybilgraph.release.sources import SOURCES, Sources, sources_in
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())

@@ -11,8 +11,19 @@ words reach the index.
 
 from __future__ import annotations
 
-from cybilgraph.search.read import ORDERS, PAGE, VALUES, Fewer, Found, Hit, Part, Search, Value, Wish
-from cybilgraph.search.written import FACETS, Name, Told, told, write_index
+from cybilgraph.release.search.index_writer import FACETS, Name, Told, told, write_index
+from cybilgraph.release.search.searcher import (
+    ORDERS,
+    PAGE,
+    VALUES,
+    Fewer,
+    Found,
+    Hit,
+    Part,
+    Search,
+    Value,
+    Wish,
+)
 
 __all__ = [
     "FACETS",

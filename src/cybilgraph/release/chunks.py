@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cybilgraph.graphs import read_graph
 from cybilgraph.model.vocabulary import SKOS
 from cybilgraph.rdf.dumps import Rows, Statistics, packed, rows_of_tables, statistics
 from cybilgraph.rdf.ntriples import texts, things
 from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.release.graph_file import read_graph
+from cybilgraph.release.search import Name, Told, told
 from cybilgraph.runtime.cache import Remembered
 from cybilgraph.runtime.parallel import Team
-from cybilgraph.search import Name, Told, told
 
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
 _BATCH, _MOST = 40, 400

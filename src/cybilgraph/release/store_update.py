@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.graphs import GRAPH, piece_of
-from cybilgraph.release.one import STORE, Release
-from cybilgraph.release.pieces import Cut
+from cybilgraph.release.chunks import Cut
+from cybilgraph.release.graph_file import GRAPH, piece_of
+from cybilgraph.release.manifest import STORE, Release
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.sparql.store import change_store
 

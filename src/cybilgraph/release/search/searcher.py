@@ -20,7 +20,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
-from cybilgraph.search.written import FACETS, VERSION
+from cybilgraph.release.search.index_writer import FACETS, VERSION
 
 PAGE = 20
 #: So many words of a text are looked for, of so many characters; and so many values of a facet are taken.

@@ -16,8 +16,9 @@ import distributed
 import psutil
 import pytest
 
-from cybilgraph import pipeline, preparing
+from cybilgraph import pipeline
 from cybilgraph.errors import ClusterError
+from cybilgraph.pipeline import preparation
 from cybilgraph.runtime.cluster import workers_of
 from tests.conftest import CYBILGRAPH
 from tests.servers import certificate
@@ -32,7 +33,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("table") / "projects.csv"
     rows = (
         f"Project {number},G{number:04d},In {number} it was funded by UNODC in Kenya and delivered by Body {number}.\n"
-        for number in range(BATCHES * preparing.BATCH)
+        for number in range(BATCHES * preparation.BATCH)
     )
     path.write_text("title,code,summary\n" + "".join(rows))
     return path
@@ -71,9 +72,9 @@ def test_processes_of_this_machine() -> None:
 
 
 def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "_own_fingerprint", lambda: b"other")
+    monkeypatch.setattr(preparation, "_own_fingerprint", lambda: b"other")
     with pytest.raises(ClusterError, match="other code"):
-        preparing._done_there(preparing.fingerprint(), [], "2026-01-31", lambda _: False)
+        preparation._done_there(preparation.fingerprint(), [], "2026-01-31", lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])

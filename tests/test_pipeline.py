@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 import cybilgraph
-from cybilgraph import pipeline, preparing
+from cybilgraph import pipeline
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import RULES
+from cybilgraph.pipeline import preparation
 from cybilgraph.readers import Input, read_input
 from cybilgraph.runtime.parallel import Team
 from cybilgraph.validation import record_findings
@@ -155,7 +156,7 @@ def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: 
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == 1  # the first four batches go nowhere
-    monkeypatch.setattr(preparing, "_PROSE", 1_000)
+    monkeypatch.setattr(preparation, "_PROSE", 1_000)
     assert len(pipeline.check(RECORDS).findings) == len(here.findings)
     assert team.sent > 3  # long ones go by themselves
 

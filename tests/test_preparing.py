@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from cybilgraph import pipeline, preparing
+from cybilgraph import pipeline
 from cybilgraph.errors import CybilgraphError
+from cybilgraph.pipeline import preparation
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.release import Releases
 from cybilgraph.runtime.cache import Remembered
@@ -26,13 +27,13 @@ DAY = date(2026, 1, 31)
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the records that were worked out, in the order in which that was done."""
     keys: list[str] = []
-    work = preparing._done
+    work = preparation._done
 
     def told(records: list[Any], *choices: Any) -> Any:
         keys.extend(record.key for record in records)
         return work(records, *choices)
 
-    monkeypatch.setattr(preparing, "_done", told)
+    monkeypatch.setattr(preparation, "_done", told)
     return keys
 
 
@@ -118,8 +119,8 @@ def test_a_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     untitled(pages)
     read: list[str] = []
-    reader = preparing.read_input
-    monkeypatch.setattr(preparing, "read_input", lambda given: read.append(given.name) or reader(given))
+    reader = preparation.read_input
+    monkeypatch.setattr(preparation, "read_input", lambda given: read.append(given.name) or reader(given))
     build(pages, tmp_path / "into")
     assert set(read) >= {"belize-G0020.txt", "un.txt"}
     read.clear()
@@ -157,7 +158,7 @@ def test_what_decides_is_part_of_what_is_known(
 ) -> None:
     (tmp_path / "shapes").mkdir()
     (tmp_path / "shapes" / "own.ttl").write_text("# one", encoding="utf-8")
-    monkeypatch.setattr(preparing, "DECIDING", (*preparing.DECIDING, (tmp_path / "shapes", "*.ttl")))
+    monkeypatch.setattr(preparation, "DECIDING", (*preparation.DECIDING, (tmp_path / "shapes", "*.ttl")))
     page = RECORDS / "belize-G0020.txt"
     build(page, tmp_path / "into")
     pipeline.build([page], tmp_path / "into", as_of=date(2026, 2, 1), dumps=False)
@@ -185,7 +186,7 @@ def test_of_a_table_only_the_rows_that_have_changed_are_done_again(tmp_path: Pat
 
 def test_several_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = content(build(RECORDS, tmp_path / "alone"))
-    monkeypatch.setattr(preparing, "BATCH", 3)
+    monkeypatch.setattr(preparation, "BATCH", 3)
     assert content(build(RECORDS, tmp_path / "together")) == alone
 
 

@@ -19,15 +19,15 @@ from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
-from cybilgraph.intake import Progress, chosen, printed, records_of, unreadable
 from cybilgraph.model.findings import Checked, Fix, Report, Severity
 from cybilgraph.model.formats import Format, Kind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.rules import LANGUAGES, tell_once
-from cybilgraph.preparing import CLASSES as PREPARED
-from cybilgraph.preparing import Known, fingerprint, judged, prepared, read_once
+from cybilgraph.pipeline.intake import Progress, chosen, printed, records_of, unreadable
+from cybilgraph.pipeline.preparation import CLASSES as PREPARED
+from cybilgraph.pipeline.preparation import Known, fingerprint, judged, prepared, read_once
 from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.rdf.forms import WRITERS, example
 from cybilgraph.rdf.iati_activities import records_of_graph, write_activities

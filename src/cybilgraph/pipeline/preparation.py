@@ -22,11 +22,11 @@ from re import findall
 from cybilgraph.errors import ClusterError
 from cybilgraph.identity import Capture, captured
 from cybilgraph.identity.assembly import parted
-from cybilgraph.intake import page, with_prose
 from cybilgraph.model import findings, record
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record, Source
 from cybilgraph.model.resources import DECIDING
+from cybilgraph.pipeline.intake import page, with_prose
 from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
 from cybilgraph.release.redaction import Hidden, is_named, no_one

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cybilgraph import pipeline
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.fetch import Site
-from cybilgraph.harvest import harvest
+from cybilgraph.sync.fetch import Site
+from cybilgraph.sync.harvester import harvest
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 
 _PASSED = ("Host", "Accept", "If-None-Match", "Range", "If-Range", "Content-Type")

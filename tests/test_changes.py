@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.changes import Changes, as_json, lines_in_words, moved_until, prune
-from cybilgraph.changes.records import Change, Field
 from cybilgraph.errors import ReleaseError, ReleaseGone
-from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.sync.changes import Changes, as_json, lines_in_words, moved_until, prune
+from cybilgraph.sync.changes.record_changes import Change, Field
+from cybilgraph.sync.patches import patched, read_patch
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.test_protocol import send
 
@@ -218,7 +218,7 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with server as site:
         assert send(site, "GET", "/changes?since=1").status == 200
-        [before] = tmp_path.glob("cybilgraph.changes.*")
+        [before] = tmp_path.glob("cybilgraph.sync.changes.*")
         with running_server(shelf):
             assert before.exists(), "another server on the same machine takes it not away"
         os.killpg(server.process.pid, signal.SIGKILL)
@@ -229,4 +229,4 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
         if not before.exists():
             break
         time.sleep(0.1)
-    assert not list(tmp_path.glob("cybilgraph.changes.*"))
+    assert not list(tmp_path.glob("cybilgraph.sync.changes.*"))

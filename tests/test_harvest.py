@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 
 from cybilgraph.errors import FetchError, HarvestError
-from cybilgraph.fetch import Site
-from cybilgraph.harvest import Harvest, harvest
+from cybilgraph.sync.fetch import Site
+from cybilgraph.sync.harvester import Harvest, harvest
 from tests.conftest import run
 from tests.publisher import Publisher, Way, held, journey, published
 

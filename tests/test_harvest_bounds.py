@@ -15,10 +15,10 @@ from typing import NamedTuple
 import pytest
 import zstandard
 
-from cybilgraph import harvest as harvesting
 from cybilgraph.errors import CybilgraphError, FetchError, HarvestError
-from cybilgraph.fetch import Limits, Site
-from cybilgraph.harvest import harvest
+from cybilgraph.sync import harvester as harvesting
+from cybilgraph.sync.fetch import Limits, Site
+from cybilgraph.sync.harvester import harvest
 from tests.conftest import run
 
 GOOD = b"<http://x/a> <http://x/b> <http://x/c> .\n"

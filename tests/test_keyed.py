@@ -9,10 +9,10 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
-from cybilgraph.publishing import publish
 from cybilgraph.release import Releases
 from cybilgraph.release.erasure import as_known
 from cybilgraph.runtime.keyed_hash import create_key, read_key
+from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run, running_server
 from tests.test_forgetting import EMAIL, NAME, everything
 from tests.web.test_protocol import send

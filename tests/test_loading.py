@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from cybilgraph import loading
 from cybilgraph.errors import EndpointFailed, LoadError
-from cybilgraph.loading import difference, load, require
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
+from cybilgraph.sync import graph_store
+from cybilgraph.sync.graph_store import difference, load, require
 from tests.conftest import graph_of
 from tests.servers import Way, oxigraph
 
@@ -28,8 +28,8 @@ def way() -> Iterator[Way]:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_AT_ONCE", 1_000)
-    monkeypatch.setattr(loading, "_PAUSE", 0.01)
+    monkeypatch.setattr(graph_store, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(graph_store, "_PAUSE", 0.01)
 
 
 def test_a_load_goes_on_where_it_broke_off(way: Way, release: Release) -> None:
@@ -53,7 +53,7 @@ def test_a_load_goes_on_where_it_broke_off(way: Way, release: Release) -> None:
 
 
 def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: Way, release: Release) -> None:
-    endpoint, store = Endpoint(way.store.endpoint), loading._GraphStore(way.store.graph_store, Credentials())
+    endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
     store.put("http://example.org/theirs", ALONE)
     store.put("https://w3id.org/cybilgraph/graph/gone/1", ALONE)
     store.put(present("of-an-earlier-release"), ALONE)
@@ -72,7 +72,7 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: Way, release: Re
 
 
 def test_what_is_changed_behind_a_release_is_found(way: Way, release: Release) -> None:
-    endpoint, store = Endpoint(way.store.endpoint), loading._GraphStore(way.store.graph_store, Credentials())
+    endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
     load(release, endpoint, way.store.graph_store, Credentials())
     assert difference(endpoint, release) == ""
     name, quads = present(release.checksum(GRAPH)), release.manifest["counts"]["quads"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cybilgraph.errors import PatchError
-from cybilgraph.patches import (
+from cybilgraph.sync.patches import (
     ADDED,
     END,
     REMOVED,

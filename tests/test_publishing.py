@@ -10,10 +10,10 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import AddressError, ReleaseError
-from cybilgraph.publishing import publish
 from cybilgraph.readers.filesystems import Folder
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cybilgraph import loading
 from cybilgraph.errors import CybilgraphError, FetchError, LoadError
-from cybilgraph.fetch import Site
 from cybilgraph.readers.filesystems import at_hand
 from cybilgraph.sparql.endpoint import Credentials, Endpoint, Unanswered
+from cybilgraph.sync import graph_store
+from cybilgraph.sync.fetch import Site
 from tests.conftest import run
 from tests.publisher import Publisher, published
 from tests.servers import certificate
@@ -94,7 +94,7 @@ def other(request: pytest.FixtureRequest, first: Server) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_PAUSE", 0.01)
+    monkeypatch.setattr(graph_store, "_PAUSE", 0.01)
 
 
 SECRETS = (Credentials("me", "secret"), Credentials("", "token"))
@@ -134,7 +134,7 @@ def test_graphs_and_credentials_are_sent_to_one_origin(
     first: Server, other: Server, credentials: Credentials, status: int
 ) -> None:
     first.leads, first.status = {"/store": f"{other.url}/store"}, status
-    store = loading._GraphStore(f"{first.url}/store", credentials)
+    store = graph_store._GraphStore(f"{first.url}/store", credentials)
     for send in (store.put, store.add):
         with pytest.raises(LoadError, match="redirects elsewhere") as error:
             send("http://example.org/g", b"<a:b> <a:b> <a:b> .\n")
@@ -191,7 +191,7 @@ def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.Monk
         with pytest.raises(Unanswered, match="redirects elsewhere"):
             Endpoint(f"{secure.url}/sparql", SECRETS[0]).ask("ASK {}")
         with pytest.raises(LoadError, match="redirects elsewhere"):
-            loading._GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")
+            graph_store._GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")
         host = first.url.removeprefix("http://")
         with Site(secure.url, attempts=1, allowed_hosts=[host]) as site:
             assert site.get("/b").status == 200

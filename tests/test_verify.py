@@ -13,12 +13,12 @@ import pytest
 import zstandard
 
 from cybilgraph.errors import FetchError
-from cybilgraph.fetch import Site
 from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.release import Release
-from cybilgraph.verify import Outcome, Verification, verify
-from cybilgraph.verify.asking import Wrong
-from cybilgraph.verify.checks import Checks
+from cybilgraph.sync.fetch import Site
+from cybilgraph.sync.verification import Outcome, Verification, verify
+from cybilgraph.sync.verification.site_checks import Checks
+from cybilgraph.sync.verification.site_client import Wrong
 from tests.conftest import graph_of, run
 from tests.publisher import Publisher, Way, published
 
@@ -99,7 +99,7 @@ def test_answers_that_are_not_what_the_dump_gives_are_found(way: Way, tmp_path: 
 
 
 def test_what_was_not_compared_is_told(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.verify.checks._LITTLE", 0)
+    monkeypatch.setattr("cybilgraph.sync.verification.site_checks._LITTLE", 0)
     way.harmed = {"/api/queries": lambda body: json.dumps({"queries": json.loads(body)["queries"][:1]}).encode()}
     with Site(way.url, attempts=2, pause=0.001) as site:
         checks = dict(Checks(site, tmp_path, quick=True).checks())
@@ -340,7 +340,7 @@ _LINKED = {
 def test_a_list_of_other_projects_is_found(
     way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
 ) -> None:
-    monkeypatch.setattr("cybilgraph.verify.linked._SOME", 1000)
+    monkeypatch.setattr("cybilgraph.sync.verification.entity_pages._SOME", 1000)
     way.harmed[says.partition(":")[0]] = _LINKED[says]
     assert "; ".join(_made(way, tmp_path, "pages of lists")).startswith(says)
 

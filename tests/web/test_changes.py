@@ -17,10 +17,10 @@ import rdflib
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.changes import prune
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
-from cybilgraph.patches import patched, read_patch
 from cybilgraph.release import Releases
+from cybilgraph.sync.changes import prune
+from cybilgraph.sync.patches import patched, read_patch
 from cybilgraph.web.endpoint import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, send

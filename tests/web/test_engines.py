@@ -14,9 +14,8 @@ from urllib.parse import urlencode
 import pytest
 import rdflib
 
-from cybilgraph import loading, pipeline
+from cybilgraph import pipeline
 from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable, QueryError, QueryRefused
-from cybilgraph.loading import load
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
@@ -24,6 +23,8 @@ from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
 from cybilgraph.sparql.pooled import Limits
 from cybilgraph.sparql.queries import examples
 from cybilgraph.sparql.remote import RemoteEngine
+from cybilgraph.sync import graph_store
+from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
 from tests.servers import Store, Way, oxigraph, virtuoso
 from tests.web.test_protocol import (
@@ -158,7 +159,7 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
     _load(folder, way.store)
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
-    loading._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum(GRAPH)), stranger)
+    graph_store._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
         assert b"is not what its release is: it has" in _until(site, 503).body
@@ -194,7 +195,7 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
     time.sleep(1.5)
     assert _ask(site, count).headers["cybilgraph-release"] == "1"
-    send_versions = loading._send_versions
+    send_versions = graph_store._send_versions
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
@@ -210,7 +211,7 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
             time.sleep(0.1)
         assert now.body == b"n\r\n2\r\n"
 
-    monkeypatch.setattr(loading, "_send_versions", between)
+    monkeypatch.setattr(graph_store, "_send_versions", between)
     _load(folder, way.store, until_it_is_seen)
     assert LOADED in (held := Endpoint(way.store.endpoint).counts())
     assert len(held) == 2, "nothing is left of the release before"

@@ -30,8 +30,8 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
       cybilgraph diff build/releases 1 2
       cybilgraph diff build/releases 1 -f rdfp > changes.rdfp
     """
-    from cybilgraph.changes import Changes, as_json, lines_in_words
     from cybilgraph.release import Releases
+    from cybilgraph.sync.changes import Changes, as_json, lines_in_words
 
     changes = Changes(Releases(folder))
     try:

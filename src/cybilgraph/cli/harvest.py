@@ -49,8 +49,8 @@ def harvest(
       cybilgraph harvest https://example.org --into copy
       17 4 * * *  cybilgraph harvest https://example.org --into /srv/copy --quiet
     """
-    from cybilgraph.fetch import Limits, Site
-    from cybilgraph.harvest import harvest as run
+    from cybilgraph.sync.fetch import Limits, Site
+    from cybilgraph.sync.harvester import harvest as run
 
     limits = Limits(bytes=int(max_gigabytes * 1e9))
     with Site(url, timeout, attempts, allowed_hosts=hosts, limits=limits) as site:

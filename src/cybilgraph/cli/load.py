@@ -35,9 +35,9 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
       cybilgraph load build/releases --endpoint http://localhost:7878/query --graph-store http://localhost:7878/store
       cybilgraph serve build/releases --endpoint http://localhost:7878/query
     """
-    from cybilgraph.loading import load as run
     from cybilgraph.release import Releases
     from cybilgraph.sparql.endpoint import Credentials, Endpoint
+    from cybilgraph.sync.graph_store import load as run
 
     known = Credentials.of(credentials)
     with progress_bar("Loading") as told:

@@ -22,9 +22,9 @@ def publish(folder: Path, address: str) -> None:
     Example:
       cybilgraph publish build/releases s3://bucket/releases
     """
-    from cybilgraph.publishing import publish as run
     from cybilgraph.readers.filesystems import is_address
     from cybilgraph.release import Releases
+    from cybilgraph.sync.publisher import publish as run
 
     if not is_address(address):
         raise click.BadParameter(f"{address!r} is no address. Example: s3://bucket/releases", param_hint="ADDRESS")

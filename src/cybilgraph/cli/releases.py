@@ -141,8 +141,8 @@ def prune(folder: Path, keep: int) -> None:
     Example:
       cybilgraph prune build/releases --keep 10
     """
-    from cybilgraph.changes import prune as run
     from cybilgraph.release import Releases
+    from cybilgraph.sync.changes import prune as run
 
     gone, freed = run(Releases(folder), keep, lambda line: click.echo(line, err=True))
     if gone:

@@ -27,9 +27,9 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
     Example:
       cybilgraph verify https://example.org
     """
-    from cybilgraph.fetch import Site
-    from cybilgraph.verify import Check, Outcome
-    from cybilgraph.verify import verify as run
+    from cybilgraph.sync.fetch import Site
+    from cybilgraph.sync.verification import Check, Outcome
+    from cybilgraph.sync.verification import verify as run
 
     def told(check: Check) -> None:
         if name == "text":

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g
 
-from cybilgraph.changes import Changes
 from cybilgraph.checker import Checker
 from cybilgraph.runtime.scheduler import Turns
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
+from cybilgraph.sync.changes import Changes
 from cybilgraph.web import (
     changes,
     check,

@@ -17,13 +17,22 @@ from itertools import islice
 from flask import Blueprint, Response, current_app, redirect, render_template, request, stream_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Turns
+from cybilgraph.sync.changes import (
+    Changes,
+    Log,
+    Moved,
+    as_json,
+    date_of,
+    earliest,
+    moved_until,
+    of_log,
+)
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted

@@ -15,7 +15,6 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
-from cybilgraph.loading import difference, require
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import Search
@@ -23,6 +22,7 @@ from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
 from cybilgraph.sparql.pooled import Ended, Limits, PooledEngine
 from cybilgraph.sparql.remote import RemoteEngine
+from cybilgraph.sync.graph_store import difference, require
 from cybilgraph.web.answers import Answers
 from cybilgraph.web.damage import Damage
 from cybilgraph.web.making import waiting

@@ -16,7 +16,6 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
 from cybilgraph.errors import ServeError
-from cybilgraph.loading import require
 from cybilgraph.release import Releases
 from cybilgraph.runtime.sandbox import missing_protection
 from cybilgraph.runtime.watchdog import leave_with_parent
@@ -25,6 +24,7 @@ from cybilgraph.sparql import AnswerBudget
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
 from cybilgraph.sparql.pooled import Limits
 from cybilgraph.suggestions import Suggestions
+from cybilgraph.sync.graph_store import require
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.clients import is_among
 from cybilgraph.web.connections import Connections

@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
-from cybilgraph.patches import ADDED
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release.graph_file import lines_of
+from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
-from cybilgraph.verify.asking import BROWSER, STALE, Asking, hold, some
-from cybilgraph.verify.markup import page_of
-from cybilgraph.verify.printed import kind_of, others
+from cybilgraph.sync.verification.markup import page_of
+from cybilgraph.sync.verification.project_page import kind_of, others
+from cybilgraph.sync.verification.site_client import BROWSER, STALE, Asking, hold, some
 
 #: What has such a page; a theme or a region that no list knows has none.
 _KINDS = (CYB.Actor, CYB.Country, CYB.Region, CYB.Group, CYB.Theme)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from cybilgraph.fetch import Reply, Site
+from cybilgraph.sync.fetch import Reply, Site
 
 NTRIPLES = "application/n-triples"
 BROWSER = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"

@@ -18,10 +18,10 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from cybilgraph.changes.log import Changes, Log
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
 from cybilgraph.runtime.files import written_whole
+from cybilgraph.sync.changes.change_log import Changes, Log
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.changes import Changes, Log, as_json, date_of
-from cybilgraph.patches import ordered, read_patch
 from cybilgraph.release import MANIFEST, REPORT, Releases
 from cybilgraph.release.graph_file import GRAPH, write_graph
 from cybilgraph.runtime.files import sha256_of
-from cybilgraph.verify.asking import STALE, Asking, hold, some
-from cybilgraph.verify.contents import differs
-from cybilgraph.verify.markup import elements
+from cybilgraph.sync.changes import Changes, Log, as_json, date_of
+from cybilgraph.sync.patches import ordered, read_patch
+from cybilgraph.sync.verification.file_contents import differs
+from cybilgraph.sync.verification.markup import elements
+from cybilgraph.sync.verification.site_client import STALE, Asking, hold, some
 
 _ATOM, _TOMBSTONES = "{http://www.w3.org/2005/Atom}", "{http://purl.org/atompub/tombstones/1.0}"
 

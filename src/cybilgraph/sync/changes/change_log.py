@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from cybilgraph.changes.records import Change, Field, Names, change_of, is_of_record, key_of
 from cybilgraph.errors import ReleaseBusy, ReleaseGone
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import TemporaryFolder
+from cybilgraph.sync.changes.record_changes import Change, Field, Names, change_of, is_of_record, key_of
+from cybilgraph.sync.patches import ADDED, END, Digested, Header, difference, ordered
 
 #: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
 _KEPT, _KEPT_BYTES = 64, 2_000_000_000

@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
-from cybilgraph.fetch import Site
 from cybilgraph.runtime.compression import NOT_PACKED
-from cybilgraph.verify.asking import Wrong
-from cybilgraph.verify.checks import Checks
+from cybilgraph.sync.fetch import Site
+from cybilgraph.sync.verification.site_checks import Checks
+from cybilgraph.sync.verification.site_client import Wrong
 
 
 class Outcome(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from cybilgraph.model.fields import FIELDS, Kind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
-from cybilgraph.verify.markup import Element, page_of, spaced
+from cybilgraph.sync.verification.markup import Element, page_of, spaced
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")

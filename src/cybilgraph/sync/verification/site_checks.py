@@ -11,20 +11,20 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError
-from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, short
-from cybilgraph.patches import Digested, ordered, patched, read_patch
 from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.ntriples import literal, plain
 from cybilgraph.runtime.compression import unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of
-from cybilgraph.verify.asking import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
-from cybilgraph.verify.contents import Graph, Tables, differs, is_table, syntax_of
-from cybilgraph.verify.dump import Dump, Statements, by_subject, rows_of
-from cybilgraph.verify.linked import linked
-from cybilgraph.verify.lists import heads, home, releases, sitemap, types
-from cybilgraph.verify.printed import Printed, values_of
-from cybilgraph.verify.words import counts, words
+from cybilgraph.sync.fetch import Reply, Site, a_page
+from cybilgraph.sync.patches import Digested, ordered, patched, read_patch
+from cybilgraph.sync.verification.change_wording import counts, words
+from cybilgraph.sync.verification.dump import Dump, Statements, by_subject, rows_of
+from cybilgraph.sync.verification.entity_pages import linked
+from cybilgraph.sync.verification.file_contents import Graph, Tables, differs, is_table, syntax_of
+from cybilgraph.sync.verification.listings import heads, home, releases, sitemap, types
+from cybilgraph.sync.verification.project_page import Printed, values_of
+from cybilgraph.sync.verification.site_client import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
 
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"

@@ -11,8 +11,8 @@ other, but they move no record's date.
 
 from __future__ import annotations
 
-from cybilgraph.changes.log import Changes, Log, as_json, date_of, lines_in_words
-from cybilgraph.changes.moved import Moved, earliest, moved_until, of_log, prune
+from cybilgraph.sync.changes.change_log import Changes, Log, as_json, date_of, lines_in_words
+from cybilgraph.sync.changes.last_changes import Moved, earliest, moved_until, of_log, prune
 
 __all__ = [
     "Changes",

@@ -24,13 +24,13 @@ from typing import IO
 from filelock import FileLock, Timeout
 
 from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
-from cybilgraph.fetch import Reply, Site, a_page
 from cybilgraph.model.formats import BY_NAME, Format, Kind
-from cybilgraph.patches import ADDED, Digested, ordered, patched, read_patch
 from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.serialisation import is_of_version, serialise
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of, written_whole
+from cybilgraph.sync.fetch import Reply, Site, a_page
+from cybilgraph.sync.patches import ADDED, Digested, ordered, patched, read_patch
 
 _GRAPH, _STATE = "graph.nq", "state.json"
 #: How often a dump is taken anew that is not what its checksum says.

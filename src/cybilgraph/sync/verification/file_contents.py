@@ -15,12 +15,12 @@ from pathlib import Path
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.patches import ADDED, difference, ordered
 from cybilgraph.rdf.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
 from cybilgraph.rdf.ntriples import things
 from cybilgraph.rdf.serialisation import as_quads, is_of_version
 from cybilgraph.release.search import told
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
+from cybilgraph.sync.patches import ADDED, difference, ordered
 
 _BLOCK = 1 << 20
 #: Of an example, so much is shown.

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cybilgraph.fetch import Reply
 from cybilgraph.model.formats import file_type
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.sparql import queries
-from cybilgraph.verify.asking import BROWSER, STALE, Asking, Wrong, hold, some
-from cybilgraph.verify.contents import is_table, syntax_of
-from cybilgraph.verify.markup import Element, elements, page_of
-from cybilgraph.verify.printed import data_of
+from cybilgraph.sync.fetch import Reply
+from cybilgraph.sync.verification.file_contents import is_table, syntax_of
+from cybilgraph.sync.verification.markup import Element, elements, page_of
+from cybilgraph.sync.verification.project_page import data_of
+from cybilgraph.sync.verification.site_client import BROWSER, STALE, Asking, Wrong, hold, some
 
 _NUMBER = re.compile(r"[0-9][0-9,]*")
 _FOOTER = re.compile(r"Release ([0-9]+) of ([0-9-]+) · ([0-9,]+) statements")

@@ -1,0 +1,1 @@
+"""Between sites: differences, feeds, harvests, publishing, loading and verification."""

@@ -25,7 +25,7 @@ from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
 from cybilgraph.readers.input_kinds import KINDS
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.openapi import OPERATIONS
+from cybilgraph.web.api.openapi import OPERATIONS
 
 #: The command whose options are settings.
 _SERVER = "serve"

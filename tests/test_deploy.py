@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cybilgraph import settings
+from cybilgraph.web.server import settings
 from tests.conftest import ROOT, run, running_server
 
 

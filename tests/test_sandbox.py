@@ -53,7 +53,7 @@ def arguments_of(kind: str, release: Release, port: int) -> tuple[str, ...]:
     store, limits = str(release.store), ("2000000000", "1000000")
     url = f"http://127.0.0.1:{port}/query"
     return {
-        "check": ("cybilgraph.checker.worker", limits[0]),
+        "check": ("cybilgraph.web.checker.check_worker", limits[0]),
         "memory": ("cybilgraph.sparql.query_worker", store, str(release.folder / GRAPH), "", *limits, ""),
         "disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, ""),
         "large disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens"),

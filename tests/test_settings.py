@@ -9,10 +9,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cybilgraph import settings
 from cybilgraph.cli.serve import serve
-from cybilgraph.settings import Settings
 from cybilgraph.sparql.embedded import Limits
+from cybilgraph.web.server import settings
+from cybilgraph.web.server.settings import Settings
 
 
 def parsed(*arguments: str, **env: str) -> Settings:

@@ -13,7 +13,14 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
-from cybilgraph.suggestions import Base, Suggestion, Suggestions, current, difference, is_changed
+from cybilgraph.web.suggestions import (
+    Base,
+    Suggestion,
+    Suggestions,
+    current,
+    difference,
+    is_changed,
+)
 from tests.conftest import SEED, run
 
 TEXT = SEED.read_text(encoding="utf-8")

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.checker import EDIT, Checker, Limits, Submission
 from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.formats import GRAPH_FORMATS
 from cybilgraph.model.rules import LANGUAGES, in_language
@@ -24,6 +23,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.web.checker import EDIT, Checker, Limits, Submission
 from tests.conftest import RECORDS, SAMPLES, SEED
 from tests.hostile import cases
 

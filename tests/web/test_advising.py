@@ -10,7 +10,7 @@ import pytest
 
 from cybilgraph.sparql import Advice
 from cybilgraph.sparql.remote import RemoteEngine
-from cybilgraph.web.advising import header
+from cybilgraph.web.api.hint_header import header
 from tests.conftest import run
 from tests.web.test_sparql import get, http
 

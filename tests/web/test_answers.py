@@ -20,8 +20,8 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Graphs
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.web.answers import Answers, Kept, Question, encoding
-from cybilgraph.web.endpoint import Request, read, reply
+from cybilgraph.web.api.protocol import Request, read, reply
+from cybilgraph.web.server.answer_cache import Answers, Kept, Question, encoding
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))

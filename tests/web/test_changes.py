@@ -21,7 +21,7 @@ from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import prune
 from cybilgraph.sync.patches import patched, read_patch
-from cybilgraph.web.endpoint import PINNED
+from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, send
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from cybilgraph.model.gazetteer import reference
-from cybilgraph.web import charts
-from cybilgraph.web.charts import Bar, Span
+from cybilgraph.web.pages import charts
+from cybilgraph.web.pages.charts import Bar, Span
 
 
 @pytest.mark.parametrize(("value", "shade"), [(0, 0), (1, 1), (3, 2), (4, 3), (31, 5), (32, 6), (9_999, 6)])

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from cybilgraph.web.submissions import MAX_UPLOAD
+from cybilgraph.web.api.submissions import MAX_UPLOAD
 from tests.conftest import SEED, run
 from tests.hostile import ANY, GOOD, cases
 from tests.web.test_protocol import send

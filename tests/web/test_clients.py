@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import TooManyRequests
 
-from cybilgraph.web import clients
-from cybilgraph.web.clients import Clients, is_among, network
+from cybilgraph.web.server import quotas
+from cybilgraph.web.server.quotas import Clients, is_among, network
 
 
 class Clock:
@@ -60,7 +60,7 @@ def test_work_that_fails_is_over_too() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_MOST", 50)
+    monkeypatch.setattr(quotas, "_MOST", 50)
     limited = Clients(burst=1, each_second=0.1, at_once=1, clock=Clock())
     for number in range(500):
         assert ask(limited, f"192.0.2.{number}") == 0

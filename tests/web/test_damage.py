@@ -20,10 +20,10 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import pack
 from cybilgraph.runtime.files import Looked
 from cybilgraph.sparql.embedded import Limits
-from cybilgraph.web import damage
-from cybilgraph.web.answers import Question
-from cybilgraph.web.damage import Damage
-from cybilgraph.web.live import Live
+from cybilgraph.web.server import integrity
+from cybilgraph.web.server.answer_cache import Question
+from cybilgraph.web.server.integrity import Damage
+from cybilgraph.web.server.live import Live
 from tests.conftest import graph_of
 
 
@@ -76,7 +76,7 @@ def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch:
             return len(waited) > 3
 
     Damage(lambda _: None).watch(lambda: [copied], Stop())
-    assert waited == [600.0, *[Looked.BLOCK / damage._RATE] * 3]
+    assert waited == [600.0, *[Looked.BLOCK / integrity._RATE] * 3]
 
 
 ALL = Question.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)

@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from cybilgraph.web import documentation
-from cybilgraph.web.documentation import addresses, load
+from cybilgraph.web.pages import documentation
+from cybilgraph.web.pages.documentation import addresses, load
 from tests.conftest import ROOT
 from tests.documents import DOCUMENTS
 from tests.web.test_site import Page

@@ -12,10 +12,10 @@ from flask import Flask
 from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.settings import Settings
-from cybilgraph.web import problems
-from cybilgraph.web.endpoint import Reply, Request
-from cybilgraph.web.front import Front, _Loop
+from cybilgraph.web.api import problems
+from cybilgraph.web.api.protocol import Reply, Request
+from cybilgraph.web.server.asgi import Front, _Loop
+from cybilgraph.web.server.settings import Settings
 
 
 def test_who_asks_once_waits_for_no_crowd_of_another() -> None:

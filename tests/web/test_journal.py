@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from cybilgraph.sparql.queries import hashed
-from cybilgraph.web.journal import Entry, Journal
+from cybilgraph.web.server.access_log import Entry, Journal
 
 
 @contextmanager

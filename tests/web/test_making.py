@@ -14,11 +14,11 @@ from flask import Flask
 from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.settings import Settings
-from cybilgraph.web import making
-from cybilgraph.web.front import Front, Scope
-from cybilgraph.web.journal import Entry
-from cybilgraph.web.making import InTurn, waiting
+from cybilgraph.web.server import render_queue
+from cybilgraph.web.server.access_log import Entry
+from cybilgraph.web.server.asgi import Front, Scope
+from cybilgraph.web.server.render_queue import InTurn, waiting
+from cybilgraph.web.server.settings import Settings
 
 LONG = 10.0
 
@@ -72,7 +72,7 @@ def test_one_that_waits_for_others_lets_the_next_be_made() -> None:
 
 
 def test_one_whose_turn_does_not_come_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "_PATIENCE", 0.05)
+    monkeypatch.setattr(render_queue, "_PATIENCE", 0.05)
     site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)

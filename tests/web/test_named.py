@@ -10,8 +10,8 @@ import pytest
 
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.sparql.queries import Query, examples
-from cybilgraph.web import named
-from cybilgraph.web.endpoint import PINNED
+from cybilgraph.web.api import named_queries
+from cybilgraph.web.api.protocol import PINNED
 from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
 QUERIES = {query.name: query for query in examples()}
@@ -25,7 +25,7 @@ def ask(server: str, name: str, *pairs: tuple[str, str], method: str = "GET", **
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_a_path_answers_what_the_text_of_its_query_does(server: str, query: Query) -> None:
-    for fmt in named.formats(query):
+    for fmt in named_queries.formats(query):
         text = send(server, "GET", f"/sparql?{urlencode(q(query.text, format=fmt.name))}")
         assert text.status == 200
         for reply in (
@@ -41,7 +41,7 @@ def test_a_path_answers_what_the_text_of_its_query_does(server: str, query: Quer
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
-    assert not {own.name for own in query.parameters} & {*named.COMMON, *named.OF_TABLES}
+    assert not {own.name for own in query.parameters} & {*named_queries.COMMON, *named_queries.OF_TABLES}
     assert all(own.default for own in query.parameters)
 
 

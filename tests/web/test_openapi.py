@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from cybilgraph.web.openapi import OPERATIONS, Operation
+from cybilgraph.web.api.openapi import OPERATIONS, Operation
 from tests.web.test_sparql import Reply, http
 
 

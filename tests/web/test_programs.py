@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from cybilgraph.web import programs
+from cybilgraph.web.api import snippets
 from tests.web.test_form import Browser
 from tests.web.test_form import pytestmark as needs_chromium
 from tests.web.test_sparql import BROWSER, http
@@ -60,7 +60,7 @@ def test_it_runs(server: str, query: str, language: str, command: tuple[str, ...
 
 def test_every_language_is_given_and_the_query_is_not_run(server: str) -> None:
     given = code(server, "SELECT ?x { ?x ?y ?z . ?a ?b ?c . ?d ?e ?f }")
-    assert given.keys() == {"citation", *programs.LANGUAGES.values()}
+    assert given.keys() == {"citation", *snippets.LANGUAGES.values()}
     assert "release 1" in given["citation"]
 
 
@@ -157,7 +157,7 @@ def test_escaped_characters_mean_the_same(server: str) -> None:
     query = 'SELECT ("a\x07b\u2028c\u202ed\x7f" AS ?x) {}'
     found = [
         http(f"{server}/sparql?{urlencode({'query': sent, 'format': 'json'})}").body
-        for sent in (query, programs.portable(query))
+        for sent in (query, snippets.portable(query))
     ]
     assert b"bindings" in found[0]
     assert found[0] == found[1]
@@ -186,4 +186,4 @@ def test_the_copy_button_copies_nothing_that_runs(server: str, recorder: Recorde
 
 
 def test_raw_strings_of_r_end_at_no_text_of_a_query() -> None:
-    assert programs._r('a)"b)-"').startswith('r"--(')
+    assert snippets._r('a)"b)-"').startswith('r"--(')

@@ -12,7 +12,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.web.endpoint import PINNED
+from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, running_server
 from tests.web.test_protocol import BROWSER, PROBLEM, SLOW, Reply, q, send
 

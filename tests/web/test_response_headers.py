@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cybilgraph.checker import Checker
 from cybilgraph.release import Releases
-from cybilgraph.settings import Settings
 from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
-from cybilgraph.web.journal import Journal
-from cybilgraph.web.live import Live
+from cybilgraph.web.checker import Checker
+from cybilgraph.web.server.access_log import Journal
+from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.settings import Settings
 from tests.conftest import running_server
 
 HTML = "text/html"

@@ -20,7 +20,8 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.queries import examples, load
 from cybilgraph.sparql.remote import RemoteEngine
-from cybilgraph.web import BUNDLE, endpoint
+from cybilgraph.web import BUNDLE
+from cybilgraph.web.api import protocol
 from tests.conftest import run
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
@@ -127,4 +128,4 @@ def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, relea
 
 def test_addresses_are_quoted_as_the_library_does() -> None:
     for text in ("".join(map(chr, range(128))), "é ?x/~", ""):
-        assert endpoint._quoted(text) == quote(text, safe="")
+        assert protocol._quoted(text) == quote(text, safe="")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.web.stopping import StoppingServer, _connected, _take_no_more
+from cybilgraph.web.server.shutdown import StoppingServer, _connected, _take_no_more
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
@@ -59,7 +59,7 @@ def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
 
 def test_what_ends_again_and_again_is_begun_anew_after_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     server: Any = StoppingServer("none")
-    monkeypatch.setattr("cybilgraph.web.stopping.time.monotonic", lambda: now)
+    monkeypatch.setattr("cybilgraph.web.server.shutdown.time.monotonic", lambda: now)
     now, pauses = 0.0, []
     for _ in range(7):
         pauses.append(server._pause())

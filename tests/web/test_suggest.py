@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.suggestions import MAX_OF_CLIENT, Suggestions
+from cybilgraph.web.suggestions import MAX_OF_CLIENT, Suggestions
 from tests.conftest import ROOT, SEED, running_server
 from tests.web.test_check import Controls, submit
 from tests.web.test_sparql import BROWSER, Reply, http

@@ -10,9 +10,9 @@ import pytest
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.web import warming
-from cybilgraph.web.answers import Answers, Question
-from cybilgraph.web.warming import Warming
+from cybilgraph.web.server import warmup
+from cybilgraph.web.server.answer_cache import Answers, Question
+from cybilgraph.web.server.warmup import Warming
 from tests.engine.test_embedded import SLOW
 
 JSON = (BY_NAME["json"],)
@@ -26,8 +26,8 @@ FEW = {
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [warming._Wanted(name, Question.of(query, JSON)) for name, query in FEW.items()]
-    monkeypatch.setattr(warming, "_first", lambda _: wanted)
+    wanted = [warmup._Wanted(name, Question.of(query, JSON)) for name, query in FEW.items()]
+    monkeypatch.setattr(warmup, "_first", lambda _: wanted)
 
 
 @pytest.mark.usefixtures("few")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import Group
-from cybilgraph.settings import Settings
+from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
 #: Who stops the server gives it some seconds more than it gives to what is in work.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.frame import Command, progress_bar, web_address
-from cybilgraph.settings import PREFIX
+from cybilgraph.web.server.settings import PREFIX
 
 
 @click.command(cls=Command, context_settings={"auto_envvar_prefix": PREFIX})

@@ -15,7 +15,7 @@ from rich.table import Table
 from cybilgraph.cli.frame import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.vocabulary import short
-from cybilgraph.settings import PREFIX
+from cybilgraph.web.server.settings import PREFIX
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 #: What has fewer stands in too many words that are nobody's name.
@@ -180,7 +180,7 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
       cybilgraph forget build/releases jane@example.org
     """
     from cybilgraph.release import Releases
-    from cybilgraph.suggestions import Suggestions
+    from cybilgraph.web.suggestions import Suggestions
 
     if sum(map(str.isalpha, who)) < _LETTERS:
         raise click.BadParameter(f"it has fewer than {_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL")

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from cybilgraph.cli.frame import Command, is_web_address
-from cybilgraph.settings import PREFIX, Settings, flag, names
+from cybilgraph.web.server.settings import PREFIX, Settings, flag, names
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.
 _ALIKE = ((bool, bool), (list, tuple))
@@ -111,7 +111,7 @@ def serve(folder: Path, **given: Any) -> None:
       cybilgraph serve build/releases --port 8000
       curl 'http://127.0.0.1:8000/sparql' --data-urlencode 'query=ASK { ?s ?p ?o }'
     """
-    from cybilgraph.web import server
+    from cybilgraph.web.server import http_server
 
     _tell_of_unknown(click.get_current_context())
     addresses = [("--service", service) for service in given["service"]]
@@ -129,4 +129,4 @@ def serve(folder: Path, **given: Any) -> None:
             ip_network(proxy, strict=False)
         except ValueError as error:
             raise click.BadParameter(f"{proxy!r} is no address or network", param_hint="--trusted-proxy") from error
-    server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))
+    http_server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))

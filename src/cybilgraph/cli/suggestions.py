@@ -40,7 +40,7 @@ def list_suggestions(folder: Path) -> None:
     Example:
       cybilgraph suggestions list build/suggestions
     """
-    from cybilgraph.suggestions import Suggestions
+    from cybilgraph.web.suggestions import Suggestions
 
     waiting = list(Suggestions(folder).waiting())
     if not waiting:
@@ -63,8 +63,8 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     """
     from cybilgraph import pipeline
     from cybilgraph.readers import Input
-    from cybilgraph.suggestions import Suggestions, current, difference, is_changed
     from cybilgraph.validation.outputs import OUTPUTS
+    from cybilgraph.web.suggestions import Suggestions, current, difference, is_changed
 
     given = Suggestions(folder).get(name)
     now = current(given, records)
@@ -97,7 +97,7 @@ def accept(folder: Path, name: str, records: Path, force: bool) -> None:
     Example:
       cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
     """
-    from cybilgraph.suggestions import Suggestions
+    from cybilgraph.web.suggestions import Suggestions
 
     written = Suggestions(folder).accept(name, records, force)
     _say(f"Written: {written}")
@@ -114,7 +114,7 @@ def reject(folder: Path, name: str, reason: str) -> None:
     Example:
       cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
     """
-    from cybilgraph.suggestions import Suggestions
+    from cybilgraph.web.suggestions import Suggestions
 
     Suggestions(folder).reject(name, reason)
 

@@ -10,36 +10,34 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g
 
-from cybilgraph.checker import Checker
 from cybilgraph.runtime.scheduler import Turns
-from cybilgraph.settings import Settings
-from cybilgraph.suggestions import Suggestions
 from cybilgraph.sync.changes import Changes
-from cybilgraph.web import (
-    changes,
-    check,
-    completion,
+from cybilgraph.web.api import completion, openapi, problems
+from cybilgraph.web.api.submissions import MAX_UPLOAD
+from cybilgraph.web.checker import Checker
+from cybilgraph.web.pages import (
+    changes_page,
+    check_form,
     datasets,
     documentation,
-    finding,
+    entities,
+    explore,
     home,
-    openapi,
-    pages,
-    problems,
-    rules,
-    seeing,
-    sparql,
-    suggest,
-    terms,
+    ontology,
+    query_page,
+    rulebook,
+    search_page,
+    suggestion_form,
 )
-from cybilgraph.web.clients import Clients
-from cybilgraph.web.front import SECURITY_HEADERS, Front
-from cybilgraph.web.journal import Journal
-from cybilgraph.web.live import Live
-from cybilgraph.web.metrics import Metrics
-from cybilgraph.web.observed import Observed
-from cybilgraph.web.submissions import MAX_UPLOAD
-from cybilgraph.web.view import titled
+from cybilgraph.web.pages.resource import titled
+from cybilgraph.web.server.access_log import Journal
+from cybilgraph.web.server.asgi import SECURITY_HEADERS, Front
+from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.metrics import Metrics
+from cybilgraph.web.server.middleware import Observed
+from cybilgraph.web.server.quotas import Clients
+from cybilgraph.web.server.settings import Settings
+from cybilgraph.web.suggestions import Suggestions
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -79,33 +77,33 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     bundled = BUNDLE.is_file()
     app.context_processor(
         lambda: {
-            "release": sparql.serving().release.manifest,
+            "release": query_page.serving().release.manifest,
             "bundled": bundled,
             "licence": settings.licence,
             "nonce": _nonce,
-            "current": sparql.serving().release.number == live.current.release.number,
+            "current": query_page.serving().release.number == live.current.release.number,
         }
     )
-    queries = (sparql, completion)
+    queries = (query_page, completion)
     sections = (
         home,
-        finding,
-        pages,
-        seeing,
-        terms,
+        search_page,
+        entities,
+        explore,
+        ontology,
         *queries,
         datasets,
-        changes,
+        changes_page,
         documentation,
-        check,
-        suggest,
+        check_form,
+        suggestion_form,
         openapi,
-        rules,
+        rulebook,
     )
     for section in sections:
         app.register_blueprint(section.blueprint)
     problems.register(app)
-    app.teardown_request(sparql.close)
+    app.teardown_request(query_page.close)
     app.after_request(_headers)
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())

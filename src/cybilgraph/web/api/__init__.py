@@ -1,0 +1,1 @@
+"""What programs call: the SPARQL Protocol, named queries, files and problems."""

@@ -1,0 +1,56 @@
+"""What the editor of queries completes: terms and reference things of the release, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, short
+from cybilgraph.sparql import queries
+from cybilgraph.web.api.protocol import FRESH
+from cybilgraph.web.pages.query_page import find, rows, serving
+from cybilgraph.web.server.answer_cache import Question
+
+blueprint = Blueprint("completion", __name__)
+
+_CSV = BY_NAME["csv"]
+
+
+@blueprint.get("/sparql/terms.json")
+def terms() -> Response:
+    """Prefixes, and of each term and thing: its name as SPARQL has it, kind, label, note, other names."""
+    text = queries.load("page-completion").text
+    etag = serving().answers.etag(Question.of(text, (_CSV,)))
+    response = Response()
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = FRESH
+    if etag in request.if_none_match:
+        response.status_code = 304
+        return response
+    things = rows(find(text, _CSV))
+    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, things), *_reused()]).get_data())
+    response.mimetype = "application/json"
+    return response
+
+
+def _term(row: dict[str, str]) -> dict[str, object]:
+    iri, name = row["thing"], short(row["thing"])
+    others = sorted({other for other in row["others"].split("\n") if other and other != row["label"]})
+    return {
+        "name": f"<{iri}>" if name == iri else name,
+        "kind": row["kind"] or iri.removeprefix(f"{BASE}id/").partition("/")[0],
+        "label": row["label"],
+        **({"note": row["note"]} if row["note"] else {}),
+        **({"m49": row["number"]} if row["number"] else {}),
+        **({"others": others} if others else {}),
+    }
+
+
+def _reused() -> list[dict[str, object]]:
+    """The terms of others that the graph is written with: the release need not be asked for them."""
+    return [
+        {"name": short(f"{known.iri}{term}"), "kind": "class" if term[0].isupper() else "property", "label": term}
+        for known in VOCABULARIES
+        if known is not CYB and known.iri in PREFIXES.values()
+        for term in sorted(known.terms)
+    ]

@@ -1,0 +1,128 @@
+"""Files of a release over HTTP: resumable, conditional, read from the disk as fast as the client takes them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
+from werkzeug.http import parse_date, parse_etags
+from werkzeug.wrappers import Response
+
+from cybilgraph.model.formats import file_type
+from cybilgraph.release import Release
+from cybilgraph.web.api.protocol import FRESH, PINNED, Reply, Request
+from cybilgraph.web.server.live import Live
+
+#: /release/3/FILE, /latest/FILE; /release/3.json is the manifest.
+_PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
+#: One range (RFC 9110, section 14.1.2). Others, and other units, may be passed over (14.2): the whole is sent.
+_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
+_CONDITIONS = ("if-none-match", "if-modified-since")
+_METHODS = ("GET", "HEAD", "OPTIONS")
+_BLOCK = 1 << 18
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is that of a file of a release."""
+    return _PATH.fullmatch(path) is not None
+
+
+def file_reply(live: Live, request: Request) -> Reply:
+    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
+    PreconditionFailed and RequestedRangeNotSatisfiable.
+    """
+    if request.method == "OPTIONS":
+        allowed = ", ".join(_METHODS)
+        return Reply(204, {"allow": allowed, "access-control-allow-methods": allowed})
+    if request.method not in _METHODS:
+        raise MethodNotAllowed(_METHODS)
+    found = _PATH.fullmatch(request.path)
+    assert found
+    name = found["name"] or "manifest.json"
+    number = found["number"] or found["listed"]
+    release = live.shelf(int(number)) if number else live.current.release
+    if name not in release.served():
+        raise NotFound(f"Release {release.number} has no file {name!r}")
+    file = live.damage.open(release, name)
+    try:
+        size = file.seek(0, os.SEEK_END)
+        response = _conditional(request, release.checksum(name), _modified(release, file), size)
+    except BaseException:
+        file.close()
+        raise
+    headers = {key.lower(): value for key, value in response.headers.items()} | {
+        "cache-control": PINNED if number else FRESH,
+        "cybilgraph-release": str(release.number),
+    }
+    if not number:
+        headers["link"] = f'</release/{release.number}/{name}>; rel="canonical"'
+    if response.status_code == 304:
+        file.close()
+        return Reply(304, headers)
+    kind = file_type(name)
+    shown = "inline" if kind.startswith("text/") or "json" in kind else "attachment"
+    headers |= {"content-type": kind, "content-disposition": f'{shown}; filename="{name}"'}
+    part = response.content_range
+    start, stop = (part.start or 0, part.stop or size) if response.status_code == 206 else (0, size)
+    headers["content-length"] = str(stop - start)
+    if request.method == "HEAD":
+        file.close()
+        return Reply(response.status_code, headers)
+    return Reply(response.status_code, headers, blocks=_blocks(file, start, stop))
+
+
+def _modified(release: Release, file: BinaryIO) -> datetime:
+    """When a file last changed: with its release, unless `cybilgraph forget` has rewritten that since."""
+    if release.manifest.get("forgotten"):
+        return datetime.fromtimestamp(int(os.fstat(file.fileno()).st_mtime), UTC)
+    return datetime.fromisoformat(release.manifest["created"])
+
+
+def _conditional(request: Request, digest: str, modified: datetime, size: int) -> Response:
+    """Status and headers, by what the client has and wishes, in the order of RFC 9110, section 13.2.2.
+
+    Raises PreconditionFailed, RequestedRangeNotSatisfiable.
+    """
+    response = Response()
+    response.set_etag(digest)
+    response.last_modified = modified
+    _require_same(request, digest, modified)
+    given = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
+    # werkzeug would take a weak ETag in If-Range, and a later date: neither tells that the file is the same (13.1.5).
+    same = request.headers.get("if-range") in (None, response.headers["ETag"], response.headers["Last-Modified"])
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()}
+    environ["REQUEST_METHOD"] = request.method
+    response.make_conditional(environ, accept_ranges=True, complete_length=size)
+    asked = request.headers.get("range", "")
+    # Who has the file already gets no part of it either: werkzeug would look at the range first.
+    if response.status_code == 200 and request.method == "GET" and same and _RANGE.fullmatch(asked):
+        ranged = {"HTTP_RANGE": asked, "REQUEST_METHOD": request.method}
+        response.make_conditional(ranged, accept_ranges=True, complete_length=size)
+    return response
+
+
+def _require_same(request: Request, digest: str, made: datetime) -> None:
+    """Hold a file against what the client wants it to be (RFC 9110, sections 13.1.1 and 13.1.4).
+
+    Raises PreconditionFailed.
+    """
+    if (wanted := request.headers.get("if-match")) is not None:
+        tags = parse_etags(wanted)
+        same = tags.star_tag or tags.is_strong(digest)
+    else:
+        latest = parse_date(request.headers.get("if-unmodified-since"))
+        same = latest is None or made <= latest
+    if not same:
+        raise PreconditionFailed("The file is another one by now: ask for it without the condition, from its beginning")
+
+
+def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while start < stop and (block := file.read(min(_BLOCK, stop - start))):
+            start += len(block)
+            yield block

@@ -1,0 +1,152 @@
+"""Errors as answers: problem details (RFC 9457) for programs, a page for people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from flask import Flask, Response, json, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from cybilgraph.errors import (
+    AnswerTooLarge,
+    CheckerBusy,
+    CheckFailed,
+    CheckTimeout,
+    CheckTooHeavy,
+    CybilgraphError,
+    EndpointFailed,
+    EngineUnavailable,
+    FileDamaged,
+    FormatMismatch,
+    QueryError,
+    QueryRefused,
+    QuerySyntaxError,
+    QueryTimeout,
+    ReleaseBusy,
+    ReleaseError,
+    ReleaseGone,
+    ServiceFailed,
+    SuggestionError,
+    SuggestionQuota,
+    SuggestionsFull,
+    ThingGone,
+    UnknownQuery,
+)
+from cybilgraph.sparql import Advice
+from cybilgraph.web.api import hint_header, protocol
+from cybilgraph.web.pages import query_page
+
+_PROGRAM = "application/problem+json"
+#: The first class that an error is of decides.
+STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
+    (QueryRefused, HTTPStatus.FORBIDDEN),
+    (UnknownQuery, HTTPStatus.NOT_FOUND),
+    (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
+    (ReleaseBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (FileDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ReleaseGone, HTTPStatus.GONE),
+    (ThingGone, HTTPStatus.GONE),
+    (ReleaseError, HTTPStatus.NOT_FOUND),
+    (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ServiceFailed, HTTPStatus.BAD_GATEWAY),
+    (EndpointFailed, HTTPStatus.BAD_GATEWAY),
+    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionQuota, HTTPStatus.TOO_MANY_REQUESTS),
+    (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CheckFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (CheckTimeout, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CybilgraphError, HTTPStatus.BAD_REQUEST),
+)
+
+
+def register(app: Flask) -> None:
+    """Answer our errors and those of HTTP in one form."""
+    app.register_error_handler(CybilgraphError, _ours)
+    app.register_error_handler(HTTPException, _http)
+
+
+def reply(app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException) -> protocol.Reply:
+    """An error outside of Flask, in the same form."""
+    body = request.body if request.body.count(b"&") <= protocol.PARAMETERS else b""
+    with app.test_request_context(
+        path, method=request.method, query_string=request.arguments, headers=request.headers, data=body
+    ):
+        response = app.process_response(_http(error) if isinstance(error, HTTPException) else _ours(error))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return protocol.Reply(response.status_code, headers, response.get_data())
+
+
+def _ours(error: Exception) -> Response:
+    assert isinstance(error, CybilgraphError)
+    if scope := request.environ.get("asgi.scope"):
+        scope["entry"].error = type(error)
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    extra: dict[str, object] = {}
+    if isinstance(error, QuerySyntaxError) and error.line:
+        extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
+    if isinstance(error, QueryError) and error.advice:
+        extra["advice"] = [text for _, text, _ in error.advice]
+    if isinstance(error, ThingGone):
+        extra = {"earlier": error.earlier}
+    response = problem(status, error.what, error.hint, extra)
+    if isinstance(error, QueryError):
+        response.headers.update(hint_header.header([Advice(*piece) for piece in error.advice]))
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _http(error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.code or 500)
+    detail = error.description or status.description
+    if isinstance(error, RequestEntityTooLarge) and detail == RequestEntityTooLarge.description:
+        detail = f"The request is larger than {request.max_content_length or 0:,} bytes"
+    response = problem(status, detail)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After", "Location", "Content-Range"):
+            response.headers[name] = value
+    return response
+
+
+def _in_words(problem: dict[str, object]) -> str:
+    place = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
+    advice = problem.get("advice")
+    more = advice if isinstance(advice, list) else []
+    parts = (problem["detail"], place, problem.get("excerpt"), problem.get("hint"), *more)
+    return "".join(f"{part}\n" for part in parts if part)
+
+
+def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, object] | None = None) -> Response:
+    """Problem details, with members of our own in ``extra``; a page for a browser.
+
+    What kind of problem it is, the status says (RFC 9457, section 4.2.1).
+    """
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "instance": quote(request.path),
+        **({"hint": hint} if hint else {}),
+        **(extra or {}),
+    }
+    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROGRAM
+    match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
+        case "text/html":
+            # Who wrote a query on the page finds it there again, to mend it.
+            query = request.values.get("query") if request.path.rstrip("/") == "/sparql" else None
+            template = "problem.html" if query is None else "query-problem.html"
+            response = make_response(render_template(template, problem=problem, query=query, **query_page.form()))
+        case "text/plain":
+            response = Response(_in_words(problem), content_type="text/plain; charset=utf-8")
+        case _:
+            response = Response(json.dumps(problem), mimetype=_PROGRAM)
+    response.status_code = status
+    return response

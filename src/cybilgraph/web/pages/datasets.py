@@ -1,0 +1,252 @@
+"""The releases: pages of them and their files, and what describes them to programs (VoID, DCAT, schema.org, sitemap).
+
+The files themselves are sent by ``files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask.wrappers import Response
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from cybilgraph.errors import ReleaseError
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, file_type
+from cybilgraph.model.vocabulary import BASE, thing
+from cybilgraph.rdf import dumps
+from cybilgraph.rdf.serialisation import statements
+from cybilgraph.release import IDENTITIES, Release
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, twin, wanted
+from cybilgraph.web.api.protocol import FRESH
+from cybilgraph.web.pages import documentation
+from cybilgraph.web.pages.query_page import live, release_with, serving
+from cybilgraph.web.pages.resource import graph_of
+
+blueprint = Blueprint("datasets", __name__)
+
+_WORDS = {
+    "projects": "Projects, one a row",
+    "participations": "Who takes part in which project, as what",
+    "outcomes": "Outcomes, outputs and activities",
+    "manifest": "Counts, versions and checksums of the release",
+    "report": "What was found wrong or missing in the records",
+    "SHA256SUMS": "Checksums, for sha256sum --check",
+    "void": "Description of the dataset (VoID)",
+    "dcat": "Description of the files (DCAT 3)",
+}
+#: The pages of the sitemap that are of no project, beside the documentation.
+_PAGES = (
+    "home.home",
+    "home.about",
+    "finding.search",
+    "sparql.sparql",
+    "sparql.overview",
+    "check.page",
+    "rules.rules",
+    "datasets.releases",
+)
+#: Projects in one part of the sitemap, which may have 50,000 addresses (sitemaps.org): the first part has others too.
+_IN_SITEMAP = 49_000
+_PACKED = {"gz": "gzip", "zst": "Zstandard"}
+_TABLES = {"csv": "CSV", "parquet": "Parquet"}
+
+
+@blueprint.get("/releases")
+def releases() -> str:
+    """All releases, the newest first."""
+    return render_template("releases.html", rows=_listed())
+
+
+@blueprint.get("/releases.json")
+def releases_json() -> Response:
+    """The same for programs."""
+    return _kept(jsonify(_listed()))
+
+
+@blueprint.get("/release/<int:number>")
+@blueprint.get("/release/<int:number>.<suffix>")
+def release(number: int, suffix: str = "") -> Response | str:
+    """One release: its numbers, and its files; for programs, their description (DCAT 3)."""
+    found = live().shelf(number)
+    if suffix and suffix not in SUFFIXES:
+        raise NotFound(f"There is no description of a release with the suffix {suffix!r}")
+    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return _described(found, "dcat", (fmt,))
+    return render_template("release.html", shown=found, files=list(_files(found)))
+
+
+@blueprint.get("/.well-known/void")
+def void() -> Response:
+    """What the current release holds (VoID, section 7.2: the place where it is looked for)."""
+    return _described(serving().release, "void", _wished())
+
+
+@blueprint.get("/catalog")
+@blueprint.get("/catalog.<suffix>")
+def catalog(suffix: str = "") -> Response:
+    """The catalogue of the dataset (DCAT 3), as harvesters read it."""
+    formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
+    if suffix and not formats:
+        raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
+    return _described(serving().release, "dcat", formats or _wished(), dumps.paged)
+
+
+@blueprint.get("/dataset")
+def dataset() -> BaseResponse:
+    """Where the IRI of the dataset leads: people to its files, programs to the catalogue."""
+    if HTML in request.accept_mimetypes.values():
+        return redirect(url_for("datasets.release", number=serving().release.number), 303)
+    return redirect(url_for("datasets.catalog"), 303)
+
+
+def _wished() -> tuple[Format, ...]:
+    return wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
+
+
+def _described(
+    of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
+) -> Response:
+    file = f"{name}.ttl"
+    if file not in of.served():
+        raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
+    with live().damage.open(of, file) as whole:
+        lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
+    response = graph_of([*dumps.licensed(lines, licence)] if (licence := _licence()) else lines, formats[0])
+    response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
+    return _kept(response)
+
+
+def _licence() -> str:
+    """The address of the licence of the data, where who serves them gives one."""
+    return str(current_app.extensions["cybilgraph"]["licence"])
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """Where the pages are listed (sitemaps.org): an index of lists."""
+    found = serving().release
+    parts = -(-found.manifest["counts"]["projects"] // _IN_SITEMAP)
+    places = [url_for("datasets.sitemap_part", part=part, _external=True) for part in range(1, parts + 1)]
+    return _xml(render_template("sitemap.xml", places=places, index=True, made=found.manifest["created"]))
+
+
+@blueprint.get("/sitemap-<int:part>.xml")
+def sitemap_part(part: int) -> Response:
+    """A list of the pages of projects; the first has the other pages too."""
+    found = release_with(IDENTITIES)
+    start = (part - 1) * _IN_SITEMAP
+    with found.identities() as rows:
+        keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _IN_SITEMAP)]
+    if part < 1 or not keys:
+        raise NotFound(f"There is no part {part} of the sitemap")
+    own: list[str] = []
+    if part == 1:
+        own += (url_for(name, _external=True) for name in _PAGES)
+        own += (
+            url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
+        )
+    root = request.url_root
+    places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]
+    return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """What programs that read the whole site may leave out (RFC 9309), and where its pages are listed."""
+    return _kept(Response(render_template("robots.txt"), content_type="text/plain; charset=utf-8"))
+
+
+def _xml(text: str) -> Response:
+    return _kept(Response(text, content_type="application/xml"))
+
+
+def _kept(response: Response) -> Response:
+    """With what lets a client keep it, and ask whether it is still good."""
+    response.headers["Cache-Control"] = FRESH
+    response.add_etag()
+    response.make_conditional(request.environ)
+    return response
+
+
+@blueprint.app_context_processor
+def _for_templates() -> dict[str, object]:
+    return {"dataset": _dataset}
+
+
+def _dataset() -> dict[str, Any]:
+    """The dataset in the words of schema.org, for search engines."""
+    release = serving().release
+    root = request.url_root
+    return {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": dumps.DATASET,
+        "name": dumps.TITLE,
+        "description": dumps.ABOUT,
+        "url": root,
+        "version": str(release.number),
+        "dateModified": release.manifest["created"],
+        "keywords": dumps.KEYWORDS,
+        "isAccessibleForFree": True,
+        **({"license": licence} if (licence := _licence()) else {}),
+        "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": file["what"],
+                "contentUrl": f"{root}release/{release.number}/{file['name']}",
+                "encodingFormat": file["type"],
+                "contentSize": f"{file['size']} B",
+                "sha256": file["sha256"],
+            }
+            for file in _files(release)
+            if file["name"].startswith(dumps.NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+        ],
+    }
+
+
+def _listed() -> list[dict[str, Any]]:
+    releases, current = live().releases, live().current.release.number
+    rows = []
+    for number in reversed(releases.numbers):
+        try:
+            manifest = releases.get(number).manifest
+        except ReleaseError:
+            continue  # it is being removed, or damaged: nobody can have it
+        rows.append(
+            {
+                "release": number,
+                "created": manifest["created"],
+                "current": number == current,
+                **manifest["counts"],
+            }
+        )
+    return rows
+
+
+def _files(release: Release) -> list[dict[str, Any]]:
+    """Name, what it is, bytes and checksum of each file."""
+    return [
+        {
+            "name": name,
+            "what": _what(name),
+            "type": file_type(name),
+            "size": release.length(name),
+            "sha256": release.checksum(name),
+        }
+        for name in sorted(release.served())
+    ]
+
+
+def _what(name: str) -> str:
+    stem, *suffixes = name.split(".")
+    packed = f" ({_PACKED[suffixes[-1]]})" if suffixes and suffixes[-1] in _PACKED else ""
+    syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
+    kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
+    words = _WORDS.get(stem, "The whole graph")
+    return f"{words}{f' as {kind}' if kind else ''}{packed}"

@@ -1,0 +1,215 @@
+"""Pages: a resource at its own IRI's path, in HTML and in each RDF format; lists also in CSV."""
+
+from __future__ import annotations
+
+import csv
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import rdflib
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
+from rdflib import RDF
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme, short, thing
+from cybilgraph.release import Release
+from cybilgraph.sparql import queries
+from cybilgraph.web.api.negotiation import SUFFIXES, split, wanted
+from cybilgraph.web.pages import entity_lists, project, query_page
+from cybilgraph.web.pages.query_page import (
+    NTRIPLES,
+    find,
+    index,
+    live,
+    rows,
+    run,
+    send,
+    serving,
+    table,
+)
+from cybilgraph.web.pages.resource import Resource, path_of
+from cybilgraph.web.server.live import Serving
+
+blueprint = Blueprint("pages", __name__)
+
+_CSV = BY_NAME["csv"]
+#: Things of a kind on one page of their list.
+_ON_PAGE = 300
+_SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
+_TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
+
+
+@blueprint.get("/id/<path:path>", defaults={"room": "id"})
+@blueprint.get("/record/<path:path>", defaults={"room": "record"})
+@blueprint.get("/graph/<path:path>", defaults={"room": "graph"})
+def resource(room: str, path: str) -> BaseResponse | str:
+    """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
+    as of an earlier release.
+    """
+    path, suffix = split(path.rstrip("/"), _SUFFIXES)
+    pinned = query_page.pin(request.args.get("release", "")) or None
+    kind, _, key = path.partition("/")
+    hub = entity_lists.KINDS.get(kind) if room == "id" and "/" not in key else None
+    formats = _formats(suffix, is_list=hub is not None)
+    if hub and not key:
+        return _list(hub, formats)
+    iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
+    if room == "record" and not formats and "/" not in path:
+        return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
+    text, graph = _statements(iri, serving())
+    node = rdflib.URIRef(iri)
+    if not graph:
+        if room == "id" and (spelt := _spelt(kind, key)):
+            there = f"{kind}/{spelt}" + (f".{suffix}" if suffix else "")
+            return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+        raise _missing(iri)
+    if hub and _CSV in formats[:1]:
+        return table(entity_lists.linked(hub.name, key))
+    if (now := graph.value(node, _REPLACED)) is not None:
+        there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
+        return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+    if formats:
+        return send(find(text, *formats))
+    view = Resource(graph, node)
+    g.removed = pinned is not None and not _statements(iri, live().current)[1]
+    if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
+        return _project(view, key)
+    if hub and (node, _TYPE, rdflib.URIRef(hub.iri)) in graph:
+        return _hub(view, hub, key)
+    mentions = run("page-mentions", resource=iri)
+    return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
+
+
+@blueprint.get("/id/project")
+@blueprint.get("/id/project.<suffix>")
+def projects(suffix: str = "") -> BaseResponse:
+    """All projects: people and who wants a table are led to the search, programs get their names and titles."""
+    if suffix and suffix not in _SUFFIXES:
+        raise NotFound(f"There is no list of projects with the suffix {suffix!r}")
+    formats = _formats(suffix, is_list=True)
+    if not formats or formats[0] is _CSV:
+        return redirect(url_for("finding.table" if formats else "finding.search"), 303)
+    return send(find(queries.load("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats))
+
+
+@blueprint.get("/outcomes.csv")
+def outcomes_table() -> BaseResponse:
+    """What projects have brought about, as a table."""
+    return table(queries.load("page-outcomes").text)
+
+
+@blueprint.get("/outcomes")
+def outcomes() -> str:
+    """What projects have brought about, by project."""
+    return render_template("outcomes.html", rows=run("page-outcomes"), path=path_of)
+
+
+def _project(view: Resource, key: str) -> str:
+    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
+    shown = project.shown(view)
+    try:
+        search = index()
+        findings, is_told = search.findings(unquote(key), shown["source"]), search.there
+    except FileDamaged:  # of the page, all else is as good as before
+        findings, is_told = [], False
+    return render_template(
+        "project.html",
+        project=shown,
+        view=view,
+        path=path_of,
+        short=short,
+        findings=findings,
+        is_told=is_told,
+        suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
+    )
+
+
+def _hub(view: Resource, hub: entity_lists.Kind, key: str) -> str:
+    linked, beside = (rows(find(text(hub.name, key), _CSV)) for text in (entity_lists.linked, entity_lists.beside))
+    shown = entity_lists.shown(hub.name, view.iri, linked, beside)
+    return render_template(
+        "hub.html", view=view, hub=hub, key=unquote(key), shown=shown, path=path_of, short=short,
+        topics=len(entity_lists.narrower(hub.name, key)) - 1,
+        gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
+    )  # fmt: skip
+
+
+def _gaps(covered: set[str]) -> list[tuple[str, str]]:
+    """The themes of which neither they nor a topic of theirs are covered."""
+    return [
+        (theme.name, thing("theme", theme.key))
+        for theme in entity_lists.themes()
+        if not covered & {*entity_lists.narrower("theme", theme.key)}
+    ]
+
+
+def _list(hub: entity_lists.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
+    """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
+    text = entity_lists.listed(hub)
+    if formats and formats[0] is _CSV:
+        return table(text)
+    if formats:
+        return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
+    known = rows(find(text, _CSV))
+    busy = [row for row in known if row["projects"] != "0"]
+    pages = max(-(-len(busy) // _ON_PAGE), 1)
+    given = request.args.get("page", "")
+    page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    return render_template(
+        "list.html", hub=hub, path=path_of, many=len(known), busy=len(busy), page=page, pages=pages,
+        rows=busy[(page - 1) * _ON_PAGE : page * _ON_PAGE],
+        idle=[row for row in known if row["projects"] == "0"] if page == pages else [],
+    )  # fmt: skip
+
+
+def _statements(iri: str, of: Serving) -> tuple[str, rdflib.Graph]:
+    """The query for what a release says about a thing, else for what it says of others and names it; and the
+    answer, which is empty where there is neither.
+    """
+    for name in ("page-resource", "page-mentioned"):
+        text = queries.load(name).bind({"resource": [iri]})
+        graph = rdflib.Graph().parse(data=find(text, NTRIPLES, of=of).content, format="nt")
+        if (rdflib.URIRef(iri), None, None) in graph:
+            break
+    return text, graph
+
+
+def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
+    """The formats that are wanted, best first; none stands for the page. Raises FormatMismatch."""
+    offered = (*GRAPH_FORMATS, _CSV) if is_list else GRAPH_FORMATS
+    if suffix:
+        if (found := _SUFFIXES[suffix]) in offered:
+            return (found,)
+        raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
+    return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
+
+
+def _spelt(kind: str, key: str) -> str:
+    """The key of a thing that is spelt so but for capitals; empty where there is none."""
+    known = _keys(serving().release.folder) if kind == "project" else reference().entries.get(kind, {})
+    return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
+
+
+def _missing(iri: str) -> NotFound | ThingGone:
+    """ThingGone, where an earlier release that is kept had a project of this name."""
+    key = unquote(iri.removeprefix(f"{BASE}id/project/"))
+    for earlier in live().earlier():
+        if key in _keys(earlier.folder):
+            what = f"{iri} was in release {earlier.number}, and is in none since"
+            return ThingGone(what, f"{path_of(iri)}?release={earlier.number}")
+    return NotFound(f"There is no {iri} in this release")
+
+
+@lru_cache(maxsize=8)
+def _keys(folder: Path) -> frozenset[str]:
+    """The keys of the projects of the release in a folder; it never changes."""
+    try:
+        with Release(0, folder, {}).identities() as rows:
+            return frozenset(key for key, _ in rows)
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return frozenset()  # of an earlier make

@@ -1,0 +1,144 @@
+"""What projects have in common, as pages show it: a country, an actor, a region, a group, a theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
+from cybilgraph.sparql import queries
+from cybilgraph.web.pages.charts import Bar, Span, timeline, years_active
+from cybilgraph.web.pages.resource import titled
+
+#: So many projects are on the page; the rest is one click away.
+MOST_ROWS = 200
+_MOST_SPANS, _MOST_BESIDE = 40, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of thing that has such a page: its class, what a list of it is called, what its lists are called above."""
+
+    name: str
+    iri: str
+    title: str
+    above: str
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("country", CYB.Country, "Countries", "Region"),
+        Kind("actor", CYB.Actor, "Actors", "Type"),
+        Kind("region", CYB.Region, "Regions", "Part of"),
+        Kind("group", CYB.Group, "Groups of countries", ""),
+        Kind("theme", CYB.Theme, "Themes and topics", "Theme"),
+    )
+}
+#: Headings of what stands beside a resource in its projects, in their order.
+_BESIDE = {
+    CYB.funder: "Who funds",
+    CYB.extending: "Who manages funds",
+    CYB.accountable: "Who is accountable",
+    CYB.implementer: "Who delivers",
+    CYB.partner: "Partners",
+    CYB.beneficiary: "Who is helped",
+    CYB.theme: "Themes",
+    CYB.country: "Countries",
+    CYB.region: "Regions",
+    CYB.group: "Groups",
+}
+#: Headings of what belongs to it.
+_PARTS = {
+    SKOS.broader: "In it",
+    SKOS.member: "It is a member of",
+    ORG.subOrganizationOf: "Parts of it",
+    CYB.seat: "Actors that have their seat here",
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """A project of a resource: which roles the resource has in it, and whether all of that is only derived."""
+
+    iri: str
+    title: str
+    status: str
+    start: str
+    end: str
+    roles: list[str] = field(default_factory=list)
+    derived: bool = True
+
+
+def projects_of(rows: Iterable[Mapping[str, str]]) -> list[Row]:
+    """The rows of page-linked, each project once."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        project = found.setdefault(
+            row["project"], Row(row["project"], row["title"], row["status"], row["start"], row["end"])
+        )
+        role = row["role"].rpartition("/")[2].capitalize()
+        if role and role not in project.roles:
+            project.roles.append(role)
+        project.derived = project.derived and row["basis"].endswith("/derived")
+    return list(found.values())
+
+
+def narrower(kind: str, key: str) -> list[str]:
+    """The IRI of a thing; of a theme also those of its topics."""
+    topics = reference().entries["theme"].values() if kind == "theme" else ()
+    return [thing(kind, key), *(thing("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
+
+
+def listed(kind: Kind) -> str:
+    """The query for all things of a kind."""
+    return queries.load("page-list").bind({"kind": [kind.iri]})
+
+
+def linked(kind: str, key: str) -> str:
+    """The query for the projects of a thing."""
+    return queries.load("page-linked").bind({"resource": narrower(kind, key)})
+
+
+def beside(kind: str, key: str) -> str:
+    """The query for what stands beside a thing in its projects."""
+    return queries.load("page-beside").bind({"resource": narrower(kind, key)})
+
+
+def themes() -> list[Entry]:
+    """The themes, without their topics."""
+    return [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
+
+
+def shown(
+    kind: str, iri: str, rows: Iterable[Mapping[str, str]], beside: Iterable[Mapping[str, str]]
+) -> dict[str, Any]:
+    """What the page of such a thing shows beside its own statements: the rows are of page-linked and page-beside."""
+    projects = projects_of(rows)
+    groups: dict[str, list[Bar]] = {}
+    for row in beside:
+        if row["thing"] != iri:
+            groups.setdefault(row["property"], []).append(Bar(titled(row["label"]), row["thing"], int(row["projects"])))
+    spans = [
+        Span(titled(row.title or row.iri), row.iri, row.start, row.end, row.status) for row in projects if row.start
+    ]
+    return {
+        "projects": projects[:MOST_ROWS],
+        "total": len(projects),
+        "derived": sum(row.derived for row in projects),
+        "roles": {role: sum(role in row.roles for row in projects) for role in _roles(projects)},
+        "beside": [
+            (words, groups[term][:_MOST_BESIDE], len(groups[term])) for term, words in _BESIDE.items() if term in groups
+        ],
+        "parts": [(words, groups[term]) for term, words in _PARTS.items() if term in groups],
+        "timeline": timeline(spans[:_MOST_SPANS]) if spans else None,
+        "dated": len(spans),
+        "years": years_active(spans) if len(spans) > 1 else None,
+        "covered": {bar.iri for bar in groups.get(CYB.theme, [])} if kind != "theme" else None,
+    }
+
+
+def _roles(projects: Iterable[Row]) -> list[str]:
+    return sorted({role for row in projects for role in row.roles})

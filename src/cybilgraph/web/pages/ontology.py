@@ -1,0 +1,94 @@
+"""The ontology, as a reference to read and as data; both are made from its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import rdflib
+from flask import Blueprint, Response, render_template, request
+from rdflib import OWL, RDF, RDFS, SKOS
+from werkzeug.wrappers import Response as BaseResponse
+
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, short
+from cybilgraph.rdf.serialisation import statements
+from cybilgraph.web.api.negotiation import SUFFIXES, wanted
+from cybilgraph.web.pages.resource import graph_of, path_of
+
+blueprint = Blueprint("terms", __name__)
+
+_TURTLE = BY_NAME["turtle"]
+_KINDS = ((OWL.Class, "Classes"), (OWL.ObjectProperty, "Links"), (OWL.DatatypeProperty, "Values"))
+#: What is told of a term beside its name, definition and example.
+_TOLD = {
+    RDFS.subClassOf: "Is a kind of",
+    RDFS.subPropertyOf: "Is a case of",
+    RDFS.domain: "Said of",
+    RDFS.range: "Its values are",
+    SKOS.closeMatch: "Nearly the same as",
+    RDFS.seeAlso: "See also",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A class or property, as the file tells of it."""
+
+    name: str
+    label: str
+    definition: str
+    examples: list[str]
+    told: list[tuple[str, list[str]]]
+
+
+@blueprint.get("/ontology")
+@blueprint.get("/ontology/<version>")
+@blueprint.get("/ontology.<suffix>")
+def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
+    """The ontology: a page for people, RDF for programs."""
+    end = version.rpartition(".")[2]  # there is one version: the file's own
+    fmt = _format(suffix or (end if end in SUFFIXES else ""))
+    if fmt is _TURTLE:
+        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
+    if fmt:
+        return graph_of(statements(ONTOLOGY.read_bytes()), fmt)
+    title, description, version, chapters = _read()
+    return render_template(
+        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,
+        path=path_of,
+    )  # fmt: skip
+
+
+def _format(suffix: str) -> Format | None:
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    name = suffix or request.values.get("format", "")
+    formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    return formats[0] if formats else None
+
+
+@cache
+def _read() -> tuple[str, str, str, list[tuple[str, list[Term]]]]:
+    """Title, description and version; and the terms, chapter by chapter."""
+    graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
+    about = rdflib.URIRef(f"{BASE}ontology")
+    head = [str(graph.value(about, term)) for term in
+            (rdflib.URIRef(DCTERMS.title), rdflib.URIRef(DCTERMS.description), OWL.versionInfo)]  # fmt: skip
+    chapters = [
+        (title, sorted((_term(graph, node) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
+        for kind, title in _KINDS
+    ]
+    return head[0], head[1], head[2], chapters
+
+
+def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> Term:
+    told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _TOLD.items()]
+    return Term(
+        str(node).removeprefix(CYB.iri),
+        str(graph.value(node, RDFS.label)),
+        str(graph.value(node, SKOS.definition)),
+        sorted(map(str, graph.objects(node, SKOS.example))),
+        [(words, values) for words, values in told if values],
+    )

@@ -1,0 +1,94 @@
+"""The page of rules, in the reader's language; and the shapes themselves, for programs."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import rdflib
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from cybilgraph.model.formats import Format
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.rules import LANGUAGES, catalogue
+from cybilgraph.model.vocabulary import RULES
+from cybilgraph.validation.handbook import entry, handbook
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, split, twin
+from cybilgraph.web.pages.resource import graph_of
+
+blueprint = Blueprint("rules", __name__)
+
+
+@blueprint.get("/rules")
+@blueprint.get("/rules.<suffix>")
+def rules(suffix: str = "") -> BaseResponse:
+    """Every rule, by promise and severity; for programs, the shapes."""
+    if suffix and suffix not in SUFFIXES:
+        raise NotFound(f"There are no rules with the suffix {suffix!r}")
+    if fmt := _twin(suffix):
+        return _as_data(_shapes(), fmt)
+    language = _language()
+    return _page("rules.html", language, chapters=handbook(language))
+
+
+@blueprint.get("/rules/<name>")
+def rule(name: str) -> BaseResponse:
+    """One rule, with its examples; for programs, its shape."""
+    name, suffix = split(name)
+    language = _language()
+    found = entry(name, language)
+    if found is None:
+        raise NotFound(f"There is no rule {name!r}")
+    if fmt := _twin(suffix):
+        return _as_data(_shapes().cbd(rdflib.URIRef(f"{RULES}{name}")), fmt)
+    return _page("rule.html", language, rule=found)
+
+
+@blueprint.get("/rules/<name>/<file>")
+def example(name: str, file: str) -> BaseResponse:
+    """The file that an example is, byte for byte: what its command checks."""
+    found = catalogue().get(name)
+    for sample in (found.good, found.bad) if found else ():
+        if sample.file == file:
+            return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
+    raise NotFound(f"There is no example {file!r} of a rule {name!r}")
+
+
+@blueprint.get("/shapes")
+@blueprint.get("/shapes.ttl")
+def shapes() -> BaseResponse:
+    """Where the IRIs of rules lead: people to the page, which keeps their #NAME; programs to Turtle."""
+    if request.path == "/shapes" and request.accept_mimetypes.quality(HTML) > request.accept_mimetypes["text/turtle"]:
+        return redirect(url_for("rules.rules"), 303)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in shape_files())
+    return Response(text, content_type="text/turtle; charset=utf-8")
+
+
+def _twin(suffix: str) -> Format | None:
+    return twin(suffix, request.headers.get("Accept", ""), request.args.get("format", ""))
+
+
+def _as_data(graph: rdflib.Graph, fmt: Format) -> Response:
+    return graph_of(sorted(graph.serialize(format="nt").splitlines()), fmt)
+
+
+@cache
+def _shapes() -> rdflib.Graph:
+    graph = rdflib.Graph()
+    for path in shape_files():
+        graph.parse(path, format="turtle")
+    return graph
+
+
+def _language() -> str:
+    asked = request.args.get("lang", "")
+    liked = (tag.partition("-")[0] for tag in request.accept_languages.values())  # fr-CA is French, too
+    return next((language for language in (asked, *liked) if language in LANGUAGES), LANGUAGES[0])
+
+
+def _page(template: str, language: str, **values: object) -> BaseResponse:
+    response = make_response(render_template(template, language=language, languages=LANGUAGES, **values))
+    response.vary.add("Accept-Language")
+    response.content_language.add(language)
+    return response

@@ -1,0 +1,136 @@
+"""Suggest an edit: the form, filled with the record of a project; what is sent waits for a curator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+
+from cybilgraph.errors import SuggestionError
+from cybilgraph.model.vocabulary import thing
+from cybilgraph.release.sources import SOURCES
+from cybilgraph.sparql import queries
+from cybilgraph.web.api.problems import STATUSES
+from cybilgraph.web.api.submissions import Sent, from_page, of_bytes, of_text
+from cybilgraph.web.checker import EDIT, FORM, Submission
+from cybilgraph.web.pages.check_form import checking, given_back, show, told_by_checker
+from cybilgraph.web.pages.query_page import NTRIPLES, find, release_with, run
+from cybilgraph.web.pages.resource import path_of
+from cybilgraph.web.server.quotas import Clients, network
+from cybilgraph.web.suggestions import Base, Suggestion, Suggestions
+from cybilgraph.web.suggestions.admission import ensure_sound
+
+blueprint = Blueprint("suggest", __name__)
+
+#: What waits is counted by whole sites of IPv6 (RFC 6177): whoever rents one has 65,536 networks.
+_QUOTA_BITS = 48
+
+
+def queue() -> Suggestions | None:
+    """Where the running application keeps suggestions; None where it takes none."""
+    found: Suggestions | None = current_app.extensions["cybilgraph"]["suggestions"]
+    return found
+
+
+@blueprint.route("/suggest/<path:key>", methods=["GET", "POST"])
+def page(key: str) -> Response:
+    """The form with the record of a project; by POST, what a button asks for."""
+    suggestions = queue()
+    if suggestions is None:
+        return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+    if request.method == "POST":
+        _ensure_same_origin()
+    with checking().admit(request.remote_addr or ""):
+        title, base, name = _base(key)
+        about: dict[str, Any] = {
+            "title": title,
+            "page": _page(key),
+            "action": url_for("suggest.page", key=key),
+            "as_source": base.is_source,
+            "base": hashlib.sha256(base.text.encode()).hexdigest(),
+        }
+        if request.method != "POST":
+            return show(of_text(base.text, name), {"suggest": about})
+        sent = from_page()
+        if "send" not in request.form:
+            return given_back(sent, {"suggest": about})
+        try:
+            return _send(suggestions, Suggestion(project=key, title=title, name=name, base=base, **_told(sent)), about)
+        except SuggestionError as error:
+            status = next(status for kind, status in STATUSES if isinstance(error, kind))
+            return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+
+
+def _ensure_same_origin() -> None:
+    """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
+
+    Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
+    section 7). A request with neither comes from a program, which no other site steers: it may pass.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
+    if not is_ours:
+        raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
+
+
+def _told(sent: Sent) -> dict[str, str]:
+    """What a sender says."""
+    if sent.text is None:
+        raise BadRequest("The record is no text")
+    return {"text": sent.text, **{name: request.form.get(name, "").strip() for name in ("comment", "sender", "email")}}
+
+
+def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) -> Response:
+    if request.form.get("base") != about["base"]:
+        raise SuggestionError(
+            "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
+        )
+    ensure_sound(given)
+    # Only the sandboxed checker reads what a stranger wrote as a record.
+    submission = replace(of_text(given.text, given.name).submission, base=given.base.text)
+    if problem := told_by_checker(submission, (EDIT,)).parts[EDIT]:
+        raise SuggestionError(*json.loads(problem))
+    with _sending().admit(request.remote_addr or ""):
+        taken = suggestions.send(given, network(request.remote_addr or "", _QUOTA_BITS))
+    return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
+
+
+def _sending() -> Clients:
+    found: Clients = current_app.extensions["cybilgraph"]["sending"]
+    return found
+
+
+def _page(key: str) -> str:
+    return path_of(thing("project", key))
+
+
+def _base(key: str) -> tuple[str, Base, str]:
+    """The title of a project, what an edit of its record begins with, and the name it is read under.
+
+    That is the file that the record was read from, where the release has kept it and it is a
+    text; else a form that is filled with what the graph says. Raises NotFound.
+    """
+    iri = thing("project", key)
+    rows = run("page-source", project=iri)
+    if not rows:
+        raise NotFound(f"There is no record of {iri} in this release")
+    [row] = rows
+    title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
+    content = release_with(SOURCES).source(sha256)
+    if content is not None and (sent := of_bytes(content, file)).text is not None:
+        return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
+    text = queries.load("page-resource").bind({"resource": [iri]})
+    graph = find(text, NTRIPLES).content
+    answer = told_by_checker(Submission("record.nt", graph), (f"{FORM}yaml",))
+    form = answer.parts[f"{FORM}yaml"].decode()
+    if not answer.records:
+        raise NotFound(f"The record of {iri} cannot be written as a form")
+    return title, Base(file, sha256, form, is_source=False), "record.yaml"

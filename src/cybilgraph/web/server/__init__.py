@@ -1,0 +1,1 @@
+"""The server: ASGI application, lifecycle, access log and metrics."""

@@ -1,0 +1,498 @@
+"""The ASGI application: what must not wait is answered here, pages go on to Flask in threads.
+
+Bodies are read here, with limits on size and time, so that a slow sender costs no thread; a client
+that goes away has its query stopped; one that asks much waits in a queue of its own. A client has its place until
+its answer is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from a2wsgi import WSGIMiddleware
+from cachetools import LRUCache
+from flask import Flask
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+from cybilgraph.errors import CybilgraphError
+from cybilgraph.runtime.scheduler import Caller, settle
+from cybilgraph.web.api import downloads, named_queries, problems, protocol
+from cybilgraph.web.api.protocol import Asked, Reply, Request
+from cybilgraph.web.server.access_log import Entry
+from cybilgraph.web.server.live import Live, Serving
+from cybilgraph.web.server.render_queue import InTurn
+from cybilgraph.web.server.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Read = TypeVar("Read")
+
+#: Threads for queries, and for pages: they mostly wait.
+_QUERY_THREADS, _PAGE_THREADS = 96, 96
+#: Threads that read files, a block at a time.
+_FILE_THREADS = 4
+#: So many seconds a request waits for others of its client.
+_PATIENCE = 5.0
+#: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
+_QUERY_BYTES = 400_000
+#: Characters of a header, as most servers and proxies bound them; fewer of those whose parts are all compared.
+_HEADER_CHARACTERS = 8_000
+_LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
+#: Characters of a header's name, and headers, that an error names.
+_SHOWN = 50
+#: The bodies of all requests together have no more bytes than this, and those of one client no more than that.
+_BODY_BYTES, _CLIENT_BODY_BYTES = 256_000_000, 32_000_000
+#: A response is sent in blocks of so many bytes: what waits in the HTTP server is little, however large it is.
+_BLOCK = 1 << 16
+#: A body that is too large, but not larger than this, is taken in before it is refused: a client that
+#: is still sending would else find its connection broken, and not the answer that says why.
+_TAKEN_IN = 16_000_000
+#: A client is looked after when its query takes longer than this.
+_WATCHED = 0.1
+#: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
+_HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
+#: So many kinds of refusals are kept.
+_REFUSALS = 64
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
+#: What each response has, also one that is no page, so that no browser takes it for one, frames it or runs it.
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+_COMMON = {
+    **SECURITY_HEADERS,
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": (
+        "ETag, Retry-After, Link, Accept-Ranges, Content-Range, Content-Disposition, "
+        "Cybilgraph-Release, Cybilgraph-Advice"
+    ),
+    "vary": "Accept, Accept-Encoding",
+}
+_PREFLIGHT = {
+    "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
+    "access-control-max-age": "86400",
+}
+
+
+class Front:
+    """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``most`` bytes."""
+
+    def __init__(self, live: Live, pages: Flask, most: int, settings: Settings) -> None:
+        self._live = live
+        self._settings = settings
+        self._public = urlsplit(settings.public_url)
+        self._flask = pages
+        self._most = most
+        wsgi: Any = InTurn(pages.wsgi_app)  # two names for the same types
+        self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
+        self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
+        self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        self._clients: dict[str, _Client] = {}
+        self._loop = _Loop()
+        self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_REFUSALS)
+        self._bodies: Counter[str] = Counter()
+        self._in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI 3.0)."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            self._in_work += 1
+            try:
+                await self._http(scope, receive, _in_blocks(send))
+            finally:
+                self._in_work -= 1
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """The loop may end when this returns: a thread that still has to tell it something, if only
+        that all is sent, would then wait for ever, and the process for that thread.
+        """
+        with suppress(KeyError):
+            while (message := await receive())["type"] != "lifespan.shutdown":
+                await send({"type": f"{message['type']}.complete"})
+            while self._in_work:
+                await asyncio.sleep(0.01)
+            self._flask.extensions["cybilgraph"]["changes"].close()
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["query_string"].isascii():
+            scope["query_string"] = _BEYOND_ASCII.sub(_percent_encoded, scope["query_string"])
+        headers = _headers(scope)
+        path = "/" + scope["path"].strip("/")
+        is_query = path == "/sparql" or path.startswith(named_queries.ROOT)
+        most = min(_QUERY_BYTES, self._most) if is_query else self._most
+        request = Request(scope["method"], scope["query_string"].decode(), headers)
+        try:
+            if too_long := [name for name in headers if len(headers[name]) > _LONGEST.get(name, _HEADER_CHARACTERS)]:
+                for name in too_long:
+                    headers[name] = ""
+                what = ", ".join(name[:_SHOWN].title() for name in too_long[:_SHOWN])
+                raise RequestHeaderFieldsTooLarge(f"Headers are too long: {what}")
+            if not _HOST.fullmatch(headers.get("host", "")):
+                headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
+                raise BadRequest("The header Host is no name or address of one host")
+            if self._public.netloc:
+                _at_public_address(scope, headers, self._public)
+            entry: Entry = scope["entry"]
+            caller = entry.caller = Caller(entry.client)
+            async with self._body(headers, receive, most, caller) as body:
+                if is_query:
+                    request = Request(request.method, request.arguments, headers, body, path)
+                    is_answer = request.method in ("GET", "HEAD", "POST")
+                    if not is_answer or not await self._aside(caller, protocol.for_people, request):
+                        await self._query(entry, request, scope["scheme"], receive, send)
+                        return
+                with _watched(receive, entry):
+                    async with self._turn(caller, _PATIENCE):
+                        if downloads.is_file(scope["path"]):
+                            await self._file(entry, replace(request, path=scope["path"]), send)
+                        else:
+                            await self._pages(_with_length(scope, body), _replayed(body), send)
+        except (CybilgraphError, HTTPException) as error:
+            scope["entry"].error = type(error)
+            await _respond(send, await self._told(scope["path"], request, error), request.method)
+
+    async def _told(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
+        """An error as a reply. That a client asks too much is told in a flood, and made once for all programs."""
+        decisive = None
+        no_form = request.method != "POST" or request.headers.get("content-type") == protocol.DIRECT
+        if isinstance(error, TooManyRequests) and no_form and request.is_short:
+            given = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
+            decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
+            if known := self._refusals.get(decisive):
+                return known
+        reply = await asyncio.to_thread(problems.reply, self._flask, path, request, error)
+        if decisive and "html" not in reply.headers["content-type"]:  # a page has the query on it
+            self._refusals[decisive] = reply
+        return reply
+
+    async def _file(self, entry: Entry, request: Request, send: Send) -> None:
+        """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""
+        loop = asyncio.get_running_loop()
+        # Not in the threads for blocks: the checksums of an earlier release may have to be verified first.
+        reply = await loop.run_in_executor(self._threads, downloads.file_reply, self._live, request)
+        entry.release = int(reply.headers.get("cybilgraph-release", 0))
+        await self._respond(send, reply, request.method, entry.caller)
+
+    async def _query(self, entry: Entry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
+        """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
+        methods = _METHODS if request.path == "/sparql" else _METHODS_OF_NAMED
+        if request.method == "OPTIONS":
+            allowed = ", ".join(methods)
+            allow = _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed}
+            await _respond(send, Reply(204, allow), request.method)
+            return
+        if request.method not in methods:
+            raise MethodNotAllowed(methods)
+        caller = entry.caller
+        assert caller
+        asked = await self._aside(caller, protocol.read, request)
+        current = self._live.current
+        if asked is None:
+            address = f"{scheme}://{request.headers.get('host', 'localhost')}/sparql"
+            services = bool(current.engine.services)
+            described = protocol.described(request, address, current.release, federated=services)
+            if not self._public.netloc:
+                described = replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
+            await _respond(send, described, request.method)
+            return
+        entry.ask(asked.query, asked.query_hash)
+        seconds = min(asked.timeout or self._live.timeout, self._live.timeout)
+        until = time.monotonic() + seconds
+        found = None
+        if asked.release in (0, current.release.number):
+            found = self._quick(entry, asked, request, current)
+            if found and not found.blocks and len(found.content) <= _BLOCK:
+                await _respond(send, found, request.method)
+                return
+        with _watched(receive, entry):
+            async with self._turn(caller, seconds):
+                if not found:
+                    async with self._opened(asked.release) as serving:
+                        found = await self._answer(entry, asked, request, serving, until)
+                await self._respond(send, found, request.method, caller)
+
+    def _quick(self, entry: Entry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
+        """The reply, if it costs nothing."""
+        etag = serving.answers.etag(asked.question)
+        found = protocol.quick(asked, request, serving.answers, etag)
+        entry.cached = found is not None
+        return found and _of(entry, asked, serving, found)
+
+    async def _answer(self, entry: Entry, asked: Asked, request: Request, serving: Serving, until: float) -> Reply:
+        """The reply, however long it takes. Raises CybilgraphError."""
+        if found := self._quick(entry, asked, request, serving):
+            return found
+        assert entry.caller
+        etag = serving.answers.etag(asked.question)
+        await self._loop.turn(entry.client)
+        found = protocol.at_once(asked, request, serving.answers, etag)
+        if not found:
+            left = max(until - time.monotonic(), 0.001)
+            found = await protocol.slow(asked, request, serving.answers, etag, left, entry.caller, self._threads)
+        return _of(entry, asked, serving, found)
+
+    @asynccontextmanager
+    async def _opened(self, number: int) -> AsyncIterator[Serving]:
+        """The release of a number, open until the block ends. Raises ReleaseError."""
+        if number in (0, self._live.current.release.number):
+            yield self._live.current
+            return
+        opened = self._live.opened(number)
+        serving = await asyncio.get_running_loop().run_in_executor(self._threads, opened.__enter__)
+        try:
+            yield serving
+        finally:
+            opened.__exit__(None, None, None)
+
+    async def _respond(self, send: Send, reply: Reply, method: str, caller: Caller | None) -> None:
+        """Send a reply that may be large, while its client has a place and is there; its file is closed afterwards.
+
+        Raises ServiceUnavailable where too much is held for answers that are not sent yet.
+        """
+        assert caller
+        body = reply.answer.body if reply.answer else None
+        size = len(reply.content) + (body.in_memory if body and reply.blocks else 0)
+        try:
+            self._live.budget.take(caller.name, size)
+        except OSError as error:
+            raise ServiceUnavailable(f"There is no room for the answer: {error.strerror}", retry_after=5) from None
+        try:
+            await _respond(send, reply, method, self._files, caller)
+        finally:
+            self._live.budget.give_back(caller.name, size)
+            if body:
+                body.close()
+
+    async def _aside(self, caller: Caller, read: Callable[[Request], Read], request: Request) -> Read:
+        """What is read of a request; in a thread, as work of its client, where the request is long."""
+        if request.is_short:
+            return read(request)
+        async with self._turn(caller, _PATIENCE):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
+
+    @asynccontextmanager
+    async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
+        """A block of work of one client. Raises TooManyRequests, also where its turn did not come in time."""
+        client = self._clients.setdefault(caller.name, _Client(self._settings.at_once))
+        if client.count >= self._settings.at_once + self._settings.waiting:
+            raise TooManyRequests(f"{client.count} of your requests are in work or wait already", retry_after=1)
+        client.count += 1
+        try:
+            if client.places.locked():
+                await client.wait(caller, min(seconds, _PATIENCE))
+            else:
+                await client.places.acquire()
+            try:
+                yield
+            finally:
+                client.places.release()
+        finally:
+            client.count -= 1
+            if not client.count:
+                del self._clients[caller.name]
+
+    @asynccontextmanager
+    async def _body(self, headers: dict[str, str], receive: Receive, most: int, caller: Caller) -> AsyncIterator[bytes]:
+        """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable."""
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > max(most, _TAKEN_IN):
+            raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
+        body = bytearray()
+        taken = 0
+        seconds = self._settings.body_seconds
+        until = time.monotonic() + seconds
+        try:
+            while True:
+                if not length and "transfer-encoding" not in headers:
+                    break  # there is none (RFC 9112, section 6.3)
+                try:
+                    message = await asyncio.wait_for(receive(), until - time.monotonic())
+                except TimeoutError:
+                    raise RequestTimeout(f"The body did not come within {seconds:g} seconds") from None
+                if message["type"] == "http.disconnect":
+                    raise BadRequest("The body breaks off, or its chunks are not in good form")
+                part = message.get("body", b"")
+                taken += len(part)
+                if taken <= most:
+                    body += part
+                    self._bodies[caller.name] += len(part)
+                if self._bodies[caller.name] > _CLIENT_BODY_BYTES:
+                    raise TooManyRequests("Your requests send too much at once", retry_after=5)
+                if self._bodies.total() > _BODY_BYTES:
+                    raise ServiceUnavailable("Too much is being sent at this moment", retry_after=5)
+                if not message.get("more_body") or taken > _TAKEN_IN:
+                    break
+            if taken > most:
+                raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
+            yield bytes(body)
+        finally:
+            self._bodies[caller.name] -= len(body)
+            if not self._bodies[caller.name]:
+                del self._bodies[caller.name]
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By name; one that comes in several lines is one list (RFC 9110, section 5.3)."""
+    lines: dict[str, list[str]] = {}
+    for name, value in scope["headers"]:
+        lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in lines.items()}
+
+
+def _percent_encoded(part: re.Match[bytes]) -> bytes:
+    return b"".join(map(b"%%%02X".__mod__, part[0]))
+
+
+def _at_public_address(scope: Scope, headers: dict[str, str], public: SplitResult) -> None:
+    """Make a request one to the public address, so that no link can begin with a host that a client made up."""
+    scope["scheme"], headers["host"] = public.scheme, public.netloc
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope["headers"] = [*others, (b"host", public.netloc.encode())]
+
+
+class _Loop:
+    """The event loop, for work that does not give it away: one piece after another, clients taking turns."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def turn(self, client: str) -> None:
+        """Wait until it is this client's turn."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._next, loop)
+        called = loop.create_future()
+        self._waiting.setdefault(client, deque()).append(called)
+        await called
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Call the next one; who comes meanwhile is heard before the one after that."""
+        client = next(iter(self._waiting))
+        queue = self._waiting.pop(client)
+        settle(queue.popleft())
+        if queue:
+            self._waiting[client] = queue  # behind all others
+        if self._waiting:
+            loop.call_soon(self._next, loop)
+
+
+class _Client:
+    """The queue of one client."""
+
+    def __init__(self, at_once: int) -> None:
+        self.count = 0
+        self.places = asyncio.Semaphore(at_once)
+
+    async def wait(self, caller: Caller, seconds: float) -> None:
+        """Wait for a place. Raises TooManyRequests where none comes in time, or the caller leaves."""
+        try:
+            async with asyncio.timeout(seconds) as timer:
+                caller.waits_for(lambda: timer.reschedule(0))
+                await self.places.acquire()
+        except TimeoutError:
+            what = f"{self.count} of your requests are in work or wait: the turn of this one did not come in time"
+            raise TooManyRequests(what, retry_after=5) from None
+        finally:
+            caller.waits_for(None)
+
+
+@contextmanager
+def _watched(receive: Receive, entry: Entry) -> Iterator[None]:
+    """A block of work for a client: if the client goes away before all is sent, the caller leaves."""
+    loop = asyncio.get_running_loop()
+    watching: list[asyncio.Task[None]] = []
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if entry.caller and not entry.sent:
+            entry.caller.leave()
+
+    timer = loop.call_later(_WATCHED, lambda: watching.append(loop.create_task(watch())))
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in watching:
+            task.cancel()
+
+
+def _of(entry: Entry, asked: Asked, serving: Serving, found: Reply) -> Reply:
+    """The reply with the headers that name its release; what it is goes into the log."""
+    number = entry.release = serving.release.number
+    if found.answer:
+        entry.format, entry.rows = found.answer.format.name, found.answer.rows
+    return replace(found, headers=found.headers | protocol.lasting(asked, number))
+
+
+def _in_blocks(send: Send) -> Send:
+    """As ``send``, which returns once the HTTP server has taken all but a few blocks of the body."""
+
+    async def in_blocks(message: MutableMapping[str, Any]) -> None:
+        body = message.get("body", b"")
+        if len(body) > _BLOCK:
+            for start in range(0, len(body), _BLOCK):
+                part = bytes(body[start : start + _BLOCK])
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            message = {**message, "body": b""}
+            if message.get("more_body"):
+                return
+        await send(message)
+
+    return in_blocks
+
+
+async def _respond(
+    send: Send, reply: Reply, method: str, threads: Executor | None = None, caller: Caller | None = None
+) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in (_COMMON | reply.headers).items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    if reply.blocks and method != "HEAD":
+        loop = asyncio.get_running_loop()
+        while block := await loop.run_in_executor(threads, next, reply.blocks, b""):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+            if caller and caller.gone:
+                return
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
+
+
+def _replayed(body: bytes) -> Receive:
+    """A body that was read already, to be read again."""
+    message = {"type": "http.request", "body": body, "more_body": False}
+
+    async def again() -> MutableMapping[str, Any]:
+        return message
+
+    return again
+
+
+def _with_length(scope: Scope, body: bytes) -> Scope:
+    """The scope with the true length of the body, also where it came in chunks."""
+    kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"transfer-encoding")]
+    return {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())] if body else kept}

@@ -1,0 +1,104 @@
+"""Figures for monitoring, in the form of Prometheus."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from cybilgraph.runtime.memory import resident
+from cybilgraph.web.server.access_log import OUTCOMES, Entry, Journal
+from cybilgraph.web.server.live import Live
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """What is counted of requests, and what the server is like at this moment."""
+
+    def __init__(self, live: Live, journal: Journal, routes: frozenset[str]) -> None:
+        """``routes`` are the first parts of the addresses that there are."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._routes = routes
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "cybilgraph_requests", "Requests that were answered.", ("route", "status"), registry=self._registry
+        )
+        self._queries = Counter("cybilgraph_queries", "Queries, by outcome.", ("outcome",), registry=self._registry)
+        self._seconds = Histogram(
+            "cybilgraph_query_seconds", "Seconds that queries took.", buckets=_SECONDS, registry=self._registry
+        )
+        self._outcomes = {outcome: self._queries.labels(outcome) for outcome in OUTCOMES}
+        self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # which is looked up for each request
+        self._registry.register(_Now(live, journal))
+
+    def count(self, entry: Entry) -> None:
+        """A request has ended."""
+        first = entry.path.split("/", 2)[1] if "/" in entry.path else ""
+        self._counter_of(f"/{first}" if first in self._routes else "other", entry.status or "gone").inc()
+        if entry.query:
+            self._outcomes[entry.outcome].inc()
+            self._seconds.observe(entry.seconds)
+
+    def text(self) -> bytes:
+        """All figures, in the text format 0.0.4."""
+        return generate_latest(self._registry)
+
+
+class _Now(Collector):
+    """Figures that are read when they are asked for."""
+
+    def __init__(self, live: Live, journal: Journal) -> None:
+        self._live = live
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures (prometheus_client's protocol)."""
+        serving = self._live.current
+        answers, engine = serving.answers, serving.engine
+        yield _counter("cache_hits", "Queries whose answer was kept.", answers.hits)
+        yield _counter("cache_misses", "Queries whose answer was not kept.", answers.misses)
+        yield _gauge("cache_bytes", "Bytes of answers that are kept.", answers.size)
+        ahead = GaugeMetricFamily(
+            "cybilgraph_asked_ahead", "Answers that most ask for, by what became of them.", labels=("state",)
+        )
+        for state, number in serving.warming.state.items():
+            ahead.add_metric((state,), number)
+        yield ahead
+        pool = GaugeMetricFamily(
+            "cybilgraph_pool", "Queries in the pool of workers, by what they do.", labels=("state",)
+        )
+        for state, number in engine.load.items():
+            pool.add_metric((state,), number)
+        yield pool
+        yield _counter("worker_restarts", "Workers that ended unasked, and were replaced.", engine.restarts)
+        yield _gauge("release", "Number of the release that is served.", serving.release.number)
+        created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
+        yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
+        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.different))
+        different = "Whether the endpoint was found to be another than its release."
+        yield _gauge("endpoint_different", different, bool(self._live.different))
+        yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.damage))
+        memory = GaugeMetricFamily(
+            "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
+        )
+        memory.add_metric(("server",), resident(os.getpid()))
+        memory.add_metric(("workers",), sum(map(resident, engine.processes)))
+        yield memory
+        yield _counter(
+            "log_lines_left_out", "Lines of the log for which there was no room.", self._journal.writer.left_out
+        )
+
+
+def _counter(name: str, what: str, value: float) -> Metric:
+    return CounterMetricFamily(f"cybilgraph_{name}", what, value)
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"cybilgraph_{name}", what, value)

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cybilgraph.cli.frame import Command
+from cybilgraph.cli.common import Command
 from cybilgraph.errors import SourceError
 from cybilgraph.runtime.parallel import Crew
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cybilgraph.cli.changes import diff
 from cybilgraph.cli.check import check
+from cybilgraph.cli.common import Group
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
-from cybilgraph.cli.frame import Group
+from cybilgraph.cli.diff import diff
 from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.load import load
 from cybilgraph.cli.publish import publish
@@ -16,7 +16,7 @@ from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.sizing import sizing
-from cybilgraph.cli.suggestions import suggestions
+from cybilgraph.cli.suggested_edits import suggestions
 from cybilgraph.cli.verify import verify
 from cybilgraph.version import __version__
 

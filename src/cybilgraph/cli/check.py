@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cybilgraph.cli.frame import (
+from cybilgraph.cli.common import (
     AS_OF,
     CONFORMS,
     FAILED,

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from cybilgraph.cli.frame import (
+from cybilgraph.cli.common import (
     AS_OF,
     CONFORMS,
     FAILED,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import Group
+from cybilgraph.cli.common import Group
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")

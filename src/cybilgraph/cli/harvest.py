@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import Command
+from cybilgraph.cli.common import Command
 from cybilgraph.model.formats import GRAPH_FORMATS
 
 

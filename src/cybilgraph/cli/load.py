@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import Command, progress_bar, web_address
+from cybilgraph.cli.common import Command, progress_bar, web_address
 from cybilgraph.web.server.settings import PREFIX
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import Command, progress_bar
+from cybilgraph.cli.common import Command, progress_bar
 
 
 @click.command(cls=Command)

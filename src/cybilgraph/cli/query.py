@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from cybilgraph.cli.frame import Command, Failure
+from cybilgraph.cli.common import Command, Failure
 from cybilgraph.model.findings import visible
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import short

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.frame import VIOLATIONS, Command
+from cybilgraph.cli.common import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.vocabulary import short
 from cybilgraph.web.server.settings import PREFIX

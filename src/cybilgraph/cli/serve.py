@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from cybilgraph.cli.frame import Command, is_web_address
+from cybilgraph.cli.common import Command, is_web_address
 from cybilgraph.web.server.settings import PREFIX, Settings, flag, names
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.

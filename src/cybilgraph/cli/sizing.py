@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cybilgraph.cli.frame import Command
+from cybilgraph.cli.common import Command
 
 
 @click.command(cls=Command)

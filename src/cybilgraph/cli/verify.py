@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from cybilgraph.cli.frame import CONFORMS, VIOLATIONS, Command
+from cybilgraph.cli.common import CONFORMS, VIOLATIONS, Command
 from cybilgraph.model.findings import visible
 
 

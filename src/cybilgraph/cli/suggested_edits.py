@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import Group
+from cybilgraph.cli.common import Group
 from cybilgraph.model.findings import inert, visible
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.frame import CONFORMS, Command
+from cybilgraph.cli.common import CONFORMS, Command
 from cybilgraph.model.findings import visible
 
 

@@ -25,7 +25,7 @@ from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from tests.commands import forked
+from tests.support.commands import forked
 
 # A busy machine is slow, and no test is about time.
 settings.register_profile("without-deadline", deadline=None)

@@ -21,8 +21,8 @@ from click.testing import CliRunner
 
 from cybilgraph.cli.serve import serve
 from tests.conftest import RECORDS, ROOT, run, running_server
-from tests.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
-from tests.web.test_sparql import http
+from tests.support.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
+from tests.web.pages.test_query_page import http
 
 RUNTIMES = {
     "python": [sys.executable, "-c"],

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import cybilgraph
-from tests.pumps import METHODS, USES, slow_text
+from tests.support.pumps import METHODS, USES, slow_text
 
 #: How deep patterns are looked for in containers, and in what functions without arguments return.
 _DEPTH = 5

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.publisher import journey, published
+from tests.support.publisher import journey, published
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from cybilgraph.validation import ENGINES, validate
-from tests.planted import RULES, Planted, others, records, shapes, sorts
+from tests.support.planted import RULES, Planted, others, records, shapes, sorts
 
 RECORDS, SAMPLE = 10_000, 50
 

@@ -26,7 +26,7 @@ from cybilgraph.rdf.description import describe
 from cybilgraph.rdf.forms import COLUMNS, WRITERS, example
 from cybilgraph.readers import Input, documents, read_input
 from tests.conftest import RECORDS, SAMPLES
-from tests.hostile import cases
+from tests.support.hostile import cases
 
 FORMS = ("csv", "xlsx", "json", "yaml")
 PAGES = sorted(RECORDS.glob("*.txt")) + sorted((SAMPLES / "labelled").glob("*.txt"))

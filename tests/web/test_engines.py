@@ -26,8 +26,8 @@ from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
-from tests.servers import Store, Way, oxigraph, virtuoso
-from tests.web.test_protocol import (
+from tests.support.servers import Store, Way, oxigraph, virtuoso
+from tests.web.api.test_protocol import (
     ASK,
     BROWSER,
     CONSTRUCT,

@@ -15,7 +15,7 @@ import pytest
 from cybilgraph.release import Release
 from cybilgraph.sparql.queries import gives_graph
 from tests.conftest import graph_of
-from tests.web.test_protocol import send
+from tests.web.api.test_protocol import send
 
 COUNT, SEED = 300, 20
 #: So many rows are more than a test compares: such a query is made anew.

@@ -18,9 +18,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import ROOT
+from tests.web.pages.test_query_page import http
 from tests.web.test_browser import CHROMIUM, QUIET
 from tests.web.test_site import KINDS
-from tests.web.test_sparql import http
 
 DRIVER = shutil.which("chromedriver")
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"

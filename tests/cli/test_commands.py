@@ -1,0 +1,43 @@
+"""A command that is forked is one that is started: tests of the command line may rest on it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SEED
+from tests.support.commands import forked
+
+_STARTED = [sys.executable, "-c", "import sys; sys.argv[0] = 'cybilgraph'; from cybilgraph.cli import main; main()"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["check", "-", "-f", "json"],
+        ["check", "nowhere"],
+        ["convert", "here.txt"],
+        ["check", "--lang", "de"],
+    ],
+    ids=" ".join,
+)
+def test_a_forked_command_says_what_a_started_one_says(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    (tmp_path / "here.txt").write_text("A project\n\nSummary\n\nIt helps Fiji.\n", encoding="utf-8")
+    here = forked(arguments, SEED.read_bytes(), tmp_path, 100)
+    there = subprocess.run([*_STARTED, *arguments], input=SEED.read_bytes(), capture_output=True, cwd=tmp_path)
+    assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
+    assert here.stdout or here.stderr
+
+
+def test_a_forked_command_that_does_not_end_is_ended() -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        forked(["check", "-"], SEED.read_bytes(), Path(), 0)
+    assert not multiprocessing.active_children()

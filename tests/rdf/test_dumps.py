@@ -1,0 +1,269 @@
+"""The files of a release hold what its graph holds, in each syntax, and are the same in every build."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import zlib
+from itertools import chain
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pyoxigraph as ox
+import pytest
+import rdflib
+import zstandard
+from arro3.io import read_parquet
+
+from cybilgraph import pipeline
+from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.vocabulary import BASE, CYB
+from cybilgraph.rdf.dumps import Dumps, Names, packed, write_tables
+from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
+from cybilgraph.release import Release, graph_file
+from cybilgraph.release.chunks import made_of
+from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.parallel import Crew
+from tests.conftest import ROOT, SEED, graph_of
+from tests.support.servers import Store, oxigraph, virtuoso
+
+VERSION = f"{BASE}graph/x/1"
+
+
+def unpacked(path: Path) -> bytes:
+    """What a reader gets that reads one member of gzip, or one frame of Zstandard, which must be all."""
+    if path.suffix == ".gz":
+        member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        content = member.decompress(path.read_bytes())
+        assert member.eof
+        assert not member.unused_data
+        return content
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    content = frame.decompress(path.read_bytes())
+    assert frame.eof
+    assert not frame.unused_data
+    return content
+
+
+def write_dumps(graph: Path, folder: Path) -> None:
+    with Crew() as team, Remembered(None, (), b"") as nothing, Dumps(folder) as files, Names() as names:
+        pieces = list(made_of(graph, nothing, team, dumps=True))
+        for made in pieces:
+            files.add(made.dumps)
+            names.put(made.told[1])
+        write_tables((made.rows for made in pieces), names, folder)
+
+
+@pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
+def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) -> None:
+    path = release.folder / "public" / f"cybilgraph.{fmt.suffix}"
+    content = unpacked(path.with_name(f"{path.name}.gz"))
+    assert content == unpacked(path.with_name(f"{path.name}.zst"))
+    graph = graph_of(release.folder)
+    there = set(ox.parse(graph, format=ox.RdfFormat.N_QUADS))
+    if fmt.kind is Kind.GRAPH:
+        there = {quad for quad in there if quad.graph_name == ox.DefaultGraph()}
+    assert set(ox.parse(content, format=RDF_FORMATS[fmt.name])) == there
+    if fmt.name == "nquads":
+        assert content == graph
+
+
+@pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
+def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
+    content = unpacked(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz")
+    store = rdflib.Dataset()
+    name = {"ntriples": "nt", "jsonld": "json-ld", "rdfxml": "xml"}.get(fmt.name, fmt.name)
+    store.parse(data=content, format=name)
+    quads = release.manifest["counts"]["quads"]
+    versions = sum(map(is_of_version, graph_of(release.folder).splitlines(keepends=True)))
+    assert versions > 50
+    assert len(list(store.quads())) == (quads if fmt.kind is Kind.DATASET else quads - versions)
+
+
+def test_javascript_counts_as_many(release: Release) -> None:
+    """N3.js, and the parsers that Comunica has for JSON-LD and RDF/XML."""
+    node, clients = shutil.which("node"), ROOT / "tests" / "clients"
+    if node is None or not (clients / "node_modules").is_dir():
+        pytest.skip("no node on this machine, or no `make clients` before")
+    files = [release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz" for fmt in GRAPH_FORMATS]
+    told = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
+    assert told.returncode == 0, told.stderr
+    lines = graph_of(release.folder).splitlines(keepends=True)
+    versions = sum(map(is_of_version, lines))
+    assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
+        fmt.suffix: len(lines) if fmt.kind is Kind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
+    }
+
+
+def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -> None:
+    """Servers that load a dump as a graph, by the Graph Store Protocol; and with its named graphs, by a loader."""
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("no curl on this machine")
+    lines = graph_of(release.folder).splitlines(keepends=True)
+    there = len(lines) - sum(map(is_of_version, lines))
+    with virtuoso(tmp_path) as one, oxigraph() as other:
+        for server, of_graph in ((one, "graph-uri"), (other, "graph")):
+            for fmt in (fmt for fmt in GRAPH_FORMATS if fmt.kind is Kind.GRAPH):
+                graph = f"https://example.org/{fmt.name}"
+                way = ("--anyauth", "-u", "dba:dba", "-X", "PUT", "-H", f"Content-Type: {fmt.media_type}")
+                sent = subprocess.run(
+                    [curl, "-sf", *way, "--data-binary", "@-", f"{server.graph_store}?{of_graph}={graph}"],
+                    input=unpacked(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz"),
+                    capture_output=True,
+                )
+                assert sent.returncode == 0, (fmt.name, sent.stderr)
+                assert _count(server, graph) == there, (server.endpoint, fmt.name)
+        _load(one, release.folder / "public", tmp_path, "https://example.org/loaded")
+        assert _count(one, "https://example.org/loaded") == there
+        of_version = [line for line in lines if is_of_version(line)]
+        version = of_version[0].split(b" ")[-2].decode()[1:-1]
+        assert _count(one, version) == sum(f" <{version}> .".encode() in line for line in of_version)
+
+
+def _count(server: Store, graph: str) -> int:
+    count = f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}"
+    asked = Request(f"{server.endpoint}?{urlencode({'query': count})}", headers={"Accept": "text/csv"})
+    with urlopen(asked, timeout=60) as answer:
+        return int(answer.read().split()[1])
+
+
+def _load(server: Store, public: Path, folder: Path, graph: str) -> None:
+    """Let Virtuoso load the N-Quads as they are packed, by its own loader."""
+    shell = shutil.which("isql-vt")
+    if shell is None:
+        pytest.skip("no isql-vt on this machine (Debian: virtuoso-opensource-7)")
+    shutil.copy(public / "cybilgraph.nq.gz", folder)
+    done = f"ld_dir('{folder}', '*.nq.gz', '{graph}'); rdf_loader_run();"
+    subprocess.run([shell, server.shell, "dba", "dba", f"EXEC={done}"], check=True, capture_output=True, timeout=60)
+
+
+def test_tables_tell_what_the_graph_tells(release: Release) -> None:
+    folder = release.folder / "public"
+    store = ox.Store.read_only(str(release.store))
+    asked = {
+        "projects": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Project}> }}",
+        "participations": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Participation}> }}",
+        "outcomes": f"SELECT (COUNT(*) AS ?n) {{ ?x a ?kind VALUES ?kind {{ <{CYB.Outcome}> <{CYB.Output}> <{CYB.Activity}> }} }}",
+    }
+    tables = {}
+    for name, query in asked.items():
+        text = gzip.decompress((folder / f"{name}.csv.gz").read_bytes()).decode()
+        tables[name] = rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        [solution] = store.query(query)
+        assert len(rows) == int(solution["n"].value)
+        parquet = read_parquet(folder / f"{name}.parquet").read_all()
+        assert parquet.column_names == list(rows[0])
+        for column in parquet.column_names:
+            assert [value or "" for value in parquet.column(column).to_pylist()] == [row[column] for row in rows]
+    [belize] = [row for row in tables["projects"] if row["code"] == "G0020"]
+    assert (belize["title"], belize["start"], belize["status"]) == (
+        "Support to Belize National Cyber Security Strategy",
+        "2018-04",
+        "Finished",
+    )
+    assert belize["countries"] == "Belize"
+    [cicte] = [
+        row for row in tables["participations"] if row["project"] == belize["project"] and "cicte" in row["actor"]
+    ]
+    assert (cicte["role"], cicte["basis"]) == ("Implementer", "Derived from the text")
+    assert cicte["quote"].startswith("OAS/CICTE provided")
+    outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
+    assert [row["kind"] for row in outputs].count("activity") == 4
+
+
+def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) -> None:
+    for name in release.served():
+        with release.open(name) as file:
+            (tmp_path / name).write_bytes(file.read())
+    for place in (tmp_path, release.folder):
+        subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=place, check=True, capture_output=True)
+    listed = {line.split()[1] for line in (tmp_path / "SHA256SUMS").read_text().splitlines()}
+    assert listed == {path.name for path in tmp_path.iterdir()} - {"SHA256SUMS"}
+    assert all(
+        hashlib.sha256(path.read_bytes()).hexdigest() == release.checksum(path.name) for path in tmp_path.iterdir()
+    )
+
+
+def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
+    write_dumps(release.folder / graph_file.GRAPH, tmp_path)
+    public = release.folder / "public"
+    dumps = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
+    assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_full_disk_is_told_of_a_table(rows: int, tmp_path: Path) -> None:
+    (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
+    names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
+    with Names() as nothing, pytest.raises(OSError, match="No space left on device"):
+        write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
+
+
+@pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
+def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
+    versions: tuple[int, ...], tmp_path: Path
+) -> None:
+    """N-Quads like N-Triples, TriG like Turtle; large enough that much of a file is on the disk when they part."""
+    present = [
+        [f'<x:s{number}> <x:p> "{hashlib.sha256(b"%d" % number).hexdigest()}" .\n'.encode()] * 40
+        for number in range(600)
+    ]
+    earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
+    with Dumps(tmp_path) as files:
+        for lines, others in zip(present, earlier, strict=True):
+            files.add(packed(b"".join(lines + others), lines))
+    there = {
+        fmt.name: {unpacked(tmp_path / f"cybilgraph.{fmt.suffix}.{end}") for end in ("gz", "zst")}
+        for fmt in GRAPH_FORMATS
+    }
+    assert all(len(contents) == 1 for contents in there.values())
+    assert there["ntriples"] == {b"".join(chain(*present))}
+    assert there["nquads"] == {
+        b"".join(chain(*(lines + others for lines, others in zip(present, earlier, strict=True))))
+    }
+    for one, other in (("nquads", "ntriples"), ("trig", "turtle")):
+        assert (there[one] == there[other]) is not bool(versions)
+    [trig] = there["trig"]
+    assert set(ox.parse(trig, format=ox.RdfFormat.TRIG)) == set(ox.parse(*there["nquads"], format=ox.RdfFormat.N_QUADS))
+
+
+def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
+    release, _ = pipeline.build([SEED], tmp_path, dumps=False)
+    described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
+    assert set(release.served()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
+    release.verify()
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        (f"<x:s> <x:p> <x:o> <{VERSION}> .", True),
+        (f'<x:s> <x:p> "a b"@en <{VERSION}> .', True),
+        (f"<x:s> <x:p> <{VERSION}> .", False),
+        (f"<x:s> <x:p> <{VERSION}> <{VERSION}> .", True),
+        (f'<x:s> <x:p> "of <{VERSION}> ." .', False),
+        (f'<x:s> <x:p> "of <{VERSION}>"^^<x:d> .', False),
+        (f'<x:s> <x:p> "of <{VERSION}"^^<x:d> .', False),
+        ("<x:s> <x:p> <x:o> .", False),
+    ],
+)
+def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_path: Path) -> None:
+    assert is_of_version(f"{line}\n".encode()) is version
+    [quad] = ox.parse(line, format=ox.RdfFormat.N_QUADS)
+    assert (quad.graph_name != ox.DefaultGraph()) is version
+
+
+def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
+    graph = tmp_path / graph_file.GRAPH
+    graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
+    write_dumps(graph, tmp_path)
+    assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
+    assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

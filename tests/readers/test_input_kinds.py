@@ -1,0 +1,97 @@
+"""What a record that comes without a file is taken for."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+
+from cybilgraph.readers import READERS
+from cybilgraph.readers.input_kinds import KINDS, input_name, looks_like
+from tests.conftest import RECORDS, SAMPLES
+from tests.support.hostile import ANY, GOOD
+
+KNOWN = frozenset(READERS) - {""}
+
+
+@pytest.mark.parametrize("suffix", sorted(KNOWN))
+def test_a_good_file_looks_like_what_it_is(suffix: str) -> None:
+    assert READERS[looks_like(GOOD()[suffix])] in (READERS[suffix], READERS[".json"])
+
+
+def test_samples_look_like_what_they_are() -> None:
+    for path in [*RECORDS.iterdir(), *(SAMPLES / "labelled").glob("*.txt"), *(SAMPLES / "one-project").iterdir()]:
+        assert READERS[looks_like(path.read_bytes())] is READERS[path.suffix], path.name
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        ("Title: A\nStatus: Ongoing\n", ".txt"),
+        ("title: A\nstatus: Ongoing\n", ".yaml"),
+        ("# a comment\nprojects:\n- title: A\n", ".yaml"),
+        ('\n {"title": "A"}', ".json"),
+        ('{"title": "A"}\n{"title": "B"}\n', ".jsonl"),
+        ('{"@context": {}, "@id": "x:y"}', ".jsonld"),
+        ("title;code\nA;G0101\n", ".csv"),
+        ("title\tcode\nA\tG0101\n", ".tsv"),
+        ("A project, and another\n\nSummary\n", ".txt"),
+        ("PREFIX cyb: <x>\n<a> <b> <c> .", ".ttl"),
+        ('<a:a> <b:b> "c" .\n', ".ttl"),
+        ('<a:a> <b:b> "c" <g:g> .\n', ".nq"),
+        ("@prefix a: <b> . a:g { a:s a:p a:o . }", ".trig"),
+        ("<?xml version='1.0'?>\n<!-- x -->\n<rdf:RDF/>", ".rdf"),
+        ("<?xml version='1.0'?><iati-activities/>", ".xml"),
+        ("<!DOCTYPE html><p>x", ".html"),
+        ("", ".txt"),
+    ],
+)
+def test_a_text_looks_like(content: str, suffix: str) -> None:
+    assert looks_like(content.encode()) == suffix
+    assert looks_like(content.encode("utf-16")) == suffix
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#\n", "# a\n\n  ", "<!---->", "<!--a--> \n", "<?xml?>", "<!doctype a>", "<!doctype a[]>\n", "# {\n@prefix"],
+)
+def test_many_comments_are_looked_through_at_once(line: str) -> None:
+    """Comments could be counted as one or as several, each in twice as many ways as the one before."""
+    begin = process_time()
+    looks_like(line.encode() * 1_000)
+    assert process_time() - begin < 1
+    assert looks_like(line.encode() * 1_000 + b"x") == looks_like(line.encode() * 30 + b"x")
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_nothing_is_too_odd_to_be_looked_at(name: str) -> None:
+    assert looks_like(ANY[name]()) in KNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "media_type", "content", "expected"),
+    [
+        ("", "", "", b"A project", "record.txt"),
+        ("a.YML", "", "", b"x", "a.YML"),
+        ("a.txt", "yaml", "", b"x", "a.yaml"),
+        ("a.yaml", "yaml", "text/csv", b"x", "a.yaml"),
+        ("a.docx", "", "", b"A project", "a.docx.txt"),
+        ("", "", "text/turtle", b"x", "record.ttl"),
+        ("", "", "text/plain", b'{"title": "x"}', "record.json"),
+        ("../../etc/passwd", "", "", b"x", "passwd.txt"),
+        ("..\\..\\boot.ini", "", "", b"x", "boot.ini.txt"),
+        ("/", "", "", b"x", "record.txt"),
+        ("...", "", "", b"x", "record.txt"),
+        (".ttl", "", "", b"x", "ttl.txt"),
+        ("a\0\x1b[31m\u202e.txt", "", "", b"x", "a\\x00\\x1b[31m\\u202e.txt"),
+        ("a" * 5_000 + ".csv", "", "", b"x", "a" * 96 + ".csv"),
+    ],
+)
+def test_the_name_of_what_is_sent(name: str, asked: str, media_type: str, content: bytes, expected: str) -> None:
+    assert input_name(name, asked, media_type, content, KNOWN) == expected
+
+
+def test_every_kind_has_a_reader() -> None:
+    assert {kind.suffix for kind in KINDS} <= KNOWN
+    assert {READERS[kind.suffix] for kind in KINDS} == set(READERS.values())
+    assert len({kind.name for kind in KINDS}) == len(KINDS)

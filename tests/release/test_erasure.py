@@ -1,0 +1,431 @@
+"""Who is to be forgotten is in no file of any release, and does not come back."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import zstandard
+from click.testing import CliRunner
+
+from cybilgraph import pipeline, read
+from cybilgraph.cli.releases import forget
+from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of, spelt_out
+from cybilgraph.release import Release, Releases
+from cybilgraph.release.erasure import has
+from cybilgraph.release.search import Search, Wish
+from tests.conftest import RECORDS, SEED, graph_of, run, running_server
+from tests.web.api.test_protocol import send
+
+#: The person of the seed, whose name stands nowhere else.
+[_CONTACT] = next(iter(read(SEED))).contacts
+NAME, EMAIL = _CONTACT.name, _CONTACT.email
+
+
+def everything(folder: Path) -> bytes:
+    """All that the files of a folder say, unpacked, but for the indices of stores."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.parent.name == "store":
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        elif path.suffix == ".zst":
+            content = zstandard.ZstdDecompressor().stream_reader(content).read()
+        elif path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                content = b"".join(archive.read(name) for name in archive.namelist())
+        parts.append(content)
+    return b"\n".join(parts)
+
+
+def test_no_contacts_leaves_persons_out(tmp_path: Path) -> None:
+    assert run("build", SEED, RECORDS / "cmm-review-samoa.txt", "--into", tmp_path, "--no-contacts").returncode == 0
+    release = Releases(tmp_path).current()
+    release.verify()
+    text = everything(release.folder)
+    assert NAME.encode() not in text
+    assert EMAIL.encode() not in text
+    assert b"<https://w3id.org/cybilgraph/id/project/G0020/contact/1>" not in graph_of(release.folder)
+    assert release.source(hashlib.sha256(SEED.read_bytes()).hexdigest()) is None
+    assert release.manifest["counts"]["projects"] == 2
+
+
+def test_a_contact_is_no_actor(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text("A project\n\nSummary\n\nTevita Losa delivers the training.\n\nContact\n\nTevita Losa\n")
+    assert next(iter(read(source))).contacts[0].name == "Tevita Losa"
+    pipeline.build([source], tmp_path / "without", contacts=False)
+    pipeline.build([source], tmp_path / "forgotten")
+    Releases(tmp_path / "forgotten").forget("Tevita Losa")
+    for folder in ("without", "forgotten"):
+        graph = graph_of(Releases(tmp_path / folder).current().folder).decode()
+        assert "tevita-losa" not in graph
+
+
+PROSE = """A project
+
+Summary
+
+It helps Fiji.
+Write to Tevita.Losa@example.org, or (tevita.losa [at] example [dot] org), or call +676 555 12 34.
+The Council of Europe delivers it with others@partner.example.org.
+
+Contact
+
+Tevita Losa
+tevita.losa@example.org
+Tel: +676 555 12 34
+"""
+
+
+def test_no_contacts_leaves_addresses_and_numbers_out_of_prose(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text(PROSE)
+    release, _ = pipeline.build([source], tmp_path / "into", contacts=False)
+    text = everything(release.folder).lower()
+    for words in (b"tevita", b"losa", b"555 12", b"partner.example.org", b"example [dot]"):
+        assert words not in text, words
+    assert b"or ([contact left out]), or call [contact left out]." in text
+    graph = graph_of(release.folder).decode()
+    assert '"The Council of Europe delivers it with [contact left out]."' in graph, "the quote is of its paragraph"
+    assert 'ontology#line> "7"' in graph, "and where it was"
+
+
+#: Of one number, as people write it.
+SPELLINGS = (
+    *("+44 20 7946 0958", "+442079460958", "0044 20 7946 0958", "+44 (0)20 7946-0958", "(020) 7946 0958"),
+    *(
+        "020 7946 0958",
+        "02079460958",
+        "+44.20.7946.0958",
+        "20 7946 0958",
+        "020/79460958",
+        "+44_20_7946_0958",
+        "020 7946 0958/9",
+        "\uff0b\uff14\uff14 \uff12\uff10 \uff17\uff19\uff14\uff16 \uff10\uff19\uff15\uff18",
+        "+44\u00a020\u00a079460958",
+    ),
+)
+_OTHERS = ("+44 20 7946 0959", "+44 20 7946 09581", "120 7946 0958 7", "2018-2020", "EUR 20,794,609", "CVE-2079-460958")
+
+
+@pytest.mark.parametrize("printed", ["+44 20 7946 0958", "(020) 7946-0958", "0044 20 79460958"])
+def test_a_number_is_known_however_it_is_written(printed: str) -> None:
+    numbers = numbers_of(f"Head of programmes, Tel. {printed}, 2018-2020")
+    for spelling in SPELLINGS:
+        assert discreet(f"Call {spelling}.", lambda _: False, numbers) == f"Call {LEFT_OUT}.", spelling
+        assert discreet(f"Call ({spelling}) 24", lambda _: False, numbers).endswith(f"{LEFT_OUT}) 24"), spelling
+    for other in _OTHERS:
+        assert discreet(f"Call {other}.", lambda _: False, numbers) == f"Call {other}.", other
+
+
+def test_a_number_is_left_out_of_prose_in_other_spellings(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text(PROSE.replace("or call +676 555 12 34", "or call 00676-5551234, or (555) 12-34"))
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False)
+    folder = tmp_path / "into"
+    pipeline.build([source], folder)
+    assert b"555" in everything(folder)
+    pipeline.build([source, SEED], folder)
+    told = Releases(folder).forget("Tevita Losa")
+    assert all(told[number].found for number in (1, 2))
+    for text in (everything(release.folder), everything(folder)):
+        assert b"5551234" not in text
+        assert b"12-34" not in text
+        assert b"or call [contact left out], or [contact left out]." in text
+
+
+TWO_NUMBERS = """A project
+
+Summary
+
+It helps Fiji, is available at example.org\uff0c and has 0712 345 999.
+Call 0712 345 678 or 0733345679, write JRoe\uff20example.org or jroe at example dot org.
+
+Contact
+
+Jane Roe
+jroe@example.org
+Mobile: 0712 345 678 / 0733 345 679
+"""
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "Mobile: 0712 345 678 / 0733 345 679",
+        "0712 345 678 / 0733 345 679",
+        "0712 345 678/0733 345 679",
+        "0712 345 678, 0733 345 679",
+        "0712 345 678 or 0733 345 679",
+    ],
+)
+def test_each_number_of_a_line_is_the_contacts_and_is_left_out(tmp_path: Path, numbers: str) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(TWO_NUMBERS.replace("Mobile: 0712 345 678 / 0733 345 679", numbers))
+    [contact] = next(iter(read(source))).contacts
+    assert (contact.name, contact.note) == ("Jane Roe", numbers)
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    pipeline.build([source], folder, dumps=False)
+    assert not Releases(folder).forget("Jane Roe")[1].left
+    for text in (everything(release.folder), everything(folder)):
+        for words in (b"345 678", b"345679", b"345 679", b"jroe", b"JRoe", b"example dot"):
+            assert words not in text, words
+        kept = "It helps Fiji, is available at example.org\uff0c and has 0712 345 999."
+        assert kept.encode() in text, "nothing else is left out, or written another way"
+        assert f"Call {LEFT_OUT} or {LEFT_OUT}, write {LEFT_OUT} or {LEFT_OUT}.".encode() in text
+
+
+def test_a_number_without_a_person_is_no_name(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    source.write_text("A project\n\nSummary\n\nIt helps.\n\nContact\n\n0712 345 678 / 0733 345 679\n")
+    [contact] = next(iter(read(source))).contacts
+    assert (contact.name, contact.note) == ("", "0712 345 678 / 0733 345 679")
+
+
+def test_no_key_is_made_of_an_address_that_is_left_out_and_what_is_left_in_keys_is_told(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    given = TWO_NUMBERS + "\nImplementers\n\nTotally New Body, jroe@example.org\n"
+    source.write_text(given)
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    graph = graph_of(release.folder).decode()
+    assert "/id/actor/totally-new-body>" in graph
+    assert "jroe" not in graph
+    pipeline.build([source], folder, dumps=False)
+    assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).forget("Jane Roe")[1].left)
+
+
+#: Words of a title or a link, with a number or an address of the contact, as they are left; and what may not be left.
+_IN_LINKS = (
+    ("tel:+254712345678", "712345678"),
+    ("https://example.org/?tel=%2B254712345678", "712345678"),
+    ("https://example.org/people/call-0712-345-678-now", "345-678"),
+    ("https://example.org/?m=jroe%40example.org", "jroe"),
+    ("https://example.org/?mail=jroe@example.org&x=1", "jroe"),
+    ("https://example.org/people/jroe-example-org", "jroe"),
+    ("mailto:jroe%40example.org", "jroe"),
+    ("www.example.org/?m=jroe%40example.org", "jroe"),
+)
+
+
+_OTHER_LINK = "https://www.example.org/0712/345?at=www.example.org"
+
+
+@pytest.mark.parametrize(("link", "words"), _IN_LINKS)
+def test_what_links_tell_is_left_out(tmp_path: Path, link: str, words: str) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    in_prose = TWO_NUMBERS.replace("It helps Fiji", f"It helps {link} Fiji")
+    source.write_text(f"{in_prose}\nLinks\n\nHer page <{link}>\nAnother <{_OTHER_LINK}>\n")
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    pipeline.build([source], folder, dumps=False)
+    assert not Releases(folder).forget("Jane Roe")[1].left
+    for text in (everything(release.folder), everything(folder)):
+        assert words.encode() not in text
+        assert f"It helps {LEFT_OUT} Fiji".encode() in text
+        assert b"Her page" in text
+        assert f"<{_OTHER_LINK}>".encode() in text, "what only looks like it stays"
+
+
+def test_a_link_that_only_looks_like_it_stays() -> None:
+    known = [spelt_out("info@example.org"), *numbers_of("0712 345 678")]
+    for link in (
+        "https://info.example.org/",
+        "https://www.example.org/?next=http://info.example.org",
+        "www.example.org/info",
+        "https://example.org/10712345678/0712/345/679",
+        "https://example.org/@info",
+    ):
+        assert discreet(f"See {link}, and", "info@example.org".__eq__, known) == f"See {link}, and"
+
+
+@pytest.mark.parametrize(
+    ("title", "key"),
+    [
+        ("Call 0712-345-678 for a project", "call-for-a-project"),
+        ("Write JRoe@example.org of a project", "write-of-a-project"),
+        ("Write others@example.org of a project", "write-of-a-project"),
+        ("A 0712 project", "a-0712-project"),
+        ("0712 345 678", "unnamed"),
+    ],
+)
+def test_no_key_of_a_project_is_made_of_what_is_left_out(tmp_path: Path, title: str, key: str) -> None:
+    source, other = tmp_path / "project.txt", tmp_path / "other.txt"
+    source.write_text(TWO_NUMBERS.replace("A project", title))
+    other.write_text(f"Another\n\nContact\n\nJane Roe\nMobile: 0712 345 678\n\nFollows\n\n{title}\n")
+    release, _ = pipeline.build([source, other], tmp_path / "without", contacts=False, dumps=False)
+    graph = graph_of(release.folder).decode()
+    assert f"<https://w3id.org/cybilgraph/id/project/{key}> " in graph
+    assert f"ontology#follows> <https://w3id.org/cybilgraph/id/project/{key}> ." in graph, "it is found still"
+    text = everything(release.folder).lower()
+    for words in (b"345-678", b"345 678", b"jroe", b"others"):
+        assert words not in text
+
+
+def test_a_key_that_a_page_gave_has_no_number_either(tmp_path: Path) -> None:
+    source = tmp_path / "project.yaml"
+    source.write_text(
+        "title: A project\nslug: call-0712-345-678-jroe-example-org\naddress: https://example.org/call-0712-345-678\n"
+        "contacts: Jane Roe, jroe@example.org, 0712 345 678\n"
+    )
+    release, _ = pipeline.build([source], tmp_path / "into", contacts=False, dumps=False)
+    text = everything(release.folder)
+    assert b"/id/project/call> " in text
+    assert b"345-678" not in text
+    assert b"jroe" not in text
+
+
+def test_what_is_forgotten_is_told_where_it_is_left_in_a_key_and_is_in_no_release_to_come(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(TWO_NUMBERS.replace("A project", "Call 0712-345-678 for a project"))
+    pipeline.build([source], folder, dumps=False)
+    assert "https://w3id.org/cybilgraph/id/project/call-0712-345-678-for-a-project" in (
+        Releases(folder).forget("Jane Roe")[1].left
+    )
+    again, _ = pipeline.build([source], folder, dumps=False)
+    assert b"345-678" not in everything(again.folder)
+
+
+def test_a_number_of_nobody_that_tells_its_country_is_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "project.txt"
+    call = "Call +44\u00a020\u20097946\u20090958, +676\u202f555\u202f12\u202f34 or tel:020-7946-0958"
+    kept = "for GLACY+ 2018, +500 000 people, ISO 27001:2013 or 020 7946 0958."
+    source.write_text(f"A project\n\nSummary\n\n{call} {kept}\n")
+    release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
+    text = everything(release.folder)
+    assert f'"Call {LEFT_OUT}, {LEFT_OUT} or {LEFT_OUT} {kept}"'.encode() in text
+    assert b"tel:" not in text, "nor in the page that is kept"
+    pipeline.build([source], tmp_path / "into", dumps=False)
+    assert b"tel:020" in everything(tmp_path / "into"), "where nobody is hidden all is left"
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2009", "\u202f", "\u200b", "\u3000", "\u2060", "\u00ad", "\u2011"])
+def test_a_number_is_known_over_odd_spaces(space: str) -> None:
+    for spaced in ("020 7946 0958", "+44 20 7946 0958"):
+        odd = spaced.replace(" ", space)
+        for note, printed in ((spaced, odd), (odd, spaced), (odd, odd)):
+            assert discreet(f"Call {printed}.", lambda _: False, numbers_of(f"Tel. {note}")) == f"Call {LEFT_OUT}."
+
+
+def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE)
+    pipeline.build([source], folder)
+    source.write_text(PROSE.partition("Contact")[0])  # nobody is a contact there: it stands in the prose only
+    pipeline.build([source, SEED], folder)
+    done = run("forget", folder, "TEVITA.LOSA@example.org")
+    assert done.returncode == 0
+    [note] = done.stderr.decode().splitlines()
+    assert note.startswith("Not searched: suggested edits (give --suggestions DIR), record files, logs of servers, ")
+    assert done.stdout.count(b"was made anew without it") == 2
+    text = everything(folder).lower()
+    assert b"losa" not in text
+    assert b"others@partner.example.org" in text
+    for number in (1, 2):
+        Releases(folder).get(number).verify()
+    again, _ = pipeline.build([source, SEED], folder)
+    assert b"losa" not in everything(again.folder).lower()
+    source.write_text(PROSE.replace("It helps Fiji.", "Ana Veikune helps Fiji."))
+    pipeline.build([source], folder)
+    named = run("forget", folder, "Ana Veikune")
+    assert named.returncode == 1
+    assert b"Release 0004 still has the words in what it says of project:" in named.stderr
+
+
+def test_the_name_of_who_is_forgotten_by_address_is_told_where_it_is_left(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE.replace("It helps Fiji.", "Tevita Losa helps Fiji."))
+    pipeline.build([source], folder, dumps=False)
+    told = Releases(folder).forget("tevita.losa@example.org")
+    assert told[1].found
+    assert told[1].left
+
+
+def test_a_contact_is_known_however_it_is_written(tmp_path: Path) -> None:
+    source, folder = tmp_path / "project.txt", tmp_path / "into"
+    source.write_text(PROSE.replace("It helps Fiji.", "It has tevita.losa%40example.org."))
+    pipeline.build([source], folder, dumps=False)
+    told = Releases(folder).forget("tevita   LOSA")
+    assert (told[1].found, len(told[1].left)) == (True, 1), "the address that is left is told"
+    for who in ("mailto:Tevita.Losa@example.org", "<tevita.losa@example.org>", "T. Losa <tevita.losa@example.org>"):
+        assert who in Releases(folder).forgotten()
+    for text in ("Tevita\nLosa", "Tevita&nbsp;Losa", "tevita%20losa", "tevita.losa&#64;example.org"):
+        assert has(text, {"tevita losa", "tevita.losa@example.org"}), text
+    assert has("Tevita.Losa  [at] example (dot) org", {"tevita.losa@example.org"})
+    assert "fewer than 3 letters" in CliRunner().invoke(forget, [str(folder), "L. O"]).output
+
+
+def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
+    for sources in ([SEED], [RECORDS / "cmm-review-samoa.txt"], [SEED, RECORDS / "cmm-review-samoa.txt"]):
+        pipeline.build(sources, tmp_path)
+    before = {number: Releases(tmp_path).get(number) for number in (1, 2, 3)}
+    assert NAME.encode() in everything(tmp_path)
+    with running_server(tmp_path) as url:
+        dump = "/release/1/cybilgraph.nq.gz"
+        assert NAME.encode() in gzip.decompress(send(url, "GET", dump).body)
+        assert NAME.encode() in send(url, "GET", "/id/project/G0020.ttl?release=1").body
+        said = run("forget", tmp_path, f" {NAME.upper()} ").stdout.decode().splitlines()
+        assert said == ["Release 0001 was made anew without it.", "Release 0003 was made anew without it."]
+        assert NAME.encode() not in gzip.decompress(send(url, "GET", dump).body)
+        for _ in range(100):  # a running server follows
+            if NAME.encode() not in send(url, "GET", "/id/project/G0020.ttl").body:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError
+    text = everything(tmp_path)
+    assert NAME.encode() not in text
+    assert EMAIL.encode() not in text
+    for number in (1, 3):
+        release = Releases(tmp_path).get(number)
+        release.verify()
+        with closing(Search(release.search)) as index:
+            assert index.find(Wish("belize")).total == 1, "it can be searched as before"
+        assert release.manifest["forgotten"] == 1
+        assert release.manifest["created"] == before[number].manifest["created"]
+        assert release.manifest["counts"]["quads"] == len(graph_of(release.folder).splitlines())
+        assert 0 < before[number].manifest["counts"]["quads"] - release.manifest["counts"]["quads"] < 6
+        findings = json.loads((release.folder / "report.json").read_text(encoding="utf-8"))["findings"]
+        assert len(findings) == sum(release.manifest["counts"]["findings"].values())
+    assert Releases(tmp_path).get(2).manifest == before[2].manifest
+    assert Releases(tmp_path).current_number() == 3
+    again, _ = pipeline.build([SEED], tmp_path)
+    assert NAME.encode() not in everything(again.folder), "a record that still names it does not bring it back"
+    assert run("forget", tmp_path, NAME).stdout.startswith(b"No release has this contact")
+
+
+def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
+    release, _ = pipeline.build([SEED], tmp_path)
+    with (release.folder / "identities.csv").open("a") as file:
+        file.write("x,y\n")
+    sums = (release.folder / "SHA256SUMS").read_bytes()
+    whole, _ = pipeline.build([SEED], tmp_path)
+    told = run("forget", tmp_path, EMAIL)
+    assert (told.returncode, told.stdout) == (1, b"Release 0002 was made anew without it.\n")
+    assert b"Release 0001 is damaged: identities.csv is not what was built: it is left as it is" in told.stderr
+    assert f"remove {release.folder}" in told.stderr.decode()
+    assert EMAIL.encode() not in graph_of(whole.folder), "the others are done"
+    Releases(tmp_path).get(2).verify()
+    assert (release.folder / "SHA256SUMS").read_bytes() == sums
+    assert not list(tmp_path.glob(".building-*"))
+    assert EMAIL in Releases(tmp_path).forgotten()
+
+
+def test_nobody_is_forgotten_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    refused = run("forget", tmp_path / "mistyped", NAME)
+    assert (refused.returncode, b"There is no folder" in refused.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_swap_that_was_cut_short_is_ended(release: Release, tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path, dumps=False)
+    (tmp_path / "0001").rename(tmp_path / ".replacing-0001")  # killed between the two steps
+    Releases(tmp_path).forget("Nobody")
+    Releases(tmp_path).current().verify()

@@ -1,0 +1,189 @@
+"""What a worker has given up it cannot have again, whatever its work tries."""
+
+from __future__ import annotations
+
+import platform
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.runtime import sandbox
+from cybilgraph.runtime.pool import Lanes, Pool
+from cybilgraph.runtime.sandbox import Policy, environment, missing_protection
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not sandbox._has_seccomp(), reason="no seccomp filters on this machine"
+)
+
+LANDLOCK = sandbox._landlock_version()
+REFUSED = {"EACCES", "EPERM", "ENOSYS", "EMFILE"}
+#: What some workers may do, and no other.
+GRANTED = {"read", "environ", "store", "connect", "connect elsewhere", "listen"}
+HEADERS = {
+    1: Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    2: Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A file that any process of this user may read and write."""
+    path = tmp_path / "target.txt"
+    path.write_text("untouched", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def listeners() -> Iterator[tuple[int, int]]:
+    """Two ports of this machine at which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        yield one.getsockname()[1], other.getsockname()[1]
+
+
+def arguments_of(kind: str, release: Release, port: int) -> tuple[str, ...]:
+    store, limits = str(release.store), ("2000000000", "1000000")
+    url = f"http://127.0.0.1:{port}/query"
+    return {
+        "check": ("cybilgraph.web.checker.check_worker", limits[0]),
+        "memory": ("cybilgraph.sparql.query_worker", store, str(release.folder / GRAPH), "", *limits, ""),
+        "disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, ""),
+        "large disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens"),
+        "federated": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens", url),
+        "endpoint": ("cybilgraph.sparql.remote_worker", url, "", store, "", *limits),
+    }[kind]
+
+
+def tried_by(
+    kind: str, release: Release, target: Path, ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("A_SECRET_OF_THE_OPERATOR", "a secret")
+    arguments = arguments_of(kind, release, ports[0])
+    pool = Pool("tests.support.confined", arguments, Lanes(1), environment=environment(Policy()))
+    request = {
+        "target": str(target),
+        "store": str(next(release.store.glob("*.sst"))),
+        "port": ports[0],
+        "other": ports[1],
+    }
+    try:
+        head, _ = pool.ask(request, seconds=120)
+    finally:
+        pool.close()
+    return head
+
+
+@pytest.mark.parametrize("kind", ["check", "memory", "disk", "large disk", "federated", "endpoint"])
+def test_worker_can_do_only_what_its_policy_grants(
+    kind: str, release: Release, target: Path, listeners: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after it has closed descriptors, and in threads that were there before."""
+    head = tried_by(kind, release, target, listeners, monkeypatch)
+    calls, opens = kind in ("federated", "endpoint"), kind in ("large disk", "federated", "endpoint")
+    granted = {"store"} if opens else set()
+    granted |= {"connect"} if calls else set()
+    if opens and not LANDLOCK:
+        granted |= {"read", "environ"}
+    if calls and LANDLOCK < sandbox._LANDLOCK_NET:
+        granted |= {"connect elsewhere"}
+    for outcomes in (head["here"], head["there"]):
+        assert {what for what, how in outcomes.items() if how == "done"} == granted
+        assert {how for what, how in outcomes.items() if what not in granted} <= REFUSED
+    assert target.read_text(encoding="utf-8") == "untouched"
+    assert list(target.parent.iterdir()) == [target]
+    assert "A_SECRET_OF_THE_OPERATOR" not in head["environment"]
+
+
+def test_proxies_are_only_for_workers_that_call_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:password@proxy.example.org:3128")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert "https_proxy" not in environment(Policy())
+    assert environment(Policy())["LC_ALL"] == "C.UTF-8"
+    calling = Policy(endpoints=("https://endpoint.example/sparql",))
+    assert "https_proxy" in environment(calling)
+    assert sandbox._ports(calling) == {53, 443, 3128}
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_sandbox_that_does_not_hold_is_refused() -> None:
+    ran = run(
+        "from cybilgraph.runtime import sandbox\n"
+        "sandbox._install_filter = lambda program: None\n"
+        "sandbox.restrict_calls(sandbox.Policy())"
+    )
+    assert ran.returncode == 1
+    assert "SandboxError" in ran.stderr
+    assert "start a program, fork" in ran.stderr
+
+
+def test_the_operator_learns_what_the_system_cannot_do() -> None:
+    """And a worker goes on with what is left: it opens no files."""
+    ran = run(
+        "import os, platform\n"
+        "platform.machine = lambda: 'riscv64'\n"
+        "from cybilgraph.runtime import sandbox\n"
+        "print(*sandbox.missing_protection())\n"
+        "sandbox.restrict_calls(sandbox.Policy())\n"
+        "os.close(0)\n"
+        "try:\n    open(os.devnull)\n"
+        "except OSError as error:\n    print(error.errno)"
+    )
+    assert ran.stderr == ""
+    told, number = ran.stdout.rsplit("\n", 2)[:2]
+    assert "no seccomp" in told
+    assert number in ("13", "24")
+
+
+def test_nothing_is_missing_on_a_current_kernel() -> None:
+    if LANDLOCK < sandbox._LANDLOCK_NET:
+        pytest.skip(f"the kernel has Landlock {LANDLOCK or 'not at all'}")
+    assert missing_protection() == []
+
+
+@pytest.mark.parametrize("column", [1, 2])
+def test_numbers_of_system_calls_are_those_of_the_kernel(column: int) -> None:
+    if not HEADERS[column].exists():
+        pytest.skip(f"no {HEADERS[column]} on this machine (Debian: linux-libc-dev)")
+    text = HEADERS[column].read_text(encoding="ascii")
+    kernel = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text)}
+    words = iter(sandbox._NUMBERS.split())
+    ours = {row[0]: row[column] for row in zip(words, words, words, strict=True)}
+    known = {name: str(kernel.get(name, "-")) for name in ours}
+    # Headers that are older than a call do not have it.
+    assert {name: number for name, number in ours.items() if number != known[name] and known[name] != "-"} == {}
+    if column == 1:
+        assert {name for name in ours if known[name] == "-"} <= {"fchmodat2"}
+
+
+def test_the_filter_is_there_for_both_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    for machine in ("x86_64", "aarch64"):
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        program = sandbox._filter(Policy())
+        assert len(program) < 4096  # BPF_MAXINSNS
+        assert all(0 <= jump < 256 for _, *jumps, _ in program for jump in jumps)
+        lengths.append(len(program))
+    assert lengths[0] > lengths[1]
+
+
+def test_what_the_work_tries_to_open_is_known() -> None:
+    ran = run(
+        "from cybilgraph.runtime import sandbox\n"
+        "sandbox.restrict_calls(sandbox.Policy())\n"
+        "try:\n    open('/etc/hostname')\n"
+        "except OSError:\n    pass\n"
+        "print(sandbox.take_attempt(), repr(sandbox.take_attempt()))"
+    )
+    assert ran.stdout.strip() == "open '/etc/hostname' at <string>:4 ''"

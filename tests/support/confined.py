@@ -1,0 +1,118 @@
+# ruff: noqa: PTH101, PTH102, PTH104, PTH108, PTH211
+"""Runs a worker by its own ``main``, but what it answers is what its process can still do.
+
+``python -m tests.support.confined MODULE ARGUMENT …``. Each request names a ``target`` (a file), a ``store`` (a file) and a
+``port``; each attempt is made by the thread that works and by one that was there before the sandbox.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import importlib
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from cybilgraph.runtime import worker
+
+LIBRARY = ctypes.CDLL(None, use_errno=True)
+IS_X86 = os.uname().machine == "x86_64"
+
+
+def call(number: int, *arguments: Any) -> None:
+    if LIBRARY.syscall(ctypes.c_long(number), *arguments) < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+
+
+def fork() -> None:
+    if not (child := os.fork()):
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def connect(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        pass
+
+
+def attempts(request: dict[str, Any]) -> dict[str, Callable[[], object]]:
+    target, parent = request["target"], os.getppid()
+    found: dict[str, Callable[[], object]] = {
+        "read": lambda: os.open(target, os.O_RDONLY),
+        "environ": lambda: os.open("/proc/self/environ", os.O_RDONLY),
+        "store": lambda: os.open(request["store"], os.O_RDONLY),
+        "connect": lambda: connect(request["port"]),
+        "connect elsewhere": lambda: connect(request["other"]),
+        "listen": lambda: socket.socket().listen(),
+        "write": lambda: os.open(target, os.O_WRONLY | os.O_APPEND),
+        "write store": lambda: os.open(request["store"], os.O_RDWR),
+        "create": lambda: os.open(target + ".new", os.O_WRONLY | os.O_CREAT),
+        "unlink": lambda: os.unlink(target),
+        "rename": lambda: os.rename(target, target + ".moved"),
+        "link": lambda: os.link(target, target + ".link"),
+        "symlink": lambda: os.symlink(target, target + ".symlink"),
+        "mkdir": lambda: os.mkdir(target + ".folder"),
+        "chmod": lambda: os.chmod(target, 0o777),
+        "chown": lambda: os.chown(target, os.getuid(), os.getgid()),
+        "truncate": lambda: os.truncate(target, 0),
+        "utime": lambda: os.utime(target),
+        "exec": lambda: os.execv("/bin/true", ["true"]),
+        "spawn": lambda: os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0),
+        "fork": fork,
+        "kill": lambda: os.kill(parent, 0),
+        "kill all": lambda: os.kill(-1, 0),
+        "pidfd": lambda: os.pidfd_open(parent),
+        "ptrace": lambda: call(101 if IS_X86 else 117, 16, parent, 0, 0),
+        "memory of others": lambda: call(310 if IS_X86 else 270, parent, None, 0, None, 0, 0),
+        "io_uring": lambda: call(425, 1, ctypes.create_string_buffer(120)),
+        "bpf": lambda: call(
+            321 if IS_X86 else 280, 0, ctypes.create_string_buffer(struct.pack("=IIII", 2, 4, 4, 1)), 16
+        ),
+        "a newer call": lambda: call(463),
+        "type into the terminal": lambda: call(16 if IS_X86 else 29, 2, 0x5412, ctypes.c_char_p(b"x")),
+    }
+    if IS_X86:
+        found["x32"] = lambda: call(0x40000000 + 2, ctypes.c_char_p(target.encode()), os.O_RDONLY, 0)
+    return found
+
+
+def outcome(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0] if error.errno else str(error)
+    return "done"
+
+
+def main(module: str, *arguments: str) -> None:
+    worker = importlib.import_module(module)
+
+    def nursery(prepare: Callable[[], worker.Answering], *rest: Any) -> None:
+        def prepare_attempts() -> worker.Answering:
+            before = ThreadPoolExecutor(1)
+            before.submit(int).result()  # its thread is there from now on
+            prepare()
+
+            def answer(request: dict[str, Any], _: bytes, __: object) -> tuple[dict[str, Any], bytes]:
+                for descriptor in (0, 1, 2):  # a number that is free must help nobody
+                    os.close(descriptor)
+                tried = attempts(request)
+                here = {what: outcome(attempt) for what, attempt in tried.items()}
+                there = {what: before.submit(outcome, attempt).result() for what, attempt in tried.items()}
+                return {"here": here, "there": there, "environment": dict(os.environ)}, b""
+
+            return answer
+
+        worker.nursery(prepare_attempts, *rest)
+
+    worker.nursery = nursery
+    worker.main(*arguments)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

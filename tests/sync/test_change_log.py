@@ -1,0 +1,232 @@
+"""What is different between two releases, and what is not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.release import Releases
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.sync.changes import Changes, as_json, lines_in_words, moved_until, prune
+from cybilgraph.sync.changes.record_changes import Change, Field
+from cybilgraph.sync.patches import patched, read_patch
+from tests.conftest import RECORDS, SEED, graph_of, run, running_server
+from tests.web.api.test_protocol import send
+
+SAMOA = "cmm-review-samoa.txt"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five releases: two records; one changed; nothing but its reading; one removed and one added; the same again."""
+    folder, sources = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("sources")
+    seed = sources / SEED.name
+    shutil.copy(SEED, seed)
+    shutil.copy(RECORDS / SAMOA, sources)
+    pipeline.build([sources], folder)
+    text = seed.read_text(encoding="utf-8")
+    text = text.replace("Apr 2018", "May 2018").replace("Finished", "Ongoing")
+    seed.write_text(text, encoding="utf-8")
+    pipeline.build([sources], folder)
+    seed.write_text(f"\n\n{text}", encoding="utf-8")  # other checksum, other lines
+    pipeline.build([sources], folder)
+    (sources / SAMOA).unlink()
+    new = sources / "new.json"
+    new.write_text('{"title": "A New Project", "code": "G0998", "countries": ["Tonga"]}', encoding="utf-8")
+    pipeline.build([sources], folder)
+    pipeline.build([sources], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changes(shelf: Path) -> Iterator[Changes]:
+    changes = Changes(Releases(shelf))
+    yield changes
+    changes.close()
+
+
+def test_a_change_is_told_by_field_and_in_words(changes: Changes) -> None:
+    [change] = changes.between(1, 2).records()
+    title = "Support to Belize National Cyber Security Strategy"
+    fields = [Field("status", ["Finished"], ["Ongoing"]), Field("start", ["2018-04"], ["2018-05"])]
+    assert change == Change("G0020", "changed", title, fields)
+    assert change.in_words() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
+
+
+def test_being_read_again_is_no_change(changes: Changes) -> None:
+    log = changes.between(2, 3)
+    assert list(log.records()) == []
+    assert log.counts["added_quads"], "the patch has them"
+    assert not any(log.counts[kind] for kind in ("added", "changed", "removed", "other_quads"))
+    assert list(changes.between(4, 5).quads()) == []
+
+
+def test_records_come_and_go(changes: Changes) -> None:
+    log = changes.between(3)
+    assert log.until.number == 5
+    assert [(change.key, change.kind, change.title) for change in log.records()] == [
+        ("G0998", "added", "A New Project"),
+        ("cmm-review-samoa", "removed", "CMM Review - Samoa"),
+    ]
+    assert list(lines_in_words(log)) == ["+ G0998  A New Project", "− cmm-review-samoa  CMM Review - Samoa"]
+    assert {change.kind for change in changes.between(0, 1).records()} == {"added"}
+
+
+def test_a_date_moves_only_with_the_statements(changes: Changes) -> None:
+    moved = changes.moved(1, 5)
+    assert {key: release.number for key, release in moved.items()} == {
+        "G0020": 2,
+        "G0998": 4,
+        "cmm-review-samoa": 4,
+    }
+    assert f'"modified": "{moved["G0020"].manifest["created"]}"' in "".join(as_json(changes.between(1), moved))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Path, damaged: bool) -> None:
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    created = {number: releases.get(number).manifest["created"] for number in releases.numbers}
+    if damaged:
+        (releases.folder / "0004" / GRAPH).write_text("")
+    for keep in (3, 1):
+        assert prune(releases, keep)[0]
+    with closing(Changes(releases)) as left:
+        rows = moved_until(left, releases, 5)
+    told = {row.key: (row.kind, row.release) for row in rows}
+    if damaged:
+        assert told.keys() == {"G0020", "G0998"}, "then only what is there now can be told"
+        return
+    assert told == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
+    assert [row.created for row in rows] == [created[2], created[4], created[4]]
+    assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
+
+
+def test_what_was_kept_and_is_damaged_is_not_told(
+    shelf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("cybilgraph"), "propagate", True)
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    prune(releases, 1)
+    kept = releases.folder / "moved-0005.csv"
+    content = kept.read_bytes()
+    flipped = content.replace(b"A New", b"A Nev")
+    with closing(Changes(releases)) as left:
+        assert {row.release for row in moved_until(left, releases, 5)} == {2, 4}
+        for damaged in (flipped, content[:-1], b"", b"\xff" + content):
+            kept.write_bytes(damaged)
+            assert {(row.kind, row.release) for row in moved_until(left, releases, 5)} == {("added", 5)}
+    assert "moved-0005.csv is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("since", [1, 2, 3, 4, 5])
+def test_a_patch_leads_to_the_other_graph(changes: Changes, shelf: Path, since: int) -> None:
+    log = changes.between(since)
+    rows = b"".join(log.patch()).splitlines(keepends=True)
+    header, done = read_patch(rows)
+    before, after = (sorted(graph_of(shelf / name).splitlines(True)) for name in (f"000{since}", "0005"))
+    assert list(patched(before, done)) == after
+    assert header == log.header
+    assert (header.since, header.until) == (since, 5)
+
+
+def test_logs_are_made_once_and_only_some_are_kept(shelf: Path) -> None:
+    changes = Changes(Releases(shelf), kept=2)
+    first = changes.between(1, 2)
+    assert changes.between(1, 2) is first
+    patch = first.patch()
+    next(patch)
+    changes.between(2, 3)
+    changes.between(3, 4)
+    assert not first.folder.exists()
+    assert b"".join(patch).endswith(b"TC .\n"), "who reads it reads it to its end"
+    assert changes.between(1, 2).counts == first.counts
+    changes.close()
+
+
+def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for name in ("Ann Old", "Bea New"):
+        source.write_text(f'{{"title": "Project", "code": "G0997", "contacts": ["{name}"]}}', encoding="utf-8")
+        pipeline.build([source], folder)
+    changes = Changes(Releases(folder))
+    [change] = changes.between(1).records()
+    assert change.fields == [Field("contacts", [], ["Bea New"])]
+    changes.close()
+
+
+def test_a_new_code_is_told_as_replaced(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for code in ("", "G0997"):
+        source.write_text(f'{{"title": "A Project of Ours", "code": "{code}"}}', encoding="utf-8")
+        pipeline.build([source], folder)
+    changes = Changes(Releases(folder))
+    told = {change.kind: change for change in changes.between(1).records()}
+    assert told["removed"].replaced_by == "G0997"
+    assert told["added"].key == "G0997"
+    changes.close()
+
+
+def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(shelf, folder)
+    shutil.rmtree(folder / "0001")
+    with (folder / "0002" / GRAPH).open("ab") as graph:
+        graph.write(b"<x:a> <x:b> <x:c> .\n")
+    changes = Changes(Releases(folder))
+    with pytest.raises(ReleaseGone, match="full dump"):
+        changes.between(1)
+    with pytest.raises(ReleaseError, match="There is no release 9"):
+        changes.between(9)
+    with pytest.raises(ReleaseError, match="damaged"):
+        changes.between(2)
+    changes.close()
+
+
+def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
+    told = run("diff", shelf, 1, 2)
+    assert told.returncode == 0
+    first, *lines = told.stdout.decode().splitlines()
+    assert first.startswith("Release 1 → 2: 1 record changed (")
+    assert lines[:2] == [
+        "~ G0020  Support to Belize National Cyber Security Strategy",
+        "    status: Finished → Ongoing; start: 2018-04 → 2018-05.",
+    ]
+    assert json.loads(run("diff", shelf, 1, "-f", "json").stdout)["until"]["release"] == 5
+    assert run("diff", shelf, 1, 2, "-f", "rdfp").stdout.endswith(b"TC .\n")
+    wrong = run("diff", shelf, 9)
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"There are: 1, 2, 3, 4, 5." in wrong.stderr
+
+
+def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    server = running_server(shelf)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server as site:
+        assert send(site, "GET", "/changes?since=1").status == 200
+        [before] = tmp_path.glob("cybilgraph.sync.changes.*")
+        with running_server(shelf):
+            assert before.exists(), "another server on the same machine takes it not away"
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+    assert before.exists()
+    for _ in range(100):  # its own processes end when they see that it is gone
+        Changes(Releases(shelf)).close()
+        if not before.exists():
+            break
+        time.sleep(0.1)
+    assert not list(tmp_path.glob("cybilgraph.sync.changes.*"))

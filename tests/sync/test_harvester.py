@@ -1,0 +1,200 @@
+"""A partner's copy: whole first, then by what has changed; equal to the publisher's, or a clear error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from filelock import FileLock
+
+from cybilgraph.errors import FetchError, HarvestError
+from cybilgraph.sync.fetch import Site
+from cybilgraph.sync.harvester import Harvest, harvest
+from tests.conftest import run
+from tests.support.publisher import Publisher, Way, held, journey, published
+
+
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    """A site of three releases."""
+    with published(tmp_path_factory.mktemp("published")) as site:
+        yield site
+
+
+def take(way: Way, into: Path, *formats: str, attempts: int = 4) -> Harvest:
+    with Site(way.url, timeout=0.5, attempts=attempts, pause=0.001) as site:
+        return harvest(site, into, formats)
+
+
+def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        first = take(way, tmp_path)
+        assert (first.how, first.state.release, first.reason) == ("full", 1, "")
+        assert held(tmp_path) == publisher.lines(1)
+        way.serve(3)
+        way.asked.clear()
+        second = take(way, tmp_path)
+        assert (second.how, second.state.release) == ("changes", 3)
+        assert held(tmp_path) == publisher.lines(3)
+        assert [path for path, _ in way.asked] == ["/changes.rdfp?since=1"]
+        assert all(headers["User-Agent"].startswith("cybilgraph/") for _, headers in way.asked)
+        assert take(way, tmp_path).how == "unchanged"
+        way.asked.clear()
+        assert take(way, tmp_path).how == "unchanged"
+        [(_, headers)] = way.asked
+        assert headers["If-None-Match"].startswith('"'), "it asks only whether something is new"
+        way.serve(2)
+        assert take(way, tmp_path).state.release == 2, "a site may go back"
+        assert held(tmp_path) == publisher.lines(2)
+    assert {path.name for path in tmp_path.iterdir()} == {"graph.nq", "state.json", ".lock"}
+
+
+def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url, seed=1) as way:
+        way.serve(1)
+        way.next = ["", "cut"]
+        take(way, tmp_path)
+        assert "Range" in way.asked[-1][1]
+        assert held(tmp_path) == publisher.lines(1)
+        other = tmp_path / "other"
+        way.next = ["", "cut"]
+        with pytest.raises(FetchError, match="broke off"):
+            take(way, other, attempts=1)
+        assert not (other / "graph.nq").exists()
+        take(way, other)
+        assert "Range" in way.asked[-1][1], "by the next run, too"
+        assert held(other) == publisher.lines(1)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda into: (into / "graph.nq").write_bytes(held(into)[:-200]), "had been changed"),
+        (lambda into: state(into, release=77), "does not know the release"),
+        (lambda into: state(into, release=2), "not the one of the site"),
+    ],
+)
+def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: Path, harm: object, reason: str) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        take(way, tmp_path)
+        way.serve(3)
+        assert callable(harm)
+        harm(tmp_path)
+        done = take(way, tmp_path)
+    assert done.how == "full"
+    assert reason in done.reason
+    assert held(tmp_path) == publisher.lines(3)
+
+
+def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        take(way, tmp_path)
+        way.serve(3)
+        way.next = ["cut", "cut"]
+        done = take(way, tmp_path, attempts=2)
+        assert (done.how, held(tmp_path)) == ("full", publisher.lines(3))
+        assert "/changes.rdfp?since=1 cannot be had: the connection broke off" in done.reason
+
+
+def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        way.harmed = {".nq.zst": lambda body: body[::-1]}
+        assert take(way, tmp_path / "other").how == "full", "the other dump is good"
+        way.harmed[".nq.gz"] = way.harmed[".nq.zst"]
+        with pytest.raises(HarvestError, match=r"nq\.zst came whole and is corrupt: its SHA-256 is"):
+            take(way, tmp_path)
+        way.next = ["", "", "", "cut"]
+        with pytest.raises(HarvestError, match=r"is corrupt: .*; then .*gz cannot be had: the connection broke off"):
+            take(way, tmp_path, attempts=1)
+
+
+@pytest.mark.parametrize("where", ["/latest/SHA256SUMS", ".nq.zst", ".rdfp"])
+def test_a_login_in_the_place_of_data_is_told(publisher: Publisher, tmp_path: Path, where: str) -> None:
+    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        way.serve(2)
+        harvest(site, tmp_path)
+        before = held(tmp_path)
+        way.serve(3)
+        way.harmed = {path: lambda _: b"\n<!DOCTYPE html><title>Log in</title>" for path in (where, ".rdfp")}
+        if where == ".rdfp":
+            assert harvest(site, tmp_path).reason == "changes are answered with a web page, perhaps a login"
+            return
+        with pytest.raises(FetchError, match=re.escape(where) + " answers with a web page.* perhaps a login") as error:
+            harvest(site, tmp_path)
+        assert "ask the publisher for an address that is open" in error.value.hint
+        assert held(tmp_path) == before
+
+
+def test_why_a_file_cannot_be_had_is_told_as_the_site_says_it(publisher: Publisher, tmp_path: Path) -> None:
+    dump = publisher.folder / "0003" / "public" / "cybilgraph.nq.zst"
+    good = dump.read_bytes()
+    dump.write_bytes(good[::-1])
+    with (
+        Site(publisher.url, attempts=1) as site,
+        pytest.raises(FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the disk"),
+    ):
+        harvest(site, tmp_path)
+    dump.write_bytes(good)
+
+
+def state(into: Path, **changed: object) -> None:
+    file = into / "state.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+
+
+def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(2)
+        take(way, tmp_path, "turtle", "trig")
+    quads = set(ox.parse(held(tmp_path), format=ox.RdfFormat.N_QUADS))
+    assert set(ox.parse(path=tmp_path / "graph.trig", format=ox.RdfFormat.TRIG)) == quads
+    present = {quad for quad in quads if quad.graph_name == ox.DefaultGraph()}
+    assert set(ox.parse(path=tmp_path / "graph.ttl", format=ox.RdfFormat.TURTLE)) == present
+
+
+def test_two_at_once_do_not_meet(publisher: Publisher, tmp_path: Path) -> None:
+    with (
+        Way(publisher.url) as way,
+        FileLock(tmp_path / ".lock"),
+        pytest.raises(HarvestError, match="Another harvest"),
+    ):
+        take(way, tmp_path)
+
+
+def test_a_site_that_is_none_is_told(tmp_path: Path, publisher: Publisher) -> None:
+    for url, says in (("http://127.0.0.1:1", "no connection"), ("no address", "no web address")):
+        with Site(url, attempts=2, pause=0.001) as site, pytest.raises(FetchError, match=says):
+            harvest(site, tmp_path)
+    with Way(publisher.url) as way:
+        way.next = ["busy"] * 4
+        with pytest.raises(FetchError, match="status 503"):
+            take(way, tmp_path)
+
+
+def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) -> None:
+    with Way(publisher.url) as way:
+        way.serve(1)
+        first = run("harvest", way.url, "--into", tmp_path / "copy")
+        again = run("harvest", way.url, "--into", tmp_path / "copy", "--quiet")
+        way.serve(3)
+        third = run("harvest", f"{way.url}/", "--into", tmp_path / "copy")
+        wrong = run("harvest", "http://127.0.0.1:1", "--into", tmp_path / "copy", "--attempts", 1)
+    assert first.stdout.decode().startswith(f"Release 1 of {way.url}: taken whole, ")
+    assert (again.returncode, again.stdout) == (0, b"")
+    assert third.stdout.decode().startswith(f"Release 3 of {way.url}: ")
+    assert third.stdout.decode().count("\n") == 1
+    assert wrong.returncode == 2
+    assert b"no connection" in wrong.stderr
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_on_a_bad_way_graphs_are_equal_or_an_error_is_told(publisher: Publisher, tmp_path: Path, seed: int) -> None:
+    journey(publisher, tmp_path, seed)

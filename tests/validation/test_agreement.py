@@ -1,0 +1,191 @@
+"""Two engines that share no code find the same faults: all that are planted, and no other."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pyoxigraph as ox
+import pytest
+
+from cybilgraph.errors import EnginesDisagree, ShapesError
+from cybilgraph.model.findings import Result
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.vocabulary import RULES as RULE
+from cybilgraph.model.vocabulary import SH, XSD
+from cybilgraph.validation import BOTH, ENGINES, rust_engine, validate
+from tests.support.planted import RULES, others, records, shapes, sorts
+
+SHACL = "http://www.w3.org/ns/shacl#"
+
+
+def test_a_good_record_breaks_no_rule_and_each_update_its_own() -> None:
+    good = [sort for sort in sorts() if not sort.rule]
+    assert len(good) == 2
+    assert not any(sort.broken for sort in good)
+    for sort in sorts():
+        assert not sort.rule or f"{RULE}{sort.rule}" in {result.rule for result in sort.broken}, sort.rule
+    assert {sort.rule for sort in sorts()} == {"", *RULES}
+
+
+@pytest.mark.parametrize(("engine", "number"), [("fast", 1_000), ("pyshacl", 14)])
+def test_every_planted_fault_is_found_and_none_invented(engine: str, number: int) -> None:
+    planted: set[str] = set()
+    for batch in records(number):
+        data = "\n".join([*(line for record in batch for line in record.lines), others()])
+        results = validate(data, shapes(), engine)
+        wanted = {result.fault for record in batch for result in record.broken}
+        assert {result.fault for result in results} == wanted
+        planted |= {record.rule for record in batch}
+    # Of each rule, test_shapes has both engines say the same.
+    assert planted == {"", *RULES} if engine == "fast" else len(planted) > 5
+
+
+# ---- shapes that are changed by chance -----------------------------------------------------------
+
+_NUMBERS = {f"{SHACL}{name}" for name in ("minCount", "maxCount", "minLength", "maxLength")}
+_CONSTRAINTS = _NUMBERS | {
+    f"{SHACL}{name}" for name in ("pattern", "node", "class", "hasValue", "in", "or", "datatype", "nodeKind")
+}
+_TIGHTER = (
+    ("maxCount", ox.Literal(0)),
+    ("minCount", ox.Literal(2)),
+    ("nodeKind", ox.NamedNode(f"{SHACL}IRI")),
+    ("nodeKind", ox.NamedNode(f"{SHACL}Literal")),
+    ("datatype", ox.NamedNode(XSD.date)),
+    ("maxLength", ox.Literal(12)),
+    ("minLength", ox.Literal(12)),
+    ("pattern", ox.Literal("^[A-Z].*[.]$")),
+    ("uniqueLang", ox.Literal(True)),
+    ("lessThan", ox.NamedNode("http://purl.org/dc/terms/title")),
+    ("class", ox.NamedNode("http://www.w3.org/2004/02/skos/core#Concept")),
+)
+
+
+def mutated(seed: int) -> str:
+    """Our shapes with some constraints dropped, some widened, and some added."""
+    chance = random.Random(seed)
+    triples = [quad.triple for path in shape_files() for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE)]
+    kept: list[ox.Triple] = []
+    for triple in triples:
+        change = triple.predicate.value in _CONSTRAINTS and chance.random() < 0.2
+        if change and triple.predicate.value in _NUMBERS:
+            value = max(int(triple.object.value) + chance.choice((-1, 1, 2)), 0)
+            kept.append(ox.Triple(triple.subject, triple.predicate, ox.Literal(value)))
+        elif not change:
+            kept.append(triple)
+    owners = sorted({str(triple.subject) for triple in triples if triple.predicate.value == f"{SHACL}path"})
+    said = {(str(triple.subject), triple.predicate.value) for triple in kept}
+    for shape in chance.sample(owners, 12):
+        name, value = chance.choice(_TIGHTER)
+        if shape.startswith("<") and (shape, f"{SHACL}{name}") not in said:  # a shape has most of them once
+            kept.append(ox.Triple(ox.NamedNode(shape[1:-1]), ox.NamedNode(f"{SHACL}{name}"), value))
+    return ox.serialize(kept, format=ox.RdfFormat.N_TRIPLES).decode()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_engines_agree_on_shapes_that_are_changed_by_chance(seed: int) -> None:
+    [batch] = records(8, seed)
+    data = "\n".join([*(line for record in batch for line in record.lines), others()])
+    assert validate(data, mutated(seed), BOTH) != validate(data, shapes()), "the changes change something"
+
+
+def test_a_day_and_a_year_cannot_be_compared() -> None:
+    """Such a value breaks the shape (SHACL, section 4.3.1); pySHACL takes a year for its first day."""
+    shapes = f"""@prefix sh: <{SHACL}> . @prefix xsd: <{XSD.iri}> .
+        <urn:s> sh:targetNode <urn:a> ; sh:property [ sh:path <urn:p> ; sh:minInclusive "2017-01-01"^^xsd:date ] ."""
+    data = f'<urn:a> <urn:p> "2018"^^<{XSD.gYear}> .'
+    assert len(validate(data, shapes)) == 1
+    with pytest.raises(EnginesDisagree, match="only fast: <urn:a>"):
+        validate(data, shapes, BOTH)
+
+
+# ---- both ------------------------------------------------------------------------------------------
+
+SHAPES = f"""@prefix sh: <{SHACL}> . @prefix e: <http://e/> . @prefix xsd: <{XSD.iri}> .
+e:S a sh:NodeShape ; sh:targetClass e:C ;
+  sh:property [ sh:path e:v ; sh:datatype xsd:integer ; sh:nodeKind sh:IRI ; sh:severity e:Bad ] ;
+  sh:property [ sh:path ( e:p [ sh:inversePath e:q ] [ sh:zeroOrMorePath e:r ]
+      [ sh:alternativePath ( e:s [ sh:oneOrMorePath [ sh:zeroOrOnePath e:u ] ] ) ] ) ; sh:minCount 1 ; sh:message "m"@en, "n"@es ] ;
+  sh:property [ sh:path [ sh:inversePath ( e:q e:q2 ) ] ; sh:minCount 1 ] .
+[ sh:targetNode "a literal" ] sh:nodeKind sh:IRI .
+"""
+DATA = """<http://e/a> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://e/C> .
+<http://e/a> <http://e/v> "01"^^<http://www.w3.org/2001/XMLSchema#decimal> .
+<http://e/a> <http://e/v> "x"@en-gb .
+<http://e/a> <http://e/v> "a\\n\\"b\\"\\\\é\\t\\u007F" .
+<http://e/a> <http://e/v> _:x .
+_:second <http://e/v> _:x .
+_:second <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://e/C> .
+"""
+
+
+def test_results_keep_terms_paths_components_and_severities() -> None:
+    results = validate(DATA, SHAPES, BOTH)
+    assert {result.value for result in results} >= {
+        '"01"^^<http://www.w3.org/2001/XMLSchema#decimal>',
+        '"x"@en-gb',
+        '"a\\n\\"b\\"\\\\é\\t\\u007F"',
+        "_:x",
+        "",
+    }
+    assert {result.focus for result in results} == {"<http://e/a>", "_:second", '"a literal"'}
+    assert {result.path for result in results} == {
+        "",
+        "<http://e/v>",
+        "^(<http://e/q>/<http://e/q2>)",
+        "(<http://e/p>/^<http://e/q>/(<http://e/r>)*/(<http://e/s>|((<http://e/u>)?)+))",
+    }
+    assert {result.severity for result in results} == {SH.Violation, "http://e/Bad"}
+    assert {result.rule for result in results} == {"http://e/S", "_:b17"}
+    assert ("m", "n") in {result.messages for result in results}
+    assert f"{SHACL}DatatypeConstraintComponent" in {result.component for result in results}
+
+
+def test_engines_that_disagree_are_told_of_with_each_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = validate(DATA, SHAPES)
+    less: Callable[..., list[Result]] = lambda *given: rust_engine.validate(*given)[1:]  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setitem(ENGINES, "fast", less)
+        with pytest.raises(EnginesDisagree, match="disagree: 1 found by one alone") as error:
+            validate(DATA, SHAPES, BOTH)
+    [(engine, result)] = error.value.differences
+    assert engine == "pyshacl"
+    assert result in {other.fault for other in found}
+    assert "only pyshacl: " in error.value.what
+
+
+def test_a_recursive_shape_is_where_they_may_disagree() -> None:
+    """SHACL leaves recursion open (section 3.4.3): nothing is hidden."""
+    shapes = f"@prefix sh: <{SHACL}> . <urn:s> a sh:NodeShape ; sh:targetClass <http://e/C> ; sh:not <urn:s> ."
+    with pytest.raises(EnginesDisagree, match="only fast: "):
+        validate(DATA, shapes, BOTH)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        "",
+        "<urn:a> <urn:b> 1 .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:sparql [ sh:select 'SELECT $this { SERVICE <http://127.0.0.1:9/> { ?a ?b ?c } }' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:sparql [ sh:select 'SELECT $this FROM <file:///etc/hostname> { $this ?b ?c }' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:sparql [ sh:select 'SELECT $this { $this ex:p ?value }' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:sparql [ sh:select 'SELECT $this { $this ' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:sparql [ sh:select '" + "{" * 10_000 + "' ] .",
+        "<urn:s> sh:declare [ sh:prefix 'x' ; sh:namespace 'urn:x> SELECT $this { } #' ] ; sh:targetClass <http://e/C> .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:property [ sh:path [] ; sh:minCount 1 ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:property [ sh:path <urn:p> ; sh:minCount 'x' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:or <urn:y> .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:property [ sh:path <http://e/v> ; sh:pattern '(' ] .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:in _:l . _:l rdf:first 1 ; rdf:rest _:l .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:property [ sh:path _:p ; sh:minCount 1 ] . _:p sh:inversePath _:p .",
+        "<urn:s> sh:targetClass <http://e/C> ; sh:not _:n0 . "
+        + "".join(f"_:n{i} sh:not _:n{i + 1} . " for i in range(2_000)),
+    ],
+)
+def test_shapes_that_cannot_be_used_are_a_clear_error(shapes: str) -> None:
+    head = f"@prefix sh: <{SHACL}> . @prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> . "
+    for engine in ENGINES:
+        with pytest.raises(ShapesError) as error:
+            validate(DATA, head + shapes, engine)
+        assert error.value.hint

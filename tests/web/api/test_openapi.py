@@ -1,0 +1,91 @@
+"""The OpenAPI document is valid, and true: each path that it tells of answers as it tells."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from cybilgraph.web.api.openapi import OPERATIONS, Operation
+from tests.web.pages.test_query_page import Reply, http
+
+
+@pytest.fixture(scope="module")
+def document(portal: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(http(f"{portal}/api/openapi.json").body)
+    return found
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_a_parameter_tells_in_which_forms_a_thing_is_named(document: dict[str, Any]) -> None:
+    country, *_ = document["paths"]["/api/queries/example-projects-in-country"]["get"]["parameters"]
+    assert "a code or a name, or the IRI https://w3id.org/cybilgraph/id/country/…" in country["description"]
+
+
+def call(portal: str, row: Operation, media_type: str = "", accept: str = "*/*") -> Reply:
+    examples = {parameter.name: parameter.example for parameter in row.parameters if parameter.example}
+    path = re.sub(r"\{(\w+)\}", lambda gap: examples.pop(gap[1]), row.path)
+    query = f"?{urlencode(examples)}" if examples else ""
+    headers = {"Accept": accept}
+    body = None
+    if media_type:
+        example = row.examples[media_type]
+        headers["Content_Type"] = media_type
+        if isinstance(example, str):
+            body = example.encode()
+        else:
+            body = (urlencode(example) if "form" in media_type else json.dumps(example)).encode()
+    return http(f"{portal}{path}{query}", row.method.upper(), body, **headers)
+
+
+CALLS = [(row, media_type) for row in OPERATIONS for media_type in (row.examples or [""])]
+
+
+@pytest.mark.parametrize(("row", "media_type"), CALLS, ids=lambda value: getattr(value, "path", value) or "-")
+def test_each_operation_answers_its_example(
+    portal: str, document: dict[str, Any], row: Operation, media_type: str
+) -> None:
+    reply = call(portal, row, media_type)
+    assert reply.status == row.status
+    sent = reply.content_type.partition(";")[0]
+    assert sent in row.answers
+    schema = row.answers[sent]
+    if sent == "application/json":
+        jsonschema.validate(json.loads(reply.body), {**schema, "components": document["components"]})
+
+
+@pytest.mark.parametrize(("row", "media_type"), CALLS[:1], ids=["check"])
+def test_each_kind_of_answer_can_be_had(portal: str, row: Operation, media_type: str) -> None:
+    for accept in row.answers:
+        reply = call(portal, row, media_type, accept)
+        assert (reply.status, reply.content_type.partition(";")[0]) == (200, accept)
+
+
+def test_problems_are_as_told(portal: str, document: dict[str, Any]) -> None:
+    schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
+    told = document["paths"]["/api/check"]["post"]["responses"]
+    for media_type, body, status in (
+        ("image/png", b"x", 415),
+        ("application/json", b'{"text":1}', 400),
+        ("text/turtle", b"[", 422),
+    ):
+        reply = http(f"{portal}/api/check", "POST", body, Content_Type=media_type)
+        assert reply.status == status
+        assert str(status) in told
+        jsonschema.validate(json.loads(reply.body), schema)
+
+
+def test_every_path_of_the_api_is_in_the_document(portal: str, document: dict[str, Any]) -> None:
+    for path in ("/api/check", "/api/openapi.json", "/sparql", "/ontology", "/shapes", "/shapes.ttl", "/check", "/"):
+        assert path in document["paths"]
+        method = next(iter(document["paths"][path])).upper()
+        assert http(f"{portal}{path}", "OPTIONS").headers["allow"].find(method) >= 0

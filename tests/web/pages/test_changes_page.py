@@ -1,0 +1,189 @@
+"""What has changed between releases, over HTTP: for people, as a patch, as JSON, Atom and an event stream."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import rdflib
+from lxml import etree
+
+from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
+from cybilgraph.release import Releases
+from cybilgraph.sync.changes import prune
+from cybilgraph.sync.patches import patched, read_patch
+from cybilgraph.web.api.protocol import PINNED
+from tests.conftest import RECORDS, SEED, graph_of, running_server
+from tests.web.api.test_protocol import BROWSER, PROBLEM, send
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+RECORD = f"{BASE}record/"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four releases: the first taken away; of the seed and another; with the seed changed; without the other."""
+    folder, sources = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("sources")
+    seed, another = sources / SEED.name, sources / "cmm-review-samoa.txt"
+    shutil.copy(SEED, seed)
+    pipeline.build([sources], folder)
+    shutil.copy(RECORDS / another.name, another)
+    pipeline.build([sources], folder)
+    text = seed.read_text(encoding="utf-8").replace("Finished", "Ongoing").replace("A Way", "<b>&A Way")
+    seed.write_text(text, encoding="utf-8")
+    pipeline.build([sources], folder)
+    another.unlink()
+    pipeline.build([sources], folder)
+    prune(Releases(folder), 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    with running_server(folder) as url:
+        yield url
+
+
+def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> None:
+    reply = send(site, "GET", "/changes.rdfp?since=2")
+    assert reply.type == "text/x-rdf-patch; charset=utf-8"
+    digest = base64.b64encode(hashlib.sha256(reply.body).digest()).decode()
+    assert reply.headers["repr-digest"] == f"sha-256=:{digest}:"
+    assert reply.headers["cybilgraph-release"] == "4"
+    header, changes = read_patch(reply.body.splitlines(keepends=True))
+    before, after = (sorted(graph_of(folder / name).splitlines(True)) for name in ("0002", "0004"))
+    assert list(patched(before, changes)) == after
+    assert header.sha256 == hashlib.sha256(b"".join(after)).hexdigest()
+    for target, accept in (("/changes?since=2&format=rdfp", "*/*"), ("/changes?since=2", "text/x-rdf-patch")):
+        assert send(site, "GET", target, Accept=accept).body == reply.body
+
+
+def test_json_tells_records_with_what_changed(site: str) -> None:
+    told = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
+    assert (told["since"]["release"], told["until"]["release"]) == (2, 4)
+    changed, removed = told["records"]
+    assert changed["record"] == f"{RECORD}G0020"
+    assert changed["fields"] == [{"name": "status", "old": ["Finished"], "new": ["Ongoing"]}]
+    assert changed["words"] == "status: Finished → Ongoing."
+    assert (removed["kind"], removed["title"]) == ("removed", "CMM Review - Samoa")
+    assert changed["modified"] <= removed["modified"] == told["until"]["created"]
+
+
+def test_atom_has_entries_and_tombstones(site: str) -> None:
+    reply = send(site, "GET", "/changes", Accept="application/atom+xml")
+    assert reply.type == "application/atom+xml; charset=utf-8"
+    feed = etree.fromstring(reply.body)
+    [entry] = feed.findall(f"{ATOM}entry")
+    assert entry.findtext(f"{ATOM}id") == f"{RECORD}G0020"
+    assert entry.findtext(f"{ATOM}summary") == "status: Finished → Ongoing."
+    [gone] = feed.findall("{http://purl.org/atompub/tombstones/1.0}deleted-entry")
+    assert gone.get("ref") == f"{RECORD}cmm-review-samoa"
+    assert gone.get("when") == feed.findtext(f"{ATOM}updated")
+    assert all(feed.find(f"{ATOM}{name}") is not None for name in ("title", "author", "link"))
+
+
+def test_people_are_told_in_words(site: str) -> None:
+    page = send(site, "GET", "/changes", Accept=BROWSER).body.decode()
+    assert "<del>Finished</del> → <ins>Ongoing</ins>" in page
+    assert "<del>CMM Review - Samoa</del>" in page
+    assert 'href="/id/project/cmm-review-samoa?release=2"' in page
+    assert "No record has changed" in send(site, "GET", "/changes?since=4", Accept=BROWSER).body.decode()
+
+
+@pytest.mark.parametrize(
+    "target", ["/changes.rdfp?since=2", "/changes.json", "/changes.atom?since=3", "/feed", "/feed/4"]
+)
+def test_who_has_it_is_told_so(site: str, target: str) -> None:
+    reply = send(site, "GET", target)
+    etag = reply.headers["etag"]
+    assert etag.startswith('"')
+    again = send(site, "GET", target, If_None_Match=etag)
+    assert (again.status, again.body) == (304, b"")
+    assert send(site, "HEAD", target).headers["etag"] == etag
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "says"),
+    [
+        ("/changes?since=1", 410, "Take the full dump"),
+        ("/changes.rdfp?since=9", 404, "There are: 2, 3, 4."),
+        ("/changes?since=2&until=9", 404, "There is no release 9"),
+        ("/changes?since=two", 400, "since=1"),
+        ("/changes?since=²", 400, "since=1"),
+        ("/changes?format=parquet", 406, "rdfp"),
+        ("/changes.parquet", 406, "rdfp"),
+        ("/feed/1", 410, "not kept any more"),
+        ("/feed/77/all", 404, "There is no release 77"),
+        ("/record/G0020?release=1", 410, "not kept any more"),
+        ("/record/G0020?release=x", 400, "no number of a release"),
+    ],
+)
+def test_what_is_not_there_is_told(site: str, target: str, status: int, says: str) -> None:
+    reply = send(site, "GET", target.replace("²", "%C2%B2"))
+    assert (reply.status, reply.type) == (status, PROBLEM)
+    assert says in f"{reply.problem['detail']} {reply.problem['hint']}"
+
+
+def test_the_event_stream_leads_to_every_version(site: str) -> None:
+    node = rdflib.URIRef
+    root = rdflib.Graph().parse(data=send(site, "GET", "/feed.nt").body, format="nt")
+    stream = node(f"{BASE}feed")
+    assert (stream, node(RDF.type), node(LDES.EventStream)) in root
+    pages = sorted(str(page) for page in root.objects(None, node(TREE.node)))
+    assert pages == [f"{site}/feed/2/all", f"{site}/feed/3", f"{site}/feed/4"]
+    members, dates = {}, {}
+    for page in pages:
+        reply = send(site, "GET", urlsplit(page).path, Accept="text/turtle")
+        assert reply.headers["cache-control"] == PINNED
+        graph = rdflib.Graph().parse(data=reply.body, format="turtle")
+        assert (node(page), node(RDF.type), node(TREE.Node)) in graph
+        for member in graph.objects(stream, node(TREE.member)):
+            members[str(member).removeprefix(RECORD)] = graph.value(member, node(RDF.type))
+            dates[str(member)] = str(graph.value(member, node(DCTERMS.created)))
+            assert str(member).startswith(str(graph.value(member, node(DCTERMS.isVersionOf))))
+    assert members == {
+        "G0020?release=1": node(ACTIVITY.Create),  # it has not moved since, though that is not kept
+        "cmm-review-samoa?release=2": node(ACTIVITY.Create),
+        "G0020?release=3": node(ACTIVITY.Update),
+        "cmm-review-samoa?release=4": node(ACTIVITY.Delete),
+    }
+    first = root.value(node(f"{site}/feed#release-2"), node(TREE.value))
+    assert str(first) == min(dates.values()) == dates[f"{RECORD}G0020?release=1"]
+    assert send(site, "GET", "/feed/2").headers["location"] == "/feed/2/all"
+    assert send(site, "GET", "/feed", Accept=BROWSER).headers["location"] == "/changes"
+
+
+def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
+    then, now = (send(site, "GET", f"/record/G0020.nt{pinned}") for pinned in ("?release=2", ""))
+    assert then.headers["cybilgraph-release"] == "2"
+    text = {status: send(site, "GET", f"/id/project/G0020.nt?release={status}").body for status in (2, 3)}
+    assert b"status/finished" in text[2]
+    assert b"status/ongoing" in text[3]
+    assert then.body != now.body
+    page = send(site, "GET", "/record/G0020?release=2", Accept=BROWSER)
+    assert page.headers["location"] == "/id/project/G0020?release=2"
+    page = send(site, "GET", page.headers["location"], Accept=BROWSER)
+    assert "This is as of release 2" in page.body.decode()
+
+
+@pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
+def test_no_link_of_a_page_as_of_an_earlier_release_is_dead(site: str, path: str) -> None:
+    gone = send(site, "GET", path, Accept=BROWSER)
+    assert gone.status == (410 if "cmm" in path else 200)
+    address = f"{path}?release=3"
+    assert ("cmm" in path) == (f'<a href="{address}">Its page as of then</a>' in gone.body.decode())
+    page = send(site, "GET", address, Accept=BROWSER).body.decode()
+    assert ("cmm" in path) == ("It is in none since." in page) != ("See it as it is now" in page)
+    for link in dict.fromkeys(re.findall(r'href="(/(?:id|record|graph|suggest)/[^"]*)"', page)):
+        there = send(site, "GET", unescape(link))
+        assert there.status == 200, link
+        assert there.headers.get("cybilgraph-release") == ("3" if link != path else None), link

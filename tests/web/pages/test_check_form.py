@@ -1,0 +1,547 @@
+"""Checking what is sent, over HTTP: the API, the page without scripts, limits, and uploads made to hurt."""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from html.parser import HTMLParser
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+import rdflib
+
+from cybilgraph.web.api.submissions import MAX_UPLOAD
+from tests.conftest import SEED, run
+from tests.support.hostile import ANY, GOOD, cases
+from tests.web.api.test_protocol import send
+from tests.web.pages.test_query_page import BROWSER, Reply, http
+
+PAGE = SEED.read_bytes()
+BAD = (
+    b"A project for Belize\n\nCybil code: G0999\n\nStatus: Finishd\n\nFrom: Apr 2018\n\nTo: Mar 2017\n\n"
+    b"Summary\n\nUNODC helped Belize.\n"
+)
+FORM = "multipart/form-data; boundary=xyz"
+
+
+def part(name: str, content: bytes, file: str | None = None, media_type: str = "") -> bytes:
+    head = f'--xyz\r\nContent-Disposition: form-data; name="{name}"'
+    head += f'; filename="{file}"' if file is not None else ""
+    head += f"\r\nContent-Type: {media_type}" if media_type else ""
+    return head.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"--xyz--\r\n"
+
+
+def post(url: str, body: bytes, content_type: str, accept: str = "*/*", path: str = "/api/check") -> Reply:
+    return http(f"{url}{path}", "POST", body, Content_Type=content_type, Accept=accept)
+
+
+def rules(reply: Reply) -> list[str]:
+    report = json.loads(reply.body)
+    return [found["rule"].rpartition("#")[2] for found in report.get("report", report)["findings"]]
+
+
+# ---- the API
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "windows-1251", "utf-16", "ISO-8859-1", "utf-8", "euc-kr"])
+@pytest.mark.parametrize(
+    ("media_type", "text"),
+    [
+        ("text/csv", "title,code\n{},G0101\n"),
+        ("text/plain", "{}\n\nCybil code: G0101\n"),
+        ("application/json", '{{"title": "{}", "code": "G0101"}}'),
+        ("application/json", '{{"text": "{}\\nCybil code: G0101"}}'),
+        ("application/yaml", "title: {}\ncode: G0101\n"),
+        ("text/html; a=b", "<meta charset=koi8-r><h1>{}</h1><p>Cybil code: G0101</p>"),
+        (
+            "text/turtle",
+            '<urn:x> a <https://w3id.org/cybilgraph/ontology#Project> ; <http://purl.org/dc/terms/title> "{}" .',
+        ),
+    ],
+)
+def test_the_encoding_that_is_named_is_heard(portal: str, media_type: str, text: str, charset: str) -> None:
+    title = {"windows-1251": "Проект", "euc-kr": "사이버"}.get(charset, "Été à Genève")
+    content = text.format(title).encode(charset)
+    whole = post(portal, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
+    part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
+    for reply in (whole, post(portal, part_of, FORM, path="/api/check?include=turtle")):
+        if reply is not whole and b'"text"' in content.replace(b"\0", b""):
+            continue  # in a file, this is a record of another form
+        assert reply.status == 200, reply.body
+        assert title in json.loads(reply.body)["turtle"]
+        assert "encoding" not in rules(reply)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", BAD),
+        ("application/octet-stream", BAD),
+        ("application/json", json.dumps({"text": BAD.decode()}).encode()),
+        ("application/json; charset=utf-8", json.dumps({"text": BAD.decode().replace("\n", "\r\n")}).encode()),
+        (FORM, form(part("file", BAD, "page.txt"))),
+        (FORM, form(part("file", BAD, ""))),
+        (FORM, form(part("text", BAD))),
+        ("application/x-www-form-urlencoded", urllib.parse.urlencode({"text": BAD}).encode()),
+    ],
+)
+def test_a_record_is_checked_however_it_is_sent(portal: str, content_type: str, body: bytes) -> None:
+    reply = post(portal, body, content_type)
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    assert reply.headers["access-control-allow-origin"] == "*"
+    report = json.loads(reply.body)
+    assert not report["conforms"]
+    places = {found["rule"].rpartition("#")[2]: found["line"] for found in report["findings"]}
+    assert places["end-after-start"] == 9
+    assert places["near-name"] == 5
+
+
+def test_the_report_is_that_of_the_command_line(portal: str, tmp_path: Path) -> None:
+    (tmp_path / "record.txt").write_bytes(BAD)
+    there = json.loads(run("check", "record.txt", "-f", "json", cwd=tmp_path).stdout)
+    here = json.loads(post(portal, BAD, "text/plain").body)
+    assert here["findings"] == there["findings"]
+    assert here["counts"] == there["counts"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".yaml", ".xml", ".html", ".ttl", ".rdf", ".jsonld", ""])
+def test_every_format_is_known_by_its_file(portal: str, suffix: str) -> None:
+    reply = post(portal, form(part("file", GOOD()[suffix], f"record{suffix}")), FORM)
+    assert (reply.status, json.loads(reply.body)["records"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "suffix"),
+    [("text/csv", ".csv"), ("text/turtle", ".ttl"), ("application/yaml", ".yaml"), ("application/json", ".json")],
+)
+def test_a_bare_record_is_known_by_its_media_type(portal: str, media_type: str, suffix: str) -> None:
+    assert post(portal, GOOD()[suffix], media_type).status == 200
+
+
+def test_options(portal: str) -> None:
+    asked = {
+        "text": BAD.decode(),
+        "lang": "fr",
+        "as_of": "2016-01-01",
+        "include": ["turtle", "derived"],
+        "name": "p.txt",
+    }
+    report = json.loads(post(portal, json.dumps(asked).encode(), "application/json").body)
+    assert report["as_of"] == "2016-01-01"
+    assert "« Finishd » a été pris pour Finished." in [found["message"] for found in report["findings"]]
+    assert report["findings"][0]["file"] == "p.txt"
+    graph = rdflib.Graph().parse(data=report["turtle"], format="turtle")
+    assert len(graph) > 30
+    assert any(row["quote"] == "UNODC helped Belize." and row["line"] == 13 for row in report["derived"])
+    told = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
+    assert json.loads(told.body)["derived"] == report["derived"]
+
+
+def test_a_certain_mend_is_applied(portal: str) -> None:
+    asked = {"text": BAD.decode(), "fix": "5:9"}
+    report = json.loads(post(portal, json.dumps(asked).encode(), "application/json").body)
+    assert report["text"] == BAD.decode().replace("Finishd", "Finished")
+    assert "near-name" not in [found["rule"].rpartition("#")[2] for found in report["findings"]]
+    nothing = json.loads(post(portal, json.dumps(asked | {"fix": "1:1"}).encode(), "application/json").body)
+    assert nothing["text"] == BAD.decode()
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "status", "content_type"),
+    [
+        ("application/json", "", 200, "application/json"),
+        ("text/csv;q=0.1, application/json", "", 200, "application/json"),
+        ("text/plain", "", 200, "text/plain; charset=utf-8"),
+        ("*/*", "?format=text", 200, "text/plain; charset=utf-8"),
+        ("application/sarif+json", "", 200, "application/sarif+json"),
+        ("text/turtle", "", 200, "text/turtle; charset=utf-8"),
+        ("*/*", "?format=junit", 200, "application/xml"),
+        ("*/*", "?format=html", 200, "text/html; charset=utf-8"),
+        ("image/png", "", 406, "application/problem+json"),
+        ("*/*", "?format=docx", 406, "application/problem+json"),
+    ],
+)
+def test_outputs_by_negotiation(portal: str, accept: str, query: str, status: int, content_type: str) -> None:
+    reply = post(portal, BAD, "text/plain", accept, f"/api/check{query}")
+    assert (reply.status, reply.content_type) == (status, content_type)
+    if content_type.startswith("text/html"):
+        assert "sandbox" in reply.headers["content-security-policy"]
+
+
+def test_a_browser_of_another_site_may_ask(portal: str) -> None:
+    reply = http(f"{portal}/api/check", "OPTIONS", Origin="https://example.org", Access_Control_Request_Method="POST")
+    assert reply.status == 200
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert "Content-Type" in reply.headers["access-control-allow-headers"]
+
+
+# ---- uploads made to hurt: a problem with a reason, or a report; and the server goes on answering
+
+
+def hostile(name: str) -> Callable[[], tuple[str, bytes]]:
+    """A file of the hostile corpus, as an upload."""
+    return lambda: (FORM, form(part("file", cases()[name](), name)))
+
+
+def sent(content_type: str, body: bytes | str) -> Callable[[], tuple[str, bytes]]:
+    return lambda: (content_type, body if isinstance(body, bytes) else body.encode())
+
+
+def named(file: str, content: bytes = PAGE) -> Callable[[], tuple[str, bytes]]:
+    return lambda: (FORM, form(part("file", content, file)))
+
+
+UNREAD, BAD_REQUEST, TOO_LARGE, READ = 422, 400, 413, 200
+UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
+    # what is no record
+    "entity bomb": (hostile("bomb.xml"), UNREAD),
+    "entity bomb in an activity": (hostile("own-bomb-inside.xml"), UNREAD),
+    "entity bomb in RDF/XML": (hostile("own-bomb-inside.rdf"), UNREAD),
+    "entity from a file": (hostile("own-outside-inside.xml"), UNREAD),
+    "zip bomb": (hostile("own-bomb.xlsx"), UNREAD),
+    "zip that lies": (hostile("own-lying.xlsx"), UNREAD),
+    "locked workbook": (hostile("own-encrypted.xlsx"), UNREAD),
+    "workbook with entities": (hostile("own-entities.xlsx"), UNREAD),
+    "half a workbook": (hostile("own-cut.xlsx"), UNREAD),
+    "no workbook": (named("a.xlsx"), UNREAD),
+    "picture": (hostile("jpeg.txt"), UNREAD),
+    "compressed": (hostile("gzip.txt"), UNREAD),
+    "PDF": (hostile("pdf.txt"), UNREAD),
+    "random bytes": (hostile("random.txt"), UNREAD),
+    "random bytes as Turtle": (hostile("random.ttl"), UNREAD),
+    "NUL": (hostile("nul.txt"), UNREAD),
+    "remote context": (
+        sent("application/ld+json", '{"@context":"https://example.org/context.jsonld","@id":"x:y"}'),
+        UNREAD,
+    ),
+    "context in itself": (hostile("own-context-in-itself.jsonld"), UNREAD),
+    "Turtle with 10,000 nested brackets": (sent("text/turtle", "<x:s> <x:p> " + "[ <x:p> " * 10_000), UNREAD),
+    "Turtle with 10,000 nested lists": (sent("text/turtle", "<x:s> <x:p> " + "( " * 10_000), UNREAD),
+    "nested triple terms": (hostile("triple-terms.ttl"), UNREAD),
+    "JSON of 50,000 objects in each other": (hostile("objects.json"), UNREAD),
+    "JSON of 100,000 brackets": (hostile("brackets.json"), UNREAD),
+    "JSON as a request, nested": (sent("application/json", '{"text":' * 50_000), UNREAD),
+    "YAML that unfolds": (hostile("own-aliases.yaml"), UNREAD),
+    "YAML that is in itself": (hostile("own-itself.yaml"), UNREAD),
+    "XML of 10,000 elements in each other": (hostile("own-deep.xml"), UNREAD),
+    "XML with an unknown encoding": (hostile("own-broken-encoding.xml"), UNREAD),
+    "XML cut off": (hostile("own-cut.xml"), UNREAD),
+    "HTML of 20,000 elements in each other": (hostile("own-deep.html"), UNREAD),
+    "table without names": (hostile("own-no-names.csv"), UNREAD),
+    "table of commas": (hostile("commas.csv"), UNREAD),
+    "text over its limit": (sent("text/plain", b"A project\n" * 60_000), UNREAD),
+    "UTF-16 without its mark": (hostile("utf16-no-mark.txt"), UNREAD),
+    "RDF without a project": (sent("text/turtle", "<x:s> <x:p> <x:o> ."), UNREAD),
+    # what is no request
+    "nothing": (sent("text/plain", b""), BAD_REQUEST),
+    "blank": (sent("text/plain", b" \r\n\t"), BAD_REQUEST),
+    "empty form": (sent(FORM, form()), BAD_REQUEST),
+    "form without its boundary": (sent("multipart/form-data", form(part("file", PAGE, "a.txt"))), BAD_REQUEST),
+    "form with another boundary": (sent("multipart/form-data; boundary=other", form(part("text", PAGE))), BAD_REQUEST),
+    "form that is cut off": (sent(FORM, part("file", PAGE, "a.txt")[:60]), BAD_REQUEST),
+    "form of 5,000 parts": (sent(FORM, form(*(part(f"n{n}", b"x") for n in range(5_000)))), TOO_LARGE),
+    "part without a name": (sent(FORM, b"--xyz\r\n\r\nx\r\n--xyz--\r\n"), BAD_REQUEST),
+    "a text that is a number": (sent("application/json", '{"text": 5}'), BAD_REQUEST),
+    "a text that is a list": (sent("application/json", '{"text": ["a"]}'), BAD_REQUEST),
+    "unknown format": (sent("application/json", '{"text": "a", "format": "docx"}'), BAD_REQUEST),
+    "format that is an object": (sent("application/json", '{"text": "a", "format": {"a": 1}}'), BAD_REQUEST),
+    "unknown language": (sent("application/json", '{"text": "a", "lang": "xx"}'), BAD_REQUEST),
+    "day that is none": (sent("application/json", '{"text": "a", "as_of": "2026-02-30"}'), BAD_REQUEST),
+    "extra that is none": (sent("application/json", '{"text": "a", "include": ["secrets"]}'), BAD_REQUEST),
+    "extra that is a number": (sent("application/json", '{"text": "a", "include": 7}'), BAD_REQUEST),
+    "picture by its type": (sent("image/png", b"\x89PNG"), 415),
+    "program": (named("a.exe", b"MZ\x90\x00\x03"), UNREAD),
+    "half a letter": (sent("text/plain", b"\xff\xfe\x00"), UNREAD),
+    "update by its type": (sent("application/sparql-update", b"CLEAR ALL"), 415),
+    "encoding that is none": (sent("text/csv; charset=rot13", b"title\nA\n"), 415),
+    "encoding by an odd name": (sent('text/csv; charset="../x"', b"title\nA\n"), 415),
+    "not in its encoding": (sent("text/csv; charset=euc-jp", b"title\n\xff\xff\n"), BAD_REQUEST),
+    "huge": (sent("text/plain", b"x" * (MAX_UPLOAD + 1)), TOO_LARGE),
+    "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD), TOO_LARGE),
+    "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD + 1)))), TOO_LARGE),
+    "huge by far": (sent("text/plain", b"x" * 15_000_000), TOO_LARGE),
+    # what is odd, and a record
+    "path as a name": (named("../../../etc/passwd"), READ),
+    "path of another system": (named("C:\\Windows\\win.ini"), READ),
+    "name of many letters": (named("a" * 50_000 + ".txt"), READ),
+    "name that steers": (named("\x1b[31m\u202e.txt"), READ),
+    "name with a NUL": (named("a\0.txt"), READ),
+    "name of a device": (named("/dev/zero"), READ),
+    "wrong suffix": (named("a.ttl.txt"), READ),
+    "Windows' code page": (hostile("cp1252.txt"), READ),
+    "UTF-16": (hostile("utf16.txt"), READ),
+    "surrogates": (sent("application/json", '{"text": "A \\ud800 project\\n\\nSummary\\n\\nIt helps \\udfff."}'), READ),
+    "broken UTF-8": (hostile("overlong.txt"), READ),
+    "direction": (hostile("direction.txt"), READ),
+    "one word": (hostile("one-word.txt"), READ),
+    "markup": (hostile("templates.txt"), READ),
+    "text with another encoding declared": (
+        sent(
+            "application/json",
+            json.dumps({"text": '<?xml version="1.0" encoding="utf-16"?>' + GOOD()[".xml"].decode()[21:]}),
+        ),
+        READ,
+    ),
+    "wrong media type": (sent("text/plain", GOOD()[".ttl"]), READ),
+    "formulas": (hostile("own-formulas.csv"), READ),
+}
+
+
+@pytest.fixture(scope="module")
+def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
+    """A second client, that asks all the while: status and seconds of each of its answers."""
+    answers: list[tuple[int, float]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(0.2):
+            started = time.monotonic()
+            status = post(portal, PAGE, "text/plain").status if len(answers) % 2 else http(f"{portal}/").status
+            answers.append((status, time.monotonic() - started))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    yield answers
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_a_broken_upload(portal: str, neighbour: list[tuple[int, float]], name: str) -> None:
+    make, status = UPLOADS[name]
+    content_type, body = make()
+    reply = post(portal, body, content_type)
+    assert reply.status == status, reply.body[:500]
+    found = json.loads(reply.body)
+    if status == READ:
+        assert found["records"] >= 1
+        assert "/" not in found["findings"][0]["file"] if found["findings"] else True
+    else:
+        assert reply.content_type == "application/problem+json"
+        assert found["status"] == status
+        assert len(found["detail"]) > 10
+        if status == UNREAD:
+            assert rules(reply)[0] == "unreadable"
+        if status == TOO_LARGE:
+            assert f"{MAX_UPLOAD:,} bytes" in found["detail"] or "parts" in name
+    assert b"root:" not in reply.body
+    assert b"Traceback" not in reply.body
+
+
+def test_the_server_went_on_answering(neighbour: list[tuple[int, float]]) -> None:
+    assert len(UPLOADS) >= 50
+    assert len(neighbour) > 5
+    assert {status for status, _ in neighbour} == {200}
+
+
+@pytest.mark.parametrize("name", ["templates", "direction", "escape-sequences", "not-characters", "nul", "paths"])
+def test_the_page_shows_what_is_odd_as_text(portal: str, name: str) -> None:
+    body = form(part("text", ANY[name]()), part("lang", b"en"), part("format", b""))
+    reply = post(portal, body, FORM, BROWSER, "/check")
+    assert reply.status in (200, 422)
+    assert b"<script>alert" not in reply.body
+    assert reply.body.count(b"<script") == 1
+
+
+def raw(portal: str, head: str, *chunks: bytes) -> socket.socket:
+    address = urllib.parse.urlsplit(portal)
+    connection = socket.create_connection((address.hostname, address.port), timeout=20)
+    connection.sendall(f"POST /api/check HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n{head}\r\n\r\n".encode())
+    for chunk in chunks:
+        connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+    return connection
+
+
+def status_of(connection: socket.socket) -> int:
+    with HTTPResponse(connection) as answer:
+        answer.begin()
+        return answer.status
+
+
+def test_a_body_in_chunks(portal: str) -> None:
+    with raw(portal, "Transfer-Encoding: chunked", PAGE[:1000], PAGE[1000:]) as connection:
+        connection.sendall(b"0\r\n\r\n")
+        assert status_of(connection) == 200
+    with raw(portal, "Transfer-Encoding: chunked", *[b"x" * 500_000] * 5) as connection:
+        connection.sendall(b"0\r\n\r\n")
+        assert status_of(connection) == 413
+
+
+def test_bodies_that_never_end_do_not_hold_up_others(portal: str) -> None:
+    """They are waited for without a thread, and for no longer than some seconds."""
+    with ExitStack() as held:
+        for number in range(8):
+            endless = number % 2
+            head = "Transfer-Encoding: chunked" if endless else "Content-Length: 5000"
+            held.enter_context(raw(portal, head, *[b"A project"] * endless))
+        time.sleep(0.5)
+        assert post(portal, PAGE, "text/plain").status == 200
+        assert http(f"{portal}/").status == 200
+        assert http(f"{portal}/sparql?query=ASK%7B%7D").status == 200
+    with closing(raw(portal, "Content-Length: 5000")) as slow:
+        slow.settimeout(40)
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_bodies_of_one_client_leave_room_for_others(portal: str) -> None:
+    """Twenty that are nearly whole: those that are too many are refused."""
+    head = b"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2000000\r\n\r\n"
+    with ExitStack() as held:
+        clients = []
+        for _ in range(20):
+            clients.append(held.enter_context(socket.create_connection(("127.0.0.1", int(portal.rpartition(":")[2])))))
+            clients[-1].sendall(head + 1_900_000 * b" ")
+        refused = [client for client in select.select(clients, [], [], 30)[0] if b" 429 " in client.recv(100)]
+        assert refused
+        reply = send(portal, "POST", "/api/check", PAGE, source="127.0.0.2", Content_Type="text/plain")
+        assert reply.status == 200
+
+
+def test_checks_of_one_client_do_not_keep_another_waiting(portal: str) -> None:
+    """Four large tables of one client, which it leaves when another has been answered."""
+    table = b"title,summary\n" + b"".join(b"Project %d,It helps Belize and UNODC.\n" % n for n in range(20_000))
+    head = f"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}"
+    with ExitStack() as held:
+        for _ in range(4):
+            client = held.enter_context(socket.create_connection(("127.0.0.1", int(portal.rpartition(":")[2]))))
+            client.sendall(f"{head}\r\n\r\n".encode() + table)
+        time.sleep(0.5)
+        for _ in range(3):
+            reply = send(portal, "POST", "/api/check", PAGE, source="127.0.0.2", Content_Type="text/plain")
+            assert reply.status == 200
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(server: str) -> None:
+    let_in = 0
+    while (reply := post(server, b"", "text/plain")).status == 400:
+        let_in += 1
+    assert reply.status == 429
+    assert let_in >= 60, "somebody who types is let type"
+    assert reply.headers["retry-after"] == "1"
+    time.sleep(1)
+    assert post(server, PAGE, "text/plain").status == 200
+    assert json.loads(reply.body)["detail"].startswith("Too many requests")
+    assert http(f"{server}/").status == 200
+
+
+# ---- the page, without scripts
+
+
+class Controls(HTMLParser):
+    """The controls of a form, as a browser without scripts would send them; and the findings."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self._area = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = dict(attrs)
+        self.ids += filter(None, [own.get("id")])
+        self.links += filter(None, [own.get("href")])
+        if tag == "textarea":
+            self._area = own["name"] or ""
+            self.fields[self._area] = ""
+        elif tag == "input" and own.get("type") != "file":
+            self.fields[own["name"] or ""] = own.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.fields[self._area] += data if self.fields[self._area] else data.removeprefix("\n")
+
+
+def submit(portal: str, path: str, **fields: str) -> Reply:
+    return post(portal, form(*(part(name, value.encode()) for name, value in fields.items())), FORM, BROWSER, path)
+
+
+def test_the_page_before_anything_was_sent(portal: str) -> None:
+    reply = http(f"{portal}/check", Accept=BROWSER)
+    assert reply.status == http(f"{portal}/check", "HEAD", Accept=BROWSER).status == 200
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    assert "unsafe" not in reply.headers["content-security-policy"]
+    page = reply.body.decode()
+    assert not re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=|javascript:", page)
+    for control in ("text", "format", "lang", "file"):
+        assert f'for="{control}"' in page
+    assert 'role="status"' in page
+    assert "script-src" not in http(f"{portal}/", Accept=BROWSER).headers["content-security-policy"]
+
+
+def test_the_page_with_findings_and_marked_lines(portal: str) -> None:
+    reply = submit(portal, "/check", text=BAD.decode(), format="", lang="es")
+    assert reply.status == 200
+    page, controls = reply.body.decode(), Controls(reply.body)
+    assert controls.fields["text"] == BAD.decode()
+    assert '<li id="L9" class="violation">To: Mar 2017 <a href="#F' in page
+    assert 'lang="es">«Finishd» se tomó por Finished.' in page
+    assert "1 record: " in page
+    assert re.search(r"violation, \d+ warnings?, \d+ info\n", page)
+    worst = re.findall(r'<li class="finding (\w+)" id="F\d+"', page)
+    assert worst == sorted(worst, key=("violation", "warning", "info").index)
+    assert len(set(worst)) == 3
+    assert "a cyb:Project" in page or "cyb:Project" in page
+    assert "<q>UNODC helped Belize.</q>" in page
+    inside = [link[1:] for link in controls.links if link.startswith("#")]
+    assert set(inside) <= set(controls.ids), "each finding leads to its line, and back"
+    to_rules = [link for link in controls.links if link.startswith("/rules/") and not link.startswith("/rules/?")]
+    assert len(to_rules) >= 2
+    for link in to_rules:
+        assert http(f"{portal}{link}", Accept=BROWSER).status == 200
+
+
+def test_a_mend_is_applied_without_scripts(portal: str) -> None:
+    page = submit(portal, "/check", text=BAD.decode(), format="", lang="en").body.decode()
+    assert 'name="fix" value="5:9"' in page
+    reply = submit(portal, "/check", text=BAD.decode(), format="", lang="en", fix="5:9")
+    assert "Status: Finished" in Controls(reply.body).fields["text"]
+    assert "near-name" not in reply.body.decode().partition("<template")[0]
+
+
+def test_a_file_fills_the_text(portal: str) -> None:
+    reply = post(portal, form(part("text", b"x"), part("file", BAD, "page.txt")), FORM, BROWSER, "/check")
+    assert Controls(reply.body).fields["text"] == BAD.decode()
+    book = post(portal, form(part("text", b""), part("file", GOOD()[".xlsx"], "a.xlsx")), FORM, BROWSER, "/check")
+    assert book.status == 200
+    assert Controls(book.body).fields["text"] == ""
+
+
+@pytest.mark.parametrize("name", ["source", "csv", "xlsx", "json", "yaml", "turtle", "jsonld"])
+def test_the_record_can_be_taken_away(portal: str, name: str) -> None:
+    reply = submit(portal, "/check", text=BAD.decode(), format="text", lang="en", download=name)
+    assert reply.status == 200
+    assert reply.content_type == "application/octet-stream"
+    found = re.fullmatch(r'attachment; filename="record\.(\w+)"', reply.headers["content-disposition"])
+    assert found
+    again = post(portal, form(part("file", reply.body, f"again.{found[1]}")), FORM)
+    assert (again.status, json.loads(again.body)["records"]) == (200, 1)
+
+
+def test_a_download_that_is_none(portal: str) -> None:
+    assert submit(portal, "/check", text="x y", format="", lang="en", download="../x").status == 400
+    assert submit(portal, "/check", text="{", format="json", lang="en", download="csv").status == 422
+
+
+def test_what_cannot_be_read_comes_back_with_its_line(portal: str) -> None:
+    reply = submit(portal, "/check", text='{\n "title": \n}', format="json", lang="en")
+    assert reply.status == 422
+    assert b'<li id="L3" class="violation">' in reply.body
+    assert b"No record could be read" in reply.body

@@ -1,0 +1,172 @@
+"""Pages: each resource at its own path, for people and for programs."""
+
+from __future__ import annotations
+
+import pytest
+import rdflib
+from rdflib import RDF, URIRef
+
+from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import BASE, CYB
+from tests.conftest import running_server
+from tests.web.api.test_protocol import send
+from tests.web.pages.test_query_page import BROWSER, http
+
+PROJECT = URIRef(f"{BASE}id/project/G0020")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "parser"),
+    [
+        ("*/*", "text/turtle; charset=utf-8", "turtle"),
+        ("text/turtle", "text/turtle; charset=utf-8", "turtle"),
+        ("application/n-triples", "application/n-triples", "nt"),
+        ("application/ld+json", "application/ld+json", "json-ld"),
+        ("application/rdf+xml", "application/rdf+xml", "xml"),
+    ],
+)
+def test_a_project_in_rdf(server: str, accept: str, content_type: str, parser: str) -> None:
+    reply = http(f"{server}/id/project/G0020", Accept=accept)
+    assert (reply.status, reply.content_type) == (200, content_type)
+    graph = rdflib.Graph().parse(data=reply.body, format=parser)
+    assert (PROJECT, RDF.type, URIRef(CYB.Project)) in graph
+    assert (PROJECT, URIRef(CYB.country), URIRef(f"{BASE}id/country/BZ")) in graph
+    assert len(list(graph.subject_objects(URIRef(CYB.evidence)))) >= 2
+
+
+@pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld", "rdf", "nq", "trig"])
+def test_a_twin_by_suffix(server: str, suffix: str) -> None:
+    reply = http(f"{server}/id/project/G0020.{suffix}", Accept=BROWSER)
+    assert reply.status == 200
+    assert b"Support to Belize" in reply.body
+    assert http(f"{server}/id/project/G9999.{suffix}").status == 404
+
+
+def test_a_project_for_people(server: str) -> None:
+    reply = http(f"{server}/id/project/G0020", Accept=BROWSER)
+    assert (reply.status, reply.content_type) == (200, "text/html; charset=utf-8")
+    page = reply.body.decode()
+    for words in (
+        "<h1><bdi>Support to Belize National Cyber Security Strategy</bdi></h1>",
+        "Apr 2018 – Mar 2020",
+        ">Global Partners Digital</a>",
+        "found in the text",
+        "<q><bdi>GPD supported the process by developing",
+        "funder, country",
+        "Daniela Schnidrig",
+        "continuously updated",
+        'href="/id/country/BZ"',
+    ):
+        assert words in page, words
+    assert page.index("continuously updated") > page.index("Source and data")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/", "<strong>14</strong> projects"),
+        ("/id/country/BZ", "Support to Belize"),
+        ("/id/actor/gpd", "https://www.gp-digital.org"),
+        ("/id/theme/cybercrime", "Cybercrime"),
+        ("/id/theme/cybercrime", ">D4 legal and regulatory</a>"),
+        ("/id/group/asean", 'KH">Cambodia</a></bdi>, <bdi><a href="/id/country/ID">Indonesia'),
+        ("/id/region/019", "Americas"),
+        ("/id/region/019", "1 project. This is found only in the text"),
+        ("/id/role/implementer", "Implementer"),
+        ("/id/project/cmm-review-samoa", "Samoa"),
+        ("/id/project/G0020/outcome/1", "launched its first National Cybersecurity Strategy"),
+        ("/record/G0020", "Support to Belize"),
+    ],
+)
+def test_pages_of_other_things(server: str, path: str, words: str) -> None:
+    reply = http(f"{server}{path}", Accept=BROWSER)
+    assert reply.status == 200
+    assert words in reply.body.decode()
+
+
+def test_the_ontology(server: str) -> None:
+    reply = http(f"{server}/ontology")
+    assert reply.content_type == "text/turtle; charset=utf-8"
+    assert len(rdflib.Graph().parse(data=reply.body, format="turtle")) > 300
+
+
+@pytest.mark.parametrize(
+    "path", ["/id/project/NOPE", "/id/x/y/z", "/record/NOPE", "/id/project/%3Cscript%3E", "/id/project/a%20b"]
+)
+def test_what_is_not_there_is_a_404_for_people_and_programs(server: str, path: str) -> None:
+    assert http(f"{server}{path}", Accept=BROWSER).status == 404
+    reply = http(f"{server}{path}", Accept="application/json")
+    assert reply.status in (404, 406)
+    assert http(f"{server}{path}", Accept="text/turtle").status == 404
+    assert b"<script>" not in http(f"{server}{path}", Accept=BROWSER).body
+
+
+def test_text_from_a_record_never_becomes_markup(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("hostile")
+    hostile = "<script>alert(1)</script>"
+    (folder / "page.txt").write_text(
+        f"{hostile} {{{{ 7*7 }}}} \u202e title\n\nCybil code: G0666\n\nFunders\n\n{hostile}\n\nContact\n\n{hostile}\n\n"
+        f'x@y.z"onmouseover=alert(1)\n\nSummary\n\n{hostile} " onclick="alert(1)\n\nOutcomes\n\n• {hostile}\n\n'
+        'Other website links\n\njavascript:alert(1) https://example.org/[bad] http://example.org/"><script>\n',
+        encoding="utf-8",
+    )
+    pipeline.build([folder], folder / "into")
+    with running_server(folder / "into") as url:
+        for path in ("/", "/id/project/G0666", "/id/actor/script-alert-1-script", "/id/project/G0666/outcome/1"):
+            reply = http(f"{url}{path}", Accept=BROWSER)
+            assert reply.status == 200, path
+            page = reply.body.decode()
+            assert page.replace('<script type="application/ld+json">', "").count("<script") == 0, path
+            assert 'onclick="alert' not in page
+            assert 'javascript:alert(1)"' not in page
+            assert "49" not in page.partition("<h1>")[2].partition("</h1>")[0]
+            assert "script-src" not in reply.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "about"),
+    [
+        ("/rules/has-funder", "shapes#has-funder"),
+        ("/rules", "shapes#has-funder"),
+        ("/release/1", "dataset"),
+        ("/queries/example-who-funds-whom", "queries/example-who-funds-whom"),
+        ("/id/project", "id/project/G0020"),
+    ],
+)
+def test_every_page_of_a_thing_has_its_data(server: str, path: str, about: str) -> None:
+    for suffix, accept in ((".ttl", BROWSER), ("", "text/turtle"), (".jsonld", BROWSER)):
+        reply = http(f"{server}{path}{suffix}", Accept=accept)
+        parser = "json-ld" if suffix == ".jsonld" else "turtle"
+        graph = rdflib.Graph().parse(data=reply.body, format=parser)
+        assert list(graph.predicate_objects(rdflib.URIRef(f"{BASE}{about}"))), (path, suffix)
+    page = http(f"{server}{path}", Accept=BROWSER)
+    assert page.content_type.startswith("text/html")
+    assert http(f"{server}{path}.png", Accept=BROWSER).status == 404
+
+
+def test_the_text_of_a_query_with_its_parameters(server: str) -> None:
+    reply = http(f"{server}/queries/example-projects-in-country.rq?country=Kenya", Accept=BROWSER)
+    assert reply.content_type == "application/sparql-query; charset=utf-8"
+    assert b"id/country/KE>" in reply.body
+    assert http(f"{server}/queries/example-projects-in-country.ttl?country=Atlantis").status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/id/project/g0020.ttl", "/id/project/G0020.ttl"),
+        ("/id/country/bz", "/id/country/BZ"),
+        ("/id/project", "/search"),
+        ("/id/project.csv", "/search.csv"),
+    ],
+)
+def test_another_spelling_and_a_list_lead_on(server: str, path: str, there: str) -> None:
+    reply = send(server, "GET", path, Accept=BROWSER)
+    assert reply.status in (301, 303)
+    assert reply.headers["location"] == there
+
+
+def test_programs_that_read_all_are_told_what_to_leave_out(server: str) -> None:
+    text = http(f"{server}/robots.txt").body.decode()
+    assert "Disallow: /sparql\n" in text
+    assert f"Sitemap: {server}/sitemap.xml" in text

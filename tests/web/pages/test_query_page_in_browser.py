@@ -1,0 +1,313 @@
+"""The page to ask on, in a real browser: write, run, mend, look, share; also without scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlparse
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from cybilgraph.web import BUNDLE
+from tests.conftest import ROOT
+from tests.web.pages.test_check_form_in_browser import Browser
+from tests.web.pages.test_check_form_in_browser import pytestmark as with_chromium
+from tests.web.pages.test_query_page import BROWSER, http
+
+pytestmark = [
+    with_chromium,
+    pytest.mark.skipif(not BUNDLE.is_file(), reason="the scripts were not bundled: no npm (make setup tells)"),
+]
+COUNTRIES = "SELECT ?country (COUNT(?project) AS ?projects) { ?project cyb:country ?country } GROUP BY ?country"
+AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+class Page(Browser):
+    """A browser with the page open, that notes which hosts it asks."""
+
+    def open(self, address: str) -> None:
+        self.driver.get(address)
+        self.until(lambda: self.all(".cm-content"))
+
+    @property
+    def text(self) -> str:
+        """What the form would send."""
+        return str(self.one("#query").get_property("value"))
+
+    def write(self, text: str) -> None:
+        """As pasted, in place of what is there."""
+        self.one(".cm-content").click()
+        self.one(".cm-content").send_keys(Keys.CONTROL, "a")
+        self.driver.execute_script(
+            """const given = new DataTransfer(); given.setData("text/plain", arguments[0]);
+            document.querySelector(".cm-content").dispatchEvent(
+              new ClipboardEvent("paste", { clipboardData: given, bubbles: true, cancelable: true }))""",
+            text,
+        )
+
+    def run(self, text: str) -> None:
+        self.write(text)
+        self.one("#ask button").click()
+        self.until(lambda: not self.all("#answer[aria-busy]"))
+
+    def rows(self) -> list[str]:
+        return [row.text for row in self.all(".answer-table tbody tr")]
+
+    def complaints(self) -> list[str]:
+        """What the browser complains of; that a query was wrong (400) is no error of the page."""
+        return [message for message in self.errors() if " 400 " not in message]
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    page = Page()
+    page.driver.execute_cdp_cmd("Network.enable", {})
+    yield page
+    page.driver.quit()
+
+
+def test_a_query_is_run_edited_shared_and_gone_back_to(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    page.run("SELECT ?title { project:G0020 dcterms:title ?title }")
+    page.until(lambda: page.rows() == ["Support to Belize National Cyber Security Strategy"])
+    page.write("SELECT ?code { project:G0020 dcterms:identifier ?code }")
+    page.one(".cm-content").send_keys(Keys.CONTROL, Keys.ENTER)
+    page.until(lambda: page.rows() == ["G0020"])
+    shared = page.driver.current_url
+    assert parse_qs(urlparse(shared).query)["query"] == ["SELECT ?code { project:G0020 dcterms:identifier ?code }"]
+    page.open(shared)
+    page.until(lambda: page.rows() == ["G0020"])
+    page.until(lambda: page.all("#lasting"))
+    lasting = str(page.one("#lasting").get_attribute("href"))
+    assert parse_qs(urlparse(lasting).query)["release"] == ["1"]
+    page.open(lasting)
+    page.until(lambda: page.rows() == ["G0020"])
+    assert page.one("#release").get_property("value") == "1"
+    page.driver.back()
+    page.until(lambda: page.driver.current_url == shared)
+    assert not page.complaints()
+
+
+def test_a_fault_is_marked_at_its_line_until_it_is_mended(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    page.run("SELECT ?title {\n  ?project dcterms:title ?title\n  FILTR(?title)\n}")
+    page.until(lambda: page.all(".cm-faulty"))
+    assert "FILTR" in page.one(".cm-faulty").text
+    assert "Line 3" in page.one("#answer .notice").text
+    page.one("#answer .notice a").click()
+    page.until(lambda: page.driver.switch_to.active_element.get_attribute("class") == "cm-content cm-lineWrapping")
+    page.run("SELECT ?title {\n  ?project dcterms:title ?title\n}")
+    page.until(lambda: len(page.rows()) > 5)
+    assert not page.all(".cm-faulty")
+    assert not page.complaints()
+
+
+def test_a_shared_query_with_a_fault_opens_with_its_mark(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql?query={quote('SELECT ?x {' + chr(10) + '  ?x FILTR ?y }')}")
+    page.until(lambda: page.all(".cm-faulty"))
+    assert "FILTR" in page.one(".cm-faulty").text
+    assert "FILTR" in page.text
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "offered"),
+    [
+        ("SELECT * { ?x a ", "Proj", "cyb:Project"),
+        ("SELECT * { ?x ", "cyb:impl", "cyb:implementer"),
+        ("SELECT * { ?x cyb:country ", "Beli", "country:BZ"),
+        ("SELECT * { ?x cyb:funder ", "OAS", "actor:oas"),
+        ("SELECT * { ?x cyb:theme ", "cybercr", "theme:cybercrime"),
+        ("SELECT ?title { ?x dcterms:title ", "?t", "?title"),
+    ],
+)
+def test_what_is_meant_is_offered(page: Page, server: str, before: str, typed: str, offered: str) -> None:
+    page.open(f"{server}/sparql")
+    page.write(before)
+    page.one(".cm-content").send_keys(typed)
+    page.until(lambda: offered in [item.text for item in page.all(".cm-completionLabel")])
+    place = [item.text for item in page.all(".cm-completionLabel")].index(offered)
+    page.one(".cm-content").send_keys(*[Keys.DOWN] * place)
+    page.until(lambda: page.one("li[aria-selected] .cm-completionLabel").text == offered)
+    page.one(".cm-content").send_keys(Keys.ENTER)
+    page.until(lambda: page.text == before + offered)
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "marks"),
+    [
+        ("map", COUNTRIES, ".picture [class*=shade-]"),
+        ("chart", COUNTRIES, ".picture .bar-mark"),
+        ("timeline", "SELECT ?title ?start { ?p dcterms:title ?title ; cyb:start ?start }", ".picture .bar-mark"),
+        ("network", "SELECT ?funder ?country { ?p cyb:funder ?funder ; cyb:country ?country }", ".picture .node"),
+    ],
+)
+def test_an_answer_is_a_picture_with_its_table(page: Page, server: str, kind: str, query: str, marks: str) -> None:
+    page.open(f"{server}/sparql?query={quote(query)}")
+    page.until(lambda: page.all(f"#tab-{kind}"))
+    page.one(f"#tab-{kind}").click()
+    page.until(lambda: len(page.all(marks)) > 4)
+    assert page.rows()
+    assert page.one(".picture svg").get_attribute("aria-label")
+    assert not page.complaints()
+
+
+def test_what_no_map_has_is_told(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql?query={quote('SELECT ?c ?x {VALUES (?c ?x) {(country:KE 1)(country:ZZ 2)}}')}")
+    page.until(lambda: page.all("#tab-map"))
+    page.one("#tab-map").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert "1 country; 1 more, of the table, not on this map" in page.one(".picture figcaption").text
+    assert len(page.all(".picture svg a")) == 1
+
+
+def test_the_names_of_a_network_do_not_overlap_and_a_timeline_is_by_title(page: Page, server: str) -> None:
+    ties = "SELECT ?a ?b { ?p cyb:funder|cyb:implementer|cyb:partner ?a ; cyb:country ?b }"
+    page.open(f"{server}/sparql?query={quote(ties)}")
+    page.until(lambda: page.all("#tab-network"))
+    page.one("#tab-network").click()
+    page.until(lambda: len(page.all(".picture .name")) > 10)
+    boxes = [name.rect for name in page.all(".picture .name")]
+    for place, a in enumerate(boxes):
+        for b in boxes[place + 1 :]:
+            across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+            along = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+            assert across <= 1 or along <= 1
+    page.open(f"{server}/api/queries/example-actor-portfolio?actor=coe&format=html")
+    page.until(lambda: page.all("#tab-timeline"))
+    page.one("#tab-timeline").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert "by title" in page.one(".picture figcaption").text
+
+
+def test_the_picture_and_the_rows_are_downloaded(page: Page, server: str, tmp_path: Path) -> None:
+    page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.open(f"{server}/sparql?query={quote(COUNTRIES)}")
+    page.until(lambda: page.all("#tab-map"))
+    page.one("#tab-map").click()
+    page.until(lambda: page.all(".picture figcaption button"))
+    page.one(".picture figcaption button").click()
+    page.until(lambda: (tmp_path / "cybilgraph-map.svg").is_file())
+    page.one("#tab-raw").click()
+    page.one("a[download='answer.csv']").click()
+    page.until(lambda: (tmp_path / "answer.csv").is_file())
+    assert (tmp_path / "answer.csv").read_text().startswith("country,projects")
+    picture = (tmp_path / "cybilgraph-map.svg").read_text()
+    assert 'xmlns="http://www.w3.org/2000/svg"' in picture
+    assert "var(" not in picture
+
+
+def test_rows_are_sorted_by_their_values_and_shown_by_the_page(page: Page, server: str) -> None:
+    many = "SELECT ?n { VALUES ?a {0 1 2 3 4 5 6 7 8 9} VALUES ?b {0 1 2 3 4 5 6 7 8 9} VALUES ?c {0 1 2} BIND(?a + 10 * ?b + 100 * ?c AS ?n) }"
+    page.open(f"{server}/sparql?query={quote(many)}")
+    page.until(lambda: len(page.rows()) == 100)
+    page.one(".sort").click()
+    assert page.rows()[:3] == ["0", "1", "2"]
+    page.one(".sort").click()
+    assert page.rows()[:2] == ["299", "298"]
+    [last] = [button for button in page.all(".paging button") if button.text == "Last"]
+    last.click()
+    assert page.rows()[-1] == "0"
+    assert "201 to 300 of 300" in page.one(".paging").text
+
+
+def test_an_empty_answer_is_explained(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    page.run("SELECT * { ?project cyb:aime ?aim }")
+    page.until(lambda: page.all(".advice"))
+    assert "cyb:aim" in page.one(".advice").text
+    page.write("SELECT * { ?project cyb:aim ?aim }")
+    page.one("[name=explain]").click()
+    page.until(lambda: page.all("#advice"))
+
+
+def test_the_keyboard_leaves_the_editor(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    page.one(".cm-content").click()
+    page.one(".cm-content").send_keys(Keys.CONTROL, "a")
+    page.one(".cm-content").send_keys("x")
+    page.one(".cm-content").send_keys(Keys.ESCAPE)
+    assert page.driver.switch_to.active_element.text == "Run"
+    assert page.text == "x"
+    assert not page.complaints()
+
+
+def test_nothing_is_asked_of_another_host(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql?query={quote(COUNTRIES)}")
+    page.until(lambda: page.all("#tab-map"))
+    page.one("#tab-map").click()
+    page.until(lambda: page.all(".picture svg"))
+    asked = page.driver.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert any("/static/built/" in address for address in asked)
+    assert [address for address in asked if not address.startswith(server)] == []
+    policy = http(f"{server}/sparql", Accept=BROWSER).headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+
+
+def test_text_of_records_stays_text(page: Page, server: str) -> None:
+    hostile = """SELECT ?x ?y { BIND("<img src=x onerror=alert(1)>" AS ?x) BIND(<javascript:alert(1)> AS ?y) }"""
+    page.open(f"{server}/sparql?query={quote(hostile)}")
+    page.until(lambda: page.rows())
+    assert "<img src=x" in page.rows()[0]
+    assert not page.all("#answer img")
+    assert not page.all("#answer a[href^='javascript']")
+    assert not page.complaints()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page: Page, server: str, scheme: str) -> None:
+    page.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    for query, tab in (("", ""), (COUNTRIES, "map"), (COUNTRIES, "raw"), ("SELECT ?x {\n ?x FILTR }", "")):
+        page.open(f"{server}/sparql" + (f"?query={quote(query)}" if query else ""))
+        if tab:
+            page.until(lambda tab=tab: page.all(f"#tab-{tab}"))
+            page.one(f"#tab-{tab}").click()
+            page.until(lambda: page.all("#stage > div"))
+            page.until(lambda: page.all("#using"))
+        page.driver.execute_script(AXE.read_text(encoding="utf-8"))
+        found = page.driver.execute_async_script("const done = arguments[0]; axe.run().then((said) => done(said))")
+        bad = [
+            (fault["id"], [node["html"][:200] for node in fault["nodes"]])
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert bad == [], (query, tab)
+
+
+def test_all_of_it_works_without_scripts(server: str) -> None:
+    plain = Page(scripts=False)
+    try:
+        plain.driver.get(f"{server}/sparql")
+        plain.one("#query").clear()
+        plain.one("#query").send_keys("SELECT ?p ?code { ?p dcterms:identifier ?code }")
+        plain.one("#ask button").click()
+        plain.until(lambda: "G0020" in plain.one("#answer table").text)
+        assert plain.one("#answer td a").get_attribute("href").startswith(f"{server}/id/project/")
+        assert plain.all("#using pre")
+        plain.driver.get(f"{server}/sparql?query={quote('SELECT ?x { FILTR }')}")
+        assert "FILTR" in str(plain.one("#query").get_property("value"))
+        assert "line 1" in plain.one("#answer").text.lower()
+    finally:
+        plain.driver.quit()
+
+
+def test_the_completion_data_is_of_the_release(server: str) -> None:
+    reply = http(f"{server}/sparql/terms.json")
+    data = json.loads(reply.body)
+    terms = {term["name"]: term for term in data["terms"]}
+    assert terms["cyb:Project"]["kind"] == "class"
+    assert terms["cyb:Project"]["note"]
+    assert terms["country:BZ"]["label"] == "Belize"
+    assert terms["country:BZ"]["m49"] == "084"
+    assert "Belice" in terms["country:BZ"]["others"]
+    assert terms["dcterms:title"]["kind"] == "property"
+    assert data["prefixes"]["cyb"] == "https://w3id.org/cybilgraph/ontology#"
+    assert len(terms) == len(data["terms"])
+    again = http(f"{server}/sparql/terms.json", If_None_Match=reply.headers["etag"])
+    assert (again.status, again.body) == (304, b"")

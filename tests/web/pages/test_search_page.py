@@ -1,0 +1,163 @@
+"""The search: words with slips, choices with counts, addresses that can be shared, and the same as SPARQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from cybilgraph import pipeline
+from tests.conftest import running_server
+from tests.web.pages.test_query_page import BROWSER, get, http
+
+TITLE = "Support to Belize National Cyber Security Strategy"
+
+
+def found(server: str, **wish: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(http(f"{server}/search.csv?{urlencode(wish)}").body.decode())))
+
+
+def page(server: str, **wish: str) -> str:
+    reply = http(f"{server}/search?{urlencode(wish)}", Accept=BROWSER)
+    assert reply.status == 200
+    return reply.body.decode()
+
+
+@pytest.mark.parametrize(
+    "words", ["belize", "BELIZE strategy", "Belise", "stratgey belize", "beliz", "G0020", "“Belize”?"]
+)
+def test_words_with_slips_beginnings_and_codes(server: str, words: str) -> None:
+    assert TITLE in [row["title"] for row in found(server, q=words)]
+
+
+def test_names_in_other_languages_and_aliases_find_it(server: str) -> None:
+    assert TITLE in [row["title"] for row in found(server, q="Belice")]
+    assert TITLE in [row["title"] for row in found(server, q="GPD")]
+
+
+def test_choices_narrow_down_and_counts_tell_how_far(server: str) -> None:
+    everything, chosen = found(server), found(server, theme="cybercrime")
+    assert len(everything) == 14
+    assert 0 < len(chosen) < 14
+    text = page(server, theme="cybercrime")
+    assert f"<strong>{len(chosen)} projects</strong>" in text
+    [(address, count)] = re.findall(r'<a href="([^"]*country=BJ[^"]*)"[^>]*><bdi>Benin</bdi> <span>(\d+)</span>', text)
+    narrower = http(f"{server}{unescape(address)}", Accept=BROWSER).body.decode()
+    assert f"<strong>{count} project" in narrower
+    assert "theme=cybercrime" in address
+
+
+def test_two_values_of_a_facet_are_alternatives(server: str) -> None:
+    both = http(f"{server}/search.csv?country=WS&country=BZ").body.decode()
+    assert TITLE in both
+    assert "CMM Review - Samoa" in both
+
+
+def test_sorting_and_paging(server: str) -> None:
+    starts = [row["start"] for row in found(server, sort="newest") if row["start"]]
+    assert starts == sorted(starts, reverse=True)
+    titles = [row["title"].lower() for row in found(server, sort="title")]
+    assert titles == sorted(titles)
+    assert page(server, page="2").count("<li><h2>") == 0
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"theme": "cybercrime"},
+        {"country": "BZ", "q": "strategy"},
+        {"region": "019"},
+        {"status": "finished"},
+        {"year": "2019"},
+        {"implementer": "gpd"},
+        {"funder": "eu", "basis": "derived"},
+        {"group": "asean"},
+        {"q": "Samoa"},
+        {"q": "strategies belise"},
+        {"q": "train", "theme": "cybercrime"},
+    ],
+)
+def test_the_query_beside_it_finds_the_same(server: str, wish: dict[str, str]) -> None:
+    """Also where stems and slips were taken for words."""
+    [address] = re.findall(r'href="(/search/sparql[^"]*)"', page(server, **wish))
+    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows
+    [query] = re.findall(r"<textarea[^>]*>(.*?)</textarea>", reply.body.decode(), re.DOTALL)
+    rows = csv.DictReader(io.StringIO(get(server, unescape(query), "text/csv").body.decode()))
+    assert {row["title"] for row in rows} == {row["title"] for row in found(server, **wish)} != set()
+
+
+def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path) -> None:
+    """Of many that words find, the first; and it is said so."""
+    records = [
+        {"title": f"Strategy {'of a long name ' * 12}{number}", "summary": "It helps Fiji."} for number in range(230)
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        text = page(url, q="strategies")
+        assert "the first 200 of them" in text
+        [address] = re.findall(r'href="(/search/sparql[^"]*)"', text)
+        assert "200 rows" in http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"', '" OR ""', "title:x NEAR(a b, 3) AND NOT c*", "* ^ - + ( ) { } : ;", "\x00\x01", "\u202e", "'; DROP TABLE project; --",
+     "a" * 5_000, "é" * 600, "x " * 2_000, "日本", "%", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")],
+)  # fmt: skip
+def test_no_text_is_an_error(server: str, text: str) -> None:
+    assert http(f"{server}/search?q={quote(text)}", Accept=BROWSER).status == 200
+    assert http(f"{server}/search.csv?q={quote(text)}").status == 200
+    assert http(f"{server}/search.csv?sort={quote(text)[:99]}&country={quote(text)[:99]}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("stratgey", "strategy"), ("interpl", "interpol"), ("cybercrme", "cybercrime")]
+)
+def test_a_slip_finds_what_the_word_meant_finds(server: str, slip: str, meant: str) -> None:
+    assert found(server, q=slip) == found(server, q=meant) != found(server)
+    assert f"Shown is what “{meant}” finds." in page(server, q=slip)
+
+
+def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer_find(server: str) -> None:
+    text = page(server, q="cybercrime belize")
+    fewer = re.findall(r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text)
+    assert [(word, int(many)) for word, _, many in fewer] == [
+        ("belize", len(found(server, q="cybercrime"))),
+        ("cybercrime", len(found(server, q="belize"))),
+    ]
+    assert f"<strong>{fewer[0][2]} projects</strong>" in http(f"{server}{unescape(fewer[0][1])}").body.decode()
+    assert "without <bdi>Country “Samoa”</bdi> there are " in page(server, q="belize", country="WS")
+    assert "with nothing but <bdi>“samoa”</bdi> there is " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("country", "Atlantis", "There is no country “Atlantis”</bdi>. Give its code or its name."),
+        ("country", "Kenia", "There is no country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
+        ("theme", "<b>", "There is no theme “&lt;b&gt;”</bdi>. Give its code or its name."),
+        ("year", "20x9", "There is no year “20x9”</bdi>. Write four digits: 2018."),
+        ("sort", "evil", "There is no order “evil”</bdi>. There are: relevance, title, newest, oldest."),
+        ("page", "-1", "There is no page “-1”</bdi>. Pages have numbers from 1."),
+    ],
+)
+def test_what_nobody_offers_is_told(server: str, name: str, value: str, told: str) -> None:
+    text = page(server, **{name: value})
+    assert told in text
+    assert f"<strong>{14 if name in ('sort', 'page') else 0} projects" in text
+    reply = http(f"{server}/search.csv?{urlencode({name: value})}")
+    assert reply.status == 400
+    assert value in json.loads(reply.body)["detail"]
+
+
+def test_a_thing_without_a_project_is_no_error_and_one_may_be_called_by_name(server: str) -> None:
+    assert found(server, country="France", nothing="1") == []
+    assert found(server, country="Belize") == found(server, country="BZ") != []
+    assert "There is no page 999: the last that is shown is" in page(server, page="999")

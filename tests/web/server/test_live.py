@@ -1,0 +1,127 @@
+"""Answers that are pinned to a release: it is named, asked by its number, and told of when it is gone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.web.api.protocol import PINNED
+from tests.conftest import RECORDS, SEED, running_server
+from tests.web.api.test_protocol import BROWSER, PROBLEM, SLOW, Reply, q, send
+
+COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server over four releases: the first taken away, the second damaged, the third of one project more."""
+    folder = tmp_path_factory.mktemp("shelf")
+    another = RECORDS / "cmm-review-samoa.txt"
+    for sources in ([SEED], [SEED], [SEED, another], [SEED]):
+        pipeline.build(sources, folder)
+    shutil.rmtree(folder / "0001")
+    with (folder / "0002" / GRAPH).open("a") as file:
+        file.write("<http://x/a> <http://x/b> <http://x/c> .\n")
+    with running_server(folder) as url:
+        yield url
+
+
+def ask(shelf: str, release: str = "", **headers: str) -> Reply:
+    pairs = q(COUNT, format="csv") + ([("release", release)] if release else [])
+    return send(shelf, "GET", f"/sparql?{urlencode(pairs)}", **headers)
+
+
+def test_each_release_answers_under_its_number(shelf: str) -> None:
+    now, earlier, pinned = ask(shelf), ask(shelf, "3"), ask(shelf, "4")
+    assert (now.body, earlier.body, pinned.body) == (b"n\r\n1\r\n", b"n\r\n2\r\n", b"n\r\n1\r\n")
+    assert [reply.headers["cybilgraph-release"] for reply in (now, earlier, pinned)] == ["4", "3", "4"]
+    assert "max-age=60" in now.headers["cache-control"]
+    assert earlier.headers["cache-control"] == PINNED
+    assert pinned.headers["cache-control"] == PINNED
+    assert now.headers["etag"] == pinned.headers["etag"] != earlier.headers["etag"]
+    assert now.headers["link"] == pinned.headers["link"]
+    assert "release=3>" in earlier.headers["link"]
+    assert ask(shelf, "3", If_None_Match=earlier.headers["etag"]).status == 304
+    assert ask(shelf, "3", If_None_Match=now.headers["etag"]).body == earlier.body
+    assert ask(shelf).body == now.body, "who asks without a number has the newest again"
+
+
+@pytest.mark.parametrize(
+    ("release", "status", "says"),
+    [
+        ("1", 410, "not kept any more"),
+        ("2", 503, "is damaged"),
+        ("5", 404, "There is no release 5"),
+        ("0001", 410, "not kept"),
+    ],
+)
+def test_what_is_not_there_is_told(shelf: str, release: str, status: int, says: str) -> None:
+    for target in (
+        f"/sparql?{urlencode(q(COUNT, release=release))}",
+        f"/api/queries/example-who-funds-whom?release={release}",
+    ):
+        reply = send(shelf, "GET", target)
+        assert (reply.status, reply.type) == (status, PROBLEM)
+        assert says in reply.problem["detail"]
+        assert reply.problem["hint"] == ("There are: 3, 4." if release == "2" else "There are: 2, 3, 4.")
+        assert "/" not in reply.problem["detail"], "no path of the server"
+        page = send(shelf, "GET", target, Accept=BROWSER)
+        assert (page.status, page.type) == (status, "text/html; charset=utf-8")
+        assert says in page.body.decode()
+
+
+def test_a_page_of_an_earlier_release_cites_that(shelf: str) -> None:
+    target = "/api/queries/example-projects-in-country?country=BZ&release=3"
+    reply = send(shelf, "GET", target, Accept=BROWSER)
+    assert reply.headers["cybilgraph-release"] == "3"
+    assert "cybilgraph, release 3 (" in reply.body.decode()
+    assert f"{shelf}{target}".replace("&", "&amp;") in reply.body.decode()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
+    """A server over seven releases."""
+    folder = tmp_path_factory.mktemp("many")
+    pipeline.build([SEED], folder)
+    for number in range(2, 8):
+        shutil.copytree(folder / "0001", folder / f"{number:04d}")
+    (folder / "current").write_text("0007\n")
+    server = running_server(folder, "--timeout", 8, "--at-once", 20)
+    with server:
+        yield server
+
+
+def processes(server: running_server) -> int:
+    return len(psutil.Process(server.process.pid).children(recursive=True))
+
+
+def test_only_few_earlier_releases_are_open_at_once(many: running_server) -> None:
+    before, most = processes(many), 0
+    for number in range(20):
+        target = f"/sparql?{urlencode(q(f'{COUNT} # {number}', format='csv', release=f'{number % 6 + 1}'))}"
+        reply = send(many.url, "GET", target, **({"Accept": BROWSER} if number % 3 == 0 else {}))
+        assert (reply.status, reply.headers["cybilgraph-release"]) == (200, f"{number % 6 + 1}")
+        most = max(most, processes(many))
+    assert before < most <= before + 3 * 3, "each has a process that forks workers, a worker, and one for what is long"
+
+
+def test_who_asks_an_earlier_release_is_answered_or_told_to_come_again(many: running_server) -> None:
+    """Six releases at once, of which three may be open: what has begun is not stopped for others."""
+
+    def ask(number: int) -> Reply:
+        return send(many.url, "GET", f"/sparql?{urlencode(q(f'{SLOW} # {number}', release=f'{number}'))}")
+
+    with ThreadPoolExecutor(6) as threads:
+        replies = list(threads.map(ask, range(1, 7)))
+    assert {reply.status for reply in replies} == {503, 504}
+    assert all("retry-after" in reply.headers for reply in replies if reply.status == 503)
+    for number in range(1, 7):
+        while (reply := send(many.url, "GET", f"/sparql?{urlencode(q(COUNT, release=f'{number}'))}")).status != 200:
+            assert (reply.status, reply.headers["retry-after"]) == (503, "5")

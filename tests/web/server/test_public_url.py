@@ -1,0 +1,87 @@
+"""Absolute links: with ``--public-url`` they begin with it, without it only with a host that is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run, running_server
+from tests.web.api.test_protocol import BROWSER, send
+
+PUBLIC = "https://data.example.org"
+OTHER = "attacker.example:8080"
+#: Every kind of answer that has absolute links.
+WITH_LINKS = (
+    "/sparql?format=turtle",
+    "/catalog.ttl",
+    "/.well-known/void",
+    "/sitemap.xml",
+    "/sitemap-1.xml",
+    "/robots.txt",
+    "/changes.atom",
+    "/feed.nt",
+    "/feed/1/all?format=nt",
+)
+PAGES = (
+    "/",
+    "/docs/tutorial",
+    "/docs/guides/researchers",
+    "/sparql",
+    "/releases",
+    "/api/queries/example-projects-in-country?country=BZ",
+)
+
+
+@pytest.fixture(scope="module")
+def public(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    queue = tmp_path_factory.mktemp("queue")
+    with running_server(releases, "--public-url", f"{PUBLIC}/", "--suggestions", queue) as url:
+        yield url
+
+
+@pytest.mark.parametrize("target", [*WITH_LINKS, *PAGES])
+def test_links_begin_with_the_public_address_whatever_host_is_named(public: str, target: str) -> None:
+    headers = {"Accept": BROWSER} if target in PAGES else {"Accept": "text/turtle" if "void" in target else "*/*"}
+    reply = send(public, "GET", target, Host=OTHER, **headers)
+    assert reply.status == 200, reply.body
+    assert OTHER.encode() not in reply.body
+    assert OTHER not in str(reply.headers)
+    assert "host" not in reply.headers["vary"].lower()
+    if target in WITH_LINKS:
+        assert f"{PUBLIC}/".encode() in reply.body
+
+
+@pytest.mark.parametrize("target", WITH_LINKS)
+def test_without_a_public_address_caches_keep_apart_what_hosts_are_told(portal: str, target: str) -> None:
+    reply = send(portal, "GET", target, Host=OTHER, Accept="text/turtle" if "void" in target else "*/*")
+    assert f"http://{OTHER}/".encode() in reply.body
+    assert "Host" in reply.headers["vary"]
+
+
+@pytest.mark.parametrize("host", ['a"><script>', "a b", "a/b", "a@b", "a\\b", "x" * 300, "a:port", "a, b"])
+@pytest.mark.parametrize("target", ["/catalog.ttl", "/changes.atom", "/"])
+def test_a_host_that_is_none_is_refused_and_not_repeated(portal: str, public: str, host: str, target: str) -> None:
+    for url in (portal, public):
+        reply = send(url, "GET", target, Host=host)
+        assert reply.status == 400
+        assert host.encode() not in reply.body
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "data.example.org",
+        "ftp://example.org",
+        f"{PUBLIC}/path",
+        f"{PUBLIC}?x",
+        "https://a b",
+        "https://u:p@x",
+        "https://",
+    ],
+)
+def test_what_is_no_public_address_is_refused(releases: Path, address: str) -> None:
+    refused = run("serve", releases, "--public-url", address)
+    assert refused.returncode == 2
+    assert b"is not a scheme and a host. Example: https://data.example.org" in refused.stderr

@@ -1,0 +1,69 @@
+"""What is asked ahead: for so long before a release is served, the rest behind, and what is left out is told."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+import pytest
+
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.release import Release
+from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.web.server import warmup
+from cybilgraph.web.server.answer_cache import Answers, Question
+from cybilgraph.web.server.warmup import Warming
+from tests.sparql.test_embedded import SLOW
+
+JSON = (BY_NAME["json"],)
+FEW = {
+    "quick": "ASK {}",
+    "large": "SELECT * { ?s ?p ?o } LIMIT 100",
+    "other": "SELECT (1 AS ?one) {}",
+    "slow": SLOW,
+}
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [warmup._Wanted(name, Question.of(query, JSON)) for name, query in FEW.items()]
+    monkeypatch.setattr(warmup, "_first", lambda _: wanted)
+
+
+@pytest.mark.usefixtures("few")
+def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) -> None:
+    with closing(EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=1, answer=1_000))) as engine:
+        engine.answer("SELECT (2 AS ?two) {}", JSON, 60)  # what its worker takes to start is no part of the second
+        answers, told = Answers(engine, "1", 10_000), list[str]()
+        asked = Warming(release, answers, told.append)
+        assert asked.state == {"kept": 0, "waiting": 4, "left_out": 0}
+        asked.ahead(1)
+        assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
+        assert told == [
+            "Release 0001: 1 of 4 answers that most ask for are not there after 1 seconds, and follow (--warm-seconds)"
+        ]
+        asked.behind()
+        until = time.monotonic() + 10
+        while len(told) < 3 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert asked.state == {"kept": 2, "waiting": 0, "left_out": 2}
+        assert "the answer to large is not there ahead. The answer is larger than 1,000 bytes" in told[1]
+        assert "the answer to slow is not there ahead. The query was stopped after 2 seconds" in told[2]
+
+
+@pytest.mark.usefixtures("few")
+def test_who_stops_it_is_obeyed_at_once(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, Limits(timeout=20, workers=1, long=1))
+    told = list[str]()
+    asked = Warming(release, Answers(engine, "1", 10_000), told.append)
+    asked.ahead(0.001)
+    asked.behind()
+    until = time.monotonic() + 10
+    while not engine.load["long"] and time.monotonic() < until:
+        time.sleep(0.02)
+    asked.stop()
+    while engine.load["long"] and time.monotonic() < until:
+        time.sleep(0.02)
+    assert engine.load["long"] == 0
+    assert len(told) == 1
+    engine.close()

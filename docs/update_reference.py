@@ -17,9 +17,9 @@ import click
 
 from cybilgraph.cli import main as command_line
 from cybilgraph.model import rules
-from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import FORMATS, Format
-from cybilgraph.model.formats import Kind as Carries
+from cybilgraph.model.formats import FieldKind as Carries
 from cybilgraph.model.vocabulary import BASE, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
@@ -56,17 +56,17 @@ _REPORTS = {
     "turtle": "RDF: a SHACL validation report",
 }
 _HOLDS = {
-    Kind.VALUE: "text",
-    Kind.DATE: "date",
-    Kind.CHOICE: "one of a list",
-    Kind.PROSE: "paragraphs",
-    Kind.ITEMS: "list of texts",
-    Kind.ACTORS: "organisations",
-    Kind.SCOPES: "names from a list",
-    Kind.CONTACTS: "contacts",
-    Kind.LINKS: "links",
-    Kind.PROJECTS: "projects",
-    Kind.RECORD: "text, about the record",
+    FieldKind.VALUE: "text",
+    FieldKind.DATE: "date",
+    FieldKind.CHOICE: "one of a list",
+    FieldKind.PROSE: "paragraphs",
+    FieldKind.ITEMS: "list of texts",
+    FieldKind.ACTORS: "organisations",
+    FieldKind.SCOPES: "names from a list",
+    FieldKind.CONTACTS: "contacts",
+    FieldKind.LINKS: "links",
+    FieldKind.PROJECTS: "projects",
+    FieldKind.RECORD: "text, about the record",
 }
 
 
@@ -143,7 +143,7 @@ def tables() -> Iterator[str]:
         rows = []
         for column in columns:
             row = by_column.get(column) if table == "projects" else None
-            many = " Several are separated by “; ”." if row and row.several and row.kind is not Kind.PROSE else ""
+            many = " Several are separated by “; ”." if row and row.several and row.kind is not FieldKind.PROSE else ""
             rows.append(
                 (f"`{column}`", f"`{_curie(row.term)}`" if row else "", (row.about if row else _COLUMNS[column]) + many)
             )

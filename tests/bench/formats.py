@@ -22,7 +22,7 @@ from time import process_time
 
 from made import records
 
-from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.record import Record
 from cybilgraph.rdf.description import describe
@@ -30,7 +30,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import find_inputs, read_input
 
-_LISTS = (Kind.ACTORS, Kind.SCOPES, Kind.ITEMS)
+_LISTS = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.ITEMS)
 _IATI_STATUS = {"planned": 1, "ongoing": 2, "finished": 3, "cancelled": 5, "suspended": 6}
 _IATI_ROLES = {"funder": 1, "implementer": 4}
 
@@ -38,14 +38,14 @@ _IATI_ROLES = {"funder": 1, "implementer": 4}
 def labelled(record: Record) -> Iterator[tuple[str, list[str]]]:
     """Labels and what stands below them, as a page prints them; the first is the title."""
     for row in FIELDS:
-        if not row.column or row.kind in (Kind.RECORD, Kind.CONTACTS, Kind.LINKS, Kind.PROJECTS):
+        if not row.column or row.kind in (FieldKind.RECORD, FieldKind.CONTACTS, FieldKind.LINKS, FieldKind.PROJECTS):
             continue
         values = list(record.values(row.name))
-        if row.kind is Kind.ACTORS:
+        if row.kind is FieldKind.ACTORS:
             values = [value.actor.printed for value in values]
-        elif row.kind is Kind.SCOPES:
+        elif row.kind is FieldKind.SCOPES:
             values = [value.concept.printed for value in values]
-        elif row.kind in (Kind.DATE, Kind.CHOICE):
+        elif row.kind in (FieldKind.DATE, FieldKind.CHOICE):
             values = [value.printed for value in values]
         if values:
             yield row.column.title(), [value.text for value in values]

@@ -26,7 +26,7 @@ from cybilgraph.model.rules import (
 )
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.runtime.spill import Overflow
+from cybilgraph.runtime.spill import SpillList
 
 GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())
@@ -77,7 +77,7 @@ def test_what_another_rule_says_better_is_not_told() -> None:
     second, other = (finding("second-capture", "b.csv", {"other": "a.csv"}, record=key) for key in ("G0020", "G0021"))
     better = finding("code-of-two", "b.csv", {"value": "A title"}, record="G0020")
     for given, left in (([second, other], [second, other]), ([second, other, better], [other, better])):
-        for many in ([], Overflow[Finding]()):
+        for many in ([], SpillList[Finding]()):
             report = Report(findings=many)
             report.extend(given)
             tell_once(report)

@@ -17,7 +17,7 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.pipeline import preparation
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.release import Releases
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from tests.conftest import RECORDS, SEED
 
 DAY = date(2026, 1, 31)
@@ -200,23 +200,23 @@ def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_what_was_remembered_before(tmp_path: Path) -> None:
     place = tmp_path / ".prepared"
-    with Remembered(place, (), b"") as remembered:
+    with BuildCache(place, (), b"") as remembered:
         remembered.keep(b"key", "what was worked out")
-    with Remembered(place, (), b"") as remembered:
+    with BuildCache(place, (), b"") as remembered:
         assert remembered.get(b"key")
         remembered._base.execute("PRAGMA max_page_count = 1")  # SQLite then says what it says of a full disk
         for number in range(100):
             remembered.keep(bytes([number]), os.urandom(1_000))
         assert remembered.get(b"key") is None, "it is done without for the rest of this build"
-    with Remembered(place, (), b"") as remembered:
+    with BuildCache(place, (), b"") as remembered:
         assert remembered.value(remembered.get(b"key")) == "what was worked out"
 
 
 def test_of_what_is_not_used_any_more_no_byte_stays(tmp_path: Path) -> None:
     place = tmp_path / ".prepared"
-    with Remembered(place, (), b"") as remembered:
+    with BuildCache(place, (), b"") as remembered:
         remembered.keep(b"key", "Zelda Quux leads it")
     assert b"Zelda Quux" in place.read_bytes()
-    with Remembered(place, (), b""):
+    with BuildCache(place, (), b""):
         pass
     assert b"Zelda Quux" not in place.read_bytes()

@@ -22,14 +22,14 @@ import zstandard
 from arro3.io import read_parquet
 
 from cybilgraph import pipeline
-from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE, CYB
-from cybilgraph.rdf.dumps import Dumps, Names, packed, write_tables
+from cybilgraph.rdf.dumps import Dumps, TableNames, packed, write_tables
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
 from cybilgraph.release import Release, graph_file
 from cybilgraph.release.chunks import made_of
-from cybilgraph.runtime.cache import Remembered
-from cybilgraph.runtime.parallel import Crew
+from cybilgraph.runtime.cache import BuildCache
+from cybilgraph.runtime.parallel import ProcessPool
 from tests.conftest import ROOT, SEED, graph_of
 from tests.support.servers import Store, oxigraph, virtuoso
 
@@ -52,7 +52,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def write_dumps(graph: Path, folder: Path) -> None:
-    with Crew() as team, Remembered(None, (), b"") as nothing, Dumps(folder) as files, Names() as names:
+    with ProcessPool() as team, BuildCache(None, (), b"") as nothing, Dumps(folder) as files, TableNames() as names:
         pieces = list(made_of(graph, nothing, team, dumps=True))
         for made in pieces:
             files.add(made.dumps)
@@ -67,7 +67,7 @@ def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) ->
     assert content == unpacked(path.with_name(f"{path.name}.zst"))
     graph = graph_of(release.folder)
     there = set(ox.parse(graph, format=ox.RdfFormat.N_QUADS))
-    if fmt.kind is Kind.GRAPH:
+    if fmt.kind is FormatKind.GRAPH:
         there = {quad for quad in there if quad.graph_name == ox.DefaultGraph()}
     assert set(ox.parse(content, format=RDF_FORMATS[fmt.name])) == there
     if fmt.name == "nquads":
@@ -83,7 +83,7 @@ def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
     quads = release.manifest["counts"]["quads"]
     versions = sum(map(is_of_version, graph_of(release.folder).splitlines(keepends=True)))
     assert versions > 50
-    assert len(list(store.quads())) == (quads if fmt.kind is Kind.DATASET else quads - versions)
+    assert len(list(store.quads())) == (quads if fmt.kind is FormatKind.DATASET else quads - versions)
 
 
 def test_javascript_counts_as_many(release: Release) -> None:
@@ -97,7 +97,7 @@ def test_javascript_counts_as_many(release: Release) -> None:
     lines = graph_of(release.folder).splitlines(keepends=True)
     versions = sum(map(is_of_version, lines))
     assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
-        fmt.suffix: len(lines) if fmt.kind is Kind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
+        fmt.suffix: len(lines) if fmt.kind is FormatKind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
     }
 
 
@@ -110,7 +110,7 @@ def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -
     there = len(lines) - sum(map(is_of_version, lines))
     with virtuoso(tmp_path) as one, oxigraph() as other:
         for server, of_graph in ((one, "graph-uri"), (other, "graph")):
-            for fmt in (fmt for fmt in GRAPH_FORMATS if fmt.kind is Kind.GRAPH):
+            for fmt in (fmt for fmt in GRAPH_FORMATS if fmt.kind is FormatKind.GRAPH):
                 graph = f"https://example.org/{fmt.name}"
                 way = ("--anyauth", "-u", "dba:dba", "-X", "PUT", "-H", f"Content-Type: {fmt.media_type}")
                 sent = subprocess.run(
@@ -203,7 +203,7 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
 def test_a_full_disk_is_told_of_a_table(rows: int, tmp_path: Path) -> None:
     (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
     names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
-    with Names() as nothing, pytest.raises(OSError, match="No space left on device"):
+    with TableNames() as nothing, pytest.raises(OSError, match="No space left on device"):
         write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.model.resources import REFERENCE
-from cybilgraph.release.capacity import Line, sizing, told
+from cybilgraph.release.capacity import FittedLine, sizing, told
 from tests.conftest import run
 
 FIGURES = json.loads((REFERENCE / "sizing.json").read_text(encoding="utf-8"))
@@ -36,8 +36,8 @@ def test_more_processors_share_only_what_is_shared() -> None:
 def test_chance_in_a_measurement_makes_nothing_shrink(tmp_path: Path) -> None:
     points = [{"records": 10, "store": 100.0}, {"records": 20, "store": 90.0}]
     (tmp_path / "few.json").write_text(json.dumps(FIGURES | {"points": points}))
-    assert sizing(tmp_path / "few.json").lines["store"] == Line(20, 100.0, 0.0)
-    assert Line(20, 90.0, 10.0).at(1) == 0.0
+    assert sizing(tmp_path / "few.json").lines["store"] == FittedLine(20, 100.0, 0.0)
+    assert FittedLine(20, 90.0, 10.0).at(1) == 0.0
 
 
 def test_the_table_tells_how_far_it_goes() -> None:

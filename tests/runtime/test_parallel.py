@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cybilgraph.cli.common import Command
 from cybilgraph.errors import SourceError
-from cybilgraph.runtime.parallel import Crew
+from cybilgraph.runtime.parallel import ProcessPool
 
 
 def lost(parent: int) -> int:
@@ -29,7 +29,7 @@ def refuse(name: str) -> None:
 
 
 def test_work_is_done_elsewhere_and_its_faults_come_back() -> None:
-    with Crew() as crew:
+    with ProcessPool() as crew:
         assert crew.submit(os.getpid).result() != os.getpid()
         with pytest.raises(FileNotFoundError):
             crew.submit(os.listdir, "/nowhere").result()
@@ -38,13 +38,13 @@ def test_work_is_done_elsewhere_and_its_faults_come_back() -> None:
 
 
 def test_what_a_lost_process_had_to_do_is_done_all_the_same() -> None:
-    with Crew() as crew:
+    with ProcessPool() as crew:
         assert crew.submit(lost, os.getpid()).result() == os.getpid()
         assert crew.submit(os.path.basename, Path("/a/b")).result() == "b"
 
 
 def interrupted() -> None:
-    with Crew() as crew:
+    with ProcessPool() as crew:
         assert crew.submit(os.getpid).result()
         crew.submit(time.sleep, 60)
         time.sleep(0.2)  # it is under way
@@ -68,7 +68,7 @@ def test_an_interrupted_command_ends_as_one() -> None:
 
 
 def test_what_a_process_has_loaded_is_not_looked_through_again() -> None:
-    with Crew() as crew:
+    with ProcessPool() as crew:
         frozen = [crew.submit(gc.get_freeze_count).result() for _ in range(crew.size + 1)]
         often = crew.submit(gc.get_threshold).result()[0]
     assert any(frozen)

@@ -19,7 +19,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime.client import Worker
 from cybilgraph.runtime.pool import Lanes, Pool
-from cybilgraph.runtime.scheduler import Busy, Caller, Turns
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 from cybilgraph.runtime.wire import FORK, ORDER
 from cybilgraph.sparql import Answer
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
@@ -106,7 +106,7 @@ def test_what_begins_to_answer_and_then_takes_long_gives_its_quick_place_back(re
 
 
 def test_of_one_client_what_has_begun_goes_on_first() -> None:
-    turns = Turns(1, waiting=2)
+    turns = Scheduler(1, waiting=2)
     left, hog = Caller("light"), [Caller("hog") for _ in range(3)]
     turns.enter(left, time.monotonic())
     with ThreadPoolExecutor(3) as threads:
@@ -126,7 +126,7 @@ def test_of_one_client_what_has_begun_goes_on_first() -> None:
 
 
 def test_who_has_left_gets_no_place() -> None:
-    turns, caller = Turns(1), Caller("gone")
+    turns, caller = Scheduler(1), Caller("gone")
     caller.leave()
     with pytest.raises(Busy):
         turns.enter(caller, time.monotonic() + 1)
@@ -134,7 +134,7 @@ def test_who_has_left_gets_no_place() -> None:
 
 
 def test_one_client_has_no_more_places_than_it_may() -> None:
-    turns = Turns(3, each=2)
+    turns = Scheduler(3, each=2)
     hog = [Caller("hog") for _ in range(3)]
     for caller in hog[:2]:
         turns.enter(caller, time.monotonic())

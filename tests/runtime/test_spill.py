@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import StorageError
-from cybilgraph.runtime.spill import Overflow, Scratch, Spool
+from cybilgraph.runtime.spill import Scratch, SpillList, Spool
 
 
 def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
@@ -57,7 +57,7 @@ def test_several_read_a_spool_at_once() -> None:
 @pytest.mark.parametrize("count", [0, 1, 19_999, 20_000, 20_001, 65_432])
 def test_a_list_that_overflows_is_as_any_other(count: int) -> None:
     values = [(number * 7919 % 1_000, number) for number in range(count)]
-    many = Overflow[tuple[int, int]]()
+    many = SpillList[tuple[int, int]]()
     many.extend(values)
     assert (len(many), bool(many), list(many)) == (count, bool(count), values)
     many.sort(key=lambda value: value[0])
@@ -71,7 +71,7 @@ def test_a_list_that_overflows_is_as_any_other(count: int) -> None:
 def test_the_memory_of_a_list_does_not_grow_with_it() -> None:
     def peak(count: int) -> int:
         tracemalloc.start()
-        many = Overflow[str]()
+        many = SpillList[str]()
         many.extend(f"{number:0500}" for number in range(count))
         many.sort(key=lambda text: text[::-1])
         assert sum(1 for _ in many) == count

@@ -20,7 +20,7 @@ from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sync.changes import Changes, as_json, lines_in_words, moved_until, prune
-from cybilgraph.sync.changes.record_changes import Change, Field
+from cybilgraph.sync.changes.record_changes import Change, FieldChange
 from cybilgraph.sync.patches import patched, read_patch
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.api.test_protocol import send
@@ -60,7 +60,7 @@ def changes(shelf: Path) -> Iterator[Changes]:
 def test_a_change_is_told_by_field_and_in_words(changes: Changes) -> None:
     [change] = changes.between(1, 2).records()
     title = "Support to Belize National Cyber Security Strategy"
-    fields = [Field("status", ["Finished"], ["Ongoing"]), Field("start", ["2018-04"], ["2018-05"])]
+    fields = [FieldChange("status", ["Finished"], ["Ongoing"]), FieldChange("start", ["2018-04"], ["2018-05"])]
     assert change == Change("G0020", "changed", title, fields)
     assert change.in_words() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
 
@@ -162,7 +162,7 @@ def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
         pipeline.build([source], folder)
     changes = Changes(Releases(folder))
     [change] = changes.between(1).records()
-    assert change.fields == [Field("contacts", [], ["Bea New"])]
+    assert change.fields == [FieldChange("contacts", [], ["Bea New"])]
     changes.close()
 
 

@@ -20,7 +20,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
-from cybilgraph.sparql.pooled import Limits
+from cybilgraph.sparql.pooled import QueryLimits
 from cybilgraph.sparql.queries import examples
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync import graph_store
@@ -232,7 +232,7 @@ def _until(site: str, status: int) -> Reply:
 
 def test_no_answer_is_of_another_release(way: Way, release: Release) -> None:
     """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
-    engine = RemoteEngine(way.store.endpoint, Limits(workers=1), store=release.store, checksum="0" * 64)
+    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
         with pytest.raises(EngineUnavailable, match="has another release now"):
             engine.answer("ASK {}", (BY_NAME["json"],))
@@ -261,7 +261,7 @@ def test_what_an_endpoint_asks_for_is_in_a_file(way: Way, tmp_path: Path) -> Non
     try:
         for text, error in (("", QueryRefused), ("me:wrong", QueryRefused), ("me:secret\n", None)):
             file.write_text(text)
-            engine = RemoteEngine(way.store.endpoint, Limits(workers=1), credentials=str(file))
+            engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), credentials=str(file))
             try:
                 with pytest.raises(error) if error else contextlib.nullcontext():
                     assert b"true" in engine.answer("ASK {}", json).content
@@ -276,7 +276,7 @@ def test_what_an_endpoint_asks_for_is_in_a_file(way: Way, tmp_path: Path) -> Non
 
 
 def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
-    engine = RemoteEngine("http://127.0.0.1:9/sparql", Limits(workers=1))
+    engine = RemoteEngine("http://127.0.0.1:9/sparql", QueryLimits(workers=1))
     try:
         with pytest.raises(EngineUnavailable, match="does not answer"):
             engine.answer("ASK {}", (BY_NAME["json"],))
@@ -290,7 +290,7 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
 
 
 def test_a_long_query_is_stopped_and_a_large_answer_refused(way: Way) -> None:
-    engine = RemoteEngine(way.store.endpoint, Limits(workers=1, long=1, timeout=1.0, answer=2_000))
+    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:
         with pytest.raises(QueryError, match="larger than 2,000 bytes"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cybilgraph.cli.check import check
-from cybilgraph.cli.common import Group
+from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.diff import diff
@@ -21,7 +21,7 @@ from cybilgraph.cli.verify import verify
 from cybilgraph.version import __version__
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, package_name="cybilgraph")
 def main() -> None:
     """A linked-data knowledge graph of cyber capacity-building projects.

@@ -101,7 +101,7 @@ def _silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """Commands of one name."""
 
     command_class = Command

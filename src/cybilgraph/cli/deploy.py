@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import Group
+from cybilgraph.cli.common import CommandGroup
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
@@ -16,7 +16,7 @@ _TEMPLATES = Path(__file__).with_name("deployment")
 _STOP = Settings().stop_seconds + 10
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def deploy() -> None:
     """Print what is needed to run `cybilgraph serve` for good.
 

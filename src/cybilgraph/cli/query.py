@@ -124,14 +124,14 @@ def _is_file(text: str) -> bool:
 
 def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     if re.match(r"https?://", place):
-        from cybilgraph.sparql.pooled import Limits
+        from cybilgraph.sparql.pooled import QueryLimits
         from cybilgraph.sparql.remote import RemoteEngine
 
-        return RemoteEngine(place, Limits(workers=1, timeout=timeout or _PATIENCE), credentials=credentials)
+        return RemoteEngine(place, QueryLimits(workers=1, timeout=timeout or _PATIENCE), credentials=credentials)
     from cybilgraph.release import Releases
-    from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+    from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 
-    return EmbeddedEngine(Releases(Path(place)).current().store, Limits(workers=1))
+    return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
 
 
 def _formats(name: str | None) -> tuple[Format, ...]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import Group
+from cybilgraph.cli.common import CommandGroup
 from cybilgraph.model.findings import inert, visible
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def suggestions() -> None:
     """Decide on the edits that visitors have suggested (serve --suggestions DIR).
 

@@ -18,7 +18,7 @@ from cybilgraph.extraction.role_model import (
 )
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
-from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
@@ -92,7 +92,7 @@ _FIRST = 3
 
 
 #: For each actor and role the sentences that tell it: of whom, how surely, by which name.
-_Quotes = dict[Sentence, tuple[Entry, float, Name]]
+_Quotes = dict[Sentence, tuple[GazetteerEntry, float, Name]]
 Found = dict[str, dict[str, _Quotes]]
 
 
@@ -224,7 +224,7 @@ def _settle_at_home(found: Found, stated: bool) -> None:
             by_role.setdefault(role, {}).update(quotes)
 
 
-def _drop_misheard(by_role: dict[str, _Quotes], known: Entry | None, helped: set[str]) -> None:
+def _drop_misheard(by_role: dict[str, _Quotes], known: GazetteerEntry | None, helped: set[str]) -> None:
     """Take away what is likely misheard where another role is told: that one whom a list knows, and who is not of
     a helped country, is helped; and what somebody is quoted as saying.
     """
@@ -236,7 +236,7 @@ def _drop_misheard(by_role: dict[str, _Quotes], known: Entry | None, helped: set
             del by_role[role]
 
 
-def _is_stated(actor: Entry, stated: set[str]) -> bool:
+def _is_stated(actor: GazetteerEntry, stated: set[str]) -> bool:
     """True also for "Ministry of Health" where the "Ministry of Health of Fiji" is stated."""
     if actor.key in stated or actor.row:
         return actor.key in stated
@@ -262,7 +262,7 @@ def _country(name: Name) -> str:
     return actor.row.get("country", "") if actor else ""
 
 
-def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
+def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
     """The actor that a clause about money names, where it names one only, and one who may give."""
     for sentence in _of_purpose(told):
         acting = [name for name in of_money(sentence) if name.mark == ACTOR and name.of("actor")]
@@ -270,7 +270,7 @@ def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Senten
             yield sentence, acting[0], actor
 
 
-def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, Entry]]:
+def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
     """Authorities of the countries that are helped, where the text tells of the project: they
     are helped, unless it gives them another role.
     """
@@ -358,7 +358,7 @@ def _kept(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
     return quotes
 
 
-def _acting(name: Name, role: str, helped: set[str], names: Reference) -> Entry | None:
+def _acting(name: Name, role: str, helped: set[str], names: Reference) -> GazetteerEntry | None:
     """The actor that is named, or the government of the country that is: a country that the
     project helps pays or delivers at most, and is not its own supporter.
     """

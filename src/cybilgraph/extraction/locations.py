@@ -9,7 +9,7 @@ from cybilgraph.extraction.actors import roles
 from cybilgraph.extraction.phrases import kinds_in, said, says, spans
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference
 
 #: How sure the country of a body is that is helped.
 _HOME = 0.85
@@ -94,7 +94,7 @@ def lists(sentence: Sentence) -> list[tuple[int, int]]:
     return [*found, head.span()] if head else found
 
 
-def entries(sentence: Sentence, name: Name, names: Reference) -> list[Entry]:
+def entries(sentence: Sentence, name: Name, names: Reference) -> list[GazetteerEntry]:
     """The places that a name is, or the country that it is of, or is at home in; and the regions of
     which a half stands before it: "North, West and Central Africa".
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
 from cybilgraph.model import organisations
-from cybilgraph.model.gazetteer import Entry, Reference, fold
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference, fold
 from cybilgraph.model.organisations import has_body, is_body, of_many_words
 from cybilgraph.runtime.bounded_cache import cache_short
 
@@ -453,7 +453,7 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 
 
 @cache_short(entries=5_000, longest=500)
-def _near(name: str, mark: str, names: Reference) -> Entry | None:
+def _near(name: str, mark: str, names: Reference) -> GazetteerEntry | None:
     if mark == BODY:
         if len(name) > _SHORT_NAME:
             found = names.near("actor", name)
@@ -463,13 +463,13 @@ def _near(name: str, mark: str, names: Reference) -> Entry | None:
     return names.misspelt("country", name)
 
 
-def _misspelt(name: str, entry: Entry) -> str:
+def _misspelt(name: str, entry: GazetteerEntry) -> str:
     """The name, where the entry is not called so but for the endings of words; else nothing."""
     bare = fold(_ENDING.sub("", name))
     return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
-def _of_each_country(name: str, found: Entry, names: Reference) -> bool:
+def _of_each_country(name: str, found: GazetteerEntry, names: Reference) -> bool:
     """True where the name lacks only the country: "National Cyber Security Centre" is not that of the UK."""
     words = set(fold(name).split())
     others = (set(fold(called).split()) for called in found.names)

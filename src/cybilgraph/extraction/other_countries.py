@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cybilgraph.extraction.locations import entries, placed_in
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference
 from cybilgraph.model.record import Record, Scope
 from cybilgraph.model.rules import finding
 
@@ -38,7 +38,7 @@ def find_other_countries(
                         )
 
 
-def _wider(country: Entry, names: Reference) -> Iterator[tuple[str, str]]:
+def _wider(country: GazetteerEntry, names: Reference) -> Iterator[tuple[str, str]]:
     """The country itself, the regions around it, and the groups that it is of."""
     yield "country", country.key
     region = names.get("region", country.row["region"])

@@ -242,7 +242,7 @@ class Phrase:
 
 
 @value(frozen=True, slots=True)
-class Hit:
+class PhraseMatch:
     """A phrase found in a marked sentence, and where the marks of the names stand that it tells of."""
 
     phrase: Phrase
@@ -372,7 +372,7 @@ _matcher = cache(Matcher)
 
 
 @lru_cache(maxsize=2_000)
-def hits(marked: str) -> tuple[Hit, ...]:
+def hits(marked: str) -> tuple[PhraseMatch, ...]:
     """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
     that differ in their names only are the same when they are marked.
     """
@@ -386,7 +386,7 @@ def _leads(marked: str, start: int) -> bool:
     return _LEAD.fullmatch(marked, 0, start) is not None
 
 
-def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
+def _found(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None:
     if phrase.leads and start and not (phrase.marks and start <= _LEAD_MOST and _leads(marked, start)):
         return None
     if phrase.says == "acts" and marked.endswith("whose ", 0, start):
@@ -411,7 +411,7 @@ def _found(marked: str, phrase: Phrase, start: int) -> Hit | None:
         for at in map(re.Match.start, _MARK.finditer(marked, low, high))
         if _names_one(marked, at) and not (at > low and (_is_origin(marked, at) or _is_remark(marked, low, at)))
     )
-    return Hit(phrase, start, match.end(), ats)
+    return PhraseMatch(phrase, start, match.end(), ats)
 
 
 def _is_remark(marked: str, low: int, at: int) -> bool:
@@ -444,24 +444,24 @@ def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
     ("provided by" in "funding was provided by") says nothing of its own, unless it is told beside that
     ("funded and implemented by").
     """
-    taken: list[Hit] = []
+    taken: list[PhraseMatch] = []
     for hit in found_in(sentence):
         if hit.phrase.says in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.ats)
 
 
-def _holds(outer: Hit, inner: Hit, marked: str) -> bool:
+def _holds(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
     if not (outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats):
         return False
     return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
 
 
-def found_in(sentence: Sentence) -> tuple[Hit, ...]:
+def found_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
     """The hits of a sentence that has names."""
     if sentence.hits is None:
         sentence.hits = hits(sentence.marked) if sentence.names else ()
-    found: tuple[Hit, ...] = sentence.hits
+    found: tuple[PhraseMatch, ...] = sentence.hits
     return found
 
 

@@ -18,7 +18,7 @@ from cybilgraph.extraction.context import around
 from cybilgraph.extraction.phrases import ROLES, says
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import BODY, DEMONYM, PLACE
-from cybilgraph.model.gazetteer import Entry
+from cybilgraph.model.gazetteer import GazetteerEntry
 from cybilgraph.model.organisations import is_body, is_official
 from cybilgraph.model.resources import REFERENCE
 
@@ -49,7 +49,7 @@ class Candidate:
     that others have, and those that the page states.
     """
 
-    actor: Entry
+    actor: GazetteerEntry
     names: list[tuple[Sentence, Name]] = field(default_factory=list)
     first: bool = False
     told: dict[str, float] = field(default_factory=dict)

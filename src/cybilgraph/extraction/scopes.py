@@ -10,7 +10,7 @@ from cybilgraph.extraction.phrases import said, says
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.spans import DEMONYM, PLACE, PLACES
 from cybilgraph.extraction.themes import Found, note_themes
-from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference
 from cybilgraph.model.organisations import is_official
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
@@ -162,7 +162,7 @@ def _any_in(places: Iterable[int], low: int, high: int) -> bool:
     return any(low <= at < high for at in places)
 
 
-def _may_stand(entry: Entry, confidence: float, placed: Set[str]) -> bool:
+def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bool:
     """True where no countries are known, or for a region beside many, or that more than "in" tells."""
     if entry.kind == "country" or not placed:
         return not placed
@@ -173,7 +173,7 @@ def _note_listed(found: Found, told: Iterable[Sentence], names: Reference, donor
     """Add the countries of every sentence that names two or more, and those that results and
     activities name one by one; donors apart.
     """
-    single: dict[str, tuple[Sentence, Entry]] = {}
+    single: dict[str, tuple[Sentence, GazetteerEntry]] = {}
     for sentence in told:
         countries = {
             entry.key: entry
@@ -192,5 +192,5 @@ def _note_listed(found: Found, told: Iterable[Sentence], names: Reference, donor
             _add(found, sentence, entry, _LISTED)
 
 
-def _add(found: Found, sentence: Sentence, entry: Entry, confidence: float) -> None:
+def _add(found: Found, sentence: Sentence, entry: GazetteerEntry, confidence: float) -> None:
     found.setdefault((entry.kind, entry.key), {}).setdefault(sentence, (entry, confidence))

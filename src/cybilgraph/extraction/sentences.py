@@ -32,7 +32,7 @@ from cybilgraph.extraction.spans import (
     Span,
     actor_called,
 )
-from cybilgraph.model.gazetteer import Entry, Mention, Reference, fold_in_place, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, Mention, Reference, fold_in_place, slug
 from cybilgraph.model.organisations import has_body, is_official
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import REFERENCE
@@ -138,11 +138,11 @@ class Name:
 
     mark: str
     at: int
-    entries: tuple[Entry, ...]
-    home: Entry | None = None
+    entries: tuple[GazetteerEntry, ...]
+    home: GazetteerEntry | None = None
     near: str = ""
 
-    def of(self, kind: str) -> Entry | None:
+    def of(self, kind: str) -> GazetteerEntry | None:
         """The entry of this kind, if the name has one."""
         for entry in self.entries:
             if entry.kind == kind:
@@ -161,7 +161,7 @@ class Sentence:
     text: Text
     marked: str
     names: tuple[Name, ...]
-    themes: tuple[Entry, ...]
+    themes: tuple[GazetteerEntry, ...]
     hits: Any = None
     kinds: frozenset[str] | None = None
     roles: Any = None
@@ -439,7 +439,7 @@ def _part(whole: Span, part: Span) -> Span:
     return Span(whole.start, part.end, acts.mark, acts.entries, acts.home, acts.near)
 
 
-def _country(span: Span) -> Entry | None:
+def _country(span: Span) -> GazetteerEntry | None:
     return span.entries[0] if span.mark in (PLACE, DEMONYM) else None
 
 
@@ -457,5 +457,5 @@ def _with_projects(words: str, spans: list[Span]) -> list[Span]:
         if title:  # with its quotation marks
             start, end = start - 1, end + 1
         spans = [span for span in spans if span.end <= start or end <= span.start]
-        spans.append(Span(start, end, PROJECT, (Entry("project", key, name, (), {}),)))
+        spans.append(Span(start, end, PROJECT, (GazetteerEntry("project", key, name, (), {}),)))
     return sorted(spans, key=lambda span: span.start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cybilgraph.model.gazetteer import Entry, Reference, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference, slug
 
 #: An actor of the reference data, an organisation that they do not know, another capitalised name,
 #: a country, region or group, what is of a country ("Kenyan"), a project.
@@ -22,11 +22,11 @@ class Span:
     start: int
     end: int
     mark: str
-    entries: tuple[Entry, ...]
-    home: Entry | None = None
+    entries: tuple[GazetteerEntry, ...]
+    home: GazetteerEntry | None = None
     near: str = ""
 
 
-def actor_called(name: str, names: Reference) -> Entry:
+def actor_called(name: str, names: Reference) -> GazetteerEntry:
     """The actor of this name; made up where no list has it."""
-    return names.find("actor", name) or Entry("actor", slug(name), name, (), {})
+    return names.find("actor", name) or GazetteerEntry("actor", slug(name), name, (), {})

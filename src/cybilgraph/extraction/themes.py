@@ -13,7 +13,7 @@ from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
-from cybilgraph.model.gazetteer import Entry, Reference, fold_in_place
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections whose themes are the project's, where its title names none.
@@ -21,7 +21,7 @@ _PURPOSE = ("summary", "aim")
 #: How sure a theme is that the words of the title tell, or that the purpose names.
 _CUED, _IN_PURPOSE = 0.8, 0.7
 
-Found = dict[tuple[str, str], dict[Sentence, tuple[Entry, float]]]
+Found = dict[tuple[str, str], dict[Sentence, tuple[GazetteerEntry, float]]]
 
 
 @cache
@@ -58,7 +58,7 @@ def note_themes(found: Found, told: list[Sentence], stated: Set[tuple[str, str]]
             found.pop(("theme", topic.row["parent"]), None)
 
 
-def _cued(told: list[Sentence], within: Set[str], names: Reference) -> tuple[Entry, Sentence] | None:
+def _cued(told: list[Sentence], within: Set[str], names: Reference) -> tuple[GazetteerEntry, Sentence] | None:
     """The theme that words of the title tell of, or of the first sentence where there is no title."""
     titles = [sentence for sentence in told if sentence.section == "title"] or told[:1]
     texts = [(sentence, fold_in_place(sentence.text.text)) for sentence in titles]
@@ -79,5 +79,5 @@ def _note_purpose(found: Found, told: Iterable[Sentence], within: Set[str]) -> N
                     found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
 
 
-def _is_within(entry: Entry, themes: Set[str]) -> bool:
+def _is_within(entry: GazetteerEntry, themes: Set[str]) -> bool:
     return not themes or entry.row["parent"] in themes

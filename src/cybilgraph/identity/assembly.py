@@ -20,7 +20,7 @@ from operator import itemgetter
 from types import TracebackType
 
 from cybilgraph.identity import Capture, Identities, captured
-from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
@@ -33,7 +33,7 @@ _AT_ONCE = 2_000
 _CAPTURES, _KEYS = 4, 10_000
 # Lines that several records may have said, each with its subject and predicate; and what comes behind all projects.
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
-_RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is Kind.PROJECTS}
+_RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is FieldKind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
 #: What a line has that leads to another project.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"

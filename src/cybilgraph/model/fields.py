@@ -9,7 +9,7 @@ from enum import StrEnum
 from cybilgraph.model.vocabulary import CYB, DCTERMS
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a field's values are held in ``Record``, read and described."""
 
     VALUE = "value"  # one Text
@@ -36,7 +36,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     term: str = ""
     column: str = ""
     about: str = ""
@@ -45,7 +45,7 @@ class Field:
     @property
     def several(self) -> bool:
         """True where a project may have more than one value."""
-        return self.kind not in (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+        return self.kind not in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 
 
 _DATE = "Month and year (Apr 2018), or as much as is known: 2018, 2018-04, 2018-04-30."
@@ -53,7 +53,7 @@ _DATE = "Month and year (Apr 2018), or as much as is known: 2018, 2018-04, 2018-
 FIELDS = (
     Field(
         "title",
-        Kind.VALUE,
+        FieldKind.VALUE,
         DCTERMS.title,
         "title",
         "The project's name.",
@@ -61,17 +61,19 @@ FIELDS = (
     ),
     Field(
         "code",
-        Kind.VALUE,
+        FieldKind.VALUE,
         DCTERMS.identifier,
         "code",
         "Its Cybil code, such as G0020 or GI-07.",
         ("cybil code", "gfce code", "project code", "cybil project code", "gfce project code"),
     ),
-    Field("iati", Kind.VALUE, CYB.iatiIdentifier, "iati_identifier", "Its IATI identifier.", ("iati id",)),
-    Field("slug", Kind.VALUE, CYB.slug, "slug", "The last part of its page's address; made from the title if empty."),
+    Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "Its IATI identifier.", ("iati id",)),
+    Field(
+        "slug", FieldKind.VALUE, CYB.slug, "slug", "The last part of its page's address; made from the title if empty."
+    ),
     Field(
         "status",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         CYB.status,
         "status",
         "Planned, Ongoing, Finished, Cancelled or Suspended.",
@@ -79,7 +81,7 @@ FIELDS = (
     ),
     Field(
         "start",
-        Kind.DATE,
+        FieldKind.DATE,
         CYB.start,
         "start",
         f"When it began. {_DATE}",
@@ -87,7 +89,7 @@ FIELDS = (
     ),
     Field(
         "end",
-        Kind.DATE,
+        FieldKind.DATE,
         CYB.end,
         "end",
         f"When it ended or will end. {_DATE}",
@@ -95,7 +97,7 @@ FIELDS = (
     ),
     Field(
         "duration",
-        Kind.DATE,
+        FieldKind.DATE,
         CYB.duration,
         "duration",
         "How long it runs, such as 18 months or P18M.",
@@ -116,7 +118,7 @@ FIELDS = (
     ),
     Field(
         "funder",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.funder,
         "funders",
         "Who pays.",
@@ -135,7 +137,7 @@ FIELDS = (
     ),
     Field(
         "implementer",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.implementer,
         "implementers",
         "Who delivers.",
@@ -155,7 +157,7 @@ FIELDS = (
     ),
     Field(
         "partner",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.partner,
         "partners",
         "Who takes part beside them.",
@@ -163,7 +165,7 @@ FIELDS = (
     ),
     Field(
         "beneficiary",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.beneficiary,
         "beneficiaries",
         "Organisations that are helped.",
@@ -171,7 +173,7 @@ FIELDS = (
     ),
     Field(
         "accountable",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.accountable,
         "accountable",
         "Who answers for the whole.",
@@ -182,7 +184,7 @@ FIELDS = (
     ),
     Field(
         "extending",
-        Kind.ACTORS,
+        FieldKind.ACTORS,
         CYB.extending,
         "extending",
         "Who manages it for a funder.",
@@ -193,7 +195,7 @@ FIELDS = (
     ),
     Field(
         "theme",
-        Kind.SCOPES,
+        FieldKind.SCOPES,
         CYB.theme,
         "themes",
         "Themes or topics of the Cybil Portal.",
@@ -204,7 +206,7 @@ FIELDS = (
     ),
     Field(
         "country",
-        Kind.SCOPES,
+        FieldKind.SCOPES,
         CYB.country,
         "countries",
         "Countries that are helped; names or ISO 3166-1 codes.",
@@ -214,11 +216,11 @@ FIELDS = (
             *("recipient countries", "recipient country", "countries covered"),
         ),
     ),
-    Field("region", Kind.SCOPES, CYB.region, "regions", "Regions of UN M49.", ("region", "geographic scope")),
-    Field("group", Kind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
+    Field("region", FieldKind.SCOPES, CYB.region, "regions", "Regions of UN M49.", ("region", "geographic scope")),
+    Field("group", FieldKind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
     Field(
         "contacts",
-        Kind.CONTACTS,
+        FieldKind.CONTACTS,
         CYB.contact,
         "contacts",
         "Whom to ask: Name <e-mail>. This is published.",
@@ -226,7 +228,7 @@ FIELDS = (
     ),
     Field(
         "summary",
-        Kind.PROSE,
+        FieldKind.PROSE,
         DCTERMS.abstract,
         "summary",
         "The project in a few sentences.",
@@ -234,7 +236,7 @@ FIELDS = (
     ),
     Field(
         "description",
-        Kind.PROSE,
+        FieldKind.PROSE,
         DCTERMS.description,
         "description",
         "Anything else that is told of it.",
@@ -245,7 +247,7 @@ FIELDS = (
     ),
     Field(
         "aim",
-        Kind.PROSE,
+        FieldKind.PROSE,
         CYB.aim,
         "aim",
         "What it wants to reach.",
@@ -262,7 +264,7 @@ FIELDS = (
     ),
     Field(
         "context",
-        Kind.PROSE,
+        FieldKind.PROSE,
         CYB.context,
         "context",
         "Why it is needed.",
@@ -270,7 +272,7 @@ FIELDS = (
     ),
     Field(
         "outcomes",
-        Kind.ITEMS,
+        FieldKind.ITEMS,
         CYB.outcome,
         "outcomes",
         "What changed or shall change.",
@@ -289,7 +291,7 @@ FIELDS = (
     ),
     Field(
         "outputs",
-        Kind.ITEMS,
+        FieldKind.ITEMS,
         CYB.output,
         "outputs",
         "What was made.",
@@ -305,7 +307,7 @@ FIELDS = (
     ),
     Field(
         "activities",
-        Kind.ITEMS,
+        FieldKind.ITEMS,
         CYB.activity,
         "activities",
         "What was done.",
@@ -320,7 +322,7 @@ FIELDS = (
     ),
     Field(
         "links",
-        Kind.LINKS,
+        FieldKind.LINKS,
         CYB.link,
         "links",
         "Pages to read more: Text <address>.",
@@ -331,7 +333,7 @@ FIELDS = (
     ),
     Field(
         "part_of",
-        Kind.PROJECTS,
+        FieldKind.PROJECTS,
         DCTERMS.isPartOf,
         "part_of",
         "Projects that this one is a part of, by code or title.",
@@ -339,7 +341,7 @@ FIELDS = (
     ),
     Field(
         "follows",
-        Kind.PROJECTS,
+        FieldKind.PROJECTS,
         CYB.follows,
         "follows",
         "Projects that this one continues, by code or title.",
@@ -347,24 +349,24 @@ FIELDS = (
     ),
     Field(
         "related",
-        Kind.PROJECTS,
+        FieldKind.PROJECTS,
         DCTERMS.relation,
         "related",
         "Other projects to know of, by code or title.",
         ("related projects", "related project", "see also"),
     ),
-    Field("address", Kind.RECORD, DCTERMS.source, "address", "The address of its page.", ("page address", "url")),
+    Field("address", FieldKind.RECORD, DCTERMS.source, "address", "The address of its page.", ("page address", "url")),
     Field(
         "updated",
-        Kind.RECORD,
+        FieldKind.RECORD,
         DCTERMS.modified,
         "updated",
         "Day on which the record was last changed: 2024-05-31.",
         ("last updated", "last update", "page updated"),
     ),
-    Field("rights", Kind.RECORD, DCTERMS.rights, "rights", "Who may use the record, and how."),
-    Field("language", Kind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),
-    Field("page", Kind.LAYOUT, labels=("project", "about", "suggest a page edit")),
+    Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Who may use the record, and how."),
+    Field("language", FieldKind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),
+    Field("page", FieldKind.LAYOUT, labels=("project", "about", "suggest a page edit")),
 )
 BY_NAME = {row.name: row for row in FIELDS}
 #: Every heading, label and column name → its field.
@@ -401,4 +403,4 @@ STEMS = tuple(
     )
 )
 #: The sections that tell of the project in sentences, in the order of a page.
-NARRATIVE = tuple(row.name for row in FIELDS if row.kind in (Kind.PROSE, Kind.ITEMS))
+NARRATIVE = tuple(row.name for row in FIELDS if row.kind in (FieldKind.PROSE, FieldKind.ITEMS))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class FormatKind(StrEnum):
     """What a format can carry."""
 
     GRAPH = "graph"  # triples: CONSTRUCT, DESCRIBE, dumps, pages' data twins
@@ -23,7 +23,7 @@ class Format:
     """
 
     name: str
-    kind: Kind
+    kind: FormatKind
     media_types: tuple[str, ...]
     suffix: str
     title: str
@@ -43,25 +43,41 @@ class Format:
     @property
     def carries_graph(self) -> bool:
         """True for formats that can hold triples."""
-        return self.kind is not Kind.RESULTS
+        return self.kind is not FormatKind.RESULTS
 
 
 _W3C = "http://www.w3.org/ns/formats/"  # its list of unique IRIs for file formats
 #: In order of preference: the first of a kind is the default.
 FORMATS = (
-    Format("turtle", Kind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", f"{_W3C}Turtle", ("n3",)),
-    Format("ntriples", Kind.GRAPH, ("application/n-triples", "text/plain"), "nt", "N-Triples", f"{_W3C}N-Triples"),
     Format(
-        "jsonld", Kind.DATASET, ("application/ld+json",), "jsonld", "JSON-LD", f"{_W3C}JSON-LD", ("json", "json-ld")
+        "turtle", FormatKind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", f"{_W3C}Turtle", ("n3",)
     ),
     Format(
-        "rdfxml", Kind.GRAPH, ("application/rdf+xml",), "rdf", "RDF/XML", f"{_W3C}RDF_XML", ("xml", "rdf", "rdf+xml")
+        "ntriples", FormatKind.GRAPH, ("application/n-triples", "text/plain"), "nt", "N-Triples", f"{_W3C}N-Triples"
     ),
-    Format("nquads", Kind.DATASET, ("application/n-quads", "text/x-nquads"), "nq", "N-Quads", f"{_W3C}N-Quads"),
-    Format("trig", Kind.DATASET, ("application/trig", "application/x-trig"), "trig", "TriG", f"{_W3C}TriG"),
+    Format(
+        "jsonld",
+        FormatKind.DATASET,
+        ("application/ld+json",),
+        "jsonld",
+        "JSON-LD",
+        f"{_W3C}JSON-LD",
+        ("json", "json-ld"),
+    ),
+    Format(
+        "rdfxml",
+        FormatKind.GRAPH,
+        ("application/rdf+xml",),
+        "rdf",
+        "RDF/XML",
+        f"{_W3C}RDF_XML",
+        ("xml", "rdf", "rdf+xml"),
+    ),
+    Format("nquads", FormatKind.DATASET, ("application/n-quads", "text/x-nquads"), "nq", "N-Quads", f"{_W3C}N-Quads"),
+    Format("trig", FormatKind.DATASET, ("application/trig", "application/x-trig"), "trig", "TriG", f"{_W3C}TriG"),
     Format(
         "json",
-        Kind.RESULTS,
+        FormatKind.RESULTS,
         ("application/sparql-results+json", "application/json"),
         "srj",
         "JSON",
@@ -69,14 +85,14 @@ FORMATS = (
     ),
     Format(
         "xml",
-        Kind.RESULTS,
+        FormatKind.RESULTS,
         ("application/sparql-results+xml", "application/xml", "text/xml"),
         "srx",
         "XML",
         f"{_W3C}SPARQL_Results_XML",
     ),
-    Format("csv", Kind.RESULTS, ("text/csv",), "csv", "CSV", f"{_W3C}SPARQL_Results_CSV"),
-    Format("tsv", Kind.RESULTS, ("text/tab-separated-values",), "tsv", "TSV", f"{_W3C}SPARQL_Results_TSV"),
+    Format("csv", FormatKind.RESULTS, ("text/csv",), "csv", "CSV", f"{_W3C}SPARQL_Results_CSV"),
+    Format("tsv", FormatKind.RESULTS, ("text/tab-separated-values",), "tsv", "TSV", f"{_W3C}SPARQL_Results_TSV"),
 )
 
 BY_NAME = {fmt.name: fmt for fmt in FORMATS}

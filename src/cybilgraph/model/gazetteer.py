@@ -82,7 +82,7 @@ def fold(name: str) -> str:
 
 
 @value(frozen=True, slots=True)
-class Entry:
+class GazetteerEntry:
     """One reference thing: a row of a file."""
 
     kind: str
@@ -111,9 +111,9 @@ class Mention:
 
     start: int
     end: int
-    entries: tuple[Entry, ...]
+    entries: tuple[GazetteerEntry, ...]
 
-    def of(self, kind: str) -> Entry | None:
+    def of(self, kind: str) -> GazetteerEntry | None:
         """The entry of this kind, if the name has one."""
         for entry in self.entries:
             if entry.kind == kind:
@@ -126,42 +126,42 @@ class Reference:
 
     def __init__(self, folder: Path = REFERENCE) -> None:
         """Read the files. Raises ReferenceDataError where a row or a name stands twice."""
-        self.entries: dict[str, dict[str, Entry]] = {
+        self.entries: dict[str, dict[str, GazetteerEntry]] = {
             kind: _read(folder / file, kind, column) for kind, (file, column) in FILES.items()
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
         self._shaped: dict[str, dict[tuple[str, int, int], list[str]]] = {}
-        self._governments: dict[str, Entry] = {}
+        self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
         self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[GazetteerEntry]:
         """Every entry, kind by kind, in the order of the files."""
         for entries in self.entries.values():
             yield from entries.values()
 
-    def get(self, kind: str, key: str) -> Entry | None:
+    def get(self, kind: str, key: str) -> GazetteerEntry | None:
         """The entry of this kind and key."""
         return self.entries[kind].get(key)
 
-    def find(self, kind: str, name: str) -> Entry | None:
+    def find(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
 
-    def coded(self, code: str) -> Entry | None:
+    def coded(self, code: str) -> GazetteerEntry | None:
         """The country of an alpha-3 code (ISO 3166-1) or a number (M49), which may lack the zeros before it."""
         wanted = code.upper() if not code.isdigit() else code.zfill(3)
         countries = self.entries["country"].values()
         return next((entry for entry in countries if wanted in (entry.row["alpha3"], entry.row["numeric"])), None)
 
-    def also_called(self, name: str) -> Entry | None:
+    def also_called(self, name: str) -> GazetteerEntry | None:
         """The other country that is called so: "Congo" is found as one of two."""
         return self._also.get(fold(name))
 
-    def near(self, kind: str, name: str) -> Entry | None:
+    def near(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry that must be meant: its name is nearly this one, and no other's is about as near. Of a
         government, the name of the country is, since all begin alike and not all are in the list.
         """
@@ -179,7 +179,7 @@ class Reference:
         owner = folded.partition(" of ")[2]
         return entry if country in (None, self.find("country", owner), self.near("country", owner)) else None
 
-    def suggested(self, kind: str, name: str) -> Entry | None:
+    def suggested(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry whose name is most like this one, to be asked about; None where none is much alike."""
         best = self._most_like(kind, fold(name), SUGGESTED)
         return self._names[kind][best[0]] if best else None
@@ -200,7 +200,7 @@ class Reference:
         high = bisect_right(lengths, floor(length * (200 - least) / least))
         return names[low:high]
 
-    def misspelt(self, kind: str, name: str) -> Entry | None:
+    def misspelt(self, kind: str, name: str) -> GazetteerEntry | None:
         """The one entry whose name this is but for a slip, or two in a long name: a letter that is
         wrong, missing, too much, or has changed its place. None where the words that differ are
         those of other names: "North Sudan" is not South Sudan.
@@ -214,7 +214,7 @@ class Reference:
         found = {entry.key: entry for called, _, _ in near if (entry := self._slipped(kind, folded, called))}
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _slipped(self, kind: str, folded: str, called: str) -> Entry | None:
+    def _slipped(self, kind: str, folded: str, called: str) -> GazetteerEntry | None:
         """The entry that is called so, where each word differs by a slip at most, and from no known word."""
         differ = [(our, their) for our, their in zip(folded.split(), called.split(), strict=True) if our != their]
         slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
@@ -257,7 +257,7 @@ class Reference:
             self._sorted[kind] = names, list(map(len, names))
         return self._sorted[kind]
 
-    def resembling(self, kind: str, name: str) -> Entry | None:
+    def resembling(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry that a careful reader would ask about: it is called by the same words, nearly so
         spelt, or lacks one or two of them that name no place; or it is an abbreviation with a slip, or the
         government of a country. None where there is none.
@@ -277,7 +277,7 @@ class Reference:
                 return self._names[kind][called]
         return None
 
-    def _abbreviated(self, kind: str, folded: str) -> Entry | None:
+    def _abbreviated(self, kind: str, folded: str) -> GazetteerEntry | None:
         """The one entry that has a name of one word which this is but for a letter."""
         names = [name for name in self._as_long(kind, len(folded), SUGGESTED) if " " not in name]
         near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
@@ -308,20 +308,20 @@ class Reference:
             return True
         return any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
 
-    def government(self, country: Entry) -> Entry:
+    def government(self, country: GazetteerEntry) -> GazetteerEntry:
         """The actor that a country acts by; made up where the list of actors does not have it."""
         if country.name not in self._governments:
             self._governments[country.name] = self._government(country)
         return self._governments[country.name]
 
-    def _government(self, country: Entry) -> Entry:
+    def _government(self, country: GazetteerEntry) -> GazetteerEntry:
         names = [f"Government of {country.name}", f"Government of the {country.name}"]
         found = next((entry for name in names if (entry := self.find("actor", name))), None)
         name = names[bool(_WITH_ARTICLE.search(country.name))]
-        return found or Entry("actor", slug(name), name, (), {})
+        return found or GazetteerEntry("actor", slug(name), name, (), {})
 
     @cached_property
-    def governments(self) -> dict[str, Entry]:
+    def governments(self) -> dict[str, GazetteerEntry]:
         """The key of each government, with its country."""
         return {self.government(country).key: country for country in self.entries["country"].values()}
 
@@ -405,7 +405,7 @@ def _plain(text: str) -> str:
 class _Owner:
     """A thing that a name names, and how the name must be written to mean it."""
 
-    entry: Entry
+    entry: GazetteerEntry
     exact: frozenset[str]
     capital: bool
 
@@ -421,7 +421,7 @@ class _Owner:
         )
 
 
-def _owner(entry: Entry, name: str) -> _Owner:
+def _owner(entry: GazetteerEntry, name: str) -> _Owner:
     abbreviated = name.isupper() or sum(char.isupper() for char in name) > len(name) / 2
     exact = frozenset((name, _plain(name))) if abbreviated else frozenset()
     return _Owner(entry, exact, entry.kind != "theme" and name[0].isupper())
@@ -456,8 +456,8 @@ def likeness(one: str, other: str, least: int) -> float:
     )
 
 
-def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
+def _read(path: Path, kind: str, key_column: str) -> dict[str, GazetteerEntry]:
+    entries: dict[str, GazetteerEntry] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             key = row.get(key_column) or ""
@@ -468,12 +468,12 @@ def _read(path: Path, kind: str, key_column: str) -> dict[str, Entry]:
             if key in entries:
                 raise ReferenceDataError(f"{path.name}, line {number}: {key} stands twice")
             aliases = tuple(alias for alias in (row.get("aliases") or "").split(";") if alias)
-            entries[key] = Entry(kind, key, row["name"], aliases, row)
+            entries[key] = GazetteerEntry(kind, key, row["name"], aliases, row)
     return entries
 
 
-def _index(kind: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    names: dict[str, Entry] = {}
+def _index(kind: str, entries: Mapping[str, GazetteerEntry]) -> dict[str, GazetteerEntry]:
+    names: dict[str, GazetteerEntry] = {}
     for entry in entries.values():
         for name in (*entry.names, entry.key):
             other = names.setdefault(fold(name), entry)

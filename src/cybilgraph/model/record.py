@@ -17,7 +17,7 @@ from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.values import value
 
@@ -271,13 +271,13 @@ class Record:
     def values(self, name: str) -> tuple[Any, ...]:
         """All values of a field of the table, whatever its kind."""
         match BY_NAME[name].kind:
-            case Kind.ACTORS:
+            case FieldKind.ACTORS:
                 return tuple(link for link in self.participations if link.role == name)
-            case Kind.SCOPES:
+            case FieldKind.SCOPES:
                 return tuple(link for link in self.scopes if link.concept.kind == name)
-            case Kind.PROJECTS:
+            case FieldKind.PROJECTS:
                 return tuple(link for link in self.relations if link.kind == name)
-            case Kind.LAYOUT:
+            case FieldKind.LAYOUT:
                 return ()
             case _:
                 value = getattr(self, name)

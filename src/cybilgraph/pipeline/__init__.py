@@ -20,7 +20,7 @@ from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
 from cybilgraph.model.findings import Checked, Fix, Report, Severity
-from cybilgraph.model.formats import Format, Kind
+from cybilgraph.model.formats import Format, FormatKind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import ONTOLOGY
@@ -37,11 +37,11 @@ from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import at_hand
 from cybilgraph.release import CLASSES as PIECES
 from cybilgraph.release import ForgottenNames, Release, Releases
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.cluster import workers_of
-from cybilgraph.runtime.parallel import Crew
-from cybilgraph.runtime.spill import Overflow
+from cybilgraph.runtime.parallel import ProcessPool
+from cybilgraph.runtime.spill import SpillList
 from cybilgraph.validation import Said, read_shapes, shapes_text, validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, odd_terms, read_shapes_files
 from cybilgraph.validation.fixes import Mended, apply
@@ -96,7 +96,7 @@ def check_inputs(
     report, aside = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
     unseen: dict[str, Input] = {}
-    with Identities() as identities, Identities() as alone, Crew() as crew:
+    with Identities() as identities, Identities() as alone, ProcessPool() as crew:
         records = printed(inputs, total, report, read_input, progress, seen)
         others = _added(records_of(beside, 0, aside, seen=unseen), identities, alone)
         for one in together(judged(records, report.as_of, engine, crew), report, engine, others):
@@ -263,7 +263,7 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     """
 
     def write(assembly: Assembly) -> None:
-        serialise(assembly.blocks(history=fmt.kind is not Kind.GRAPH), fmt, output)
+        serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
 
     return _converted(places, write, progress)
 
@@ -322,7 +322,7 @@ def build(
     exist, AddressError where an address cannot be read, ReleaseError where the release cannot be made,
     ClusterError where there is no cluster; the earlier release stays.
     """
-    report = Report(as_of=_day(as_of), findings=Overflow())
+    report = Report(as_of=_day(as_of), findings=SpillList())
     names = reference()
     releases = Releases(into)
     with (
@@ -331,11 +331,11 @@ def build(
         ExitStack() as made_before,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
-        Crew() as crew,
+        ProcessPool() as crew,
     ):
         hidden = _Hidden(contacts, releases.forgotten())
         remembered = made_before.enter_context(
-            Remembered(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
+            BuildCache(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
         )
         read = read_once(remembered, report.as_of, hidden)
 

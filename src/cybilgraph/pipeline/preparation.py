@@ -30,7 +30,7 @@ from cybilgraph.pipeline.intake import page, with_prose
 from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
 from cybilgraph.release.redaction import Hidden, is_named, no_one
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import Team
 from cybilgraph.validation.record_findings import BATCH, Examined, examined, in_parts
 
@@ -95,7 +95,7 @@ class Known:
 _Page = list[tuple[int, str, bool, bytes]]
 
 
-def read_once(remembered: Remembered, day: str, hidden: Hidden) -> Callable[[Input], Iterator[Known]]:
+def read_once(remembered: BuildCache, day: str, hidden: Hidden) -> Callable[[Input], Iterator[Known]]:
     """How the records of an input are had, to be ``prepared`` for a ``day``, without who is ``hidden``. A page that
     was read before is not read again.
     """
@@ -138,7 +138,7 @@ def _again(given: Input, number: int) -> Record:
 
 
 def prepared(
-    records: Iterable[Known], day: str, hidden: Hidden, remembered: Remembered, team: Team
+    records: Iterable[Known], day: str, hidden: Hidden, remembered: BuildCache, team: Team
 ) -> Iterator[Prepared]:
     """What a release needs of each record: with what its prose says, without who is ``hidden``, and with what is wrong
     in it alone, on a ``day``. In the order given, and some thousands at most are in memory.

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
     Basis,
@@ -53,7 +53,7 @@ def write_xlsx(records: Iterable[Record]) -> bytes:
     choices = {
         row: tuple(entry.name for entry in reference().entries[row.name].values())
         for row in COLUMNS
-        if row.kind is Kind.CHOICE
+        if row.kind is FieldKind.CHOICE
     }
     return workbook(COLUMNS, choices, map(_cells, records))
 
@@ -153,7 +153,7 @@ def _cells(record: Record) -> Iterator[str]:
         lines = [line for value in values for line in _lines(row, value)]
         if record.blank(row.name) and not values:
             yield LEFT_BLANK
-        elif row.kind in (Kind.ITEMS, Kind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
+        elif row.kind in (FieldKind.ITEMS, FieldKind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
             yield f"• {lines[0]}"  # a lone line is parted at its semicolons, a list item is not
         else:
             yield "\n".join(lines)
@@ -172,7 +172,7 @@ def _document(record: Record) -> dict[str, Any]:
 
 def _values(record: Record, row: Field) -> Sequence[Any]:
     """The values that the record states; what was derived will be derived again."""
-    if row.kind is Kind.ITEMS:
+    if row.kind is FieldKind.ITEMS:
         return list(_items(record.values(row.name)))
     return [shown for value in record.values(row.name) if (shown := _shown(value)) is not None]
 
@@ -223,7 +223,7 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             note = f"({value['note']})" if "note" in value else ""
             yield " ".join(part for part in (value.get("name", ""), email, note) if part)
         case _:
-            items = row.kind in (Kind.ITEMS, Kind.LINKS)
+            items = row.kind in (FieldKind.ITEMS, FieldKind.LINKS)
             yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in NAMES and ";" in value) else value
 
 
@@ -245,14 +245,14 @@ def _objects(*keys: str) -> dict[str, Any]:
     return {"type": ["array", "string", "null"], "items": {"anyOf": [{"type": "string"}, item]}}
 
 
-_SCHEMAS: dict[Kind, dict[str, Any]] = {
-    Kind.VALUE: _TEXT,
-    Kind.RECORD: _TEXT,
-    Kind.DATE: {"type": ["string", "integer", "null"]},
-    Kind.CHOICE: {**_TEXT, "examples": ["Planned", "Ongoing", "Finished", "Cancelled", "Suspended"]},
-    Kind.CONTACTS: _objects("name", "email", "note"),
-    Kind.LINKS: _objects("text", "url"),
-    Kind.ITEMS: {
+_SCHEMAS: dict[FieldKind, dict[str, Any]] = {
+    FieldKind.VALUE: _TEXT,
+    FieldKind.RECORD: _TEXT,
+    FieldKind.DATE: {"type": ["string", "integer", "null"]},
+    FieldKind.CHOICE: {**_TEXT, "examples": ["Planned", "Ongoing", "Finished", "Cancelled", "Suspended"]},
+    FieldKind.CONTACTS: _objects("name", "email", "note"),
+    FieldKind.LINKS: _objects("text", "url"),
+    FieldKind.ITEMS: {
         "type": ["array", "string", "null"],
         "items": {
             "anyOf": [

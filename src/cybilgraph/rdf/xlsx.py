@@ -16,7 +16,7 @@ from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
-from cybilgraph.model.fields import Field, Kind
+from cybilgraph.model.fields import Field, FieldKind
 
 #: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -35,7 +35,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
         cell = sheet.cell(1, number, row.column)
         cell.font = Font(bold=True)
         cell.comment = Comment(row.about, "cybilgraph")
-        sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (Kind.PROSE, Kind.ITEMS) else 20
+        sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else 20
         if row in choices:
             choice = DataValidation(
                 type="list", formula1=f'"{",".join(choices[row])}"', allow_blank=True, showErrorMessage=False

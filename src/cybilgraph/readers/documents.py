@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import Kind
+from cybilgraph.model.fields import FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
@@ -391,7 +391,7 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
         value = [item for item in value if item is not None]  # an item that was left blank
     if value in (None, "", [], {}):
         return Cell(name, place, blank=True)
-    if isinstance(value, str) and (row is None or row.kind in (Kind.PROSE, Kind.ITEMS)):
+    if isinstance(value, str) and (row is None or row.kind in (FieldKind.PROSE, FieldKind.ITEMS)):
         lines = [Text(line, place) for part in value.splitlines() if (line := clean(part))]
         return Cell(name, place, lines)
     if isinstance(value, str):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cybilgraph.model.findings import visible
-from cybilgraph.model.formats import FORMATS, Kind
+from cybilgraph.model.formats import FORMATS, FormatKind
 from cybilgraph.readers.tabular.cells import field_called
 
 
@@ -42,7 +42,7 @@ KINDS = (
     *(
         InputKind(fmt.name, fmt.title, f".{fmt.suffix}", fmt.media_types)
         for fmt in FORMATS
-        if fmt.kind is not Kind.RESULTS
+        if fmt.kind is not FormatKind.RESULTS
     ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -16,7 +16,7 @@ _FIGURES = REFERENCE / "sizing.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FittedLine:
     """A straight line through the two largest measurements of one figure."""
 
     records: int
@@ -53,7 +53,7 @@ class Sizing:
     python: str
     processors: int
     measured: tuple[int, ...]
-    lines: Mapping[str, Line]
+    lines: Mapping[str, FittedLine]
 
     def need(self, records: int, processors: int) -> Need:
         """What so many records need on a machine with so many processors."""
@@ -85,7 +85,7 @@ def sizing(path: Path = _FIGURES) -> Sizing:
         tuple(point["records"] for point in points),
         {
             # More records never need less: what was less was chance.
-            name: Line(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
+            name: FittedLine(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
             for name in many.keys() - {"records"}
         },
     )

@@ -14,7 +14,7 @@ from cybilgraph.rdf.ntriples import texts, things
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release.graph_file import read_graph
 from cybilgraph.release.search import Name, Told, told
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import Team
 
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
@@ -23,7 +23,7 @@ _BROADER = f" <{SKOS.broader}> ".encode()
 
 
 @dataclass(slots=True)
-class Made:
+class ChunkOutput:
     """What is made of a piece: how many quads it has, and counts; the rows of each table, projects and names for the
     search; and its part of each dump, by the end of its name.
     """
@@ -36,7 +36,7 @@ class Made:
 
 
 #: What is remembered of pieces is made of these.
-CLASSES = (Made, Statistics, Told, Counter)
+CLASSES = (ChunkOutput, Statistics, Told, Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Cut:
 
 
 def made_of(
-    graph: Path, remembered: Remembered, team: Team, *, dumps: bool, cuts: list[Cut] | None = None
-) -> Iterator[Made]:
+    graph: Path, remembered: BuildCache, team: Team, *, dumps: bool, cuts: list[Cut] | None = None
+) -> Iterator[ChunkOutput]:
     """What is made of each piece of a graph, in order; with ``dumps`` or without. The pieces are added to ``cuts``.
     Raises OSError.
     """
@@ -79,18 +79,18 @@ def _broader(piece: bytes) -> bytes:
     return b"".join(line for line in piece.splitlines(keepends=True) if _BROADER in line)
 
 
-def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[Made]:
+def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
     """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
     known = {narrower: texts(own, SKOS.broader) for narrower, own in things(broader.splitlines(keepends=True)).items()}
     return [_made_of_one(piece, known, dumps) for piece in batch]
 
 
-def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> Made:
+def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
     lines = piece.splitlines(keepends=True)
     count = len(lines)
     lines = [line for line in lines if not is_of_version(line)]
     graph = things(lines)
-    return Made(
+    return ChunkOutput(
         count,
         statistics(graph),
         rows_of_tables(graph) if dumps else {},

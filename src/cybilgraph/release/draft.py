@@ -18,8 +18,8 @@ from cybilgraph.model.resources import ONTOLOGY, shape_files
 from cybilgraph.rdf.dumps import (
     Dumps,
     File,
-    Names,
     Statistics,
+    TableNames,
     write_descriptions,
     write_tables,
 )
@@ -39,7 +39,7 @@ from cybilgraph.release.manifest import (
 from cybilgraph.release.search import write_index
 from cybilgraph.release.sources import SOURCES, Sources
 from cybilgraph.release.store_update import Earlier
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import Team
@@ -73,7 +73,7 @@ class Draft:
         quads: Iterable[bytes],
         report: Report,
         identities: Identities,
-        remembered: Remembered,
+        remembered: BuildCache,
         team: Team,
         *,
         dumps: bool = True,
@@ -114,7 +114,7 @@ def complete(
     manifest: dict[str, Any],
     report: Any,
     findings: Iterable[Mapping[str, Any]],
-    remembered: Remembered,
+    remembered: BuildCache,
     team: Team,
     *,
     dumps: bool,
@@ -129,7 +129,7 @@ def complete(
     quads, counts = 0, Statistics()
     cuts: list[Cut] = []
     earlier = _earlier(before, remembered)
-    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told, Names() as names:
+    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told, TableNames() as names:
         stored = None if earlier else beside.submit(write_store, graph, store)
         with Dumps(public) if dumps else nullcontext() as files:
             for made in made_of(graph, remembered, team, dumps=dumps, cuts=cuts):
@@ -169,7 +169,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
 
 
-def _earlier(before: Release | None, remembered: Remembered) -> Earlier | None:
+def _earlier(before: Release | None, remembered: BuildCache) -> Earlier | None:
     """The release before, where the pieces of its graph are remembered."""
     packed = remembered.get(_pieces_of(before.manifest, remembered)) if before else None
     if before is None or packed is None:
@@ -177,7 +177,7 @@ def _earlier(before: Release | None, remembered: Remembered) -> Earlier | None:
     return Earlier(before, [Cut(*cut) for cut in remembered.value(packed)], remembered.key)
 
 
-def _pieces_of(manifest: dict[str, Any], remembered: Remembered) -> bytes:
+def _pieces_of(manifest: dict[str, Any], remembered: BuildCache) -> bytes:
     """What the pieces of a release's graph are remembered by."""
     return remembered.key(b"pieces", manifest["files"][GRAPH].encode())
 

@@ -31,9 +31,9 @@ from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_for
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, size_of
 from cybilgraph.runtime import cache
-from cybilgraph.runtime.cache import Remembered
+from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.files import written_whole
-from cybilgraph.runtime.parallel import Crew
+from cybilgraph.runtime.parallel import ProcessPool
 
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
@@ -306,7 +306,7 @@ class Releases:
         manifest.pop("carried", None)
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
-        with Crew() as team, Remembered(None, (), b"") as nothing:
+        with ProcessPool() as team, BuildCache(None, (), b"") as nothing:
             complete(aside, manifest, report, report["findings"], nothing, team, dumps=dumps)
         settle(aside)
         whole = self.folder / f"{_REPLACING}{release.number:04d}"

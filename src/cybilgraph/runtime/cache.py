@@ -33,7 +33,7 @@ CREATE TEMP TABLE used (key BLOB PRIMARY KEY) WITHOUT ROWID;
 _USE = "INSERT OR IGNORE INTO used VALUES (?)"
 
 
-class Remembered:
+class BuildCache:
     """A context manager. When its block has ended well, what was not used in it is forgotten.
 
     A file that is damaged is made anew, and one that cannot be written is done without.
@@ -50,7 +50,7 @@ class Remembered:
         self._classes = {(one.__module__, one.__qualname__): one for one in classes}
         self._base: sqlite3.Connection | None = None
 
-    def __enter__(self) -> Remembered:
+    def __enter__(self) -> BuildCache:
         for _ in range(2 if self._path else 0):
             with self._sound():
                 self._base = sqlite3.connect(str(self._path), check_same_thread=False)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.runtime.fork_server import Nursery, State
+from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
 from cybilgraph.runtime.memory import private
 from cybilgraph.runtime.scheduler import Busy, settle
 from cybilgraph.runtime.wire import LAST_WORDS
@@ -56,7 +56,7 @@ Told = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Task:
     """Work for a worker: its ``line`` with its content, and the moment until which it may take. ``part`` takes
     what is not the last of its answer; ``turn`` is done after ``each`` so many seconds, and may pause it.
     """
@@ -69,13 +69,13 @@ class Question:
 
 
 #: For what a worker says by itself.
-_AT_ONCE = Question(b"", 0.0, math.inf)
+_AT_ONCE = Task(b"", 0.0, math.inf)
 
 
 class Worker:
     """The parent's hold on one worker process."""
 
-    def __init__(self, nursery: Nursery, *, patient: bool = True) -> None:
+    def __init__(self, nursery: ForkServer, *, patient: bool = True) -> None:
         """``patient``: what it takes to start for the first time is no part of the time for its work."""
         self._nursery = nursery
         self._patient = patient
@@ -113,7 +113,7 @@ class Worker:
     def _ready(self, line: bytes) -> None:
         self.process = json.loads(line)["pid"]
 
-    def ask(self, question: Question) -> Told:
+    def ask(self, question: Task) -> Told:
         """Head and content of the answer. Raises TimeoutError at its moment, NotStarted, NotReady, Late, Died.
 
         What a ``patient`` worker takes to start for the first time does not count.
@@ -137,7 +137,7 @@ class Worker:
         """Whether the first start may take as long as it takes."""
         return self._patient and not self._nursery.was_lost
 
-    def _done(self, question: Question) -> Told:
+    def _done(self, question: Task) -> Told:
         self._send(question)
         return self._rest(question)
 
@@ -146,7 +146,7 @@ class Worker:
         last = time.monotonic() + _START
         while not self.process:
             state, now = self._nursery.state, time.monotonic()
-            is_lost = state in (State.AGAIN, State.SILENT)
+            is_lost = state in (ForkServerState.AGAIN, ForkServerState.SILENT)
             if self._left or (now >= until and (is_lost or not self._may_take)):
                 raise NotReady
             if now >= last:
@@ -162,7 +162,7 @@ class Worker:
         if self._left:
             raise NotReady
 
-    async def ask_soon(self, question: Question, threads: Executor) -> Told:
+    async def ask_soon(self, question: Task, threads: Executor) -> Told:
         """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
         loop = asyncio.get_running_loop()
         if not self.process:
@@ -193,7 +193,7 @@ class Worker:
             return answer
         return await loop.run_in_executor(threads, self._rest, question)
 
-    def _is_quick(self, question: Question) -> bool:
+    def _is_quick(self, question: Task) -> bool:
         """Whether the work has not taken long yet: by what it had of a processor, since a busy machine makes
         nothing heavy; but not for ever.
         """
@@ -237,7 +237,7 @@ class Worker:
         del self._buffer[: begin + head["size"]]
         return head, content
 
-    def _send(self, question: Question) -> None:
+    def _send(self, question: Task) -> None:
         self._began, self._before = time.monotonic(), self._used()
         self._over = self._began + question.each
         try:
@@ -246,28 +246,28 @@ class Worker:
         except BrokenPipeError as error:
             raise Died from error
 
-    def _rest(self, question: Question) -> Told:
+    def _rest(self, question: Task) -> Told:
         """What has not come yet."""
         while (answer := json.loads(self._line(question))).get("more"):
             assert question.part
             question.part(self._content(answer["size"], question))
         return answer, self._content(answer["size"], question)
 
-    def _line(self, question: Question) -> bytes:
+    def _line(self, question: Task) -> bytes:
         while (end := self._head()) < 0:
             self._more(question)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
 
-    def _content(self, size: int, question: Question) -> bytes:
+    def _content(self, size: int, question: Task) -> bytes:
         while len(self._buffer) < size:
             self._more(question)
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _more(self, question: Question) -> None:
+    def _more(self, question: Task) -> None:
         """Take what comes, if anything does before its turn is over."""
         now = time.monotonic()
         if now >= question.until:

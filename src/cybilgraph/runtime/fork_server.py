@@ -20,7 +20,7 @@ _LOADING, _SILENT = 120.0, 5.0
 _SLOW = 2.0
 
 
-class State(Enum):
+class ForkServerState(Enum):
     """What a nursery is at this moment: loading for the first time; well; loading what was lost with the one
     before it; silent, and soon replaced; or ended for good, as what its workers share is spoilt.
     """
@@ -32,7 +32,7 @@ class State(Enum):
     SPOILT = auto()
 
 
-class Nursery:
+class ForkServer:
     """The process that forks workers; begun anew should it end, or hang, unless it ends since what workers share is
     spoilt. Safe for several threads.
     """
@@ -73,15 +73,15 @@ class Nursery:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     @property
-    def state(self) -> State:
+    def state(self) -> ForkServerState:
         """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
         with self._lock:
             self._hear()
             if self.is_spoilt:
-                return State.SPOILT
+                return ForkServerState.SPOILT
             if not self._loaded:
-                return State.AGAIN if self._was_loaded else State.FIRST
-            return State.SILENT if self._silent > _SLOW else State.WELL
+                return ForkServerState.AGAIN if self._was_loaded else ForkServerState.FIRST
+            return ForkServerState.SILENT if self._silent > _SLOW else ForkServerState.WELL
 
     def tend(self) -> None:
         """See to it that it lives, though nobody asks for anything."""

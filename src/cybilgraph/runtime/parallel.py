@@ -45,7 +45,7 @@ class Team(Executor, ABC):
         """How many functions it does at once."""
 
 
-class Crew(Team):
+class ProcessPool(Team):
     """As many processes as there are processors; they are started when the first function is submitted.
 
     A function whose process is lost is done again in this one, which also tells of a fault of our own.

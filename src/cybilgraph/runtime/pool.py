@@ -28,15 +28,15 @@ from cybilgraph.runtime.client import (
     Late,
     NotReady,
     NotStarted,
-    Question,
+    Task,
     Told,
     Worker,
 )
-from cybilgraph.runtime.fork_server import Nursery, State
-from cybilgraph.runtime.scheduler import Busy, Caller, Turns
+from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 from cybilgraph.runtime.wire import Ended
 
-__all__ = ["Busy", "Caller", "Crashed", "Died", "Ended", "Lanes", "Late", "NotStarted", "Pool", "State"]
+__all__ = ["Busy", "Caller", "Crashed", "Died", "Ended", "ForkServerState", "Lanes", "Late", "NotStarted", "Pool"]
 
 #: Work waits this many seconds for a worker before it is told that all are busy.
 _PATIENCE = 5.0
@@ -81,9 +81,9 @@ class Pool:
     ) -> None:
         """Processes that end unasked are ``told``. They start with the ``environment``, or by default with ours."""
         self._lanes = lanes
-        self._nursery = Nursery(module, arguments, os.environ if environment is None else environment, told)
-        self._quick = Turns(lanes.quick, lanes.waiting, lanes.each)
-        self._long = Turns(lanes.long, lanes.paused)
+        self._nursery = ForkServer(module, arguments, os.environ if environment is None else environment, told)
+        self._quick = Scheduler(lanes.quick, lanes.waiting, lanes.each)
+        self._long = Scheduler(lanes.long, lanes.paused)
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class Pool:
             return [worker.process for worker in self._all if worker.process]
 
     @property
-    def state(self) -> State:
+    def state(self) -> ForkServerState:
         """What the process that forks workers is now: it is replaced where it has ended or hangs."""
         return self._nursery.state
 
@@ -160,29 +160,29 @@ class Pool:
         except _Lost:
             raise Died from None
 
-    def _once(self, question: Question, caller: Caller) -> Told:
+    def _once(self, question: Task, caller: Caller) -> Told:
         """What a worker answers. Raises as ``ask`` does, and _Lost."""
         self._quick.enter(caller, min(question.until, time.monotonic() + self._lanes.patience))
         with self._work(caller, question) as (worker, question):
             return worker.ask(question)
 
-    async def _once_soon(self, question: Question, caller: Caller, threads: Executor) -> Told:
+    async def _once_soon(self, question: Task, caller: Caller, threads: Executor) -> Told:
         await self._quick.enter_soon(caller, min(question.until, time.monotonic() + self._lanes.patience))
         with self._work(caller, question) as (worker, question):
             return await worker.ask_soon(question, threads)
 
     def _question(
         self, head: dict[str, Any], content: bytes, seconds: float, part: Callable[[bytes], object] | None
-    ) -> Question:
+    ) -> Task:
         line = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
-        return Question(line, time.monotonic() + seconds, self._lanes.turn if self._lanes.long else seconds, part)
+        return Task(line, time.monotonic() + seconds, self._lanes.turn if self._lanes.long else seconds, part)
 
     @contextmanager
-    def _work(self, caller: Caller, question: Question) -> Iterator[tuple[Worker, Question]]:
+    def _work(self, caller: Caller, question: Task) -> Iterator[tuple[Worker, Task]]:
         """A block in which a caller, who has a quick place, has a worker. Raises NotStarted, and _Lost where
         that befell the worker.
         """
-        place: Turns | None = self._quick
+        place: Scheduler | None = self._quick
         sound = begun = lost = False
         try:
             worker = self._take()

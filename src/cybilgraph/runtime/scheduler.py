@@ -58,7 +58,7 @@ def settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class Turns:
+class Scheduler:
     """``places`` for callers, who are told apart by name; at most ``waiting`` wait, and one caller has at most ``each``
     of the places. Safe for several threads.
     """

@@ -138,7 +138,7 @@ class Spool(_Closed):
         return self.some(0, len(self))
 
 
-class Overflow(Generic[Value]):
+class SpillList(Generic[Value]):
     """A list of plain values of which some thousands are in memory, and all others wait on disk. Several may ask for
     them at once. Raises OSError.
     """

@@ -11,10 +11,10 @@ from cybilgraph.runtime.pool import Ended, Lanes, Pool
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql import ALL, Answer, Graphs
 from cybilgraph.sparql.fast_path import LookUps
-from cybilgraph.sparql.pooled import Limits, PooledEngine
+from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
 from cybilgraph.sparql.store import opens_whole
 
-__all__ = ["EmbeddedEngine", "Limits"]
+__all__ = ["EmbeddedEngine", "QueryLimits"]
 
 #: So many queries at a time may wait for other endpoints.
 _ABROAD = 2
@@ -30,7 +30,7 @@ class EmbeddedEngine(PooledEngine):
     def __init__(
         self,
         store: Path,
-        limits: Limits | None = None,
+        limits: QueryLimits | None = None,
         *,
         graph: Path | None = None,
         checksum: str = "",
@@ -40,7 +40,7 @@ class EmbeddedEngine(PooledEngine):
         SHA-256: it is loaded if that fits into the limit.
         Processes that end unasked are ``told``.
         """
-        limits = limits or Limits()
+        limits = limits or QueryLimits()
         size = size_unpacked(graph, limits.store // _IN_MEMORY) if graph else 0
         in_memory = graph is not None and size * _IN_MEMORY <= limits.store
         place, why = (

@@ -29,15 +29,15 @@ from cybilgraph.runtime.pool import (
     Crashed,
     Died,
     Ended,
+    ForkServerState,
     Late,
     NotStarted,
     Pool,
-    State,
 )
 from cybilgraph.sparql import ALL, Advice, Answer, AnswerBudget, Content, Graphs, queries
 from cybilgraph.sparql.hints import advise
 
-__all__ = ["Ended", "Limits", "PooledEngine"]
+__all__ = ["Ended", "PooledEngine", "QueryLimits"]
 
 #: A query whose worker was killed is asked so many times again.
 _AGAIN = 3
@@ -46,16 +46,16 @@ _TRUSTED = 20
 _TOLD = "Try again in a few seconds. If that does not help, the log of the server says why."
 #: What is told while the process that forks workers is replaced.
 _TROUBLE = {
-    State.FIRST: "The data is being loaded",
-    State.WELL: "",
-    State.AGAIN: "The data is being loaded again, after the processes that answer had ended",
-    State.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
-    State.SPOILT: "The data cannot be loaded again: its file is damaged on the disk of the server",
+    ForkServerState.FIRST: "The data is being loaded",
+    ForkServerState.WELL: "",
+    ForkServerState.AGAIN: "The data is being loaded again, after the processes that answer had ended",
+    ForkServerState.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
+    ForkServerState.SPOILT: "The data cannot be loaded again: its file is damaged on the disk of the server",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """What queries may use: seconds, bytes of an answer, bytes of memory beside the store; the processes for
     quick and for long queries; bytes for the store itself (0: it stays on disk); and the endpoints that
     they may call with SERVICE. Where it is not ``patient``, the seconds of a query are those of a clock from the first
@@ -77,7 +77,13 @@ class PooledEngine:
     """A pool of workers that answer queries. Safe for use by several threads."""
 
     def __init__(
-        self, place: str, why: str, limits: Limits, pool: Pool, abroad: Pool | None = None, disk: Sequence[Pool] = ()
+        self,
+        place: str,
+        why: str,
+        limits: QueryLimits,
+        pool: Pool,
+        abroad: Pool | None = None,
+        disk: Sequence[Pool] = (),
     ) -> None:
         """``place`` says where the store is, ``why`` why it is there; ``abroad`` are the workers for queries that
         call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk. One that has

@@ -8,7 +8,7 @@ from pathlib import Path
 from cybilgraph.runtime.pool import Ended, Lanes, Pool
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql.endpoint import Credentials
-from cybilgraph.sparql.pooled import Limits, PooledEngine
+from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
 
 
 class RemoteEngine(PooledEngine):
@@ -17,7 +17,7 @@ class RemoteEngine(PooledEngine):
     def __init__(
         self,
         url: str,
-        limits: Limits | None = None,
+        limits: QueryLimits | None = None,
         *,
         credentials: str = "",
         store: Path | None = None,
@@ -31,7 +31,7 @@ class RemoteEngine(PooledEngine):
         Raises CybilgraphError where the file cannot be read.
         """
         Credentials.of(credentials)  # a file that is missing is told here, and not by each worker
-        limits = limits or Limits()
+        limits = limits or QueryLimits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)

@@ -33,7 +33,7 @@ _LINE_END = re.compile(r"\r?\n")
 
 
 @dataclass(slots=True)
-class Asking:
+class RemoteQuery:
     """An endpoint, and which release is to be answered from; without one, what it has."""
 
     endpoint: Endpoint
@@ -116,11 +116,11 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
 
     def prepare() -> Answering:
         if not folder:
-            asking = Asking(endpoint)
+            asking = RemoteQuery(endpoint)
         else:
             store = ox.Store.read_only(folder)
             named = tuple(sorted(graph.value for graph in store.named_graphs() if isinstance(graph, ox.NamedNode)))
-            asking = Asking(endpoint, checksum, named, Facts(store))
+            asking = RemoteQuery(endpoint, checksum, named, Facts(store))
         return lambda request, _, send: asking.answer(request, send, int(limit))
 
     nursery(prepare, int(memory), Policy((folder,) if folder else (), (url,), is_measured=True))

@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpResponse:
     """What a site has answered. Names of headers are read in any case."""
 
     status: int
@@ -109,20 +109,22 @@ class Site:
     ) -> None:
         self._pool.clear()
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: str = "") -> Reply:
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: str = ""
+    ) -> HttpResponse:
         """The answer to a request, in memory, whatever its status, unless the site stays too busy.
 
         Raises FetchError.
         """
 
-        def once() -> tuple[Reply, bool]:
+        def once() -> tuple[HttpResponse, bool]:
             with self._request(method, path, headers or {}, body or None) as answer:
                 content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, self._deadline(), decode=True))
-                return Reply(answer.status, answer.headers, content), answer.status not in _BUSY
+                return HttpResponse(answer.status, answer.headers, content), answer.status not in _BUSY
 
         return self._patiently(path, once)
 
-    def download(self, path: str, into: Path, headers: Mapping[str, str] | None = None) -> Reply:
+    def download(self, path: str, into: Path, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """An answer as a file; where it breaks off, the rest is asked for (RFC 9110, section 14).
 
         A file that is there is taken for the beginning, if ``NAME.etag`` beside it has the ETag that the
@@ -132,12 +134,12 @@ class Site:
         mark = into.with_name(f"{into.name}.etag")
         deadline = self._deadline()
 
-        def once() -> tuple[Reply, bool]:
+        def once() -> tuple[HttpResponse, bool]:
             etag = mark.read_text(encoding="latin-1") if mark.exists() and into.exists() else ""
             have = into.stat().st_size if etag else 0
             asked = {**(headers or {}), **({"Range": f"bytes={have}-", "If-Range": etag} if have else {})}
             with self._request("GET", path, asked) as answer:
-                reply = Reply(200 if answer.status == 206 else answer.status, answer.headers)
+                reply = HttpResponse(200 if answer.status == 206 else answer.status, answer.headers)
                 resumed = answer.status == 206 and have and answer.headers.get("ETag") == etag
                 if resumed and (told := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
                     resumed = int(told[1]) == have
@@ -228,7 +230,7 @@ class Site:
                 )
             yield block
 
-    def _patiently(self, path: str, once: Callable[[], tuple[Reply, bool]]) -> Reply:
+    def _patiently(self, path: str, once: Callable[[], tuple[HttpResponse, bool]]) -> HttpResponse:
         for attempt in range(self._attempts):
             pause = self._pause * 2**attempt
             try:
@@ -280,14 +282,14 @@ def _forget(*files: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _retry_after(reply: Reply) -> float:
+def _retry_after(reply: HttpResponse) -> float:
     try:
         return float(urllib3.Retry().parse_retry_after(reply.headers.get("Retry-After", "0")) or 0)
     except urllib3.exceptions.InvalidHeader:
         return 0
 
 
-def _detail(reply: Reply) -> str:
+def _detail(reply: HttpResponse) -> str:
     """Why there is no other answer, where the site says so (RFC 9457)."""
     if not reply.headers.get("Content-Type", "").startswith("application/problem+json"):
         return ""

@@ -24,12 +24,12 @@ from typing import IO
 from filelock import FileLock, Timeout
 
 from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
-from cybilgraph.model.formats import BY_NAME, Format, Kind
+from cybilgraph.model.formats import BY_NAME, Format, FormatKind
 from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.serialisation import is_of_version, serialise
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of, written_whole
-from cybilgraph.sync.fetch import Reply, Site, a_page
+from cybilgraph.sync.fetch import HttpResponse, Site, a_page
 from cybilgraph.sync.patches import ADDED, Digested, ordered, patched, read_patch
 
 _GRAPH, _STATE = "graph.nq", "state.json"
@@ -49,7 +49,7 @@ _HELD_ON = "What was held before is held on. Try it again later, or tell the pub
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class HarvestState:
     """What is held. ``etag`` is of the last answer on what has changed since this release."""
 
     url: str
@@ -65,7 +65,7 @@ class Harvest:
     """
 
     how: str
-    state: State
+    state: HarvestState
     added: int = 0
     removed: int = 0
     reason: str = ""
@@ -109,10 +109,10 @@ def _alone(into: Path) -> Iterator[None]:
         ) from error
 
 
-def _held(into: Path, url: str) -> State | None:
+def _held(into: Path, url: str) -> HarvestState | None:
     """What is held of this site, as far as it is told."""
     try:
-        state = State(**json.loads((into / _STATE).read_text(encoding="utf-8")))
+        state = HarvestState(**json.loads((into / _STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return state if state.url == url and (into / _GRAPH).is_file() else None
@@ -121,7 +121,7 @@ def _held(into: Path, url: str) -> State | None:
 # ---- what has changed ------------------------------------------------------------------------
 
 
-def _update(site: Site, into: Path, held: State) -> Harvest:
+def _update(site: Site, into: Path, held: HarvestState) -> Harvest:
     reason = ""
     if sha256_of(into / _GRAPH) != held.sha256:
         reason = "the graph that was held had been changed"
@@ -136,7 +136,7 @@ def _update(site: Site, into: Path, held: State) -> Harvest:
     return replace(_full(site, into), reason=reason)
 
 
-def _changes(site: Site, into: Path, held: State) -> Harvest:
+def _changes(site: Site, into: Path, held: HarvestState) -> Harvest:
     """Apply what has changed since what is held. Raises PatchError where that cannot be, or is not right."""
     patch, aside = into / ".changes", into / ".new"
     patch.unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
                 raise PatchError("the graph after the patch was not the one of the site")
         # The answer is conditional on the release that was held; there is one for the next when it is asked for.
         etag = reply.headers.get("ETag", "") if header.until == held.release else ""
-        state = State(site.url, header.until, new.sha256, etag)
+        state = HarvestState(site.url, header.until, new.sha256, etag)
         changed = new.sha256 != held.sha256
         _swap(into, aside, state)
         return Harvest("changes" if changed else "unchanged", state, counted.added, counted.removed)
@@ -172,12 +172,12 @@ def _changes(site: Site, into: Path, held: State) -> Harvest:
             left.unlink(missing_ok=True)
 
 
-def _is_page(reply: Reply, file: Path) -> bool:
+def _is_page(reply: HttpResponse, file: Path) -> bool:
     with file.open("rb") as content:
         return replace(reply, body=content.read(_BEGINNING)).is_page
 
 
-def _check_digest(reply: Reply, file: Path) -> None:
+def _check_digest(reply: HttpResponse, file: Path) -> None:
     """Hold a file against the header Repr-Digest, where there is one (RFC 9530)."""
     told = reply.headers.get("Repr-Digest", "")
     if told.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(sha256_of(file))).decode() not in told:
@@ -272,7 +272,7 @@ def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> 
             for line in digested:
                 sorted_.write(line)
                 lines += 1
-        state = State(site.url, release, digested.sha256)
+        state = HarvestState(site.url, release, digested.sha256)
         _swap(into, aside, state)
     except NOT_PACKED as error:
         raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
@@ -309,7 +309,7 @@ def _clean(into: Path, keep: str) -> None:
             left.unlink()
 
 
-def _swap(into: Path, aside: Path, state: State) -> None:
+def _swap(into: Path, aside: Path, state: HarvestState) -> None:
     """Hold the new graph. Where this is broken off in the middle, the next harvest takes the whole."""
     with aside.open("rb") as file:
         os.fsync(file.fileno())
@@ -324,5 +324,5 @@ def _write(into: Path, fmt: Format, anew: bool) -> None:
     if fmt.name == "nquads" or (target.exists() and not anew):
         return
     with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
-        only = (line for line in lines if fmt.kind is Kind.DATASET or not is_of_version(line))
+        only = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_of_version(line))
         serialise(only, fmt, output)

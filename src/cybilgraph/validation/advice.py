@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cybilgraph.model.findings import Finding, Fix
-from cybilgraph.model.gazetteer import Entry, reference, remembered, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, reference, remembered, slug
 from cybilgraph.model.record import Date, Place, Record
 from cybilgraph.model.rules import in_language
 from cybilgraph.model.vocabulary import RULES
@@ -43,7 +43,7 @@ def _which_is_meant(found: Finding, _record: Record) -> Finding:
 
 
 @remembered  # who is unknown takes part in more than one project
-def _actor_meant(name: str) -> Entry | None:
+def _actor_meant(name: str) -> GazetteerEntry | None:
     names = reference()
     return names.misspelt("actor", name) or names.resembling("actor", name)
 

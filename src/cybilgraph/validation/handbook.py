@@ -14,7 +14,7 @@ _GAP = re.compile(r"\{[?$]\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RuleLine:
     """A line of an example; ``bad`` where a report of the broken rule points at it."""
 
     number: int
@@ -28,11 +28,11 @@ class Sample:
 
     file: str
     command: str
-    lines: tuple[Line, ...]
+    lines: tuple[RuleLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RuleEntry:
     """One rule as the handbook shows it."""
 
     name: str
@@ -50,7 +50,7 @@ class Chapter:
     """The rules of one promise, the worst first."""
 
     promise: str
-    entries: tuple[Entry, ...]
+    entries: tuple[RuleEntry, ...]
 
 
 def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
@@ -63,14 +63,14 @@ def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
     return chapters
 
 
-def entry(name: str, language: str = LANGUAGES[0]) -> Entry | None:
+def entry(name: str, language: str = LANGUAGES[0]) -> RuleEntry | None:
     """The rule of this name; None where there is none."""
     rule = catalogue().get(name)
     return _entry(rule, language) if rule else None
 
 
-def _entry(rule: Rule, language: str) -> Entry:
-    return Entry(
+def _entry(rule: Rule, language: str) -> RuleEntry:
+    return RuleEntry(
         name=rule.name,
         severity=rule.severity,
         about=rule.names.get(language, ""),
@@ -85,5 +85,5 @@ def _entry(rule: Rule, language: str) -> Entry:
 def _sample(example: Example) -> Sample:
     lines = enumerate(example.text.split("\n"), start=1)
     return Sample(
-        example.file, example.command, tuple(Line(number, text, number == example.line) for number, text in lines)
+        example.file, example.command, tuple(RuleLine(number, text, number == example.line) for number, text in lines)
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g
 
-from cybilgraph.runtime.scheduler import Turns
+from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import Changes
 from cybilgraph.web.api import completion, openapi, problems
 from cybilgraph.web.api.submissions import MAX_UPLOAD
@@ -30,11 +30,11 @@ from cybilgraph.web.pages import (
     suggestion_form,
 )
 from cybilgraph.web.pages.resource import titled
-from cybilgraph.web.server.access_log import Journal
+from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Front
 from cybilgraph.web.server.live import Live
 from cybilgraph.web.server.metrics import Metrics
-from cybilgraph.web.server.middleware import Observed
+from cybilgraph.web.server.middleware import Middleware
 from cybilgraph.web.server.quotas import Clients
 from cybilgraph.web.server.settings import Settings
 from cybilgraph.web.suggestions import Suggestions
@@ -51,7 +51,7 @@ _EDITOR_POLICY = (
 BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
 
 
-def create_app(live: Live, checker: Checker, settings: Settings, journal: Journal) -> Observed:
+def create_app(live: Live, checker: Checker, settings: Settings, journal: AccessLog) -> Middleware:
     """The ASGI application over the release that is live.
 
     What is sent to be checked goes to ``checker``; what is done is told to ``journal``.
@@ -64,7 +64,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.jinja_env.filters["titled"] = titled
     app.extensions["cybilgraph"] = {
         "live": live,
-        "comparing": Turns(1),
+        "comparing": Scheduler(1),
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
@@ -108,7 +108,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, journal, routes | {"latest", "healthz", "readyz", "metrics"})
-    return Observed(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
+    return Middleware(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
 
 
 def _compile(app: Flask) -> None:

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from random import Random
 
-from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, reference
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Scope, Text
 from cybilgraph.readers import Input, read_input
 
@@ -106,13 +106,13 @@ def _templates() -> list[tuple[str, str]]:
 
 
 @cache
-def _entries(kind: str) -> list[Entry]:
+def _entries(kind: str) -> list[GazetteerEntry]:
     return [entry for entry in reference().entries[kind].values() if kind != "country" or entry.cell("demonyms")]
 
 
 def _renamed(text: str, random: Random) -> str:
     """The text with each known name replaced by that of another thing of its kind, everywhere."""
-    chosen: dict[tuple[str, str], Entry] = {}
+    chosen: dict[tuple[str, str], GazetteerEntry] = {}
     pieces, last = [], 0
     for mention in reference().mentions(text):
         entry = mention.entries[0]
@@ -156,5 +156,5 @@ def _word(random: Random) -> str:
     return "".join(random.choice("bdfgklmnprstv") + random.choice("aeiou") for _ in range(4))
 
 
-def _named(entry: Entry) -> Named:
+def _named(entry: GazetteerEntry) -> Named:
     return Named(entry.kind, entry.key, Text(entry.name))

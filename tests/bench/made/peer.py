@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from rdflib import FOAF, RDF, RDFS, SKOS, XSD, Graph, Literal, Namespace, URIRef
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import Date, Evidence, Named, Record
 from cybilgraph.rdf.ntriples import is_iri
@@ -109,9 +109,9 @@ class Converter:
     def _texts(self, project: URIRef, record: Record) -> None:
         add = self.graph.add
         for row in FIELDS:
-            if row.kind is Kind.PROSE and (paragraphs := getattr(record, row.name)):
+            if row.kind is FieldKind.PROSE and (paragraphs := getattr(record, row.name)):
                 add((project, TERMS[row.name], self._text("\n\n".join(text.text for text in paragraphs))))
-            elif row.kind is Kind.ITEMS:
+            elif row.kind is FieldKind.ITEMS:
                 kind, segment = ITEMS[row.name]
                 for number, text in enumerate(getattr(record, row.name), start=1):
                     node = URIRef(f"{project}/{segment}/{number}")

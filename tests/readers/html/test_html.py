@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
-from cybilgraph.model.fields import BY_LABEL, FIELDS, Kind
+from cybilgraph.model.fields import BY_LABEL, FIELDS, FieldKind
 from cybilgraph.model.record import Place, Record
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -101,12 +101,17 @@ class Manner:
             if row and not value:
                 parts.append(
                     self.heading.format(self.inline(label) + colon)
-                    if row.kind is not Kind.LAYOUT
+                    if row.kind is not FieldKind.LAYOUT
                     else f"<div>{label}</div>"
                 )
-            elif row and len(label) < 30 and row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE) and self.facts[0]:
+            elif (
+                row
+                and len(label) < 30
+                and row.kind in (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
+                and self.facts[0]
+            ):
                 parts.append(f"{self.facts[0]}{self.fact.format(label, self.inline(value.strip()))}{self.facts[1]}")
-            elif row and row.kind in (Kind.VALUE, Kind.CHOICE, Kind.DATE):
+            elif row and row.kind in (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE):
                 parts.append(self.fact.format(label, self.inline(value.strip())))
             elif not titled:
                 parts.append(f'<h1 class="entry-title">{self.inline(bare)}</h1>')

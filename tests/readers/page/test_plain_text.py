@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
-from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Date, Place, Record, Text
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -89,7 +89,7 @@ def test_no_word_of_the_seed_is_lost(seed: Record) -> None:
 
 def test_the_table_of_fields_is_the_record() -> None:
     for row in FIELDS:
-        if row.kind in (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS, Kind.LAYOUT):
+        if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.LAYOUT):
             continue
         assert row.name in Record.__dataclass_fields__
     labels = [label for row in FIELDS for label in {row.column, row.column.replace("_", " "), *row.labels} if label]

@@ -23,7 +23,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import EDIT, Checker, Limits, Submission
+from cybilgraph.web.checker import EDIT, Checker, CheckLimits, Submission
 from tests.conftest import RECORDS, SAMPLES, SEED
 from tests.support.hostile import cases
 
@@ -36,7 +36,7 @@ SLOW = Submission(
 
 @pytest.fixture(scope="module")
 def checker() -> Iterator[Checker]:
-    checker = Checker(Limits(workers=1, seconds=60))
+    checker = Checker(CheckLimits(workers=1, seconds=60))
     yield checker
     checker.close()
 
@@ -86,7 +86,7 @@ def test_a_worker_tells_whether_a_record_is_still_of_its_project(checker: Checke
 def test_what_lies_where_the_server_was_started_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
-    checker = Checker(Limits(workers=1, seconds=60))
+    checker = Checker(CheckLimits(workers=1, seconds=60))
     try:
         assert checker.check(SMALL, [JSON]).records == 1
     finally:
@@ -171,7 +171,7 @@ def test_nothing_is_fetched_and_no_file_is_opened(checker: Checker, tmp_path: Pa
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Checker]:
-    checker = Checker(Limits(workers=1, waiting=1, seconds=3))
+    checker = Checker(CheckLimits(workers=1, waiting=1, seconds=3))
     checker.check(SMALL, [JSON])
     yield checker
     checker.close()
@@ -189,7 +189,7 @@ def test_a_check_that_takes_too_long_is_stopped_and_its_worker_replaced(strict: 
 
 
 def test_a_check_that_takes_too_much_memory_is_told_so() -> None:
-    tight = Checker(Limits(workers=1, memory=40_000_000))
+    tight = Checker(CheckLimits(workers=1, memory=40_000_000))
     heavy = b'{"title":"x","outcomes":[' + b'"a",' * 300_000 + b'"a"]}'
     with pytest.raises(CheckTooHeavy):
         tight.check(Submission("a.json", heavy), [JSON])
@@ -229,7 +229,7 @@ def test_only_so_many_wait(strict: Checker) -> None:
 
 
 def test_checks_of_one_client_do_not_keep_those_of_another_waiting() -> None:
-    checker = Checker(Limits(seconds=30))
+    checker = Checker(CheckLimits(seconds=30))
     flood, other = [Caller("flood") for _ in range(4)], Caller("other")
     checker.check(SMALL, [JSON], other)
     with ThreadPoolExecutor(4) as threads:
@@ -280,7 +280,7 @@ def test_a_check_that_opens_a_file_fails_and_the_log_names_it(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(_OPENS_A_FILE, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    checker = Checker(Limits(workers=1, seconds=60))
+    checker = Checker(CheckLimits(workers=1, seconds=60))
     try:
         with pytest.raises(CheckFailed, match="could not check this file"):
             checker.check(Submission("opens.txt", SEED.read_bytes()), [JSON])

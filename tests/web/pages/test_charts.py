@@ -8,7 +8,7 @@ import pytest
 
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.web.pages import charts
-from cybilgraph.web.pages.charts import Bar, Span
+from cybilgraph.web.pages.charts import Bar, TimeSpan
 
 
 @pytest.mark.parametrize(("value", "shade"), [(0, 0), (1, 1), (3, 2), (4, 3), (31, 5), (32, 6), (9_999, 6)])
@@ -43,10 +43,10 @@ def test_no_shape_of_the_map_crosses_it() -> None:
 
 def test_the_timeline_knows_precision_and_open_ends() -> None:
     picture = charts.timeline([
-        Span("a", "", "2018", "2018"),
-        Span("b", "", "2018-01", "2018-12"),
-        Span("c", "", "2019-07-01", "", "Ongoing"),
-        Span("d", "", "2019", "", "Finished"),
+        TimeSpan("a", "", "2018", "2018"),
+        TimeSpan("b", "", "2018-01", "2018-12"),
+        TimeSpan("c", "", "2019-07-01", "", "Ongoing"),
+        TimeSpan("d", "", "2019", "", "Finished"),
     ])  # fmt: skip
     whole_year, by_month, is_open, unknown = picture.marks
     assert (whole_year["x"], whole_year["width"]) == (by_month["x"], by_month["width"])
@@ -59,13 +59,13 @@ def test_the_timeline_knows_precision_and_open_ends() -> None:
 
 
 def test_the_timeline_draws_an_end_before_its_start() -> None:
-    picture = charts.timeline([Span("a", "", "2021-06", "2020-03", "Finished")])
+    picture = charts.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")])
     assert [tick["label"] for tick in picture.ticks] == ["2021"]
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 
 
 def test_columns_and_years() -> None:
-    picture = charts.years_active([Span("a", "", "2018-05", "2020"), Span("b", "", "2020", "")])
+    picture = charts.years_active([TimeSpan("a", "", "2018-05", "2020"), TimeSpan("b", "", "2020", "")])
     assert [(mark["label"], mark["value"]) for mark in picture.marks] == [("2018", 1), ("2019", 1), ("2020", 2)]
     assert charts.columns([]).marks == []
     assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 import pytest
 
 from cybilgraph.sparql.queries import hashed
-from cybilgraph.web.server.access_log import Entry, Journal
+from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 
 @contextmanager
-def journal(form: str, *, queries: bool = True) -> Iterator[tuple[Journal, list[str]]]:
+def journal(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
     """A journal, and its lines when the block has ended."""
     there, here = os.pipe()
     told: list[str] = []
-    kept = Journal(form, queries=queries, handle=here)
+    kept = AccessLog(form, queries=queries, handle=here)
     yield kept, told
     kept.writer.close()
     os.close(here)
@@ -33,8 +33,8 @@ def journal(form: str, *, queries: bool = True) -> Iterator[tuple[Journal, list[
 QUERY = "SELECT *\n# \x1b[31m \u2028 red\n{ ?s ?p 'ü' }"
 
 
-def entry() -> Entry:
-    made = Entry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
+def entry() -> LogEntry:
+    made = LogEntry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
     made.ask(QUERY, hashed(QUERY))
     made.end()
     return made
@@ -83,7 +83,7 @@ def test_its_text_may_be_left_out(form: str) -> None:
 
 def test_who_tells_does_not_wait_for_who_reads() -> None:
     there, here = os.pipe()
-    kept = Journal("json", queries=True, handle=here)
+    kept = AccessLog("json", queries=True, handle=here)
     began = time.process_time(), time.monotonic()
     for _ in range(15_000):
         kept.entry(entry())
@@ -124,14 +124,14 @@ HOSTILE = (
 def test_nothing_that_a_client_sends_passes_for_a_line_or_a_field(name: str, hostile: str) -> None:
     sent = {"client": "192.0.2.1", "method": "GET", "path": "/sparql", "query": "ASK {}"} | {name: hostile}
     with journal("json") as (kept, told):
-        kept.entry(Entry(**sent, status=200))
+        kept.entry(LogEntry(**sent, status=200))
     [line] = told
     assert line.isascii()
     assert json.loads(line)["status"] == 200
     whole = hostile.encode("utf-8", "backslashreplace").decode()
     assert whole.startswith(json.loads(line).get(name, "").removesuffix("…"))
     with journal("text") as (kept, told):
-        kept.entry(Entry(**sent, status=200))
+        kept.entry(LogEntry(**sent, status=200))
     [line] = told
     assert line.isprintable()
     _, _, *fields = re.findall(r'(?:[\w=]*"(?:[^"\\]|\\.)*"|[^ "])+', line)
@@ -148,7 +148,7 @@ KNOWN = ("milliseconds", "bytes", "release", "query_hash")
 def test_a_line_is_no_longer_than_it_may_be(form: str) -> None:
     with journal(form) as (kept, told):
         for letter in ("x", "\x1b", "\udcff", "🂡", '"'):
-            kept.entry(Entry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
+            kept.entry(LogEntry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
         logging.getLogger("cybilgraph.web").error("x" * 1_000_000)
     assert len(told) == 6
     assert max(map(len, told)) < 40_000
@@ -157,10 +157,10 @@ def test_a_line_is_no_longer_than_it_may_be(form: str) -> None:
 
 def test_lines_that_wait_hold_little_of_what_was_sent() -> None:
     there, here = os.pipe()
-    kept = Journal("json", queries=True, handle=here)
+    kept = AccessLog("json", queries=True, handle=here)
     tracemalloc.start()
     for number in range(2_000):
-        kept.entry(Entry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
+        kept.entry(LogEntry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     os.close(there)

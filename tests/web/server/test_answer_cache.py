@@ -21,35 +21,35 @@ from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Graphs
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.web.api.protocol import Request, read, reply
-from cybilgraph.web.server.answer_cache import Answers, Kept, Question, encoding
+from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey, Kept, encoding
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))
 
 
 @pytest.fixture
-def answers(engine: EmbeddedEngine) -> Answers:
-    return Answers(engine, "1/abc", 1_000_000)
+def answers(engine: EmbeddedEngine) -> AnswerCache:
+    return AnswerCache(engine, "1/abc", 1_000_000)
 
 
-def test_who_wishes_for_much_and_who_for_little_have_one_answer(answers: Answers) -> None:
-    first = answers.find(Question.of(TITLES, (JSON, CSV)))
-    assert answers.find(Question.of(TITLES, (TURTLE, JSON))) is first
-    assert answers.find(Question.of(TITLES, FORMATS)) is first
-    assert answers.find(Question.of(TITLES, (CSV, JSON))) is not first
+def test_who_wishes_for_much_and_who_for_little_have_one_answer(answers: AnswerCache) -> None:
+    first = answers.find(CacheKey.of(TITLES, (JSON, CSV)))
+    assert answers.find(CacheKey.of(TITLES, (TURTLE, JSON))) is first
+    assert answers.find(CacheKey.of(TITLES, FORMATS)) is first
+    assert answers.find(CacheKey.of(TITLES, (CSV, JSON))) is not first
     assert (answers.hits, answers.misses) == (2, 2)
     with pytest.raises(FormatMismatch):
-        answers.find(Question.of(TITLES, (TURTLE,)))
+        answers.find(CacheKey.of(TITLES, (TURTLE,)))
 
 
-def test_each_coding_is_the_same_content_and_made_once(answers: Answers) -> None:
-    kept = answers.find(Question.of(TITLES, (CSV,)))
+def test_each_coding_is_the_same_content_and_made_once(answers: AnswerCache) -> None:
+    kept = answers.find(CacheKey.of(TITLES, (CSV,)))
     assert isinstance(kept, Kept)
     assert kept.in_coding("") == (kept.content, "")
     assert gzip.decompress(kept.in_coding("gzip")[0]) == kept.content
     assert zstandard.decompress(kept.in_coding("zstd")[0]) == kept.content
     assert kept.in_coding("gzip")[0] is kept.in_coding("gzip")[0]
-    small = answers.find(Question.of("ASK {}", (CSV,)))
+    small = answers.find(CacheKey.of("ASK {}", (CSV,)))
     assert isinstance(small, Kept)
     assert small.in_coding("gzip") == (b"true", "")
 
@@ -59,13 +59,13 @@ def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> No
     assert engine._look_ups
     engine._look_ups.loading.join()
     engine._pool.close()  # no worker is asked
-    answers = Answers(engine, "1/abc", 1_000_000)
-    question = Question.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
+    answers = AnswerCache(engine, "1/abc", 1_000_000)
+    question = CacheKey.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
     found = answers.at_once(question)
     assert found
     assert answers.known(question) is found
     assert (answers.hits, answers.misses) == (1, 1)
-    assert answers.at_once(Question.of(TITLES, FORMATS)) is None
+    assert answers.at_once(CacheKey.of(TITLES, FORMATS)) is None
     assert answers.misses == 1
     engine.close()
 
@@ -90,9 +90,9 @@ def test_the_coding_that_a_client_takes(accepted: str, coding: str) -> None:
 def test_an_etag_tells_every_difference(engine: EmbeddedEngine) -> None:
     graphs = (Graphs(), Graphs(default=("x:a",)), Graphs(named=("x:a",)), Graphs(default=("x:a", "x:b")))
     questions = [
-        Question.of(query, (fmt,), graph) for query, fmt, graph in product((TITLES, "ASK {}"), (CSV, JSON), graphs)
+        CacheKey.of(query, (fmt,), graph) for query, fmt, graph in product((TITLES, "ASK {}"), (CSV, JSON), graphs)
     ]
-    tags = [Answers(engine, release, 0).etag(question) for release in ("1/abc", "2/abc") for question in questions]
+    tags = [AnswerCache(engine, release, 0).etag(question) for release in ("1/abc", "2/abc") for question in questions]
     assert len(set(tags)) == len(tags) == 32
     assert "" not in tags
 
@@ -100,37 +100,37 @@ def test_an_etag_tells_every_difference(engine: EmbeddedEngine) -> None:
 @pytest.mark.parametrize(
     "query", ["SELECT (NOW() AS ?n) {}", "SELECT (r\\u0061nd ( ) AS ?n) {}", "SELECT (UUID() AS ?n) {}"]
 )
-def test_what_changes_is_never_kept(answers: Answers, query: str) -> None:
-    assert answers.etag(Question.of(query, (CSV,))) == ""
+def test_what_changes_is_never_kept(answers: AnswerCache, query: str) -> None:
+    assert answers.etag(CacheKey.of(query, (CSV,))) == ""
     if "u0061" not in query:  # which the engine does not take, but another may
-        assert answers.find(Question.of(query, (CSV,))) is not answers.find(Question.of(query, (CSV,)))
+        assert answers.find(CacheKey.of(query, (CSV,))) is not answers.find(CacheKey.of(query, (CSV,)))
     assert answers.size == 0
 
 
 def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
-    answers = Answers(engine, "1", 50_000)
+    answers = AnswerCache(engine, "1", 50_000)
     for number in range(200):
-        kept = answers.find(Question.of(f"SELECT ({number} AS ?n) {{}}", (CSV,)))
+        kept = answers.find(CacheKey.of(f"SELECT ({number} AS ?n) {{}}", (CSV,)))
         assert isinstance(kept, Kept)
         assert kept.content == f"n\r\n{number}\r\n".encode()
         assert answers.size <= 50_000
-    assert answers.known(Question.of("SELECT (199 AS ?n) {}", (CSV,)))
-    assert answers.known(Question.of("SELECT (1 AS ?n) {}", (CSV,))) is None
+    assert answers.known(CacheKey.of("SELECT (199 AS ?n) {}", (CSV,)))
+    assert answers.known(CacheKey.of("SELECT (1 AS ?n) {}", (CSV,))) is None
 
 
 def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
     """Texts of queries are not kept, and codings count when they are made, also of what cannot be compressed well."""
-    answers = Answers(engine, "1", 60_000)
+    answers = AnswerCache(engine, "1", 60_000)
     for number in range(20):
         text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY ?o LIMIT {number + 40} # {100_000 * 'x'}"
-        kept = answers.find(Question.of(text, (CSV,)))
+        kept = answers.find(CacheKey.of(text, (CSV,)))
         assert isinstance(kept, Kept)
         for coding in ("", "gzip", "zstd"):
             kept.in_coding(coding)
             entries = answers._kept.values()
             sizes = [len(one.content or b"") + sum(map(len, one.encoded.values())) for one in entries]
             assert sum(sizes) <= answers.size <= 60_000
-        assert answers.known(Question.of(text, (CSV,))) is kept
+        assert answers.known(CacheKey.of(text, (CSV,))) is kept
     assert max(map(len, answers._kept)) < 100
 
 
@@ -138,7 +138,7 @@ def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
 def test_nobody_waits_for_an_answer_that_will_not_be_kept(
     engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, question = Answers(engine, "1", 50_000), Question.of(query, (CSV,))
+    answers, question = AnswerCache(engine, "1", 50_000), CacheKey.of(query, (CSV,))
     answers.find(question)  # by which it is seen whether it is too large
     answers._kept.clear()
     in_work: list[int] = [0]
@@ -161,10 +161,10 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
 
 
 def test_a_large_answer_is_kept_packed(engine: EmbeddedEngine) -> None:
-    question = Question.of("SELECT ?s ?p { ?s ?p ?o } LIMIT 3000", (CSV,))
+    question = CacheKey.of("SELECT ?s ?p { ?s ?p ?o } LIMIT 3000", (CSV,))
     plain = engine.answer(question.query, (CSV,)).content
     room = len(plain)  # of which an eighth is too little for it, and a quarter is enough for it packed
-    answers = Answers(engine, "1/abc", room)
+    answers = AnswerCache(engine, "1/abc", room)
 
     async def asked(threads: ThreadPoolExecutor) -> Kept | Answer:
         return await answers.find_soon(question, 20, Caller("x"), threads)

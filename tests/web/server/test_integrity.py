@@ -21,8 +21,8 @@ from cybilgraph.runtime.compression import pack
 from cybilgraph.runtime.files import Looked
 from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web.server import integrity
-from cybilgraph.web.server.answer_cache import Question
-from cybilgraph.web.server.integrity import Damage
+from cybilgraph.web.server.answer_cache import CacheKey
+from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.live import Live
 from tests.conftest import graph_of
 
@@ -39,7 +39,7 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
     monkeypatch.setattr("cybilgraph.runtime.files._stamp", lambda _: (0,))  # nothing tells that anybody wrote
     copied.verify()
     told: list[str] = []
-    known = Damage(told.append)
+    known = FileIntegrity(told.append)
     table = next((copied.folder / "store").glob("*.sst"))
     table.write_bytes(table.read_bytes()[::-1])
     for name in ("report.json", "void.ttl"):
@@ -75,12 +75,12 @@ def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch:
             waited.append(timeout or 0)
             return len(waited) > 3
 
-    Damage(lambda _: None).watch(lambda: [copied], Stop())
+    FileIntegrity(lambda _: None).watch(lambda: [copied], Stop())
     assert waited == [600.0, *[Looked.BLOCK / integrity._RATE] * 3]
 
 
-ALL = Question.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
-ONE = Question.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
+ALL = CacheKey.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
+ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 
 
 @contextmanager

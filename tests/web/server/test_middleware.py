@@ -15,7 +15,7 @@ from cybilgraph.release import Releases
 from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
-from cybilgraph.web.server.access_log import Journal
+from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live import Live
 from cybilgraph.web.server.settings import Settings
 
@@ -41,7 +41,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
     """Else the server reads on, for as long as its client sends, until the next collection of garbage."""
     headers = [(b"host", b"localhost"), (b"content-length", b"3000"), (b"content-type", b"application/sparql-query")]
     settings = Settings(body_seconds=0.1)
-    journal = Journal("text", queries=False)
+    journal = AccessLog("text", queries=False)
 
     async def answered() -> int:
         live = Live(Releases(releases), Limits(), 10_000, journal.tell)

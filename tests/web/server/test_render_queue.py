@@ -15,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.server import render_queue
-from cybilgraph.web.server.access_log import Entry
+from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.asgi import Front, Scope
 from cybilgraph.web.server.render_queue import InTurn, waiting
 from cybilgraph.web.server.settings import Settings
@@ -45,7 +45,7 @@ class Site:
 
 
 def environ_of(client: str) -> dict[str, Any]:
-    return {"asgi.scope": {"entry": Entry(client, "GET", "/", caller=Caller(client))}}
+    return {"asgi.scope": {"entry": LogEntry(client, "GET", "/", caller=Caller(client))}}
 
 
 def test_one_page_at_a_time() -> None:
@@ -145,5 +145,5 @@ async def nothing(*_: object) -> dict[str, Any]:
 def scope_of(path: str, client: str) -> dict[str, Any]:
     return {
         "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")],
-        "entry": Entry(client, "GET", path),
+        "entry": LogEntry(client, "GET", path),
     }  # fmt: skip

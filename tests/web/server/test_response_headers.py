@@ -16,7 +16,7 @@ from cybilgraph.release import Releases
 from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
-from cybilgraph.web.server.access_log import Journal
+from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live import Live
 from cybilgraph.web.server.settings import Settings
 from tests.conftest import running_server
@@ -119,7 +119,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
         sent.append(message)
 
     async def answered() -> None:
-        journal = Journal("text", queries=False)
+        journal = AccessLog("text", queries=False)
         live = Live(Releases(releases), Limits(), 10_000, journal.tell)
         checker = Checker()
         app = create_app(live, checker, Settings(), journal)

@@ -11,8 +11,8 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.web.server import warmup
-from cybilgraph.web.server.answer_cache import Answers, Question
-from cybilgraph.web.server.warmup import Warming
+from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
+from cybilgraph.web.server.warmup import WarmUp
 from tests.sparql.test_embedded import SLOW
 
 JSON = (BY_NAME["json"],)
@@ -26,7 +26,7 @@ FEW = {
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [warmup._Wanted(name, Question.of(query, JSON)) for name, query in FEW.items()]
+    wanted = [warmup._Wanted(name, CacheKey.of(query, JSON)) for name, query in FEW.items()]
     monkeypatch.setattr(warmup, "_first", lambda _: wanted)
 
 
@@ -34,8 +34,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) -> None:
     with closing(EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=1, answer=1_000))) as engine:
         engine.answer("SELECT (2 AS ?two) {}", JSON, 60)  # what its worker takes to start is no part of the second
-        answers, told = Answers(engine, "1", 10_000), list[str]()
-        asked = Warming(release, answers, told.append)
+        answers, told = AnswerCache(engine, "1", 10_000), list[str]()
+        asked = WarmUp(release, answers, told.append)
         assert asked.state == {"kept": 0, "waiting": 4, "left_out": 0}
         asked.ahead(1)
         assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
@@ -55,7 +55,7 @@ def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) 
 def test_who_stops_it_is_obeyed_at_once(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(timeout=20, workers=1, long=1))
     told = list[str]()
-    asked = Warming(release, Answers(engine, "1", 10_000), told.append)
+    asked = WarmUp(release, AnswerCache(engine, "1", 10_000), told.append)
     asked.ahead(0.001)
     asked.behind()
     until = time.monotonic() + 10

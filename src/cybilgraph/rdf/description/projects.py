@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, Field, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
     Basis,
@@ -60,7 +60,7 @@ def describe(record: Record) -> list[str]:
         if writer:
             for number, value in enumerate(record.values(row.name), start=1):
                 writer(triples, project, row, number, value)
-        if row.kind is Kind.PROSE and (paragraphs := record.values(row.name)):
+        if row.kind is FieldKind.PROSE and (paragraphs := record.values(row.name)):
             triples.text(project, row.term, PARAGRAPH.join(paragraph.text for paragraph in paragraphs))
     _describe_record(triples, project, record)
     return triples.lines()
@@ -213,16 +213,16 @@ def _link(triples: Triples, project: str, row: Field, number: int, value: WebLin
         triples.link(node, SCHEMA.url, value.url)
 
 
-_WRITERS: dict[Kind, Callable[..., None]] = {
-    Kind.VALUE: _value,
-    Kind.CHOICE: _choice,
-    Kind.DATE: _date,
-    Kind.ITEMS: _item,
-    Kind.ACTORS: _participation,
-    Kind.SCOPES: _scope,
-    Kind.CONTACTS: _contact,
-    Kind.LINKS: _link,
-    Kind.PROJECTS: _relation,
+_WRITERS: dict[FieldKind, Callable[..., None]] = {
+    FieldKind.VALUE: _value,
+    FieldKind.CHOICE: _choice,
+    FieldKind.DATE: _date,
+    FieldKind.ITEMS: _item,
+    FieldKind.ACTORS: _participation,
+    FieldKind.SCOPES: _scope,
+    FieldKind.CONTACTS: _contact,
+    FieldKind.LINKS: _link,
+    FieldKind.PROJECTS: _relation,
 }
 
 

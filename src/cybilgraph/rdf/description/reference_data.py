@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cybilgraph.model.gazetteer import Entry, Reference
+from cybilgraph.model.gazetteer import GazetteerEntry, Reference
 from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
 from cybilgraph.rdf.description.triples import Triples
 
@@ -50,7 +50,7 @@ def describe_day(day: str) -> str:
     return f'<{BASE}id/check> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
 
 
-def _country(triples: Triples, iri: str, entry: Entry) -> None:
+def _country(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
     triples.plain(iri, SKOS.notation, entry.key)
     triples.plain(iri, CYB.alpha3, row["alpha3"])
@@ -61,20 +61,20 @@ def _country(triples: Triples, iri: str, entry: Entry) -> None:
         triples.text(iri, SKOS.prefLabel, row[f"name_{language}"], language)
 
 
-def _region(triples: Triples, iri: str, entry: Entry) -> None:
+def _region(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     triples.plain(iri, CYB.m49, entry.key)
     if entry.row["parent"]:
         triples.link(iri, SKOS.broader, thing("region", entry.row["parent"]))
 
 
-def _group(triples: Triples, iri: str, entry: Entry) -> None:
+def _group(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     triples.link(iri, RDF.type, SKOS.Collection)
     for member in entry.cell("members"):
         triples.link(iri, SKOS.member, thing("country", member))
     _homepage(triples, iri, entry)
 
 
-def _theme(triples: Triples, iri: str, entry: Entry) -> None:
+def _theme(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["parent"]:
         triples.link(iri, SKOS.broader, thing("theme", entry.row["parent"]))
     else:
@@ -83,7 +83,7 @@ def _theme(triples: Triples, iri: str, entry: Entry) -> None:
         triples.link(iri, SKOS.closeMatch, thing("cmm", dimension.removeprefix("cmm-")))
 
 
-def _actor(triples: Triples, iri: str, entry: Entry) -> None:
+def _actor(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
     triples.link(iri, ORG.classification, thing("actor-type", row["type"]))
     if row["parent"]:
@@ -95,18 +95,18 @@ def _actor(triples: Triples, iri: str, entry: Entry) -> None:
         triples.link(iri, OWL.sameAs, same)
 
 
-def _iati_code(triples: Triples, iri: str, entry: Entry) -> None:
+def _iati_code(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["iati"]:
         triples.plain(iri, SKOS.notation, entry.row["iati"])
 
 
-def _homepage(triples: Triples, iri: str, entry: Entry) -> None:
+def _homepage(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["homepage"]:
         triples.link(iri, FOAF.homepage, entry.row["homepage"])
 
 
 #: kind → what is said of such a thing beside its names
-_WRITERS: dict[str, Callable[[Triples, str, Entry], None]] = {
+_WRITERS: dict[str, Callable[[Triples, str, GazetteerEntry], None]] = {
     "country": _country,
     "region": _region,
     "group": _group,

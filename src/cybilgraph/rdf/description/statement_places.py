@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, FieldKind
 from cybilgraph.model.record import (
     Contact,
     Date,
@@ -78,7 +78,7 @@ def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Tex
     """
     project = project_iri(record)
     for link in record.participations:  # with whatever role: IATI has more than there are fields
-        row = BY_NAME.get(link.role) or Field(link.role, Kind.ACTORS)
+        row = BY_NAME.get(link.role) or Field(link.role, FieldKind.ACTORS)
         node = f"{project}/participation/{link.actor.key}/{link.role}"
         yield row, link.actor.printed, {node, thing("actor", link.actor.key)}
     for row in rows:

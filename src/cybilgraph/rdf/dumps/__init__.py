@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.rdf.dumps.compressed_parts import Packed, deflated
 from cybilgraph.rdf.dumps.metadata import (
     ABOUT,
@@ -30,7 +30,7 @@ from cybilgraph.rdf.dumps.metadata import (
     write_descriptions,
 )
 from cybilgraph.rdf.dumps.table_reader import read_table
-from cybilgraph.rdf.dumps.tables import COLUMNS, Names, Rows, named, rows_of_tables, write_tables
+from cybilgraph.rdf.dumps.tables import COLUMNS, Rows, TableNames, named, rows_of_tables, write_tables
 from cybilgraph.rdf.serialisation import parsed, written
 
 #: The graph is in files of this name.
@@ -48,9 +48,9 @@ __all__ = [
     "WHOLE",
     "Dumps",
     "File",
-    "Names",
     "Rows",
     "Statistics",
+    "TableNames",
     "licensed",
     "located",
     "named",
@@ -101,7 +101,7 @@ def packed(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
         if quads is present and fmt in _OF_PRESENT:
             files[fmt.suffix] = files[_OF_PRESENT[fmt].suffix]
             continue
-        now = fmt.kind is Kind.GRAPH
+        now = fmt.kind is FormatKind.GRAPH
         if fmt.name in ("nquads", "ntriples"):
             content = ours if now else piece
         else:

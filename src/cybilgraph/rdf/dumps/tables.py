@@ -15,7 +15,7 @@ from typing import IO, Any
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
-from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
 from cybilgraph.rdf.dumps.compressed_parts import gzipped
 from cybilgraph.rdf.ntriples import Things, texts
@@ -25,9 +25,10 @@ _FIELDS = tuple(
     row
     for row in FIELDS
     if row.term and row.column
-    if row.kind in (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.PROSE, Kind.SCOPES, Kind.ACTORS)
+    if row.kind
+    in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.PROSE, FieldKind.SCOPES, FieldKind.ACTORS)
 )
-_NAMED = {row.term for row in _FIELDS if row.kind in (Kind.CHOICE, Kind.SCOPES, Kind.ACTORS)}
+_NAMED = {row.term for row in _FIELDS if row.kind in (FieldKind.CHOICE, FieldKind.SCOPES, FieldKind.ACTORS)}
 _ITEMS = {CYB.Outcome: "outcome", CYB.Output: "output", CYB.Activity: "activity"}
 #: The columns of each table. Names of several things in one cell are parted by "; ".
 COLUMNS = {
@@ -73,7 +74,7 @@ def rows_of_tables(graph: Things) -> Rows:
     return rows
 
 
-class Names(Scratch):
+class TableNames(Scratch):
     """The names of things, on disk: put them all, then ask. A context manager."""
 
     def __init__(self) -> None:
@@ -90,12 +91,12 @@ class Names(Scratch):
         return str(self.value(query, thing) or "")
 
 
-def named(row: tuple[str | tuple[str, ...], ...], names: Names) -> list[str]:
+def named(row: tuple[str | tuple[str, ...], ...], names: TableNames) -> list[str]:
     """A row with the names of things in the place of their IRIs."""
     return [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
 
 
-def write_tables(pieces: Iterable[Rows], names: Names, folder: Path) -> None:
+def write_tables(pieces: Iterable[Rows], names: TableNames, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:

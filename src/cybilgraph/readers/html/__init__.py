@@ -13,12 +13,12 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.readers.html.content import Page
 from cybilgraph.readers.html.head import Head, absolute
-from cybilgraph.readers.html.source_map import Line, Link, Piece, as_text
+from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece, as_text
 from cybilgraph.readers.html.text_lines import read_lines
 from cybilgraph.readers.html.tree import decoded, labelled, parse
 from cybilgraph.readers.inputs import MAX_BYTES, Input
@@ -35,9 +35,9 @@ _REFUSAL = re.compile(
     r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
     re.IGNORECASE,
 )
-_PAIRED = (Kind.VALUE, Kind.CHOICE, Kind.DATE)
-_NAMES = (Kind.ACTORS, Kind.SCOPES)
-_ONE_LINE = (*_PAIRED, *_NAMES, Kind.PROJECTS, Kind.RECORD)
+_PAIRED = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
+_NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
+_ONE_LINE = (*_PAIRED, *_NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 _MOST_LINES = 20_000
 _AGAIN = "Open the page in a browser, wait until all of it is shown, and save it again."
 _BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
@@ -99,7 +99,7 @@ class _Placed(Sections):
         return Place(found.line, found.column + place.column - 1)
 
 
-def _check(given: Input, page: Page, head: Head, lines: list[Line]) -> None:
+def _check(given: Input, page: Page, head: Head, lines: list[PageLine]) -> None:
     """Refuse what is no project page."""
     if len(lines) > _MOST_LINES or sum(len(line.text) for line in lines) > MAX_BYTES:
         what = f"more text than {MAX_BYTES:,} characters or {_MOST_LINES:,} lines"
@@ -118,9 +118,9 @@ def _check(given: Input, page: Page, head: Head, lines: list[Line]) -> None:
         raise SourceError(f"{given.name}: the page has no text", _AGAIN)
 
 
-def _paired(lines: list[Line]) -> list[Line]:
+def _paired(lines: list[PageLine]) -> list[PageLine]:
     """The value of a label that is marked as one (dt, th) stands on its line: "Status: Finished"."""
-    paired: list[Line] = []
+    paired: list[PageLine] = []
     for line in lines:
         last = paired[-1] if paired else None
         row, value = labelled(last.text) if last and last.term else (None, "")
@@ -134,7 +134,7 @@ def _paired(lines: list[Line]) -> list[Line]:
     return paired
 
 
-def _titled(lines: list[Line], page: Page, head: Head) -> list[Line]:
+def _titled(lines: list[PageLine], page: Page, head: Head) -> list[PageLine]:
     """The lines with the page's title first; what stands before it and is a link leads elsewhere."""
     name, number = head.title
     shown = {h1: plain("".join(h1.itertext())) for h1 in page.headings()}
@@ -142,10 +142,10 @@ def _titled(lines: list[Line], page: Page, head: Head) -> list[Line]:
     chosen = next((h1 for h1, text in shown.items() if name.startswith(text)), next(iter(shown), None))
     if chosen is not None:
         at = next((at for at, line in enumerate(lines) if line.h1 is chosen), None)
-        title = lines[at] if at is not None else Line(shown[chosen], chosen.sourceline or 1, shown[chosen][:24])
+        title = lines[at] if at is not None else PageLine(shown[chosen], chosen.sourceline or 1, shown[chosen][:24])
     elif name and not labelled(name)[0]:
         at = next((at for at, line in enumerate(lines) if line.text == name and not labelled(line.text)[0]), None)
-        title = lines[at] if at is not None else Line(name, number, name[:24])
+        title = lines[at] if at is not None else PageLine(name, number, name[:24])
     else:
         return lines
     before = [line for line in lines[: at or 0] if labelled(line.text)[0] or not line.links]
@@ -155,7 +155,7 @@ def _titled(lines: list[Line], page: Page, head: Head) -> list[Line]:
     return [title, *before, *after]
 
 
-def _sectioned(lines: list[Line]) -> Iterator[tuple[Line, Field | None]]:
+def _sectioned(lines: list[PageLine]) -> Iterator[tuple[PageLine, Field | None]]:
     """Each line with the field whose label it stands under; None for a label, and in the head."""
     current: Field | None = None
     for line in lines:
@@ -163,44 +163,44 @@ def _sectioned(lines: list[Line]) -> Iterator[tuple[Line, Field | None]]:
         if row is None:
             yield line, current
             continue
-        if row.kind is Kind.LAYOUT:
+        if row.kind is FieldKind.LAYOUT:
             current = None
         elif not (value and row.kind in _ONE_LINE):
             current = row
         yield line, row if value else None
 
 
-def _without_pictures(lines: list[Line]) -> list[Line]:
+def _without_pictures(lines: list[PageLine]) -> list[PageLine]:
     """The text of a picture is a name where names are listed (a logo), and else no text of the page."""
     return [line for line, row in _sectioned(lines) if not line.alt or (row and row.kind in _NAMES)]
 
 
-def _with_addresses(lines: list[Line], base: str) -> Iterator[Line]:
+def _with_addresses(lines: list[PageLine], base: str) -> Iterator[PageLine]:
     """The lines of links and of contacts, with the addresses that their links lead to."""
     for line, row in _sectioned(lines):
-        if row and row.kind is Kind.LINKS:
+        if row and row.kind is FieldKind.LINKS:
             links = [replace(link, address=absolute(link.address, base)) for link in line.links]
             yield from _link_lines(line, sorted((link for link in links if link.address), key=lambda link: link.stop))
-        elif row and row.kind is Kind.CONTACTS:
+        elif row and row.kind is FieldKind.CONTACTS:
             yield _contact_line(line)
         else:
             yield line
 
 
-def _linked_in_prose(lines: list[Line], printed: list[Text], base: str) -> Iterator[Section]:
+def _linked_in_prose(lines: list[PageLine], printed: list[Text], base: str) -> Iterator[Section]:
     """The links in the prose whose addresses are not shown: there the record keeps only their words."""
     rows = [row.kind if row else None for _, row in _sectioned(lines)]
-    shown = [text.text for text, kind in zip(printed, rows, strict=True) if kind is Kind.LINKS]
+    shown = [text.text for text, kind in zip(printed, rows, strict=True) if kind is FieldKind.LINKS]
     listed = {word for text in shown for word in text.split()}
     for line, text, kind in zip(lines, printed, rows, strict=True):
-        for link in line.links if kind in (Kind.PROSE, Kind.ITEMS) else ():
+        for link in line.links if kind in (FieldKind.PROSE, FieldKind.ITEMS) else ():
             words, address = text.part(link.start, link.stop), absolute(link.address, base)
             if address and words.place and f"<{address}>" not in listed and "://" not in words.text:
                 listed.add(f"<{address}>")
                 yield Section(BY_NAME["links"], "", words.place, [replace(words, text=f"{words.text} <{address}>")])
 
 
-def _link_lines(line: Line, links: list[Link]) -> Iterator[Line]:
+def _link_lines(line: PageLine, links: list[PageLink]) -> Iterator[PageLine]:
     """A line for each link of this line; words between two links go with the second."""
     if not links or "://" in line.text:
         yield line
@@ -214,7 +214,7 @@ def _link_lines(line: Line, links: list[Link]) -> Iterator[Line]:
         start = stop
 
 
-def _contact_line(line: Line) -> Line:
+def _contact_line(line: PageLine) -> PageLine:
     """The line with the address behind the name that links to it: Name <address>."""
     for link in sorted(line.links, key=lambda link: -link.stop):
         scheme, _, address = link.address.strip().partition(":")

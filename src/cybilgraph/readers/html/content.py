@@ -14,7 +14,7 @@ from itertools import islice
 
 from lxml import etree
 
-from cybilgraph.model.fields import BY_LABEL, Kind
+from cybilgraph.model.fields import BY_LABEL, FieldKind
 from cybilgraph.readers.html.tree import Element, labelled
 from cybilgraph.readers.text import plain
 
@@ -40,7 +40,7 @@ _CONTENT_CLASS = re.compile(
 )
 _BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[\s_-])", re.IGNORECASE)
 #: Labels that no menu has: what holds two of them is part of the project.
-_STRONG = (Kind.PROSE, Kind.ITEMS, Kind.VALUE, Kind.CHOICE, Kind.DATE)
+_STRONG = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 #: More labels than this are on no page.
 _MOST = 1_000
 
@@ -94,7 +94,7 @@ class Page:
             and bool(_BANNER.search(_names(element)))
         )
 
-    def _labels(self) -> Iterator[tuple[Element, str, Kind]]:
+    def _labels(self) -> Iterator[tuple[Element, str, FieldKind]]:
         """Where the page prints a label or its heading: element, field, kind of field."""
         walk = etree.iterwalk(self.root, events=("start",))
         number = 0
@@ -104,8 +104,8 @@ class Page:
                 continue
             if element.tag == "h1" and plain("".join(element.itertext())[:200]):
                 number += 1
-                yield element, "h1", Kind.VALUE
-                yield element, "title", Kind.VALUE
+                yield element, "h1", FieldKind.VALUE
+                yield element, "title", FieldKind.VALUE
             parent = element.getparent()
             link = element.tag == "a" or (parent is not None and parent.tag == "a")
             for words, where in ((element.text, element), (element.tail, parent)):
@@ -125,10 +125,10 @@ class Page:
         return chosen
 
 
-def _label(words: str) -> tuple[str, Kind] | None:
+def _label(words: str) -> tuple[str, FieldKind] | None:
     words = words[:400].strip()
     row, value = labelled(plain(words)) if 1 < len(words) < 200 else (None, "")
-    if row is None or row.kind is Kind.LAYOUT or (value and row.kind not in _STRONG):
+    if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG):
         return None
     return row.name, BY_LABEL[row.column].kind
 

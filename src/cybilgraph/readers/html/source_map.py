@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"&#?\w{1,31};")
 
 
 @dataclass(slots=True)
-class Link:
+class PageLink:
     """A link in a line: the part of the text that it covers, and where it leads."""
 
     start: int
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(slots=True)
-class Line:
+class PageLine:
     """A line of the page. ``number`` is its line in the file, ``first`` the words to find its
     column by, ``blank`` how many blank lines stand before it, ``h1`` the heading it is in,
     ``alt`` true where it is the text of a picture, ``term`` where it is marked as a label (dt, th).
@@ -49,14 +49,14 @@ class Line:
     number: int
     first: str = ""
     blank: int = 0
-    links: list[Link] = field(default_factory=list)
+    links: list[PageLink] = field(default_factory=list)
     h1: Element | None = None
     alt: bool = False
     term: bool = False
     parts: list[Piece] = field(default_factory=list)
 
 
-def as_text(lines: list[Line], source: str) -> tuple[list[Text], dict[int, Place]]:
+def as_text(lines: list[PageLine], source: str) -> tuple[list[Text], dict[int, Place]]:
     """The lines numbered as in the page's text, and where each of these numbers is in the file."""
     printed: list[Text] = []
     places: dict[int, Place] = {}

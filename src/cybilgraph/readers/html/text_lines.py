@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from cybilgraph.model.fields import BY_LABEL, Kind
-from cybilgraph.readers.html.source_map import Line, Link, Piece
+from cybilgraph.model.fields import BY_LABEL, FieldKind
+from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece
 from cybilgraph.readers.html.tree import Element, first_words, labelled, offset
 from cybilgraph.readers.text import plain
 
@@ -39,7 +39,7 @@ _FILE_NAME = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$|^https?:", re.IGNORECASE
 _LOGO = re.compile(r"^(?:the )?(?:logo|flag) (?:of|for) (?:the )?|[ _-](?:logo|flag|icon)$", re.IGNORECASE)
 
 
-def read_lines(root: Element, dropped: Callable[[Element], bool]) -> list[Line]:
+def read_lines(root: Element, dropped: Callable[[Element], bool]) -> list[PageLine]:
     """The lines of a tree, without what is ``dropped``; in the order of the page."""
     reader = _Reader()
     walk = etree.iterwalk(root, events=("start", "end"))
@@ -75,14 +75,14 @@ class _Reader:
     """Collects lines, one block after the other."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[PageLine] = []
         self._words: list[str] = []
         self._length = self._label = 0
         self._first = self._bullet = ""
         self._number = self._at = 1
         self._blank = 0
         self._pictures: list[str] = []
-        self._links: list[Link] = []
+        self._links: list[PageLink] = []
         self._parts: list[Piece] = []
         self._open: list[tuple[int, str]] = []  # links that are open
         self._lists: list[_List] = []
@@ -129,7 +129,7 @@ class _Reader:
             self._block()
         elif tag == "a" and self._open:
             start, address = self._open.pop()
-            self._links.append(Link(start, self._length, address))
+            self._links.append(PageLink(start, self._length, address))
         elif tag in _STRESS or (tag == "span" and _LABEL_CLASS.search(element.get("class") or "")):
             self._label = self._length
         if tag in _CELLS:
@@ -165,7 +165,7 @@ class _Reader:
             for alt in self._pictures:
                 name = plain(_LOGO.sub("", alt))
                 if name and not _FILE_NAME.search(name):
-                    self._push(Line(name, self._at, alt[:24], alt=True))
+                    self._push(PageLine(name, self._at, alt[:24], alt=True))
         self._words, self._length, self._links, self._label, self._pictures = [], 0, [], 0, []
         self._parts = []
         self._begun = self._shown = False
@@ -176,27 +176,29 @@ class _Reader:
             []
             if len(raw) > _LONG
             else [
-                Link(offset(raw, link.start), len(plain(raw[: link.stop])), link.address)
-                for link in [*self._links, *(Link(start, self._length, address) for start, address in self._open)][:50]
+                PageLink(offset(raw, link.start), len(plain(raw[: link.stop])), link.address)
+                for link in [*self._links, *(PageLink(start, self._length, address) for start, address in self._open)][
+                    :50
+                ]
                 if raw[link.start : link.stop].strip()
             ]
         )
         parts = [] if len(raw) > _LONG else [piece._replace(start=offset(raw, piece.start)) for piece in self._parts]
-        line = Line(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
+        line = PageLine(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
         label, value = plain(raw[: self._label]), plain(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
-        if row and value and value[0] != ":" and (row.kind is Kind.CHOICE or not value[0].islower()):
+        if row and value and value[0] != ":" and (row.kind is FieldKind.CHOICE or not value[0].islower()):
             # A label in bold print at the beginning of the line: its value gets a line of its own.
-            self._push(Line(label, self._number, self._first, term=True))
+            self._push(PageLine(label, self._number, self._first, term=True))
             cut = len(text) - len(value)
             line.text = value
             line.parts = [piece.moved(-cut) for piece in parts if piece.start >= cut]
             if line.parts and not line.parts[0].start:
                 _, line.number, line.first = line.parts.pop(0)
-            line.links = [Link(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
+            line.links = [PageLink(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
         self._push(line)
 
-    def _push(self, line: Line) -> None:
+    def _push(self, line: PageLine) -> None:
         for link in line.links:
             link.start, link.stop = link.start + len(self._bullet), link.stop + len(self._bullet)
         if shift := len(self._bullet):

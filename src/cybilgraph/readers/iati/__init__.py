@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
@@ -42,7 +42,7 @@ _LESS = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields of which an element of ours may be, though IATI has one code for several.
 _TEXTS = frozenset({"description", "context", "activities"})
 _CODE = frozenset({"code"})
-_RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is Kind.PROJECTS)
+_RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
 _Link = TypeVar("_Link", Participation, Scope, Relation, Date)
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
@@ -136,7 +136,7 @@ class _Activity:
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
-                    self._take(Field(codes.UNSPECIFIED, Kind.ACTORS), child, self._organisation(child))
+                    self._take(Field(codes.UNSPECIFIED, FieldKind.ACTORS), child, self._organisation(child))
 
     def _stated(self) -> None:
         """What IATI has no element for. A length may tell dates, too, and comes behind those."""
@@ -223,12 +223,12 @@ class _Activity:
         if role == codes.UNSPECIFIED:
             self._find("role", child, name[0].text if name else "", {"code": code[:40]})
         if name or role in BY_NAME:
-            self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, name)
+            self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, name)
 
     def _participant_of_ours(self, child: Element) -> None:
         if child.get("role", "") in reference().entries["role"]:
             role = child.get("role", "")
-            self._take(BY_NAME.get(role) or Field(role, Kind.ACTORS), child, self._organisation(child))
+            self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, self._organisation(child))
 
     def _organisation(self, child: Element) -> list[Text]:
         return self._texts.name(child) or self._texts.attribute(child, "ref")
@@ -314,14 +314,19 @@ class _Activity:
 
     def _as_printed(self, row: Field, child: Element, line: Text) -> Text:
         """What an element says, as it was printed, where that is the same."""
-        own = {Kind.DATE: ("date",), Kind.ACTORS: ("actor",), Kind.CHOICE: (row.name,)}
+        own = {FieldKind.DATE: ("date",), FieldKind.ACTORS: ("actor",), FieldKind.CHOICE: (row.name,)}
         kinds = own.get(row.kind) or kinds_under(row.name)
         printed = plain(child.findtext(codes.PRINTED, ""))
         same = any(codes.says_the_same(kind, printed, line.text) for kind in kinds)
         return replace(line, text=printed) if same else line
 
     def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
-        if child.find(codes.PRINTED) is not None and row.kind in (Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.CHOICE):
+        if child.find(codes.PRINTED) is not None and row.kind in (
+            FieldKind.DATE,
+            FieldKind.ACTORS,
+            FieldKind.SCOPES,
+            FieldKind.CHOICE,
+        ):
             lines = [self._as_printed(row, child, line) for line in lines]
         if evidence := self._evidence(child):
             self._derived |= {(line.place, line.text): evidence for line in lines}

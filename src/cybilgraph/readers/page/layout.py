@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from cybilgraph.model.fields import BY_LABEL, BY_NAME, STEMS, Field, Kind
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, STEMS, Field, FieldKind
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.readers.page.headings import blank_lines, under_lost_headings
 from cybilgraph.readers.page.names import BULLET, SORTING
@@ -50,7 +50,15 @@ _OWN_CODE = re.compile(
 _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.pattern})", re.IGNORECASE)
 #: "Status: Finished", "Donor: EU": the value is on the line of the label, and the section that
 #: the line stands in goes on below it.
-_ONE_LINE = (Kind.VALUE, Kind.CHOICE, Kind.DATE, Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS, Kind.RECORD)
+_ONE_LINE = (
+    FieldKind.VALUE,
+    FieldKind.CHOICE,
+    FieldKind.DATE,
+    FieldKind.ACTORS,
+    FieldKind.SCOPES,
+    FieldKind.PROJECTS,
+    FieldKind.RECORD,
+)
 #: So many blank lines below a heading stood for its value: what follows is not under it.
 _EMPTY_BELOW = 3
 #: "The partners are:" and "These results were:" are sentences and no labels.
@@ -151,9 +159,9 @@ def _flat(line: Text) -> tuple[Field, int] | None:
     words = list(_WORD.finditer(line.text, 0, _LABEL_MOST))[: _LABEL_WORDS + 1]
     for last in reversed(words[:-1]):
         end = last.end()
-        if (row := _labelled(line.text[:end])) and row.kind is not Kind.LAYOUT:
+        if (row := _labelled(line.text[:end])) and row.kind is not FieldKind.LAYOUT:
             value = line.text[end + 1 :]
-            is_value = row.kind is Kind.CHOICE or value[0].isupper() or value[0].isdigit()
+            is_value = row.kind is FieldKind.CHOICE or value[0].isupper() or value[0].isdigit()
             is_text = len(value) > _VALUE_MOST or _VERB.search(value) or (value.endswith(".") and " " in value)
             return (row, end) if is_value and not (is_text and row.kind in _ONE_LINE) else None
     return None
@@ -221,31 +229,31 @@ def _sections(lines: list[Text]) -> list[Section]:
         if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _EMPTY_BELOW:
             current = head
         before = line
-        if opened is None and current.row.kind is Kind.ACTORS and SORTING.fullmatch(line.text):
+        if opened is None and current.row.kind is FieldKind.ACTORS and SORTING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
             sections.append(current)
             continue
-        titled = titled or opened is None or opened.row.kind is not Kind.LAYOUT
+        titled = titled or opened is None or opened.row.kind is not FieldKind.LAYOUT
         if opened is None:
             current.lines.append(line)
             continue
         sections.append(opened)
-        if opened.row.kind is Kind.LAYOUT:  # "About": the head goes on
+        if opened.row.kind is FieldKind.LAYOUT:  # "About": the head goes on
             if current is head and len(head.lines) == 1 and is_text(head.lines[0].text):  # a title, however long
                 sections.append(Section(head.row, opened.label, head.place, [head.lines.pop()]))
             current = head
         elif not (opened.lines and opened.row.kind in _ONE_LINE):
             current = opened
-    if not any(section.row.kind in (Kind.PROSE, Kind.ITEMS) for section in sections):
+    if not any(section.row.kind in (FieldKind.PROSE, FieldKind.ITEMS) for section in sections):
         sections += under_lost_headings(head, lines)
     return [*sections, head]
 
 
 def _is_name(line: Text, opened: Section, section: Section) -> bool:
     """True for "IMPACT" below "Implementors": a name that a rarer heading is called like, too."""
-    rare = opened.row.kind is Kind.ITEMS and line.text.casefold() not in (opened.row.name, opened.row.column)
-    return rare and section.row.kind is Kind.ACTORS and line.text.isupper() and not section.label.isupper()
+    rare = opened.row.kind is FieldKind.ITEMS and line.text.casefold() not in (opened.row.name, opened.row.column)
+    return rare and section.row.kind is FieldKind.ACTORS and line.text.isupper() and not section.label.isupper()
 
 
 def _is_left_blank(section: Section) -> bool:
@@ -261,8 +269,8 @@ def _unknown_label(line: Text, following: Text | None, current: Section) -> Sect
     if not line.text.endswith(":") or len(line.text) > _LABEL_MOST or SORTING.fullmatch(line.text):
         return None
     kind = current.row.kind
-    ends = kind in (Kind.ACTORS, Kind.SCOPES) or (kind in _ONE_LINE and not current.lines)
-    if kind is Kind.ITEMS and current.lines and BULLET.match(current.lines[-1].text):
+    ends = kind in (FieldKind.ACTORS, FieldKind.SCOPES) or (kind in _ONE_LINE and not current.lines)
+    if kind is FieldKind.ITEMS and current.lines and BULLET.match(current.lines[-1].text):
         ends = following is not None and not BULLET.match(following.text)
     return Section(BY_NAME["description"], line.text.rstrip(": "), line.place) if ends and current.label else None
 
@@ -288,7 +296,7 @@ def _open(line: Text, guess: bool = True) -> Section | None:
         row = _meant(match["label"])
     if dashed and row is None and (match := _DASHED.fullmatch(line.text)):
         row = found if (found := _labelled(match["label"])) and found.kind in _ONE_LINE else None
-    if match is None or row is None or row.kind is Kind.LAYOUT:
+    if match is None or row is None or row.kind is FieldKind.LAYOUT:
         return None
     if line.text.startswith("//", match.start("value")):
         return None  # "Read more https://example.org"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, reference
 from cybilgraph.model.organisations import has_body, of_many_words
 from cybilgraph.model.record import Text
 
@@ -111,7 +111,7 @@ def known(name: str, kinds: tuple[str, ...]) -> bool:
     return any(find(kind, name) for kind in kinds)
 
 
-def find(kind: str, name: str) -> Entry | None:
+def find(kind: str, name: str) -> GazetteerEntry | None:
     """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
     an abbreviation behind it, and the government of a country that stands for it.
     """
@@ -138,7 +138,7 @@ def find(kind: str, name: str) -> Entry | None:
     return None
 
 
-def near(kind: str, name: str) -> Entry | None:
+def near(kind: str, name: str) -> GazetteerEntry | None:
     """The thing whose name is most like this one; of an actor also the government of a country."""
     names = reference()
     if (entry := names.near(kind, name)) or kind != "actor":

@@ -18,7 +18,7 @@ from cybilgraph.model.dates import (
     read_range,
     readings,
 )
-from cybilgraph.model.fields import BY_NAME, Field, Kind
+from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import reference, slug
 from cybilgraph.model.record import (
@@ -134,7 +134,7 @@ class Sections:
     def take(self, section: Section) -> None:
         """Read one section by the kind of its field."""
         row = section.row
-        if row.kind is Kind.LAYOUT:
+        if row.kind is FieldKind.LAYOUT:
             return
         if section.label:
             self._labels.setdefault(row.name, (section.label, section.place))
@@ -202,17 +202,17 @@ class Sections:
     def _has(self, name: str) -> bool:
         """True where the field has a value: what stands blank in one place and filled in another is not blank."""
         match BY_NAME[name].kind:
-            case Kind.ACTORS:
+            case FieldKind.ACTORS:
                 return any(link.role == name for link in self._values.get("participations", ()))
-            case Kind.SCOPES:
+            case FieldKind.SCOPES:
                 return any(link.concept.kind == name for link in self._values.get("scopes", ()))
-            case Kind.PROJECTS:
+            case FieldKind.PROJECTS:
                 return any(link.kind == name for link in self._values.get("relations", ()))
         return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
         """Add to a field of several values; what shows a list is no part of a paragraph."""
-        if BY_NAME.get(name, BY_NAME["title"]).kind is Kind.PROSE:
+        if BY_NAME.get(name, BY_NAME["title"]).kind is FieldKind.PROSE:
             values = [line.part(match.end()) if (match := BULLET.match(line.text)) else line for line in values]
             values = [line for line in values if line.text]
         self._values.setdefault(name, []).extend(values)
@@ -504,16 +504,16 @@ def _characters(value: Any) -> int:
     return sum(_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
 
 
-_TAKE: dict[Kind, Callable[[Sections, Section], None]] = {
-    Kind.VALUE: Sections._value,
-    Kind.CHOICE: Sections._choice,
-    Kind.DATE: Sections._date,
-    Kind.PROSE: Sections._prose,
-    Kind.ITEMS: Sections._items,
-    Kind.ACTORS: Sections._actors,
-    Kind.SCOPES: Sections._scopes,
-    Kind.CONTACTS: Sections._contacts,
-    Kind.LINKS: Sections._links,
-    Kind.PROJECTS: Sections._projects,
-    Kind.RECORD: Sections._of_record,
+_TAKE: dict[FieldKind, Callable[[Sections, Section], None]] = {
+    FieldKind.VALUE: Sections._value,
+    FieldKind.CHOICE: Sections._choice,
+    FieldKind.DATE: Sections._date,
+    FieldKind.PROSE: Sections._prose,
+    FieldKind.ITEMS: Sections._items,
+    FieldKind.ACTORS: Sections._actors,
+    FieldKind.SCOPES: Sections._scopes,
+    FieldKind.CONTACTS: Sections._contacts,
+    FieldKind.LINKS: Sections._links,
+    FieldKind.PROJECTS: Sections._projects,
+    FieldKind.RECORD: Sections._of_record,
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import LeftBlank, Place, Record, Source, Text
 from cybilgraph.model.vocabulary import (
@@ -31,7 +31,7 @@ from cybilgraph.model.vocabulary import (
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.sections import CODE, Section
-from cybilgraph.readers.rdf.graph import Graph, Term, read_graphs
+from cybilgraph.readers.rdf.graph import RecordGraph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.literals import read_values
 from cybilgraph.readers.rdf.view import NOWHERE, View, on_one_line, own
@@ -65,7 +65,7 @@ def read_rdf(given: Input) -> Iterator[Record]:
         )
 
 
-def _projects(graph: Graph) -> dict[str, list[str]]:
+def _projects(graph: RecordGraph) -> dict[str, list[str]]:
     """Each project of which something is said, and the nodes of its records."""
     about: dict[str, list[str]] = {}
     typed: set[str] = set()
@@ -117,14 +117,14 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
 
 def _text(view: View, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
     """The text of a field that is read as one; empty where there is none, or the field is of another kind."""
-    if row.kind is Kind.VALUE:
+    if row.kind is FieldKind.VALUE:
         text = view.text(project, row.term)
         return text if text.text or row.name != "title" else view.name(project)
     if row.name == "language":
         texts = [found for node in nodes if (found := view.text(node, row.term)).text]
         place = texts[0].place if texts else None
         return Text(view.language if language_stated or view.language != "en" else "", place)
-    if row.kind is Kind.RECORD:
+    if row.kind is FieldKind.RECORD:
         texts = [_of_record(view, node, row.term) for node in nodes]
         return next((text for text in texts if text.text), Text(""))
     return Text("")

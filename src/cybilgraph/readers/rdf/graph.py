@@ -22,7 +22,7 @@ Term = str | ox.Literal
 _VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
 
 
-class Graph:
+class RecordGraph:
     """Statements by subject and predicate, which knows what of them was asked for, and the offset
     at which the value of each is printed.
 
@@ -30,7 +30,7 @@ class Graph:
     graph says nothing: their names.
     """
 
-    def __init__(self, shared: Graph | None = None) -> None:
+    def __init__(self, shared: RecordGraph | None = None) -> None:
         self._statements: dict[str, dict[str, dict[Term, int]]] = {}
         self._begins: dict[str, int] = {}
         self._asked: set[tuple[str, str]] = set()
@@ -75,14 +75,14 @@ class Graph:
 
 
 @dataclass(slots=True)
-class Damage:
+class ParseDamage:
     """Where a file can be read no further: why, and the subject that was last spoken of."""
 
     error: SourceError | None = None
     subject: str = ""
 
 
-def read_graphs(given: Input) -> tuple[Source, Places, list[Graph], Damage]:
+def read_graphs(given: Input) -> tuple[Source, Places, list[RecordGraph], ParseDamage]:
     """What a file says: earlier captures in the order of their number, then the present; of a
     damaged file, what stands before the damage.
 
@@ -90,14 +90,14 @@ def read_graphs(given: Input) -> tuple[Source, Places, list[Graph], Damage]:
     where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
     """
     document = Document(given)
-    present = Graph()
-    earlier: dict[tuple[str, int], Graph] = {}
+    present = RecordGraph()
+    earlier: dict[tuple[str, int], RecordGraph] = {}
     iris: dict[str, str] = {}  # each IRI is held once
-    damage = Damage()
+    damage = ParseDamage()
     for quad, spot in _sound(document, damage):
         graph = present
         if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
-            graph = earlier.setdefault((unquote(version[1]), int(version[2])), Graph(present))
+            graph = earlier.setdefault((unquote(version[1]), int(version[2])), RecordGraph(present))
         subject, predicate = _node(quad.subject), quad.predicate.value
         value = quad.object if isinstance(quad.object, ox.Literal) else _node(quad.object)
         if isinstance(value, str):
@@ -109,7 +109,7 @@ def read_graphs(given: Input) -> tuple[Source, Places, list[Graph], Damage]:
     return source, document.places, [*(earlier[key] for key in sorted(earlier)), present], damage
 
 
-def _sound(document: Document, damage: Damage) -> Iterator[tuple[ox.Quad, Spot]]:
+def _sound(document: Document, damage: ParseDamage) -> Iterator[tuple[ox.Quad, Spot]]:
     """The statements before the damage, if there is one."""
     try:
         yield from document.statements(document.is_small)

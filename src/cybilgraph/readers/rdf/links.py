@@ -9,7 +9,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, Field, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.record import (
     Basis,
@@ -43,7 +43,7 @@ def read_links(view: View, project: str) -> dict[str, Any]:
         *_relations(view, project, said),
     ]
     for row in FIELDS:
-        if row.kind in (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS):
+        if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS):
             for target in view.values(project, row.term):
                 if (row.term, target) not in said:
                     links += _linked(view, row, (project, row.term, target))
@@ -70,16 +70,16 @@ def _linked(view: View, row: Field, statement: tuple[str, str, Term], node: str 
 
 
 def _made(row: Field, named: Named, basis: Basis, evidence: tuple[Evidence, ...]) -> Any:
-    if row.kind is Kind.ACTORS:
+    if row.kind is FieldKind.ACTORS:
         return Participation(named, row.name, basis, evidence)
-    return Scope(named, basis, evidence) if row.kind is Kind.SCOPES else Relation(row.name, named, basis, evidence)
+    return Scope(named, basis, evidence) if row.kind is FieldKind.SCOPES else Relation(row.name, named, basis, evidence)
 
 
 def _kinds(row: Field) -> tuple[str, ...]:
     """The kinds of thing that a field's links lead to."""
-    if row.kind is Kind.SCOPES:
+    if row.kind is FieldKind.SCOPES:
         return _PLACES if row.name in _PLACES else (row.name,)
-    return {Kind.ACTORS: ("actor",), Kind.PROJECTS: ("project",)}.get(row.kind, (row.name,))
+    return {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",)}.get(row.kind, (row.name,))
 
 
 def _participations(view: View, project: str, said: _Said) -> Iterator[Participation]:
@@ -97,7 +97,7 @@ def _role(view: View, node: str) -> str:
     """The key of the role; one that the list of roles does not have is kept by its own key."""
     for term in view.values(node, CYB.role):
         found = own(term)
-        if found and found[0] == "role" and (found[1] not in BY_NAME or BY_NAME[found[1]].kind is Kind.ACTORS):
+        if found and found[0] == "role" and (found[1] not in BY_NAME or BY_NAME[found[1]].kind is FieldKind.ACTORS):
             return found[1]
         if isinstance(term, ox.Literal) and (entry := reference().find("role", term.value)):
             return entry.key
@@ -106,7 +106,7 @@ def _role(view: View, node: str) -> str:
 
 
 def _scopes(view: View, project: str, said: _Said) -> Iterator[Scope]:
-    rows = [row for row in FIELDS if row.kind is Kind.SCOPES]
+    rows = [row for row in FIELDS if row.kind is FieldKind.SCOPES]
     for node in view.nodes(project, CYB.scope):
         for concept in _targets(view, node, CYB.concept):
             kind = (own(concept) or ("", ""))[0]
@@ -122,7 +122,7 @@ def _scopes(view: View, project: str, said: _Said) -> Iterator[Scope]:
 def _relations(view: View, project: str, said: _Said) -> Iterator[Relation]:
     for node in view.nodes(project, CYB.relation):
         terms = [term for term in view.values(node, CYB.property) if isinstance(term, str)]
-        row = next((row for term in terms if (row := BY_TERM.get(term)) and row.kind is Kind.PROJECTS), None)
+        row = next((row for term in terms if (row := BY_TERM.get(term)) and row.kind is FieldKind.PROJECTS), None)
         for target in _targets(view, node, CYB.project):
             found = row or BY_NAME["related"]
             said.add((found.term, target))

@@ -10,7 +10,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from cybilgraph.model.dates import read_date, read_duration
-from cybilgraph.model.fields import FIELDS, Field, Kind
+from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.record import Contact, Date, Named, Text, WebLink
 from cybilgraph.model.vocabulary import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 from cybilgraph.readers.rdf.graph import Term
@@ -134,11 +134,11 @@ def _plain(term: Term) -> str:
     return term if isinstance(term, str) else plain(term.value)
 
 
-_READ: dict[Kind, Callable[[View, str, Field], Any]] = {
-    Kind.CHOICE: _choice,
-    Kind.DATE: _date,
-    Kind.PROSE: _prose,
-    Kind.ITEMS: _items,
-    Kind.CONTACTS: _contacts,
-    Kind.LINKS: _links,
+_READ: dict[FieldKind, Callable[[View, str, Field], Any]] = {
+    FieldKind.CHOICE: _choice,
+    FieldKind.DATE: _date,
+    FieldKind.PROSE: _prose,
+    FieldKind.ITEMS: _items,
+    FieldKind.CONTACTS: _contacts,
+    FieldKind.LINKS: _links,
 }

@@ -14,13 +14,13 @@ import pyoxigraph as ox
 
 from cybilgraph.model.fields import FIELDS, Field
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, reference
 from cybilgraph.model.record import Named, Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.sections import Section, Sections
-from cybilgraph.readers.rdf.graph import Graph, Term
+from cybilgraph.readers.rdf.graph import RecordGraph, Term
 from cybilgraph.readers.rdf.positions import Places
 from cybilgraph.readers.text import plain, resolved
 
@@ -47,7 +47,7 @@ def own(term: Term) -> tuple[str, str] | None:
 class View:
     """What a graph says of one project, in the language of its record."""
 
-    def __init__(self, given: Input, graph: Graph, places: Places, language: str = "en") -> None:
+    def __init__(self, given: Input, graph: RecordGraph, places: Places, language: str = "en") -> None:
         self.graph = graph
         self._places = places
         self.language = language
@@ -235,7 +235,7 @@ def on_one_line(text: Text) -> Text:
 
 
 @cache
-def _same() -> dict[str, Entry]:
+def _same() -> dict[str, GazetteerEntry]:
     """Addresses of others for things of the reference data."""
     same: dict[str, Any] = {}
     for entry in reference():

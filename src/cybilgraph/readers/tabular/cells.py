@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, Kind
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import SUGGESTED, alike
 from cybilgraph.model.record import Place, Record, Text
@@ -26,9 +26,9 @@ from cybilgraph.readers.text import lines_of
 LEFT_BLANK = "(left blank)"
 #: The code of the example that a template holds: it is no record.
 EXAMPLE = "G0000"
-_ONE_LINE = (Kind.VALUE, Kind.DATE, Kind.CHOICE, Kind.RECORD)
+_ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 #: Of these, several on one of several lines are parted, too.
-NAMES = (Kind.ACTORS, Kind.SCOPES, Kind.PROJECTS)
+NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
 #: What parts the values in a line. An address may have a semicolon in it: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
 #: No label is longer, and no more of a name is told.
@@ -53,7 +53,7 @@ def field_called(name: str) -> Field | None:
 @lru_cache(maxsize=1_000)
 def _field_called(name: str) -> Field | None:
     row = BY_LABEL.get(" ".join(name.replace("_", " ").split()).rstrip(":").casefold())
-    return None if row is None or row.kind is Kind.LAYOUT else row
+    return None if row is None or row.kind is FieldKind.LAYOUT else row
 
 
 def unknown_name(given: Input, name: str, place: Place) -> Finding:
@@ -82,12 +82,12 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
         Text(line.text, replace(place, line=place.line + at.line - 1) if spans and (at := line.place) else place)
         for line in lines_of(text)
     ]
-    if row is None or row.kind is Kind.PROSE:
+    if row is None or row.kind is FieldKind.PROSE:
         return Cell(name, place, lines)
     if row.kind in _ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 or row.kind in NAMES:
-        ends = _BETWEEN_LINKS if row.kind is Kind.LINKS else _BETWEEN
+        ends = _BETWEEN_LINKS if row.kind is FieldKind.LINKS else _BETWEEN
         lines = [
             Text(part.strip(), line.place)
             for line in lines

@@ -44,7 +44,7 @@ _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row: the line where it begins, its cells, and what was odd about it. ``separator`` parts the
     cells in a text, where a cell may span lines; a workbook has none.
     """
@@ -71,13 +71,13 @@ def read_csv(given: Input) -> Iterator[Record]:
     yield from records_of_rows(given, csv_rows(given, findings), findings)
 
 
-def records_of_rows(given: Input, rows: Iterator[Row], findings: list[Finding]) -> Iterator[Record]:
+def records_of_rows(given: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
     """The records of the rows below that with names of columns; ``findings`` are those of the table so far.
 
     Raises SourceError where there is no such row, or no record below it.
     """
     header: list[str] | None = None
-    above: list[Row] = []
+    above: list[TableRow] = []
     found = filled = 0
     for row in rows:
         if not any(cell.strip() for cell in row.cells):
@@ -133,7 +133,7 @@ def names_columns(cells: list[str], is_first: bool) -> bool:
     return bool(known & {"title", "code"}) and (is_first or len(known) > 1)
 
 
-def _header(given: Input, row: Row) -> list[str]:
+def _header(given: Input, row: TableRow) -> list[str]:
     names = [clean(cell) for cell in row.cells]
     while names and not names[-1]:
         names.pop()
@@ -142,7 +142,7 @@ def _header(given: Input, row: Row) -> list[str]:
     return names
 
 
-def _cells(given: Input, header: list[str], row: Row, odd: list[Finding]) -> list[Cell]:
+def _cells(given: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
     """The cells of a row; what stands beyond the last column is kept, and told of; so is the error of a spreadsheet
     program, which is no value.
     """
@@ -285,7 +285,7 @@ class _Lines:
         return first
 
 
-def csv_rows(given: Input, findings: list[Finding]) -> Iterator[Row]:
+def csv_rows(given: Input, findings: list[Finding]) -> Iterator[TableRow]:
     """The rows of a table in CSV; ``findings`` takes what is odd about the text. Raises SourceError
     where it is none.
     """
@@ -295,7 +295,7 @@ def csv_rows(given: Input, findings: list[Finding]) -> Iterator[Row]:
         yield from _csv_rows(given, _Lines(text))
 
 
-def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
+def _csv_rows(given: Input, lines: _Lines) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
     while (first := next(lines, None)) is not None:
         if (told := _TOLD.fullmatch(first)) or not first.strip(_BLANK):
@@ -316,7 +316,7 @@ def _csv_rows(given: Input, lines: _Lines) -> Iterator[Row]:
         lines.done()
         above += not separator
         width = (width or len(cells)) if separator else 0
-        yield Row(begin, [_unguarded(cell) for cell in cells], odd, by)
+        yield TableRow(begin, [_unguarded(cell) for cell in cells], odd, by)
 
 
 def _mended(

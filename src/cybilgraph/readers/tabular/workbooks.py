@@ -31,7 +31,7 @@ from cybilgraph.readers.tabular.delimited import (
     MOST_COLUMNS,
     MOST_ROWS,
     SMALLER,
-    Row,
+    TableRow,
     known_columns,
     names_columns,
     records_of_rows,
@@ -66,7 +66,7 @@ def read_xlsx(given: Input) -> Iterator[Record]:
         yield from records_of_rows(given, _workbook_rows(given, file), [])
 
 
-def _workbook_rows(given: Input, file: Stream) -> Iterator[Row]:
+def _workbook_rows(given: Input, file: Stream) -> Iterator[TableRow]:
     try:
         _check_archive(given, file)
         with warnings.catch_warnings():
@@ -102,7 +102,7 @@ def _check_archive(given: Input, file: Stream) -> None:
                         )
 
 
-def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
+def _sheet_rows(given: Input, book: Any) -> Iterator[TableRow]:
     """The rows of the first sheet that has a row with names of columns; of the first of all where none has. Behind
     them, raises SourceError where another sheet is such a table, too.
     """
@@ -115,7 +115,7 @@ def _sheet_rows(given: Input, book: Any) -> Iterator[Row]:
             read += len(row)
             if read > MAX_CELLS:
                 raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", SMALLER)
-            yield Row(number, [_shown(cell) for cell in row])
+            yield TableRow(number, [_shown(cell) for cell in row])
     # One known name alone begins what explains the columns.
     if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
         raise SourceError(

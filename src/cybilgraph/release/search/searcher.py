@@ -47,7 +47,7 @@ _WORD = re.compile(r"\w+")
 Part = str | tuple[str, tuple[str, ...]]
 
 
-class Hit(NamedTuple):
+class SearchHit(NamedTuple):
     """A project that was found."""
 
     iri: str
@@ -101,7 +101,7 @@ class Found:
     """
 
     total: int
-    hits: list[Hit]
+    hits: list[SearchHit]
     facets: dict[str, list[Value]]
     near: dict[str, list[str]]
     fewer: list[Fewer]
@@ -170,7 +170,7 @@ class Search:
         if self.there:
             self._keep()
 
-    def all(self, wish: Wish) -> Iterator[Hit]:
+    def all(self, wish: Wish) -> Iterator[SearchHit]:
         """All that a wish finds, in its order."""
         if not self.there:
             return
@@ -250,9 +250,9 @@ class Search:
             facets[kind] = values
         return facets
 
-    def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[Hit]:
+    def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[SearchHit]:
         one = 'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?'
-        return (Hit(*base.execute(one, (number,)).fetchone()) for number in numbers)
+        return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], near: dict[str, list[str]]) -> str:
         """The expression of FTS5 (section 3) for words, each in quotes: nothing in them has a meaning there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
-from cybilgraph.model.gazetteer import FILES, SUGGESTED, Entry, alike, reference
+from cybilgraph.model.gazetteer import FILES, SUGGESTED, GazetteerEntry, alike, reference
 from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
 from cybilgraph.sparql.hints.comparisons import compared, written
 from cybilgraph.sparql.hints.facts import Facts, named
@@ -205,7 +205,7 @@ def _words(key: str) -> str:
     return key.replace("-", " ").replace("_", " ")
 
 
-def _entry(kind: str, key: str) -> Entry | None:
+def _entry(kind: str, key: str) -> GazetteerEntry | None:
     """The entry that is meant by a key: by a name, by another code of a country, as another kind, or nearly so."""
     names = reference()
     name = _words(key)

@@ -19,7 +19,7 @@ from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import TemporaryFolder
-from cybilgraph.sync.changes.record_changes import Change, Field, Names, change_of, is_of_record, key_of
+from cybilgraph.sync.changes.record_changes import Change, ChangedNames, FieldChange, change_of, is_of_record, key_of
 from cybilgraph.sync.patches import ADDED, END, Digested, Header, difference, ordered
 
 #: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
@@ -74,7 +74,7 @@ class Log:
         with (self.folder / "records").open("rb") as rows:
             for row in rows:
                 told = json.loads(row)
-                yield Change(**told | {"fields": [Field(**field) for field in told["fields"]]})
+                yield Change(**told | {"fields": [FieldChange(**field) for field in told["fields"]]})
 
 
 class Changes:
@@ -164,7 +164,7 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
                 by_key.write(key + b" " + kind + b" " + line)
             elif not is_of_record(line):
                 counts["other_quads"] += 1
-    names = Names([release.folder / GRAPH for release in (old, new) if release], folder / "by-key", keys)
+    names = ChangedNames([release.folder / GRAPH for release in (old, new) if release], folder / "by-key", keys)
     with (folder / "records").open("w", encoding="utf-8") as records:
         for key, group in groupby(ordered(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
             change = change_of(key.decode(), [row.split(b" ", 2)[1:] for row in group], names)

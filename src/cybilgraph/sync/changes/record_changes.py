@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, Kind
+from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import plain
@@ -35,7 +35,7 @@ _BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldChange:
     """A field that changed, by the name that people know it by, with its values that went and that came.
 
     Both are empty where only how the values are known has changed, or their order. Of contacts,
@@ -54,7 +54,7 @@ class Change:
     key: str
     kind: str
     title: str
-    fields: list[Field]
+    fields: list[FieldChange]
     replaced_by: str = ""
 
     @property
@@ -69,7 +69,7 @@ class Change:
         return "; ".join(_in_words(field) for field in self.fields) + "."
 
 
-def _in_words(field: Field) -> str:
+def _in_words(field: FieldChange) -> str:
     old, new = (", ".join(_brief(value) for value in values) for values in (field.old, field.new))
     if old and new:
         return f"{field.name}: {old} → {new}"
@@ -98,7 +98,7 @@ def is_of_record(line: bytes) -> bool:
     return _KEY.match(line) is not None
 
 
-class Names:
+class ChangedNames:
     """The names of the things that changed quads speak of, and the titles of the records."""
 
     def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
@@ -132,7 +132,7 @@ class Names:
         return self._names.get(iri, (False, short(iri)))[1]
 
 
-def change_of(key: str, rows: list[list[bytes]], names: Names) -> Change | None:
+def change_of(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
     """What happened to a record, from its rows: what was done, and the line."""
     project = f"{BASE}id/project/{key}"
     kinds = {kind for kind, line in rows if line.endswith(_IS_RECORD)}
@@ -151,7 +151,7 @@ def change_of(key: str, rows: list[list[bytes]], names: Names) -> Change | None:
     return Change(key, "changed", title, fields) if fields else None
 
 
-def _fields(rows: list[tuple[bytes, str]], project: str, names: Names) -> Iterator[Field]:
+def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) -> Iterator[FieldChange]:
     touched: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     stated = {f"{line.split(' ', 2)[1][:-1]}AsPrinted>" for _, line in rows}
     for kind, line in rows:
@@ -168,7 +168,7 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: Names) -> Iterat
         row = BY_NAME.get(name)
         gone = [] if name == "contacts" else [word for word in old if word not in new]
         label = (row.column or row.name).replace("_", " ") if row else name
-        yield Field(label, gone, [word for word in new if word not in old])
+        yield FieldChange(label, gone, [word for word in new if word not in old])
 
 
 def _field(line: str, project: str) -> str:
@@ -178,10 +178,10 @@ def _field(line: str, project: str) -> str:
     if predicate == f"<{CYB.leftBlank}>":
         return "left blank"
     row = _BY_TERM.get(predicate)
-    return row.name if row and row.kind is Kind.RECORD else ""
+    return row.name if row and row.kind is FieldKind.RECORD else ""
 
 
-def _value(line: str, project: str, name: str, names: Names) -> Iterator[str]:
+def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[str]:
     """What a line says in words; nothing where it only tells how a value is known."""
     subject, predicate, rest = line.split(" ", 2)
     term = rest.removesuffix(" .")

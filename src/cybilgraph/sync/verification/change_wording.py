@@ -15,12 +15,12 @@ from cybilgraph.sync.changes import Changes, Log, as_json, date_of
 from cybilgraph.sync.patches import ordered, read_patch
 from cybilgraph.sync.verification.file_contents import differs
 from cybilgraph.sync.verification.markup import elements
-from cybilgraph.sync.verification.site_client import STALE, Asking, hold, some
+from cybilgraph.sync.verification.site_client import STALE, SiteClient, hold, some
 
 _ATOM, _TOMBSTONES = "{http://www.w3.org/2005/Atom}", "{http://purl.org/atompub/tombstones/1.0}"
 
 
-def counts(ask: Asking, since: int, folder: Path) -> str:
+def counts(ask: SiteClient, since: int, folder: Path) -> str:
     """Patch, JSON and Atom tell of as many changes since a release. Raises PatchError."""
     span, file = f"since={since}&until={ask.release}", folder / "changes"
     with ask.file(f"/changes.rdfp?{span}", file).open("rb") as rows:
@@ -33,7 +33,7 @@ def counts(ask: Asking, since: int, folder: Path) -> str:
     return f"since release {since}: {quads:,} quads, {entries:,} records"
 
 
-def words(ask: Asking, before: int, graphs: dict[int, Path], folder: Path) -> str:
+def words(ask: SiteClient, before: int, graphs: dict[int, Path], folder: Path) -> str:
     """The records in /changes.json and in the Atom feed are those that the graphs of the release ``before`` and of
     this one give, by the rule that makes them; ``graphs`` are their N-Quads.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.sync.verification.markup import page_of
 from cybilgraph.sync.verification.project_page import kind_of, others
-from cybilgraph.sync.verification.site_client import BROWSER, STALE, Asking, hold, some
+from cybilgraph.sync.verification.site_client import BROWSER, STALE, SiteClient, hold, some
 
 #: What has such a page; a theme or a region that no list knows has none.
 _KINDS = (CYB.Actor, CYB.Country, CYB.Region, CYB.Group, CYB.Theme)
@@ -23,7 +23,7 @@ _SOME = 3
 _TOTAL = re.compile(r"([0-9][0-9,]*) projects?\b")
 
 
-def linked(ask: Asking) -> str:
+def linked(ask: SiteClient) -> str:
     """What these pages list, and count, is what the endpoint says."""
     used = {row["thing"] for row in ask.rows(_LINKED)}
     asked = []
@@ -35,7 +35,7 @@ def linked(ask: Asking) -> str:
     return f"{len(asked)} pages of actors, places and themes list the projects that the endpoint says"
 
 
-def _wrong(ask: Asking, thing: str) -> Iterator[str]:
+def _wrong(ask: SiteClient, thing: str) -> Iterator[str]:
     page = page_of(ask.ok(f"/{thing.removeprefix(BASE)}", {"Accept": BROWSER}).body.decode())
     rows = ask.rows(_projects(thing))
     said = {_as(row["project"], row["role"].rpartition("/")[2].capitalize()) for row in rows}

@@ -13,9 +13,9 @@ from contextlib import ExitStack, closing
 from itertools import groupby
 from pathlib import Path
 
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.rdf.dumps import COLUMNS, NAME, Names, named, read_table, rows_of_tables
+from cybilgraph.rdf.dumps import COLUMNS, NAME, TableNames, named, read_table, rows_of_tables
 from cybilgraph.rdf.ntriples import things
 from cybilgraph.rdf.serialisation import as_quads, is_of_version
 from cybilgraph.release.search import told
@@ -51,7 +51,7 @@ def _shown(line: bytes) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-class Graph:
+class DumpGraph:
     """The graph in N-Quads, against which files are held; ``folder`` is for what waits on disk."""
 
     def __init__(self, nquads: Path, folder: Path) -> None:
@@ -94,7 +94,7 @@ class Graph:
             return f"cannot be read as {fmt.title}: {error}"
         finally:
             plain.unlink(missing_ok=True)
-        ours = self._present if fmt.kind is Kind.GRAPH else self._whole
+        ours = self._present if fmt.kind is FormatKind.GRAPH else self._whole
         with ours.open("rb") as lines:
             how = differs(ordered(quads), lines, "statements")
         quads.unlink()
@@ -113,7 +113,7 @@ class Tables:
         with nquads.open("rb") as lines, keyed.open("wb") as output:
             output.writelines(_key(line) + b"\t" + line for line in lines if not is_of_version(line))
         self._count = dict.fromkeys(COLUMNS, 0)
-        with Names() as names, ExitStack() as stack:
+        with TableNames() as names, ExitStack() as stack:
             for part in _parts(keyed):
                 names.put(told(things(part), {})[1])
             outputs = {table: stack.enter_context(path.open("wb")) for table, path in self._rows.items()}

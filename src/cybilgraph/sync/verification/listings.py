@@ -13,11 +13,11 @@ from urllib.parse import quote
 from cybilgraph.model.formats import file_type
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.sparql import queries
-from cybilgraph.sync.fetch import Reply
+from cybilgraph.sync.fetch import HttpResponse
 from cybilgraph.sync.verification.file_contents import is_table, syntax_of
 from cybilgraph.sync.verification.markup import Element, elements, page_of
 from cybilgraph.sync.verification.project_page import data_of
-from cybilgraph.sync.verification.site_client import BROWSER, STALE, Asking, Wrong, hold, some
+from cybilgraph.sync.verification.site_client import BROWSER, STALE, SiteClient, Wrong, hold, some
 
 _NUMBER = re.compile(r"[0-9][0-9,]*")
 _FOOTER = re.compile(r"Release ([0-9]+) of ([0-9-]+) · ([0-9,]+) statements")
@@ -31,7 +31,7 @@ _MOST = 50_000
 _OTHERS = 50
 
 
-def wrong_numbers(ask: Asking, page: Element, quads: int, created: str) -> Iterator[str]:
+def wrong_numbers(ask: SiteClient, page: Element, quads: int, created: str) -> Iterator[str]:
     """What the start page prints in figures otherwise than the endpoint counts."""
     [counted] = ask.rows(queries.load("page-numbers").text)
     said = {name: f"{int(number):,}" for name, number in counted.items()} | {"statements": f"{quads:,}"}
@@ -48,7 +48,9 @@ def wrong_numbers(ask: Asking, page: Element, quads: int, created: str) -> Itera
         yield f"{' / '.join(told) or 'nothing'} at its foot, and this is release {' / '.join(ours)}"
 
 
-def wrong_downloads(ask: Asking, data: Any, sums: dict[str, str], heads: Mapping[str, Reply]) -> Iterator[str]:
+def wrong_downloads(
+    ask: SiteClient, data: Any, sums: dict[str, str], heads: Mapping[str, HttpResponse]
+) -> Iterator[str]:
     """What the start page tells search engines of the files (schema.org) otherwise than they are."""
     missing = {name for name in sums if syntax_of(name) or is_table(name)}
     for file in data.get("distribution", ()):
@@ -69,7 +71,7 @@ def wrong_downloads(ask: Asking, data: Any, sums: dict[str, str], heads: Mapping
         yield f"no contentUrl of {len(missing)} files ({min(missing)})"
 
 
-def home(ask: Asking, quads: int, sums: dict[str, str], heads: Mapping[str, Reply]) -> str:
+def home(ask: SiteClient, quads: int, sums: dict[str, str], heads: Mapping[str, HttpResponse]) -> str:
     """The start page: its figures, and what it tells search engines."""
     page = page_of(ask.ok("/", {"Accept": BROWSER}).body.decode())
     created = str(ask.json(f"/release/{ask.release}.json")["created"])
@@ -83,12 +85,12 @@ def home(ask: Asking, quads: int, sums: dict[str, str], heads: Mapping[str, Repl
     return f"its figures are those of the endpoint, and {len(data['distribution'])} addresses of files lead to them"
 
 
-def heads(ask: Asking, names: Iterable[str]) -> dict[str, Reply]:
+def heads(ask: SiteClient, names: Iterable[str]) -> dict[str, HttpResponse]:
     """What is told of each file of the release before it is sent."""
     return {name: ask.ok(_file(ask, name), method="HEAD") for name in names}
 
 
-def types(ask: Asking, heads: Mapping[str, Reply]) -> str:
+def types(ask: SiteClient, heads: Mapping[str, HttpResponse]) -> str:
     """Each file is sent with its type and its name, and as it is."""
     wrong = []
     for name, head in heads.items():
@@ -103,11 +105,11 @@ def types(ask: Asking, heads: Mapping[str, Reply]) -> str:
     return f"{len(heads)} files are sent as what they are, and under their names"
 
 
-def _file(ask: Asking, name: str) -> str:
+def _file(ask: SiteClient, name: str) -> str:
     return f"/release/{ask.release}/{quote(name)}"
 
 
-def sitemap(ask: Asking, projects: Iterable[str], folder: Path) -> str:
+def sitemap(ask: SiteClient, projects: Iterable[str], folder: Path) -> str:
     """All projects are listed for search engines, each once, and nothing that is not there."""
     ours = Counter(f"/{project.removeprefix(BASE)}" for project in projects)
     told: Counter[str] = Counter()
@@ -127,7 +129,7 @@ def sitemap(ask: Asking, projects: Iterable[str], folder: Path) -> str:
     return f"all {len(ours):,} projects, and {len(others)} other pages, each of which is there"
 
 
-def _locations(ask: Asking, path: str, folder: Path) -> Iterator[str]:
+def _locations(ask: SiteClient, path: str, folder: Path) -> Iterator[str]:
     """The addresses in a list. Raises Wrong where it has more than search engines read."""
     file = ask.file(path, folder / "sitemap")
     try:
@@ -138,7 +140,7 @@ def _locations(ask: Asking, path: str, folder: Path) -> Iterator[str]:
         raise Wrong(f"{path} cannot be read: {error}") from error
 
 
-def releases(ask: Asking) -> str:
+def releases(ask: SiteClient) -> str:
     """The releases are listed as they tell of themselves, the newest first, and none is left out."""
     rows: list[dict[str, Any]] = ask.json("/releases.json")
     numbers = [int(row["release"]) for row in rows]

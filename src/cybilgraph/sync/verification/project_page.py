@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
 from cybilgraph.sync.verification.markup import Element, page_of, spaced
 
@@ -16,8 +16,8 @@ _PLACES = ("Country", "Region", "Group")
 #: Where the role of an actor is not told, a page says so in its own words.
 _UNTOLD = {"": "Role not told", "Unspecified": "Role not told"}
 #: What is written in sections of their own, by the heading.
-_PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is Kind.PROSE}
-_ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is Kind.ITEMS}
+_PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
+_ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
 _TEXTS = _PROSE | _ITEMS
 _OTHERS = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
 _SINGLE = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)

@@ -16,15 +16,15 @@ from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.ntriples import literal, plain
 from cybilgraph.runtime.compression import unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of
-from cybilgraph.sync.fetch import Reply, Site, a_page
+from cybilgraph.sync.fetch import HttpResponse, Site, a_page
 from cybilgraph.sync.patches import Digested, ordered, patched, read_patch
 from cybilgraph.sync.verification.change_wording import counts, words
 from cybilgraph.sync.verification.dump import Dump, Statements, by_subject, rows_of
 from cybilgraph.sync.verification.entity_pages import linked
-from cybilgraph.sync.verification.file_contents import Graph, Tables, differs, is_table, syntax_of
+from cybilgraph.sync.verification.file_contents import DumpGraph, Tables, differs, is_table, syntax_of
 from cybilgraph.sync.verification.listings import heads, home, releases, sitemap, types
 from cybilgraph.sync.verification.project_page import Printed, values_of
-from cybilgraph.sync.verification.site_client import BROWSER, NTRIPLES, Asking, Wrong, hold, new, some
+from cybilgraph.sync.verification.site_client import BROWSER, NTRIPLES, SiteClient, Wrong, hold, new, some
 
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
@@ -56,7 +56,7 @@ class Checks:
         if not number.isdigit():
             raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
         self.release = int(number)
-        self._ask = Asking(site, self.release)
+        self._ask = SiteClient(site, self.release)
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
         self._dump = Dump(folder / "graph.nq")
@@ -217,7 +217,7 @@ class Checks:
     def _contents(self) -> str:
         """Every dump has the statements of the N-Quads."""
         names = [name for name in self._files if syntax_of(name)]
-        self._hold_all(names, Graph(self._ours.path, self._folder))
+        self._hold_all(names, DumpGraph(self._ours.path, self._folder))
         return f"{len(names)} dumps have the statements of the N-Quads"
 
     def _tables(self) -> str:
@@ -226,7 +226,7 @@ class Checks:
         self._hold_all(names, Tables(self._ours.path, self._folder))
         return f"{len(names)} tables have the rows that the N-Quads give"
 
-    def _hold_all(self, names: Iterable[str], ours: Graph | Tables) -> None:
+    def _hold_all(self, names: Iterable[str], ours: DumpGraph | Tables) -> None:
         found = ((name, ours.differs(self._files[name], name)) for name in names)
         wrong = [f"{name} {how}" for name, how in found if how]
         hold(not wrong, "; ".join(wrong))
@@ -247,7 +247,7 @@ class Checks:
         return f"all statements about {len(asked):,} of {len(subjects):,} subjects are those of the dump"
 
     @cached_property
-    def _heads(self) -> dict[str, Reply]:
+    def _heads(self) -> dict[str, HttpResponse]:
         """What is told of each file before it is sent."""
         hold(bool(self._sums), "there are no checksums that tell of the files")
         return heads(self._ask, self._sums)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from cybilgraph.sync.fetch import Reply, Site
+from cybilgraph.sync.fetch import HttpResponse, Site
 
 NTRIPLES = "application/n-triples"
 BROWSER = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
@@ -41,7 +41,7 @@ def new() -> str:
     return f"\n# {secrets.token_hex(8)}"
 
 
-class Asking:
+class SiteClient:
     """Questions to a site, of which one release is looked at. All raise Wrong where there is no answer (another
     status than 200), or it is of another form; and FetchError.
     """
@@ -50,7 +50,7 @@ class Asking:
         self.site = site
         self.release = release
 
-    def ok(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Reply:
+    def ok(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> HttpResponse:
         """The answer to a request."""
         reply = self.site.get(path, headers or {"Accept": "*/*"}, method, body)
         hold(reply.status == 200, f"{path} is answered with {reply.status}")

@@ -9,7 +9,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, short
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages.query_page import find, rows, serving
-from cybilgraph.web.server.answer_cache import Question
+from cybilgraph.web.server.answer_cache import CacheKey
 
 blueprint = Blueprint("completion", __name__)
 
@@ -20,7 +20,7 @@ _CSV = BY_NAME["csv"]
 def terms() -> Response:
     """Prefixes, and of each term and thing: its name as SPARQL has it, kind, label, note, other names."""
     text = queries.load("page-completion").text
-    etag = serving().answers.etag(Question.of(text, (_CSV,)))
+    etag = serving().answers.etag(CacheKey.of(text, (_CSV,)))
     response = Response()
     response.set_etag(etag)
     response.headers["Cache-Control"] = FRESH

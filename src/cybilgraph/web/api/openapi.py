@@ -57,7 +57,7 @@ _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt he
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ApiParameter:
     """One parameter of the address: in the path if it is in braces there, else in the query."""
 
     name: str
@@ -75,7 +75,7 @@ class Operation:
     path: str
     summary: str
     answers: Mapping[str, Schema]
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[ApiParameter, ...] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
@@ -83,7 +83,7 @@ class Operation:
     about: str = ""
 
 
-_FORMAT_OF_REPORT = Parameter("format", "The format of the report; also by Accept.", choice=tuple(_REPORTS))
+_FORMAT_OF_REPORT = ApiParameter("format", "The format of the report; also by Accept.", choice=tuple(_REPORTS))
 _OPTIONS = {
     "format": {"type": "string", "enum": [kind.name for kind in KINDS], "description": "What the record is."},
     "name": {"type": "string", "description": "A file's name: its suffix tells what the record is."},
@@ -92,12 +92,12 @@ _OPTIONS = {
     "fix": {"type": "string", "description": "Apply the certain mend at this line:column; `text` has the record then."},
     "include": {"type": "array", "items": {"enum": list(EXTRAS)}, "description": "What else is wished for."},
 }
-_QUERY = Parameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
-_TIMEOUT = Parameter("timeout", "Seconds after which to give up.", "10")
-_RELEASE = Parameter("release", "The number of a release: the header Cybilgraph-Release of an answer has it.")
+_QUERY = ApiParameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
+_TIMEOUT = ApiParameter("timeout", "Seconds after which to give up.", "10")
+_RELEASE = ApiParameter("release", "The number of a release: the header Cybilgraph-Release of an answer has it.")
 _PAGING = (
-    Parameter("limit", "So many rows at most.", "100"),
-    Parameter("offset", "So many rows are passed over first."),
+    ApiParameter("limit", "So many rows at most.", "100"),
+    ApiParameter("offset", "So many rows are passed over first."),
 )
 _KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
 
@@ -106,7 +106,7 @@ def _of_query(query: Query) -> Operation:
     """The path of a named query."""
     formats = named_queries.formats(query)
     own = [
-        Parameter(
+        ApiParameter(
             given.name,
             f"{given.description} ({_values(given.type)}). {_SEVERAL if given.several else _SENT}",
             given.default,
@@ -114,7 +114,7 @@ def _of_query(query: Query) -> Operation:
         )
         for given in query.parameters
     ]
-    wish = Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))
+    wish = ApiParameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))
     paging = _PAGING if formats == RESULT_FORMATS else ()
     return Operation(
         *("get", f"{named_queries.ROOT}{query.name}", query.title),
@@ -160,9 +160,9 @@ OPERATIONS = (
         answers=_TABLES | _GRAPHS,
         parameters=(
             _QUERY,
-            Parameter("default-graph-uri", "A graph that takes part in the default graph.", several=True),
-            Parameter("named-graph-uri", "A graph that GRAPH may name.", several=True),
-            Parameter("format", "The format of the answer; also by Accept.", choice=_names(FORMATS)),
+            ApiParameter("default-graph-uri", "A graph that takes part in the default graph.", several=True),
+            ApiParameter("named-graph-uri", "A graph that GRAPH may name.", several=True),
+            ApiParameter("format", "The format of the answer; also by Accept.", choice=_names(FORMATS)),
             _TIMEOUT,
             _RELEASE,
         ),
@@ -186,15 +186,15 @@ OPERATIONS = (
         *("get", "/id/{kind}/{key}", "A project, actor, country …, as data or as a page"),
         answers=_GRAPHS | _HTML,
         parameters=(
-            Parameter("kind", "What it is.", "project", _KINDS),
-            Parameter("key", "Its key; with a suffix (.ttl …) it tells the format.", "G0020"),
+            ApiParameter("kind", "What it is.", "project", _KINDS),
+            ApiParameter("key", "Its key; with a suffix (.ttl …) it tells the format.", "G0020"),
         ),
         problems=(404, 406, 503, 504),
     ),
     Operation(
         *("get", "/record/{key}", "The record that describes a project, as data"),
         answers=_GRAPHS,
-        parameters=(Parameter("key", "The key of the project.", "G0020"),),
+        parameters=(ApiParameter("key", "The key of the project.", "G0020"),),
         problems=(404, 406, 503, 504),
     ),
     Operation("get", "/releases.json", "The releases that there are", {"application/json": {"type": "array"}}),
@@ -203,16 +203,16 @@ OPERATIONS = (
     Operation(
         *("get", "/latest/{name}", "A file of the current release, as /release/N/NAME of any: with Range and ETag"),
         answers={"text/plain": _TEXT, **{file_type(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
-        parameters=(Parameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
+        parameters=(ApiParameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
         problems=(404, 503),
     ),
     Operation(
         *("get", "/changes", "What has changed between two releases: records, and statements as RDF Patch"),
         answers={fmt.media_type: {"type": "object"} if fmt.name == "json" else _TEXT for fmt in CHANGES} | _HTML,
         parameters=(
-            Parameter("since", "The number of the earlier release."),
-            Parameter("until", "The number of the later release; else the current one."),
-            Parameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(CHANGES)),
+            ApiParameter("since", "The number of the earlier release."),
+            ApiParameter("until", "The number of the later release; else the current one."),
+            ApiParameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(CHANGES)),
         ),
         problems=(400, 404, 406, 410),
     ),
@@ -223,9 +223,12 @@ OPERATIONS = (
         *("get", "/search.csv", "Projects by words and by what they are about"),
         answers={"text/csv": _TEXT},
         parameters=(
-            Parameter("q", "Words; slips are forgiven.", "strategy"),
-            *(Parameter(name, f"By {title.lower()}: a key or a name.", several=True) for name, title in TITLES.items()),
-            Parameter("sort", "The order.", choice=ORDERS),
+            ApiParameter("q", "Words; slips are forgiven.", "strategy"),
+            *(
+                ApiParameter(name, f"By {title.lower()}: a key or a name.", several=True)
+                for name, title in TITLES.items()
+            ),
+            ApiParameter("sort", "The order.", choice=ORDERS),
         ),
         problems=(400,),
     ),
@@ -237,8 +240,8 @@ OPERATIONS = (
         *("get", "/rules/{name}", "One rule, for people; as data, its shape"),
         answers=_GRAPHS | _HTML,
         parameters=(
-            Parameter("name", "Its name: what its IRI ends in.", "end-after-start"),
-            Parameter("lang", "The language.", "es", LANGUAGES),
+            ApiParameter("name", "Its name: what its IRI ends in.", "end-after-start"),
+            ApiParameter("lang", "The language.", "es", LANGUAGES),
         ),
         problems=(404, 406),
     ),
@@ -251,7 +254,7 @@ OPERATIONS = (
     Operation(
         *("get", "/queries/{name}", "An example query, for people; with the suffix .rq its text"),
         answers=_GRAPHS | _HTML,
-        parameters=(Parameter("name", "Its name.", "example-projects-in-country"),),
+        parameters=(ApiParameter("name", "Its name.", "example-projects-in-country"),),
         problems=(400, 404, 406),
     ),
 )
@@ -303,7 +306,7 @@ def _operation(row: Operation) -> dict[str, Any]:
     return found
 
 
-def _parameter(row: Operation, given: Parameter) -> dict[str, Any]:
+def _parameter(row: Operation, given: ApiParameter) -> dict[str, Any]:
     in_path = f"{{{given.name}}}" in row.path
     schema = _TEXT | ({"enum": list(given.choice)} if given.choice else {})
     if given.several:

@@ -26,7 +26,7 @@ from cybilgraph.sparql import Answer, Graphs, queries
 from cybilgraph.web.api import hint_header, named_queries
 from cybilgraph.web.api.negotiation import wanted
 from cybilgraph.web.api.service_description import description
-from cybilgraph.web.server.answer_cache import CODINGS, Answers, Kept, Question, encoding
+from cybilgraph.web.server.answer_cache import CODINGS, AnswerCache, CacheKey, Kept, encoding
 
 #: What reads as many characters takes a few milliseconds at most, and may do so on the event loop.
 SHORT = 3_000
@@ -80,7 +80,7 @@ class Asked:
     ``path`` and ``decisive`` are the address that it has without a release.
     """
 
-    question: Question
+    question: CacheKey
     query_hash: str
     formats: tuple[Format, ...]
     timeout: float | None
@@ -156,7 +156,7 @@ def _read(request: Request) -> Asked | None:
     if len(set(sent.get("release", ()))) > 1:
         raise QuerySyntaxError("More than one release was sent", "Ask one release in one request.")
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
-    question = Question.of(query, formats or FOR_PAGE, _graphs(sent))
+    question = CacheKey.of(query, formats or FOR_PAGE, _graphs(sent))
     return Asked(question, queries.hashed(query), formats, timeout, release, request.path, tuple(decisive))
 
 
@@ -257,7 +257,7 @@ def release_number(given: str, name: str = "release") -> int:
     return int(given or 0)
 
 
-def quick(asked: Asked, request: Request, answers: Answers, etag: str) -> Reply | None:
+def quick(asked: Asked, request: Request, answers: AnswerCache, etag: str) -> Reply | None:
     """The reply, if it costs nothing: the client has the answer already, or it is kept."""
     theirs = request.headers.get("if-none-match", "") if request.method != "POST" else ""
     # "*" is any answer: whether there is one, only the engine knows. No tag has quotation marks in it.
@@ -269,7 +269,7 @@ def quick(asked: Asked, request: Request, answers: Answers, etag: str) -> Reply 
     return reply(asked, request, kept, etag) if kept and at_hand else None
 
 
-def at_once(asked: Asked, request: Request, answers: Answers, etag: str) -> Reply | None:
+def at_once(asked: Asked, request: Request, answers: AnswerCache, etag: str) -> Reply | None:
     """The reply, if the engine has it in a moment."""
     found = answers.at_once(asked.question)
     if isinstance(found, Kept) and not found.at_hand(encoding(request.headers.get("accept-encoding", ""))):
@@ -278,7 +278,7 @@ def at_once(asked: Asked, request: Request, answers: Answers, etag: str) -> Repl
 
 
 async def slow(
-    asked: Asked, request: Request, answers: Answers, etag: str, seconds: float, caller: Caller, threads: Executor
+    asked: Asked, request: Request, answers: AnswerCache, etag: str, seconds: float, caller: Caller, threads: Executor
 ) -> Reply:
     """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
     loop = asyncio.get_running_loop()

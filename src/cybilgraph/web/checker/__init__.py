@@ -25,7 +25,7 @@ HEAVY, FAILED = "heavy", "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CheckLimits:
     """What one check may use: seconds, bytes of a worker's address space; how many run, how many wait."""
 
     seconds: float = 10.0
@@ -48,7 +48,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckAnswer:
     """What was wished for, by its name, and of how many records. None was read where ``records`` is 0."""
 
     records: int
@@ -58,9 +58,9 @@ class Answer:
 class Checker:
     """A pool of workers that check. Safe for use by several threads."""
 
-    def __init__(self, limits: Limits | None = None, told: Callable[[Ended], object] = lambda _: None) -> None:
+    def __init__(self, limits: CheckLimits | None = None, told: Callable[[Ended], object] = lambda _: None) -> None:
         """Processes that end unasked are ``told``."""
-        self._limits = limits or Limits()
+        self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
         # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
         lanes = Lanes(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
@@ -72,7 +72,7 @@ class Checker:
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission, wishes: Sequence[str], caller: Caller | None = None) -> Answer:
+    def check(self, given: Submission, wishes: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
         """What was wished of a submission; the workers are shared out fairly between callers.
 
         Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy.
@@ -104,7 +104,7 @@ class Checker:
             raise _too_heavy()
         ends = accumulate(head["sizes"], initial=0)
         parts = [data[start:end] for start, end in pairwise(ends)]
-        return Answer(head["records"], dict(zip(wishes, parts, strict=True)))
+        return CheckAnswer(head["records"], dict(zip(wishes, parts, strict=True)))
 
     @property
     def processes(self) -> list[int]:

@@ -18,11 +18,11 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
-from cybilgraph.model.formats import GRAPH_FORMATS, Format, Kind
+from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.runtime.scheduler import Busy, Turns
+from cybilgraph.runtime.scheduler import Busy, Scheduler
 from cybilgraph.sync.changes import (
     Changes,
     Log,
@@ -41,9 +41,9 @@ from cybilgraph.web.server.render_queue import waiting
 blueprint = Blueprint("changes", __name__)
 
 FORMATS = (
-    Format("json", Kind.RESULTS, ("application/json",), "json", "JSON", ""),
-    Format("rdfp", Kind.DATASET, ("text/x-rdf-patch", "application/rdf-patch"), "rdfp", "RDF Patch", ""),
-    Format("atom", Kind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
+    Format("json", FormatKind.RESULTS, ("application/json",), "json", "JSON", ""),
+    Format("rdfp", FormatKind.DATASET, ("text/x-rdf-patch", "application/rdf-patch"), "rdfp", "RDF Patch", ""),
+    Format("atom", FormatKind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
 )
 _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
 #: Who does not say since when is told of so many releases; a page shows so many records.
@@ -120,7 +120,7 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
 @contextmanager
 def _in_turn() -> Iterator[None]:
     """A block in which differences may have to be made, one at a time, clients taking turns. Raises ReleaseBusy."""
-    turns: Turns = current_app.extensions["cybilgraph"]["comparing"]
+    turns: Scheduler = current_app.extensions["cybilgraph"]["comparing"]
     own = caller()
     with waiting():
         try:

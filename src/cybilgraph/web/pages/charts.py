@@ -38,7 +38,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """Something that lasts: start and end as the graph has them (2018, 2018-04, 2018-04-01), the end maybe empty."""
 
     label: str
@@ -85,7 +85,7 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
     return picture
 
 
-def timeline(spans: Sequence[Span]) -> Picture:
+def timeline(spans: Sequence[TimeSpan]) -> Picture:
     """A line for each span, under a scale of years; an open end reaches the right side."""
     if not spans:
         return Picture("timeline", _WIDTH, 0, fluid=True)
@@ -143,7 +143,7 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Picture:
     return picture
 
 
-def years_active(spans: Iterable[Span]) -> Picture:
+def years_active(spans: Iterable[TimeSpan]) -> Picture:
     """How many spans touch each year; one without an end counts in the year of its start only."""
     counts: Counter[int] = Counter()
     for span in spans:

@@ -20,7 +20,7 @@ from cybilgraph.validation.fixes import apply
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.problems import problem
 from cybilgraph.web.api.submissions import Sent, from_api, from_page
-from cybilgraph.web.checker import DERIVED, FORM, RDF, REPORT, Answer, Checker, Submission
+from cybilgraph.web.checker import DERIVED, FORM, RDF, REPORT, CheckAnswer, Checker, Submission
 from cybilgraph.web.pages.query_page import caller
 from cybilgraph.web.server.quotas import Clients
 from cybilgraph.web.server.render_queue import waiting
@@ -60,7 +60,7 @@ PAGE_POLICY = (
 )
 
 
-def told_by_checker(submission: Submission, wishes: tuple[str, ...]) -> Answer:
+def told_by_checker(submission: Submission, wishes: tuple[str, ...]) -> CheckAnswer:
     """What the checker of the running application makes of what was sent."""
     checker: Checker = current_app.extensions["cybilgraph"]["checker"]
     with waiting():
@@ -155,7 +155,7 @@ def show(sent: Sent | None, more: dict[str, Any], status: HTTPStatus = HTTPStatu
     return response
 
 
-def _checked(sent: Sent, wishes: tuple[str, ...]) -> tuple[Sent, Answer, dict[str, Any]]:
+def _checked(sent: Sent, wishes: tuple[str, ...]) -> tuple[Sent, CheckAnswer, dict[str, Any]]:
     """The record, with the mend that was asked for where there is one at its place; what was wished
     of it, and its report.
     """

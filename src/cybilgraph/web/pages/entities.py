@@ -129,7 +129,7 @@ def _project(view: Resource, key: str) -> str:
     )
 
 
-def _hub(view: Resource, hub: entity_lists.Kind, key: str) -> str:
+def _hub(view: Resource, hub: entity_lists.EntityKind, key: str) -> str:
     linked, beside = (rows(find(text(hub.name, key), _CSV)) for text in (entity_lists.linked, entity_lists.beside))
     shown = entity_lists.shown(hub.name, view.iri, linked, beside)
     return render_template(
@@ -148,7 +148,7 @@ def _gaps(covered: set[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _list(hub: entity_lists.Kind, formats: tuple[Format, ...]) -> BaseResponse | str:
+def _list(hub: entity_lists.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
     """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
     text = entity_lists.listed(hub)
     if formats and formats[0] is _CSV:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cybilgraph.model.gazetteer import Entry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, reference
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages.charts import Bar, Span, timeline, years_active
+from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
 from cybilgraph.web.pages.resource import titled
 
 #: So many projects are on the page; the rest is one click away.
@@ -18,7 +18,7 @@ _MOST_SPANS, _MOST_BESIDE = 40, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EntityKind:
     """A kind of thing that has such a page: its class, what a list of it is called, what its lists are called above."""
 
     name: str
@@ -30,11 +30,11 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("country", CYB.Country, "Countries", "Region"),
-        Kind("actor", CYB.Actor, "Actors", "Type"),
-        Kind("region", CYB.Region, "Regions", "Part of"),
-        Kind("group", CYB.Group, "Groups of countries", ""),
-        Kind("theme", CYB.Theme, "Themes and topics", "Theme"),
+        EntityKind("country", CYB.Country, "Countries", "Region"),
+        EntityKind("actor", CYB.Actor, "Actors", "Type"),
+        EntityKind("region", CYB.Region, "Regions", "Part of"),
+        EntityKind("group", CYB.Group, "Groups of countries", ""),
+        EntityKind("theme", CYB.Theme, "Themes and topics", "Theme"),
     )
 }
 #: Headings of what stands beside a resource in its projects, in their order.
@@ -60,7 +60,7 @@ _PARTS = {
 
 
 @dataclass(slots=True)
-class Row:
+class EntityRow:
     """A project of a resource: which roles the resource has in it, and whether all of that is only derived."""
 
     iri: str
@@ -72,12 +72,12 @@ class Row:
     derived: bool = True
 
 
-def projects_of(rows: Iterable[Mapping[str, str]]) -> list[Row]:
+def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
     """The rows of page-linked, each project once."""
-    found: dict[str, Row] = {}
+    found: dict[str, EntityRow] = {}
     for row in rows:
         project = found.setdefault(
-            row["project"], Row(row["project"], row["title"], row["status"], row["start"], row["end"])
+            row["project"], EntityRow(row["project"], row["title"], row["status"], row["start"], row["end"])
         )
         role = row["role"].rpartition("/")[2].capitalize()
         if role and role not in project.roles:
@@ -92,7 +92,7 @@ def narrower(kind: str, key: str) -> list[str]:
     return [thing(kind, key), *(thing("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
 
 
-def listed(kind: Kind) -> str:
+def listed(kind: EntityKind) -> str:
     """The query for all things of a kind."""
     return queries.load("page-list").bind({"kind": [kind.iri]})
 
@@ -107,7 +107,7 @@ def beside(kind: str, key: str) -> str:
     return queries.load("page-beside").bind({"resource": narrower(kind, key)})
 
 
-def themes() -> list[Entry]:
+def themes() -> list[GazetteerEntry]:
     """The themes, without their topics."""
     return [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
 
@@ -122,7 +122,7 @@ def shown(
         if row["thing"] != iri:
             groups.setdefault(row["property"], []).append(Bar(titled(row["label"]), row["thing"], int(row["projects"])))
     spans = [
-        Span(titled(row.title or row.iri), row.iri, row.start, row.end, row.status) for row in projects if row.start
+        TimeSpan(titled(row.title or row.iri), row.iri, row.start, row.end, row.status) for row in projects if row.start
     ]
     return {
         "projects": projects[:MOST_ROWS],
@@ -140,5 +140,5 @@ def shown(
     }
 
 
-def _roles(projects: Iterable[Row]) -> list[str]:
+def _roles(projects: Iterable[EntityRow]) -> list[str]:
     return sorted({role for row in projects for role in row.roles})

@@ -48,7 +48,7 @@ def world(table: Rows) -> charts.Picture:
 
 def _timeline(table: Rows) -> charts.Picture:
     return charts.timeline([
-        charts.Span(titled(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
+        charts.TimeSpan(titled(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
         for row in table
     ])  # fmt: skip
 

@@ -33,7 +33,7 @@ _TOLD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class OntologyTerm:
     """A class or property, as the file tells of it."""
 
     name: str
@@ -70,7 +70,7 @@ def _format(suffix: str) -> Format | None:
 
 
 @cache
-def _read() -> tuple[str, str, str, list[tuple[str, list[Term]]]]:
+def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
     """Title, description and version; and the terms, chapter by chapter."""
     graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
     about = rdflib.URIRef(f"{BASE}ontology")
@@ -83,9 +83,9 @@ def _read() -> tuple[str, str, str, list[tuple[str, list[Term]]]]:
     return head[0], head[1], head[2], chapters
 
 
-def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> Term:
+def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> OntologyTerm:
     told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _TOLD.items()]
-    return Term(
+    return OntologyTerm(
         str(node).removeprefix(CYB.iri),
         str(graph.value(node, RDFS.label)),
         str(graph.value(node, SKOS.definition)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import rdflib
 
-from cybilgraph.model.fields import FIELDS, Kind
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -30,7 +30,7 @@ _RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relat
 
 
 @dataclass(slots=True)
-class Link:
+class ProjectLink:
     """A link of a project, with how we know it: each quote with its line and confidence."""
 
     name: str
@@ -59,7 +59,7 @@ def shown(view: Resource) -> dict[str, Any]:
         "sections": [
             (row.name, _section(view, row.kind, row.term))
             for row in FIELDS
-            if row.kind in (Kind.PROSE, Kind.ITEMS) and view.all(row.term)
+            if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) and view.all(row.term)
         ],
         "web": [(view.one(DCTERMS.title, node), view.one(SCHEMA.url, node)) for node in view.all(CYB.link)],
         "contacts": [
@@ -87,13 +87,13 @@ def _versions(view: Resource, record: rdflib.term.Node | None) -> list[tuple[str
     return sorted((str(node).rpartition("/")[2], str(node)) for node in found)
 
 
-def _section(view: Resource, kind: Kind, term: str) -> dict[str, list[Any]]:
-    if kind is Kind.PROSE:
+def _section(view: Resource, kind: FieldKind, term: str) -> dict[str, list[Any]]:
+    if kind is FieldKind.PROSE:
         return {"paragraphs": [part for value in view.all(term) for part in str(value).split("\n\n")]}
     return {"items": [(view.one(DCTERMS.description, node), view.one(CYB.subheading, node)) for node in view.all(term)]}
 
 
-def _links(view: Resource, property_: str, target: str) -> list[Link]:
+def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
         thing = next(view.graph.objects(node, rdflib.URIRef(target)))
@@ -103,18 +103,20 @@ def _links(view: Resource, property_: str, target: str) -> list[Link]:
             (view.one(OA.exact, quote), view.one(CYB.line, quote), view.one(CYB.confidence, quote))
             for quote in view.all(CYB.evidence, node)
         ]
-        links.append(Link(view.name(thing), str(thing), kind, view.one(CYB.basis, node).endswith("/derived"), quotes))
+        links.append(
+            ProjectLink(view.name(thing), str(thing), kind, view.one(CYB.basis, node).endswith("/derived"), quotes)
+        )
     return links
 
 
-def _grouped(links: list[Link]) -> list[tuple[str, list[Link]]]:
-    groups: dict[str, list[Link]] = {}
+def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
+    groups: dict[str, list[ProjectLink]] = {}
     for link in sorted(links, key=lambda link: link.name.casefold()):
         groups.setdefault(link.role, []).append(link)
     return sorted(groups.items(), key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_ORDER))
 
 
-def _schema_org(view: Resource, links: list[Link]) -> dict[str, Any]:
+def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
     """The project in the terms of schema.org, for search engines."""
 
     def of(role: str, type_: str) -> list[dict[str, str]]:

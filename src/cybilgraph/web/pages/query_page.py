@@ -23,8 +23,8 @@ from cybilgraph.web.api import named_queries, protocol, snippets
 from cybilgraph.web.api.negotiation import SUFFIXES, split, twin
 from cybilgraph.web.api.protocol import Asked, Request
 from cybilgraph.web.pages.resource import graph_of, path_of, table_of
-from cybilgraph.web.server.access_log import Entry
-from cybilgraph.web.server.answer_cache import Kept, Question
+from cybilgraph.web.server.access_log import LogEntry
+from cybilgraph.web.server.answer_cache import CacheKey, Kept
 from cybilgraph.web.server.live import Live, Serving
 
 blueprint = Blueprint("sparql", __name__)
@@ -115,7 +115,7 @@ def _tell_release(response: Response) -> Response:
 
 def find(query: str, *formats: Format, of: Serving | None = None) -> Answer:
     """The answer to a query of our own, from the release of this request or from another."""
-    found = (of or serving()).answers.find(Question.of(query, formats), caller=caller())
+    found = (of or serving()).answers.find(CacheKey.of(query, formats), caller=caller())
     return found.answer if isinstance(found, Kept) else found
 
 
@@ -128,7 +128,7 @@ def send(answer: Answer) -> Response:
 @blueprint.get("/api/queries/<name>")
 def sparql(name: str = "") -> Response | str:
     """The answer to a query as a page; without one, the page to write it on."""
-    entry: Entry = request.environ["asgi.scope"]["entry"]
+    entry: LogEntry = request.environ["asgi.scope"]["entry"]
     query = named_queries.known().get(named_queries.split(request.path)[0]) if name else None
     if query and _faults(query):
         return query_page(query.name)

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.release.search import FACETS, ORDERS, PAGE, VALUES, Found, Hit, Part, Value, Wish
+from cybilgraph.release.search import FACETS, ORDERS, PAGE, VALUES, Found, Part, SearchHit, Value, Wish
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.pages.query_page import index
@@ -93,7 +93,7 @@ def search() -> str:
 def table() -> Response:
     """All that was found, as a table. Raises QueryError."""
     wish = _valid()
-    return table_of([Hit._fields, *index().all(wish)])
+    return table_of([SearchHit._fields, *index().all(wish)])
 
 
 @blueprint.get("/search/sparql")

@@ -59,7 +59,7 @@ OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")
 
 
 @dataclass(slots=True)
-class Entry:
+class LogEntry:
     """What is told of one request; filled as it goes on. ``query`` is empty where none was asked."""
 
     client: str
@@ -101,7 +101,7 @@ class Entry:
         return next((name for kind, name in _OUTCOMES if self.error and issubclass(self.error, kind)), "failed")
 
 
-class Journal:
+class AccessLog:
     """The log, in JSON or as text for people; the text of queries is left out if so wished."""
 
     def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
@@ -120,7 +120,7 @@ class Journal:
         """A process has ended unasked."""
         _LOG.warning(str(ended), extra={"told": told_of(ended)})
 
-    def entry(self, entry: Entry) -> None:
+    def entry(self, entry: LogEntry) -> None:
         """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer.
 
         Lines wait while nobody takes them: what a client sent is cut now, and not when its line is written.
@@ -152,7 +152,7 @@ class _Ended:
     """A request that has ended, as a record of the log: what is told of it is made by the thread that writes."""
 
     created: float
-    entry: Entry
+    entry: LogEntry
     queries: bool
     levelname: str = "INFO"
 

@@ -60,7 +60,7 @@ def encoding(accepted: str) -> str:
     return best if quality[best] > 0 else ""
 
 
-class Question(NamedTuple):
+class CacheKey(NamedTuple):
     """What decides the bytes of an answer over one release, and what follows from it.
 
     ``digest`` (BLAKE2b, 20 bytes) stands for the question in caches: a stranger's query may be long.
@@ -73,7 +73,7 @@ class Question(NamedTuple):
     digest: bytes
 
     @classmethod
-    def of(cls, query: str, formats: tuple[Format, ...], graphs: Graphs = ALL) -> Question:
+    def of(cls, query: str, formats: tuple[Format, ...], graphs: Graphs = ALL) -> CacheKey:
         """With the one format that the answer will have, however long the list of wishes: who wishes for
         much and who wishes for little have one answer. Takes time linear in the length of the query.
         """
@@ -158,7 +158,7 @@ def is_large(answer: Answer, room: int) -> bool:
     return answer.body.size > max(room // _SHARE, _WORTH)
 
 
-class Answers:
+class AnswerCache:
     """An engine over one release, and its answers as far as ``room`` bytes hold them. Safe for several threads."""
 
     def __init__(self, engine: PooledEngine, release: str, room: int) -> None:
@@ -173,7 +173,7 @@ class Answers:
         self._running: dict[bytes, asyncio.Future[None]] = {}
         self.hits = self.misses = 0
 
-    def etag(self, question: Question) -> str:
+    def etag(self, question: CacheKey) -> str:
         """The ETag of the answer without its coding; empty where the same question may have another
         answer tomorrow, or where no answer is given now.
         """
@@ -181,7 +181,7 @@ class Answers:
             return ""
         return hashlib.blake2b(self._tag + b"\0" + question.digest, digest_size=12).hexdigest()
 
-    def known(self, question: Question) -> Kept | None:
+    def known(self, question: CacheKey) -> Kept | None:
         """The answer, if it is kept. What was made of a store that is doubted may be wrong."""
         if self.engine.refused:
             return None
@@ -191,12 +191,12 @@ class Answers:
             self.hits += 1
         return kept
 
-    def keeps(self, question: Question) -> bool:
+    def keeps(self, question: CacheKey) -> bool:
         """Whether the answer is kept; nobody has asked for it by that."""
         with self._lock:
             return question.digest in self._kept
 
-    def find(self, question: Question, timeout: float | None = None, caller: Caller | None = None) -> Kept | Answer:
+    def find(self, question: CacheKey, timeout: float | None = None, caller: Caller | None = None) -> Kept | Answer:
         """The answer; kept, unless it is large or is of this moment only. Raises QueryError."""
         if kept := self.known(question):
             return kept
@@ -206,7 +206,7 @@ class Answers:
             answer = self.engine.answer(question.query, question.formats, timeout, graphs=graphs, caller=caller)
         return self._keep(question, answer)
 
-    def at_once(self, question: Question) -> Kept | Answer | None:
+    def at_once(self, question: CacheKey) -> Kept | Answer | None:
         """The answer, if the engine has it in a moment; for an event loop."""
         answer = self.engine.at_once(question.query, question.formats, graphs=question.graphs)
         if not answer:
@@ -214,7 +214,7 @@ class Answers:
         self.misses += 1
         return self._keep(question, answer)
 
-    async def find_soon(self, question: Question, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:
+    async def find_soon(self, question: CacheKey, timeout: float, caller: Caller, threads: Executor) -> Kept | Answer:
         """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for,
         unless the answer will not be kept.
         """
@@ -238,7 +238,7 @@ class Answers:
                 del self._running[question.digest]
             settle(mine)
 
-    def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
+    def _keep(self, question: CacheKey, answer: Answer) -> Kept | Answer:
         """The answer; kept, unless it is too large or is of this moment only."""
         kept, digest = Kept.of(answer, self._room), question.digest
         with self._lock:

@@ -36,7 +36,7 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import Asked, Reply, Request
-from cybilgraph.web.server.access_log import Entry
+from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.live import Live, Serving
 from cybilgraph.web.server.render_queue import InTurn
 from cybilgraph.web.server.settings import Settings
@@ -158,7 +158,7 @@ class Front:
                 raise BadRequest("The header Host is no name or address of one host")
             if self._public.netloc:
                 _at_public_address(scope, headers, self._public)
-            entry: Entry = scope["entry"]
+            entry: LogEntry = scope["entry"]
             caller = entry.caller = Caller(entry.client)
             async with self._body(headers, receive, most, caller) as body:
                 if is_query:
@@ -191,7 +191,7 @@ class Front:
             self._refusals[decisive] = reply
         return reply
 
-    async def _file(self, entry: Entry, request: Request, send: Send) -> None:
+    async def _file(self, entry: LogEntry, request: Request, send: Send) -> None:
         """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""
         loop = asyncio.get_running_loop()
         # Not in the threads for blocks: the checksums of an earlier release may have to be verified first.
@@ -199,7 +199,7 @@ class Front:
         entry.release = int(reply.headers.get("cybilgraph-release", 0))
         await self._respond(send, reply, request.method, entry.caller)
 
-    async def _query(self, entry: Entry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
+    async def _query(self, entry: LogEntry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
         """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
         methods = _METHODS if request.path == "/sparql" else _METHODS_OF_NAMED
         if request.method == "OPTIONS":
@@ -237,14 +237,14 @@ class Front:
                         found = await self._answer(entry, asked, request, serving, until)
                 await self._respond(send, found, request.method, caller)
 
-    def _quick(self, entry: Entry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
+    def _quick(self, entry: LogEntry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
         """The reply, if it costs nothing."""
         etag = serving.answers.etag(asked.question)
         found = protocol.quick(asked, request, serving.answers, etag)
         entry.cached = found is not None
         return found and _of(entry, asked, serving, found)
 
-    async def _answer(self, entry: Entry, asked: Asked, request: Request, serving: Serving, until: float) -> Reply:
+    async def _answer(self, entry: LogEntry, asked: Asked, request: Request, serving: Serving, until: float) -> Reply:
         """The reply, however long it takes. Raises CybilgraphError."""
         if found := self._quick(entry, asked, request, serving):
             return found
@@ -423,7 +423,7 @@ class _Client:
 
 
 @contextmanager
-def _watched(receive: Receive, entry: Entry) -> Iterator[None]:
+def _watched(receive: Receive, entry: LogEntry) -> Iterator[None]:
     """A block of work for a client: if the client goes away before all is sent, the caller leaves."""
     loop = asyncio.get_running_loop()
     watching: list[asyncio.Task[None]] = []
@@ -443,7 +443,7 @@ def _watched(receive: Receive, entry: Entry) -> Iterator[None]:
             task.cancel()
 
 
-def _of(entry: Entry, asked: Asked, serving: Serving, found: Reply) -> Reply:
+def _of(entry: LogEntry, asked: Asked, serving: Serving, found: Reply) -> Reply:
     """The reply with the headers that name its release; what it is goes into the log."""
     number = entry.release = serving.release.number
     if found.answer:

@@ -20,11 +20,11 @@ from cybilgraph.runtime.sandbox import missing_protection
 from cybilgraph.runtime.watchdog import leave_with_parent
 from cybilgraph.sparql import AnswerBudget
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
-from cybilgraph.sparql.pooled import Limits
+from cybilgraph.sparql.pooled import QueryLimits
 from cybilgraph.sync.graph_store import require
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
-from cybilgraph.web.server.access_log import Journal, of_http_server
+from cybilgraph.web.server.access_log import AccessLog, of_http_server
 from cybilgraph.web.server.connections import Connections
 from cybilgraph.web.server.live import Live
 from cybilgraph.web.server.quotas import is_among
@@ -86,10 +86,10 @@ def _probe(host: str, port: int) -> None:
 def _load(folder: str, settings: Settings) -> Any:
     """Called in the server's own process: the application, with its query workers."""
     leave_with_parent()
-    journal = Journal(settings.log_format, queries=settings.log_queries)
+    journal = AccessLog(settings.log_format, queries=settings.log_queries)
     for sentence in missing_protection():
         journal.tell(sentence)
-    limits = Limits(
+    limits = QueryLimits(
         timeout=settings.timeout,
         answer=settings.answer_bytes,
         memory=settings.worker_memory,

@@ -30,7 +30,7 @@ _OF_GRAPH = (
 )
 
 
-class Damage:
+class FileIntegrity:
     """What is known to be damaged. Safe for threads."""
 
     def __init__(self, told: Callable[[str], None], pause: float = 600.0) -> None:

@@ -20,13 +20,13 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import Search
 from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
-from cybilgraph.sparql.pooled import Ended, Limits, PooledEngine
+from cybilgraph.sparql.pooled import Ended, PooledEngine, QueryLimits
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync.graph_store import difference, require
-from cybilgraph.web.server.answer_cache import Answers
-from cybilgraph.web.server.integrity import Damage
+from cybilgraph.web.server.answer_cache import AnswerCache
+from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.render_queue import waiting
-from cybilgraph.web.server.warmup import Warming
+from cybilgraph.web.server.warmup import WarmUp
 
 #: Seconds between looks at which release is current, and at what all that is served is in need of.
 _EVERY = 1.0
@@ -47,9 +47,9 @@ class Serving:
 
     release: Release
     engine: PooledEngine
-    answers: Answers
+    answers: AnswerCache
     search: Search
-    warming: Warming
+    warming: WarmUp
 
     def close(self) -> None:
         """End the engine's workers, and drop the answers."""
@@ -76,7 +76,7 @@ class Live:
     def __init__(
         self,
         releases: Releases,
-        limits: Limits,
+        limits: QueryLimits,
         room: int,
         told: Callable[[str], None],
         endpoint: str = "",
@@ -100,7 +100,7 @@ class Live:
         self._told = told
         self._ended = ended
         #: What is damaged of the files.
-        self.damage = Damage(told, look_seconds)
+        self.damage = FileIntegrity(told, look_seconds)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
         #: How the endpoint is different from the release that it says to hold, in words.
@@ -251,14 +251,14 @@ class Live:
         )
         return self._serving(release, engine)
 
-    def _embedded(self, release: Release, limits: Limits, graph: Path | None = None) -> EmbeddedEngine:
+    def _embedded(self, release: Release, limits: QueryLimits, graph: Path | None = None) -> EmbeddedEngine:
         return EmbeddedEngine(release.store, limits, graph=graph, checksum=release.checksum(GRAPH), told=self._ended)
 
     def _serving(self, release: Release, engine: PooledEngine) -> Serving:
         tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
         self._told(f"Release {release.number:04d} is {engine.storage}")
-        answers = Answers(engine, tag, self._room)
-        warming = Warming(release, answers, self._told)
+        answers = AnswerCache(engine, tag, self._room)
+        warming = WarmUp(release, answers, self._told)
         return Serving(release, engine, answers, Search(release.search), warming)
 
     def _warm(self, serving: Serving) -> None:

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from cybilgraph.runtime.memory import resident
-from cybilgraph.web.server.access_log import OUTCOMES, Entry, Journal
+from cybilgraph.web.server.access_log import OUTCOMES, AccessLog, LogEntry
 from cybilgraph.web.server.live import Live
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -22,7 +22,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """What is counted of requests, and what the server is like at this moment."""
 
-    def __init__(self, live: Live, journal: Journal, routes: frozenset[str]) -> None:
+    def __init__(self, live: Live, journal: AccessLog, routes: frozenset[str]) -> None:
         """``routes`` are the first parts of the addresses that there are."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._routes = routes
@@ -38,7 +38,7 @@ class Metrics:
         self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # which is looked up for each request
         self._registry.register(_Now(live, journal))
 
-    def count(self, entry: Entry) -> None:
+    def count(self, entry: LogEntry) -> None:
         """A request has ended."""
         first = entry.path.split("/", 2)[1] if "/" in entry.path else ""
         self._counter_of(f"/{first}" if first in self._routes else "other", entry.status or "gone").inc()
@@ -54,7 +54,7 @@ class Metrics:
 class _Now(Collector):
     """Figures that are read when they are asked for."""
 
-    def __init__(self, live: Live, journal: Journal) -> None:
+    def __init__(self, live: Live, journal: AccessLog) -> None:
         self._live = live
         self._journal = journal
 

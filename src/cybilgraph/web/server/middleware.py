@@ -15,7 +15,7 @@ from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql.pooled import PooledEngine
-from cybilgraph.web.server.access_log import Entry, Journal
+from cybilgraph.web.server.access_log import AccessLog, LogEntry
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Front, Receive, Scope, Send
 from cybilgraph.web.server.live import Live
 from cybilgraph.web.server.metrics import Metrics
@@ -35,10 +35,10 @@ _MAX_ADDRESS = 64
 _LOOK = 0.25
 
 
-class Observed:
+class Middleware:
     """The ``front``, observed."""
 
-    def __init__(self, front: Front, live: Live, journal: Journal, metrics: Metrics) -> None:
+    def __init__(self, front: Front, live: Live, journal: AccessLog, metrics: Metrics) -> None:
         self._front = front
         self._live = live
         self._journal = journal
@@ -65,7 +65,7 @@ class Observed:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = network(scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else "")
-        entry = scope["entry"] = Entry(client, scope["method"], scope["path"])
+        entry = scope["entry"] = LogEntry(client, scope["method"], scope["path"])
 
         async def counted(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":

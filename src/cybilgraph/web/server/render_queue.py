@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from cybilgraph.runtime.scheduler import Busy, Caller, Turns
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 
 #: So many seconds a page waits for its turn.
 _PATIENCE = 30.0
@@ -27,7 +27,7 @@ class InTurn:
 
     def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
         self._pages = pages
-        self._turns = Turns(1)
+        self._turns = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The response to one request. Raises ServiceUnavailable where its turn does not come."""
@@ -64,7 +64,7 @@ def waiting() -> Iterator[None]:
             _enter(*turn)
 
 
-def _enter(turns: Turns, caller: Caller) -> None:
+def _enter(turns: Scheduler, caller: Caller) -> None:
     try:
         turns.enter(caller, time.monotonic() + _PATIENCE)
     except Busy:
@@ -72,9 +72,9 @@ def _enter(turns: Turns, caller: Caller) -> None:
     _held.turn = (turns, caller)
 
 
-def _leave() -> tuple[Turns, Caller] | None:
+def _leave() -> tuple[Scheduler, Caller] | None:
     """Give away the turn of this thread, if it has one."""
-    turn: tuple[Turns, Caller] | None = getattr(_held, "turn", None)
+    turn: tuple[Scheduler, Caller] | None = getattr(_held, "turn", None)
     if turn:
         _held.turn = None
         turns, caller = turn

@@ -20,7 +20,7 @@ from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api.protocol import FOR_PAGE
 from cybilgraph.web.pages import entity_lists
-from cybilgraph.web.server.answer_cache import Answers, Question
+from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 
 #: What pages show that visitors ask for first.
 _PAGES = (
@@ -44,25 +44,25 @@ def up_to(query: Query, release: Release) -> str:
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     name: str
-    question: Question
+    question: CacheKey
 
 
 def _first(release: Release) -> Iterator[_Wanted]:
     """What most will ask for, and what takes longest of what pages ask."""
-    yield from (_Wanted(query.name, Question.of(query.text, FOR_PAGE)) for query in queries.examples())
+    yield from (_Wanted(query.name, CacheKey.of(query.text, FOR_PAGE)) for query in queries.examples())
     for name in _PAGES:
-        yield _Wanted(name, Question.of(up_to(queries.load(name), release), _TABLE))
+        yield _Wanted(name, CacheKey.of(up_to(queries.load(name), release), _TABLE))
     for kind in entity_lists.KINDS.values():
-        yield _Wanted(kind.title, Question.of(entity_lists.listed(kind), _TABLE))
+        yield _Wanted(kind.title, CacheKey.of(entity_lists.listed(kind), _TABLE))
     for theme in entity_lists.themes():
         for text in (entity_lists.linked, entity_lists.beside):
-            yield _Wanted(theme.name, Question.of(text("theme", theme.key), _TABLE))
+            yield _Wanted(theme.name, CacheKey.of(text("theme", theme.key), _TABLE))
 
 
-class Warming:
+class WarmUp:
     """The answers over one release that are asked ahead; what becomes of them is ``told``."""
 
-    def __init__(self, release: Release, answers: Answers, told: Callable[[str], None]) -> None:
+    def __init__(self, release: Release, answers: AnswerCache, told: Callable[[str], None]) -> None:
         self._number = release.number
         self._answers = answers
         self._told = told

@@ -178,11 +178,11 @@ class CheckTooHeavy(CheckError):
 
 
 class QueryError(CybilgraphError):
-    """A query is not answered. ``advice`` tells why it took so much: by kind, sentence and line (0: none)."""
+    """A query is not answered. ``hints`` tells why it took so much: by kind, sentence and line (0: none)."""
 
-    def __init__(self, what: str, hint: str = "", advice: Sequence[tuple[str, str, int]] = ()) -> None:
+    def __init__(self, what: str, hint: str = "", hints: Sequence[tuple[str, str, int]] = ()) -> None:
         super().__init__(what, hint)
-        self.advice = tuple(advice)
+        self.hints = tuple(hints)
 
 
 class QuerySyntaxError(QueryError):

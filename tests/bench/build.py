@@ -47,7 +47,7 @@ def plain(graph: Path, folder: Path, records: str) -> None:
 
     from cybilgraph.model.resources import shape_files
     from cybilgraph.model.vocabulary import PREFIXES
-    from cybilgraph.validation.record_findings import others_text
+    from cybilgraph.validation.record_findings import context_triples
 
     began = perf_counter()
     steps = []
@@ -60,7 +60,7 @@ def plain(graph: Path, folder: Path, records: str) -> None:
     shapes = rdflib.Graph()
     for path in shape_files():
         shapes.parse(path)
-    beside = rdflib.Graph().parse(data=others_text("2026-01-31"), format="nt")
+    beside = rdflib.Graph().parse(data=context_triples("2026-01-31"), format="nt")
     pyshacl.validate(data, shacl_graph=shapes, ont_graph=beside, advanced=True)
     done("validate")
     store = rdflib.Graph(store="Oxigraph")

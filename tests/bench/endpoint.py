@@ -58,14 +58,14 @@ end
 class Rate:
     """Requests a second, and the milliseconds within which half and 99 in 100 were answered."""
 
-    each_second: float
+    per_second: float
     p50: float
     p99: float
     errors: int = 0
 
     def __str__(self) -> str:
         errors = f" {self.errors} errors" if self.errors else ""
-        return f"{self.each_second:10,.1f}/s {self.p50:9.2f} {self.p99:9.2f}{errors}"
+        return f"{self.per_second:10,.1f}/s {self.p50:9.2f} {self.p99:9.2f}{errors}"
 
 
 def load(address: Address, asked: list[str], seconds: float, *, each: bool, connections: int = CONNECTIONS) -> Rate:
@@ -98,7 +98,7 @@ def measure(
 ) -> dict[tuple[str, str], Rate]:
     """All queries of one server, printed; ``expected`` numbers of rows are checked, or learnt."""
     found: dict[tuple[str, str], Rate] = {}
-    asked = {"look-up": looked_up} | {short: [queries.load(long).text] for short, long in HEAVY.items()}
+    asked = {"look-up": looked_up} | {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
     for kind, texts in asked.items():
         try:
             number, took = rows(server.address, queries.without_comments(texts[0]))
@@ -148,7 +148,7 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
         print(f"\ncybilgraph beside {peer}, times as many a second: uncached, repeated")
         for kind in dict.fromkeys(kind for kind, _ in ours):
             ratios = [
-                f"{ours[kind, way].each_second / theirs[kind, way].each_second:10,.2f}"
+                f"{ours[kind, way].per_second / theirs[kind, way].per_second:10,.2f}"
                 if (kind, way) in theirs
                 else f"{'-':>10}"
                 for way in ("uncached", "repeated")

@@ -27,7 +27,7 @@ from served.client import Address, Neighbour
 
 from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.release.search import Search, Wish
+from cybilgraph.release.search import SearchIndex, SearchQuery
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.conftest import running_server
@@ -36,11 +36,11 @@ EACH = 60
 CRAWLERS, SECONDS = 20, 10.0
 
 
-def paths(index: Search) -> Iterator[tuple[str, list[str]]]:
+def paths(index: SearchIndex) -> Iterator[tuple[str, list[str]]]:
     """Kinds of page, with the paths of some."""
     random = Random(1)
-    everything = index.find(Wish())
-    projects = [hit.iri for hit in index.all(Wish())]
+    everything = index.find(SearchQuery())
+    projects = [hit.iri for hit in index.all(SearchQuery())]
     yield "home", ["/"]
     yield "project", [f"/{iri.removeprefix(BASE)}" for iri in random.sample(projects, min(EACH, len(projects)))]
     for kind in ("country", "theme", "region", "funder", "implementer"):
@@ -82,7 +82,7 @@ def measure(folder: Path) -> None:
             sleep(0.2)
         print(f"{'page':22} {'pages':>5} {'first ms: median':>17} {'most':>7} {'again: median':>14} {'most':>7}")
         firsts, again = [], []
-        for kind, some in paths(Search(release.search)):
+        for kind, some in paths(SearchIndex(release.search)):
             cold = [ask(server.port, path) for path in some]
             warm = [ask(server.port, path) for path in some for _ in range(3)]
             firsts += cold
@@ -125,7 +125,7 @@ def crowd(port: int, some: list[str], seconds: float) -> None:
 def beside_crawlers(folder: Path) -> None:
     """Look things up alone, and while crawlers ask for pages, and print how long it took."""
     release = pipeline.Releases(folder).current()
-    some = [path for _, several in paths(Search(release.search)) for path in several]
+    some = [path for _, several in paths(SearchIndex(release.search)) for path in several]
     with served(folder) as server:
         address = Address(server.address.port, "/sparql")
         for crawlers in (0, CRAWLERS):

@@ -37,7 +37,7 @@ PORT = 8799
 def measure(pages: Path, into: Path) -> None:
     """Build, and print what it took."""
     from cybilgraph import pipeline
-    from cybilgraph.release.manifest import size_of
+    from cybilgraph.release.manifest import folder_size
 
     began = time.perf_counter()
     release, report = pipeline.build([pages], into)
@@ -46,10 +46,10 @@ def measure(pages: Path, into: Path) -> None:
     figures = {
         "records": report.records,
         "statements": release.manifest["counts"]["quads"],
-        "sources": size_of(pages),
+        "sources": folder_size(pages),
         "release": release.size,
-        "store": size_of(release.store),
-        "dumps": size_of(release.folder / "public"),
+        "store": folder_size(release.store),
+        "dumps": folder_size(release.folder / "public"),
         "main_seconds": own.ru_utime + own.ru_stime,
         "worker_seconds": workers.ru_utime + workers.ru_stime,
         "wall_seconds": wall,

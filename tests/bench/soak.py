@@ -35,7 +35,7 @@ LOOKS = 15
 #: then it fills. The longer it runs, the smaller a leak is seen.
 FLAT = 16_000_000
 SLOWER = 0.6
-_EXAMPLES = [queries.load(query.name).text for query in queries.examples()]
+_EXAMPLES = [queries.load_query(query.name).text for query in queries.example_queries()]
 _RECORD = (Path(__file__).parents[2] / "data" / "records" / "belize-G0020.txt").read_bytes()
 _numbers = itertools.count()
 

@@ -82,20 +82,20 @@ def blocks(path: Path) -> Iterator[list[str]]:
 
 def ours(path: Path) -> int:
     """Read and validate a file; how many results there are."""
-    from cybilgraph.validation import Across, in_batches
-    from cybilgraph.validation.record_findings import BATCH, others_text
+    from cybilgraph.validation import CrossRecordGroups, validate_batches
+    from cybilgraph.validation.record_findings import BATCH_RECORDS, context_triples
 
-    others, count = others_text(DAY), 0
+    others, count = context_triples(DAY), 0
     given = blocks(path)
-    with Across(others) as across:
-        taken = iter(lambda: list(islice(given, BATCH)), [])
+    with CrossRecordGroups(others) as across:
+        taken = iter(lambda: list(islice(given, BATCH_RECORDS)), [])
         batches = ((batch, "\n".join(line for block in batch for line in block)) for batch in taken)
-        for batch, results in in_batches(batches, others):
+        for batch, results in validate_batches(batches, others):
             count += len(results)
             for block in batch:
                 across.add(block)
         met = (("", "\n".join(line for lines, _ in batch for line in lines)) for batch in across.batches())
-        for _, results in in_batches(met, others, across=True):
+        for _, results in validate_batches(met, others, cross_record=True):
             count += len(results)
     return count
 
@@ -103,9 +103,9 @@ def ours(path: Path) -> int:
 def theirs(path: Path) -> int:
     """The same by pySHACL, all in one graph; without the shapes for all records together."""
     from cybilgraph.validation import validate
-    from cybilgraph.validation.record_findings import others_text
+    from cybilgraph.validation.record_findings import context_triples
 
-    return len(validate(path.read_text(encoding="utf-8") + others_text(DAY), engine="pyshacl"))
+    return len(validate(path.read_text(encoding="utf-8") + context_triples(DAY), engine="pyshacl"))
 
 
 def measured(run: str, path: Path) -> tuple[int, float, float, float]:

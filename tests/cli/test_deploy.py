@@ -103,7 +103,7 @@ def test_the_container_runs_as_nobody_with_known_settings(steps: list[tuple[str,
     last = names[len(names) - names[::-1].index("FROM") :]
     assert {"USER", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT"} <= set(last)
     assert dict(steps)["USER"].isdigit()
-    known = {f"{settings.PREFIX}_{row.name.upper()}" for row in settings.names()}
+    known = {f"{settings.ENVIRONMENT_PREFIX}_{row.name.upper()}" for row in settings.all_settings()}
     assert set(re.findall(r"CYBILGRAPH_\w+", " ".join(told for _, told in steps))) <= known
     assert json.loads(dict(steps)["ENTRYPOINT"]) == ["cybilgraph", "serve", "/releases"]
 

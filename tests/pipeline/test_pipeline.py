@@ -74,12 +74,12 @@ def test_both_engines_find_the_same(tmp_path: Path) -> None:
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
-    monkeypatch.setattr(record_findings, "BATCH", 2)
+    monkeypatch.setattr(record_findings, "BATCH_RECORDS", 2)
     assert pipeline.check(RECORDS).findings == whole.findings
 
 
 def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_findings, "_LARGE", 60_000)
+    monkeypatch.setattr(record_findings, "_MAX_BATCH_CHARS", 60_000)
 
     def sizes(words: str) -> list[int]:
         """Of the batches of five records."""
@@ -152,7 +152,7 @@ def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: 
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "Crew", lambda: team)
-    monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH", 3)
+    monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH_RECORDS", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == 1  # the first four batches go nowhere

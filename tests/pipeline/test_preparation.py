@@ -56,7 +56,8 @@ def test_two_builds_of_one_moment_are_equal(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     made = [pipeline.build([SEED], tmp_path / name)[0] for name in ("one", "other")]
     one, other = (
-        {name: path.read_bytes() for name, path in release.served().items() if name != "SHA256SUMS"} for release in made
+        {name: path.read_bytes() for name, path in release.served_files().items() if name != "SHA256SUMS"}
+        for release in made
     )
     manifests = [json.loads(files.pop("manifest.json")) for files in (one, other)]
     assert one == other
@@ -111,7 +112,7 @@ def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: 
         kept = content(build(pages, tmp_path / "kept", dumps=True))
         assert "public/cybilgraph.ttl.gz" in kept
         assert [key[: len("untitled")] if "untitled" in key else key for key in done] == expected
-        Releases(tmp_path / "anew").remembered.unlink()
+        Releases(tmp_path / "anew").build_cache.unlink()
         assert content(build(pages, tmp_path / "anew", dumps=True)) == kept
 
 
@@ -134,7 +135,7 @@ def test_a_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no database"])
 def test_what_is_damaged_is_done_again(tmp_path: Path, done: list[str], damage: str) -> None:
     whole = content(build(RECORDS, tmp_path))
-    file = Releases(tmp_path).remembered
+    file = Releases(tmp_path).build_cache
     data = bytearray(file.read_bytes())
     if damage == "cut":
         file.write_bytes(data[: len(data) // 2])
@@ -180,22 +181,22 @@ def test_of_a_table_only_the_rows_that_have_changed_are_done_again(tmp_path: Pat
     table.write_text(table.read_text(encoding="utf-8").replace(row, row.replace("Belize", "Kenya")), encoding="utf-8")
     kept = content(build(table, tmp_path / "into"))
     assert 1 <= len(done) < many / 4
-    Releases(tmp_path / "into").remembered.unlink()
+    Releases(tmp_path / "into").build_cache.unlink()
     assert content(build(table, tmp_path / "into")) == kept
 
 
 def test_several_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = content(build(RECORDS, tmp_path / "alone"))
-    monkeypatch.setattr(preparation, "BATCH", 3)
+    monkeypatch.setattr(preparation, "BATCH_RECORDS", 3)
     assert content(build(RECORDS, tmp_path / "together")) == alone
 
 
 def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
     build(RECORDS, tmp_path)
     releases = Releases(tmp_path)
-    assert releases.remembered.exists()
-    releases.forget("Nobody at all")
-    assert not releases.remembered.exists()
+    assert releases.build_cache.exists()
+    releases.erase("Nobody at all")
+    assert not releases.build_cache.exists()
 
 
 def test_a_full_disk_leaves_what_was_remembered_before(tmp_path: Path) -> None:

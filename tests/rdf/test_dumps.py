@@ -27,7 +27,7 @@ from cybilgraph.model.vocabulary import BASE, CYB
 from cybilgraph.rdf.dumps import Dumps, TableNames, packed, write_tables
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
 from cybilgraph.release import Release, graph_file
-from cybilgraph.release.chunks import made_of
+from cybilgraph.release.chunks import process_chunks
 from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import ProcessPool
 from tests.conftest import ROOT, SEED, graph_of
@@ -53,10 +53,10 @@ def unpacked(path: Path) -> bytes:
 
 def write_dumps(graph: Path, folder: Path) -> None:
     with ProcessPool() as team, BuildCache(None, (), b"") as nothing, Dumps(folder) as files, TableNames() as names:
-        pieces = list(made_of(graph, nothing, team, dumps=True))
+        pieces = list(process_chunks(graph, nothing, team, dumps=True))
         for made in pieces:
             files.add(made.dumps)
-            names.put(made.told[1])
+            names.put(made.entries[1])
         write_tables((made.rows for made in pieces), names, folder)
 
 
@@ -179,7 +179,7 @@ def test_tables_tell_what_the_graph_tells(release: Release) -> None:
 
 
 def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) -> None:
-    for name in release.served():
+    for name in release.served_files():
         with release.open(name) as file:
             (tmp_path / name).write_bytes(file.read())
     for place in (tmp_path, release.folder):
@@ -238,7 +238,7 @@ def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
 def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path, dumps=False)
     described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
-    assert set(release.served()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
+    assert set(release.served_files()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
     release.verify()
 
 

@@ -48,7 +48,7 @@ def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, mo
         assert holds_its_graph(release)
         assert is_read_from_disk(release)
         release.verify()
-    monkeypatch.setattr(store_update, "_TIMES", 3)
+    monkeypatch.setattr(store_update, "_MAX_UPDATES", 3)
     release = build(pages, into)
     assert "carried" not in release.manifest
     assert holds_its_graph(release)
@@ -87,10 +87,10 @@ def test_who_is_forgotten_is_in_no_store_that_was_carried_on(tmp_path: Path) -> 
     assert "carried" in release.manifest
     assert b"Ada Example" not in graph_of(release.folder)
     before = release.manifest
-    assert Releases(into).forget("Somebody  Else") == {}
+    assert Releases(into).erase("Somebody  Else") == {}
     assert Releases(into).get(2).manifest == before, "what nothing was found in stays as it is"
-    told = Releases(into).forget("ada  example")
-    assert {number: (one.found, one.made_anew) for number, one in told.items()} == {1: (True, True), 2: (False, True)}
+    told = Releases(into).erase("ada  example")
+    assert {number: (one.found, one.was_rebuilt) for number, one in told.items()} == {1: (True, True), 2: (False, True)}
     release = Releases(into).get(2)
     assert "carried" not in release.manifest
     assert holds_its_graph(release)

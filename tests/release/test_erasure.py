@@ -18,8 +18,8 @@ from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
 from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of, spelt_out
 from cybilgraph.release import Release, Releases
-from cybilgraph.release.erasure import has
-from cybilgraph.release.search import Search, Wish
+from cybilgraph.release.erasure import mentions
+from cybilgraph.release.search import SearchIndex, SearchQuery
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.api.test_protocol import send
 
@@ -64,7 +64,7 @@ def test_a_contact_is_no_actor(tmp_path: Path) -> None:
     assert next(iter(read(source))).contacts[0].name == "Tevita Losa"
     pipeline.build([source], tmp_path / "without", contacts=False)
     pipeline.build([source], tmp_path / "forgotten")
-    Releases(tmp_path / "forgotten").forget("Tevita Losa")
+    Releases(tmp_path / "forgotten").erase("Tevita Losa")
     for folder in ("without", "forgotten"):
         graph = graph_of(Releases(tmp_path / folder).current().folder).decode()
         assert "tevita-losa" not in graph
@@ -135,7 +135,7 @@ def test_a_number_is_left_out_of_prose_in_other_spellings(tmp_path: Path) -> Non
     pipeline.build([source], folder)
     assert b"555" in everything(folder)
     pipeline.build([source, SEED], folder)
-    told = Releases(folder).forget("Tevita Losa")
+    told = Releases(folder).erase("Tevita Losa")
     assert all(told[number].found for number in (1, 2))
     for text in (everything(release.folder), everything(folder)):
         assert b"5551234" not in text
@@ -175,7 +175,7 @@ def test_each_number_of_a_line_is_the_contacts_and_is_left_out(tmp_path: Path, n
     assert (contact.name, contact.note) == ("Jane Roe", numbers)
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
     pipeline.build([source], folder, dumps=False)
-    assert not Releases(folder).forget("Jane Roe")[1].left
+    assert not Releases(folder).erase("Jane Roe")[1].remaining
     for text in (everything(release.folder), everything(folder)):
         for words in (b"345 678", b"345679", b"345 679", b"jroe", b"JRoe", b"example dot"):
             assert words not in text, words
@@ -200,7 +200,7 @@ def test_no_key_is_made_of_an_address_that_is_left_out_and_what_is_left_in_keys_
     assert "/id/actor/totally-new-body>" in graph
     assert "jroe" not in graph
     pipeline.build([source], folder, dumps=False)
-    assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).forget("Jane Roe")[1].left)
+    assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).erase("Jane Roe")[1].remaining)
 
 
 #: Words of a title or a link, with a number or an address of the contact, as they are left; and what may not be left.
@@ -226,7 +226,7 @@ def test_what_links_tell_is_left_out(tmp_path: Path, link: str, words: str) -> N
     source.write_text(f"{in_prose}\nLinks\n\nHer page <{link}>\nAnother <{_OTHER_LINK}>\n")
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
     pipeline.build([source], folder, dumps=False)
-    assert not Releases(folder).forget("Jane Roe")[1].left
+    assert not Releases(folder).erase("Jane Roe")[1].remaining
     for text in (everything(release.folder), everything(folder)):
         assert words.encode() not in text
         assert f"It helps {LEFT_OUT} Fiji".encode() in text
@@ -287,7 +287,7 @@ def test_what_is_forgotten_is_told_where_it_is_left_in_a_key_and_is_in_no_releas
     source.write_text(TWO_NUMBERS.replace("A project", "Call 0712-345-678 for a project"))
     pipeline.build([source], folder, dumps=False)
     assert "https://w3id.org/cybilgraph/id/project/call-0712-345-678-for-a-project" in (
-        Releases(folder).forget("Jane Roe")[1].left
+        Releases(folder).erase("Jane Roe")[1].remaining
     )
     again, _ = pipeline.build([source], folder, dumps=False)
     assert b"345-678" not in everything(again.folder)
@@ -343,22 +343,22 @@ def test_the_name_of_who_is_forgotten_by_address_is_told_where_it_is_left(tmp_pa
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE.replace("It helps Fiji.", "Tevita Losa helps Fiji."))
     pipeline.build([source], folder, dumps=False)
-    told = Releases(folder).forget("tevita.losa@example.org")
+    told = Releases(folder).erase("tevita.losa@example.org")
     assert told[1].found
-    assert told[1].left
+    assert told[1].remaining
 
 
 def test_a_contact_is_known_however_it_is_written(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE.replace("It helps Fiji.", "It has tevita.losa%40example.org."))
     pipeline.build([source], folder, dumps=False)
-    told = Releases(folder).forget("tevita   LOSA")
-    assert (told[1].found, len(told[1].left)) == (True, 1), "the address that is left is told"
+    told = Releases(folder).erase("tevita   LOSA")
+    assert (told[1].found, len(told[1].remaining)) == (True, 1), "the address that is left is told"
     for who in ("mailto:Tevita.Losa@example.org", "<tevita.losa@example.org>", "T. Losa <tevita.losa@example.org>"):
-        assert who in Releases(folder).forgotten()
+        assert who in Releases(folder).erased_hashes()
     for text in ("Tevita\nLosa", "Tevita&nbsp;Losa", "tevita%20losa", "tevita.losa&#64;example.org"):
-        assert has(text, {"tevita losa", "tevita.losa@example.org"}), text
-    assert has("Tevita.Losa  [at] example (dot) org", {"tevita.losa@example.org"})
+        assert mentions(text, {"tevita losa", "tevita.losa@example.org"}), text
+    assert mentions("Tevita.Losa  [at] example (dot) org", {"tevita.losa@example.org"})
     assert "fewer than 3 letters" in CliRunner().invoke(forget, [str(folder), "L. O"]).output
 
 
@@ -386,8 +386,8 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     for number in (1, 3):
         release = Releases(tmp_path).get(number)
         release.verify()
-        with closing(Search(release.search)) as index:
-            assert index.find(Wish("belize")).total == 1, "it can be searched as before"
+        with closing(SearchIndex(release.search)) as index:
+            assert index.find(SearchQuery("belize")).total == 1, "it can be searched as before"
         assert release.manifest["forgotten"] == 1
         assert release.manifest["created"] == before[number].manifest["created"]
         assert release.manifest["counts"]["quads"] == len(graph_of(release.folder).splitlines())
@@ -415,7 +415,7 @@ def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
     Releases(tmp_path).get(2).verify()
     assert (release.folder / "SHA256SUMS").read_bytes() == sums
     assert not list(tmp_path.glob(".building-*"))
-    assert EMAIL in Releases(tmp_path).forgotten()
+    assert EMAIL in Releases(tmp_path).erased_hashes()
 
 
 def test_nobody_is_forgotten_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -427,5 +427,5 @@ def test_nobody_is_forgotten_in_a_folder_that_is_not_there(tmp_path: Path) -> No
 def test_a_swap_that_was_cut_short_is_ended(release: Release, tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path, dumps=False)
     (tmp_path / "0001").rename(tmp_path / ".replacing-0001")  # killed between the two steps
-    Releases(tmp_path).forget("Nobody")
+    Releases(tmp_path).erase("Nobody")
     Releases(tmp_path).current().verify()

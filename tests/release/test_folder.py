@@ -20,7 +20,7 @@ from cybilgraph import pipeline
 from cybilgraph.errors import FileDamaged, ReleaseError
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.release.sources import SOURCES, sources_in
+from cybilgraph.release.sources import SOURCES, iterate_sources
 from cybilgraph.runtime.compression import pack
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
 
@@ -56,7 +56,7 @@ def test_a_release_keeps_what_single_records_were_read_from(release: Release, tm
     (tmp_path / "in" / "several.csv").write_text("title,code\nA,G0101\nB,G0102\n", encoding="utf-8")
     (tmp_path / "in" / "page.txt").write_text("A project\n\nSummary\n\nIt helps Fiji.\n", encoding="utf-8")
     built, _ = pipeline.build([tmp_path / "in"], tmp_path / "into")
-    assert list(sources_in(built.folder / SOURCES)) == [(tmp_path / "in" / "page.txt").read_bytes()]
+    assert list(iterate_sources(built.folder / SOURCES)) == [(tmp_path / "in" / "page.txt").read_bytes()]
     (built.folder / SOURCES).unlink()
     assert built.source(hashlib.sha256((tmp_path / "in" / "page.txt").read_bytes()).hexdigest()) is None
 
@@ -191,7 +191,7 @@ def test_pruning_keeps_what_is_served_for_a_damaged_one(three: Path, tmp_path: P
     folder = shutil.copytree(three, tmp_path / "releases")
     damage(folder, 3)
     told: list[str] = []
-    assert Releases(folder).prune(1, told=told.append)[0] == [1]
+    assert Releases(folder).prune(1, on_event=told.append)[0] == [1]
     assert told[-1] == "Release 0002 stays: it is served in the place of 0003."
     damage(folder, 2)
     with pytest.raises(ReleaseError, match="0003 is damaged"):
@@ -209,13 +209,13 @@ def test_the_last_good_release_is_served(three: Path, tmp_path: Path) -> None:
     damage(folder, 2)
     (folder / "current").write_text("nonsense")
     told: list[str] = []
-    assert Releases(folder).sound(told.append).number == 1
+    assert Releases(folder).select_sound(told.append).number == 1
     assert len(told) == 3
     assert re.search("names the release that is served, is damaged: it holds no number: the newest", told[0])
     (folder / "current").write_text("1")
     damage(folder, 1)
     with pytest.raises(ReleaseError, match="0001 is damaged"):
-        Releases(folder).sound(told.append)
+        Releases(folder).select_sound(told.append)
 
 
 def test_a_lost_current_is_told_with_what_to_do(three: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_lost_current_is_told_with_what_to_do(three: Path, tmp_path: Path) -> 
         assert listed.stdout.count(b"\n") == 4
         assert f"{folder}/current, which names the release that is served, {how}. {mend}" in listed.stderr.decode()
         told: list[str] = []
-        assert Releases(folder).sound(told.append).number == 3
+        assert Releases(folder).select_sound(told.append).number == 3
         assert how in told[0]
     (folder / "current").mkdir()
     with pytest.raises(ReleaseError, match="Is a directory") as error:
@@ -388,7 +388,7 @@ def test_a_flipped_bit_is_seen_and_the_last_good_release_served(three: Path, tmp
     refused = run("activate", folder, 3)
     assert (refused.returncode, f"is damaged: {path.relative_to(newest)}" in refused.stderr.decode()) == (2, True)
     told: list[str] = []
-    assert Releases(folder).sound(told.append).number == 2
+    assert Releases(folder).select_sound(told.append).number == 2
     assert "0003 is refused" in told[0]
     assert "\n" not in told[0], "a log has it in one line"
 

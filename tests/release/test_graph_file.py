@@ -28,13 +28,13 @@ def lines_of(*keys: str) -> list[bytes]:
 
 def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> None:
     keys = [f"G{number:04}" for number in range(2_000)]
-    before = list(graph_file.pieces(lines_of(*keys)))
+    before = list(graph_file.split_chunks(lines_of(*keys)))
     assert b"".join(before) == b"".join(lines_of(*keys))
     assert len(before) > 10
     found = [set(PROJECT.findall(piece.decode())) for piece in before]
     assert sum(map(len, found)) == len(keys) == len(set.union(*found))
     for new in ("G0000x", "G1000x", "G1999x"):
-        after = list(graph_file.pieces(lines_of(*keys, new)))
+        after = list(graph_file.split_chunks(lines_of(*keys, new)))
         assert len(set(after) - set(before)) <= 2
         assert len(set(before) - set(after)) <= 1
 
@@ -44,15 +44,15 @@ def test_a_graph_is_read_whole_line_by_line_and_piece_by_piece(tmp_path: Path) -
     path = tmp_path / GRAPH
     graph_file.write_graph(path, lines)
     assert graph_of(tmp_path) == b"".join(lines)
-    with graph_file.lines_of(path) as read:
+    with graph_file.open_lines(path) as read:
         assert list(read) == lines
     pieces = list(graph_file.read_graph(path))
-    assert [piece for _, piece in pieces] == list(graph_file.pieces(lines))
+    assert [piece for _, piece in pieces] == list(graph_file.split_chunks(lines))
     assert sum(size for size, _ in pieces) == path.stat().st_size < len(b"".join(lines)) / 5
     start = 0
     with path.open("rb") as file:
         for size, piece in pieces:
-            assert graph_file.piece_of(file, start, size) == piece
+            assert graph_file.read_chunk(file, start, size) == piece
             start += size
 
 
@@ -67,7 +67,7 @@ def test_any_tool_unpacks_it(tmp_path: Path) -> None:
 def test_a_graph_of_nothing_is_nothing(tmp_path: Path) -> None:
     graph_file.write_graph(tmp_path / GRAPH, [])
     assert list(graph_file.read_graph(tmp_path / GRAPH)) == []
-    with graph_file.lines_of(tmp_path / GRAPH) as read:
+    with graph_file.open_lines(tmp_path / GRAPH) as read:
         assert list(read) == []
 
 
@@ -82,5 +82,5 @@ def test_what_is_damaged_is_told_however_it_is_read(tmp_path: Path, at: float) -
         with pytest.raises(FileDamaged, match=GRAPH):
             list(graph_file.read_graph(path))
     path.write_bytes(good[:place] + bytes([good[place] ^ 8]) + good[place + 1 :])
-    with pytest.raises(FileDamaged, match=GRAPH), graph_file.lines_of(path) as read:
+    with pytest.raises(FileDamaged, match=GRAPH), graph_file.open_lines(path) as read:
         list(read)

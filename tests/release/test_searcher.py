@@ -12,7 +12,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.release.search import Search, Wish
+from cybilgraph.release.search import SearchIndex, SearchQuery
 from tests.conftest import SEED
 
 
@@ -23,17 +23,17 @@ def test_equal_graphs_have_equal_indexes(tmp_path: Path) -> None:
 
 
 def test_it_is_never_written(release: Release) -> None:
-    with closing(Search(release.search)) as index:
-        assert index.find(Wish("belize")).total == 2
+    with closing(SearchIndex(release.search)) as index:
+        assert index.find(SearchQuery("belize")).total == 2
         with pytest.raises(sqlite3.OperationalError, match="readonly"), index._connection() as base:
             base.execute("DELETE FROM project")
 
 
 def test_a_release_of_an_earlier_make_has_none(tmp_path: Path) -> None:
-    index = Search(tmp_path / "search.sqlite")
-    assert not index.there
-    assert index.find(Wish("belize")).total == 0
-    assert list(index.all(Wish("belize"))) == []
+    index = SearchIndex(tmp_path / "search.sqlite")
+    assert not index.is_available
+    assert index.find(SearchQuery("belize")).total == 0
+    assert list(index.all(SearchQuery("belize"))) == []
     assert index.findings("G0020", "") == []
 
 
@@ -42,16 +42,16 @@ def test_nor_has_one_with_an_index_of_another_form(release: Release, tmp_path: P
     path.write_bytes(release.search.read_bytes())
     with closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA user_version = 1")
-    with closing(Search(release.search)) as index, closing(Search(path)) as other:
-        assert index.there
-        assert not other.there
+    with closing(SearchIndex(release.search)) as index, closing(SearchIndex(path)) as other:
+        assert index.is_available
+        assert not other.is_available
 
 
 def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.release.search.searcher._SECONDS", -1.0)
-    monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS", 1)
-    with closing(Search(release.search)) as index, pytest.raises(QueryTimeout):
-        index.find(Wish("cyber security strategy"))
+    monkeypatch.setattr("cybilgraph.release.search.searcher._TIMEOUT_SECONDS", -1.0)
+    monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS_PER_CLOCK_CHECK", 1)
+    with closing(SearchIndex(release.search)) as index, pytest.raises(QueryTimeout):
+        index.find(SearchQuery("cyber security strategy"))
 
 
 def test_a_damaged_index_is_told(release: Release, tmp_path: Path) -> None:
@@ -59,28 +59,28 @@ def test_a_damaged_index_is_told(release: Release, tmp_path: Path) -> None:
     whole = release.search.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with (
-        closing(Search(path)) as index,
+        closing(SearchIndex(path)) as index,
         pytest.raises(EngineUnavailable, match="index of the search is damaged"),
     ):
-        index.find(Wish("belize"))
+        index.find(SearchQuery("belize"))
 
 
 def test_threads_share_connections_which_are_closed_with_the_index(release: Release) -> None:
     with ThreadPoolExecutor(8) as threads:
-        with closing(Search(release.search)) as index:
-            totals = threads.map(lambda page: index.find(Wish("belize", page=page)).total, range(1, 65))
+        with closing(SearchIndex(release.search)) as index:
+            totals = threads.map(lambda page: index.find(SearchQuery("belize", page=page)).total, range(1, 65))
             assert set(totals) == {2}
             idle = list(index._idle or ())
         assert 0 < len(idle) <= 16  # the first search of each thread reads what is kept beside its own
         for base in idle:
             with pytest.raises(sqlite3.ProgrammingError, match="closed"):
                 base.execute("SELECT 1")
-        assert index.find(Wish("samoa")).total >= 0, "a search that comes too late still works"
+        assert index.find(SearchQuery("samoa")).total >= 0, "a search that comes too late still works"
         assert index._idle is None
 
 
 def test_findings_of_a_record_are_those_of_its_file(release: Release) -> None:
-    with closing(Search(release.search)) as index:
+    with closing(SearchIndex(release.search)) as index:
         assert {found["rule"].rpartition("#")[2] for found in index.findings("G0020", "belize-G0020.txt")} == {
             "has-funder",
             "second-capture",

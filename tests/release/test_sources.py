@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.release.sources import SOURCES, Sources, source_of, sources_in
+from cybilgraph.release.sources import SOURCES, Sources, iterate_sources, read_source
 
 PAGES = [f"Page {number} of {number * 7919}\n".encode() * 400 for number in range(300)]
 
@@ -24,11 +24,11 @@ def filled(path: Path) -> Path:
 
 def test_each_is_there_once_and_found_by_its_checksum(tmp_path: Path) -> None:
     path = filled(tmp_path / SOURCES)
-    assert list(sources_in(path)) == PAGES
-    assert all(source_of(path, hashlib.sha256(page).hexdigest()) == page for page in PAGES)
+    assert list(iterate_sources(path)) == PAGES
+    assert all(read_source(path, hashlib.sha256(page).hexdigest()) == page for page in PAGES)
     for unknown in ("", "00", "no checksum", hashlib.sha256(b"").hexdigest()):
-        assert source_of(path, unknown) is None
-    assert source_of(tmp_path / "none", hashlib.sha256(PAGES[0]).hexdigest()) is None
+        assert read_source(path, unknown) is None
+    assert read_source(tmp_path / "none", hashlib.sha256(PAGES[0]).hexdigest()) is None
     assert filled(tmp_path / "again").read_bytes() == path.read_bytes()
     assert [found.name for found in tmp_path.iterdir()].count(SOURCES) == len(list(tmp_path.iterdir())) - 1
 
@@ -40,7 +40,7 @@ def test_what_is_damaged_is_never_taken_for_a_source(tmp_path: Path, at: int) ->
     for place in range(at * 97, len(good), 997):
         path.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
         page = PAGES[place % len(PAGES)]
-        assert source_of(path, hashlib.sha256(page).hexdigest()) in (page, None)
+        assert read_source(path, hashlib.sha256(page).hexdigest()) in (page, None)
     path.write_bytes(good[: len(good) // 2])
     with pytest.raises(FileDamaged, match=SOURCES):
-        list(sources_in(path))
+        list(iterate_sources(path))

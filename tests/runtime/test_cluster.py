@@ -33,7 +33,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("table") / "projects.csv"
     rows = (
         f"Project {number},G{number:04d},In {number} it was funded by UNODC in Kenya and delivered by Body {number}.\n"
-        for number in range(BATCHES * preparation.BATCH)
+        for number in range(BATCHES * preparation.BATCH_RECORDS)
     )
     path.write_text("title,code,summary\n" + "".join(rows))
     return path

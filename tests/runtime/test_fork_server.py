@@ -141,7 +141,7 @@ def test_who_has_ended_unasked_is_told() -> None:
     def tended(what: Callable[[], object]) -> None:
         end = time.monotonic() + 30
         while not what():
-            pool.tend()
+            pool.maintain()
             assert time.monotonic() < end
             time.sleep(0.05)
 

@@ -10,7 +10,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
-from cybilgraph.release.erasure import as_known
+from cybilgraph.release.erasure import normalise_name
 from cybilgraph.runtime.keyed_hash import create_key, read_key
 from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run, running_server
@@ -19,7 +19,7 @@ from tests.web.api.test_protocol import send
 
 
 def plain(who: str) -> str:
-    return hashlib.sha256(as_known(who).encode()).hexdigest()
+    return hashlib.sha256(normalise_name(who).encode()).hexdigest()
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Graphs
+from cybilgraph.sparql import Dataset
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.sparql.store import opens_whole
+from cybilgraph.sparql.store import opens_all_files
 
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"
@@ -199,15 +199,15 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
     csv = (BY_NAME["csv"],)
     history = "https://w3id.org/cybilgraph/graph/G0020/1"
     all_titles = "SELECT (COUNT(?t) AS ?n) { ?p dcterms:title ?t }"
-    of_graph = engine.answer(all_titles, csv, graphs=Graphs(default=(history,))).content
+    of_graph = engine.answer(all_titles, csv, graphs=Dataset(default=(history,))).content
     assert of_graph == b"n\r\n1\r\n"
     assert engine.answer(all_titles, csv).content != of_graph
     named = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }"
-    assert engine.answer(named, csv, graphs=Graphs(named=(history,))).content.decode().split() == ["g", history]
-    assert engine.answer(named, csv, graphs=Graphs(default=(history,))).content.decode().split() == ["g"]
+    assert engine.answer(named, csv, graphs=Dataset(named=(history,))).content.decode().split() == ["g", history]
+    assert engine.answer(named, csv, graphs=Dataset(default=(history,))).content.decode().split() == ["g"]
     # The request has the last word over FROM.
     from_nothing = "SELECT (COUNT(?t) AS ?n) FROM <x:none> { ?p dcterms:title ?t }"
-    assert engine.answer(from_nothing, csv, graphs=Graphs(default=(history,))).content == of_graph
+    assert engine.answer(from_nothing, csv, graphs=Dataset(default=(history,))).content == of_graph
 
 
 @pytest.mark.parametrize(
@@ -274,10 +274,10 @@ def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ite
         subject, predicate = ox.NamedNode(f"urn:s{number}"), ox.NamedNode("urn:p")
         store.extend(ox.Quad(subject, predicate, subject, graph) for graph in (ox.DefaultGraph(), subject))
         store.flush()
-        if not opens_whole(folder):
+        if not opens_all_files(folder):
             break
     del store
-    assert not opens_whole(folder)
+    assert not opens_all_files(folder)
     engine = EmbeddedEngine(folder, Limits(workers=1))
     yield engine
     engine.close()
@@ -286,8 +286,10 @@ def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scattered: EmbeddedEngine) -> None:
     for pattern in ("?s ?p ?o", "GRAPH ?g { ?s ?p ?o }"):
         query = f"SELECT (COUNT(?text) AS ?n) {{ {pattern} BIND(STR(?o) AS ?text) }}"
-        fewer, more = (int(each.answer(query, (BY_NAME["csv"],)).content.split()[1]) for each in (engine, scattered))
-        assert more > fewer
+        relaxations, more = (
+            int(each.answer(query, (BY_NAME["csv"],)).content.split()[1]) for each in (engine, scattered)
+        )
+        assert more > relaxations
 
 
 def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:

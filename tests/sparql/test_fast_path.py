@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql import Graphs, queries
+from cybilgraph.sparql import Dataset, queries
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.sparql.fast_path import LookUps, looked_up
+from cybilgraph.sparql.fast_path import FastPath, parse_lookup
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
 PLAIN = f"SELECT ?p ?o {{ {G0020} ?p ?o }}"
@@ -104,8 +104,8 @@ PIECES = [
 def beside(release: Release) -> Iterator[EmbeddedEngine]:
     """An engine that has its store in memory."""
     engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
-    assert engine._look_ups
-    engine._look_ups.loading.join()
+    assert engine._fast_path
+    engine._fast_path.loading.join()
     yield engine
     engine.close()
 
@@ -113,18 +113,18 @@ def beside(release: Release) -> Iterator[EmbeddedEngine]:
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_a_look_up_is_answered_as_a_worker_would(beside: EmbeddedEngine, fmt: Format) -> None:
     for query in TAKEN:
-        at_once = beside.at_once(query, (fmt,))
+        at_once = beside.answer_fast(query, (fmt,))
         assert (at_once is not None) == (fmt.carries_graph == query.startswith("DESCRIBE")), query
         if at_once:
             queries.guard(query)
             answer = beside.answer(query, (fmt,))
             assert (at_once.content, at_once.format, at_once.rows) == (answer.content, answer.format, answer.rows)
-            assert at_once.advice == answer.advice == ()
+            assert at_once.hints == answer.hints == ()
 
 
 @pytest.mark.parametrize("query", LEFT)
 def test_what_is_nearly_a_look_up_is_a_workers(query: str) -> None:
-    assert not looked_up(query)
+    assert not parse_lookup(query)
 
 
 @given(st.data())
@@ -136,16 +136,16 @@ def test_whatever_is_taken_for_a_look_up_is_one(beside: EmbeddedEngine, data: st
         begin = data.draw(st.integers(0, len(pieces)))
         pieces[begin : begin + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from(PIECES), max_size=2))
     query = "".join(pieces)
-    if not looked_up(query):
+    if not parse_lookup(query):
         return
     queries.guard(query)
     words = {token.text for token in queries.tokens(query) if token.kind == "word"}
     assert {word.upper() for word in words} <= {"SELECT", "WHERE", "ASK", "DESCRIBE", "PREFIX", "A"}
     kinds = {token.kind for token in queries.tokens(query)}
     assert kinds <= {"word", "iri", "name", "variable", "open", "close", "other"}
-    if at_once := beside.at_once(query, FORMATS):
+    if at_once := beside.answer_fast(query, FORMATS):
         answer = beside.answer(query, FORMATS)
-        assert (at_once.content, at_once.rows, answer.advice) == (answer.content, answer.rows, ())
+        assert (at_once.content, at_once.rows, answer.hints) == (answer.content, answer.rows, ())
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_whatever_is_taken_for_a_look_up_is_one(beside: EmbeddedEngine, data: st
     ],
 )
 def test_where_something_is_to_be_said_a_worker_says_it(beside: EmbeddedEngine, query: str) -> None:
-    assert looked_up(query)
-    assert beside.at_once(query, FORMATS) is None
+    assert parse_lookup(query)
+    assert beside.answer_fast(query, FORMATS) is None
 
 
 def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,14 +168,14 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     graph.write_text("".join(f"<http://x/much> <http://x/p> <http://x/{n:050}> .\n" for n in range(1_000)))
     with graph.open("a") as file:
         file.write("<http://x/little> <http://x/p> <http://x/o> .\n")
-    look_ups = LookUps(graph)
+    look_ups = FastPath(graph)
     look_ups.loading.join()
     much, little = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("much", "little"))
     assert look_ups.answer(much, FORMATS) is None
     assert look_ups.answer(little, FORMATS)
-    monkeypatch.setattr("cybilgraph.sparql.fast_path._LONG", 0)  # what was not answered took long
+    monkeypatch.setattr("cybilgraph.sparql.fast_path._SLOW_SECONDS", 0)  # what was not answered took long
     assert look_ups.answer(much, FORMATS) is None
-    monkeypatch.setattr("cybilgraph.sparql.fast_path._MOST", 10**9)
+    monkeypatch.setattr("cybilgraph.sparql.fast_path._MAX_ANSWER_BYTES", 10**9)
     assert look_ups.answer(much, FORMATS) is None
     assert look_ups.answer(little, FORMATS)
     look_ups.close()
@@ -183,13 +183,13 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_other_graphs_and_a_store_on_disk_are_the_workers(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
-    assert beside.at_once(PLAIN, FORMATS)
-    assert beside.at_once(PLAIN, FORMATS, graphs=Graphs(default=("http://x/g",))) is None
+    assert beside.answer_fast(PLAIN, FORMATS)
+    assert beside.answer_fast(PLAIN, FORMATS, graphs=Dataset(default=("http://x/g",))) is None
     assert engine.place == "on disk"
-    assert engine.at_once(PLAIN, FORMATS) is None
+    assert engine.answer_fast(PLAIN, FORMATS) is None
 
 
 def test_a_graph_that_cannot_be_read_is_a_workers_to_tell(tmp_path: Path) -> None:
-    look_ups = LookUps(tmp_path / "none.nq")
+    look_ups = FastPath(tmp_path / "none.nq")
     look_ups.loading.join()
     assert look_ups.answer(PLAIN, FORMATS) is None

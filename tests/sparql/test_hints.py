@@ -17,11 +17,11 @@ from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.sparql.hints import advise
+from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.cursor import Unreadable
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.outline import read
-from cybilgraph.sparql.hints.syntax import explained
+from cybilgraph.sparql.hints.outline import parse_outline
+from cybilgraph.sparql.hints.syntax import explain_mistake
 
 JSON = (BY_NAME["json"],)
 
@@ -106,26 +106,26 @@ SLOW = [
 
 @pytest.mark.parametrize(("pattern", "words"), EMPTY, ids=[pattern for pattern, _ in EMPTY])
 def test_why_it_is_empty(facts: Facts, pattern: str, words: str) -> None:
-    told = advise(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
+    told = find_hints(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
     assert [words in advice.text for advice in told] == [True] * bool(words), told
-    assert all(advice.why == "empty" and advice.line in (1, 2) for advice in told)
+    assert all(advice.kind == "empty" and advice.line in (1, 2) for advice in told)
 
 
 @pytest.mark.parametrize(("pattern", "words"), SLOW, ids=[pattern for pattern, _ in SLOW])
 def test_why_it_is_slow(pattern: str, words: str) -> None:
-    told = advise(f"SELECT * {{\n {pattern} }}", ("slow",))
+    told = find_hints(f"SELECT * {{\n {pattern} }}", ("slow",))
     assert [words in advice.text for advice in told] == [True] * bool(words), told
-    assert all(advice.why == "slow" and advice.line == 2 for advice in told)
+    assert all(advice.kind == "slow" and advice.line == 2 for advice in told)
 
 
 def test_prefixes_of_another_meaning(facts: Facts) -> None:
     query = "SELECT * { ?a schema:url ?b ; dcterms:title ?c }"
-    [told] = advise(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
+    [told] = find_hints(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
     assert "The namespace of schema: is <https://schema.org/>" in told.text
     assert told.line == 2
-    told = advise(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
+    told = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
     assert "Here it is <http://purl.org/dc/terms/>" in told.text
-    assert not advise(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
+    assert not find_hints(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
 
 
 def test_graphs_that_are_not_there(facts: Facts) -> None:
@@ -141,42 +141,42 @@ def test_graphs_that_are_not_there(facts: Facts) -> None:
         (f"SELECT * FROM <{other}> {pattern}", (there,), ""),
         (f"SELECT * FROM <{there}> {pattern}", (), ""),
     ):
-        told = [advice.text for advice in advise(query, ("empty",), facts, chosen)]
+        told = [advice.text for advice in find_hints(query, ("empty",), facts, chosen)]
         found = [text for text in told if text.startswith("There is no graph")]
         assert [words in text for text in found] == [True] * bool(words), (query, told)
     assert not any(
-        "There is no graph" in text for _, text, _ in advise(f"SELECT * FROM <{other}> {pattern}", ("empty",))
+        "There is no graph" in text for _, text, _ in find_hints(f"SELECT * FROM <{other}> {pattern}", ("empty",))
     )
 
 
 def test_sorting_of_everything() -> None:
-    [told] = advise("SELECT * { ?s ?p ?o } ORDER BY ?s")
+    [told] = find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s")
     assert "sorts the whole graph" in told.text
-    assert not advise("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10")
+    assert not find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10")
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
 def test_published_queries_get_no_advice(facts: Facts, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert advise(text, facts=facts) == advise(text) == ()
+    assert find_hints(text, facts=facts) == find_hints(text) == ()
 
 
 def test_without_facts_only_what_no_release_has_is_told() -> None:
-    assert not advise('SELECT * { ?p cyb:accountable actor:anybody-else ; dcterms:title "x" . project:X a ?y }')
-    assert "cyb:implementer" in advise("SELECT * { ?p cyb:implementor ?a }")[0].text
+    assert not find_hints('SELECT * { ?p cyb:accountable actor:anybody-else ; dcterms:title "x" . project:X a ?y }')
+    assert "cyb:implementer" in find_hints("SELECT * { ?p cyb:implementor ?a }")[0].text
 
 
 def test_what_cannot_be_read_gets_none() -> None:
     for query in ("", "SELECT", "SELECT * {", "SELECT * { ?a ?b }", "x" * 1000, "SELECT * " + "{" * 5000):
         with pytest.raises(Unreadable):
-            read(query)
-        assert advise(query) == ()
+            parse_outline(query)
+        assert find_hints(query) == ()
 
 
 def test_much_is_looked_at_in_little_time(facts: Facts) -> None:
     many = " ".join(f'?p dcterms:title "Nothing {n}" . ?q{n} cyb:implementer{n} ?r{n} .' for n in range(2000))
     began = time.process_time()
-    assert len(advise(f"SELECT * {{ {many} }}", facts=facts)) == 5
+    assert len(find_hints(f"SELECT * {{ {many} }}", facts=facts)) == 5
     assert time.process_time() - began < 2
 
 
@@ -262,16 +262,16 @@ PIECES = [
 def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str) -> None:
     query = before + " ".join(pieces)
     try:
-        read(query)
+        parse_outline(query)
     except Unreadable as place:
         assert 0 <= place.start <= len(query)
-    mistake = explained(query, "error at 1:1: expected OPTIONAL")
+    mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
     assert mistake.line >= 1
     try:
         ox.Store().query(query, prefixes=PREFIXES)
     except (SyntaxError, ValueError):
         return
-    advise(query, facts=facts)
+    find_hints(query, facts=facts)
 
 
 # syntax
@@ -327,7 +327,7 @@ def test_mistakes_have_a_hint_and_a_place(engine: EmbeddedEngine, marked: str, w
     ],
 )
 def test_the_caret_is_under_the_place(query: str, line: str, caret: str) -> None:
-    mistake = explained(query, "error at 1:1: expected OPTIONAL")
+    mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
     assert mistake.excerpt.split("\n") == [line, caret]
 
 
@@ -338,18 +338,18 @@ def test_the_caret_is_under_the_place(query: str, line: str, caret: str) -> None
 def test_what_is_empty_is_told_in_every_format(engine: EmbeddedEngine, name: str) -> None:
     fmt = BY_NAME[name]
     form = "CONSTRUCT { ?p cyb:country ?c }" if fmt.carries_graph else "SELECT *"
-    [told] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).advice
+    [told] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).hints
     assert "country:BZ" in told.text
-    assert not engine.answer(f"{form} {{ ?p cyb:country ?c }}", (fmt,)).advice
+    assert not engine.answer(f"{form} {{ ?p cyb:country ?c }}", (fmt,)).hints
 
 
 @pytest.mark.parametrize("name", [fmt.name for fmt in RESULT_FORMATS])
 def test_a_count_of_nothing_and_a_no_are_empty_too(engine: EmbeddedEngine, name: str) -> None:
     fmt = (BY_NAME[name],)
-    assert engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BLZ }", fmt).advice
-    assert engine.answer("ASK { ?p cyb:country country:BLZ }", fmt).advice
-    assert not engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BZ }", fmt).advice
-    assert not engine.answer("ASK { ?p cyb:country country:BZ . OPTIONAL { ?p cyb:implementor ?q } }", fmt).advice
+    assert engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BLZ }", fmt).hints
+    assert engine.answer("ASK { ?p cyb:country country:BLZ }", fmt).hints
+    assert not engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BZ }", fmt).hints
+    assert not engine.answer("ASK { ?p cyb:country country:BZ . OPTIONAL { ?p cyb:implementor ?q } }", fmt).hints
 
 
 def test_a_timeout_tells_why(release: Release) -> None:
@@ -357,7 +357,7 @@ def test_a_timeout_tells_why(release: Release) -> None:
     query = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
     with pytest.raises(QueryTimeout) as error:
         engine.answer(query, JSON)
-    assert "share no variable" in error.value.advice[0].text
+    assert "share no variable" in error.value.hints[0].text
     engine.close()
 
 
@@ -365,7 +365,7 @@ def test_what_took_long_is_told(engine: EmbeddedEngine) -> None:
     """Of hashes, a million pairs take seconds on any machine."""
     pairs = "?a skos:prefLabel ?c . ?d skos:prefLabel ?f FILTER(SHA512(STR(?c)) != SHA512(STR(?f)))"
     answer = engine.answer(f"SELECT (COUNT(*) AS ?n) {{ {pairs} }}", JSON)
-    assert [advice.why for advice in answer.advice] == ["slow"]
+    assert [advice.kind for advice in answer.hints] == ["slow"]
 
 
 def test_explaining_runs_nothing(engine: EmbeddedEngine) -> None:
@@ -373,7 +373,7 @@ def test_explaining_runs_nothing(engine: EmbeddedEngine) -> None:
     told = engine.explain("SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(?c = ?f && ?i = ?a) } ORDER BY ?a")
     assert time.process_time() - began < 1
     assert "share no variable" in told[0].text
-    assert engine.explain(queries.load("example-projects-in-country").text) == ()
+    assert engine.explain(queries.load_query("example-projects-in-country").text) == ()
     with pytest.raises(QuerySyntaxError):
         engine.explain("SELECT * { ?a ?b ")
 
@@ -392,6 +392,6 @@ def test_what_dates_of_other_kinds_leave_out_is_told_beside_rows(
 ) -> None:
     answer = engine.answer(f"SELECT * {{ {pattern} }}", JSON)
     assert answer.rows
-    assert [(advice.why, words in advice.text) for advice in answer.advice] == [("partial", True)] * bool(words)
+    assert [(advice.kind, words in advice.text) for advice in answer.hints] == [("partial", True)] * bool(words)
     count = engine.answer(f"SELECT (COUNT(?p) AS ?n) {{ {pattern} }}", JSON)
-    assert count.advice == answer.advice
+    assert count.hints == answer.hints

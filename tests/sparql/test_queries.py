@@ -24,7 +24,7 @@ from cybilgraph.sparql.embedded import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
 from tests.support.pumps import grows
 
-EXAMPLES = queries.examples()
+EXAMPLES = queries.example_queries()
 IDS = [query.name for query in EXAMPLES]
 
 
@@ -57,7 +57,7 @@ def test_every_file_keeps_the_contract_of_its_name() -> None:
     for path in (ROOT / "queries").iterdir():
         assert path.suffix == ".rq"
         assert path.stem.partition("-")[0] in ("example", "page", "check")
-        assert queries.load(path.stem).title
+        assert queries.load_query(path.stem).title
 
 
 def test_phases_of_a_programme_with_links() -> None:
@@ -68,14 +68,14 @@ def test_phases_of_a_programme_with_links() -> None:
         ' project:b a cyb:Project ; dcterms:title "Phase 2"@en ; cyb:follows project:a . }',
         prefixes=PREFIXES,
     )
-    rows = list(store.query(queries.load("example-phases-of-a-programme").text))
+    rows = list(store.query(queries.load_query("example-phases-of-a-programme").text))
     assert len(rows) == 1
     assert "Phase 1" in str(rows[0])
     assert "Phase 2" in str(rows[0])
 
 
 def test_bind_by_code_name_and_several() -> None:
-    query = queries.load("example-projects-in-country")
+    query = queries.load_query("example-projects-in-country")
     assert f"VALUES ?country {{ <{BASE}id/country/BZ> }}" in query.bind({"country": ["belize"]})
     assert f"{{ <{BASE}id/country/BZ> <{BASE}id/country/GY> }}" in query.bind({"country": ["BZ", "Guyana", "belize"]})
 
@@ -94,13 +94,13 @@ def test_bind_by_code_name_and_several() -> None:
 )
 def test_what_cannot_be_bound_is_a_clear_error(name: str, values: dict[str, list[str]], says: str) -> None:
     with pytest.raises(QueryError) as error:
-        queries.load(name).bind(values)
+        queries.load_query(name).bind(values)
     assert says in str(error.value)
 
 
 @given(st.text(max_size=40))
 def test_a_value_never_becomes_sparql(value: str) -> None:
-    query = queries.parse("q", '# param words text: words\nSELECT ?words WHERE { VALUES ?words { "x" } }')
+    query = queries.parse_named_query("q", '# param words text: words\nSELECT ?words WHERE { VALUES ?words { "x" } }')
     text = query.bind({"words": [value]})
     [row] = ox.Store().query(text)  # type: ignore[misc]
     assert row["words"].value == value  # type: ignore[union-attr, index]
@@ -108,7 +108,7 @@ def test_a_value_never_becomes_sparql(value: str) -> None:
 
 def test_a_malformed_header_is_an_error() -> None:
     with pytest.raises(QueryError, match="cannot read"):
-        queries.parse("q", "# param country\nSELECT * {}")
+        queries.parse_named_query("q", "# param country\nSELECT * {}")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_prefixes() -> None:
 
 def test_a_query_folder_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "example-mine.rq").write_text("# title: Mine\nASK {}", encoding="utf-8")
-    assert [query.title for query in queries.examples(tmp_path)] == ["Mine"]
+    assert [query.title for query in queries.example_queries(tmp_path)] == ["Mine"]
 
 
 # The grammar's tokens as one plain pattern, which takes quadratic time: SPARQL 1.1 Query, section 19.8.
@@ -294,8 +294,8 @@ def _refused(query: str) -> None:
 @pytest.mark.parametrize(
     "read",
     [
-        *(_refused, queries.gives_graph, queries.is_volatile, queries.without_comments, queries.without_services),
-        *(queries.words, queries.undeclared, queries.usable_prefixes),
+        *(_refused, queries.returns_graph, queries.is_volatile, queries.without_comments, queries.without_services),
+        *(queries.keywords, queries.undeclared_names, queries.usable_prefixes),
     ],
     ids=lambda read: read.__name__,
 )
@@ -306,7 +306,7 @@ def test_hostile_text_is_read_in_linear_time(name: str, read: Callable[[str], ob
 
 
 def test_length_is_checked_before_anything_is_read() -> None:
-    for query in ("a" * (queries.MAX_BYTES + 1), "é" * (queries.MAX_BYTES // 2 + 1), '"' * 10_000_000):
+    for query in ("a" * (queries.MAX_QUERY_BYTES + 1), "é" * (queries.MAX_QUERY_BYTES // 2 + 1), '"' * 10_000_000):
         with pytest.raises(QuerySyntaxError, match="longer than"):
             queries.guard(query)
-    queries.check_length("é" * (queries.MAX_BYTES // 2))
+    queries.check_length("é" * (queries.MAX_QUERY_BYTES // 2))

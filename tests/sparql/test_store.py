@@ -22,7 +22,7 @@ def test_a_graph_that_is_loaded_in_parts_is_whole(
     lines = graph_of(release.folder).splitlines(keepends=True)
     graph = tmp_path / "graph.nq"
     graph.write_bytes(b"".join(lines[:700]))
-    monkeypatch.setattr(store, "_AT_ONCE", at_once)
+    monkeypatch.setattr(store, "_LOAD_BATCH_QUADS", at_once)
     assert store.write_store(graph, tmp_path / "store") == 700
     held = ox.Store.read_only(str(tmp_path / "store"))
     assert sorted(b"%s .\n" % str(quad).encode() for quad in held) == sorted(lines[:700])

@@ -111,7 +111,7 @@ def broken(rule: str, good: list[str]) -> list[str]:
 @cache
 def shapes() -> str:
     """All our shapes: those that are held against each record, and those against all together."""
-    return f"{shapes_text()}\n{shapes_text(across=True)}"
+    return f"{shapes_text()}\n{shapes_text(cross_record=True)}"
 
 
 @cache

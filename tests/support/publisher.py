@@ -32,7 +32,7 @@ class _Server(ThreadingHTTPServer):
         """A client that has gone away is no news."""
 
 
-class Way:
+class FaultyProxy:
     """A way to a site at ``origin``; a context manager that gives its address.
 
     Each answer has a fault with the given chance, chosen by ``seed``. A stall is ``stall`` seconds long.
@@ -70,7 +70,7 @@ class Way:
 
         self.server = _Server(("127.0.0.1", 0), Handler)
 
-    def __enter__(self) -> Way:
+    def __enter__(self) -> FaultyProxy:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -194,7 +194,7 @@ def journey(publisher: Publisher, into: Path, seed: int) -> str:
     """
     told = ""
     before = b""
-    with Way(publisher.url, chance=0.45, seed=seed, stall=0.3) as way:
+    with FaultyProxy(publisher.url, chance=0.45, seed=seed, stall=0.3) as way:
         for number in (1, 2, 3, 3):
             way.serve(number)
             try:

@@ -132,7 +132,7 @@ def _running(command: list[str], probe: str) -> Iterator[None]:
 OOPS = b"Oops\nin the query\r\n\x1b[2JSELECT secret" + b" and on" * 100 + b" to the end" + b"." * 9_000
 
 
-class Way(ThreadingHTTPServer):
+class FaultyProxy(ThreadingHTTPServer):
     """A way to a server: ``fault`` says what becomes of answers, ``left`` how many graphs it still lets through."""
 
     daemon_threads = True
@@ -147,7 +147,7 @@ class Way(ThreadingHTTPServer):
         self.store = Store(url + self.to.path, url + urlsplit(to.graph_store).path)
         self.wrote: list[int] = []
 
-    def __enter__(self) -> Way:
+    def __enter__(self) -> FaultyProxy:
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
@@ -157,7 +157,7 @@ class Way(ThreadingHTTPServer):
 
 
 class _Through(BaseHTTPRequestHandler):
-    server: Way
+    server: FaultyProxy
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:

@@ -19,9 +19,9 @@ from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sync.changes import Changes, as_json, lines_in_words, moved_until, prune
+from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log, last_changes_until, prune
 from cybilgraph.sync.changes.record_changes import Change, FieldChange
-from cybilgraph.sync.patches import patched, read_patch
+from cybilgraph.sync.patches import apply_patch, read_patch
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.web.api.test_protocol import send
 
@@ -51,21 +51,21 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def changes(shelf: Path) -> Iterator[Changes]:
-    changes = Changes(Releases(shelf))
+def changes(shelf: Path) -> Iterator[ChangeLogCache]:
+    changes = ChangeLogCache(Releases(shelf))
     yield changes
     changes.close()
 
 
-def test_a_change_is_told_by_field_and_in_words(changes: Changes) -> None:
+def test_a_change_is_told_by_field_and_in_words(changes: ChangeLogCache) -> None:
     [change] = changes.between(1, 2).records()
     title = "Support to Belize National Cyber Security Strategy"
     fields = [FieldChange("status", ["Finished"], ["Ongoing"]), FieldChange("start", ["2018-04"], ["2018-05"])]
     assert change == Change("G0020", "changed", title, fields)
-    assert change.in_words() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
+    assert change.describe() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
 
 
-def test_being_read_again_is_no_change(changes: Changes) -> None:
+def test_being_read_again_is_no_change(changes: ChangeLogCache) -> None:
     log = changes.between(2, 3)
     assert list(log.records()) == []
     assert log.counts["added_quads"], "the patch has them"
@@ -73,19 +73,19 @@ def test_being_read_again_is_no_change(changes: Changes) -> None:
     assert list(changes.between(4, 5).quads()) == []
 
 
-def test_records_come_and_go(changes: Changes) -> None:
+def test_records_come_and_go(changes: ChangeLogCache) -> None:
     log = changes.between(3)
     assert log.until.number == 5
     assert [(change.key, change.kind, change.title) for change in log.records()] == [
         ("G0998", "added", "A New Project"),
         ("cmm-review-samoa", "removed", "CMM Review - Samoa"),
     ]
-    assert list(lines_in_words(log)) == ["+ G0998  A New Project", "− cmm-review-samoa  CMM Review - Samoa"]
+    assert list(describe_log(log)) == ["+ G0998  A New Project", "− cmm-review-samoa  CMM Review - Samoa"]
     assert {change.kind for change in changes.between(0, 1).records()} == {"added"}
 
 
-def test_a_date_moves_only_with_the_statements(changes: Changes) -> None:
-    moved = changes.moved(1, 5)
+def test_a_date_moves_only_with_the_statements(changes: ChangeLogCache) -> None:
+    moved = changes.last_changed(1, 5)
     assert {key: release.number for key, release in moved.items()} == {
         "G0020": 2,
         "G0998": 4,
@@ -102,8 +102,8 @@ def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Pat
         (releases.folder / "0004" / GRAPH).write_text("")
     for keep in (3, 1):
         assert prune(releases, keep)[0]
-    with closing(Changes(releases)) as left:
-        rows = moved_until(left, releases, 5)
+    with closing(ChangeLogCache(releases)) as left:
+        rows = last_changes_until(left, releases, 5)
     told = {row.key: (row.kind, row.release) for row in rows}
     if damaged:
         assert told.keys() == {"G0020", "G0998"}, "then only what is there now can be told"
@@ -122,27 +122,27 @@ def test_what_was_kept_and_is_damaged_is_not_told(
     kept = releases.folder / "moved-0005.csv"
     content = kept.read_bytes()
     flipped = content.replace(b"A New", b"A Nev")
-    with closing(Changes(releases)) as left:
-        assert {row.release for row in moved_until(left, releases, 5)} == {2, 4}
+    with closing(ChangeLogCache(releases)) as left:
+        assert {row.release for row in last_changes_until(left, releases, 5)} == {2, 4}
         for damaged in (flipped, content[:-1], b"", b"\xff" + content):
             kept.write_bytes(damaged)
-            assert {(row.kind, row.release) for row in moved_until(left, releases, 5)} == {("added", 5)}
+            assert {(row.kind, row.release) for row in last_changes_until(left, releases, 5)} == {("added", 5)}
     assert "moved-0005.csv is damaged" in caplog.text
 
 
 @pytest.mark.parametrize("since", [1, 2, 3, 4, 5])
-def test_a_patch_leads_to_the_other_graph(changes: Changes, shelf: Path, since: int) -> None:
+def test_a_patch_leads_to_the_other_graph(changes: ChangeLogCache, shelf: Path, since: int) -> None:
     log = changes.between(since)
     rows = b"".join(log.patch()).splitlines(keepends=True)
     header, done = read_patch(rows)
     before, after = (sorted(graph_of(shelf / name).splitlines(True)) for name in (f"000{since}", "0005"))
-    assert list(patched(before, done)) == after
+    assert list(apply_patch(before, done)) == after
     assert header == log.header
     assert (header.since, header.until) == (since, 5)
 
 
 def test_logs_are_made_once_and_only_some_are_kept(shelf: Path) -> None:
-    changes = Changes(Releases(shelf), kept=2)
+    changes = ChangeLogCache(Releases(shelf), max_logs=2)
     first = changes.between(1, 2)
     assert changes.between(1, 2) is first
     patch = first.patch()
@@ -160,7 +160,7 @@ def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
     for name in ("Ann Old", "Bea New"):
         source.write_text(f'{{"title": "Project", "code": "G0997", "contacts": ["{name}"]}}', encoding="utf-8")
         pipeline.build([source], folder)
-    changes = Changes(Releases(folder))
+    changes = ChangeLogCache(Releases(folder))
     [change] = changes.between(1).records()
     assert change.fields == [FieldChange("contacts", [], ["Bea New"])]
     changes.close()
@@ -171,7 +171,7 @@ def test_a_new_code_is_told_as_replaced(tmp_path: Path) -> None:
     for code in ("", "G0997"):
         source.write_text(f'{{"title": "A Project of Ours", "code": "{code}"}}', encoding="utf-8")
         pipeline.build([source], folder)
-    changes = Changes(Releases(folder))
+    changes = ChangeLogCache(Releases(folder))
     told = {change.kind: change for change in changes.between(1).records()}
     assert told["removed"].replaced_by == "G0997"
     assert told["added"].key == "G0997"
@@ -184,7 +184,7 @@ def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
     shutil.rmtree(folder / "0001")
     with (folder / "0002" / GRAPH).open("ab") as graph:
         graph.write(b"<x:a> <x:b> <x:c> .\n")
-    changes = Changes(Releases(folder))
+    changes = ChangeLogCache(Releases(folder))
     with pytest.raises(ReleaseGone, match="full dump"):
         changes.between(1)
     with pytest.raises(ReleaseError, match="There is no release 9"):
@@ -225,7 +225,7 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
         server.process.wait()
     assert before.exists()
     for _ in range(100):  # its own processes end when they see that it is gone
-        Changes(Releases(shelf)).close()
+        ChangeLogCache(Releases(shelf)).close()
         if not before.exists():
             break
         time.sleep(0.1)

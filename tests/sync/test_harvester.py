@@ -15,7 +15,7 @@ from cybilgraph.errors import FetchError, HarvestError
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.harvester import Harvest, harvest
 from tests.conftest import run
-from tests.support.publisher import Publisher, Way, held, journey, published
+from tests.support.publisher import FaultyProxy, Publisher, held, journey, published
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,13 @@ def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         yield site
 
 
-def take(way: Way, into: Path, *formats: str, attempts: int = 4) -> Harvest:
+def take(way: FaultyProxy, into: Path, *formats: str, attempts: int = 4) -> Harvest:
     with Site(way.url, timeout=0.5, attempts=attempts, pause=0.001) as site:
         return harvest(site, into, formats)
 
 
 def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(1)
         first = take(way, tmp_path)
         assert (first.how, first.state.release, first.reason) == ("full", 1, "")
@@ -55,7 +55,7 @@ def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tm
 
 
 def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url, seed=1) as way:
+    with FaultyProxy(publisher.url, seed=1) as way:
         way.serve(1)
         way.next = ["", "cut"]
         take(way, tmp_path)
@@ -80,7 +80,7 @@ def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_pat
     ],
 )
 def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: Path, harm: object, reason: str) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(1)
         take(way, tmp_path)
         way.serve(3)
@@ -93,7 +93,7 @@ def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: P
 
 
 def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(1)
         take(way, tmp_path)
         way.serve(3)
@@ -104,7 +104,7 @@ def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tm
 
 
 def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(1)
         way.harmed = {".nq.zst": lambda body: body[::-1]}
         assert take(way, tmp_path / "other").how == "full", "the other dump is good"
@@ -118,7 +118,7 @@ def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) ->
 
 @pytest.mark.parametrize("where", ["/latest/SHA256SUMS", ".nq.zst", ".rdfp"])
 def test_a_login_in_the_place_of_data_is_told(publisher: Publisher, tmp_path: Path, where: str) -> None:
-    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+    with FaultyProxy(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
         way.serve(2)
         harvest(site, tmp_path)
         before = held(tmp_path)
@@ -151,7 +151,7 @@ def state(into: Path, **changed: object) -> None:
 
 
 def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(2)
         take(way, tmp_path, "turtle", "trig")
     quads = set(ox.parse(held(tmp_path), format=ox.RdfFormat.N_QUADS))
@@ -162,7 +162,7 @@ def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> 
 
 def test_two_at_once_do_not_meet(publisher: Publisher, tmp_path: Path) -> None:
     with (
-        Way(publisher.url) as way,
+        FaultyProxy(publisher.url) as way,
         FileLock(tmp_path / ".lock"),
         pytest.raises(HarvestError, match="Another harvest"),
     ):
@@ -173,14 +173,14 @@ def test_a_site_that_is_none_is_told(tmp_path: Path, publisher: Publisher) -> No
     for url, says in (("http://127.0.0.1:1", "no connection"), ("no address", "no web address")):
         with Site(url, attempts=2, pause=0.001) as site, pytest.raises(FetchError, match=says):
             harvest(site, tmp_path)
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.next = ["busy"] * 4
         with pytest.raises(FetchError, match="status 503"):
             take(way, tmp_path)
 
 
 def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.serve(1)
         first = run("harvest", way.url, "--into", tmp_path / "copy")
         again = run("harvest", way.url, "--into", tmp_path / "copy", "--quiet")

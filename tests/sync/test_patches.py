@@ -14,12 +14,12 @@ from cybilgraph.sync.patches import (
     ADDED,
     END,
     REMOVED,
-    Digested,
+    HashedLines,
     Header,
-    difference,
-    ordered,
-    patched,
+    apply_patch,
+    diff_lines,
     read_patch,
+    sort_lines,
 )
 
 LINES = st.sets(st.integers(0, 30)).map(lambda numbers: sorted(b"<x:%02d> <x:p> <x:o> .\n" % n for n in numbers))
@@ -27,12 +27,12 @@ LINES = st.sets(st.integers(0, 30)).map(lambda numbers: sorted(b"<x:%02d> <x:p> 
 
 @given(LINES, LINES)
 def test_a_patch_makes_one_of_the_other(old: list[bytes], new: list[bytes]) -> None:
-    rows = [kind + b" " + line for kind, line in difference(old, new)]
+    rows = [kind + b" " + line for kind, line in diff_lines(old, new)]
     assert len(rows) == len(set(old) ^ set(new))
     header = Header(1, 2, "00")
     told, changes = read_patch([*bytes(header).splitlines(keepends=True), *rows, END])
     assert told == header
-    assert list(patched(old, changes)) == new
+    assert list(apply_patch(old, changes)) == new
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 10_000_000])
@@ -40,7 +40,7 @@ def test_lines_are_sorted_whatever_fits_into_memory(tmp_path: Path, at_once: int
     file = tmp_path / "lines"
     lines = [b"%03d\n" % (number * 7 % 100) for number in range(150)]
     file.write_bytes(b"".join(lines).rstrip(b"\n"))
-    digested = Digested(ordered(file, at_once))
+    digested = HashedLines(sort_lines(file, at_once))
     assert list(digested) == sorted(set(lines))
     assert digested.sha256 == hashlib.sha256(b"".join(sorted(set(lines)))).hexdigest()
 
@@ -65,8 +65,8 @@ HEAD = bytes(Header(1, 2, "00")).splitlines(keepends=True)
 )
 def test_a_patch_that_is_damaged_or_of_another_graph_is_refused(rows: list[bytes], says: str) -> None:
     with pytest.raises(PatchError, match=says):
-        list(patched([A], read_patch(rows)[1]))
+        list(apply_patch([A], read_patch(rows)[1]))
 
 
 def test_what_is_done_has_a_letter() -> None:
-    assert list(difference([A], [B])) == [(REMOVED, A), (ADDED, B)]
+    assert list(diff_lines([A], [B])) == [(REMOVED, A), (ADDED, B)]

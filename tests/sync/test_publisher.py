@@ -65,7 +65,7 @@ def test_a_copy_that_breaks_off_is_no_release(built: Path, tmp_path: Path, monke
 def test_who_is_forgotten_is_gone_there_too(built: Path, tmp_path: Path) -> None:
     folder, there = shutil.copytree(built, tmp_path / "releases"), tmp_path / "there"
     publish(Releases(folder).current(), there.as_uri())
-    assert Releases(folder).forget("Daniela Schnidrig")[1].made_anew
+    assert Releases(folder).erase("Daniela Schnidrig")[1].was_rebuilt
     publish(Releases(folder).current(), there.as_uri())
     now = Releases(there).current()
     now.verify()

@@ -13,7 +13,7 @@ import pytest
 
 from cybilgraph.errors import CybilgraphError, FetchError, LoadError
 from cybilgraph.readers.filesystems import at_hand
-from cybilgraph.sparql.endpoint import Credentials, Endpoint, Unanswered
+from cybilgraph.sparql.endpoint import Credentials, Endpoint, RequestFailed
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.fetch import Site
 from tests.conftest import run
@@ -107,7 +107,7 @@ def test_a_query_and_its_credentials_stay_with_one_origin(
     first: Server, other: Server, credentials: Credentials, length: int, status: int
 ) -> None:
     first.leads, first.status = {"/sparql": f"{other.url}/sparql"}, status
-    with pytest.raises(Unanswered, match="redirects elsewhere") as error:
+    with pytest.raises(RequestFailed, match="redirects elsewhere") as error:
         Endpoint(f"{first.url}/sparql", credentials).ask("ASK {} #" + "x" * length)
     assert other.url in str(error.value)
     assert "name it in place" in error.value.hint
@@ -124,7 +124,7 @@ def test_a_query_follows_a_redirect_within_the_origin(first: Server, status: int
 
 def test_a_long_query_is_not_sent_on_without_its_text(first: Server) -> None:
     first.leads = {"/sparql": "/query"}
-    with pytest.raises(Unanswered, match="redirects elsewhere"):
+    with pytest.raises(RequestFailed, match="redirects elsewhere"):
         Endpoint(f"{first.url}/sparql").ask("ASK {} #" + "x" * 3_000)
 
 
@@ -178,7 +178,7 @@ def test_a_strange_redirect_is_refused(first: Server, target: str) -> None:
     first.leads = {"/a": target}
     with Site(first.url, attempts=1) as site, pytest.raises(FetchError, match="redirects to another site"):
         site.get("/a")
-    with pytest.raises(Unanswered):
+    with pytest.raises(RequestFailed):
         Endpoint(f"{first.url}/a").ask("ASK {}")
 
 
@@ -188,7 +188,7 @@ def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.Monk
     with running(certificate=files) as secure:
         secure.leads = {path: f"{first.url}{path}" for path in ("/sparql", "/store", "/a")}
         assert bool(Endpoint(f"{secure.url}/query", SECRETS[0]).ask("ASK {}")), "the certificate is accepted"
-        with pytest.raises(Unanswered, match="redirects elsewhere"):
+        with pytest.raises(RequestFailed, match="redirects elsewhere"):
             Endpoint(f"{secure.url}/sparql", SECRETS[0]).ask("ASK {}")
         with pytest.raises(LoadError, match="redirects elsewhere"):
             graph_store._GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")

@@ -17,16 +17,16 @@ from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.release import Release
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification import Outcome, Verification, verify
-from cybilgraph.sync.verification.site_checks import Checks
-from cybilgraph.sync.verification.site_client import Wrong
+from cybilgraph.sync.verification.site_checks import SiteChecks
+from cybilgraph.sync.verification.site_client import CheckFailed
 from tests.conftest import graph_of, run
-from tests.support.publisher import Publisher, Way, published
+from tests.support.publisher import FaultyProxy, Publisher, published
 
 _VOID, _DCAT, _SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
 
 
 @pytest.fixture
-def way(server: str, release: Release) -> Iterator[Way]:
+def way(server: str, release: Release) -> Iterator[FaultyProxy]:
     """A way to the server; what it does not tell of its releases yet is told by the way, rightly."""
     lines = graph_of(release.folder).splitlines(keepends=True)
     present = [
@@ -38,14 +38,14 @@ def way(server: str, release: Release) -> Iterator[Way]:
         f"<x:part> <{_VOID}class> <{CYB.Project}> .\n"
         f'<x:part> <{_VOID}entities> "{projects}" .\n'
     )
-    dump = release.served()["cybilgraph.nq.zst"].read_bytes()
+    dump = release.served_files()["cybilgraph.nq.zst"].read_bytes()
     dcat = (
         f"<x:file> <{_DCAT}downloadURL> <{server}/release/1/cybilgraph.nq.zst> .\n"
         f'<x:file> <{_DCAT}byteSize> "{len(dump)}" .\n'
         f"<x:file> <{_SPDX}checksum> <x:sum> .\n"
         f'<x:sum> <{_SPDX}checksumValue> "{hashlib.sha256(dump).hexdigest()}" .\n'
     )
-    with Way(server) as way:
+    with FaultyProxy(server) as way:
         way.more = {
             "/.well-known/void": ("application/n-triples", void.encode()),
             "/catalog": ("application/n-triples", dcat.encode()),
@@ -53,12 +53,12 @@ def way(server: str, release: Release) -> Iterator[Way]:
         yield way
 
 
-def proven(way: Way, quick: bool = True) -> Verification:
+def proven(way: FaultyProxy, quick: bool = True) -> Verification:
     with Site(way.url, attempts=2, pause=0.001) as site:
         return verify(site, quick)
 
 
-def test_everything_holds_of_a_good_site(way: Way) -> None:
+def test_everything_holds_of_a_good_site(way: FaultyProxy) -> None:
     found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
     assert len(found.checks) == 25
@@ -76,33 +76,33 @@ HARMS: dict[str, tuple[Callable[[bytes], bytes], set[str]]] = {
 }
 
 
-def test_what_does_not_hold_is_found(way: Way) -> None:
+def test_what_does_not_hold_is_found(way: FaultyProxy) -> None:
     way.harmed = {path: harm for path, (harm, _) in HARMS.items()}
     found = proven(way)
     fails = {check.name for check in found.checks if check.outcome is Outcome.FAILS}
     assert fails == set().union(*(names for _, names in HARMS.values()))
 
 
-def test_answers_that_are_not_what_the_dump_gives_are_found(way: Way, tmp_path: Path) -> None:
+def test_answers_that_are_not_what_the_dump_gives_are_found(way: FaultyProxy, tmp_path: Path) -> None:
     way.harmed = {
         "/api/queries/example-who-funds-whom": lambda body: b"".join(body.splitlines(keepends=True)[:-1]),
         "/sparql": lambda body: body.replace(b"@en ", b"@fr ") if body.startswith(b"<") else body,
     }
     with Site(way.url, attempts=2, pause=0.001) as site:
-        checks = dict(Checks(site, tmp_path, quick=True).checks())
+        checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         for name in ("endpoint", "dumps", "graph"):
             checks[name]()
-        with pytest.raises(Wrong, match=r": example-who-funds-whom \(1 rows missing, 0 too many\)$"):
+        with pytest.raises(CheckFailed, match=r": example-who-funds-whom \(1 rows missing, 0 too many\)$"):
             checks["example queries"]()
-        with pytest.raises(Wrong, match="has other statements about <https"):
+        with pytest.raises(CheckFailed, match="has other statements about <https"):
             checks["statements"]()
 
 
-def test_what_was_not_compared_is_told(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.sync.verification.site_checks._LITTLE", 0)
+def test_what_was_not_compared_is_told(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.sync.verification.site_checks._MAX_QUICK_QUADS", 0)
     way.harmed = {"/api/queries": lambda body: json.dumps({"queries": json.loads(body)["queries"][:1]}).encode()}
     with Site(way.url, attempts=2, pause=0.001) as site:
-        checks = dict(Checks(site, tmp_path, quick=True).checks())
+        checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         checks["endpoint"]()
         assert "NOT compared with the dump (it could not be had)" in checks["example queries"]()
         (tmp_path / "graph.nq").touch()
@@ -111,7 +111,7 @@ def test_what_was_not_compared_is_told(way: Way, tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_example_about_what_is_not_in_the_data_answers_nothing(
-    way: Way, release: Release, tmp_path: Path, there: bool
+    way: FaultyProxy, release: Release, tmp_path: Path, there: bool
 ) -> None:
     name = "example-project-full-description"
     way.harmed = {
@@ -123,9 +123,9 @@ def test_an_example_about_what_is_not_in_the_data_answers_nothing(
     lines = graph_of(release.folder).splitlines(keepends=True)
     (tmp_path / "graph.nq").write_bytes(b"".join(line for line in lines if there or b"/G0020" not in line))
     with Site(way.url, attempts=2, pause=0.001) as site:
-        examples = dict(Checks(site, tmp_path, quick=True).checks())["example queries"]
+        examples = dict(SiteChecks(site, tmp_path, quick=True).checks())["example queries"]
         if there:
-            with pytest.raises(Wrong, match=r"full-description \([0-9]+ rows missing, 0 too many"):
+            with pytest.raises(CheckFailed, match=r"full-description \([0-9]+ rows missing, 0 too many"):
                 examples()
         else:
             assert examples().startswith("all 1 answer")
@@ -136,7 +136,7 @@ def test_a_site_that_is_none_is_told(tmp_path: Path) -> None:
         verify(site)
 
 
-def test_a_login_in_the_place_of_a_site_is_told(way: Way) -> None:
+def test_a_login_in_the_place_of_a_site_is_told(way: FaultyProxy) -> None:
     way.harmed["/sparql"] = lambda _: b"<html><form>Log in</form></html>"
     with (
         Site(way.url, attempts=2, pause=0.001) as site,
@@ -145,7 +145,7 @@ def test_a_login_in_the_place_of_a_site_is_told(way: Way) -> None:
         verify(site)
 
 
-def test_the_command_line_reports_and_has_an_exit_code(way: Way) -> None:
+def test_the_command_line_reports_and_has_an_exit_code(way: FaultyProxy) -> None:
     lines = (
         f"<x:part> <{_VOID}class> <{CYB.Project}> .\n"
         f'<x:part> <{_VOID}entities> "70" .\n'
@@ -182,9 +182,9 @@ def _packed(content: bytes, name: str) -> bytes:
     return gzip.compress(content) if name.endswith(".gz") else zstandard.compress(content)
 
 
-def _with(way: Way, release: Release, name: str, harmed: Callable[[bytes], bytes]) -> None:
+def _with(way: FaultyProxy, release: Release, name: str, harmed: Callable[[bytes], bytes]) -> None:
     """Let a file be another one, and let the checksums of the site say that it is right."""
-    body = release.served()[name].read_bytes()
+    body = release.served_files()[name].read_bytes()
     lie = harmed(body)
     sums = {hashlib.sha256(content).hexdigest().encode() for content in (body, lie)}
     old, new = hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(lie).hexdigest().encode()
@@ -194,18 +194,18 @@ def _with(way: Way, release: Release, name: str, harmed: Callable[[bytes], bytes
     way.harmed["SHA256SUMS"] = lambda told: before(told).replace(old, new)
 
 
-def _made(way: Way, folder: Path, *names: str) -> list[str]:
+def _made(way: FaultyProxy, folder: Path, *names: str) -> list[str]:
     """What checks say, the last of them of what is wrong."""
     with Site(way.url, attempts=2, pause=0.001) as site:
-        checks = dict(Checks(site, folder, quick=False).checks())
+        checks = dict(SiteChecks(site, folder, quick=False).checks())
         for name in names[:-1]:
             checks[name]()
-        with pytest.raises(Wrong) as wrong:
+        with pytest.raises(CheckFailed) as wrong:
             checks[names[-1]]()
     return re.split(r"; (?=[a-z]+\.[a-z.]+ )", str(wrong.value))
 
 
-def test_a_dump_with_other_statements_is_found(way: Way, release: Release, tmp_path: Path) -> None:
+def test_a_dump_with_other_statements_is_found(way: FaultyProxy, release: Release, tmp_path: Path) -> None:
     for name in _DUMPS:
         _with(way, release, name, lambda body, name=name: _packed(_unpacked(body, name).replace(_TITLE, _LIE), name))
     lines = [line for line in graph_of(release.folder).splitlines() if _TITLE in line]
@@ -220,13 +220,13 @@ def test_a_dump_with_other_statements_is_found(way: Way, release: Release, tmp_p
 
 
 @pytest.mark.parametrize("name", ["cybilgraph.ttl.zst", "cybilgraph.jsonld.gz", "cybilgraph.nq.gz"])
-def test_only_the_dump_that_lies_is_told(way: Way, release: Release, tmp_path: Path, name: str) -> None:
+def test_only_the_dump_that_lies_is_told(way: FaultyProxy, release: Release, tmp_path: Path, name: str) -> None:
     _with(way, release, name, lambda body: _packed(_unpacked(body, name)[:-1000], name))
     [told] = _made(way, tmp_path, "endpoint", "dumps", "graph", "contents")
     assert told.startswith((f"{name} lacks ", f"{name} cannot be read as "))
 
 
-def test_a_table_with_other_rows_is_found(way: Way, release: Release, tmp_path: Path) -> None:
+def test_a_table_with_other_rows_is_found(way: FaultyProxy, release: Release, tmp_path: Path) -> None:
     def rows(body: bytes) -> list[bytes]:
         return gzip.decompress(body).splitlines(keepends=True)
 
@@ -234,7 +234,7 @@ def test_a_table_with_other_rows_is_found(way: Way, release: Release, tmp_path: 
     _with(way, release, "outcomes.csv.gz", lambda body: gzip.compress(b"".join([*rows(body), rows(body)[-1]])))
     _with(way, release, "participations.csv.gz", lambda body: gzip.compress(b"".join(rows(body)[:-1])))
     _with(way, release, "outcomes.parquet", lambda body: body[:-4])
-    other = release.served()["outcomes.parquet"].read_bytes()
+    other = release.served_files()["outcomes.parquet"].read_bytes()
     _with(way, release, "projects.parquet", lambda _: other)
     told = dict(line.split(" ", 1) for line in _made(way, tmp_path, "endpoint", "dumps", "graph", "tables"))
     assert told.keys() == {
@@ -312,11 +312,11 @@ _PAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("says", _PAGES)
-def test_a_page_that_prints_something_else_is_found(way: Way, tmp_path: Path, says: str) -> None:
+def test_a_page_that_prints_something_else_is_found(way: FaultyProxy, tmp_path: Path, says: str) -> None:
     way.harmed["/id/project/G0020"] = _PAGES[says]
     with Site(way.url, attempts=2, pause=0.001) as site:
-        printed = dict(Checks(site, tmp_path, quick=True).checks())["page values"]
-        with pytest.raises(Wrong, match=f"^/id/project/G0020: {re.escape(says)}"):
+        printed = dict(SiteChecks(site, tmp_path, quick=True).checks())["page values"]
+        with pytest.raises(CheckFailed, match=f"^/id/project/G0020: {re.escape(says)}"):
             printed()
 
 
@@ -338,9 +338,9 @@ _LINKED = {
 
 @pytest.mark.parametrize("says", _LINKED)
 def test_a_list_of_other_projects_is_found(
-    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+    way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
 ) -> None:
-    monkeypatch.setattr("cybilgraph.sync.verification.entity_pages._SOME", 1000)
+    monkeypatch.setattr("cybilgraph.sync.verification.entity_pages._PAGES_PER_KIND", 1000)
     way.harmed[says.partition(":")[0]] = _LINKED[says]
     assert "; ".join(_made(way, tmp_path, "pages of lists")).startswith(says)
 
@@ -414,7 +414,7 @@ _LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("says", _LISTS)
-def test_what_is_listed_otherwise_than_it_is_is_found(way: Way, tmp_path: Path, says: str) -> None:
+def test_what_is_listed_otherwise_than_it_is_is_found(way: FaultyProxy, tmp_path: Path, says: str) -> None:
     path, harm, name = _LISTS[says]
     way.harmed[path] = harm
     told = _made(way, tmp_path, "endpoint", "dumps", "graph", name)
@@ -429,25 +429,27 @@ def test_what_is_listed_otherwise_than_it_is_is_found(way: Way, tmp_path: Path, 
         ("Content-Disposition", "inline", "is to be saved under its name, and is told to be inline"),
     ],
 )
-def test_a_file_that_is_sent_as_another_is_found(way: Way, tmp_path: Path, header: str, value: str, says: str) -> None:
+def test_a_file_that_is_sent_as_another_is_found(
+    way: FaultyProxy, tmp_path: Path, header: str, value: str, says: str
+) -> None:
     name = "projects.csv.gz"
     with Site(way.url, attempts=2, pause=0.001) as site:
-        checks = dict(Checks(site, tmp_path, quick=True).checks())
+        checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         checks["dumps"]()
         way.retold[f"/{name}"] = {header: value}
-        with pytest.raises(Wrong) as wrong:
+        with pytest.raises(CheckFailed) as wrong:
             checks["file types"]()
     assert str(wrong.value).startswith(f"/release/1/{name} {says}")
 
 
-def test_links_to_other_sites_are_counted(way: Way, tmp_path: Path) -> None:
+def test_links_to_other_sites_are_counted(way: FaultyProxy, tmp_path: Path) -> None:
     way.harmed["/.well-known/void"] = lambda body: re.sub(rb'(#links-1> <\S+#triples> ")', rb"\g<1>1", body)
     told = _made(way, tmp_path, "endpoint", "VoID")
     assert len(told) == 1
     assert re.match(r"void:triples of links by \S+ to http\S+ is 1[0-9]+, and the endpoint counts [0-9]+$", told[0])
 
 
-def test_a_manifest_is_told_with_its_place_and_what_to_do(way: Way, tmp_path: Path) -> None:
+def test_a_manifest_is_told_with_its_place_and_what_to_do(way: FaultyProxy, tmp_path: Path) -> None:
     way.harmed["/release/1.json"] = lambda body: re.sub(rb'("projects": )', rb"\g<1>9", body)
     [told] = _made(way, tmp_path, "endpoint", "manifest")
     assert re.match(r"/release/1\.json tells of 9[0-9]+ projects \(counts\.projects\), and the endpoint has", told)
@@ -464,16 +466,16 @@ def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
 
 
 def test_changes_that_do_not_lead_to_the_release_are_found(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
-        checks = dict(Checks(site, tmp_path, quick=False).checks())
+    with FaultyProxy(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
+        checks = dict(SiteChecks(site, tmp_path, quick=False).checks())
         for name in ("endpoint", "dumps", "graph"):
             checks[name]()
         assert checks["patch"]() == "release 2 with what has changed since is release 3"
         way.harmed["/changes.rdfp"] = lambda body: re.sub(rb"\nA [^\n]*\n", b"\n", body, count=1)
-        with pytest.raises(Wrong, match=r"^release 2 with /changes\S+ is not release 3: it lacks 1 statements"):
+        with pytest.raises(CheckFailed, match=r"^release 2 with /changes\S+ is not release 3: it lacks 1 statements"):
             checks["patch"]()
         way.harmed["/changes.rdfp"] = lambda body: body.replace(b"\nD <", b"\nD <x:none> <x:none> <", 1)
-        with pytest.raises(Wrong, match="cannot be applied to the dump of release 2: The"):
+        with pytest.raises(CheckFailed, match="cannot be applied to the dump of release 2: The"):
             checks["patch"]()
 
 
@@ -511,14 +513,14 @@ _WORDS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 @pytest.mark.parametrize("says", _WORDS)
 def test_words_of_changes_that_are_others_are_found(publisher: Publisher, tmp_path: Path, says: str) -> None:
     path, harm = _WORDS[says]
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.harmed[path] = harm
         told = _made(way, tmp_path, "endpoint", "dumps", "graph", "words of changes")
     assert says in "; ".join(told)
 
 
 def test_a_site_of_several_releases_holds(publisher: Publisher) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         found = proven(way, quick=False)
     assert [check for check in found.checks if check.outcome is not Outcome.HOLDS] == []
     [words] = [check.says for check in found.checks if check.name == "words of changes"]
@@ -526,7 +528,7 @@ def test_a_site_of_several_releases_holds(publisher: Publisher) -> None:
 
 
 def test_a_release_that_is_not_listed_is_found(publisher: Publisher, tmp_path: Path) -> None:
-    with Way(publisher.url) as way:
+    with FaultyProxy(publisher.url) as way:
         way.harmed["/releases.json"] = lambda body: json.dumps(
             [row for row in json.loads(body) if row["release"] != 2]
         ).encode()

@@ -13,7 +13,7 @@ from cybilgraph.model.findings import Result
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.model.vocabulary import SH, XSD
-from cybilgraph.validation import BOTH, ENGINES, rust_engine, validate
+from cybilgraph.validation import BOTH_ENGINES, ENGINES, rust_engine, validate
 from tests.support.planted import RULES, others, records, shapes, sorts
 
 SHACL = "http://www.w3.org/ns/shacl#"
@@ -87,7 +87,7 @@ def mutated(seed: int) -> str:
 def test_the_engines_agree_on_shapes_that_are_changed_by_chance(seed: int) -> None:
     [batch] = records(8, seed)
     data = "\n".join([*(line for record in batch for line in record.lines), others()])
-    assert validate(data, mutated(seed), BOTH) != validate(data, shapes()), "the changes change something"
+    assert validate(data, mutated(seed), BOTH_ENGINES) != validate(data, shapes()), "the changes change something"
 
 
 def test_a_day_and_a_year_cannot_be_compared() -> None:
@@ -97,7 +97,7 @@ def test_a_day_and_a_year_cannot_be_compared() -> None:
     data = f'<urn:a> <urn:p> "2018"^^<{XSD.gYear}> .'
     assert len(validate(data, shapes)) == 1
     with pytest.raises(EnginesDisagree, match="only fast: <urn:a>"):
-        validate(data, shapes, BOTH)
+        validate(data, shapes, BOTH_ENGINES)
 
 
 # ---- both ------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ _:second <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://e/C> .
 
 
 def test_results_keep_terms_paths_components_and_severities() -> None:
-    results = validate(DATA, SHAPES, BOTH)
+    results = validate(DATA, SHAPES, BOTH_ENGINES)
     assert {result.value for result in results} >= {
         '"01"^^<http://www.w3.org/2001/XMLSchema#decimal>',
         '"x"@en-gb',
@@ -148,7 +148,7 @@ def test_engines_that_disagree_are_told_of_with_each_difference(monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setitem(ENGINES, "fast", less)
         with pytest.raises(EnginesDisagree, match="disagree: 1 found by one alone") as error:
-            validate(DATA, SHAPES, BOTH)
+            validate(DATA, SHAPES, BOTH_ENGINES)
     [(engine, result)] = error.value.differences
     assert engine == "pyshacl"
     assert result in {other.fault for other in found}
@@ -159,7 +159,7 @@ def test_a_recursive_shape_is_where_they_may_disagree() -> None:
     """SHACL leaves recursion open (section 3.4.3): nothing is hidden."""
     shapes = f"@prefix sh: <{SHACL}> . <urn:s> a sh:NodeShape ; sh:targetClass <http://e/C> ; sh:not <urn:s> ."
     with pytest.raises(EnginesDisagree, match="only fast: "):
-        validate(DATA, shapes, BOTH)
+        validate(DATA, shapes, BOTH_ENGINES)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cybilgraph.model.rules import catalogue
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.validation import ENGINES
-from cybilgraph.validation.arbitrary_rdf import odd_terms
+from cybilgraph.validation.arbitrary_rdf import unknown_terms
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.pyshacl_engine import sparql_path
 from tests.conftest import ROOT, run
@@ -318,7 +318,7 @@ def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_pa
 
 def test_our_own_shapes_have_no_such_terms() -> None:
     for path in (ROOT / "shapes").glob("*.ttl"):
-        assert not list(odd_terms(Input(path.name, path))), path
+        assert not list(unknown_terms(Input(path.name, path))), path
 
 
 def test_our_own_graph_is_held_against_our_shapes_among_our_reference_things(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.findings import Fix, Severity
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.validation.fixes import apply
+from cybilgraph.validation.fixes import apply_fixes
 from tests.conftest import CYBILGRAPH, run
 
 
@@ -32,7 +32,7 @@ from tests.conftest import CYBILGRAPH, run
     ],
 )
 def test_a_fix_is_applied_or_refused(name: str, line: str, fix: Fix, expected: str | None) -> None:
-    mended = apply(name, line.encode(), [fix])
+    mended = apply_fixes(name, line.encode(), [fix])
     assert mended.after == (line if expected is None else expected)
     assert (mended.applied, mended.refused) == (((), (fix,)) if expected is None else ((fix,), ()))
 
@@ -41,13 +41,13 @@ def test_encoding_and_line_ends_stay() -> None:
     text = "Überschrift\r\nBelise\rJamiaca\n"
     fixes = [Fix(2, 1, "Belise", "Belize"), Fix(3, 1, "Jamiaca", "Jamaica")]
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
-        mended = apply("a.txt", text.encode(encoding), fixes)
+        mended = apply_fixes("a.txt", text.encode(encoding), fixes)
         assert mended.content == text.replace("Belise", "Belize").replace("Jamiaca", "Jamaica").encode(encoding)
-    assert apply("a.txt", text.encode("cp1252"), [Fix(2, 1, "Belise", "Белиз")]).refused
+    assert apply_fixes("a.txt", text.encode("cp1252"), [Fix(2, 1, "Belise", "Белиз")]).refused
 
 
 def test_two_fixes_of_a_line_do_not_move_each_other() -> None:
-    mended = apply("a.txt", b"Belise, Jamiaca", [Fix(1, 1, "Belise", "BZ"), Fix(1, 9, "Jamiaca", "Jamaica")])
+    mended = apply_fixes("a.txt", b"Belise, Jamiaca", [Fix(1, 1, "Belise", "BZ"), Fix(1, 9, "Jamiaca", "Jamaica")])
     assert mended.after == "BZ, Jamaica"
     assert mended.diff().splitlines()[-2:] == ["+BZ, Jamaica", "\\ No newline at end of file"]
 

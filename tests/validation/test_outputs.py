@@ -39,7 +39,7 @@ from cybilgraph.model.vocabulary import CYB, RULES, SH
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.validation.outputs.as_text import _window
-from cybilgraph.validation.outputs.wording import by_rule, counted, place_of, summary
+from cybilgraph.validation.outputs.wording import by_rule, count_of, place_of, summary
 from tests.conftest import RECORDS, ROOT, running_terminal
 
 #: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.
@@ -410,8 +410,8 @@ def test_the_sums_in_three_languages() -> None:
     report = Report(sources=2, records=1, unread=1)
     assert summary(report) == "1 record from 2 sources, 1 source unread: 0 violations, 0 warnings"
     assert summary(replace(report, language="es")).startswith("1 registro de 2 fuentes, 1 fuente sin leer: 0 infracc")
-    assert counted("fr", 0, "violation") == "0 infraction"
-    assert counted("en", 0, "violation") == "0 violations"
+    assert count_of("fr", 0, "violation") == "0 infraction"
+    assert count_of("en", 0, "violation") == "0 violations"
     ranks = [SEVERITIES.index(finding.severity) for _, finding in by_rule(hostile())]
     assert ranks == sorted(ranks)
 

@@ -12,13 +12,13 @@ from cybilgraph.model.findings import Finding, Result
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.validation import Across
-from cybilgraph.validation.batches import in_order
-from cybilgraph.validation.record_findings import BATCH
+from cybilgraph.validation import CrossRecordGroups
+from cybilgraph.validation.batches import map_in_order
+from cybilgraph.validation.record_findings import BATCH_RECORDS
 
 HEADER = "code,title,start,countries,part_of,follows\n"
 #: So many that the first and the last are not in one batch.
-BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH + 10)]
+BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH_RECORDS + 10)]
 
 
 def told(*rows: str) -> list[Finding]:
@@ -60,7 +60,7 @@ def test_a_sequel_is_later_than_what_it_follows() -> None:
 
 
 def test_the_order_of_findings_is_the_same_each_time() -> None:
-    rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH * 3)]
+    rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH_RECORDS * 3)]
     found = told(*rows)
     assert [finding.line for finding in found] == list(range(2, len(rows) + 2))
     assert found == told(*rows)
@@ -72,7 +72,7 @@ def _project(number: int, *more: str) -> list[str]:
 
 
 def test_only_records_that_meet_are_given_and_those_that_belong_together_at_once() -> None:
-    with Across("") as across:
+    with CrossRecordGroups("") as across:
         for number in range(1_000):
             across.add(
                 _project(number, f'<{DCTERMS.title}> "Title {number}"@en', f'<{CYB.aim}> "Aim"@en'), b"%d" % number
@@ -99,7 +99,7 @@ def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
             gate.wait(10)
         return [Result(text, "", "", "", "", "", ())]
 
-    running = in_order(batches(), run, workers=2)
+    running = map_in_order(batches(), run, workers=2)
     threading.Timer(0.2, gate.set).start()
     assert next(running)[0] == 0
     assert made == [0, 1, 2]
@@ -111,7 +111,7 @@ def test_an_engine_that_fails_is_heard() -> None:
         raise ValueError("no N-Triples")
 
     with pytest.raises(ValueError, match="no N-Triples"):
-        list(in_order([(1, "")], run))
+        list(map_in_order([(1, "")], run))
 
 
 @pytest.mark.parametrize("link", ["Part of", "Follows"])
@@ -129,7 +129,7 @@ def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) 
 
 def test_many_records_of_one_code_meet_in_parts() -> None:
     """Each is held against others, but not against all: the work must not grow with the square."""
-    with Across("") as across:
+    with CrossRecordGroups("") as across:
         for number in range(300):
             project = f"<{BASE}id/project/P{number}>"
             across.add([f'{project} <{DCTERMS.identifier}> "G0001" .'], str(number).encode())

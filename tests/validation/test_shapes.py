@@ -16,7 +16,7 @@ from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import PREFIXES, RULES, short
 from cybilgraph.rdf.description import describe_reference
-from cybilgraph.validation import BOTH, ENGINES, shapes_text, validate
+from cybilgraph.validation import BOTH_ENGINES, ENGINES, shapes_text, validate
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"
@@ -67,7 +67,7 @@ def test_a_rule_is_broken_by_its_bad_graph(rule: str) -> None:
     store = good()
     store.update((FOLDER / f"{rule}.ru").read_text(encoding="utf-8"), prefixes=PREFIXES)
     across = catalogue()[rule].promise == "across"
-    results = validate(ntriples(store), shapes_text(across), BOTH)
+    results = validate(ntriples(store), shapes_text(across), BOTH_ENGINES)
     hits = [result for result in results if result.rule == f"{RULES}{rule}"]
     assert hits, results
     assert all(result.messages for result in hits)
@@ -101,7 +101,7 @@ def test_arithmetic_is_reckoned_from_the_left(told: str, value: int) -> None:
         f'<http://x/s> a <{SH}NodeShape> ; <{SH}targetNode> <http://x/a> ; <{SH}sparql> [ <{SH}select> "{query}" ] .'
     )
     number = '<http://x/a> <http://x/n> "1"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'
-    assert len(validate(number, shapes, BOTH)) == 1
+    assert len(validate(number, shapes, BOTH_ENGINES)) == 1
 
 
 @pytest.mark.parametrize("told", ["?n / 4 / 2", "8 / ?n * 2", "STRLEN(?n) / ABS(?n) / 2", "(?n + 1) / (?n) / (?n)"])

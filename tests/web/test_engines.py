@@ -19,14 +19,14 @@ from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.endpoint import LOADED, Credentials, Endpoint, present
+from cybilgraph.sparql.endpoint import LOADED_GRAPH, Credentials, Endpoint, current_graph
 from cybilgraph.sparql.pooled import QueryLimits
-from cybilgraph.sparql.queries import examples
+from cybilgraph.sparql.queries import example_queries
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
-from tests.support.servers import Store, Way, oxigraph, virtuoso
+from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
 from tests.web.api.test_protocol import (
     ASK,
     BROWSER,
@@ -104,7 +104,7 @@ def _rows_that_differ(site: str) -> Iterator[str]:
 
 
 def _examples_that_differ(site: str, server: str) -> Iterator[str]:
-    for query in examples():
+    for query in example_queries():
         rows = []
         for address in (site, server):
             body = send(address, "GET", f"/api/queries/{query.name}.csv").body.decode()
@@ -121,9 +121,9 @@ def _page(site: str, path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def way() -> Iterator[Way]:
+def way() -> Iterator[FaultyProxy]:
     """A way to an Oxigraph of its own, that can be made bad."""
-    with oxigraph() as store, Way(store) as way:
+    with oxigraph() as store, FaultyProxy(store) as way:
         yield way
 
 
@@ -140,7 +140,7 @@ FAULTS = {
 
 
 @contextlib.contextmanager
-def bad(way: Way, fault: str) -> Iterator[None]:
+def bad(way: FaultyProxy, fault: str) -> Iterator[None]:
     way.fault = fault
     try:
         yield
@@ -148,7 +148,7 @@ def bad(way: Way, fault: str) -> Iterator[None]:
         way.fault = ""
 
 
-def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
     folder = tmp_path / "releases"
     pipeline.build([SEED], folder)
@@ -159,12 +159,12 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
     _load(folder, way.store)
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
-    graph_store._GraphStore(way.store.graph_store, Credentials()).add(present(release.checksum(GRAPH)), stranger)
+    graph_store._GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
         assert b"is not what its release is: it has" in _until(site, 503).body
         assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body
-        load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), anew=True)
+        load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), resend=True)
         assert _until(site, 200).body == b"ready\n"
         assert TITLE in _ask(site, SELECT).body.decode()
         for fault, kind in FAULTS.items():
@@ -188,7 +188,7 @@ def test_an_answer_is_whole_or_an_error(way: Way, tmp_path: Path, monkeypatch: p
         _follows_releases(site, folder, way, monkeypatch)
 
 
-def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new release is served when the endpoint has it, and not before; until then the one before."""
     count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
     assert _ask(site, count).body == b"n\r\n1\r\n"
@@ -199,7 +199,7 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
-        assert _ask(site, f"ASK FROM <{LOADED}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
+        assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
         return send_versions(*given)
 
     def until_it_is_seen(_: float) -> None:
@@ -213,7 +213,7 @@ def _follows_releases(site: str, folder: Path, way: Way, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(graph_store, "_send_versions", between)
     _load(folder, way.store, until_it_is_seen)
-    assert LOADED in (held := Endpoint(way.store.endpoint).counts())
+    assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
     assert len(held) == 2, "nothing is left of the release before"
     assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
@@ -230,7 +230,7 @@ def _until(site: str, status: int) -> Reply:
     raise AssertionError(ready.body)
 
 
-def test_no_answer_is_of_another_release(way: Way, release: Release) -> None:
+def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> None:
     """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
@@ -254,7 +254,7 @@ def _load(folder: Path, store: Store, wait: Callable[[float], None] = time.sleep
     load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials(), wait=wait)
 
 
-def test_what_an_endpoint_asks_for_is_in_a_file(way: Way, tmp_path: Path) -> None:
+def test_what_an_endpoint_asks_for_is_in_a_file(way: FaultyProxy, tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     json = (BY_NAME["json"],)
     way.asks_for = Credentials("me", "secret").header["Authorization"]
@@ -289,7 +289,7 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
     assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
 
 
-def test_a_long_query_is_stopped_and_a_large_answer_refused(way: Way) -> None:
+def test_a_long_query_is_stopped_and_a_large_answer_refused(way: FaultyProxy) -> None:
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:

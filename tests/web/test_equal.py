@@ -13,7 +13,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.release import Release
-from cybilgraph.sparql.queries import gives_graph
+from cybilgraph.sparql.queries import returns_graph
 from tests.conftest import graph_of
 from tests.web.api.test_protocol import send
 
@@ -250,7 +250,7 @@ def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
 def test_the_queries_are_of_all_kinds_and_mostly_have_answers(asked: list[tuple[str, list[str] | bool]]) -> None:
     assert len({query for query, _ in asked}) > COUNT * 0.95
     assert sum(bool(answer) for _, answer in asked) > COUNT * 0.6
-    assert {gives_graph(query) for query, _ in asked} == {True, False}
+    assert {returns_graph(query) for query, _ in asked} == {True, False}
     for word in (
         "OPTIONAL",
         "UNION",

@@ -17,11 +17,11 @@ from cybilgraph.cli.common import (
     KIND,
     SOURCES,
     VIOLATIONS,
+    CliError,
     Command,
-    Failure,
-    check_output,
+    open_output,
     progress_bar,
-    writing,
+    refuse_source_as_output,
 )
 from cybilgraph.model.findings import SEVERITIES, Severity, inert, visible
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cybilgraph.model.findings import Report
     from cybilgraph.readers import Input
-    from cybilgraph.validation.fixes import Mended
+    from cybilgraph.validation.fixes import FixedFile
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -41,7 +41,7 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-def _commit(given: str | None) -> str:
+def _parse_commit(given: str | None) -> str:
     """What a script has left empty names no commit, and must not mean all files."""
     if given is not None and not given.strip():
         raise click.BadParameter("it is empty. Give a branch, a tag or a commit, or leave --since out.")
@@ -72,7 +72,7 @@ def _commit(given: str | None) -> str:
 @click.option(
     "--since",
     metavar="COMMIT",
-    callback=lambda *given: _commit(given[2]),
+    callback=lambda *given: _parse_commit(given[2]),
     help="Only files that have changed since, as git tells it.",
 )
 @click.option(
@@ -146,16 +146,16 @@ def check(
     from cybilgraph import pipeline
     from cybilgraph.model import rules
 
-    check_output(output, sources)
+    refuse_source_as_output(output, sources)
     all_written = True
     if shapes and graph:
-        raise Failure("--graph checks against our shapes, and --shapes against others\n  Give one of them.")
+        raise CliError("--graph checks against our shapes, and --shapes against others\n  Give one of them.")
     if (shapes or graph) and (fix or diff):
-        raise Failure("Only records can be mended\n  Leave --fix and --diff out where you give --shapes or --graph.")
+        raise CliError("Only records can be mended\n  Leave --fix and --diff out where you give --shapes or --graph.")
     if fix and not diff and "-" in sources:
-        raise Failure("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+        raise CliError("Standard input cannot be mended\n  Give files, or take the change from --diff.")
     if (shapes or graph) and among:
-        raise Failure("--among is for records\n  Where you give --shapes or --graph, give all files as sources.")
+        raise CliError("--among is for records\n  Where you give --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
         day = as_of.date() if as_of else None
         if shapes or graph:
@@ -175,7 +175,7 @@ def check(
                 mending = pipeline.mend(
                     *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
                 )
-                all_written = _mend(mending.changes, write=fix and not diff)
+                all_written = _show_fixes(mending.changes, write=fix and not diff)
                 report = mending.report
             if not (fix or diff) or not all_written:
                 report = pipeline.check(
@@ -192,7 +192,7 @@ def check(
     report.language = lang
     if not diff:
         report.findings = [rules.in_language(finding, lang) for finding in report.findings]
-        _tell(report, name, output)
+        _write_report(report, name, output)
     if since and not report.sources:
         click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
         sys.exit(CONFORMS)
@@ -200,20 +200,20 @@ def check(
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
 
 
-def _tell(report: Report, name: str, output: str | None) -> None:
+def _write_report(report: Report, name: str, output: str | None) -> None:
     """Write the report in the format of this name, there or to standard output."""
     from cybilgraph.validation.outputs import OUTPUTS
 
     if name == "text" and output in (None, "-"):
         OUTPUTS[name](report, sys.stdout)
         return
-    with writing(output) as out:
+    with open_output(output) as out:
         text = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
         OUTPUTS[name](report, text)
         text.detach()
 
 
-def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
+def _show_fixes(mended: Iterable[tuple[Input, FixedFile]], write: bool) -> bool:
     """Show the change of each file, and write it; what was not certain after all is told of. Whether
     all could be written: one that could not is told of, and the others go on.
     """
@@ -222,7 +222,7 @@ def _mend(mended: Iterable[tuple[Input, Mended]], write: bool) -> bool:
         if write and change.applied:
             try:
                 _write(given, change.content)
-            except Failure as failure:
+            except CliError as failure:
                 failure.show()
                 all_written = False
                 continue
@@ -238,6 +238,6 @@ def _write(given: Input, content: bytes) -> None:
     assert given.path  # or it was refused
     # Another file would take its place, whatever its own rights are.
     if not given.path.stat().st_mode & 0o222:
-        raise Failure(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")
-    with writing(str(given.path)) as out:
+        raise CliError(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")
+    with open_output(str(given.path)) as out:
         out.write(content)

@@ -38,7 +38,7 @@ KIND = click.option(
 )
 
 
-class _Day(click.DateTime):
+class _DayType(click.DateTime):
     """A day of the calendar; what is none is told of in plain words."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -48,10 +48,10 @@ class _Day(click.DateTime):
             self.fail(f"{value!r} is no day. Give year, month and day: 2024-01-31.", param, ctx)
 
 
-AS_OF = click.option("--as-of", type=_Day(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
+AS_OF = click.option("--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
 
 
-class Failure(click.ClickException):
+class CliError(click.ClickException):
     """An error of ours as click shows it."""
 
     exit_code = FAILED
@@ -69,7 +69,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         if sys.stdout is None:
-            raise Failure("There is no standard output to write to\n  Leave it open, or name a file where there is -o.")
+            raise CliError(
+                "There is no standard output to write to\n  Leave it open, or name a file where there is -o."
+            )
         try:
             try:
                 return super().invoke(ctx)
@@ -79,11 +81,11 @@ class Command(click.Command):
             click.echo("Aborted!", err=True)
             sys.exit(_INTERRUPTED)
         except BrokenPipeError:  # the reader has seen enough
-            _silence()
+            _discard_output()
             sys.exit(CONFORMS)
         except OSError as error:
-            _silence()
-            raise Failure(f"The output cannot be written: {error.strerror}\n  Is there space left?") from error
+            _discard_output()
+            raise CliError(f"The output cannot be written: {error.strerror}\n  Is there space left?") from error
         except CybilgraphError as error:
             where = (
                 f" (line {error.line}, column {error.column})"
@@ -91,12 +93,12 @@ class Command(click.Command):
                 else ""
             )
             excerpt = error.excerpt if isinstance(error, QuerySyntaxError) else ""
-            advice = [text for _, text, _ in error.advice] if isinstance(error, QueryError) else []
+            advice = [text for _, text, _ in error.hints] if isinstance(error, QueryError) else []
             more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *advice) if line)
-            raise Failure(f"{error.what}{where}{more}") from error
+            raise CliError(f"{error.what}{where}{more}") from error
 
 
-def _silence() -> None:
+def _discard_output() -> None:
     """Let what is still to be written go nowhere, so that it fails no second time."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -120,14 +122,14 @@ def web_address(_: click.Context, __: click.Parameter, url: str | None) -> str |
     return url
 
 
-def check_output(output: str | None, sources: tuple[str, ...]) -> None:
+def refuse_source_as_output(output: str | None, sources: tuple[str, ...]) -> None:
     """Refuse to write over a source."""
     if output and output != "-" and any(Path(output).resolve() == Path(source).resolve() for source in sources):
-        raise Failure(f"{output}: this is a source\n  Write to another file.")
+        raise CliError(f"{output}: this is a source\n  Write to another file.")
 
 
 @contextmanager
-def writing(path: str | None) -> Iterator[BinaryIO]:
+def open_output(path: str | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears only when the block has ended well."""
     if path is None or path == "-":
         yield sys.stdout.buffer
@@ -138,7 +140,7 @@ def writing(path: str | None) -> Iterator[BinaryIO]:
         with target.open("wb") if target.exists() and not target.is_file() else written_whole(target) as file:
             yield file
     except OSError as error:
-        raise Failure(
+        raise CliError(
             f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
         ) from error
 
@@ -153,7 +155,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def tell_of(report: Report) -> None:
+def print_findings(report: Report) -> None:
     """Tell of findings beside what the command gives."""
     from cybilgraph.validation.outputs import OUTPUTS
 

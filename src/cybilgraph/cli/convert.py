@@ -15,12 +15,12 @@ from cybilgraph.cli.common import (
     CONFORMS,
     FAILED,
     SOURCES,
+    CliError,
     Command,
-    Failure,
-    check_output,
+    open_output,
+    print_findings,
     progress_bar,
-    tell_of,
-    writing,
+    refuse_source_as_output,
 )
 from cybilgraph.model.findings import visible
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
@@ -50,17 +50,17 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     """
     from cybilgraph import pipeline
 
-    check_output(output, sources)
-    with writing(output) as out, progress_bar("Converting") as progress:
+    refuse_source_as_output(output, sources)
+    with open_output(output) as out, progress_bar("Converting") as progress:
         if name == _IATI:
             report = pipeline.convert_to_iati(sources, out, progress)
         else:
             report = pipeline.convert(sources, BY_NAME[name], out, progress)
         if not report.records:
-            tell_of(report)
-            raise Failure("No record could be read; nothing was written\n  Give a file or folder of saved pages.")
+            print_findings(report)
+            raise CliError("No record could be read; nothing was written\n  Give a file or folder of saved pages.")
     if report.findings:
-        tell_of(report)
+        print_findings(report)
     sys.exit(FAILED if report.unread else CONFORMS)
 
 
@@ -82,14 +82,14 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     from cybilgraph import pipeline
 
     if form == "xlsx" and output is None and sys.stdout.isatty():
-        raise Failure("A workbook is no text for a terminal\n  Name a file: -o projects.xlsx")
-    with writing(output) as out, progress_bar("Reading") as progress:
+        raise CliError("A workbook is no text for a terminal\n  Name a file: -o projects.xlsx")
+    with open_output(output) as out, progress_bar("Reading") as progress:
         report = pipeline.fill(sources, form, out, progress)
         if sources and not report.records:
-            tell_of(report)
-            raise Failure("No record could be read; nothing was written\n  Give files or folders of records.")
+            print_findings(report)
+            raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
     if report.findings:
-        tell_of(report)
+        print_findings(report)
     sys.exit(FAILED if report.unread else CONFORMS)
 
 

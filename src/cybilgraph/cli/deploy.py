@@ -13,7 +13,7 @@ from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
 #: Who stops the server gives it some seconds more than it gives to what is in work.
-_STOP = Settings().stop_seconds + 10
+_STOP_SECONDS = Settings().stop_seconds + 10
 
 
 @click.group(cls=CommandGroup)
@@ -38,7 +38,7 @@ def systemd(folder: Path) -> None:
     """
     program = Path(sys.executable).with_name("cybilgraph")
     quoted = {"program": _quoted(program), "folder": _quoted(folder.resolve())}
-    click.echo(_template("cybilgraph.service").format(**quoted, stop=_STOP), nl=False)
+    click.echo(_template("cybilgraph.service").format(**quoted, stop=_STOP_SECONDS), nl=False)
 
 
 def _quoted(path: Path) -> str:
@@ -60,7 +60,7 @@ def _quoted(path: Path) -> str:
 @deploy.command()
 def container() -> None:
     """Print a Containerfile that makes an image of the source folder."""
-    click.echo(_template("Containerfile").format(stop=_STOP), nl=False)
+    click.echo(_template("Containerfile").format(stop=_STOP_SECONDS), nl=False)
 
 
 def _template(name: str) -> str:

@@ -31,20 +31,20 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
       cybilgraph diff build/releases 1 -f rdfp > changes.rdfp
     """
     from cybilgraph.release import Releases
-    from cybilgraph.sync.changes import Changes, as_json, lines_in_words
+    from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log
 
-    changes = Changes(Releases(folder))
+    changes = ChangeLogCache(Releases(folder))
     try:
         log = changes.between(since, until)
         if name == "rdfp":
             sys.stdout.buffer.writelines(log.patch())
             return
         if name == "json":
-            for part in as_json(log, changes.moved(since, log.until.number)):
+            for part in as_json(log, changes.last_changed(since, log.until.number)):
                 click.echo(part, nl=False)
             return
-        click.echo(f"Release {log.header.since} → {log.header.until}: {_summed(log.counts)}")
-        for line in lines_in_words(log):
+        click.echo(f"Release {log.header.since} → {log.header.until}: {_describe_counts(log.counts)}")
+        for line in describe_log(log):
             click.echo(visible(line, lines=True))
         if others := log.counts["other_quads"]:
             what = "1 statement" if others == 1 else f"{others:,} statements"
@@ -54,7 +54,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
     sys.exit(CONFORMS)
 
 
-def _summed(counts: dict[str, int]) -> str:
+def _describe_counts(counts: dict[str, int]) -> str:
     """What a log counts, in words."""
     told = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
     first, *others = [f"{number:,} {kind}" for number, kind in told] or ["no record has changed"]

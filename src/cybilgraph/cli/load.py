@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.common import Command, progress_bar, web_address
-from cybilgraph.web.server.settings import PREFIX
+from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
 
-@click.command(cls=Command, context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--endpoint", required=True, metavar="URL", callback=web_address, show_envvar=True, help="Where it answers queries."
@@ -40,9 +40,14 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
     from cybilgraph.sync.graph_store import load as run
 
     known = Credentials.of(credentials)
-    with progress_bar("Loading") as told:
+    with progress_bar("Loading") as on_progress:
         done = run(
-            Releases(folder).current(), Endpoint(endpoint, known), graph_store or endpoint, known, anew=anew, told=told
+            Releases(folder).current(),
+            Endpoint(endpoint, known),
+            graph_store or endpoint,
+            known,
+            resend=anew,
+            on_progress=on_progress,
         )
     what = f"{done.sent:,} statements sent" if done.sent else "all of it was there"
     click.echo(

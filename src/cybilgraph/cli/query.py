@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from cybilgraph.cli.common import Command, Failure
+from cybilgraph.cli.common import CliError, Command
 from cybilgraph.model.findings import visible
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import short
 
 if TYPE_CHECKING:
-    from cybilgraph.sparql import Advice, Answer, Engine
+    from cybilgraph.sparql import Answer, Engine, Hint
 
 
 #: Seconds that an endpoint is waited for.
-_PATIENCE = 3600.0
+_ENDPOINT_TIMEOUT_SECONDS = 3600.0
 
 
 @click.command(cls=Command)
@@ -68,8 +68,8 @@ def query(
         answer = engine.answer(text, _formats(name), timeout)
     finally:
         engine.close()
-    if answer.advice:
-        _advice(answer.advice, err=True)
+    if answer.hints:
+        _advice(answer.hints, err=True)
     if name in (None, "table") and answer.format.name == "json":
         _table(answer)
     else:
@@ -84,9 +84,9 @@ def list_queries() -> None:
     Example:
       cybilgraph queries
     """
-    from cybilgraph.sparql.queries import examples
+    from cybilgraph.sparql.queries import example_queries
 
-    for example in examples():
+    for example in example_queries():
         parameters = " ".join(f"--param {parameter.name}=…" for parameter in example.parameters)
         click.echo(f"{example.name}  {parameters}".rstrip())
         click.echo(f"    {example.title}")
@@ -103,15 +103,15 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
         values.setdefault(key, []).append(value)
     if _is_file(query):
         try:
-            found = queries.parse(Path(query).stem, Path(query).read_text(encoding="utf-8"))
+            found = queries.parse_named_query(Path(query).stem, Path(query).read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise Failure(f"{query}: not a text in UTF-8\n  A query is a text file, usually named *.rq.") from error
+            raise CliError(f"{query}: not a text in UTF-8\n  A query is a text file, usually named *.rq.") from error
     elif re.fullmatch(r"[\w-]+", query):
-        found = queries.load(query)
+        found = queries.load_query(query)
     elif query.endswith(".rq"):
-        raise Failure(f"{query}: no such file\n  cybilgraph queries lists the queries that can be asked by name.")
+        raise CliError(f"{query}: no such file\n  cybilgraph queries lists the queries that can be asked by name.")
     else:
-        found = queries.parse("the query", query)
+        found = queries.parse_named_query("the query", query)
     return found.bind(values) if values else found.text
 
 
@@ -127,7 +127,9 @@ def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
         from cybilgraph.sparql.pooled import QueryLimits
         from cybilgraph.sparql.remote import RemoteEngine
 
-        return RemoteEngine(place, QueryLimits(workers=1, timeout=timeout or _PATIENCE), credentials=credentials)
+        return RemoteEngine(
+            place, QueryLimits(workers=1, timeout=timeout or _ENDPOINT_TIMEOUT_SECONDS), credentials=credentials
+        )
     from cybilgraph.release import Releases
     from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 
@@ -140,10 +142,10 @@ def _formats(name: str | None) -> tuple[Format, ...]:
     return (BY_NAME["json" if name == "table" else name],)
 
 
-def _advice(advice: tuple[Advice, ...], *, err: bool = False) -> None:
-    for piece in advice:
+def _advice(hints: tuple[Hint, ...], *, err: bool = False) -> None:
+    for piece in hints:
         click.echo(f"line {piece.line}: {visible(piece.text)}" if piece.line else visible(piece.text), err=err)
-    if not advice:
+    if not hints:
         click.echo("Nothing was found to advise on this query.", err=err)
 
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from cybilgraph.cli.common import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.vocabulary import short
-from cybilgraph.web.server.settings import PREFIX
+from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 #: What has fewer stands in too many words that are nobody's name.
-_LETTERS = 3
+_MIN_NAME_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
 
@@ -45,24 +45,24 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
     """
     from cybilgraph.release import Releases
 
-    shelf = Releases(folder)
+    folder_releases = Releases(folder)
     unnamed = ""
     try:
-        current = shelf.current_number()
+        current = folder_releases.current_number()
     except ReleaseError as error:
-        if not shelf.numbers:
+        if not folder_releases.numbers:
             raise
         current, unnamed = 0, f"{error.what}. {error.hint}"
     refused: dict[int, str] = {}
     try:
-        served = shelf.sound(lambda _: None, refused).number
+        served = folder_releases.select_sound(lambda _: None, refused).number
     except ReleaseError:
         served = 0
     rows: list[dict[str, Any]] = []
-    for number in reversed(shelf.numbers):
+    for number in reversed(folder_releases.numbers):
         row: dict[str, Any] = {"release": number, "current": number == current, "served": number == served}
         try:
-            release = shelf.get(number)
+            release = folder_releases.get(number)
             counts = release.manifest["counts"]
             row |= {"created": release.manifest["created"], "bytes": release.size, "counts": counts}
             if every and number not in refused and number != served:
@@ -159,7 +159,7 @@ def prune(folder: Path, keep: int) -> None:
     "--suggestions",
     "queue",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    envvar=f"{PREFIX}_SUGGESTIONS",
+    envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
     help="Folder of suggested edits (serve --suggestions): delete those that name the contact, or its name as sender.",
 )
@@ -180,37 +180,39 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
       cybilgraph forget build/releases jane@example.org
     """
     from cybilgraph.release import Releases
-    from cybilgraph.web.suggestions import Suggestions
+    from cybilgraph.web.suggestions import SuggestionQueue
 
-    if sum(map(str.isalpha, who)) < _LETTERS:
-        raise click.BadParameter(f"it has fewer than {_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL")
+    if sum(map(str.isalpha, who)) < _MIN_NAME_LETTERS:
+        raise click.BadParameter(
+            f"it has fewer than {_MIN_NAME_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL"
+        )
     done: dict[str, str] = {}
 
     def forget_suggestions(mentions: Callable[[str], bool]) -> None:
         if queue:
-            done.update(Suggestions(queue).forget(mentions))
+            done.update(SuggestionQueue(queue).forget(mentions))
 
-    told = Releases(folder).forget(who, forget_suggestions)
-    if not any(forgotten.found or forgotten.left for forgotten in told.values()):
-        which = "No release that is whole" if any(forgotten.damaged for forgotten in told.values()) else "No release"
+    erasures = Releases(folder).erase(who, forget_suggestions)
+    if not any(erasure.found or erasure.remaining for erasure in erasures.values()):
+        which = "No release that is whole" if any(erasure.damaged for erasure in erasures.values()) else "No release"
         click.echo(f"{which} has this contact. Builds to come will leave it out.")
-    for number, forgotten in told.items():
-        if forgotten.made_anew:
-            why = "without it" if forgotten.found else "since its store may have held what it has no more"
+    for number, erasure in erasures.items():
+        if erasure.was_rebuilt:
+            why = "without it" if erasure.found else "since its store may have held what it has no more"
             click.echo(f"Release {number:04d} was made anew {why}.")
-        if forgotten.damaged:
-            click.echo(f"{forgotten.damaged}: it is left as it is, and may still have the contact.", err=True)
+        if erasure.damaged:
+            click.echo(f"{erasure.damaged}: it is left as it is, and may still have the contact.", err=True)
             click.echo(f"Put its good files back, or remove {folder / f'{number:04d}'}, and run this again.", err=True)
-        for about in forgotten.left:
+        for about in erasure.remaining:
             click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
     for name, what in done.items():
         click.echo(f"Suggestion {name}: {what}.")
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
     unsearched += ["record files", "logs of servers", "backups", "what others have downloaded"]
     click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old answers for a day.", err=True)
-    if any(forgotten.left for forgotten in told.values()):
+    if any(erasure.remaining for erasure in erasures.values()):
         click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
-    if any(forgotten.left or forgotten.damaged for forgotten in told.values()):
+    if any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
         sys.exit(VIOLATIONS)
 
 

@@ -16,16 +16,16 @@ from typing import Any
 import click
 
 from cybilgraph.cli.common import Command, is_web_address
-from cybilgraph.web.server.settings import PREFIX, Settings, flag, names
+from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: What a value in a file is, and what a setting is, must go together: click would make one of the other.
-_ALIKE = ((bool, bool), (list, tuple))
+_COMPATIBLE_TYPES = ((bool, bool), (list, tuple))
 
 #: Scheme, host and port: the server's links begin at the root of its host.
 _ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
-def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     """Take what the file says for what neither flag nor environment does."""
     if path is None:
         return
@@ -33,22 +33,24 @@ def _of_file(context: click.Context, _: click.Parameter, path: Path | None) -> N
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
-    known = {flag(row).removeprefix("--"): row for row in names()}
+    known = {option_name(row).removeprefix("--"): row for row in all_settings()}
     for name, value in given.items():
         if name not in known:
             raise click.BadParameter(f"{path}: there is no setting {name!r}. Known are {', '.join(known)}.")
-        if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _ALIKE):
+        if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _COMPATIBLE_TYPES):
             raise click.BadParameter(f"{path}: {name} = {value!r} is of the wrong type.")
     context.default_map = {known[name].name: value for name, value in given.items()}
 
 
-def _tell_of_unknown(context: click.Context) -> None:
+def _warn_unknown_settings(context: click.Context) -> None:
     """A setting whose name is misspelt in the environment would be passed over without a word."""
     known = [parameter.name.upper() for parameter in context.command.params if parameter.name]
-    given = [name.removeprefix(f"{PREFIX}_") for name in os.environ if name.startswith(f"{PREFIX}_")]
+    given = [
+        name.removeprefix(f"{ENVIRONMENT_PREFIX}_") for name in os.environ if name.startswith(f"{ENVIRONMENT_PREFIX}_")
+    ]
     for name in sorted(set(given) - set(known)):
-        hint = "".join(f" Did you mean {PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
-        click.echo(f"{PREFIX}_{name} sets nothing: there is no such setting.{hint}", err=True)
+        hint = "".join(f" Did you mean {ENVIRONMENT_PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
+        click.echo(f"{ENVIRONMENT_PREFIX}_{name} sets nothing: there is no such setting.{hint}", err=True)
 
 
 class _Seconds(click.FloatRange):
@@ -75,28 +77,32 @@ def _type(row: Field[Any]) -> Any:
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each setting."""
-    for row in reversed(names()):
+    for row in reversed(all_settings()):
         what: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
         if isinstance(row.default, bool):
-            add = click.option(f"{flag(row)}/--no-{flag(row).removeprefix('--')}", row.name, show_default=True, **what)
+            add = click.option(
+                f"{option_name(row)}/--no-{option_name(row).removeprefix('--')}", row.name, show_default=True, **what
+            )
         elif isinstance(row.default, tuple):
             add = click.option(
-                flag(row), row.name, multiple=True, **what | {"help": what["help"] + " May be repeated."}
+                option_name(row), row.name, multiple=True, **what | {"help": what["help"] + " May be repeated."}
             )
         else:
-            add = click.option(flag(row), row.name, type=_type(row), show_default=row.default is not None, **what)
+            add = click.option(
+                option_name(row), row.name, type=_type(row), show_default=row.default is not None, **what
+            )
         command = add(command)
     return command
 
 
-@click.command(cls=Command, context_settings={"auto_envvar_prefix": PREFIX})
+@click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     is_eager=True,
     expose_value=False,
-    callback=_of_file,
+    callback=_load_config,
     show_envvar=True,
     help="Settings in TOML, named as the flags: port = 8000.",
 )
@@ -113,7 +119,7 @@ def serve(folder: Path, **given: Any) -> None:
     """
     from cybilgraph.web.server import http_server
 
-    _tell_of_unknown(click.get_current_context())
+    _warn_unknown_settings(click.get_current_context())
     addresses = [("--service", service) for service in given["service"]]
     addresses += [(f"--{name}", given[name]) for name in ("endpoint", "licence")]
     for name, address in addresses:

@@ -28,8 +28,8 @@ def sizing(counts: tuple[int, ...], processors: int) -> None:
     Example:
       cybilgraph sizing --records 50000 --processors 4
     """
-    from cybilgraph.release.capacity import sizing as figures
-    from cybilgraph.release.capacity import told
+    from cybilgraph.release.capacity import describe_needs
+    from cybilgraph.release.capacity import load_capacity_model as figures
 
-    for line in told(figures(), counts, processors):
+    for line in describe_needs(figures(), counts, processors):
         click.echo(line)

@@ -31,13 +31,13 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
     from cybilgraph.sync.verification import Check, Outcome
     from cybilgraph.sync.verification import verify as run
 
-    def told(check: Check) -> None:
+    def print_check(check: Check) -> None:
         if name == "text":
             mark = "ok   " if check.outcome is Outcome.HOLDS else "FAILS"
             click.echo(visible(f"{mark} {check.name}: {check.says}"))
 
     with Site(url, timeout, attempts=3) as site:
-        found = run(site, quick, told)
+        found = run(site, quick, print_check)
     if name == "json":
         click.echo(found.as_json())
     else:

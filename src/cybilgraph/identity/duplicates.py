@@ -109,9 +109,9 @@ class _Groups:
         return one in self._groups and self._groups[one] is self._groups.get(other)
 
     def join(self, one: int, other: int) -> None:
-        fewer, group = sorted((self.of(one), self.of(other)), key=len)
-        group += fewer
-        self._groups |= dict.fromkeys((one, other, *fewer), group)
+        relaxations, group = sorted((self.of(one), self.of(other)), key=len)
+        group += relaxations
+        self._groups |= dict.fromkeys((one, other, *relaxations), group)
 
 
 def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Finding:

@@ -42,10 +42,10 @@ from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.cluster import workers_of
 from cybilgraph.runtime.parallel import ProcessPool
 from cybilgraph.runtime.spill import SpillList
-from cybilgraph.validation import Said, read_shapes, shapes_text, validate
-from cybilgraph.validation.arbitrary_rdf import DataGraph, odd_terms, read_shapes_files
-from cybilgraph.validation.fixes import Mended, apply
-from cybilgraph.validation.record_findings import others_text, together, validated
+from cybilgraph.validation import ShapeMessages, read_shapes, shapes_text, validate
+from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms
+from cybilgraph.validation.fixes import FixedFile, apply_fixes
+from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
 
 
 def read(*places: Place) -> Iterator[Record]:
@@ -99,7 +99,7 @@ def check_inputs(
     with Identities() as identities, Identities() as alone, ProcessPool() as crew:
         records = printed(inputs, total, report, read_input, progress, seen)
         others = _added(records_of(beside, 0, aside, seen=unseen), identities, alone)
-        for one in together(judged(records, report.as_of, engine, crew), report, engine, others):
+        for one in validate_together(judged(records, report.as_of, engine, crew), report, engine, others):
             identities.add_captured(one.capture, one.source.name)
         known = set(alone.findings())
         report.extend(found for found in identities.findings() if found not in known)
@@ -133,7 +133,7 @@ def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
     records: list[Record] = []
     seen: dict[str, Input] = {}
     with Identities() as identities, Assembly(identities) as assembly:
-        for record, lines in validated(records_of([given], 1, report, seen=seen), report):
+        for record, lines in validate_records(records_of([given], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
         report.extend(identities.findings())
@@ -167,9 +167,9 @@ def check_rdf(
     if rules_files:
         rules, others = read_shapes_files(rules_files), ""
     else:
-        rules = read_shapes(f"{shapes_text()}\n{shapes_text(across=True)}").text
-        others = others_text(report.as_of)
-    slips = [found for file in rules_files for found in odd_terms(file)]
+        rules = read_shapes(f"{shapes_text()}\n{shapes_text(cross_record=True)}").text
+        others = context_triples(report.as_of)
+    slips = [found for file in rules_files for found in unknown_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
     for given in chosen(places, since, kind)[0]:
@@ -184,7 +184,7 @@ def check_rdf(
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), Said(rules), language))
+        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), ShapeMessages(rules), language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
         slips = with_excerpts(slips, {file.name: file for file in rules_files})
@@ -198,7 +198,7 @@ def check_rdf(
 class Mending:
     """The inputs that have fixes, with what these make of them, and the report of all inputs as they are then."""
 
-    changes: list[tuple[Input, Mended]]
+    changes: list[tuple[Input, FixedFile]]
     report: Report
 
 
@@ -232,15 +232,15 @@ def mend(
         worse = [name for name, change in changes.items() if change.applied and _reads_worse(name, before, after)]
         if not worse:
             break
-        changes |= {name: changes[name].undone() for name in worse}
+        changes |= {name: changes[name].reverted() for name in worse}
     else:
         after = before
     return Mending([(given, changes[given.name]) for given in inputs if given.name in changes], after)
 
 
-def _applied(given: Input, fixes: Iterable[Fix]) -> Mended:
+def _applied(given: Input, fixes: Iterable[Fix]) -> FixedFile:
     with replace(given).open(sys.maxsize) as file:
-        return apply(given.name, file.read(), fixes)
+        return apply_fixes(given.name, file.read(), fixes)
 
 
 def _reads_worse(name: str, before: Report, after: Report) -> bool:
@@ -333,9 +333,9 @@ def build(
         Assembly(identities) as assembly,
         ProcessPool() as crew,
     ):
-        hidden = _Hidden(contacts, releases.forgotten())
+        hidden = _Hidden(contacts, releases.erased_hashes())
         remembered = made_before.enter_context(
-            BuildCache(releases.remembered, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
+            BuildCache(releases.build_cache, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
         )
         read = read_once(remembered, report.as_of, hidden)
 
@@ -345,7 +345,7 @@ def build(
 
         records = printed(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
         with workers_of(cluster) if cluster else nullcontext(crew) as team:
-            for one in together(prepared(records, report.as_of, hidden, remembered, team), report):
+            for one in validate_together(prepared(records, report.as_of, hidden, remembered, team), report):
                 assembly.add_parted(one.capture, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
         tell_once(report)
@@ -367,17 +367,17 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class _Hidden:
-    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``forgotten``."""
+    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``erased_hashes``."""
 
     contacts: bool
-    forgotten: ForgottenNames
+    erased_hashes: ForgottenNames
 
     def __bool__(self) -> bool:
         """Whether anybody is left out."""
-        return not self.contacts or bool(self.forgotten)
+        return not self.contacts or bool(self.erased_hashes)
 
     def __call__(self, contact: Contact) -> bool:
-        return not self.contacts or any(name in self.forgotten for name in (contact.name, contact.email))
+        return not self.contacts or any(name in self.erased_hashes for name in (contact.name, contact.email))
 
 
 def _day(given: date | None) -> str:

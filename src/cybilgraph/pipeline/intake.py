@@ -14,8 +14,8 @@ from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers import Input, Place, find_inputs, read_input
 from cybilgraph.readers.git import changed_since
-from cybilgraph.release.redaction import Hidden, no_one, without
-from cybilgraph.validation.advice import mended
+from cybilgraph.release.redaction import IsHidden, hide_nobody, redact
+from cybilgraph.validation.corrections import with_hint
 
 #: What a reader says behind the name of the file: ":2:11: this is no JSON".
 _PLACED = re.compile(r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL)
@@ -106,10 +106,10 @@ def printed(
             progress(report.sources, total)
 
 
-def with_prose(record: Record, hidden: Hidden = no_one) -> tuple[Record, list[Finding]]:
+def with_prose(record: Record, hidden: IsHidden = hide_nobody) -> tuple[Record, list[Finding]]:
     """The record with what its prose says, and without who is ``hidden``; and what was found in it."""
-    derived = without(derive(record), hidden)
-    return derived, [mended(replace(found, record=record.key), derived) for found in derived.findings]
+    derived = redact(derive(record), hidden)
+    return derived, [with_hint(replace(found, record=record.key), derived) for found in derived.findings]
 
 
 def page(source: Input) -> bytes | None:

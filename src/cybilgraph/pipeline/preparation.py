@@ -29,10 +29,10 @@ from cybilgraph.model.resources import DECIDING
 from cybilgraph.pipeline.intake import page, with_prose
 from cybilgraph.rdf.description import with_source
 from cybilgraph.readers import Input, read_input
-from cybilgraph.release.redaction import Hidden, is_named, no_one
+from cybilgraph.release.redaction import IsHidden, hide_nobody, mentions_hidden
 from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import Team
-from cybilgraph.validation.record_findings import BATCH, Examined, examined, in_parts
+from cybilgraph.validation.record_findings import BATCH_RECORDS, ValidatedRecord, split_batches, validate_each
 
 #: So many records are looked up at once; of those, a batch at most is new.
 _AT_ONCE = 4_000
@@ -52,7 +52,7 @@ class Judged:
     source: Source
     capture: Capture
     findings: list[Finding]
-    compared: list[str]
+    comparison_lines: list[str]
     packed: bytes
 
     @property
@@ -95,7 +95,7 @@ class Known:
 _Page = list[tuple[int, str, bool, bytes]]
 
 
-def read_once(remembered: BuildCache, day: str, hidden: Hidden) -> Callable[[Input], Iterator[Known]]:
+def read_once(remembered: BuildCache, day: str, hidden: IsHidden) -> Callable[[Input], Iterator[Known]]:
     """How the records of an input are had, to be ``prepared`` for a ``day``, without who is ``hidden``. A page that
     was read before is not read again.
     """
@@ -115,7 +115,7 @@ def read_once(remembered: BuildCache, day: str, hidden: Hidden) -> Callable[[Inp
             said = repr(one)
             known = remembered.key(chosen, said.encode("utf-8", "surrogatepass"))
             named = any(map(hidden, printed.contacts)) or (
-                bool(hidden) and is_named(said + (content or b"").decode("utf-8", "replace"), hidden)
+                bool(hidden) and mentions_hidden(said + (content or b"").decode("utf-8", "replace"), hidden)
             )
             if given.name in said:  # what was read may hang on the file's name
                 content = None
@@ -138,7 +138,7 @@ def _again(given: Input, number: int) -> Record:
 
 
 def prepared(
-    records: Iterable[Known], day: str, hidden: Hidden, remembered: BuildCache, team: Team
+    records: Iterable[Known], day: str, hidden: IsHidden, remembered: BuildCache, team: Team
 ) -> Iterator[Prepared]:
     """What a release needs of each record: with what its prose says, without who is ``hidden``, and with what is wrong
     in it alone, on a ``day``. In the order given, and some thousands at most are in memory.
@@ -155,7 +155,7 @@ def prepared(
         asked(),
         lambda new: _done([one.read() for one in new], day, hidden),
         lambda new: team.submit(_done_there, deciding, [one.read() for one in new], day, hidden),
-        batch=BATCH,
+        batch=BATCH_RECORDS,
         most=_AT_ONCE,
         ahead=team.size + 1,
     ):
@@ -189,7 +189,7 @@ def _of_any_source(given: Record) -> Record:
 _own_fingerprint = lru_cache(1)(fingerprint)
 
 
-def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
+def _done_there(deciding: bytes, records: list[Record], day: str, hidden: IsHidden) -> list[Prepared]:
     """As ``_done``, in a process that may be on another machine. Raises ClusterError where that would do otherwise."""
     if _own_fingerprint() != deciding:
         raise ClusterError(
@@ -200,30 +200,30 @@ def _done_there(deciding: bytes, records: list[Record], day: str, hidden: Hidden
     return _done(records, day, hidden)
 
 
-def _done(records: list[Record], day: str, hidden: Hidden) -> list[Prepared]:
+def _done(records: list[Record], day: str, hidden: IsHidden) -> list[Prepared]:
     """The work itself: of a batch, in whatever process."""
     return [
         Prepared(*_told(one, found), *parted(one.record.key, one.lines)) for one, found in _read(records, day, hidden)
     ]
 
 
-def _told(one: Examined, found: list[Finding]) -> tuple[Source, Capture, list[Finding], list[str], bytes]:
-    return one.record.source, captured(one.record), found, one.compared, one.short[1]
+def _told(one: ValidatedRecord, found: list[Finding]) -> tuple[Source, Capture, list[Finding], list[str], bytes]:
+    return one.record.source, captured(one.record), found, one.comparison_lines, one.short[1]
 
 
 def _read(
-    records: list[Record], day: str, hidden: Hidden = no_one, engine: str = "fast"
-) -> Iterator[tuple[Examined, list[Finding]]]:
+    records: list[Record], day: str, hidden: IsHidden = hide_nobody, engine: str = "fast"
+) -> Iterator[tuple[ValidatedRecord, list[Finding]]]:
     """Each record with what its prose says, and all that is wrong in it alone."""
     told = [with_prose(one, hidden) for one in records]
-    for one, (_, found) in zip(examined((derived for derived, _ in told), day, engine), told, strict=True):
+    for one, (_, found) in zip(validate_each((derived for derived, _ in told), day, engine), told, strict=True):
         yield one, [*found, *one.findings]
 
 
 def judged(records: Iterable[Record], day: str, engine: str, team: Team) -> Iterator[Judged]:
     """What is wrong in each printed record alone, on a ``day``, in the order given; a few batches are in memory."""
     waiting: deque[Future[list[Judged]]] = deque()
-    for number, batch in enumerate(in_parts(records, _prose, _PROSE)):
+    for number, batch in enumerate(split_batches(records, _prose, _PROSE)):
         if number < _HERE or team.size == 1:
             yield from _judged(batch, day, engine)
             continue

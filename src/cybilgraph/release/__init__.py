@@ -28,16 +28,16 @@ from cybilgraph.release.chunks import CLASSES
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases
 from cybilgraph.release.forgotten import ForgottenNames
-from cybilgraph.release.manifest import IDENTITIES, MANIFEST, REPORT, SEARCH, SUMS, Release
+from cybilgraph.release.manifest import CHECKSUMS, IDENTITIES, MANIFEST, REPORT, SEARCH, Release
 
 __all__ = [
+    "CHECKSUMS",
     "CLASSES",
     "CURRENT",
     "IDENTITIES",
     "MANIFEST",
     "REPORT",
     "SEARCH",
-    "SUMS",
     "Draft",
     "ForgottenNames",
     "Release",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cybilgraph.model.resources import REFERENCE
 
-_FIGURES = REFERENCE / "sizing.json"
+_MEASUREMENTS = REFERENCE / "sizing.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,19 @@ class FittedLine:
     records: int
     value: float
     #: What each further record adds.
-    each: float
+    per_record: float
 
-    def at(self, records: int) -> float:
+    def value_at(self, records: int) -> float:
         """The figure of so many records; never below zero."""
-        return max(self.value + (records - self.records) * self.each, 0.0)
+        return max(self.value + (records - self.records) * self.per_record, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What so many records need; bytes, and seconds. ``beyond`` is how many times more they are than were measured."""
+class ResourceNeeds:
+    """What so many records need; bytes, and seconds. ``extrapolation`` is how many times more they are than were measured."""
 
     records: int
-    beyond: float
+    extrapolation: float
     statements: float
     sources: float
     release: float
@@ -45,7 +45,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizing:
+class CapacityModel:
     """The measured figures: when and where they were taken, of how many records, and the line of each."""
 
     day: str
@@ -55,12 +55,12 @@ class Sizing:
     measured: tuple[int, ...]
     lines: Mapping[str, FittedLine]
 
-    def need(self, records: int, processors: int) -> Need:
+    def need(self, records: int, processors: int) -> ResourceNeeds:
         """What so many records need on a machine with so many processors."""
-        at = {name: line.at(records) for name, line in self.lines.items()}
-        return Need(
+        at = {name: line.value_at(records) for name, line in self.lines.items()}
+        return ResourceNeeds(
             records=records,
-            beyond=records / self.measured[-1],
+            extrapolation=records / self.measured[-1],
             statements=at["statements"],
             sources=at["sources"],
             release=at["release"],
@@ -71,13 +71,13 @@ class Sizing:
         )
 
 
-def sizing(path: Path = _FIGURES) -> Sizing:
+def load_capacity_model(path: Path = _MEASUREMENTS) -> CapacityModel:
     """The figures that were measured."""
     document = json.loads(path.read_text(encoding="utf-8"))
     points = sorted(document["points"], key=lambda point: int(point["records"]))
     few, many = points[-2:]
     more = many["records"] - few["records"]
-    return Sizing(
+    return CapacityModel(
         document["day"],
         document["software"],
         document["python"],
@@ -119,7 +119,7 @@ _WORDS = {
 }
 
 
-def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[str]:
+def describe_needs(figures: CapacityModel, counts: Iterable[int], processors: int) -> Iterable[str]:
     """The needs of these numbers of records as lines of text, and how they were reckoned."""
     rows: list[tuple[str, ...]] = [_COLUMNS]
     for count in counts:
@@ -131,7 +131,7 @@ def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[st
                 *map(_bytes, (need.sources, need.release, need.building, need.memory)),
                 _time(need.seconds),
                 _bytes(need.serving),
-                f"{need.beyond:,.0f} times" if need.beyond >= 1.5 else "no",
+                f"{need.extrapolation:,.0f} times" if need.extrapolation >= 1.5 else "no",
             )
         )
     yield from _aligned(rows)
@@ -146,7 +146,7 @@ def told(figures: Sizing, counts: Iterable[int], processors: int) -> Iterable[st
     for name, words in _WORDS.items():
         line = figures.lines[name]
         write = _bytes if name not in ("statements", "main_seconds", "worker_seconds") else _number
-        details.append((words, write(line.value), write(line.each)))
+        details.append((words, write(line.value), write(line.per_record)))
     yield from _aligned(details, first_left=True)
     yield ""
     yield f"A figure of N records is that with {largest:,}, and (N - {largest:,}) times what each more adds."
@@ -170,24 +170,24 @@ def _number(value: float) -> str:
     """With three digits that mean something."""
     for size, word in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
         if value >= size:
-            return f"{_three(value / size)}{word}"
-    return f"{value:,.0f}" if value >= 100 else _three(value)
+            return f"{_three_digits(value / size)}{word}"
+    return f"{value:,.0f}" if value >= 100 else _three_digits(value)
 
 
 def _bytes(value: float) -> str:
     for size, unit in ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if value >= size:
-            return f"{_three(value / size)} {unit}"
+            return f"{_three_digits(value / size)} {unit}"
     return f"{value:.0f} B"
 
 
 def _time(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
-            return f"{_three(seconds / size)} {unit}"
-    return f"{_three(seconds)} seconds"
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds)} seconds"
 
 
-def _three(value: float) -> str:
+def _three_digits(value: float) -> str:
     """A number below a thousand or little above, with no more than three digits, as far as that goes."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -13,12 +13,12 @@ from cybilgraph.rdf.dumps import Rows, Statistics, packed, rows_of_tables, stati
 from cybilgraph.rdf.ntriples import texts, things
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release.graph_file import read_graph
-from cybilgraph.release.search import Name, Told, told
+from cybilgraph.release.search import IndexEntry, Name, index_entries
 from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import Team
 
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
-_BATCH, _MOST = 40, 400
+_BATCH_CHUNKS, _MAX_CACHE_LOOKUPS = 40, 400
 _BROADER = f" <{SKOS.broader}> ".encode()
 
 
@@ -31,62 +31,62 @@ class ChunkOutput:
     quads: int
     counts: Statistics
     rows: Rows
-    told: tuple[list[Told], list[Name]]
+    entries: tuple[list[IndexEntry], list[Name]]
     dumps: dict[str, bytes]
 
 
 #: What is remembered of pieces is made of these.
-CLASSES = (ChunkOutput, Statistics, Told, Counter)
+CLASSES = (ChunkOutput, Statistics, IndexEntry, Counter)
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Chunk:
     """A piece, by its size in bytes in the file and what it is known by."""
 
     size: int
-    known: bytes
+    digest: bytes
 
 
-def made_of(
-    graph: Path, remembered: BuildCache, team: Team, *, dumps: bool, cuts: list[Cut] | None = None
+def process_chunks(
+    graph: Path, cache: BuildCache, team: Team, *, dumps: bool, chunks: list[Chunk] | None = None
 ) -> Iterator[ChunkOutput]:
-    """What is made of each piece of a graph, in order; with ``dumps`` or without. The pieces are added to ``cuts``.
+    """What is made of each piece of a graph, in order; with ``dumps`` or without. The pieces are added to ``chunks``.
     Raises OSError.
     """
-    broader = b"".join(_broader(piece) for _, piece in read_graph(graph))
+    broader = b"".join(_broader_lines(chunk) for _, chunk in read_graph(graph))
 
-    def asked() -> Iterator[tuple[bytes, bytes]]:
-        for size, piece in read_graph(graph):
-            known = remembered.key(piece)
-            if cuts is not None:
-                cuts.append(Cut(size, known))
-            yield remembered.key(bytes([dumps]), broader, known), piece
+    def keyed_chunks() -> Iterator[tuple[bytes, bytes]]:
+        for size, chunk in read_graph(graph):
+            known = cache.key(chunk)
+            if chunks is not None:
+                chunks.append(Chunk(size, known))
+            yield cache.key(bytes([dumps]), broader, known), chunk
 
-    yield from remembered.each(
-        asked(),
-        partial(_made, broader, dumps),
-        lambda batch: team.submit(_made, broader, dumps, batch),
-        batch=_BATCH,
-        most=_MOST,
+    yield from cache.each(
+        keyed_chunks(),
+        partial(_process_batch, broader, dumps),
+        lambda batch: team.submit(_process_batch, broader, dumps, batch),
+        batch=_BATCH_CHUNKS,
+        most=_MAX_CACHE_LOOKUPS,
         ahead=team.size + 1,
     )
 
 
-def _broader(piece: bytes) -> bytes:
+def _broader_lines(chunk: bytes) -> bytes:
     """The lines about what is broader than what."""
-    if _BROADER not in piece:
+    if _BROADER not in chunk:
         return b""
-    return b"".join(line for line in piece.splitlines(keepends=True) if _BROADER in line)
+    return b"".join(line for line in chunk.splitlines(keepends=True) if _BROADER in line)
 
 
-def _made(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
+def _process_batch(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
     """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
     known = {narrower: texts(own, SKOS.broader) for narrower, own in things(broader.splitlines(keepends=True)).items()}
-    return [_made_of_one(piece, known, dumps) for piece in batch]
+    return [_process_chunk(chunk, known, dumps) for chunk in batch]
 
 
-def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
-    lines = piece.splitlines(keepends=True)
+def _process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
+    lines = chunk.splitlines(keepends=True)
     count = len(lines)
     lines = [line for line in lines if not is_of_version(line)]
     graph = things(lines)
@@ -94,6 +94,6 @@ def _made_of_one(piece: bytes, broader: dict[str, list[str]], dumps: bool) -> Ch
         count,
         statistics(graph),
         rows_of_tables(graph) if dumps else {},
-        told(graph, broader),
-        packed(piece, lines) if dumps else {},
+        index_entries(graph, broader),
+        packed(chunk, lines) if dumps else {},
     )

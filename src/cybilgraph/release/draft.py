@@ -23,39 +23,39 @@ from cybilgraph.rdf.dumps import (
     write_descriptions,
     write_tables,
 )
-from cybilgraph.release.chunks import Cut, made_of
+from cybilgraph.release.chunks import Chunk, process_chunks
 from cybilgraph.release.graph_file import GRAPH, write_graph
 from cybilgraph.release.manifest import (
+    CHECKSUMS,
     IDENTITIES,
     MANIFEST,
     PUBLIC,
     REPORT,
     SEARCH,
     STORE,
-    SUMS,
     Release,
-    sums,
+    checksum_lines,
 )
 from cybilgraph.release.search import write_index
 from cybilgraph.release.sources import SOURCES, Sources
-from cybilgraph.release.store_update import Earlier
+from cybilgraph.release.store_update import PreviousRelease
 from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.clock import moment
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import Team
 from cybilgraph.runtime.spill import Spool
 from cybilgraph.sparql.store import write_store
-from cybilgraph.validation.outputs.as_json import document, held
+from cybilgraph.validation.outputs.as_json import fields_of, report_document
 from cybilgraph.version import __version__
 
 
 class Draft:
     """A release in the making."""
 
-    def __init__(self, folder: Path, number: int, earlier: Release | None) -> None:
-        """``earlier`` is the release before."""
+    def __init__(self, folder: Path, number: int, previous_release: Release | None) -> None:
+        """``previous_release`` is the release before."""
         self._folder = folder
-        self._earlier = earlier
+        self._earlier = previous_release
         self.number = number
         self.manifest: dict[str, Any] | None = None
         self._sources = Sources(folder / SOURCES)
@@ -73,7 +73,7 @@ class Draft:
         quads: Iterable[bytes],
         report: Report,
         identities: Identities,
-        remembered: BuildCache,
+        cache: BuildCache,
         team: Team,
         *,
         dumps: bool = True,
@@ -102,51 +102,58 @@ class Draft:
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
         }
-        findings = map(held, report.findings)
-        complete(
-            self._folder, self.manifest, document(report), findings, remembered, team, dumps=dumps, before=self._earlier
+        findings = map(fields_of, report.findings)
+        write_derived_files(
+            self._folder,
+            self.manifest,
+            report_document(report),
+            findings,
+            cache,
+            team,
+            dumps=dumps,
+            previous=self._earlier,
         )
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
-def complete(
+def write_derived_files(
     folder: Path,
     manifest: dict[str, Any],
     report: Any,
     findings: Iterable[Mapping[str, Any]],
-    remembered: BuildCache,
+    cache: BuildCache,
     team: Team,
     *,
     dumps: bool,
-    before: Release | None = None,
+    previous: Release | None = None,
 ) -> None:
     """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
     which is completed by what is counted, is the last but for the list of checksums. The store may be that of the
-    release ``before``, changed.
+    release ``previous``, changed.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
     quads, counts = 0, Statistics()
-    cuts: list[Cut] = []
-    earlier = _earlier(before, remembered)
-    with ThreadPoolExecutor() as beside, Spool() as rows, Spool() as told, TableNames() as names:
-        stored = None if earlier else beside.submit(write_store, graph, store)
+    chunks: list[Chunk] = []
+    previous_release = _previous(previous, cache)
+    with ThreadPoolExecutor() as executor, Spool() as rows, Spool() as entries, TableNames() as names:
+        stored = None if previous_release else executor.submit(write_store, graph, store)
         with Dumps(public) if dumps else nullcontext() as files:
-            for made in made_of(graph, remembered, team, dumps=dumps, cuts=cuts):
-                quads += made.quads
-                counts.add(made.counts)
-                rows.put(made.rows)
-                told.put(made.told)
+            for output in process_chunks(graph, cache, team, dumps=dumps, chunks=chunks):
+                quads += output.quads
+                counts.add(output.counts)
+                rows.put(output.rows)
+                entries.put(output.entries)
                 if files:
-                    names.put(made.told[1])
-                    files.add(made.dumps)
-        indexed = beside.submit(write_index, folder / SEARCH, told, findings)
+                    names.put(output.entries[1])
+                    files.add(output.dumps)
+        indexed = executor.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
         if stored:
             stored.result()
-        elif earlier and earlier.carry(cuts, graph, store) == quads:
-            manifest["carried"] = earlier.times + 1
+        elif previous_release and previous_release.update_store(chunks, graph, store) == quads:
+            manifest["carried"] = previous_release.update_count + 1
         else:
             shutil.rmtree(store, ignore_errors=True)
             write_store(graph, store)
@@ -159,9 +166,9 @@ def complete(
     manifest["files"] = {
         path.relative_to(folder).as_posix(): sums_of.get(path) or sha256_of(path) for path in _files(folder)
     }
-    remembered.keep(_pieces_of(manifest, remembered), [(cut.size, cut.known) for cut in cuts])
+    cache.keep(_chunks_key(manifest, cache), [(chunk.size, chunk.digest) for chunk in chunks])
     _write_json(folder / MANIFEST, manifest)
-    (folder / SUMS).write_text(sums(folder, manifest), encoding="utf-8")
+    (folder / CHECKSUMS).write_text(checksum_lines(folder, manifest), encoding="utf-8")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -169,28 +176,28 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
 
 
-def _earlier(before: Release | None, remembered: BuildCache) -> Earlier | None:
+def _previous(previous: Release | None, cache: BuildCache) -> PreviousRelease | None:
     """The release before, where the pieces of its graph are remembered."""
-    packed = remembered.get(_pieces_of(before.manifest, remembered)) if before else None
-    if before is None or packed is None:
+    packed = cache.get(_chunks_key(previous.manifest, cache)) if previous else None
+    if previous is None or packed is None:
         return None
-    return Earlier(before, [Cut(*cut) for cut in remembered.value(packed)], remembered.key)
+    return PreviousRelease(previous, [Chunk(*chunk) for chunk in cache.value(packed)], cache.key)
 
 
-def _pieces_of(manifest: dict[str, Any], remembered: BuildCache) -> bytes:
+def _chunks_key(manifest: dict[str, Any], cache: BuildCache) -> bytes:
     """What the pieces of a release's graph are remembered by."""
-    return remembered.key(b"pieces", manifest["files"][GRAPH].encode())
+    return cache.key(b"pieces", manifest["files"][GRAPH].encode())
 
 
-def settle(folder: Path) -> None:
+def make_durable(folder: Path) -> None:
     """Let all read a finished folder, and make the disk hold it, before a later step relies on it."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
-        sync(path)
-    sync(folder)
+        fsync(path)
+    fsync(folder)
 
 
-def sync(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Make the disk hold what was written, before a later step relies on it."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -201,12 +208,12 @@ def sync(path: Path) -> None:
 
 def _write_report(path: Path, report: Mapping[str, Any]) -> None:
     """A report, each finding on a line of its own: there are many, and what is not indented is written faster."""
-    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=held)
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=fields_of)
     with path.open("w", encoding="utf-8") as file:
-        before = "{"
+        previous = "{"
         for name in sorted(report):
-            file.write(f"{before}\n {encoder.encode(name)}: ")
-            before = ","
+            file.write(f"{previous}\n {encoder.encode(name)}: ")
+            previous = ","
             if name == "findings":
                 file.write("[")
                 file.writelines(f"{',' * (at > 0)}\n  {encoder.encode(one)}" for at, one in enumerate(report[name]))
@@ -217,7 +224,7 @@ def _write_report(path: Path, report: Mapping[str, Any]) -> None:
 
 
 def _write_json(path: Path, value: object) -> None:
-    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, sort_keys=True, default=held)
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, sort_keys=True, default=fields_of)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(encoder.iterencode(value))
         file.write("\n")

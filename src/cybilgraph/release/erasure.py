@@ -18,62 +18,62 @@ from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
-from cybilgraph.release.graph_file import GRAPH, lines_of, write_graph
-from cybilgraph.release.sources import SOURCES, Sources, sources_in
+from cybilgraph.release.graph_file import GRAPH, open_lines, write_graph
+from cybilgraph.release.sources import SOURCES, Sources, iterate_sources
 
 _NOTE = f"<{VCARD.note}>".encode()
-_NAMED = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
+_NAME_PROPERTIES = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
 #: An address as it is given: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
-_GIVEN = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
+_EMAIL_INPUT = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
 #: The first word of a name or an address: a text that lacks it has neither.
-_FIRST = re.compile(r"\w+")
+_FIRST_WORD = re.compile(r"\w+")
 #: What an address has, also one that is written for people only; most lines have none.
-_MAY_BE = re.compile(rb"@|%40|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
+_MAYBE_EMAIL = re.compile(rb"@|%40|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
 #: What has the address of a page elsewhere as its value.
-_ADDRESSES = (f"<{SCHEMA.url}>", f"<{DCTERMS.source}>")
+_WEB_ADDRESS_PROPERTIES = (f"<{SCHEMA.url}>", f"<{DCTERMS.source}>")
 #: What parts the words of an IRI.
-_PARTING = re.compile(r"[\W_]+")
+_WORD_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Erasure:
     """What became of a release: whether the contact was found in it; whether it was made anew, as also where only its
     store may have held the contact; the IRIs that statements with the name are about still; what is ``damaged``, in
     words, where it is, so that it was left as it is.
     """
 
     found: bool = False
-    made_anew: bool = False
-    left: tuple[str, ...] = ()
+    was_rebuilt: bool = False
+    remaining: tuple[str, ...] = ()
     damaged: str = ""
 
 
-def as_known(who: str) -> str:
+def normalise_name(who: str) -> str:
     """A name or an e-mail address as such are compared: in small letters, with single spaces, an address alone."""
     words = " ".join(who.casefold().split())
-    return given[1] if (given := _GIVEN.fullmatch(words)) else words
+    return given[1] if (given := _EMAIL_INPUT.fullmatch(words)) else words
 
 
-def known_as(release: Path, who: str) -> set[str]:
+def names_of_contact(release: Path, who: str) -> set[str]:
     """The names and e-mail addresses of a contact, in small letters: those that a release gives to who is called so,
     and what was given.
     """
-    words = as_known(who)
-    nodes = _nodes(release / GRAPH, words)
+    words = normalise_name(who)
+    nodes = _contact_nodes(release / GRAPH, words)
     found = {words}
-    with lines_of(release / GRAPH) as lines:
+    with open_lines(release / GRAPH) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate in _NAMED and (subject, _graph(line)) in nodes:
-                found.add(_named(rest))
+            if predicate in _NAME_PROPERTIES and (subject, _graph(line)) in nodes:
+                found.add(_name_of(rest))
     return found
 
 
-def numbers_known(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
-    """What finds the telephone numbers that a release tells of a contact, who is ``known_as`` these words."""
-    nodes = set().union(*(_nodes(release / GRAPH, words) for words in known))
+def contact_phone_patterns(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
+    """What finds the telephone numbers that a release tells of a contact, who is ``names_of_contact`` these words."""
+    nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in known))
     found: set[re.Pattern[str]] = set()
-    with lines_of(release / GRAPH) as lines:
+    with open_lines(release / GRAPH) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
             if predicate == _NOTE and (subject, _graph(line)) in nodes:
@@ -81,18 +81,18 @@ def numbers_known(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
     return found
 
 
-def without(
+def write_without_contact(
     release: Path, folder: Path, who: str, addresses: Iterable[str], numbers: Collection[re.Pattern[str]] = ()
 ) -> tuple[dict[str, Any], bool]:
     """Write the graph and the kept sources of a release into another folder, without a contact; its report without it,
     and whether anything was left out. The ``addresses`` and telephone ``numbers`` are left out of prose, too.
     Raises OSError, FileDamaged.
     """
-    hidden = {as_known(who), *addresses}
-    nodes = set().union(*(_nodes(release / GRAPH, words) for words in hidden))
-    with lines_of(release / GRAPH) as lines:
-        said = _Discreet((line for line in lines if not _touches(line, nodes)), hidden, numbers)
-        write_graph(folder / GRAPH, said)
+    hidden = {normalise_name(who), *addresses}
+    nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in hidden))
+    with open_lines(release / GRAPH) as lines:
+        redacted = _RedactedLines((line for line in lines if not _is_about(line, nodes)), hidden, numbers)
+        write_graph(folder / GRAPH, redacted)
 
     def names(text: str) -> bool:
         return mentions_contact(text, hidden, numbers)
@@ -100,41 +100,41 @@ def without(
     kept = _sources(release / SOURCES, folder / SOURCES, names)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
     findings = [found for found in report["findings"] if not names(json.dumps(found, ensure_ascii=False))]
-    found = bool(nodes or said.changed or kept or len(findings) < len(report["findings"]))
+    found = bool(nodes or redacted.changed or kept or len(findings) < len(report["findings"]))
     counts = Counter(found["severity"] for found in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
 
-def left(folder: Path, hidden: set[str], numbers: Collection[re.Pattern[str]] = ()) -> tuple[str, ...]:
+def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Pattern[str]] = ()) -> tuple[str, ...]:
     """What statements of a release with a name, an address or a telephone number are about still, and rows of its
     names; also where a key was made of the words: actor/jane-roe-example-org.
     """
-    keys = {key for words in hidden if (key := " ".join(_PARTING.sub(" ", words).split()))}
+    keys = {key for words in hidden if (key := " ".join(_WORD_SEPARATORS.sub(" ", words).split()))}
 
     def is_there(text: str) -> bool:
         known = narrow(unquote(text))
-        apart = _PARTING.sub(" ", known)
+        apart = _WORD_SEPARATORS.sub(" ", known)
         return (
-            has(text, hidden)
-            or has(apart, keys)
-            or any(number.search(said) for number in numbers for said in (known, apart))
+            mentions(text, hidden)
+            or mentions(apart, keys)
+            or any(number.search(redacted) for number in numbers for redacted in (known, apart))
         )
 
     found: dict[str, None] = {}
-    with lines_of(folder / GRAPH) as lines:
+    with open_lines(folder / GRAPH) as lines:
         for line in lines:
-            said = line.decode()
-            if has(plain(said.split(" ", 2)[2]), hidden) or is_there(said):
-                found[said.split(" ", 1)[0][1:-1]] = None
+            redacted = line.decode()
+            if mentions(plain(redacted.split(" ", 2)[2]), hidden) or is_there(redacted):
+                found[redacted.split(" ", 1)[0][1:-1]] = None
     if is_there((folder / "identities.csv").read_text(encoding="utf-8")):
         found["identities.csv"] = None
     return tuple(found)
 
 
-def has(text: str, hidden: Iterable[str]) -> bool:
-    """Whether a text has a name or an address, as ``as_known`` gives them, also one that is written another way."""
+def mentions(text: str, hidden: Iterable[str]) -> bool:
+    """Whether a text has a name or an address, as ``normalise_name`` gives them, also one that is written another way."""
     known = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
-    near = [words for words in hidden if not (first := _FIRST.search(words)) or first[0] in known]
+    near = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in known]
     if not near:  # so it is of most lines, and the rest takes ten times as long
         return False
     known = plain_addresses(" ".join(known.split()))
@@ -142,11 +142,11 @@ def has(text: str, hidden: Iterable[str]) -> bool:
 
 
 def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
-    """Whether a text has a name or an address, as in ``has``, or one of the telephone numbers."""
-    return has(text, hidden) or any(number.search(narrow(text)) for number in numbers)
+    """Whether a text has a name or an address, as in ``mentions``, or one of the telephone numbers."""
+    return mentions(text, hidden) or any(number.search(narrow(text)) for number in numbers)
 
 
-class _Discreet:
+class _RedactedLines:
     """Lines of N-Quads, each once, without the addresses that are hidden and the telephone numbers. When they have
     been asked for, it is known how many were ``changed``.
     """
@@ -161,52 +161,58 @@ class _Discreet:
     def __iter__(self) -> Iterator[bytes]:
         given: set[bytes] = set()
         for line in self._lines:
-            may_be = self._has_numbers or (self._addresses and _MAY_BE.search(line))
-            said = _discreet(line.decode(), self._addresses, self._known).encode() if may_be else line
-            if said != line:
+            may_be = self._has_numbers or (self._addresses and _MAYBE_EMAIL.search(line))
+            redacted = _redact_line(line.decode(), self._addresses, self._known).encode() if may_be else line
+            if redacted != line:
                 self.changed += 1
-                if not said or said in given:
+                if not redacted or redacted in given:
                     continue
-                given.add(said)
-            yield said
+                given.add(redacted)
+            yield redacted
 
 
-def _discreet(line: str, addresses: set[str], known: Collection[re.Pattern[str]]) -> str:
+def _redact_line(line: str, addresses: set[str], known: Collection[re.Pattern[str]]) -> str:
     """A line whose literal, if it has one, is without the addresses, and what else is ``known``; empty where it is
     the address of a page that has them.
     """
     subject, predicate, rest = line.split(" ", 2)
 
-    def said(text: str) -> str:
+    def redacted(text: str) -> str:
         return discreet(text, lambda address: address.casefold() in addresses, known)
 
     if rest.startswith('"'):
         end = rest.rindex('"')
-        return f'{subject} {predicate} "{said(rest[1:end])}{rest[end:]}'
-    return line if predicate not in _ADDRESSES or said(address := rest[: rest.index(">")]) == address else ""
+        return f'{subject} {predicate} "{redacted(rest[1:end])}{rest[end:]}'
+    return (
+        line
+        if predicate not in _WEB_ADDRESS_PROPERTIES or redacted(address := rest[: rest.index(">")]) == address
+        else ""
+    )
 
 
 def _graph(line: bytes) -> bytes:
     return line.rsplit(b" ", 2)[1] if is_of_version(line) else b""
 
 
-def _named(rest: bytes) -> str:
+def _name_of(rest: bytes) -> str:
     """What the object of a line says, as a name or an address."""
-    return as_known(unquote(plain(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else plain(rest.decode()))
+    return normalise_name(
+        unquote(plain(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else plain(rest.decode())
+    )
 
 
-def _nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
+def _contact_nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
     """The contacts of this name or address, each with the graph that it is in."""
     found = set()
-    with lines_of(graph) as lines:
+    with open_lines(graph) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate in _NAMED and _named(rest) == words:
+            if predicate in _NAME_PROPERTIES and _name_of(rest) == words:
                 found.add((subject, _graph(line)))
     return found
 
 
-def _touches(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
+def _is_about(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
     """Whether a statement is about one of the nodes, or leads to it."""
     if not nodes or b"/contact/" not in line:
         return False
@@ -219,7 +225,7 @@ def _sources(path: Path, target: Path, names: Callable[[str], bool]) -> bool:
     """The kept sources, without those that name the contact."""
     changed = False
     with closing(Sources(target)) as kept:
-        for content in sources_in(path):
+        for content in iterate_sources(path):
             if names(content.decode("utf-8", "replace")):
                 changed = True
             else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.release.erasure import as_known
+from cybilgraph.release.erasure import normalise_name
 from cybilgraph.runtime.files import written_whole
 from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 
@@ -66,7 +66,7 @@ def add_forgotten(folder: Path, who: Iterable[str]) -> None:
 
 def _plain_hash(who: str) -> str:
     """The hash that earlier versions kept: it is what is keyed, so that their lists can be keyed without the names."""
-    return hashlib.sha256(as_known(who).encode()).hexdigest()
+    return hashlib.sha256(normalise_name(who).encode()).hexdigest()
 
 
 def _entries(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:

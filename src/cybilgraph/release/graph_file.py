@@ -19,57 +19,57 @@ from cybilgraph.runtime.compression import NOT_PACKED, read_parts, unpack, unpac
 
 GRAPH = "graph.nq.zst"
 #: A piece has about so many bytes. In smaller ones less is made anew after a change, larger ones are packed better.
-_BYTES = 100_000
+_CHUNK_BYTES = 100_000
 _PROJECT = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 
 
 def write_graph(path: Path, lines: Iterable[bytes]) -> None:
     """Write the lines of a graph into a new file, in pieces. Raises OSError."""
-    write_parts(path, pieces(lines))
+    write_parts(path, split_chunks(lines))
 
 
 @contextmanager
-def lines_of(path: Path) -> Iterator[IO[bytes]]:
+def open_lines(path: Path) -> Iterator[IO[bytes]]:
     """The lines of a graph. Raises OSError, and FileDamaged when they are read."""
-    with _sound(path), unpacked(path) as lines:
+    with _reporting_damage(path), unpacked(path) as lines:
         yield lines
 
 
 def read_graph(path: Path) -> Iterator[tuple[int, bytes]]:
     """The pieces of a graph: the size of each in the file, and its lines. Raises OSError, FileDamaged."""
-    with _sound(path):
+    with _reporting_damage(path):
         yield from read_parts(path)
 
 
-def piece_of(file: IO[bytes], start: int, size: int) -> bytes:
+def read_chunk(file: IO[bytes], start: int, size: int) -> bytes:
     """The lines of a piece that is there in an open file. Raises OSError, FileDamaged."""
-    with _sound(Path(file.name)):
+    with _reporting_damage(Path(file.name)):
         file.seek(start)
         return unpack(file.read(size))
 
 
 @contextmanager
-def _sound(path: Path) -> Iterator[None]:
+def _reporting_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except NOT_PACKED as error:
         raise FileDamaged(f"{path} is not what was built: {error}", "Build the release again.") from error
 
 
-def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a graph in pieces."""
-    piece: list[bytes] = []
-    for name, thing in _things(lines):
-        piece.append(thing)
+    chunk: list[bytes] = []
+    for name, thing in _by_resource(lines):
+        chunk.append(thing)
         # By chance, but always the same: the more of a piece a thing is, the likelier it ends it.
-        if crc32(name) * _BYTES < len(thing) << 32:
-            yield b"".join(piece)
-            piece = []
-    if piece:
-        yield b"".join(piece)
+        if crc32(name) * _CHUNK_BYTES < len(thing) << 32:
+            yield b"".join(chunk)
+            chunk = []
+    if chunk:
+        yield b"".join(chunk)
 
 
-def _things(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def _by_resource(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """All lines of one thing after another, with its name; what belongs to a project is of that."""
     name, own = b"", tuple[bytes, ...]()
     held: list[bytes] = []
@@ -80,13 +80,13 @@ def _things(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
             held = []
             project = _PROJECT.match(line)
             name = project[1] if project else line.split(b" ", 1)[0]
-            own = _beginnings(name) if project else (name + b" ",)
+            own = _line_prefixes(name) if project else (name + b" ",)
         held.append(line)
     if held:
         yield name, b"".join(held)
 
 
-def _beginnings(key: bytes) -> tuple[bytes, ...]:
+def _line_prefixes(key: bytes) -> tuple[bytes, ...]:
     """How the lines of a project of this key begin."""
     base = BASE.encode()
     return tuple(b"<%b%b/%b%b" % (base, kind, key, end) for kind in (b"id/project", b"record") for end in (b">", b"/"))

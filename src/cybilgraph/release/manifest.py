@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.release.sources import SOURCES, source_of
+from cybilgraph.release.sources import SOURCES, read_source
 from cybilgraph.runtime.files import Looked, read_sums, sha256_of
 
 STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
 IDENTITIES = "identities.csv"
-SEARCH, PUBLIC, SUMS = "search.sqlite", "public", "SHA256SUMS"
+SEARCH, PUBLIC, CHECKSUMS = "search.sqlite", "public", "SHA256SUMS"
 #: What is served beside the files of the folder "public".
-_ALSO_SERVED = (REPORT, MANIFEST, SUMS)
+_ALSO_SERVED = (REPORT, MANIFEST, CHECKSUMS)
 _REPAIR = "Build it again, or serve another release."
 
 
@@ -39,7 +39,7 @@ class Release:
     @property
     def size(self) -> int:
         """Bytes on the disk."""
-        return size_of(self.folder)
+        return folder_size(self.folder)
 
     @property
     def store(self) -> Path:
@@ -53,7 +53,7 @@ class Release:
 
     def source(self, sha256: str) -> bytes | None:
         """What a record was read from, by its checksum; None where this release has not kept it."""
-        return source_of(self.folder / SOURCES, sha256)
+        return read_source(self.folder / SOURCES, sha256)
 
     @contextmanager
     def identities(self) -> Iterator[Iterator[tuple[str, str]]]:
@@ -63,17 +63,17 @@ class Release:
         with (self.folder / IDENTITIES).open(encoding="utf-8", newline="") as file:
             yield ((row["key"], row["name"]) for row in csv.DictReader(file))
 
-    def served(self) -> dict[str, Path]:
+    def served_files(self) -> dict[str, Path]:
         """The files that anyone may take away, by name."""
         names = (name for name in self.manifest["files"] if name.startswith(f"{PUBLIC}/"))
-        files = {self.served_as(name): self.folder / name for name in names}
+        files = {self.served_name(name): self.folder / name for name in names}
         # A release of an earlier make has no SHA256SUMS.
         return files | {name: path for name in _ALSO_SERVED if (path := self.folder / name).is_file()}
 
     def checksum(self, name: str) -> str:
         """The SHA-256 of a file as it is served. Raises OSError where it is gone."""
-        if name == SUMS:
-            return hashlib.sha256(_as_served((self.folder / SUMS).read_bytes())).hexdigest()
+        if name == CHECKSUMS:
+            return hashlib.sha256(_with_served_names((self.folder / CHECKSUMS).read_bytes())).hexdigest()
         return self._digest(self._place(name)) or sha256_of(self.folder / name)
 
     def open(self, name: str) -> BinaryIO:
@@ -89,24 +89,24 @@ class Release:
             raise self._damaged(place, f"cannot be read: {error.strerror}") from error
         try:
             if self._looked.digest(file) == (self._digest(place) or sha256_of(self.folder / place)):
-                if name != SUMS:
+                if name != CHECKSUMS:
                     return file
                 with file:
-                    return BytesIO(_as_served(file.read()))
+                    return BytesIO(_with_served_names(file.read()))
         except OSError as error:
             file.close()
             raise self._damaged(place, f"cannot be read: {error.strerror}") from error
         file.close()
         raise self._damaged(place)
 
-    def read_again(self, name: str, between: Callable[[], object]) -> None:
-        """Read a file of the manifest from the disk, whatever is known of it; ``between`` is called after each block.
+    def reread(self, name: str, after_block: Callable[[], object]) -> None:
+        """Read a file of the manifest from the disk, whatever is known of it; ``after_block`` is called after each block.
 
         Raises FileDamaged.
         """
         try:
             with (self.folder / name).open("rb") as file:
-                digest = self._looked.again(file, between)
+                digest = self._looked.again(file, after_block)
         except OSError as error:
             raise self._damaged(name, f"cannot be read: {error.strerror}") from error
         if digest != self._digest(name):
@@ -117,30 +117,30 @@ class Release:
         return all(self._looked.is_unchanged(self.folder / name) for name in names)
 
     @property
-    def of_store(self) -> list[str]:
+    def store_files(self) -> list[str]:
         """The files of the store, by their names in the manifest."""
         return [name for name in self.manifest["files"] if name.startswith(f"{STORE}/")]
 
-    def length(self, name: str) -> int:
+    def file_size(self, name: str) -> int:
         """Bytes of a file as it is served; 0 where it is gone."""
         try:
             path = self.folder / self._place(name)
-            return len(_as_served(path.read_bytes())) if name == SUMS else path.stat().st_size
+            return len(_with_served_names(path.read_bytes())) if name == CHECKSUMS else path.stat().st_size
         except OSError:
             return 0
 
     def verify(self) -> None:
         """Compare every file with the manifest. Raises FileDamaged at the first difference."""
-        if self.manifest.get("public") and not _agree(self.folder, self.manifest):
-            told = read_sums(text_of(self.folder / SUMS)).get(MANIFEST)
-            if told and told != sha256_of(self.folder / MANIFEST):
-                raise self._damaged(MANIFEST, f"is not what {SUMS} says")
-            raise self._damaged(SUMS)
+        if self.manifest.get("public") and not _checksums_match(self.folder, self.manifest):
+            listed = read_sums(read_text_or_empty(self.folder / CHECKSUMS)).get(MANIFEST)
+            if listed and listed != sha256_of(self.folder / MANIFEST):
+                raise self._damaged(MANIFEST, f"is not what {CHECKSUMS} says")
+            raise self._damaged(CHECKSUMS)
         for name in self.manifest["files"]:
             if not (self.folder / name).is_file():
                 raise FileDamaged(f"Release {self.number:04d} lacks {name}", _REPAIR)
-            self.read_again(name, lambda: None)
-        for name in (MANIFEST, SUMS):
+            self.reread(name, lambda: None)
+        for name in (MANIFEST, CHECKSUMS):
             if (self.folder / name).is_file():
                 self._own[name] = sha256_of(self.folder / name)
 
@@ -148,12 +148,12 @@ class Release:
         """Whether there is another, whole one in its folder by now, or none: so it is when somebody is forgotten."""
         try:
             now = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            whole = _agree(self.folder, now)
+            whole = _checksums_match(self.folder, now)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return not self.folder.is_dir()
         return bool(now != self.manifest) and whole
 
-    def served_as(self, place: str) -> str:
+    def served_name(self, place: str) -> str:
         """The name under which a file of the folder is served."""
         return place.removeprefix(f"{PUBLIC}/")
 
@@ -168,12 +168,12 @@ class Release:
         return FileDamaged(f"Release {self.number:04d} is damaged: {name} {how}", _REPAIR)
 
 
-def size_of(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Bytes on the disk."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def text_of(path: Path) -> str:
+def read_text_or_empty(path: Path) -> str:
     """What is in a file; nothing where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
@@ -181,19 +181,19 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def sums(folder: Path, manifest: dict[str, Any]) -> str:
+def checksum_lines(folder: Path, manifest: dict[str, Any]) -> str:
     """The lines of SHA256SUMS: the files that are served, where they lie in the folder, the manifest among them."""
     digests = {name: digest for name, digest in manifest["files"].items() if name.startswith(f"{PUBLIC}/")}
     digests |= {REPORT: manifest["files"][REPORT], MANIFEST: sha256_of(folder / MANIFEST)}
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
-def _as_served(lines: bytes) -> bytes:
+def _with_served_names(lines: bytes) -> bytes:
     """The lines of SHA256SUMS with the names under which the files are served, side by side."""
     return lines.replace(f"  {PUBLIC}/".encode(), b"  ")
 
 
-def _agree(folder: Path, manifest: dict[str, Any]) -> bool:
+def _checksums_match(folder: Path, manifest: dict[str, Any]) -> bool:
     """Whether SHA256SUMS is what the manifest says. In a release of an earlier make it has the names as served."""
-    listed = _as_served(text_of(folder / SUMS).encode()).splitlines()
-    return sorted(listed) == sorted(_as_served(sums(folder, manifest).encode()).splitlines())
+    listed = _with_served_names(read_text_or_empty(folder / CHECKSUMS).encode()).splitlines()
+    return sorted(listed) == sorted(_with_served_names(checksum_lines(folder, manifest).encode()).splitlines())

@@ -16,35 +16,35 @@ from cybilgraph.model.record import Contact, Named, Place, Record, Source, Text,
 from cybilgraph.readers.contacts import LEFT_OUT, addresses, discreet, numbers_of, spelt_out
 
 #: Whether a contact is to be left out. One that is false hides nobody.
-Hidden = Callable[[Contact], bool]
+IsHidden = Callable[[Contact], bool]
 
 
-def no_one(_: Contact) -> bool:
+def hide_nobody(_: Contact) -> bool:
     """Hides nobody."""
     return False
 
 
-def is_named(text: str, hidden: Hidden) -> bool:
+def mentions_hidden(text: str, hidden: IsHidden) -> bool:
     """Whether a text has the e-mail address, or the telephone number, of somebody who is ``hidden``."""
     return _hides(hidden) and discreet(text, lambda address: hidden(Contact("", address))) != text
 
 
-def without(record: Record, hidden: Hidden) -> Record:
+def redact(record: Record, hidden: IsHidden) -> Record:
     """The record without who is ``hidden``, and without what its findings tell of them. A key that was made of words
     is made of what is left of them.
     """
     if not _hides(hidden):
         return record
     gone = [contact for contact in record.contacts if hidden(contact)]
-    kept = _without(record, gone) if gone else record
+    kept = _without_contacts(record, gone) if gone else record
     known = [number for contact in gone for number in numbers_of(contact.note)]
     known += [spelt_out(contact.email) for contact in gone if contact.email]
 
-    def said(text: str) -> str:
+    def redact_text(text: str) -> str:
         return discreet(text, lambda address: hidden(Contact("", address)), known)
 
-    told: Record = _of(kept, said)
-    if record.slug and (key := _key(record.slug.text, record.title.text if record.title else "", said)):
+    told: Record = _redact_value(kept, redact_text)
+    if record.slug and (key := _redact_key(record.slug.text, record.title.text if record.title else "", redact_text)):
         told = replace(told, slug=replace(record.slug, text=key))
     if told.findings != kept.findings:  # a fix has the words that it replaces
         pairs = zip(kept.findings, told.findings, strict=True)
@@ -52,23 +52,23 @@ def without(record: Record, hidden: Hidden) -> Record:
     return told
 
 
-def _key(key: str, printed: str, said: Callable[[str], str]) -> str:
-    """A key that was made of a ``printed`` text, or of other words, as it is made of what is ``said`` of them; empty
+def _redact_key(key: str, printed: str, redact_text: Callable[[str], str]) -> str:
+    """A key that was made of a ``printed`` text, or of other words, as it is made of what is ``redact_text`` of them; empty
     where nothing of them is left out.
     """
     words = printed if key == slug(printed) else key.replace("-", " ")
-    left = said(words)
+    left = redact_text(words)
     for address in addresses(printed):
-        if said(address) != address:
+        if redact_text(address) != address:
             left = spelt_out(address).sub("", left)
     return "" if left == words else slug(left.replace(LEFT_OUT, "")) or "unnamed"
 
 
-def _hides(hidden: Hidden) -> bool:
-    return hidden is not no_one and bool(hidden)
+def _hides(hidden: IsHidden) -> bool:
+    return hidden is not hide_nobody and bool(hidden)
 
 
-def _without(record: Record, gone: list[Contact]) -> Record:
+def _without_contacts(record: Record, gone: list[Contact]) -> Record:
     """The record without these contacts, and without findings that name them."""
     words = [word.casefold() for contact in gone for word in (contact.name, contact.email, contact.note) if word]
     findings = tuple(
@@ -80,26 +80,28 @@ def _without(record: Record, gone: list[Contact]) -> Record:
     return replace(record, contacts=kept, findings=findings)
 
 
-def _of(given: Any, said: Callable[[str], str]) -> Any:
-    """A value with each text in it as it is to be ``said``; itself where nothing is different."""
+def _redact_value(given: Any, redact_text: Callable[[str], str]) -> Any:
+    """A value with each text in it as it is to be ``redact_text``; itself where nothing is different."""
     match given:
         case Enum() | Source() | Place():
             return given
         case str():
-            return said(given)
+            return redact_text(given)
         case tuple():
-            parts = tuple(_of(part, said) for part in given)
+            parts = tuple(_redact_value(part, redact_text) for part in given)
             return given if all(new is old for new, old in zip(parts, given, strict=True)) else parts
-        case Text() if (text := said(given.text)) != given.text:
-            breaks = tuple((len(said(given.text[:offset])), place) for offset, place in given.breaks)
-            return replace(given, text=text, under=said(given.under), breaks=breaks)
-        case Named(known=False) | Named(kind="project") if key := _key(given.key, given.printed.text, said):
-            return replace(given, key=key, printed=_of(given.printed, said))
-        case WebLink() if said(given.url) != given.url:
-            return replace(given, text=said(given.text), url="")
+        case Text() if (text := redact_text(given.text)) != given.text:
+            breaks = tuple((len(redact_text(given.text[:offset])), place) for offset, place in given.breaks)
+            return replace(given, text=text, under=redact_text(given.under), breaks=breaks)
+        case Named(known=False) | Named(kind="project") if key := _redact_key(
+            given.key, given.printed.text, redact_text
+        ):
+            return replace(given, key=key, printed=_redact_value(given.printed, redact_text))
+        case WebLink() if redact_text(given.url) != given.url:
+            return replace(given, text=redact_text(given.text), url="")
         case _ if is_dataclass(given) and not isinstance(given, type):
             before = {field.name: getattr(given, field.name) for field in fields(given)}
-            after = {name: _of(value, said) for name, value in before.items()}
+            after = {name: _redact_value(value, redact_text) for name, value in before.items()}
             changed = {name: value for name, value in after.items() if value is not before[name]}
             return replace(given, **changed) if changed else given
     return given

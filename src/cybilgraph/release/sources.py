@@ -41,10 +41,10 @@ class Sources:
             self._base.close()
 
 
-def source_of(path: Path, sha256: str) -> bytes | None:
+def read_source(path: Path, sha256: str) -> bytes | None:
     """The source of this SHA-256; None where the file has it not, or it is damaged or gone."""
     try:
-        with closing(_opened(path)) as base:
+        with closing(_connect(path)) as base:
             row = base.execute("SELECT content FROM source WHERE sha256 = ?", (bytes.fromhex(sha256),)).fetchone()
         content = unpack(row[0]) if row else None
     except (sqlite3.Error, ValueError, *NOT_PACKED):
@@ -52,15 +52,15 @@ def source_of(path: Path, sha256: str) -> bytes | None:
     return content if content is not None and hashlib.sha256(content).hexdigest() == sha256 else None
 
 
-def sources_in(path: Path) -> Iterator[bytes]:
+def iterate_sources(path: Path) -> Iterator[bytes]:
     """All sources, in their order. Raises FileDamaged."""
     try:
-        with closing(_opened(path)) as base:
+        with closing(_connect(path)) as base:
             for (content,) in base.execute("SELECT content FROM source ORDER BY rowid"):
                 yield unpack(content)
     except (sqlite3.Error, *NOT_PACKED) as error:
         raise FileDamaged(f"{path} is not what was built: {error}", "Build the release again.") from error
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)

@@ -83,7 +83,7 @@ class ForkServer:
                 return ForkServerState.AGAIN if self._was_loaded else ForkServerState.FIRST
             return ForkServerState.SILENT if self._silent > _SLOW else ForkServerState.WELL
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """See to it that it lives, though nobody asks for anything."""
         with self._lock:
             self._hear()

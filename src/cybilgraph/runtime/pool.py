@@ -285,9 +285,9 @@ class Pool:
         else:
             worker.kill()
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Begin anew what has ended while nobody asked."""
-        self._nursery.tend()
+        self._nursery.maintain()
         if self.is_spoilt:
             return
         with self._lock:

@@ -21,7 +21,7 @@ from typing import IO, NamedTuple, Protocol
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.scheduler import Caller
 
-_BLOCK = 1 << 16
+_BLOCK_BYTES = 1 << 16
 
 
 class AnswerBudget:
@@ -82,7 +82,7 @@ class _Spool:
         self.file.close()
 
 
-class Content:
+class AnswerBody:
     """The bytes of a complete answer: a small one in memory, a large one on disk, without a name, until it is closed
     or nobody has it any more. A context manager: it is closed where its block fails.
     """
@@ -94,7 +94,7 @@ class Content:
         self._last = b""
         self.size = 0
 
-    def __enter__(self) -> Content:
+    def __enter__(self) -> AnswerBody:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -114,7 +114,7 @@ class Content:
         self._spool.write(part)
         self.size += len(part)
 
-    def end(self, last: bytes) -> Content:
+    def end(self, last: bytes) -> AnswerBody:
         """Take the last part. Raises OSError as ``add`` does."""
         if self._spool:
             self._spool.write(last)
@@ -130,7 +130,7 @@ class Content:
             yield self._last
             return
         self._spool.file.seek(0)
-        yield from iter(partial(self._spool.file.read, _BLOCK), b"")
+        yield from iter(partial(self._spool.file.read, _BLOCK_BYTES), b"")
 
     def close(self) -> None:
         """Let go of what is on disk."""
@@ -138,22 +138,22 @@ class Content:
             self._spool.close()
 
 
-class Graphs(NamedTuple):
+class Dataset(NamedTuple):
     """The dataset of a query (SPARQL 1.1 Protocol, section 2.1.4): IRIs of graphs; without any, the query says."""
 
     default: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
 
 
-ALL = Graphs()
+QUERY_DATASET = Dataset()
 
 
-class Advice(NamedTuple):
+class Hint(NamedTuple):
     """Why a query may be ``empty``, ``slow`` or ``partial``: a sentence or two, and the line that it is
     about (0: none).
     """
 
-    why: str
+    kind: str
     text: str
     line: int = 0
 
@@ -161,13 +161,13 @@ class Advice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table,
-    ``advice`` what is told of an answer that is empty, that took long, or that may lack rows.
+    ``hints`` what is told of an answer that is empty, that took long, or that may lack rows.
     """
 
     format: Format
-    body: Content
+    body: AnswerBody
     rows: int | None = None
-    advice: tuple[Advice, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -189,7 +189,7 @@ class Engine(Protocol):
         formats: tuple[Format, ...],
         timeout: float | None = None,
         *,
-        graphs: Graphs = ALL,
+        graphs: Dataset = QUERY_DATASET,
         caller: Caller | None = None,
     ) -> Answer:
         """Answer a query in the first of ``formats`` that fits what the query returns.
@@ -199,13 +199,13 @@ class Engine(Protocol):
         """
         ...
 
-    def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:
+    def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:
         """The same answer where it can be had in a moment, and nothing is to be said of it. For an event loop: it
         waits for nobody. What it answers needs no guard.
         """
         ...
 
-    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Advice, ...]:
+    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
         """Why a query may be empty or slow, without running it. Raises QueryError."""
         ...
 

@@ -27,53 +27,53 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.rdf.serialisation import RDF_FORMATS
-from cybilgraph.sparql import ALL, Graphs
-from cybilgraph.sparql.queries import gives_graph
-from cybilgraph.sparql.store import RESULT_FORMATS, Found
+from cybilgraph.sparql import QUERY_DATASET, Dataset
+from cybilgraph.sparql.queries import returns_graph
+from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult
 
 #: The graph that says what is loaded, and the subject of what it says.
-LOADED = f"{BASE}loaded"
+LOADED_GRAPH = f"{BASE}loaded"
 #: It is there, whole; and its present is there, while it is replaced.
-WHOLE, PRESENT = DCTERMS.hasVersion, DCTERMS.relation
+HAS_RELEASE, HAS_CURRENT_GRAPH = DCTERMS.hasVersion, DCTERMS.relation
 #: Graphs whose names begin so are ours.
-OURS = (f"{BASE}graph/", LOADED)
+OWN_GRAPH_PREFIXES = (f"{BASE}graph/", LOADED_GRAPH)
 #: A query longer than this, with its graphs, goes in the body of a POST, since some servers cut long addresses.
-_LONG = 2000
+_MAX_GET_CHARS = 2000
 #: What every server gives, or one of its own kind. A table tells by itself where it ends.
-_TABLES = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
-_GRAPHS = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
+_ACCEPT_TABLE = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
+_ACCEPT_GRAPH = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
 #: Characters of what a server says of a failure that are told; bytes that are read, and logged.
-_TOLD, _LOGGED = 500, 4_000
-_SECONDS = 30.0
+_MAX_MESSAGE_CHARS, _MAX_LOG_CHARS = 500, 4_000
+_TIMEOUT_SECONDS = 30.0
 #: So many subjects are asked about at once.
-_SUBJECTS = 50
+_SUBJECTS_PER_QUERY = 50
 #: So many triples are put in order; those of a larger answer come behind as they are.
-_ORDERED = 100_000
-_HELD = f"SELECT ?how ?is ?number {{ GRAPH <{LOADED}> {{ <{LOADED}> ?how ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
-_COUNTS = (
+_MAX_SORTED_TRIPLES = 100_000
+_LOADED_QUERY = f"SELECT ?how ?is ?number {{ GRAPH <{LOADED_GRAPH}> {{ <{LOADED_GRAPH}> ?how ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
+_COUNT_QUERY = (
     "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER("
-    + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OURS)
+    + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OWN_GRAPH_PREFIXES)
     + ") } GROUP BY ?g"
 )
 
 
-class Unanswered(Exception):
-    """The endpoint does not answer (status 0), or not as it should; ``said`` is what it says of that itself."""
+class RequestFailed(Exception):
+    """The endpoint does not answer (status 0), or not as it should; ``server_message`` is what it says of that itself."""
 
-    def __init__(self, what: str, hint: str = "", status: int = 0, said: str = "") -> None:
+    def __init__(self, what: str, hint: str = "", status: int = 0, server_message: str = "") -> None:
         super().__init__(what)
         self.hint = hint
         self.status = status
-        self.said = said
+        self.server_message = server_message
 
 
 #: A graph that nobody has.
-NOTHING = f"{LOADED}/nothing"
+EMPTY_GRAPH = f"{LOADED_GRAPH}/nothing"
 
 
-def present(checksum: str) -> str:
+def current_graph(checksum: str) -> str:
     """The name of the graph with the present of a release, by the SHA-256 of its N-Quads."""
-    return f"{LOADED}/{checksum}"
+    return f"{LOADED_GRAPH}/{checksum}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def redirect_refused(error: HTTPError) -> str:
     """
     if not 300 <= error.code < 400:
         return ""
-    return f"redirects elsewhere, and is not followed there:\n{error.headers.get('Location', '')[:_TOLD]}"
+    return f"redirects elsewhere, and is not followed there:\n{error.headers.get('Location', '')[:_MAX_MESSAGE_CHARS]}"
 
 
 REDIRECTED = "Credentials are sent to one origin only. If you trust that address, name it in place of this one."
@@ -168,36 +168,40 @@ class Endpoint:
         self._headers = (credentials or Credentials()).header
         self._opener = build_opener(SameOriginRedirects)
 
-    def ask(self, query: str, graphs: Graphs = ALL, seconds: float = _SECONDS) -> Found:
+    def query(self, query: str, graphs: Dataset = QUERY_DATASET, seconds: float = _TIMEOUT_SECONDS) -> QueryResult:
         """What it finds, read as it comes. Raises Unanswered; while it is read, OSError where it breaks off, and
         SyntaxError where it is no RDF or table.
         """
-        response = self._sent(query, graphs, seconds)
+        response = self._send(query, graphs, seconds)
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's ways to tell of a part
-            raise Unanswered(
+            raise RequestFailed(
                 f"{self.url} gives a part of the answer", "Ask for less, or let the server give more.", 502
             )
         fmt = self._format(response)
         if not fmt.carries_graph:
-            stream = io.BufferedReader(_Whole(response))
+            stream = io.BufferedReader(_CompleteStream(response))
             return _boolean(ox.parse_query_results(input=stream, format=RESULT_FORMATS[fmt.name]))
         if response.length is None and not response.chunked:
-            raise Unanswered(
+            raise RequestFailed(
                 f"{self.url} does not tell where its answer ends", "Does a proxy take the length off?", 502
             )
-        quads = ox.parse(input=io.BufferedReader(_Whole(response)), format=RDF_FORMATS[fmt.name], base_iri=self.url)
+        quads = ox.parse(
+            input=io.BufferedReader(_CompleteStream(response)), format=RDF_FORMATS[fmt.name], base_iri=self.url
+        )
         triples = (quad.triple for quad in quads)
         # A server gives them in any order, also those of one subject apart, which no reader would like.
-        return chain(sorted(islice(triples, _ORDERED), key=str), triples)
+        return chain(sorted(islice(triples, _MAX_SORTED_TRIPLES), key=str), triples)
 
-    def _sent(self, query: str, graphs: Graphs, seconds: float) -> Any:
+    def _send(self, query: str, graphs: Dataset, seconds: float) -> Any:
         wrapper = _Wrapper(self.url, self._opener)
         wrapper.setQuery(query)
         wrapper.queryType = "SELECT"  # it would guess, and take a word for an update
-        wrapper.setMethod("POST" if len(query) + sum(map(len, graphs.default + graphs.named)) > _LONG else "GET")
+        wrapper.setMethod(
+            "POST" if len(query) + sum(map(len, graphs.default + graphs.named)) > _MAX_GET_CHARS else "GET"
+        )
         # SPARQLWrapper's own formats cannot name two at once; a header can.
         wrapper.setOnlyConneg(True)
-        wrapper.addCustomHttpHeader("Accept", _GRAPHS if gives_graph(query) else _TABLES)
+        wrapper.addCustomHttpHeader("Accept", _ACCEPT_GRAPH if returns_graph(query) else _ACCEPT_TABLE)
         for name, value in self._headers.items():
             wrapper.addCustomHttpHeader(name, value)
         for graph in graphs.default:
@@ -210,14 +214,14 @@ class Endpoint:
         except HTTPError as error:
             with error:
                 if what := redirect_refused(error):
-                    raise Unanswered(f"{self.url} {what}", REDIRECTED, error.code) from error
-                raise self._refused(error.read(_LOGGED).decode(errors="replace"), error.code) from error
+                    raise RequestFailed(f"{self.url} {what}", REDIRECTED, error.code) from error
+                raise self._request_error(error.read(_MAX_LOG_CHARS).decode(errors="replace"), error.code) from error
         except (URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise Unanswered(f"{self.url} does not answer: {reason}", "Is the server running?") from error
+            raise RequestFailed(f"{self.url} does not answer: {reason}", "Is the server running?") from error
 
-    def _refused(self, message: str, status: int) -> Unanswered:
-        said = message.strip()
+    def _request_error(self, message: str, status: int) -> RequestFailed:
+        server_message = message.strip()
         what, hint = f"{self.url} failed with status {status}", ""
         match status:
             case 400:
@@ -226,55 +230,59 @@ class Endpoint:
                 what, hint = f"{self.url} refused the query", "Does it need credentials, or others?"
             case 429 | 503:
                 what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
-        return Unanswered(f"{what}: {said[:_TOLD]}", hint, status, said)
+        return RequestFailed(f"{what}: {server_message[:_MAX_MESSAGE_CHARS]}", hint, status, server_message)
 
     def _format(self, response: Any) -> Format:
         media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
         for fmt in FORMATS:
             if media_type in fmt.media_types:
                 return fmt
-        raise Unanswered(f"{self.url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?", 502)
+        raise RequestFailed(
+            f"{self.url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?", 502
+        )
 
-    def held(self, seconds: float = _SECONDS) -> tuple[str, int]:
+    def loaded_release(self, seconds: float = _TIMEOUT_SECONDS) -> tuple[str, int]:
         """The checksum and the number of the release that it holds now, whole; empty and 0 where there is none.
 
         Raises Unanswered.
         """
-        return next((held for how, held in self._told(seconds) if how == WHOLE), ("", 0))
+        return next(
+            (loaded_release for how, loaded_release in self._loaded_rows(seconds) if how == HAS_RELEASE), ("", 0)
+        )
 
-    def presents(self, seconds: float = _SECONDS) -> dict[str, int]:
+    def loaded_graphs(self, seconds: float = _TIMEOUT_SECONDS) -> dict[str, int]:
         """The checksum and the number of each release of which it holds the present. Raises Unanswered."""
-        return dict(held for _, held in self._told(seconds))
+        return dict(held for _, held in self._loaded_rows(seconds))
 
-    def _told(self, seconds: float) -> list[tuple[str, tuple[str, int]]]:
-        rows = self._rows(_HELD, seconds)
+    def _loaded_rows(self, seconds: float) -> list[tuple[str, tuple[str, int]]]:
+        rows = self._rows(_LOADED_QUERY, seconds)
         return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """The statements in each graph of ours. Raises Unanswered."""
-        return {row["g"]: int(row["n"]) for row in self._rows(_COUNTS, None)}
+        return {row["g"]: int(row["n"]) for row in self._rows(_COUNT_QUERY, None)}
 
-    def told_of(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
+    def statements_about(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
         """The triples of a graph about these subjects, as N-Triples lines by subject. Raises Unanswered."""
         found: dict[str, set[str]] = {}
         several = iter(subjects)
-        while some := list(islice(several, _SUBJECTS)):
+        while some := list(islice(several, _SUBJECTS_PER_QUERY)):
             found |= {subject: set() for subject in some}
             values = " ".join(f"<{subject}>" for subject in some)
             query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
-            triples: Any = self.ask(query, Graphs((graph,), (NOTHING,)), _SECONDS)
+            triples: Any = self.query(query, Dataset((graph,), (EMPTY_GRAPH,)), _TIMEOUT_SECONDS)
             for triple in triples:
                 found.setdefault(triple.subject.value, set()).add(f"{triple} .")
         return found
 
     def _rows(self, query: str, seconds: float | None) -> list[dict[str, str]]:
         """The rows of a SELECT that binds all its variables."""
-        solutions: Any = self.ask(query, seconds=seconds or 3600)
+        solutions: Any = self.query(query, seconds=seconds or 3600)
         try:
             names = [variable.value for variable in solutions.variables]
             return [{name: solution[name].value for name in names} for solution in solutions]
         except (SyntaxError, OSError, AttributeError) as error:
-            raise Unanswered(f"{self.url} gives no whole answer: {error}", status=502) from error
+            raise RequestFailed(f"{self.url} gives no whole answer: {error}", status=502) from error
 
 
 def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:
@@ -287,7 +295,7 @@ def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | 
     return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)
 
 
-class _Whole(io.RawIOBase):
+class _CompleteStream(io.RawIOBase):
     """A response as a stream that fails where it breaks off: http.client tells only of chunks."""
 
     def __init__(self, response: Any) -> None:

@@ -34,18 +34,18 @@ from cybilgraph.runtime.pool import (
     NotStarted,
     Pool,
 )
-from cybilgraph.sparql import ALL, Advice, Answer, AnswerBudget, Content, Graphs, queries
-from cybilgraph.sparql.hints import advise
+from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, queries
+from cybilgraph.sparql.hints import find_hints
 
 __all__ = ["Ended", "PooledEngine", "QueryLimits"]
 
 #: A query whose worker was killed is asked so many times again.
-_AGAIN = 3
+_MAX_RETRIES = 3
 #: After its files were found whole, a store is not read again for so many times the seconds that this took.
-_TRUSTED = 20
-_TOLD = "Try again in a few seconds. If that does not help, the log of the server says why."
+_TRUST_FACTOR = 20
+_RETRY_HINT = "Try again in a few seconds. If that does not help, the log of the server says why."
 #: What is told while the process that forks workers is replaced.
-_TROUBLE = {
+_STATE_MESSAGES = {
     ForkServerState.FIRST: "The data is being loaded",
     ForkServerState.WELL: "",
     ForkServerState.AGAIN: "The data is being loaded again, after the processes that answer had ended",
@@ -82,10 +82,10 @@ class PooledEngine:
         why: str,
         limits: QueryLimits,
         pool: Pool,
-        abroad: Pool | None = None,
+        federated: Pool | None = None,
         disk: Sequence[Pool] = (),
     ) -> None:
-        """``place`` says where the store is, ``why`` why it is there; ``abroad`` are the workers for queries that
+        """``place`` says where the store is, ``why`` why it is there; ``federated`` are the workers for queries that
         call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk. One that has
         lost what it had in memory, and finds it damaged on disk, is as one of these.
         """
@@ -94,13 +94,13 @@ class PooledEngine:
         self.storage = f"{place}: {why}"
         self._limits = limits
         self._pool = pool
-        self._abroad = abroad
-        self._pools = [pool, abroad] if abroad else [pool]
+        self._federated = federated
+        self._pools = [pool, federated] if federated else [pool]
         self._disk = disk
         self._refused = ""
         self._trusted_until = 0.0
         #: Whether something has happened since that was last taken back which a damaged store would explain.
-        self.doubted = False
+        self.is_suspect = False
 
     def answer(
         self,
@@ -108,7 +108,7 @@ class PooledEngine:
         formats: tuple[Format, ...],
         timeout: float | None = None,
         *,
-        graphs: Graphs = ALL,
+        graphs: Dataset = QUERY_DATASET,
         caller: Caller | None = None,
     ) -> Answer:
         """Answer a query; see Engine.answer.
@@ -122,12 +122,12 @@ class PooledEngine:
 
         def once() -> Answer:
             request = _request(query, formats, graphs)
-            with Content(self._limits.budget, caller.name if caller else "") as body:
-                head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
+            with AnswerBody(self._limits.budget, caller.name if caller else "") as body:
+                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, part=body.add)
                 return self._answer(pool, head, body, last)
 
         with _within(query, seconds), self._available(pool):
-            for _ in range(_AGAIN):
+            for _ in range(_MAX_RETRIES):
                 try:
                     return once()
                 except Crashed:
@@ -136,13 +136,13 @@ class PooledEngine:
                     continue
             return once()
 
-    async def answer_soon(
+    async def answer_async(
         self,
         query: str,
         formats: tuple[Format, ...],
         timeout: float | None,
         *,
-        graphs: Graphs,
+        graphs: Dataset,
         caller: Caller,
         threads: Executor,
     ) -> Answer:
@@ -150,19 +150,19 @@ class PooledEngine:
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
         loop = asyncio.get_running_loop()
-        pool = await loop.run_in_executor(threads, self._pool_for, query) if self._abroad else self._pool
+        pool = await loop.run_in_executor(threads, self._pool_for, query) if self._federated else self._pool
 
         async def once() -> Answer:
             request = _request(query, formats, graphs)
-            with Content(self._limits.budget, caller.name) as body:
+            with AnswerBody(self._limits.budget, caller.name) as body:
                 head, last = await pool.ask_soon(
-                    request, seconds=_left(until), caller=caller, part=body.add, threads=threads
+                    request, seconds=_seconds_left(until), caller=caller, part=body.add, threads=threads
                 )
                 return self._answer(pool, head, body, last)
 
         try:
             with self._available(pool):
-                for _ in range(_AGAIN):
+                for _ in range(_MAX_RETRIES):
                     try:
                         return await once()
                     except Crashed:
@@ -173,11 +173,11 @@ class PooledEngine:
         except (TimeoutError, Crashed) as error:
             raise await loop.run_in_executor(threads, _over_limit, error, query, seconds) from None
 
-    def at_once(self, query: str, formats: tuple[Format, ...], *, graphs: Graphs = ALL) -> Answer | None:  # noqa: ARG002
+    def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
         """Nothing: all is a worker's. See Engine.at_once."""
         return None
 
-    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Advice, ...]:
+    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
         """Why a query may be empty or slow; see Engine.explain.
 
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
@@ -185,18 +185,18 @@ class PooledEngine:
         try:
             with self._available(self._pool):
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout, caller=caller)
-                self._has_read(self._pool, head)
+                self._require_readable(self._pool, head)
         except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None
         if "error" in head:
             raise _failure(head)
-        return _advice(head)
+        return _hints(head)
 
     def _pool_for(self, query: str) -> Pool:
         """The workers that run a query. Raises QueryRefused, QuerySyntaxError."""
-        if self._abroad and queries.is_federated(query, self.services):
+        if self._federated and queries.is_federated(query, self.services):
             queries.guard(query, self.services)
-            return self._abroad
+            return self._federated
         return self._pool
 
     @property
@@ -217,7 +217,7 @@ class PooledEngine:
     @property
     def trouble(self) -> str:
         """Why queries are not answered at this moment, in words; empty where nothing is known to be wrong."""
-        return self.refused or _TROUBLE[self._pool.state]
+        return self.refusal_reason or _STATE_MESSAGES[self._pool.state]
 
     @property
     def reads_disk(self) -> bool:
@@ -225,7 +225,7 @@ class PooledEngine:
         return any(map(self._needs_disk, self._pools))
 
     @property
-    def has_lost(self) -> bool:
+    def has_lost_store(self) -> bool:
         """Whether what was in memory is lost, and damaged on disk: no query is answered from it any more."""
         return self._pool.is_spoilt
 
@@ -238,41 +238,41 @@ class PooledEngine:
         return why != before
 
     @property
-    def refused(self) -> str:
+    def refusal_reason(self) -> str:
         """Why no query is answered from the store, in words; empty where all but those that go abroad are."""
         return self._refused if self._refused and self._needs_disk(self._pool) else ""
 
-    def trust(self, seconds: float) -> None:
+    def mark_verified(self, seconds: float) -> None:
         """Answer from the store on disk again, whose files are whole: it took so many seconds to read them."""
-        self._trusted_until = time.monotonic() + _TRUSTED * seconds
+        self._trusted_until = time.monotonic() + _TRUST_FACTOR * seconds
         self._refused = ""
 
     @property
-    def is_trusted(self) -> bool:
+    def is_recently_verified(self) -> bool:
         """Whether the files of the store were found whole not long ago."""
         return time.monotonic() < self._trusted_until
 
-    def _answer(self, pool: Pool, head: dict[str, Any], body: Content, last: bytes) -> Answer:
-        self._has_read(pool, head)
+    def _answer(self, pool: Pool, head: dict[str, Any], body: AnswerBody, last: bytes) -> Answer:
+        self._require_readable(pool, head)
         if "error" in head:
             if log := head.get("log"):  # more than who asked is told
                 logging.getLogger("cybilgraph").warning(log)
-            raise _failure(head, abroad=pool is self._abroad)
-        return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _advice(head))
+            raise _failure(head, federated=pool is self._federated)
+        return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _hints(head))
 
-    def _has_read(self, pool: Pool, head: dict[str, Any]) -> None:
+    def _require_readable(self, pool: Pool, head: dict[str, Any]) -> None:
         """Raise EngineUnavailable where what a worker says came from a store that cannot be trusted."""
         if head.get("error") == "storage":
-            self.doubted = True
+            self.is_suspect = True
             what = "The store of the release could not be read on the disk of the server"
-            if not self.is_trusted:
+            if not self.is_recently_verified:
                 self.refuse(f"{what}, and its files are being looked at")
-            raise EngineUnavailable(what, _TOLD)
+            raise EngineUnavailable(what, _RETRY_HINT)
         self._require(pool)
 
     def _require(self, pool: Pool) -> None:
         if self._refused and self._needs_disk(pool):
-            raise EngineUnavailable(self._refused, _TOLD)
+            raise EngineUnavailable(self._refused, _RETRY_HINT)
 
     @contextmanager
     def _available(self, pool: Pool) -> Iterator[None]:
@@ -284,7 +284,7 @@ class PooledEngine:
         except (TimeoutError, Crashed, EngineUnavailable) as error:
             # A table that cannot be read has the engine go round in circles, or no worker begin.
             if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, NotStarted):
-                self.doubted |= self._needs_disk(pool)
+                self.is_suspect |= self._needs_disk(pool)
             raise
 
     @property
@@ -297,10 +297,10 @@ class PooledEngine:
         """How many workers ended that were not stopped on purpose, and were replaced."""
         return self._pool.restarts
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Begin anew what has ended while nobody asked; a server does so each second."""
         for pool in self._pools:
-            pool.tend()
+            pool.maintain()
 
     def close(self) -> None:
         """End all workers."""
@@ -308,15 +308,15 @@ class PooledEngine:
             pool.close()
 
 
-def _request(query: str, formats: tuple[Format, ...], graphs: Graphs) -> dict[str, object]:
+def _request(query: str, formats: tuple[Format, ...], graphs: Dataset) -> dict[str, object]:
     request: dict[str, object] = {"query": query, "formats": [fmt.name for fmt in formats]}
-    if graphs != ALL:
+    if graphs != QUERY_DATASET:
         request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
     return request
 
 
-def _advice(head: dict[str, Any]) -> tuple[Advice, ...]:
-    return tuple(Advice(*advice) for advice in head.get("advice", ()))
+def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
+    return tuple(Hint(*advice) for advice in head.get("advice", ()))
 
 
 @contextmanager
@@ -328,7 +328,7 @@ def _available(pool: Pool) -> Iterator[None]:
         what = "The data had to be loaded first, and the seconds that were left were too few for the query"
         raise EngineUnavailable(what, "Ask again, or give it more seconds (timeout=…).") from None
     except Busy:
-        what = _TROUBLE[pool.state] or "All query workers are busy"
+        what = _STATE_MESSAGES[pool.state] or "All query workers are busy"
         raise EngineUnavailable(what, "Try again in a few seconds.") from None
     except NotStarted as error:
         raise EngineUnavailable(
@@ -353,7 +353,7 @@ def _rounded(seconds: float) -> float:
     return round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
 
 
-def _left(until: float) -> float:
+def _seconds_left(until: float) -> float:
     return max(until - time.monotonic(), 0.001)
 
 
@@ -368,7 +368,7 @@ def _within(query: str, seconds: float) -> Iterator[None]:
 
 def _over_limit(error: TimeoutError | Crashed, query: str, seconds: float) -> QueryError:
     """The error for a query that took too long or too much. To advise on it takes time linear in its length."""
-    advice = advise(query, ("slow",))
+    advice = find_hints(query, ("slow",))
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
@@ -383,7 +383,7 @@ def _over_limit(error: TimeoutError | Crashed, query: str, seconds: float) -> Qu
 
 
 #: What it means that an endpoint answers with a status; 0 is that it does not answer.
-_ENDPOINT: dict[int, type[QueryError]] = {
+_ERROR_OF_STATUS: dict[int, type[QueryError]] = {
     0: EngineUnavailable,
     400: QuerySyntaxError,
     401: QueryRefused,
@@ -391,17 +391,17 @@ _ENDPOINT: dict[int, type[QueryError]] = {
 }
 
 
-def _others(*but: Format, carry_graph: bool) -> str:
+def _other_formats(*but: Format, carry_graph: bool) -> str:
     names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
     return f"Ask for one of: {', '.join(names)}"
 
 
-def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
-    """The error that a worker tells; ``abroad``: of a query that calls other endpoints."""
+def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
+    """The error that a worker tells; ``federated``: of a query that calls other endpoints."""
     message = str(head.get("message"))
     match head["error"]:
         case "endpoint":
-            kind = _ENDPOINT.get(head["status"], EndpointFailed)
+            kind = _ERROR_OF_STATUS.get(head["status"], EndpointFailed)
             return kind(message, head["hint"])
         case "syntax":
             return QuerySyntaxError(*head["mistake"])
@@ -409,18 +409,19 @@ def _failure(head: dict[str, Any], *, abroad: bool = False) -> QueryError:
             kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
             return FormatMismatch(
                 f"The query gives {kinds}, which none of the formats asked for can hold",
-                _others(carry_graph=message == "graph"),
+                _other_formats(carry_graph=message == "graph"),
             )
         case "unwritable":
             fmt = BY_NAME[head["format"]]
             return FormatMismatch(
-                f"The answer cannot be written as {fmt.title}: {message}", _others(fmt, carry_graph=fmt.carries_graph)
+                f"The answer cannot be written as {fmt.title}: {message}",
+                _other_formats(fmt, carry_graph=fmt.carries_graph),
             )
         case "size":
             return AnswerTooLarge(
                 f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or harvest the dump of the release."
             )
-        case "evaluation" if abroad:  # whatever breaks there: what came from elsewhere was not what it should be
+        case "evaluation" if federated:  # whatever breaks there: what came from elsewhere was not what it should be
             return ServiceFailed(
                 f"An endpoint that the query calls with SERVICE gives no answer: {message}",
                 "Ask that endpoint itself, or write SERVICE SILENT to go on without it.",

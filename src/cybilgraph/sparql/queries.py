@@ -22,9 +22,9 @@ from cybilgraph.model.vocabulary import PREFIXES, XSD, thing
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 
 #: Longer than any sensible query; deep nesting overflows the engine's stack.
-MAX_BYTES = 100_000
-MAX_DEPTH = 100
-MAX_TOKENS = 20_000
+MAX_QUERY_BYTES = 100_000
+MAX_QUERY_DEPTH = 100
+MAX_QUERY_TOKENS = 20_000
 
 # PN_CHARS_U, PN_CHARS, PN_LOCAL and the others as the grammar has them: where a token ends here
 # and in the engine must be the same place.
@@ -67,13 +67,13 @@ _COMMENT = re.compile(r"#[^\n\r]*+")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _SERVICE = re.compile("service", re.IGNORECASE)
 _CALL = re.compile(r"SERVICE(?:[ \t\r\n]++SILENT)?+[ \t\r\n]*+<([^<>\"{}|^`\\\x00-\x20]*+)>", re.IGNORECASE | re.ASCII)
-_BLACK = re.compile(r"\S")
-_FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
-_UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
+_NON_SPACE = re.compile(r"\S")
+_QUERY_FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
+_UPDATE_KEYWORDS = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
 #: Of a name that is longer no likeness is looked for.
-_LONGEST_NAME = 200
+_MAX_FUZZY_NAME_CHARS = 200
 #: What is said of an update, in whatever way it comes.
-READ_ONLY = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
+READ_ONLY_ERROR = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
 #: A line that is left out where its parameter is not given.
@@ -132,9 +132,9 @@ def _string(query: str, opening: re.Match[str], unclosed: dict[str, int]) -> tup
     return "other", opening
 
 
-def words(query: str) -> set[str]:
+def keywords(query: str) -> set[str]:
     """The words of a query, in capitals: its keywords among them, in whatever way they are written."""
-    return {token.text.upper() for token in tokens(_ESCAPE.sub(_letter, query)) if token.kind == "word"}
+    return {token.text.upper() for token in tokens(_ESCAPE.sub(_decode_escape, query)) if token.kind == "word"}
 
 
 def without_comments(query: str) -> str:
@@ -163,8 +163,8 @@ def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
 def check_length(query: str) -> None:
     """Refuse a query that is too long, before anything else reads it. Raises QuerySyntaxError."""
     # To encode a text takes time, too: one with too many characters has too many bytes.
-    if len(query) > MAX_BYTES or len(query.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise QuerySyntaxError(f"The query is longer than {MAX_BYTES:,} bytes", "Ask for less at a time.")
+    if len(query) > MAX_QUERY_BYTES or len(query.encode(errors="surrogatepass")) > MAX_QUERY_BYTES:
+        raise QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Ask for less at a time.")
 
 
 def guard(query: str, services: frozenset[str] = frozenset()) -> None:
@@ -177,14 +177,14 @@ def guard(query: str, services: frozenset[str] = frozenset()) -> None:
     # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
     # only: a keyword must not hide from either reading.
     rest = without_services(query, services) if services else query
-    for reading in {rest, _ESCAPE.sub(_letter, rest)}:
+    for reading in {rest, _ESCAPE.sub(_decode_escape, rest)}:
         # A worker for such a query can send requests: nothing must hang on where a string or a comment ends.
         if rest != query and "SERVICE" in reading.upper():
-            raise _no_service(services)
+            raise _service_refused(services)
         _guard(reading, services)
 
 
-def _no_service(services: frozenset[str]) -> QueryRefused:
+def _service_refused(services: frozenset[str]) -> QueryRefused:
     """What is said of SERVICE where it is not allowed, or not as it is written."""
     if not services:
         return QueryRefused(
@@ -216,15 +216,15 @@ def without_services(query: str, services: frozenset[str] | None = None) -> str:
         return query
     parts: list[str] = []
     last = 0
-    for token in islice(tokens(query), MAX_TOKENS):  # the guard refuses what has more
+    for token in islice(tokens(query), MAX_QUERY_TOKENS):  # the guard refuses what has more
         call = _CALL.match(query, token.start) if token.kind == "word" else None
         if call and token.text.upper() == "SERVICE" and (services is None or call[1] in services):
-            parts += query[last : token.start], _BLACK.sub(" ", call[0])
+            parts += query[last : token.start], _NON_SPACE.sub(" ", call[0])
             last = call.end()
     return "".join([*parts, query[last:]])
 
 
-def _letter(match: re.Match[str]) -> str:
+def _decode_escape(match: re.Match[str]) -> str:
     char = chr(min(int(match[1] or match[2], 16), 0x10FFFF))
     return char if char.isalnum() else match[0]
 
@@ -244,15 +244,15 @@ def _guard(query: str, services: frozenset[str]) -> None:
             word = match[0].upper()
             # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
             if "SERVICE" in word:
-                raise _no_service(services)
-            if not form and word in _UPDATES:
-                raise QueryRefused(*READ_ONLY)
-            if not form and word in _FORMS:
+                raise _service_refused(services)
+            if not form and word in _UPDATE_KEYWORDS:
+                raise QueryRefused(*READ_ONLY_ERROR)
+            if not form and word in _QUERY_FORMS:
                 form = word
         # "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
         elif kind == "iri" and (bracket := match[0].find(")")) >= 0 and _SERVICE.search(match[0], bracket):
-            raise _no_service(services)
-        if depth > MAX_DEPTH or count > MAX_TOKENS:
+            raise _service_refused(services)
+        if depth > MAX_QUERY_DEPTH or count > MAX_QUERY_TOKENS:
             raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
     if not form:
         raise QuerySyntaxError(
@@ -267,23 +267,23 @@ _VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*+\(|\bSERVICE\b", r
 
 def is_volatile(query: str) -> bool:
     """Whether the same query may have another answer over the same graph; said too often rather than too rarely."""
-    text = _ESCAPE.sub(_letter, query) if "\\" in query else query
+    text = _ESCAPE.sub(_decode_escape, query) if "\\" in query else query
     return bool(_VOLATILE.search(text))
 
 
-def gives_graph(query: str) -> bool:
+def returns_graph(query: str) -> bool:
     """Whether the query gives RDF (CONSTRUCT, DESCRIBE), and no table or yes or no.
 
-    A query with more than ``MAX_TOKENS`` tokens, which the guard refuses, is read only so far.
+    A query with more than ``MAX_QUERY_TOKENS`` tokens, which the guard refuses, is read only so far.
     """
-    words = (token.text.upper() for token in islice(tokens(query), MAX_TOKENS))
-    form = next((word for word in words if word in _FORMS), "")
+    keywords = (token.text.upper() for token in islice(tokens(query), MAX_QUERY_TOKENS))
+    form = next((word for word in keywords if word in _QUERY_FORMS), "")
     return form in ("CONSTRUCT", "DESCRIBE")
 
 
 def undeclared_prefixes(query: str) -> list[str]:
     """Those of our prefixes that a query uses and does not declare, in order of their names."""
-    return sorted(undeclared(query) & PREFIXES.keys())
+    return sorted(undeclared_names(query) & PREFIXES.keys())
 
 
 def usable_prefixes(query: str) -> dict[str, str]:
@@ -295,10 +295,10 @@ def usable_prefixes(query: str) -> dict[str, str]:
 
 def unknown_prefixes(query: str) -> list[str]:
     """The prefixes that a query uses, that it does not declare, and that are not ours."""
-    return sorted(undeclared(query) - PREFIXES.keys())
+    return sorted(undeclared_names(query) - PREFIXES.keys())
 
 
-def undeclared(query: str) -> set[str]:
+def undeclared_names(query: str) -> set[str]:
     """The prefixes that a query uses and does not declare."""
     used: set[str] = set()
     declared: set[str] = set()
@@ -371,24 +371,26 @@ class Query:
                 raise QueryError(f"No year is from {first} to {last}", "Give both; to may not be before from.")
 
 
-def load(name: str, folder: Path = QUERIES) -> Query:
+def load_query(name: str, folder: Path = QUERIES) -> Query:
     """A named query. Raises UnknownQuery where there is none, naming those that there are."""
     path = next((path for path in folder.glob("*.rq") if path.stem == name), None)
     if path is None:
-        known = [query.name for query in examples(folder)]
-        meant = alike(name, known, SUGGESTED) if len(name) < _LONGEST_NAME else ""
+        known = [query.name for query in example_queries(folder)]
+        meant = alike(name, known, SUGGESTED) if len(name) < _MAX_FUZZY_NAME_CHARS else ""
         did = f"Did you mean {meant}? " if meant else ""
         have = "\n  ".join(known)
         raise UnknownQuery(f"There is no query {name!r}", f"{did}These are known:\n  {have}")
-    return parse(name, path.read_text(encoding="utf-8"))
+    return parse_named_query(name, path.read_text(encoding="utf-8"))
 
 
-def examples(folder: Path = QUERIES) -> list[Query]:
+def example_queries(folder: Path = QUERIES) -> list[Query]:
     """All queries that are shown to users, by name."""
-    return [parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("example-*.rq"))]
+    return [
+        parse_named_query(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("example-*.rq"))
+    ]
 
 
-def parse(name: str, text: str) -> Query:
+def parse_named_query(name: str, text: str) -> Query:
     """A query with its header comments read. Raises QueryError where a param line is malformed."""
     header = {"title": name, "description": ""}
     parameters = []

@@ -29,14 +29,14 @@ from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.wire import SPOILT
 from cybilgraph.runtime.worker import Answering, Sending, nursery
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.hints import advise
+from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.comparisons import has_dates
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.syntax import explained
-from cybilgraph.sparql.store import RESULT_FORMATS, Found, read_store
+from cybilgraph.sparql.hints.syntax import explain_mistake
+from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult, load_into_memory
 
 #: An answer that is larger is sent in parts of this size.
-_PART = 1_000_000
+_PART_BYTES = 1_000_000
 #: What each row of a table has once in its serialisation, whatever its values are, and how many are of no row.
 _ROW = {
     "json": ((b'"bindings":[{"', b'"}},{"'), 0),
@@ -44,27 +44,27 @@ _ROW = {
     "csv": ((b"\r\n",), 1),
     "tsv": ((b"\n",), 1),
 }
-_LONGEST = 16
+_ROW_MARK_BYTES = 16
 #: Characters that XML 1.0 does not have (section 2.2), and how the engine writes a property that has no name there.
-_NO_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
-_NO_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
+_INVALID_XML_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_INVALID_XML_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
 #: No reader takes them for properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine knows the others.
 _RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
 #: A query that takes so many seconds is slow.
-_SLOW = 1.0
+_SLOW_SECONDS = 1.0
 #: What the engine says of a store on disk that it cannot read (RocksDB's Status), before anything else.
-_UNREADABLE = ("Corruption: ", "IO error: ")
+_STORAGE_ERROR_PREFIXES = ("Corruption: ", "IO error: ")
 #: A row of sums, and one of them is that of nothing.
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
 
-class Written(NamedTuple):
+class SerialisedAnswer(NamedTuple):
     """An answer: its format, the rows of a table, the last part of it, and whether it says nothing."""
 
     format: str
     rows: int | None
-    rest: bytes
-    nothing: bool
+    last_part: bytes
+    is_empty: bool
 
 
 class TooLarge(Exception):
@@ -83,8 +83,8 @@ class _Output(io.BytesIO):
     def __init__(self, send: Sending, limit: int, name: str) -> None:
         super().__init__()
         self._send = send
-        self._left = limit
-        self._held: list[bytes] = []
+        self._bytes_left = limit
+        self._buffered: list[bytes] = []
         self._size = 0
         self._tail = b""
         self._row, of_none = _ROW.get(name, ((), 0))
@@ -94,12 +94,12 @@ class _Output(io.BytesIO):
         self._xml = expat.ParserCreate(namespace_separator=" ") if name in ("xml", "rdfxml") else None
 
     def write(self, data: Any) -> int:
-        self._left -= len(data)
-        if self._left < 0:
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
             raise TooLarge
-        self._held.append(bytes(data))
+        self._buffered.append(bytes(data))
         self._size += len(data)
-        if self._size >= _PART:
+        if self._size >= _PART_BYTES:
             self._send(self._rest(last=False))
         return len(data)
 
@@ -108,27 +108,29 @@ class _Output(io.BytesIO):
         return self._rest(last=True)
 
     def _rest(self, *, last: bool) -> bytes:
-        rest = b"".join(self._held)
-        self._held.clear()
+        last_part = b"".join(self._buffered)
+        self._buffered.clear()
         self._size = 0
         if self._xml:
-            rest = rest.replace(b"\r", b"&#13;")  # readers would make a line feed of it (XML 1.0, section 2.11)
+            last_part = last_part.replace(
+                b"\r", b"&#13;"
+            )  # readers would make a line feed of it (XML 1.0, section 2.11)
             try:
-                self._xml.Parse(rest, last)
+                self._xml.Parse(last_part, last)
             except expat.ExpatError as error:
-                raise Unwritable(self._name, _no_xml(rest)) from error
+                raise Unwritable(self._name, _invalid_xml(last_part)) from error
         # A row may be told at the seam of two parts; the tail is in the count of both.
-        seen = self._tail + rest
+        seen = self._tail + last_part
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
-        self._tail = rest[-_LONGEST:]
-        return rest
+        self._tail = last_part[-_ROW_MARK_BYTES:]
+        return last_part
 
 
-def _no_xml(part: bytes) -> str:
+def _invalid_xml(part: bytes) -> str:
     """What XML does not have in a part of an answer."""
-    if char := _NO_CHARACTER.search(part):
+    if char := _INVALID_XML_CHARACTER.search(part):
         return f"it has the character U+{ord(char[0].decode()):04X}, which XML does not have"
-    if name := _NO_NAME.search(part):
+    if name := _INVALID_XML_NAME.search(part):
         return f"the property <{unescape(name[1].decode())}> does not end in what XML takes for a name"
     return "it has a name that XML does not have"
 
@@ -139,7 +141,7 @@ def evaluate(
     send: Sending,
     limit: int,
     *,
-    find: Callable[[dict[str, Any]], Found],
+    find: Callable[[dict[str, Any]], QueryResult],
     clock: Callable[[], float] = time.process_time,
 ) -> tuple[dict[str, Any], bytes]:
     """The head and the last part of an answer, or the head of a failure and nothing.
@@ -148,11 +150,11 @@ def evaluate(
     """
     try:
         if request.get("explain"):
-            parsed(request["query"])
-            return {"advice": advise(request["query"], facts=facts)}, b""
+            check_syntax(request["query"])
+            return {"advice": find_hints(request["query"], facts=facts)}, b""
         return _answer(facts, request, send, limit, find, clock)
     except SyntaxError as error:
-        return {"error": "syntax", "mistake": explained(request["query"], str(error))}, b""
+        return {"error": "syntax", "mistake": explain_mistake(request["query"], str(error))}, b""
     except Unwritable as error:
         name, why = error.args
         return {"error": "unwritable", "format": name, "message": why}, b""
@@ -162,7 +164,10 @@ def evaluate(
         return {"error": "memory", "message": "it used up its memory"}, b""
     except (RuntimeError, ValueError, OSError) as error:
         message = str(error) or type(error).__name__
-        return {"error": "storage" if message.startswith(_UNREADABLE) else "evaluation", "message": message}, b""
+        return {
+            "error": "storage" if message.startswith(_STORAGE_ERROR_PREFIXES) else "evaluation",
+            "message": message,
+        }, b""
 
 
 def _answer(
@@ -170,31 +175,31 @@ def _answer(
     request: dict[str, Any],
     send: Sending,
     limit: int,
-    find: Callable[[dict[str, Any]], Found],
+    find: Callable[[dict[str, Any]], QueryResult],
     clock: Callable[[], float],
 ) -> tuple[dict[str, Any], bytes]:
     began = clock()
     result = find(request)
-    done = written(result, request["formats"], send, limit)
+    done = serialise_answer(result, request["formats"], send, limit)
     if not done:
         return {"error": "format", "message": "results" if _is_table(result) else "graph"}, b""
-    is_zero = done.rows == 1 and bool(_ZERO.search(done.rest)) and _counts(request["query"])
-    nothing, slow = done.nothing or is_zero, clock() - began > _SLOW
+    is_zero = done.rows == 1 and bool(_ZERO.search(done.last_part)) and _is_count(request["query"])
+    is_empty, slow = done.is_empty or is_zero, clock() - began > _SLOW_SECONDS
     head: dict[str, Any] = {"format": done.format, "rows": done.rows}
-    partial = not nothing and has_dates(request["query"])
-    if nothing or slow or partial:
-        why = ("empty",) * nothing + ("slow",) * slow + ("partial",) * partial
+    partial = not is_empty and has_dates(request["query"])
+    if is_empty or slow or partial:
+        why = ("empty",) * is_empty + ("slow",) * slow + ("partial",) * partial
         graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
-        if advice := advise(request["query"], why, facts, graphs):
+        if advice := find_hints(request["query"], why, facts, graphs):
             head["advice"] = advice
-    return head, done.rest
+    return head, done.last_part
 
 
-def _is_table(result: Found) -> bool:
+def _is_table(result: QueryResult) -> bool:
     return isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
 
 
-def written(result: Found, formats: Sequence[str], send: Sending, limit: int) -> Written | None:
+def serialise_answer(result: QueryResult, formats: Sequence[str], send: Sending, limit: int) -> SerialisedAnswer | None:
     """What was found, in the first of these formats that fits; None where none does.
 
     Raises TooLarge where it has more bytes than the limit, Unwritable, OSError, RuntimeError.
@@ -206,20 +211,20 @@ def written(result: Found, formats: Sequence[str], send: Sending, limit: int) ->
     output = _Output(send, limit, name)
     if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
         result.serialize(output, format=RESULT_FORMATS[name])
-        rest = output.end()
+        last_part = output.end()
         if isinstance(result, ox.QueryBoolean):
-            return Written(name, None, rest, nothing=not result)
-        return Written(name, output.rows, rest, nothing=not output.rows)
-    triples = _found(result, _RESERVED if name == "rdfxml" else frozenset())
+            return SerialisedAnswer(name, None, last_part, is_empty=not result)
+        return SerialisedAnswer(name, output.rows, last_part, is_empty=not output.rows)
+    triples = _checked_triples(result, _RESERVED if name == "rdfxml" else frozenset())
     first = next(triples, None)
     try:
         ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
     except OSError as error:
         raise Unwritable(name, str(error)) from error
-    return Written(name, None, output.end(), nothing=first is None)
+    return SerialisedAnswer(name, None, output.end(), is_empty=first is None)
 
 
-def _found(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[ox.Triple]:
+def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[ox.Triple]:
     """Triples as they come: what fails there is told apart from what fails when they are written, as do properties
     that are ``reserved``.
     """
@@ -232,19 +237,21 @@ def _found(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[o
         raise RuntimeError(str(error)) from error
 
 
-def _counts(query: str) -> bool:
+def _is_count(query: str) -> bool:
     """Whether it counts all that it finds: that of nothing is a row, and says 0."""
-    words = queries.words(query)
+    words = queries.keywords(query)
     return "COUNT" in words and "GROUP" not in words
 
 
 def columns(query: str) -> list[str]:
     """The columns of a SELECT, in any order; of all else there are none."""
-    found = parsed(query)
+    found = check_syntax(query)
     return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
 
 
-def run(store: ox.Store, request: dict[str, Any], columns: Callable[[str], Sequence[str]] = columns) -> Found:
+def run_query(
+    store: ox.Store, request: dict[str, Any], columns: Callable[[str], Sequence[str]] = columns
+) -> QueryResult:
     """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
     the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
     ``columns`` tells which these are; to parse the query for that takes as long as to look one thing up.
@@ -257,7 +264,7 @@ def run(store: ox.Store, request: dict[str, Any], columns: Callable[[str], Seque
     return store.query(queries.with_columns(query, columns) if "*" in query else query, **options)
 
 
-def parsed(query: str) -> Any:
+def check_syntax(query: str) -> Any:
     """What a query gives of nothing; no other endpoint is asked. Raises SyntaxError where it is none."""
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
 
@@ -265,7 +272,7 @@ def parsed(query: str) -> Any:
 def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:
     """Load what is shared, and fork workers; what is not what was built is not answered from."""
     try:
-        shared = read_store(graph, checksum) if graph else None
+        shared = load_into_memory(graph, checksum) if graph else None
     except FileDamaged:
         sys.exit(SPOILT)
     reference()  # read now, for advice: a worker opens no file
@@ -273,7 +280,7 @@ def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens:
     def prepare() -> Answering:
         store = shared or ox.Store.read_only(folder)
         facts = Facts(store)
-        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run, store))
+        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run_query, store))
 
     nursery(prepare, int(memory), Policy((folder,) if opens else (), endpoints, is_measured=True))
 

@@ -22,11 +22,11 @@ class RemoteEngine(PooledEngine):
         credentials: str = "",
         store: Path | None = None,
         checksum: str = "",
-        told: Callable[[Ended], object] = lambda _: None,
+        on_process_end: Callable[[Ended], object] = lambda _: None,
     ) -> None:
         """``credentials`` names a file. Of a release, ``store`` is its own, which advice is taken from, and
         ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer. Processes that
-        end unasked are ``told``.
+        end unasked are ``on_process_end``.
 
         Raises CybilgraphError where the file cannot be read.
         """
@@ -37,5 +37,5 @@ class RemoteEngine(PooledEngine):
         lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
-        pool = Pool("cybilgraph.sparql.remote_worker", arguments, lanes, told, environment=variables)
+        pool = Pool("cybilgraph.sparql.remote_worker", arguments, lanes, on_process_end, environment=variables)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

@@ -21,14 +21,14 @@ from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import Answering, Sending, nursery
-from cybilgraph.sparql import ALL, Graphs, queries
-from cybilgraph.sparql.endpoint import NOTHING, Credentials, Endpoint, Unanswered, present
+from cybilgraph.sparql import QUERY_DATASET, Dataset, queries
+from cybilgraph.sparql.endpoint import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.query_worker import columns, evaluate, parsed
-from cybilgraph.sparql.store import Found
+from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate
+from cybilgraph.sparql.store import QueryResult
 
 #: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
-_SECONDS = 3600.0
+_REQUEST_TIMEOUT_SECONDS = 3600.0
 _LINE_END = re.compile(r"\r?\n")
 
 
@@ -54,21 +54,23 @@ class RemoteQuery:
                 return head, rest
             if head.get("error") in ("syntax", "evaluation"):
                 return self._failed(f"The answer of {self.endpoint.url} is not whole", "Try again.", 502)
-            if self.checksum and "error" not in head and not self._is_held():
+            if self.checksum and "error" not in head and not self._is_loaded():
                 return self._failed(f"{self.endpoint.url} has another release now", "Try again in a few seconds.", 0)
-        except Unanswered as error:
-            return self._failed(str(error), error.hint, error.status, error.said)
+        except RequestFailed as error:
+            return self._failed(str(error), error.hint, error.status, error.server_message)
         return head, rest
 
-    def _is_held(self) -> bool:
+    def _is_loaded(self) -> bool:
         """Whether the endpoint holds now what was asked. Raises Unanswered."""
-        return self.checksum in ((self.endpoint.held()[0],) if self._of_all else self.endpoint.presents())
+        return self.checksum in (
+            (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
+        )
 
-    def _failed(self, what: str, hint: str, status: int, said: str = "") -> tuple[dict[str, Any], bytes]:
+    def _failed(self, what: str, hint: str, status: int, server_message: str = "") -> tuple[dict[str, Any], bytes]:
         log = ""
         if self.checksum:
-            if said:
-                log = f"{self.endpoint.url} said of a query: {' '.join(_LINE_END.sub(' ', said).split())}"
+            if server_message:
+                log = f"{self.endpoint.url} said of a query: {' '.join(_LINE_END.sub(' ', server_message).split())}"
             # Of a query that was parsed here, whatever is wrong there is not the query; and where a site has its
             # server, and the query as it was sent there (behind the first line), is nothing for visitors.
             status = 502 if status else 0
@@ -76,29 +78,29 @@ class RemoteQuery:
             what = what[:1].upper() + what[1:]
         return {"error": "endpoint", "status": status, "message": what, "hint": hint, "log": log}, b""
 
-    def _find(self, request: dict[str, Any]) -> Found:
+    def _find(self, request: dict[str, Any]) -> QueryResult:
         query = request["query"]
-        graphs = Graphs(tuple(request.get("default_graphs", ())), tuple(request.get("named_graphs", ())))
+        graphs = Dataset(tuple(request.get("default_graphs", ())), tuple(request.get("named_graphs", ())))
         if self.checksum:
-            parsed(query)
+            check_syntax(query)
             query = queries.with_columns(query, columns)
             graphs = self._dataset(query, graphs)
-            self._of_all = graphs != Graphs((present(self.checksum),), (NOTHING,))
+            self._of_all = graphs != Dataset((current_graph(self.checksum),), (EMPTY_GRAPH,))
         # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
         query = with_prefixes(queries.without_comments(query))
         self._sent = True
-        return self.endpoint.ask(query, graphs, _SECONDS)
+        return self.endpoint.query(query, graphs, _REQUEST_TIMEOUT_SECONDS)
 
-    def _dataset(self, query: str, graphs: Graphs) -> Graphs:
+    def _dataset(self, query: str, graphs: Dataset) -> Dataset:
         """The graphs of the release by their names, unless the request or the query names its own (SPARQL 1.1
         Protocol, section 2.1.4). What is empty is named, too: some servers would take all that they have.
         """
-        if graphs == ALL:
-            words = queries.words(query)
+        if graphs == QUERY_DATASET:
+            words = queries.keywords(query)
             if "FROM" in words:
-                return ALL
-            graphs = Graphs((present(self.checksum),), self.named if "GRAPH" in words else ())
-        return Graphs(graphs.default or (NOTHING,), graphs.named or (NOTHING,))
+                return QUERY_DATASET
+            graphs = Dataset((current_graph(self.checksum),), self.named if "GRAPH" in words else ())
+        return Dataset(graphs.default or (EMPTY_GRAPH,), graphs.named or (EMPTY_GRAPH,))
 
 
 def with_prefixes(query: str) -> str:

@@ -22,26 +22,26 @@ RESULT_FORMATS = {
     "tsv": ox.QueryResultsFormat.TSV,
 }
 #: What a query finds. A graph is triples, of whatever kind of iterator.
-Found = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
+QueryResult = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
 #: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
-_AT_ONCE = 50_000
+_LOAD_BATCH_QUADS = 50_000
 #: So many of its tables a store opens when it is opened, and each of the others when it is read (RocksDB's
 #: ``kInitialLoadLimit``). It has one for each index, and one more for each 64 MB.
-_AT_OPENING = 16
+_MAX_FILES_OPENED_AT_START = 16
 
 
 def write_store(nquads: Path, folder: Path) -> int:
     """Load an N-Quads file, which may be packed, into a new store in this folder; returns the number of quads."""
     store = ox.Store(folder)
     with unpacked(nquads) as lines:
-        while block := b"".join(islice(lines, _AT_ONCE)):
+        while block := b"".join(islice(lines, _LOAD_BATCH_QUADS)):
             store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     store.optimize()
     store.flush()
     return len(store)
 
 
-def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
+def update_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
     """Take lines of N-Quads out of the store in this folder, then put others in; returns the number of quads."""
     store = ox.Store(folder)
     try:
@@ -50,7 +50,7 @@ def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
                 store.remove(quad)
         for lines in added:
             store.extend(parsed(b"".join(lines)))
-        # Else its tables are many, and not all of them open with the store (see ``opens_whole``).
+        # Else its tables are many, and not all of them open with the store (see ``opens_all_files``).
         store.optimize()
         store.flush()
         return len(store)
@@ -58,12 +58,12 @@ def change_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
         del store  # a traceback would keep it, and its lock on the folder
 
 
-def opens_whole(folder: Path) -> bool:
+def opens_all_files(folder: Path) -> bool:
     """Whether all tables of the store in this folder are open as soon as the store is."""
-    return sum(1 for _ in folder.glob("*.sst")) <= _AT_OPENING
+    return sum(1 for _ in folder.glob("*.sst")) <= _MAX_FILES_OPENED_AT_START
 
 
-def read_store(nquads: str, checksum: str = "") -> ox.Store:
+def load_into_memory(nquads: str, checksum: str = "") -> ox.Store:
     """Load an N-Quads file, which may be packed, into a store in memory. It has no threads, and may be forked.
 
     Raises FileDamaged where the file cannot be read, or is not that of the SHA-256 ``checksum``, if one is given.
@@ -81,7 +81,7 @@ def read_store(nquads: str, checksum: str = "") -> ox.Store:
     return store
 
 
-def told_of(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
+def statements_about(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
     """The triples of the present, as N-Triples lines by subject, about things and what is named below them."""
     store = ox.Store.read_only(str(folder))
     found: dict[str, set[str]] = {}
@@ -95,7 +95,7 @@ def told_of(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def answer_of(store: ox.Store, query: str) -> bytes:
+def query_bytes(store: ox.Store, query: str) -> bytes:
     """What a query finds in a store: a table as CSV, a graph as N-Triples.
 
     Raises SyntaxError, OSError, RuntimeError.

@@ -22,19 +22,19 @@ from cybilgraph.errors import AnswerLost, FetchError
 from cybilgraph.version import __version__
 
 #: Statuses that may be others a moment later.
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+_RETRY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 #: Nobody who runs this from a timetable wants it to wait longer, in seconds.
-_LONGEST = 300.0
-_BLOCK = 1 << 16
+_MAX_WAIT_SECONDS = 300.0
+_BLOCK_BYTES = 1 << 16
 #: A reply that is held in memory has at most so many bytes.
 _MAX_REPLY_BYTES = 20_000_000
 _MAX_REDIRECTS = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Bytes of an answer that is no file: they tell why.
-_TOLD = 4096
+_MAX_ERROR_BYTES = 4096
 #: Characters of a site's address that are shown.
 _MAX_SHOWN = 200
-_PAGES = ("text/html", "application/xhtml+xml")
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -67,7 +67,7 @@ class HttpResponse:
     def is_page(self) -> bool:
         """Whether it is a web page, as a login or a proxy sends it in the place of what was asked for."""
         kind = self.type.partition(";")[0].strip().lower()
-        return kind in _PAGES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+        return kind in _PAGE_TYPES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 class Site:
@@ -120,7 +120,7 @@ class Site:
         def once() -> tuple[HttpResponse, bool]:
             with self._request(method, path, headers or {}, body or None) as answer:
                 content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, self._deadline(), decode=True))
-                return HttpResponse(answer.status, answer.headers, content), answer.status not in _BUSY
+                return HttpResponse(answer.status, answer.headers, content), answer.status not in _RETRY_STATUSES
 
         return self._patiently(path, once)
 
@@ -144,12 +144,12 @@ class Site:
                 if resumed and (told := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
                     resumed = int(told[1]) == have
                 if answer.status == 416 or (answer.status == 206 and not resumed):
-                    _forget(into, mark)
+                    _delete(into, mark)
                     return reply, False
                 if reply.status != 200:
-                    return replace(reply, body=answer.read1(_TOLD)), answer.status not in _BUSY
+                    return replace(reply, body=answer.read1(_MAX_ERROR_BYTES)), answer.status not in _RETRY_STATUSES
                 if not resumed:
-                    _forget(into, mark)
+                    _delete(into, mark)
                     strong = answer.headers.get("ETag", "")
                     if strong.startswith('"'):
                         mark.write_text(strong, encoding="latin-1")
@@ -160,7 +160,7 @@ class Site:
                         for block in self._blocks(path, answer, self.limits.bytes - have, deadline):
                             file.write(block)
                     except _TooLarge:
-                        _forget(into, mark)
+                        _delete(into, mark)
                         raise
             mark.unlink(missing_ok=True)
             return reply, True
@@ -218,7 +218,7 @@ class Site:
     def _blocks(self, path: str, answer: Any, most: int, deadline: float, *, decode: bool = False) -> Iterator[bytes]:
         """The body, as it comes. Raises _TooLarge; AnswerLost where it comes too slowly."""
         size, began = 0, time.monotonic()
-        while block := answer.read1(_BLOCK, decode_content=decode):
+        while block := answer.read1(_BLOCK_BYTES, decode_content=decode):
             size += len(block)
             if size > most:
                 raise self._too_large(path, f"more than {most:,} bytes", most)
@@ -238,13 +238,13 @@ class Site:
             except urllib3.exceptions.LocationValueError as error:
                 raise FetchError(f"{self.url} is no web address", "Example: https://example.org") from error
             except urllib3.exceptions.HTTPError as error:
-                reason, there = _in_words(error)
+                reason, there = _describe_error(error)
             else:
                 if done:
                     return reply
                 reason, there = f"status {reply.status}{_detail(reply)}", True
                 pause = max(pause, _retry_after(reply))
-            if pause > _LONGEST:
+            if pause > _MAX_WAIT_SECONDS:
                 raise FetchError(
                     f"{self.url}{path} is to be asked again in {pause:.0f} seconds ({reason})", "Try it again then."
                 )
@@ -268,7 +268,7 @@ def _origin(url: str) -> tuple[str, str]:
     return scheme, host if parsed.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{parsed.port}"
 
 
-def a_page(address: str) -> FetchError:
+def got_web_page(address: str) -> FetchError:
     """What is to be told where a web page comes in the place of data."""
     return FetchError(
         f"{address} answers with a web page, and not with data: perhaps a login, or the notice of a proxy",
@@ -277,7 +277,7 @@ def a_page(address: str) -> FetchError:
     )
 
 
-def _forget(*files: Path) -> None:
+def _delete(*files: Path) -> None:
     for file in files:
         file.unlink(missing_ok=True)
 
@@ -299,7 +299,7 @@ def _detail(reply: HttpResponse) -> str:
         return ""
 
 
-def _in_words(error: Exception) -> tuple[str, bool]:
+def _describe_error(error: Exception) -> tuple[str, bool]:
     """What went wrong, without the library's own objects; and whether the site is there."""
     match error:
         case urllib3.exceptions.NameResolutionError():

@@ -25,36 +25,36 @@ from cybilgraph.model.vocabulary import DCTERMS, thing
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.release import Release
-from cybilgraph.release.graph_file import GRAPH, lines_of
+from cybilgraph.release.graph_file import GRAPH, open_lines
 from cybilgraph.sparql.endpoint import (
-    LOADED,
-    PRESENT,
+    HAS_CURRENT_GRAPH,
+    HAS_RELEASE,
+    LOADED_GRAPH,
     REDIRECTED,
-    WHOLE,
     Credentials,
     Endpoint,
+    RequestFailed,
     SameOriginRedirects,
-    Unanswered,
-    present,
+    current_graph,
     redirect_refused,
 )
-from cybilgraph.sparql.store import told_of
+from cybilgraph.sparql.store import statements_about
 
 #: So many statements are sent at once: about ten megabytes.
-_AT_ONCE = 50_000
+_BLOCK_STATEMENTS = 50_000
 #: Statuses that may be others a moment later; how often is asked; the first pause, in seconds, which doubles.
-_BUSY, _ATTEMPTS, _PAUSE = {408, 425, 429, 500, 502, 503, 504}, 4, 1.0
+_RETRY_STATUSES, _MAX_ATTEMPTS, _FIRST_PAUSE_SECONDS = {408, 425, 429, 500, 502, 503, 504}, 4, 1.0
 #: Seconds for the server to take in what it was sent.
-_PATIENCE = 600.0
-_TOLD = 300
+_REQUEST_TIMEOUT_SECONDS = 600.0
+_MAX_MESSAGE_CHARS = 300
 #: Seconds in which a site sees that there is another release, and asks that.
-_SEEN = 10.0
+_SWITCH_SECONDS = 10.0
 #: So many projects are compared at once.
-_SAMPLE = 20
+_SAMPLE_PROJECTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What the server has of a release: statements of the present, graphs of earlier captures; ``sent`` are the
     statements that had to be sent.
     """
@@ -65,11 +65,11 @@ class Loaded:
     sent: int
 
 
-def require(endpoint: Endpoint, release: Release) -> None:
+def require_loaded(endpoint: Endpoint, release: Release) -> None:
     """Raise EndpointFailed where it holds another release than this, or none; EngineUnavailable."""
     try:
-        held, number = endpoint.held()
-    except Unanswered as error:
+        held, number = endpoint.loaded_release()
+    except RequestFailed as error:
         raise EngineUnavailable(str(error), error.hint) from error
     if held != release.checksum(GRAPH):
         folder = release.folder.parent
@@ -80,7 +80,7 @@ def require(endpoint: Endpoint, release: Release) -> None:
         )
 
 
-def difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE) -> str:
+def find_difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE_PROJECTS) -> str:
     """What the endpoint has otherwise than a release that it says to hold, in words; empty where nothing is found.
 
     Compared are the number of all statements, and those about a ``sample`` of projects, others each time.
@@ -88,17 +88,17 @@ def difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE) -> s
     """
     checksum = release.checksum(GRAPH)
     try:
-        present_ones = {present(other) for other in endpoint.presents()} - {present(checksum)}
+        present_ones = {current_graph(other) for other in endpoint.loaded_graphs()} - {current_graph(checksum)}
         counts = endpoint.counts()
-        have = sum(count for graph, count in counts.items() if graph not in {*present_ones, LOADED})
+        have = sum(count for graph, count in counts.items() if graph not in {*present_ones, LOADED_GRAPH})
         if have != (quads := release.manifest["counts"]["quads"]):
             return f"it has {have:,} statements, and the release {quads:,}"
         with release.identities() as rows:
             keys = sorted({key for key, _ in rows})
         some = [thing("project", key) for key in random.sample(keys, min(sample, len(keys)))]
-        ours = told_of(release.store, some)
-        theirs = endpoint.told_of(ours, present(checksum))
-    except Unanswered as error:
+        ours = statements_about(release.store, some)
+        theirs = endpoint.statements_about(ours, current_graph(checksum))
+    except RequestFailed as error:
         raise EngineUnavailable(str(error), error.hint) from error
     other = sorted(subject for subject in ours if ours[subject] != theirs.get(subject))
     return f"what it has of {other[0]} is not what the release has" if other else ""
@@ -110,58 +110,58 @@ def load(
     store: str,
     credentials: Credentials,
     *,
-    anew: bool = False,
-    told: Callable[[int, int], None] | None = None,
+    resend: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
     wait: Callable[[float], None] = time.sleep,
-) -> Loaded:
+) -> LoadResult:
     """Make the server at ``endpoint`` hold a release; graphs are sent to ``store``, the address of its graph store.
 
-    What an earlier run has sent is not sent again, unless it is to be sent ``anew``. ``told`` are the
+    What an earlier run has sent is not sent again, unless it is to be sent ``resend``. ``on_progress`` are the
     statements that are there, and all. Sites that serve the release before go on, but for queries of earlier
     captures, and ``wait`` is called for the seconds in which they see the new one. Raises ReleaseError, LoadError.
     """
-    told = told or (lambda *_: None)
+    on_progress = on_progress or (lambda *_: None)
     release.verify()
     checksum, path = release.checksum(GRAPH), release.folder / GRAPH
-    name, target = present(checksum), _GraphStore(store, credentials)
+    name, target = current_graph(checksum), _GraphStore(store, credentials)
     wanted = Counter(graph or name for graph, _ in _statements(path))
     try:
         have = endpoint.counts()
         ours = {graph: have.get(graph, 0) for graph in wanted}
-        found = endpoint.held() == (checksum, release.number) and have.keys() - {LOADED} == ours.keys()
-        if found and ours == wanted and not anew:
-            return Loaded(release.number, wanted[name], len(wanted) - 1, 0)
-        before = {present(held): number for held, number in endpoint.presents().items()}
+        found = endpoint.loaded_release() == (checksum, release.number) and have.keys() - {LOADED_GRAPH} == ours.keys()
+        if found and ours == wanted and not resend:
+            return LoadResult(release.number, wanted[name], len(wanted) - 1, 0)
+        before = {current_graph(held): number for held, number in endpoint.loaded_graphs().items()}
         before = {graph: number for graph, number in before.items() if graph in have and graph != name}
-        still = b"".join(_statement(PRESENT, graph, number) for graph, number in before.items())
-        if anew or ours[name] > wanted[name]:
-            target.put(LOADED, still)
+        still = b"".join(_statement(HAS_CURRENT_GRAPH, graph, number) for graph, number in before.items())
+        if resend or ours[name] > wanted[name]:
+            target.put(LOADED_GRAPH, still)
             target.delete(name)
             ours[name] = 0
-        sent = _send_present(path, name, ours[name], target, lambda done: told(done, wanted.total()))
-        target.put(LOADED, still)
+        sent = _send_present(path, name, ours[name], target, lambda done: on_progress(done, wanted.total()))
+        target.put(LOADED_GRAPH, still)
         sent += _send_versions(path, target)
-        for graph in have.keys() - wanted.keys() - before.keys() - {LOADED}:
+        for graph in have.keys() - wanted.keys() - before.keys() - {LOADED_GRAPH}:
             target.delete(graph)
         _compare(wanted, endpoint, before.keys())
-        whole = _statement(WHOLE, name, release.number)
-        target.put(LOADED, whole + still)
-        if endpoint.held() != (checksum, release.number):
+        whole = _statement(HAS_RELEASE, name, release.number)
+        target.put(LOADED_GRAPH, whole + still)
+        if endpoint.loaded_release() != (checksum, release.number):
             raise LoadError(f"{endpoint.url} does not show what {store} was sent", "Are they of one database?")
         if before:
-            wait(_SEEN)
-            target.put(LOADED, whole)
+            wait(_SWITCH_SECONDS)
+            target.put(LOADED_GRAPH, whole)
         for graph in before:
             target.delete(graph)
-    except Unanswered as error:
+    except RequestFailed as error:
         raise LoadError(str(error), error.hint) from error
-    told(wanted.total(), wanted.total())
-    return Loaded(release.number, wanted[name], len(wanted) - 1, sent)
+    on_progress(wanted.total(), wanted.total())
+    return LoadResult(release.number, wanted[name], len(wanted) - 1, sent)
 
 
 def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
     """The statements of a release as N-Triples, each with the name of its graph; that of the present is empty."""
-    with lines_of(path) as lines:
+    with open_lines(path) as lines:
         for line in lines:
             if is_of_version(line):
                 triple, graph = line.rstrip(b" .\n").rsplit(b" ", 1)
@@ -170,7 +170,7 @@ def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield "", line
 
 
-def _send_present(path: Path, name: str, have: int, target: _GraphStore, told: Callable[[int], None]) -> int:
+def _send_present(path: Path, name: str, have: int, target: _GraphStore, on_progress: Callable[[int], None]) -> int:
     """Send the present, block by block, from the first that may not be there; how many statements that were.
 
     Each statement is there once, and blocks come in one order: so many of them are there as their count says,
@@ -182,7 +182,7 @@ def _send_present(path: Path, name: str, have: int, target: _GraphStore, told: C
             target.add(name, b"".join(block))
             sent += len(block)
         done += len(block)
-        told(done)
+        on_progress(done)
     return sent
 
 
@@ -199,15 +199,15 @@ def _send_versions(path: Path, target: _GraphStore) -> int:
 
 
 def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while block := list(islice(lines, _AT_ONCE)):
+    while block := list(islice(lines, _BLOCK_STATEMENTS)):
         yield block
 
 
-def _compare(wanted: Counter[str], endpoint: Endpoint, beside: Collection[str]) -> None:
-    """Raise LoadError where a graph, but those ``beside``, has another number of statements than it ought to have;
+def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]) -> None:
+    """Raise LoadError where a graph, but those ``excluded``, has another number of statements than it ought to have;
     Unanswered.
     """
-    have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*beside, LOADED}}
+    have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*excluded, LOADED_GRAPH}}
     wrong = sorted(graph for graph in wanted.keys() | have.keys() if wanted[graph] != have.get(graph, 0))
     if wrong:
         told = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
@@ -220,7 +220,7 @@ def _compare(wanted: Counter[str], endpoint: Endpoint, beside: Collection[str]) 
 def _statement(how: str, name: str, number: int) -> bytes:
     """What the server says of a release: that it is there, WHOLE, or that its PRESENT is."""
     return (
-        f"{iri(LOADED)} {iri(how)} {iri(name)} .\n{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
+        f"{iri(LOADED_GRAPH)} {iri(how)} {iri(name)} .\n{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
     ).encode()
 
 
@@ -256,9 +256,9 @@ class _GraphStore:
 
     def _send(self, method: str, graph: str, triples: bytes | None) -> None:
         address = f"{self._url}{'&' if '?' in self._url else '?'}graph={quote(graph, safe='')}"
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_MAX_ATTEMPTS):
             if attempt:
-                time.sleep(_PAUSE * 2 ** (attempt - 1))
+                time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             try:
                 status, reason, challenge = self._once(method, address, triples)
                 if status == 401 and self._basic and challenge.lower().startswith("basic"):
@@ -269,7 +269,7 @@ class _GraphStore:
                 continue
             if status < 300 or (status == 404 and method == "DELETE"):
                 return
-            if status not in _BUSY:
+            if status not in _RETRY_STATUSES:
                 raise LoadError(f"{self._url} refused {method} of {graph}: {reason}", _hint(status))
         raise LoadError(f"{self._url} did not take {graph}: {reason}", "Run it again: it goes on where it stopped.")
 
@@ -277,13 +277,13 @@ class _GraphStore:
         """The status, what the server says, and what it wants to know who asks. Raises OSError, ValueError."""
         request = urllib.request.Request(address, triples, self._headers, method=method)  # noqa: S310  http or https
         try:
-            with self._opener.open(request, timeout=_PATIENCE) as answer:
+            with self._opener.open(request, timeout=_REQUEST_TIMEOUT_SECONDS) as answer:
                 return answer.status, "", ""
         except HTTPError as error:
             with error:
                 if what := redirect_refused(error):
                     return error.code, what, ""
-                told = error.read(_TOLD).decode(errors="replace").strip()
+                told = error.read(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
                 return error.code, f"status {error.code} {told}".strip(), error.headers.get("WWW-Authenticate", "")
 
 

@@ -29,13 +29,13 @@ from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.serialisation import is_of_version, serialise
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of, written_whole
-from cybilgraph.sync.fetch import HttpResponse, Site, a_page
-from cybilgraph.sync.patches import ADDED, Digested, ordered, patched, read_patch
+from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
+from cybilgraph.sync.patches import ADDED, HashedLines, apply_patch, read_patch, sort_lines
 
 _GRAPH, _STATE = "graph.nq", "state.json"
 #: How often a dump is taken anew that is not what its checksum says.
-_TIMES = 3
-_BLOCK = 1 << 20
+_MAX_DOWNLOADS = 3
+_BLOCK_BYTES = 1 << 20
 _RELEASE = re.compile(r"[0-9]{1,9}")
 #: A release lists about 30 files with names of at most 40 characters.
 _MAX_FILES, _MAX_NAME = 1_000, 200
@@ -44,8 +44,8 @@ _MAX_RATIO, _SMALL_BYTES = 200, 10_000_000
 #: Lines are sorted in memory.
 _MAX_LINE_BYTES = 16_000_000
 #: So much of a file tells whether it is a web page.
-_BEGINNING = 4096
-_HELD_ON = "What was held before is held on. Try it again later, or tell the publisher."
+_SNIFF_BYTES = 4096
+_KEPT_HINT = "What was held before is held on. Try it again later, or tell the publisher."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
 
     Raises HarvestError, FetchError: what was held before is held on.
     """
-    with _alone(into):
-        held = _held(into, site.url)
-        done = _update(site, into, held) if held else _full(site, into)
+    with _locked(into):
+        previous = _read_state(into, site.url)
+        done = _update(site, into, previous) if previous else _download_full(site, into)
         for name in formats:
-            _write(into, BY_NAME[name], anew=done.how != "unchanged")
+            _write(into, BY_NAME[name], overwrite=done.how != "unchanged")
         return done
 
 
 @contextmanager
-def _alone(into: Path) -> Iterator[None]:
+def _locked(into: Path) -> Iterator[None]:
     try:
         into.mkdir(parents=True, exist_ok=True)
         with FileLock(into / ".lock", timeout=0):
@@ -109,7 +109,7 @@ def _alone(into: Path) -> Iterator[None]:
         ) from error
 
 
-def _held(into: Path, url: str) -> HarvestState | None:
+def _read_state(into: Path, url: str) -> HarvestState | None:
     """What is held of this site, as far as it is told."""
     try:
         state = HarvestState(**json.loads((into / _STATE).read_text(encoding="utf-8")))
@@ -121,29 +121,29 @@ def _held(into: Path, url: str) -> HarvestState | None:
 # ---- what has changed ------------------------------------------------------------------------
 
 
-def _update(site: Site, into: Path, held: HarvestState) -> Harvest:
+def _update(site: Site, into: Path, previous: HarvestState) -> Harvest:
     reason = ""
-    if sha256_of(into / _GRAPH) != held.sha256:
+    if sha256_of(into / _GRAPH) != previous.sha256:
         reason = "the graph that was held had been changed"
-    for _ in range(0 if reason else _TIMES):
+    for _ in range(0 if reason else _MAX_DOWNLOADS):
         try:
-            return _changes(site, into, held)
+            return _apply_changes(site, into, previous)
         except PatchError as error:  # broken on its way, or in itself: that is seen when it is asked for again
             reason = error.what
         except AnswerLost as error:  # it was asked for again and again; a dump is a file, which can be gone on with
             reason = error.what
             break
-    return replace(_full(site, into), reason=reason)
+    return replace(_download_full(site, into), reason=reason)
 
 
-def _changes(site: Site, into: Path, held: HarvestState) -> Harvest:
+def _apply_changes(site: Site, into: Path, previous: HarvestState) -> Harvest:
     """Apply what has changed since what is held. Raises PatchError where that cannot be, or is not right."""
     patch, aside = into / ".changes", into / ".new"
     patch.unlink(missing_ok=True)
-    headers = {"Accept": "text/x-rdf-patch", **({"If-None-Match": held.etag} if held.etag else {})}
-    reply = site.download(f"/changes.rdfp?since={held.release}", patch, headers)
-    if reply.status == 304 and held.etag:
-        return Harvest("unchanged", held)
+    headers = {"Accept": "text/x-rdf-patch", **({"If-None-Match": previous.etag} if previous.etag else {})}
+    reply = site.download(f"/changes.rdfp?since={previous.release}", patch, headers)
+    if reply.status == 304 and previous.etag:
+        return Harvest("unchanged", previous)
     if reply.status != 200:
         reasons = {404: "the site does not know the release that was held", 410: "the release that was held is gone"}
         raise PatchError(reasons.get(reply.status, f"changes are answered with status {reply.status}"))
@@ -153,18 +153,18 @@ def _changes(site: Site, into: Path, held: HarvestState) -> Harvest:
         _check_digest(reply, patch)
         with patch.open("rb") as file:
             header, changes = read_patch(iter(partial(file.readline, _MAX_LINE_BYTES), b""))
-            if header.since != held.release:
+            if header.since != previous.release:
                 raise PatchError("the patch is since another release")
-            counted = _Counted(changes)
-            new = Digested(patched(ordered(into / _GRAPH), counted))
+            counted = _CountedChanges(changes)
+            new = HashedLines(apply_patch(sort_lines(into / _GRAPH), counted))
             with aside.open("wb") as output:
                 output.writelines(new)
             if new.sha256 != header.sha256:
                 raise PatchError("the graph after the patch was not the one of the site")
         # The answer is conditional on the release that was held; there is one for the next when it is asked for.
-        etag = reply.headers.get("ETag", "") if header.until == held.release else ""
+        etag = reply.headers.get("ETag", "") if header.until == previous.release else ""
         state = HarvestState(site.url, header.until, new.sha256, etag)
-        changed = new.sha256 != held.sha256
+        changed = new.sha256 != previous.sha256
         _swap(into, aside, state)
         return Harvest("changes" if changed else "unchanged", state, counted.added, counted.removed)
     finally:
@@ -174,7 +174,7 @@ def _changes(site: Site, into: Path, held: HarvestState) -> Harvest:
 
 def _is_page(reply: HttpResponse, file: Path) -> bool:
     with file.open("rb") as content:
-        return replace(reply, body=content.read(_BEGINNING)).is_page
+        return replace(reply, body=content.read(_SNIFF_BYTES)).is_page
 
 
 def _check_digest(reply: HttpResponse, file: Path) -> None:
@@ -184,7 +184,7 @@ def _check_digest(reply: HttpResponse, file: Path) -> None:
         raise PatchError("the patch is not what the site has sent")
 
 
-class _Counted:
+class _CountedChanges:
     """Changes that are counted while they are read."""
 
     def __init__(self, changes: Iterator[tuple[bytes, bytes]]) -> None:
@@ -203,16 +203,16 @@ class _Counted:
 # ---- the whole -------------------------------------------------------------------------------
 
 
-def _full(site: Site, into: Path) -> Harvest:
+def _download_full(site: Site, into: Path) -> Harvest:
     """Take the dump of the current release. Raises HarvestError, FetchError, also where a web page comes instead."""
     reason = ""
-    for attempt in range(_TIMES):
+    for attempt in range(_MAX_DOWNLOADS):
         try:
-            release, sums = _listed(site)
+            release, sums = _list_files(site)
             names = [name for name in WHOLE if name in sums]
             name = names[attempt % len(names)]  # where one is corrupt, another may be good
             packed = into / f".full-{release}-{sums[name][:16]}"
-            _clean(into, keep=packed.name)
+            _remove_partial_downloads(into, keep=packed.name)
             address = f"/release/{release}/{name}"
             reply = site.download(address, packed)
         except HarvestError as error:
@@ -221,7 +221,7 @@ def _full(site: Site, into: Path) -> Harvest:
         except FetchError as error:
             if not reason:
                 raise
-            raise HarvestError(f"{reason}; then {error.what}", _HELD_ON) from error
+            raise HarvestError(f"{reason}; then {error.what}", _KEPT_HINT) from error
         if reply.status != 200:
             reason = f"{site.url}{address} is answered with status {reply.status}"
             continue
@@ -229,46 +229,46 @@ def _full(site: Site, into: Path) -> Harvest:
             is_page = _is_page(reply, packed)
             packed.unlink()
             if is_page:
-                raise a_page(f"{site.url}{address}")
+                raise got_web_page(f"{site.url}{address}")
             reason = (
                 f"{site.url}{address} came whole and is corrupt: "
                 f"its SHA-256 is {digest[:16]}…, and SHA256SUMS says {sums[name][:16]}…"
             )
             continue
-        return _unpacked(site, into, packed, name, release)
-    raise HarvestError(reason, _HELD_ON)
+        return _install_dump(site, into, packed, name, release)
+    raise HarvestError(reason, _KEPT_HINT)
 
 
-def _listed(site: Site) -> tuple[int, dict[str, str]]:
+def _list_files(site: Site) -> tuple[int, dict[str, str]]:
     """The current release, and the checksums of its files. Raises HarvestError where no dump is among them,
     FetchError.
     """
     reply = site.get("/latest/SHA256SUMS")
     if reply.status == 200 and reply.is_page:
-        raise a_page(f"{site.url}/latest/SHA256SUMS")
+        raise got_web_page(f"{site.url}/latest/SHA256SUMS")
     release = reply.headers.get("Cybilgraph-Release", "")
     sums = read_sums(reply.body.decode("utf-8", "replace"))
     if len(sums) > _MAX_FILES or any(len(name) > _MAX_NAME for name in sums):
         raise HarvestError(
             f"{site.url}/latest/SHA256SUMS lists {len(sums):,} files, the longest name has "
             f"{max(map(len, sums))} characters: at most {_MAX_FILES:,} and {_MAX_NAME} are read",
-            _HELD_ON,
+            _KEPT_HINT,
         )
     if reply.status == 200 and _RELEASE.fullmatch(release) and any(name in sums for name in WHOLE):
         return int(release), sums
     raise HarvestError(
-        f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _HELD_ON
+        f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _KEPT_HINT
     )
 
 
-def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
+def _install_dump(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
     raw, aside = into / ".raw", into / ".new"
     try:
         with unpacked(packed, name) as plain, raw.open("wb") as out:
             _copy(plain, out, min(site.limits.bytes, packed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
         lines = 0
         with aside.open("wb") as sorted_:
-            digested = Digested(ordered(raw))
+            digested = HashedLines(sort_lines(raw))
             for line in digested:
                 sorted_.write(line)
                 lines += 1
@@ -277,7 +277,7 @@ def _unpacked(site: Site, into: Path, packed: Path, name: str, release: int) -> 
     except NOT_PACKED as error:
         raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
     except _Unfit as error:
-        raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _HELD_ON) from error
+        raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _KEPT_HINT) from error
     finally:
         for left in (raw, aside, packed):
             left.unlink(missing_ok=True)
@@ -291,7 +291,7 @@ class _Unfit(Exception):
 def _copy(plain: IO[bytes], output: IO[bytes], most: int) -> None:
     """Copy lines. Raises _Unfit where all have more than ``most`` bytes, or one is too long."""
     size = line = 0
-    while block := plain.read(_BLOCK):
+    while block := plain.read(_BLOCK_BYTES):
         size += len(block)
         first = block.find(b"\n")
         if line + (len(block) if first < 0 else first) > _MAX_LINE_BYTES:
@@ -302,7 +302,7 @@ def _copy(plain: IO[bytes], output: IO[bytes], most: int) -> None:
         output.write(block)
 
 
-def _clean(into: Path, keep: str) -> None:
+def _remove_partial_downloads(into: Path, keep: str) -> None:
     """Leave nothing of a download that was broken off but the one that can be gone on with."""
     for left in into.glob(".full-*"):
         if not left.name.startswith(keep):
@@ -318,10 +318,10 @@ def _swap(into: Path, aside: Path, state: HarvestState) -> None:
         file.write(json.dumps(asdict(state), indent=1).encode() + b"\n")
 
 
-def _write(into: Path, fmt: Format, anew: bool) -> None:
+def _write(into: Path, fmt: Format, overwrite: bool) -> None:
     """The graph in another format; one that has no graphs holds the present only."""
     target = into / f"graph.{fmt.suffix}"
-    if fmt.name == "nquads" or (target.exists() and not anew):
+    if fmt.name == "nquads" or (target.exists() and not overwrite):
         return
     with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
         only = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_of_version(line))

@@ -23,19 +23,19 @@ from cybilgraph.runtime.compression import unpacked
 
 ADDED, REMOVED = b"A", b"D"
 #: So many bytes of lines are sorted in memory; several such parts wait on disk.
-_AT_ONCE = 100_000_000
+_SORT_BYTES = 100_000_000
 _HEADER = re.compile(r"H ([a-z0-9]+) (?:<([^<>]*)>|\"([^\"]*)\") \.\n")
 _RELEASE = f"{BASE}release/"
 
 
-def ordered(path: Path, at_once: int = _AT_ONCE) -> Iterator[bytes]:
+def sort_lines(path: Path, at_once: int = _SORT_BYTES) -> Iterator[bytes]:
     """The lines of a file, which may be packed, in the order of their bytes, each once. Memory does not grow with
     the file. Raises OSError, NOT_PACKED.
     """
     with unpacked(path) as file, ExitStack() as parts:
-        last = lines = _some(file, at_once)
+        last = lines = _read_lines(file, at_once)
         waiting: list[Iterable[bytes]] = []
-        while last and (last := _some(file, at_once)):
+        while last and (last := _read_lines(file, at_once)):
             part = parts.enter_context(tempfile.TemporaryFile())
             part.writelines(lines)
             part.seek(0)
@@ -48,7 +48,7 @@ def ordered(path: Path, at_once: int = _AT_ONCE) -> Iterator[bytes]:
                 before = line
 
 
-def _some(file: IO[bytes], size: int) -> list[bytes]:
+def _read_lines(file: IO[bytes], size: int) -> list[bytes]:
     lines = file.readlines(size)
     if lines and not lines[-1].endswith(b"\n"):
         lines[-1] += b"\n"
@@ -56,7 +56,7 @@ def _some(file: IO[bytes], size: int) -> list[bytes]:
     return lines
 
 
-class Digested:
+class HashedLines:
     """An iterator over lines that knows their SHA-256 when it has ended."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -75,7 +75,7 @@ class Digested:
         return self._digest.hexdigest()
 
 
-def difference(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def diff_lines(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """What is to be done to the one, to have the other: ``ADDED`` or ``REMOVED``, and the line. All are sorted."""
     olds, news = iter(old), iter(new)
     left, right = next(olds, None), next(news, None)
@@ -123,13 +123,13 @@ def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, byt
             break
         found = _HEADER.fullmatch(row.decode("utf-8", "replace"))
         if not found:
-            raise _broken(row)
+            raise _malformed(row)
         told[found[1]] = found[2] or found[3] or ""
     try:
         since, until = (int(told[name].removeprefix(_RELEASE)) for name in ("prev", "id"))
         header = Header(since, until, told["sha256"])
     except (KeyError, ValueError) as error:
-        raise PatchError("The patch does not say between which releases it leads", _AGAIN) from error
+        raise PatchError("The patch does not say between which releases it leads", _TAKE_FULL_DUMP) from error
     return header, _rows(lines)
 
 
@@ -139,25 +139,25 @@ def _rows(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
             return
         kind, line = row[:1], row[2:]
         if kind not in (ADDED, REMOVED) or row[1:2] != b" " or not line.endswith(b" .\n"):
-            raise _broken(row)
+            raise _malformed(row)
         yield kind, line
-    raise PatchError("The patch breaks off before its end", _AGAIN)
+    raise PatchError("The patch breaks off before its end", _TAKE_FULL_DUMP)
 
 
-def patched(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def apply_patch(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
     """Sorted lines with changes applied. Raises PatchError where these are not of these lines, or not sorted."""
     held = iter(lines)
     line = next(held, None)
     before = b""
     for kind, changed in changes:
         if changed <= before:
-            raise PatchError("The rows of the patch are not in order", _AGAIN)
+            raise PatchError("The rows of the patch are not in order", _TAKE_FULL_DUMP)
         before = changed
         while line is not None and line < changed:
             yield line
             line = next(held, None)
         if (line == changed) is (kind == ADDED):
-            raise PatchError("The patch is not for this graph", _AGAIN)
+            raise PatchError("The patch is not for this graph", _TAKE_FULL_DUMP)
         if kind == ADDED:
             yield changed
         else:
@@ -167,8 +167,8 @@ def patched(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> I
         line = next(held, None)
 
 
-_AGAIN = "Take the full dump instead."
+_TAKE_FULL_DUMP = "Take the full dump instead."
 
 
-def _broken(row: bytes) -> PatchError:
-    return PatchError(f"This is no row of an RDF Patch as we write them: {row[:80]!r}", _AGAIN)
+def _malformed(row: bytes) -> PatchError:
+    return PatchError(f"This is no row of an RDF Patch as we write them: {row[:80]!r}", _TAKE_FULL_DUMP)

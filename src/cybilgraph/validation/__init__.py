@@ -12,32 +12,32 @@ from typing import TypeVar
 from cybilgraph.errors import EnginesDisagree
 from cybilgraph.model.findings import Result
 from cybilgraph.validation import rust_engine
-from cybilgraph.validation.batches import WORKERS, in_order
-from cybilgraph.validation.cross_record import Across, compared
+from cybilgraph.validation.batches import MAX_WORKERS, map_in_order
+from cybilgraph.validation.cross_record import CrossRecordGroups, comparison_lines
 from cybilgraph.validation.shacl_terms import known_terms, unknown_term
-from cybilgraph.validation.shape_messages import Said
-from cybilgraph.validation.shapes import Numbering, Shapes, read_shapes, shapes_text
+from cybilgraph.validation.shape_messages import ShapeMessages
+from cybilgraph.validation.shapes import BlankNodeNumbering, Shapes, read_shapes, shapes_text
 
 __all__ = [
-    "BOTH",
-    "CHOICES",
+    "BOTH_ENGINES",
     "ENGINES",
-    "Across",
-    "Numbering",
-    "Said",
-    "compared",
-    "in_batches",
+    "ENGINE_CHOICES",
+    "BlankNodeNumbering",
+    "CrossRecordGroups",
+    "ShapeMessages",
+    "comparison_lines",
     "known_terms",
     "read_shapes",
     "shapes_text",
     "unknown_term",
     "validate",
+    "validate_batches",
 ]
 
 _Batch = TypeVar("_Batch")
 
 
-def _independent(ntriples: str, shapes: Shapes) -> list[Result]:
+def _validate_with_pyshacl(ntriples: str, shapes: Shapes) -> list[Result]:
     from cybilgraph.validation import pyshacl_engine  # pySHACL takes longer to load than most checks take
 
     return pyshacl_engine.validate(ntriples, shapes)
@@ -45,13 +45,13 @@ def _independent(ntriples: str, shapes: Shapes) -> list[Result]:
 
 ENGINES: dict[str, Callable[[str, Shapes], list[Result]]] = {
     "fast": rust_engine.validate,  # the Rust package shacl: everyday use
-    "pyshacl": _independent,  # pySHACL: the second opinion, a thousand times slower
+    "pyshacl": _validate_with_pyshacl,  # pySHACL: the second opinion, a thousand times slower
 }
 #: What can be asked for: one engine, or each held against the other.
-BOTH = "both"
-CHOICES = (*ENGINES, BOTH)
+BOTH_ENGINES = "both"
+ENGINE_CHOICES = (*ENGINES, BOTH_ENGINES)
 #: Differences that are told of.
-_TOLD_MOST = 100
+_MAX_DIFFERENCES = 100
 
 
 def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[Result]:
@@ -63,36 +63,38 @@ def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> 
     the other does not.
     """
     graph = read_shapes(shapes_text() if shapes is None else shapes)
-    if engine == BOTH:
-        return _agreed({name: sorted(ask(ntriples, graph)) for name, ask in ENGINES.items()})
+    if engine == BOTH_ENGINES:
+        return _require_agreement({name: sorted(ask(ntriples, graph)) for name, ask in ENGINES.items()})
     return sorted(ENGINES[engine](ntriples, graph))
 
 
-def in_batches(
-    batches: Iterable[tuple[_Batch, str]], others: str, engine: str = "fast", across: bool = False
+def validate_batches(
+    batches: Iterable[tuple[_Batch, str]], context: str, engine: str = "fast", cross_record: bool = False
 ) -> Iterator[tuple[_Batch, list[Result]]]:
     """Each batch, whatever it is, with what breaks our shapes in its triples; in the order given.
 
-    ``others`` are triples that are there in every batch. A batch is validated while the next is made.
+    ``context`` are triples that are there in every batch. A batch is validated while the next is made.
     """
-    workers = WORKERS if engine == "fast" else 1  # pySHACL does one thing at a time
-    return in_order(batches, lambda text: validate(f"{text}\n{others}", shapes_text(across), engine), workers)
+    workers = MAX_WORKERS if engine == "fast" else 1  # pySHACL does one thing at a time
+    return map_in_order(
+        batches, lambda text: validate(f"{text}\n{context}", shapes_text(cross_record), engine), workers
+    )
 
 
-def _agreed(found: dict[str, list[Result]]) -> list[Result]:
+def _require_agreement(found: dict[str, list[Result]]) -> list[Result]:
     """The results of the first engine, where the others have the same: what SHACL leaves open is
     not looked at (the order of results, labels of blank nodes, words that an engine makes).
     """
-    (first, results), *others = found.items()
+    (first, results), *context = found.items()
     faults = Counter(result.fault for result in results)
-    for other, theirs in others:
+    for other, theirs in context:
         again = Counter(result.fault for result in theirs)
         alone = {first: faults - again, other: again - faults}
         differences = [(name, result) for name, only in alone.items() for result in sorted(only.elements())]
         if differences:
-            told = [f"  only {name}: {_printed(result)}" for name, result in differences[:_TOLD_MOST]]
+            lines = [f"  only {name}: {_printed(result)}" for name, result in differences[:_MAX_DIFFERENCES]]
             raise EnginesDisagree(
-                "\n".join([f"The engines disagree: {len(differences):,} found by one alone", *told]),
+                "\n".join([f"The engines disagree: {len(differences):,} found by one alone", *lines]),
                 "One of them is wrong: see which, and tell its authors.",
                 differences,
             )

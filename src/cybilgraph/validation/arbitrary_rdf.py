@@ -23,8 +23,8 @@ from cybilgraph.rdf.ntriples import plain
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
-from cybilgraph.validation import Numbering, Said, known_terms, read_shapes, unknown_term
-from cybilgraph.validation.outputs.wording import word
+from cybilgraph.validation import BlankNodeNumbering, ShapeMessages, known_terms, read_shapes, unknown_term
+from cybilgraph.validation.outputs.wording import phrase_for
 
 #: "http://www.w3.org/ns/shacl#MinCountConstraintComponent" is that of sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")
@@ -44,7 +44,7 @@ def read_shapes_files(files: Iterable[Input]) -> str:
     return text
 
 
-def odd_terms(given: Input) -> Iterator[Finding]:
+def unknown_terms(given: Input) -> Iterator[Finding]:
     """What stands in a file of shapes as a term of SHACL, and is none: each at its first place.
 
     Raises SourceError where the file cannot be read.
@@ -94,17 +94,17 @@ class DataGraph:
         return "".join(self._lines)
 
     def findings(
-        self, results: list[Result], said: Said | None = None, language: str = LANGUAGES[0]
+        self, results: list[Result], messages: ShapeMessages | None = None, language: str = LANGUAGES[0]
     ) -> Iterator[Finding]:
         """The findings of these results, each with the place of the statement that it is about; in a
-        language, as far as ``said``, the messages of their shapes, has it.
+        language, as far as ``messages``, the messages of their shapes, has it.
         """
         wanted = {result.focus for result in results}
         indexes = [(file, file.index(wanted)) for file in self._files] if results else []
         for result in results:
             found = [(rank, file, offset) for file, index in indexes for rank, offset in index.find(result)]
             _, file, offset = min(found, key=lambda each: each[0], default=(0, self._files[0], UNKNOWN))
-            message = said.chosen(result.messages, language) if said else next(iter(result.messages), "")
+            message = messages.chosen(result.messages, language) if messages else next(iter(result.messages), "")
             yield _finding(result, file, offset, message or _message(result, language), language)
 
 
@@ -119,14 +119,14 @@ class _File:
 
     def lines(self) -> Iterator[str]:
         """The statements as N-Triples."""
-        numbering = Numbering(self._prefix)
+        numbering = BlankNodeNumbering(self._prefix)
         for quad, _ in self.document.statements(located=False, base=self._base):
             triple = numbering.triple(quad)
             yield f"{triple.subject} {triple.predicate} {triple.object} .\n"
 
     def index(self, wanted: set[str]) -> _Index:
         """Where the statements about these nodes stand. One scan, so that only what is asked for is held."""
-        index, numbering = _Index(), Numbering(self._prefix)
+        index, numbering = _Index(), BlankNodeNumbering(self._prefix)
         for quad, spot in self.document.statements(base=self._base):
             triple = numbering.triple(quad)
             subject, value = str(triple.subject), str(triple.object)
@@ -191,4 +191,4 @@ def _message(result: Result, language: str) -> str:
     match = _COMPONENT.fullmatch(result.component)
     name = match["name"] if match else result.component
     gaps = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": short(result.first)}
-    return word(language, f"unmet {'value' if result.value else 'property' if result.first else 'node'}", **gaps)
+    return phrase_for(language, f"unmet {'value' if result.value else 'property' if result.first else 'node'}", **gaps)

@@ -30,7 +30,7 @@ class _Chain:
     has_value: bool = False
 
 
-def from_either_end(query: str) -> str:
+def normalise_arithmetic(query: str) -> str:
     """The query with its differences of more than two written as sums.
 
     Raises ShapesError where something is divided and then multiplied or divided on: no sum is the same.

@@ -10,13 +10,13 @@ from typing import TypeVar
 from cybilgraph.model.findings import Result
 
 #: Batches that are validated at a time; one more waits for them, so that memory is bounded.
-WORKERS = 2
+MAX_WORKERS = 2
 
 _Batch = TypeVar("_Batch")
 
 
-def in_order(
-    batches: Iterable[tuple[_Batch, str]], run: Callable[[str], list[Result]], workers: int = WORKERS
+def map_in_order(
+    batches: Iterable[tuple[_Batch, str]], run: Callable[[str], list[Result]], workers: int = MAX_WORKERS
 ) -> Iterator[tuple[_Batch, list[Result]]]:
     """Each batch, whatever it is, with what ``run`` makes of its text.
 

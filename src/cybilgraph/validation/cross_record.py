@@ -21,14 +21,14 @@ from cybilgraph.model.vocabulary import BASE, RDF
 from cybilgraph.runtime.spill import Scratch
 
 #: Records that are validated together, unless they are more that belong together.
-_TOGETHER = 500
+_GROUP_RECORDS = 500
 
 #: More than these that share one value are a crowd. Each of them is held against some of the others, and
 #: all against the same two: the work grows no faster than the records.
-_CROWD = 50
+_MAX_SHARED_RECORDS = 50
 
 #: What most lines of a record do not begin with is asked first.
-_OWN = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
+_OWN_SUBJECT_PREFIXES = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
 
 # ``names`` are values by which records meet, as hashes: of a text that ``subject`` carries, or of an IRI that it
 # has itself, or else is ``linked`` to. Those of the reference data have the number -1.
@@ -36,29 +36,29 @@ _SCHEMA = """
 CREATE TABLE told (number INTEGER PRIMARY KEY, statements TEXT, payload BLOB);
 CREATE TABLE names (name INTEGER, number INTEGER, subject INTEGER, linked INTEGER);
 """
-_MEETINGS = """
+_SHARED_NAMES_QUERY = """
 SELECT name, number, subject, linked FROM names WHERE number >= 0 AND name IN (
     SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) = 0)
 ORDER BY name, number
 """
 
 #: A record for the last pass: the statements that rules read, and what the caller keeps with them.
-Told = tuple[list[str], bytes]
+StoredRecord = tuple[list[str], bytes]
 
 
-class Across:
+class CrossRecordGroups:
     """Takes the records one by one, and gives those that must be held together, when all are there.
 
     A context manager: the file is gone when it ends.
     """
 
-    def __init__(self, others: str) -> None:
-        """``others`` are the lines that are validated with every batch."""
+    def __init__(self, context: str) -> None:
+        """``context`` are the lines that are validated with every batch."""
         self._base = Scratch(_SCHEMA)
         self._count = 0
-        self._note(others.split("\n"), -1)
+        self._note(context.split("\n"), -1)
 
-    def __enter__(self) -> Across:
+    def __enter__(self) -> CrossRecordGroups:
         return self
 
     def __exit__(
@@ -72,32 +72,32 @@ class Across:
         self._base.run("INSERT INTO told VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
         self._count += 1
 
-    def batches(self) -> Iterator[list[Told]]:
+    def batches(self) -> Iterator[list[StoredRecord]]:
         """The records that meet, in their order; those that belong together are in one batch, but for crowds."""
         crowds: dict[tuple[int, ...], None] = {}
         batch: list[int] = []
         for numbers in self._groups(crowds):
-            if batch and len(batch) + len(numbers) > _TOGETHER:
-                yield self._told(batch)
+            if batch and len(batch) + len(numbers) > _GROUP_RECORDS:
+                yield self._stored(batch)
                 batch = []
             batch += numbers
         if batch:
-            yield self._told(batch)
+            yield self._stored(batch)
         for crowd in crowds:  # in batches of their own: together they would be a crowd again
-            yield self._told(crowd)
+            yield self._stored(crowd)
 
-    def _told(self, numbers: Iterable[int]) -> list[Told]:
-        told = []
+    def _stored(self, numbers: Iterable[int]) -> list[StoredRecord]:
+        stored = []
         for number in numbers:
             [(statements, payload)] = self._base.rows("SELECT statements, payload FROM told WHERE number = ?", number)
-            told.append((statements.split("\n"), payload))
-        return told
+            stored.append((statements.split("\n"), payload))
+        return stored
 
     def _note(self, lines: Iterable[str], number: int) -> list[str]:
-        statement, joins = _statement(), _joins()
+        statement, joins = _comparison_pattern(), _joined_properties()
         statements, names = [], set()
         for line in lines:
-            if not line.startswith(_OWN) or not (match := statement.match(line)):
+            if not line.startswith(_OWN_SUBJECT_PREFIXES) or not (match := statement.match(line)):
                 continue
             statements.append(match[0])
             subject = hash(match["iri"])
@@ -123,14 +123,14 @@ class Across:
             return number
 
         there = bytearray(self._count)
-        for _, rows in groupby(self._base.rows(_MEETINGS), key=itemgetter(0)):
+        for _, rows in groupby(self._base.rows(_SHARED_NAMES_QUERY), key=itemgetter(0)):
             own: dict[int, int] = {}
             numbers = []
             for _, number, subject, linked in rows:
                 numbers.append(number)
                 if not linked:
                     own.setdefault(number, subject)
-            if len(own) > _CROWD:
+            if len(own) > _MAX_SHARED_RECORDS:
                 crowds.update(dict.fromkeys(_parts(own)))
                 first = next(iter(own))
                 numbers = [first, *(number for number in numbers if number not in own)]
@@ -153,26 +153,26 @@ def _parts(crowd: dict[int, int]) -> Iterator[tuple[int, ...]]:
     """
     first, subject = next(iter(crowd.items()))
     everywhere = [first, *islice((number for number, other in crowd.items() if other != subject), 1)]
-    others = iter(sorted(crowd.keys() - everywhere))
-    while part := list(islice(others, _CROWD)):
+    context = iter(sorted(crowd.keys() - everywhere))
+    while part := list(islice(context, _MAX_SHARED_RECORDS)):
         yield (*everywhere, *part)
 
 
-def compared(lines: Iterable[str]) -> list[str]:
+def comparison_lines(lines: Iterable[str]) -> list[str]:
     """Of the lines of a record, those that rules read which compare records."""
-    statement = _statement()
-    return [line for line in lines if line.startswith(_OWN) and statement.match(line)]
+    statement = _comparison_pattern()
+    return [line for line in lines if line.startswith(_OWN_SUBJECT_PREFIXES) and statement.match(line)]
 
 
 @cache
-def _joins() -> frozenset[str]:
+def _joined_properties() -> frozenset[str]:
     return frozenset(iri for rule in catalogue().values() for iri in rule.joins_on)
 
 
 @cache
-def _statement() -> re.Pattern[str]:
+def _comparison_pattern() -> re.Pattern[str]:
     """A statement that a rule reads of a project or an actor itself."""
-    read = {RDF.type, *_joins(), *(iri for rule in catalogue().values() for iri in rule.reads)}
+    read = {RDF.type, *_joined_properties(), *(iri for rule in catalogue().values() for iri in rule.reads)}
     predicates = "|".join(map(re.escape, sorted(read)))
     return re.compile(
         rf"^<(?P<iri>{re.escape(BASE)}id/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "

@@ -15,13 +15,13 @@ from cybilgraph.model.findings import Fix
 from cybilgraph.readers.text import encoding_of
 
 #: What separates the cells of a table, or quotes them: a value that has it would shift the row.
-_TABULAR = re.compile(r"[\",;\t|\n]")
+_TABLE_SPECIAL = re.compile(r"[\",;\t|\n]")
 #: What a plain scalar of YAML may not hold.
-_NOT_PLAIN = re.compile(r": | #|^[\s\-?:,\[\]{}#&*!|>'\"%@`]|:$")
+_YAML_SPECIAL = re.compile(r": | #|^[\s\-?:,\[\]{}#&*!|>'\"%@`]|:$")
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class FixedFile:
     """A text before and after, what became of each fix, and the text as the bytes of its file."""
 
     name: str
@@ -31,11 +31,11 @@ class Mended:
     applied: tuple[Fix, ...]
     refused: tuple[Fix, ...]
 
-    def undone(self) -> Mended:
+    def reverted(self) -> FixedFile:
         """The text as it was, with every fix refused."""
         mark, encoding = encoding_of(self.content)
         content = mark + self.before.encode(encoding, errors="surrogateescape")
-        return Mended(self.name, self.before, self.before, content, (), self.applied + self.refused)
+        return FixedFile(self.name, self.before, self.before, content, (), self.applied + self.refused)
 
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
@@ -44,18 +44,18 @@ class Mended:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def apply(name: str, content: bytes, fixes: Iterable[Fix]) -> Mended:
+def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
     """Apply fixes to the file of this name; its encoding and the ends of its lines stay."""
     mark, encoding = encoding_of(content)
     text = content[len(mark) :].decode(encoding, errors="surrogateescape")
-    write = _WRITTEN.get(name.rpartition(".")[2].lower(), str)
+    write = _WRITERS.get(name.rpartition(".")[2].lower(), str)
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     applied, refused = [], []
     # From the end of a line to its beginning, so that no place moves before its turn.
     for fix in sorted(set(fixes), key=lambda fix: (fix.line, fix.column), reverse=True):
         new = write(fix.new)
         line = lines[fix.line - 1] if 0 < fix.line <= len(lines) else ""
-        span = _where(line, fix)
+        span = _find_words(line, fix)
         if new is None or span is None or not _fits(new, encoding):
             refused.append(fix)
         else:
@@ -63,7 +63,7 @@ def apply(name: str, content: bytes, fixes: Iterable[Fix]) -> Mended:
             applied.append(fix)
     after = "".join(lines)
     mended = mark + after.encode(encoding, errors="surrogateescape")
-    return Mended(name, text, after, mended, tuple(reversed(applied)), tuple(reversed(refused)))
+    return FixedFile(name, text, after, mended, tuple(reversed(applied)), tuple(reversed(refused)))
 
 
 def _fits(new: str, encoding: str) -> bool:
@@ -74,7 +74,7 @@ def _fits(new: str, encoding: str) -> bool:
     return True
 
 
-def _where(line: str, fix: Fix) -> tuple[int, int] | None:
+def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:
     """Where the words stand in the line: at the place, else where they stand but once. Spaces were
     made single when they were read.
     """
@@ -87,11 +87,11 @@ def _where(line: str, fix: Fix) -> tuple[int, int] | None:
 
 
 def _in_table(new: str) -> str | None:
-    return None if _TABULAR.search(new) else new
+    return None if _TABLE_SPECIAL.search(new) else new
 
 
 def _in_yaml(new: str) -> str | None:
-    return None if _NOT_PLAIN.search(new) or "\\" in new else new
+    return None if _YAML_SPECIAL.search(new) or "\\" in new else new
 
 
 def _in_quotes(new: str) -> str:
@@ -99,7 +99,7 @@ def _in_quotes(new: str) -> str:
 
 
 #: suffix → how a value is written in such a file, None where it cannot be without more; as it is elsewhere
-_WRITTEN: dict[str, Callable[[str], str | None]] = {
+_WRITERS: dict[str, Callable[[str], str | None]] = {
     **dict.fromkeys(("csv", "tsv"), _in_table),
     **dict.fromkeys(("yaml", "yml"), _in_yaml),
     **dict.fromkeys(("json", "jsonl", "ndjson", "jsonld", "ttl", "nt", "nq", "trig"), _in_quotes),

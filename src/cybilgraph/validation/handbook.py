@@ -23,7 +23,7 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RuleExample:
     """An example: its lines, the name of its file, and the command that checks that."""
 
     file: str
@@ -41,8 +41,8 @@ class RuleEntry:
     message: str
     suggestion: str
     is_advice: bool
-    good: Sample
-    bad: Sample
+    good: RuleExample
+    bad: RuleExample
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Chapter:
     entries: tuple[RuleEntry, ...]
 
 
-def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
+def load_handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
     """All rules, in a language of LANGUAGES."""
     chapters = []
     for promise in PROMISES:
@@ -63,7 +63,7 @@ def handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
     return chapters
 
 
-def entry(name: str, language: str = LANGUAGES[0]) -> RuleEntry | None:
+def find_rule(name: str, language: str = LANGUAGES[0]) -> RuleEntry | None:
     """The rule of this name; None where there is none."""
     rule = catalogue().get(name)
     return _entry(rule, language) if rule else None
@@ -82,8 +82,8 @@ def _entry(rule: Rule, language: str) -> RuleEntry:
     )
 
 
-def _sample(example: Example) -> Sample:
+def _sample(example: Example) -> RuleExample:
     lines = enumerate(example.text.split("\n"), start=1)
-    return Sample(
+    return RuleExample(
         example.file, example.command, tuple(RuleLine(number, text, number == example.line) for number, text in lines)
     )

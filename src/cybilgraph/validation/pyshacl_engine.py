@@ -25,16 +25,21 @@ from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.validation.shapes import Shapes
 
 #: pySHACL patches rdflib while it works.
-_ONE_AT_A_TIME = Lock()
-_TALKERS = ("pyshacl-validate", "rdflib.term")
+_LOCK = Lock()
+_NOISY_LOGGERS = ("pyshacl-validate", "rdflib.term")
 #: What pySHACL, rdflib and the regular expressions raise where a shape is not what it should be.
-_INABILITY = (
+_ENGINE_ERRORS = (
     *(ReportableRuntimeError, NotImplementedError, RecursionError, ValueError, TypeError, AttributeError, KeyError),
     *(re.error, ParseBaseException, SPARQLError),
 )
 _HINT = "Mend the shape, or try the other engine."
 #: What a path that is no property does with the path inside (SHACL, section 2.3.1).
-_UNARY = {SH.zeroOrMorePath: "({})*", SH.oneOrMorePath: "({})+", SH.zeroOrOnePath: "({})?", SH.inversePath: "^{}"}
+_PATH_FORMATS = {
+    SH.zeroOrMorePath: "({})*",
+    SH.oneOrMorePath: "({})+",
+    SH.zeroOrOnePath: "({})?",
+    SH.inversePath: "^{}",
+}
 
 
 def validate(ntriples: str, shapes: Shapes) -> list[Result]:
@@ -42,15 +47,15 @@ def validate(ntriples: str, shapes: Shapes) -> list[Result]:
 
     Nothing is fetched: imports are not followed, and a query reads the data alone.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
+    with _LOCK, warnings.catch_warnings(action="ignore"):
         rdflib.plugins.sparql.SPARQL_LOAD_GRAPHS = False  # FROM <file:…> would be read, else
-        for name in _TALKERS:  # what they have to say comes as an exception, too
+        for name in _NOISY_LOGGERS:  # what they have to say comes as an exception, too
             logging.getLogger(name).disabled = True
         try:
             _, report, text = pyshacl.validate(
                 graph_of(ntriples), shacl_graph=_graph_of_shapes(shapes.text), inplace=True
             )
-        except _INABILITY as error:
+        except _ENGINE_ERRORS as error:
             raise ShapesError(f"The shapes cannot be used: {error}", _HINT) from error
     if not isinstance(report, Graph):
         raise ShapesError(f"The shapes cannot be used: {text}", _HINT)
@@ -108,7 +113,7 @@ def sparql_path(graph: Graph, path: Node) -> str:
     if not isinstance(path, BNode):
         return _term(path)
     if graph.value(path, RDF.first) is None:
-        for predicate, form in _UNARY.items():
+        for predicate, form in _PATH_FORMATS.items():
             if (inner := graph.value(path, predicate)) is not None:
                 return form.format(sparql_path(graph, inner))
     alternatives = graph.value(path, SH.alternativePath)

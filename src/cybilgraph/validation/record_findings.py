@@ -25,22 +25,22 @@ from cybilgraph.rdf.description import (
     project_iri,
 )
 from cybilgraph.rdf.ntriples import plain
-from cybilgraph.validation import Across, compared, in_batches
-from cybilgraph.validation.advice import mended
+from cybilgraph.validation import CrossRecordGroups, comparison_lines, validate_batches
+from cybilgraph.validation.corrections import with_hint
 
 #: Records that are validated together: many enough to make the start of an engine cheap, few
 #: enough that memory does not grow with their number.
-BATCH = 250
+BATCH_RECORDS = 250
 #: And no more characters of triples than this, but for those of the last record: records may be large.
-_LARGE = 4_000_000
+_MAX_BATCH_CHARS = 4_000_000
 #: What no rule asks of other records.
-_LONG: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
+_UNCOMPARED_FIELDS: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
 
 Described = tuple[Record, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ValidatedRecord:
     """A record with its triples, and what breaks the shapes in it."""
 
     record: Record
@@ -48,18 +48,18 @@ class Examined:
     findings: list[Finding]
 
     @property
-    def compared(self) -> list[str]:
+    def comparison_lines(self) -> list[str]:
         """Those of its lines that rules read which compare records."""
-        return compared(self.lines)
+        return comparison_lines(self.lines)
 
     @property
     def short(self) -> tuple[Source, bytes]:
         """The record as it is needed to tell what several break together: its source, and the rest, packed."""
         unknown = tuple(link for link in self.record.participations if not link.actor.known)
-        return self.record.source, pickle.dumps(replace(self.record, participations=unknown, **_LONG))
+        return self.record.source, pickle.dumps(replace(self.record, participations=unknown, **_UNCOMPARED_FIELDS))
 
 
-class Comparable(Protocol):
+class ComparableRecord(Protocol):
     """What is asked of a record that was examined, to hold it against others."""
 
     @property
@@ -67,96 +67,96 @@ class Comparable(Protocol):
         """What breaks the shapes in it."""
 
     @property
-    def compared(self) -> list[str]:
-        """As of ``Examined``."""
+    def comparison_lines(self) -> list[str]:
+        """As of ``ValidatedRecord``."""
 
     @property
     def short(self) -> tuple[Source, bytes]:
-        """As of ``Examined``."""
+        """As of ``ValidatedRecord``."""
 
 
-_One = TypeVar("_One", bound=Comparable)
+_One = TypeVar("_One", bound=ComparableRecord)
 _Any = TypeVar("_Any")
 
 
-def validated(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
+def validate_records(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
     """Records with their triples, in their order; what breaks the shapes goes into the report."""
-    for one in together(examined(records, report.as_of, engine), report, engine):
+    for one in validate_together(validate_each(records, report.as_of, engine), report, engine):
         yield one.record, one.lines
 
 
-def examined(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[Examined]:
+def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[ValidatedRecord]:
     """Each record with its triples, and what breaks the shapes in it alone."""
-    others = others_text(day)
-    for batch, results in in_batches(_batches(records), others, engine):
-        yield from batch.examined(results, others)
+    context = context_triples(day)
+    for batch, results in validate_batches(_batches(records), context, engine):
+        yield from batch.validated(results, context)
 
 
-def together(
-    records: Iterable[_One], report: Report, engine: str = "fast", beside: Iterable[Record] = ()
+def validate_together(
+    records: Iterable[_One], report: Report, engine: str = "fast", context_records: Iterable[Record] = ()
 ) -> Iterator[_One]:
     """Records that were examined one by one; what they break goes into the report.
 
     What records break together is told when the last has been asked for; also what they break with
-    those ``beside``, of which nothing else is told, wherever its place is.
+    those ``context_records``, of which nothing else is told, wherever its place is.
     """
-    others = others_text(report.as_of)
+    context = context_triples(report.as_of)
     shared: set[Finding] = set()
-    with Across(others) as across:
-        for record in beside:
-            _add(across, Examined(record, describe(record), []))
-        known = set(_between(across, others, engine))
+    with CrossRecordGroups(context) as groups:
+        for record in context_records:
+            _add(groups, ValidatedRecord(record, describe(record), []))
+        known = set(_cross_record_findings(groups, context, engine))
         for one in records:
             report.extend(found for found in one.findings if found.record or found not in shared)
             shared.update(found for found in one.findings if not found.record)  # of the reference data: told once
-            _add(across, one)
+            _add(groups, one)
             yield one
-        for found in _between(across, others, engine):
+        for found in _cross_record_findings(groups, context, engine):
             if found not in known:  # by those beside, or by another part of a crowd
                 known.add(found)
                 report.extend([found])
 
 
-def _add(across: Across, one: Comparable) -> None:
-    across.add(one.compared, pickle.dumps(one.short))
+def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
+    groups.add(one.comparison_lines, pickle.dumps(one.short))
 
 
-def _between(across: Across, others: str, engine: str) -> Iterator[Finding]:
+def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str) -> Iterator[Finding]:
     """What the records that are there break together."""
-    for batch, results in in_batches(_met(across), others, engine, across=True):
+    for batch, results in validate_batches(_cross_record_batches(groups), context, engine, cross_record=True):
         yield from (batch.finding(result)[1] for result in results)
 
 
-def others_text(day: str) -> str:
+def context_triples(day: str) -> str:
     """What is validated with every batch: the reference things, and the day."""
     return "\n".join([*describe_reference(reference()), describe_day(day)])
 
 
 def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
     described = ((record, describe(record)) for record in records)
-    return map(_batch, in_parts(described, lambda one: sum(map(len, one[1])), _LARGE))
+    return map(_batch, split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS))
 
 
-def in_parts(given: Iterable[_Any], size: Callable[[_Any], int], most: int) -> Iterator[list[_Any]]:
-    """BATCH at a time; fewer where they are so large that their sizes, but for that of the last, are ``most``."""
+def split_batches(given: Iterable[_Any], size: Callable[[_Any], int], max_size: int) -> Iterator[list[_Any]]:
+    """BATCH at a time; fewer where they are so large that their sizes, but for that of the last, are ``max_size``."""
     part: list[_Any] = []
-    held = 0
+    size_so_far = 0
     for one in given:
         part.append(one)
-        held += size(one)
-        if len(part) == BATCH or held > most:
+        size_so_far += size(one)
+        if len(part) == BATCH_RECORDS or size_so_far > max_size:
             yield part
-            part, held = [], 0
+            part, size_so_far = [], 0
     if part:
         yield part
 
 
-def _met(across: Across) -> Iterator[tuple[_Batch, str]]:
-    for told in across.batches():
-        yield _batch([(_unpacked(payload), lines) for lines, payload in told])
+def _cross_record_batches(groups: CrossRecordGroups) -> Iterator[tuple[_Batch, str]]:
+    for group in groups.batches():
+        yield _batch([(_unpickle(payload), lines) for lines, payload in group])
 
 
-def _unpacked(payload: bytes) -> Record:
+def _unpickle(payload: bytes) -> Record:
     """What ``Examined.short`` gave, as a record again."""
     source, short = pickle.loads(payload)  # noqa: S301 - our own, see _add
     record: Record = pickle.loads(short)  # noqa: S301
@@ -172,7 +172,7 @@ class _Batch:
     described: list[Described]
     by_iri: dict[str, tuple[int, str]]
 
-    def examined(self, results: Iterable[Result], others: str) -> Iterator[Examined]:
+    def validated(self, results: Iterable[Result], context: str) -> Iterator[ValidatedRecord]:
         """The records, each with what is wrong in it. What is wrong in reference data is told of all, and in
         what records say of a thing that several may name, of those that name it.
         """
@@ -182,12 +182,12 @@ class _Batch:
             if number is not None:
                 findings[number].append(found)
                 continue
-            everywhere = result.focus in others
+            everywhere = result.focus in context
             for (_, lines), own in zip(self.described, findings, strict=True):
                 if everywhere or any(result.focus in line for line in lines):
                     own.append(found)
         for (record, lines), own in zip(self.described, findings, strict=True):
-            yield Examined(record, lines, own)
+            yield ValidatedRecord(record, lines, own)
 
     def finding(self, result: Result) -> tuple[int | None, Finding]:
         """A result as a finding, with its place in the source of its record; and the number of that."""
@@ -227,7 +227,7 @@ class _Batch:
             text=located.text,
             result=replace(result, focus=named(result.focus), value=named(result.value)) if again else result,
         )
-        return number, mended(in_language(placed), record)
+        return number, with_hint(in_language(placed), record)
 
 
 def _batch(described: list[Described]) -> tuple[_Batch, str]:

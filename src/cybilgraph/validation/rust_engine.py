@@ -52,14 +52,14 @@ def validate(ntriples: str, shapes: Shapes) -> list[Result]:
             value=term(result.value),
             component=intern(result.component_iri),
             severity=intern(result.severity_iri),
-            messages=_same(*result.messages),
+            messages=_shared_messages(*result.messages),
         )
         for result in found
     ]
 
 
 @cache_short(entries=10_000, longest=500)
-def _same(*messages: str) -> tuple[str, ...]:
+def _shared_messages(*messages: str) -> tuple[str, ...]:
     """The messages, held once: many results have the same."""
     return messages
 

@@ -9,9 +9,9 @@ import rdflib
 from cybilgraph.model.vocabulary import SH
 
 #: Terms that are words of Python, which rdflib cannot list.
-_WORDS = ("and", "class", "in", "not", "or")
+_PYTHON_KEYWORD_TERMS = ("and", "class", "in", "not", "or")
 #: Terms of later drafts of SHACL Advanced Features, which rdflib does not list.
-_LATER = (
+_DRAFT_TERMS = (
     *("values", "minus", "if", "then", "else", "exists", "distinct", "count", "min", "max", "sum", "groupConcat"),
     *("limit", "offset", "orderBy", "desc"),
 )
@@ -20,7 +20,7 @@ _LATER = (
 @cache
 def known_terms() -> frozenset[str]:
     """The names of all terms, without the namespace."""
-    return frozenset((*rdflib.SH.__annotations__, *_WORDS, *_LATER))
+    return frozenset((*rdflib.SH.__annotations__, *_PYTHON_KEYWORD_TERMS, *_DRAFT_TERMS))
 
 
 def unknown_term(iri: str) -> str:

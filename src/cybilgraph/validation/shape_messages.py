@@ -15,7 +15,7 @@ from cybilgraph.model.vocabulary import SH
 _GAP = re.compile(r"\{[?$]\w+\}")
 
 
-class Said:
+class ShapeMessages:
     """The messages of one shapes graph, with their languages."""
 
     def __init__(self, ntriples: str) -> None:

@@ -14,16 +14,16 @@ from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import OWL, RDF, SH
 from cybilgraph.rdf.ntriples import is_iri
-from cybilgraph.sparql.queries import guard, tokens, undeclared
-from cybilgraph.validation.arithmetic import from_either_end
+from cybilgraph.sparql.queries import guard, tokens, undeclared_names
+from cybilgraph.validation.arithmetic import normalise_arithmetic
 
 #: The file of the shapes that are held against all records together.
-ACROSS = "across"
+CROSS_RECORD_SHAPES = "across"
 _KINDS = (SH.NodeShape, SH.PropertyShape)
 _TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _PREFIX = re.compile(r"[\w.-]*")
 #: Shapes in shapes that are looked through for one with a name.
-_DEEPEST = 100
+_MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Shapes:
 
 
 @cache
-def shapes_text(across: bool = False) -> str:
+def shapes_text(cross_record: bool = False) -> str:
     """Our shapes that are held against each record in one Turtle text; or those that are held
     against all records together.
     """
-    files = [path for path in shape_files() if (path.stem == ACROSS) is across]
+    files = [path for path in shape_files() if (path.stem == CROSS_RECORD_SHAPES) is cross_record]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
@@ -56,7 +56,7 @@ def read_shapes(turtle: str) -> Shapes:
 
     Raises ShapesError where no shape is in it, or where it has a query that is never run.
     """
-    numbering = Numbering()
+    numbering = BlankNodeNumbering()
     triples = [numbering.triple(quad) for quad in ox.parse(turtle.encode(), format=ox.RdfFormat.TURTLE)]
     if not any(map(_is_shape, triples)):
         raise ShapesError(
@@ -81,7 +81,7 @@ def _check(predicate: str, text: str, prefixes: set[str]) -> None:
             raise ShapesError(f"the query of a shape is not run: {error.what}", error.hint) from error
         if any(token.text.upper() == "FROM" for token in tokens(text)):
             raise ShapesError("the query of a shape asks another graph than the data (FROM)", "Take FROM out of it.")
-        if unknown := sorted(undeclared(text) - prefixes):
+        if unknown := sorted(undeclared_names(text) - prefixes):
             raise ShapesError(
                 f"the query of a shape uses prefixes that are not declared: {', '.join(unknown)[:200]}",
                 "Name under sh:prefixes what has them (sh:declare), or write IRIs.",
@@ -96,7 +96,7 @@ def _with_arithmetic(triple: ox.Triple) -> ox.Triple:
     """The triple; a query with what all engines reckon alike. Raises ShapesError."""
     if triple.predicate.value not in (SH.select, SH.ask) or not isinstance(triple.object, ox.Literal):
         return triple
-    query = ox.Literal(from_either_end(triple.object.value), datatype=triple.object.datatype)
+    query = ox.Literal(normalise_arithmetic(triple.object.value), datatype=triple.object.datatype)
     return ox.Triple(triple.subject, triple.predicate, query)
 
 
@@ -131,7 +131,7 @@ class _Prefixes:
         return self._objects.get((subject, predicate), [])
 
 
-class Numbering:
+class BlankNodeNumbering:
     """Gives blank nodes numbers in the order in which they appear: a parser gives those without a
     label another at each reading.
     """
@@ -161,7 +161,7 @@ def _named(triples: Iterable[ox.Triple]) -> dict[str, str]:
     named: dict[str, str] = {}
     for shape in above:
         seen = [shape]
-        while seen[-1].startswith("_:") and seen[-1] in above and len(seen) <= _DEEPEST:
+        while seen[-1].startswith("_:") and seen[-1] in above and len(seen) <= _MAX_DEPTH:
             seen.append(above[seen[-1]])
         if shape.startswith("_:") and not seen[-1].startswith("_:"):
             named[shape] = seen[-1].strip("<>")

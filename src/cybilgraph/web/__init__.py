@@ -11,9 +11,9 @@ from pathlib import Path
 from flask import Flask, Response, current_app, g
 
 from cybilgraph.runtime.scheduler import Scheduler
-from cybilgraph.sync.changes import Changes
+from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import completion, openapi, problems
-from cybilgraph.web.api.submissions import MAX_UPLOAD
+from cybilgraph.web.api.submissions import MAX_UPLOAD_BYTES
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.pages import (
     changes_page,
@@ -29,15 +29,15 @@ from cybilgraph.web.pages import (
     search_page,
     suggestion_form,
 )
-from cybilgraph.web.pages.resource import titled
+from cybilgraph.web.pages.resource import shorten_title
 from cybilgraph.web.server.access_log import AccessLog
-from cybilgraph.web.server.asgi import SECURITY_HEADERS, Front
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application
+from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.metrics import Metrics
 from cybilgraph.web.server.middleware import Middleware
-from cybilgraph.web.server.quotas import Clients
+from cybilgraph.web.server.quotas import ClientQuotas
 from cybilgraph.web.server.settings import Settings
-from cybilgraph.web.suggestions import Suggestions
+from cybilgraph.web.suggestions import SuggestionQueue
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -51,29 +51,29 @@ _EDITOR_POLICY = (
 BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
 
 
-def create_app(live: Live, checker: Checker, settings: Settings, journal: AccessLog) -> Middleware:
+def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_log: AccessLog) -> Middleware:
     """The ASGI application over the release that is live.
 
-    What is sent to be checked goes to ``checker``; what is done is told to ``journal``.
+    What is sent to be checked goes to ``checker``; what is done is told to ``access_log``.
     """
     csv.field_size_limit(sys.maxsize)  # answers of our own engine are read, whose limit is that of an answer
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD_BYTES
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["titled"] = titled
+    app.jinja_env.filters["titled"] = shorten_title
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),
-        "changes": Changes(live.releases, opened=live.damage.open),
-        "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
+        "changes": ChangeLogCache(live.releases, open_file=live.integrity.open),
+        "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
         "public_url": settings.public_url,
         "checker": checker,
-        "checking": Clients(burst=max(settings.rate // 4, 1), each_second=settings.rate / 60, at_once=4),
-        "sending": Clients(burst=5, each_second=1 / 60, at_once=1),
+        "checking": ClientQuotas(burst=max(settings.rate // 4, 1), per_second=settings.rate / 60, at_once=4),
+        "sending": ClientQuotas(burst=5, per_second=1 / 60, at_once=1),
     }
-    live.tended.append(checker.tend)
+    live.maintenance_tasks.append(checker.maintain)
     bundled = BUNDLE.is_file()
     app.context_processor(
         lambda: {
@@ -107,8 +107,8 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Access
     app.after_request(_headers)
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
-    metrics = Metrics(live, journal, routes | {"latest", "healthz", "readyz", "metrics"})
-    return Middleware(Front(live, app, MAX_UPLOAD, settings), live, journal, metrics)
+    metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
+    return Middleware(Application(live, app, MAX_UPLOAD_BYTES, settings), live, access_log, metrics)
 
 
 def _compile(app: Flask) -> None:

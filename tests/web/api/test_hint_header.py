@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cybilgraph.sparql import Advice
+from cybilgraph.sparql import Hint
 from cybilgraph.sparql.remote import RemoteEngine
-from cybilgraph.web.api.hint_header import header
+from cybilgraph.web.api.hint_header import hint_headers
 from tests.conftest import run
 from tests.web.pages.test_query_page import get, http
 
@@ -34,10 +34,10 @@ def test_an_empty_answer_says_why_and_a_full_one_nothing(server: str) -> None:
     "text", ['"é" \\ 😀', "two\r\nlines: Set-Cookie: x", "\x00\x7f", "x" * 5000, "plain"], ids=range(5)
 )
 def test_the_header_is_a_list_of_strings_whatever_is_told(text: str) -> None:
-    sent = header([Advice("empty", "first", 1), Advice("slow", text)])["cybilgraph-advice"]
+    sent = hint_headers([Hint("empty", "first", 1), Hint("slow", text)])["cybilgraph-advice"]
     assert LIST.fullmatch(sent)
     assert len(sent) <= 2000
-    assert header([]) == {}
+    assert hint_headers([]) == {}
 
 
 def test_hostile_names_reach_the_header_escaped(server: str) -> None:

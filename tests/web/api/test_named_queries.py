@@ -9,12 +9,12 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cybilgraph.model.formats import FORMATS, Format
-from cybilgraph.sparql.queries import Query, examples
+from cybilgraph.sparql.queries import Query, example_queries
 from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.protocol import PINNED
 from tests.web.api.test_protocol import BROWSER, PROBLEM, Reply, q, send
 
-QUERIES = {query.name: query for query in examples()}
+QUERIES = {query.name: query for query in example_queries()}
 ID = "https://w3id.org/cybilgraph/id/"
 COUNTRY, WHOLE = "example-projects-in-country", "example-project-full-description"
 
@@ -41,7 +41,10 @@ def test_a_path_answers_what_the_text_of_its_query_does(server: str, query: Quer
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
-    assert not {own.name for own in query.parameters} & {*named_queries.COMMON, *named_queries.OF_TABLES}
+    assert not {own.name for own in query.parameters} & {
+        *named_queries.COMMON_PARAMETERS,
+        *named_queries.TABLE_PARAMETERS,
+    }
     assert all(own.default for own in query.parameters)
 
 

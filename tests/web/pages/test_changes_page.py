@@ -20,7 +20,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import prune
-from cybilgraph.sync.patches import patched, read_patch
+from cybilgraph.sync.patches import apply_patch, read_patch
 from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.web.api.test_protocol import BROWSER, PROBLEM, send
@@ -61,7 +61,7 @@ def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> No
     assert reply.headers["cybilgraph-release"] == "4"
     header, changes = read_patch(reply.body.splitlines(keepends=True))
     before, after = (sorted(graph_of(folder / name).splitlines(True)) for name in ("0002", "0004"))
-    assert list(patched(before, changes)) == after
+    assert list(apply_patch(before, changes)) == after
     assert header.sha256 == hashlib.sha256(b"".join(after)).hexdigest()
     for target, accept in (("/changes?since=2&format=rdfp", "*/*"), ("/changes?since=2", "text/x-rdf-patch")):
         assert send(site, "GET", target, Accept=accept).body == reply.body

@@ -106,6 +106,6 @@ def test_the_network_leaves_out_who_has_no_line() -> None:
     "words", ["W" * 60, "i" * 200, "GLACY+ (Global Action on Cybercrime Extended)", "網路安全" * 20, ""]
 )
 def test_words_are_cut_by_their_width(words: str) -> None:
-    cut = charts.fitted(words, 10, 200)
-    assert charts.room_of(cut) * 10 <= 200
-    assert cut == words or (cut.endswith("…") and charts.room_of(cut) * 10 > 170)
+    cut = charts.truncate_to_width(words, 10, 200)
+    assert charts.text_width(cut) * 10 <= 200
+    assert cut == words or (cut.endswith("…") and charts.text_width(cut) * 10 > 170)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from cybilgraph.web.api.submissions import MAX_UPLOAD
+from cybilgraph.web.api.submissions import MAX_UPLOAD_BYTES
 from tests.conftest import SEED, run
 from tests.support.hostile import ANY, GOOD, cases
 from tests.web.api.test_protocol import send
@@ -268,9 +268,9 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "encoding that is none": (sent("text/csv; charset=rot13", b"title\nA\n"), 415),
     "encoding by an odd name": (sent('text/csv; charset="../x"', b"title\nA\n"), 415),
     "not in its encoding": (sent("text/csv; charset=euc-jp", b"title\n\xff\xff\n"), BAD_REQUEST),
-    "huge": (sent("text/plain", b"x" * (MAX_UPLOAD + 1)), TOO_LARGE),
-    "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD), TOO_LARGE),
-    "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD + 1)))), TOO_LARGE),
+    "huge": (sent("text/plain", b"x" * (MAX_UPLOAD_BYTES + 1)), TOO_LARGE),
+    "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD_BYTES), TOO_LARGE),
+    "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD_BYTES + 1)))), TOO_LARGE),
     "huge by far": (sent("text/plain", b"x" * 15_000_000), TOO_LARGE),
     # what is odd, and a record
     "path as a name": (named("../../../etc/passwd"), READ),
@@ -335,7 +335,7 @@ def test_a_broken_upload(portal: str, neighbour: list[tuple[int, float]], name: 
         if status == UNREAD:
             assert rules(reply)[0] == "unreadable"
         if status == TOO_LARGE:
-            assert f"{MAX_UPLOAD:,} bytes" in found["detail"] or "parts" in name
+            assert f"{MAX_UPLOAD_BYTES:,} bytes" in found["detail"] or "parts" in name
     assert b"root:" not in reply.body
     assert b"Traceback" not in reply.body
 

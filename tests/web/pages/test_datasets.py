@@ -64,8 +64,8 @@ def test_every_file_of_a_release_is_served_as_it_is(shelf: str, folder: Path) ->
         sums = dict(
             line.split()[::-1] for line in get(shelf, f"/release/{number}/SHA256SUMS").body.decode().splitlines()
         )
-        assert sums.keys() == release.served().keys() - {"SHA256SUMS"}
-        for name, path in release.served().items():
+        assert sums.keys() == release.served_files().keys() - {"SHA256SUMS"}
+        for name, path in release.served_files().items():
             reply = get(shelf, f"/release/{number}/{name}")
             content = path.read_bytes()
             if name == "SHA256SUMS":
@@ -208,7 +208,7 @@ def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder:
     for number, name in ((3, DUMP), (4, DUMP), (4, "manifest.json"), (4, "dcat.ttl")):
         target = f"/latest/{name}" if number == 4 else f"/release/{number}/{name}"
         good = get(shelf, target)
-        file = Releases(folder).get(number).served()[name]
+        file = Releases(folder).get(number).served_files()[name]
         written = file.stat().st_mtime_ns
         file.write_bytes(bytes([*good.body[:-9], good.body[-9] ^ 1, *good.body[-8:]]))
         os.utime(file, ns=(written, written))

@@ -18,7 +18,7 @@ from SPARQLWrapper import CSV, JSON, JSONLD, N3, RDFXML, TSV, TURTLE, XML, SPARQ
 
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.sparql.embedded import EmbeddedEngine
-from cybilgraph.sparql.queries import examples, load
+from cybilgraph.sparql.queries import example_queries, load_query
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web import BUNDLE
 from cybilgraph.web.api import protocol
@@ -98,9 +98,9 @@ def distant(server: str) -> Iterator[RemoteEngine]:
     engine.close()
 
 
-@pytest.mark.parametrize("name", [query.name for query in examples()])
+@pytest.mark.parametrize("name", [query.name for query in example_queries()])
 def test_every_example_is_answered_through_a_url(distant: RemoteEngine, engine: EmbeddedEngine, name: str) -> None:
-    text = load(name).text
+    text = load_query(name).text
     remote = distant.answer(text, (BY_NAME["csv"], BY_NAME["ntriples"]))
     local = engine.answer(text, (remote.format,))
     assert sorted(remote.content.splitlines()) == sorted(local.content.splitlines())

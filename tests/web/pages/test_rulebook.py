@@ -13,20 +13,20 @@ import rdflib
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.handbook import PROMISES, handbook
+from cybilgraph.validation.handbook import PROMISES, load_handbook
 from tests.conftest import CYBILGRAPH
 from tests.web.pages.test_query_page import BROWSER, http
 
 
 def test_the_handbook_has_every_rule_once() -> None:
-    entries = [entry.name for chapter in handbook() for entry in chapter.entries]
+    entries = [entry.name for chapter in load_handbook() for entry in chapter.entries]
     assert sorted(entries) == sorted(catalogue())
     assert set(PROMISES) == {rule.promise for rule in catalogue().values()}
 
 
 def test_the_page_lists_every_rule_with_its_message(server: str) -> None:
     page = http(f"{server}/rules", Accept=BROWSER).body.decode()
-    for chapter in handbook():
+    for chapter in load_handbook():
         for entry in chapter.entries:
             assert f'id="{entry.name}"' in page
             assert escape(entry.message, quote=False).replace('"', "&#34;") in page

@@ -127,12 +127,16 @@ def test_a_slip_finds_what_the_word_meant_finds(server: str, slip: str, meant: s
 
 def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer_find(server: str) -> None:
     text = page(server, q="cybercrime belize")
-    fewer = re.findall(r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text)
-    assert [(word, int(many)) for word, _, many in fewer] == [
+    relaxations = re.findall(
+        r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text
+    )
+    assert [(word, int(many)) for word, _, many in relaxations] == [
         ("belize", len(found(server, q="cybercrime"))),
         ("cybercrime", len(found(server, q="belize"))),
     ]
-    assert f"<strong>{fewer[0][2]} projects</strong>" in http(f"{server}{unescape(fewer[0][1])}").body.decode()
+    assert (
+        f"<strong>{relaxations[0][2]} projects</strong>" in http(f"{server}{unescape(relaxations[0][1])}").body.decode()
+    )
     assert "without <bdi>Country “Samoa”</bdi> there are " in page(server, q="belize", country="WS")
     assert "with nothing but <bdi>“samoa”</bdi> there is " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
 

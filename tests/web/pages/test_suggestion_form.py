@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.web.suggestions import MAX_OF_CLIENT, Suggestions
+from cybilgraph.web.suggestions import MAX_OF_CLIENT, SuggestionQueue
 from tests.conftest import ROOT, SEED, running_server
 from tests.web.pages.test_check_form import Controls, submit
 from tests.web.pages.test_query_page import BROWSER, Reply, http
@@ -121,20 +121,20 @@ def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path)
 
 def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
     (tmp_path / "queue").mkdir(mode=0o755)
-    queue = Suggestions(tmp_path / "queue")
+    queue = SuggestionQueue(tmp_path / "queue")
     with running_server(releases, "--suggestions", queue.folder) as url:
         assert queue.folder.stat().st_mode & 0o777 == 0o700
         fields = opened(url)
         edited = fields["text"].replace("Mar 2020", "Apr 2020")
         assert send(url, fields, text=edited).status == 202
-        [taken] = queue.waiting()
+        [taken] = queue.pending()
         for number in range(MAX_OF_CLIENT - 1):
             queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
         refused = send(url, fields, text=edited)
         assert refused.status == 429
         assert f"{MAX_OF_CLIENT} suggestions from your network wait for a curator" in refused.body.decode()
         assert Controls(refused.body).fields["text"].rstrip() == edited.rstrip()
-        assert len(list(queue.waiting())) == MAX_OF_CLIENT
+        assert len(list(queue.pending())) == MAX_OF_CLIENT
 
 
 def test_only_the_sandboxed_checker_reads_records() -> None:

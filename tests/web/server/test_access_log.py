@@ -18,7 +18,7 @@ from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 
 @contextmanager
-def journal(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
+def access_log(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
     """A journal, and its lines when the block has ended."""
     there, here = os.pipe()
     told: list[str] = []
@@ -44,16 +44,16 @@ def entry() -> LogEntry:
 def test_what_cannot_be_told_ends_no_log(form: str) -> None:
     broken = entry()
     broken.status, broken.error = 400, ValueError("no class")  # type: ignore[assignment]
-    with journal(form) as (kept, told):
-        kept.entry(broken)
-        kept.entry(entry())
-    assert len(told) == kept.writer.left_out == 1
+    with access_log(form) as (kept, told):
+        kept.log_request(broken)
+        kept.log_request(entry())
+    assert len(told) == kept.writer.dropped_lines == 1
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_query_is_one_line_that_steers_no_terminal(form: str) -> None:
-    with journal(form) as (kept, told):
-        kept.entry(entry())
+    with access_log(form) as (kept, told):
+        kept.log_request(entry())
     [line] = told
     assert line.isprintable()
     assert "192.0.2.1" in line
@@ -64,18 +64,18 @@ def test_a_query_is_one_line_that_steers_no_terminal(form: str) -> None:
 def test_no_rows_are_told_as_such() -> None:
     found, none, graph = entry(), entry(), entry()
     none.rows, graph.rows = 0, None
-    with journal("text", queries=False) as (kept, told):
+    with access_log("text", queries=False) as (kept, told):
         for one in (found, none, graph):
-            kept.entry(one)
+            kept.log_request(one)
     assert [[word for word in line.split() if "rows" in word] for line in told] == [["rows=1"], ["rows=0"], []]
     assert not any("cached" in line for line in told)
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_its_text_may_be_left_out(form: str) -> None:
-    with journal(form, queries=False) as (kept, told):
-        kept.entry(entry())
-        kept.tell("Release 0001 is served")
+    with access_log(form, queries=False) as (kept, told):
+        kept.log_request(entry())
+        kept.log_event("Release 0001 is served")
     assert not any("SELECT" in line or "red" in line for line in told)
     assert "hash" in told[0]
     assert "Release 0001 is served" in told[1]
@@ -86,8 +86,8 @@ def test_who_tells_does_not_wait_for_who_reads() -> None:
     kept = AccessLog("json", queries=True, handle=here)
     began = time.process_time(), time.monotonic()
     for _ in range(15_000):
-        kept.entry(entry())
-    assert kept.writer.left_out > 1_000
+        kept.log_request(entry())
+    assert kept.writer.dropped_lines > 1_000
     assert time.monotonic() - began[1] < 30
     os.close(there)  # nobody will read any more: what waits is thrown away
     kept.writer.close()
@@ -96,7 +96,7 @@ def test_who_tells_does_not_wait_for_who_reads() -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_fault_of_ours_is_told_with_its_traceback(form: str) -> None:
-    with journal(form) as (_, told):
+    with access_log(form) as (_, told):
         try:
             [][0]
         except IndexError:
@@ -123,15 +123,15 @@ HOSTILE = (
 @pytest.mark.parametrize("name", ["client", "method", "path", "query"])
 def test_nothing_that_a_client_sends_passes_for_a_line_or_a_field(name: str, hostile: str) -> None:
     sent = {"client": "192.0.2.1", "method": "GET", "path": "/sparql", "query": "ASK {}"} | {name: hostile}
-    with journal("json") as (kept, told):
-        kept.entry(LogEntry(**sent, status=200))
+    with access_log("json") as (kept, told):
+        kept.log_request(LogEntry(**sent, status=200))
     [line] = told
     assert line.isascii()
     assert json.loads(line)["status"] == 200
     whole = hostile.encode("utf-8", "backslashreplace").decode()
     assert whole.startswith(json.loads(line).get(name, "").removesuffix("…"))
-    with journal("text") as (kept, told):
-        kept.entry(LogEntry(**sent, status=200))
+    with access_log("text") as (kept, told):
+        kept.log_request(LogEntry(**sent, status=200))
     [line] = told
     assert line.isprintable()
     _, _, *fields = re.findall(r'(?:[\w=]*"(?:[^"\\]|\\.)*"|[^ "])+', line)
@@ -146,9 +146,9 @@ KNOWN = ("milliseconds", "bytes", "release", "query_hash")
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_line_is_no_longer_than_it_may_be(form: str) -> None:
-    with journal(form) as (kept, told):
+    with access_log(form) as (kept, told):
         for letter in ("x", "\x1b", "\udcff", "🂡", '"'):
-            kept.entry(LogEntry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
+            kept.log_request(LogEntry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
         logging.getLogger("cybilgraph.web").error("x" * 1_000_000)
     assert len(told) == 6
     assert max(map(len, told)) < 40_000
@@ -160,7 +160,7 @@ def test_lines_that_wait_hold_little_of_what_was_sent() -> None:
     kept = AccessLog("json", queries=True, handle=here)
     tracemalloc.start()
     for number in range(2_000):
-        kept.entry(LogEntry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
+        kept.log_request(LogEntry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     os.close(there)
@@ -171,7 +171,7 @@ def test_lines_that_wait_hold_little_of_what_was_sent() -> None:
 
 def test_no_line_of_a_traceback_passes_for_one_of_ours() -> None:
     forged = "2026-01-31T00:00:00.000+00:00 request 192.0.2.9 GET /admin 200 ok"
-    with journal("text") as (_, told):
+    with access_log("text") as (_, told):
         try:
             {}[_Sent(f"wrong:\n{forged}\n{'y' * 100_000}")]
         except KeyError:

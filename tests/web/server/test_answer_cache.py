@@ -18,10 +18,10 @@ from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Answer, Graphs
+from cybilgraph.sparql import Answer, Dataset
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
-from cybilgraph.web.api.protocol import Request, read, reply
-from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey, Kept, encoding
+from cybilgraph.web.api.protocol import Request, build_reply, parse_request
+from cybilgraph.web.server.answer_cache import AnswerCache, CachedAnswer, CacheKey, choose_coding
 
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))
@@ -44,28 +44,28 @@ def test_who_wishes_for_much_and_who_for_little_have_one_answer(answers: AnswerC
 
 def test_each_coding_is_the_same_content_and_made_once(answers: AnswerCache) -> None:
     kept = answers.find(CacheKey.of(TITLES, (CSV,)))
-    assert isinstance(kept, Kept)
-    assert kept.in_coding("") == (kept.content, "")
-    assert gzip.decompress(kept.in_coding("gzip")[0]) == kept.content
-    assert zstandard.decompress(kept.in_coding("zstd")[0]) == kept.content
-    assert kept.in_coding("gzip")[0] is kept.in_coding("gzip")[0]
+    assert isinstance(kept, CachedAnswer)
+    assert kept.encoded_as("") == (kept.content, "")
+    assert gzip.decompress(kept.encoded_as("gzip")[0]) == kept.content
+    assert zstandard.decompress(kept.encoded_as("zstd")[0]) == kept.content
+    assert kept.encoded_as("gzip")[0] is kept.encoded_as("gzip")[0]
     small = answers.find(CacheKey.of("ASK {}", (CSV,)))
-    assert isinstance(small, Kept)
-    assert small.in_coding("gzip") == (b"true", "")
+    assert isinstance(small, CachedAnswer)
+    assert small.encoded_as("gzip") == (b"true", "")
 
 
 def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
-    assert engine._look_ups
-    engine._look_ups.loading.join()
+    assert engine._fast_path
+    engine._fast_path.loading.join()
     engine._pool.close()  # no worker is asked
     answers = AnswerCache(engine, "1/abc", 1_000_000)
     question = CacheKey.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
-    found = answers.at_once(question)
+    found = answers.find_fast(question)
     assert found
-    assert answers.known(question) is found
+    assert answers.get(question) is found
     assert (answers.hits, answers.misses) == (1, 1)
-    assert answers.at_once(CacheKey.of(TITLES, FORMATS)) is None
+    assert answers.find_fast(CacheKey.of(TITLES, FORMATS)) is None
     assert answers.misses == 1
     engine.close()
 
@@ -84,11 +84,11 @@ def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> No
     ],
 )
 def test_the_coding_that_a_client_takes(accepted: str, coding: str) -> None:
-    assert encoding(accepted) == coding
+    assert choose_coding(accepted) == coding
 
 
 def test_an_etag_tells_every_difference(engine: EmbeddedEngine) -> None:
-    graphs = (Graphs(), Graphs(default=("x:a",)), Graphs(named=("x:a",)), Graphs(default=("x:a", "x:b")))
+    graphs = (Dataset(), Dataset(default=("x:a",)), Dataset(named=("x:a",)), Dataset(default=("x:a", "x:b")))
     questions = [
         CacheKey.of(query, (fmt,), graph) for query, fmt, graph in product((TITLES, "ASK {}"), (CSV, JSON), graphs)
     ]
@@ -111,11 +111,11 @@ def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
     answers = AnswerCache(engine, "1", 50_000)
     for number in range(200):
         kept = answers.find(CacheKey.of(f"SELECT ({number} AS ?n) {{}}", (CSV,)))
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, CachedAnswer)
         assert kept.content == f"n\r\n{number}\r\n".encode()
         assert answers.size <= 50_000
-    assert answers.known(CacheKey.of("SELECT (199 AS ?n) {}", (CSV,)))
-    assert answers.known(CacheKey.of("SELECT (1 AS ?n) {}", (CSV,))) is None
+    assert answers.get(CacheKey.of("SELECT (199 AS ?n) {}", (CSV,)))
+    assert answers.get(CacheKey.of("SELECT (1 AS ?n) {}", (CSV,))) is None
 
 
 def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
@@ -124,14 +124,14 @@ def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
     for number in range(20):
         text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY ?o LIMIT {number + 40} # {100_000 * 'x'}"
         kept = answers.find(CacheKey.of(text, (CSV,)))
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, CachedAnswer)
         for coding in ("", "gzip", "zstd"):
-            kept.in_coding(coding)
-            entries = answers._kept.values()
+            kept.encoded_as(coding)
+            entries = answers._answers.values()
             sizes = [len(one.content or b"") + sum(map(len, one.encoded.values())) for one in entries]
             assert sum(sizes) <= answers.size <= 60_000
-        assert answers.known(CacheKey.of(text, (CSV,))) is kept
-    assert max(map(len, answers._kept)) < 100
+        assert answers.get(CacheKey.of(text, (CSV,))) is kept
+    assert max(map(len, answers._answers)) < 100
 
 
 @pytest.mark.parametrize(("query", "most"), [("SELECT * { ?s ?p ?o } LIMIT 3000", 3), ("ASK {}", 1)])
@@ -140,9 +140,9 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
 ) -> None:
     answers, question = AnswerCache(engine, "1", 50_000), CacheKey.of(query, (CSV,))
     answers.find(question)  # by which it is seen whether it is too large
-    answers._kept.clear()
+    answers._answers.clear()
     in_work: list[int] = [0]
-    ask = engine.answer_soon
+    ask = engine.answer_async
 
     async def watched(*given: Any, **more: Any) -> Answer:
         in_work.append(in_work[-1] + 1)
@@ -153,7 +153,7 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
     monkeypatch.setattr(engine, "answer_soon", watched)
 
     async def asked(threads: ThreadPoolExecutor) -> None:
-        await asyncio.gather(*(answers.find_soon(question, 20, Caller("x"), threads) for _ in range(3)))
+        await asyncio.gather(*(answers.find_async(question, 20, Caller("x"), threads) for _ in range(3)))
 
     with ThreadPoolExecutor(3) as threads:
         asyncio.run(asked(threads))
@@ -166,26 +166,26 @@ def test_a_large_answer_is_kept_packed(engine: EmbeddedEngine) -> None:
     room = len(plain)  # of which an eighth is too little for it, and a quarter is enough for it packed
     answers = AnswerCache(engine, "1/abc", room)
 
-    async def asked(threads: ThreadPoolExecutor) -> Kept | Answer:
-        return await answers.find_soon(question, 20, Caller("x"), threads)
+    async def asked(threads: ThreadPoolExecutor) -> CachedAnswer | Answer:
+        return await answers.find_async(question, 20, Caller("x"), threads)
 
     with ThreadPoolExecutor(1) as threads:
         found = asyncio.run(asked(threads))
-    assert answers.known(question) is found
-    assert isinstance(found, Kept)
+    assert answers.get(question) is found
+    assert isinstance(found, CachedAnswer)
     assert found.content is None
-    assert found.in_coding("") == (None, "")
+    assert found.encoded_as("") == (None, "")
     assert found.answer.content == plain
-    assert zstandard.decompress(found.in_coding("zstd")[0] or b"") == plain
-    assert gzip.decompress(found.in_coding("gzip")[0] or b"") == plain
-    assert found.at_hand("gzip")
+    assert zstandard.decompress(found.encoded_as("zstd")[0] or b"") == plain
+    assert gzip.decompress(found.encoded_as("gzip")[0] or b"") == plain
+    assert found.is_ready_in("gzip")
     assert 0 < answers.size < room // 2
     request = Request("GET", f"query={quote(question.query)}&format=csv", {})
-    asked_for = read(request)
+    asked_for = parse_request(request)
     assert asked_for
-    whole = reply(asked_for, request, found, "tag")
+    whole = build_reply(asked_for, request, found, "tag")
     assert b"".join(whole.blocks or ()) == plain
     assert whole.headers["content-length"] == str(len(plain))
-    packed = reply(asked_for, replace(request, headers={"accept-encoding": "zstd"}), found, "tag")
+    packed = build_reply(asked_for, replace(request, headers={"accept-encoding": "zstd"}), found, "tag")
     assert (packed.content, packed.blocks) == (found.encoded["zstd"], None)
     assert (packed.headers["content-encoding"], packed.headers["etag"]) == ("zstd", '"tag-zstd"')

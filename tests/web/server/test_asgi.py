@@ -14,7 +14,7 @@ from werkzeug.exceptions import TooManyRequests
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.api import problems
 from cybilgraph.web.api.protocol import Reply, Request
-from cybilgraph.web.server.asgi import Front, _Loop
+from cybilgraph.web.server.asgi import Application, _FairLoop
 from cybilgraph.web.server.settings import Settings
 
 
@@ -22,12 +22,12 @@ def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
     """A hundred pieces of work wait, and one of somebody else comes last: it is the second that is done."""
     done: list[str] = []
 
-    async def work(loop: _Loop, client: str) -> None:
+    async def work(loop: _FairLoop, client: str) -> None:
         await loop.turn(client)
         done.append(client)
 
     async def all_at_once() -> None:
-        loop = _Loop()
+        loop = _FairLoop()
         await asyncio.gather(*(work(loop, "many") for _ in range(100)), work(loop, "one"))
         await work(loop, "later")  # also when nobody waits
 
@@ -38,12 +38,12 @@ def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
 def test_who_has_gone_takes_no_turn_from_others() -> None:
     done: list[str] = []
 
-    async def work(loop: _Loop, client: str) -> None:
+    async def work(loop: _FairLoop, client: str) -> None:
         await loop.turn(client)
         done.append(client)
 
     async def one_goes() -> None:
-        loop = _Loop()
+        loop = _FairLoop()
         tasks = [asyncio.create_task(work(loop, name)) for name in ("a", "b", "c")]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -55,20 +55,20 @@ def test_who_has_gone_takes_no_turn_from_others() -> None:
 
 def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    reply = problems.reply
+    reply = problems.error_reply
 
     def counted(*given: Any) -> Reply:
         made.append(given[2].arguments)
         return reply(*given)
 
-    monkeypatch.setattr(problems, "reply", counted)
+    monkeypatch.setattr(problems, "error_reply", counted)
     app = Flask(__name__)
-    front = Front(cast(Any, None), app, 10, Settings())
+    front = Application(cast(Any, None), app, 10, Settings())
     error = TooManyRequests("3 of your requests are in work", retry_after=5)
 
     def told(accept: str, arguments: str, error: TooManyRequests = error) -> Reply:
         request = Request("GET", arguments, {"accept": accept})
-        came = asyncio.run(front._told("/sparql", request, error))
+        came = asyncio.run(front._error_reply("/sparql", request, error))
         assert came == reply(app, "/sparql", request, error)
         return came
 
@@ -83,7 +83,7 @@ def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_long_is_read_in_a_thread() -> None:
     """Whatever part of a request is long: the event loop reads none of it."""
-    front = Front(cast(Any, None), Flask(__name__), 10, Settings())
+    front = Application(cast(Any, None), Flask(__name__), 10, Settings())
     ours = threading.current_thread().name
 
     def reader(request: Request) -> str:

@@ -23,7 +23,7 @@ from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web.server import integrity
 from cybilgraph.web.server.answer_cache import CacheKey
 from cybilgraph.web.server.integrity import FileIntegrity
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 from tests.conftest import graph_of
 
 
@@ -43,14 +43,14 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
     table = next((copied.folder / "store").glob("*.sst"))
     table.write_bytes(table.read_bytes()[::-1])
     for name in ("report.json", "void.ttl"):
-        file = copied.served()[name]
+        file = copied.served_files()[name]
         good = file.read_bytes()
         file.write_bytes(good[::-1])
         with known.open(copied, name) as whole:
             assert whole.read() != good
     blocks: list[None] = []
     for _ in range(2):
-        known.look(copied, lambda: blocks.append(None))
+        known.check(copied, lambda: blocks.append(None))
     filled = [name for name in copied.manifest["files"] if (copied.folder / name).stat().st_size]
     assert len(blocks) >= 2 * len(filled)
     assert sorted(text.split(" is damaged: ")[1].split(" is not")[0] for text in told) == [
@@ -62,7 +62,7 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
     with pytest.raises(FileDamaged, match=r"report\.json of release 1 is damaged"):
         known.open(copied, "report.json")
     file.write_bytes(good)
-    known.look(copied, lambda: None)
+    known.check(copied, lambda: None)
     assert told[-1] == "void.ttl of release 0001 is what was built again"
     assert (len(told), len(known)) == (4, 2)
 
@@ -76,7 +76,7 @@ def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch:
             return len(waited) > 3
 
     FileIntegrity(lambda _: None).watch(lambda: [copied], Stop())
-    assert waited == [600.0, *[Looked.BLOCK / integrity._RATE] * 3]
+    assert waited == [600.0, *[Looked.BLOCK / integrity._SCAN_BYTES_PER_SECOND] * 3]
 
 
 ALL = CacheKey.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
@@ -84,12 +84,12 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 
 
 @contextmanager
-def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[Live]:
+def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[LiveReleases]:
     """What is served of a folder, from the disk, or from so many bytes of memory."""
-    live = Live(Releases(folder), Limits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append)
+    live = LiveReleases(Releases(folder), Limits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append)
     try:
-        live.current.warming.stop()
-        assert live.warm.wait(60)
+        live.current.warm_up.stop()
+        assert live.warmed_up.wait(60)
         yield live
     finally:
         live.close()
@@ -102,7 +102,7 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def answers(live: Live) -> bool:
+def answers(live: LiveReleases) -> bool:
     try:
         return bool(live.current.answers.find(ALL))
     except EngineUnavailable:  # it begins anew
@@ -128,7 +128,7 @@ def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
     with lived(copied.folder.parent, told) as live:
         answers = live.current.answers
         assert answers.find(ONE)
-        assert answers.known(ONE)
+        assert answers.get(ONE)
         assert answers.etag(ONE)
         hurt(copied.store)
         for worker in live.current.engine.processes:  # which has in memory what it has read
@@ -136,7 +136,7 @@ def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
         with pytest.raises(EngineUnavailable, match="could not be read on the disk of the server") as failed:
             answers.find(ALL)
         assert str(copied.folder) not in str(failed.value)
-        assert not answers.known(ONE), "it may have been made of what is damaged"
+        assert not answers.get(ONE), "it may have been made of what is damaged"
         assert not answers.etag(ONE)
         with pytest.raises(EngineUnavailable, match=r"looked at|is damaged"):
             answers.find(ONE)
@@ -170,38 +170,38 @@ def test_what_is_mended_is_answered_from_again(copied: Release) -> None:
     with lived(copied.folder.parent, told) as live:
         good = {path: path.read_bytes() for path in copied.store.glob("*.sst")}
         table = hurt(copied.store)
-        until(lambda: live.current.engine.refused), "nobody has asked anything"
+        until(lambda: live.current.engine.refusal_reason), "nobody has asked anything"
         table.with_suffix(".good").write_bytes(good[table])
         table.with_suffix(".good").replace(table)  # another file: workers have the damaged one open
         until(lambda: answers(live))
-        assert not live.current.engine.refused
+        assert not live.current.engine.refusal_reason
 
 
 def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) -> None:
     told: list[str] = []
     with lived(copied.folder.parent, told) as live:
         looks: list[float] = []
-        look = live.damage.look
-        live.damage.look = lambda *given, **named: (looks.append(time.monotonic()), look(*given, **named))  # type: ignore[method-assign,assignment]
+        look = live.integrity.check
+        live.integrity.check = lambda *given, **named: (looks.append(time.monotonic()), look(*given, **named))  # type: ignore[method-assign,assignment]
         os.utime(next(copied.store.glob("*.sst")))
         until(lambda: looks)
         assert live.current.answers.find(ONE)
-        live.current.engine.trust(60)
-        live.current.engine.doubted = False
+        live.current.engine.mark_verified(60)
+        live.current.engine.is_suspect = False
         looks.clear()
         heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
         with pytest.raises(QueryTimeout):  # which a damaged index would explain
             live.current.engine.answer(heavy, RESULT_FORMATS, 0.2)
-        assert live.current.engine.doubted
+        assert live.current.engine.is_suspect
         time.sleep(2.5)
         assert not looks, "heavy queries must not have it read all the time"
-        live.current.engine.trust(0)
+        live.current.engine.mark_verified(0)
         until(lambda: looks)
-        assert not live.current.engine.refused
+        assert not live.current.engine.refusal_reason
     assert not [text for text in told if "damaged" in text]
 
 
-def lost(live: Live) -> None:
+def lost(live: LiveReleases) -> None:
     """End the process that has the data of the workers in memory."""
     nursery = live.current.engine._pool._nursery._process.pid
     os.kill(nursery, signal.SIGKILL)
@@ -220,10 +220,10 @@ def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copi
         graph.write_bytes(
             pack(graph_of(graph.parent).replace(b"cyber", b"cyder")) if is_rdf else b"\xff\xfe<<" + good[4:]
         )
-        live.damage.look(live.current.release)
+        live.integrity.check(live.current.release)
         assert "answered from on" in told[-1], "what is in memory is as good as before"
         assert live.current.release.number == 2
-        live.current.answers.forget()
+        live.current.answers.clear()
         assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
         lost(live)
         until(lambda: live.current.release.number == 1)
@@ -244,12 +244,12 @@ def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(c
         good = graph.read_bytes()
         graph.write_bytes(b"\xff\xfe<<" + good[4:])
         lost(live)
-        until(lambda: engine.refused)
+        until(lambda: engine.refusal_reason)
         with pytest.raises(EngineUnavailable, match="is damaged on the disk of the server, and nothing is answered"):
             live.current.answers.find(ONE)
-        assert not live.current.answers.at_once(ONE)
+        assert not live.current.answers.find_fast(ONE)
         assert engine._pool._nursery._process.poll() is not None, "it is not begun again and again"
-        engine.tend()
+        engine.maintain()
         assert not engine.processes
         graph.write_bytes(good)
         until(lambda: answers(live))

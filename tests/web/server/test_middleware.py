@@ -16,7 +16,7 @@ from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.settings import Settings
 
 
@@ -41,12 +41,12 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
     """Else the server reads on, for as long as its client sends, until the next collection of garbage."""
     headers = [(b"host", b"localhost"), (b"content-length", b"3000"), (b"content-type", b"application/sparql-query")]
     settings = Settings(body_seconds=0.1)
-    journal = AccessLog("text", queries=False)
+    access_log = AccessLog("text", queries=False)
 
     async def answered() -> int:
-        live = Live(Releases(releases), Limits(), 10_000, journal.tell)
+        live = LiveReleases(Releases(releases), Limits(), 10_000, access_log.log_event)
         checker = Checker()
-        app = create_app(live, checker, settings, journal)
+        app = create_app(live, checker, settings, access_log)
         status: list[int] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -77,9 +77,9 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
 
 
 def test_what_stays_in_memory_is_left_out_when_garbage_is_looked_for(releases: Path) -> None:
-    live = Live(Releases(releases), Limits(), 10_000, lambda _: None)
+    live = LiveReleases(Releases(releases), Limits(), 10_000, lambda _: None)
     try:
-        assert live.warm.wait(60)
+        assert live.warmed_up.wait(60)
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

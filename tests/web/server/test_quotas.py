@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.web.server import quotas
-from cybilgraph.web.server.quotas import Clients, is_among, network
+from cybilgraph.web.server.quotas import ClientQuotas, client_network, is_among
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def ask(limited: Clients, address: str = "192.0.2.1") -> int:
+def ask(limited: ClientQuotas, address: str = "192.0.2.1") -> int:
     """Seconds to wait; 0 where the request is let in."""
     try:
         with limited.admit(address):
@@ -29,7 +29,7 @@ def ask(limited: Clients, address: str = "192.0.2.1") -> int:
 
 def test_a_bucket_is_emptied_and_fills_again() -> None:
     clock = Clock()
-    limited = Clients(burst=3, each_second=0.5, at_once=9, clock=clock)
+    limited = ClientQuotas(burst=3, per_second=0.5, at_once=9, clock=clock)
     assert [ask(limited) for _ in range(5)] == [0, 0, 0, 2, 2]
     clock.now += 2
     assert [ask(limited) for _ in range(2)] == [0, 2]
@@ -38,14 +38,14 @@ def test_a_bucket_is_emptied_and_fills_again() -> None:
 
 
 def test_each_client_has_its_own() -> None:
-    limited = Clients(burst=1, each_second=0.1, at_once=9, clock=Clock())
+    limited = ClientQuotas(burst=1, per_second=0.1, at_once=9, clock=Clock())
     assert [ask(limited, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")] == [0, 0, 10]
     assert [ask(limited, address) for address in ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1")] == [0, 10, 0]
     assert ask(limited, "no address") == 0
 
 
 def test_only_so_many_at_once() -> None:
-    limited = Clients(burst=9, each_second=1, at_once=2, clock=Clock())
+    limited = ClientQuotas(burst=9, per_second=1, at_once=2, clock=Clock())
     with limited.admit("a"), limited.admit("a"):
         assert ask(limited, "a") == 1
         assert ask(limited, "b") == 0
@@ -53,15 +53,15 @@ def test_only_so_many_at_once() -> None:
 
 
 def test_work_that_fails_is_over_too() -> None:
-    limited = Clients(burst=9, each_second=1, at_once=1, clock=Clock())
+    limited = ClientQuotas(burst=9, per_second=1, at_once=1, clock=Clock())
     with pytest.raises(ZeroDivisionError), limited.admit("a"):
         1 / 0  # noqa: B018
     assert ask(limited, "a") == 0
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "_MOST", 50)
-    limited = Clients(burst=1, each_second=0.1, at_once=1, clock=Clock())
+    monkeypatch.setattr(quotas, "_MAX_CLIENTS", 50)
+    limited = ClientQuotas(burst=1, per_second=0.1, at_once=1, clock=Clock())
     for number in range(500):
         assert ask(limited, f"192.0.2.{number}") == 0
         assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "who asks often is not forgotten"
@@ -80,7 +80,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_client_is_told_apart_by_its_network(address: str, name: str) -> None:
-    assert network(address) == name
+    assert client_network(address) == name
 
 
 def test_a_proxy_is_known_by_address_or_network() -> None:

@@ -16,8 +16,8 @@ from werkzeug.exceptions import ServiceUnavailable
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.server import render_queue
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.asgi import Front, Scope
-from cybilgraph.web.server.render_queue import InTurn, waiting
+from cybilgraph.web.server.asgi import Application, Scope
+from cybilgraph.web.server.render_queue import RenderQueue, yield_turn
 from cybilgraph.web.server.settings import Settings
 
 LONG = 10.0
@@ -30,7 +30,7 @@ class Site:
         self.begun = {name: threading.Event() for name in "ab"}
         self.go_on = {name: threading.Event() for name in "ab"}
         self._wait = wait
-        self._application = InTurn(self._page)
+        self._application = RenderQueue(self._page)
         self._threads = ThreadPoolExecutor(2)
 
     def ask(self, name: str) -> Future[Iterable[bytes]]:
@@ -38,7 +38,7 @@ class Site:
 
     def _page(self, environ: dict[str, Any], _: Callable[..., Any]) -> Iterator[bytes]:
         name = environ["asgi.scope"]["entry"].client
-        with waiting() if self._wait else nullcontext(), waiting() if self._wait else nullcontext():
+        with yield_turn() if self._wait else nullcontext(), yield_turn() if self._wait else nullcontext():
             self.begun[name].set()
             assert self.go_on[name].wait(LONG)
         return iter([name.encode()])
@@ -72,7 +72,7 @@ def test_one_that_waits_for_others_lets_the_next_be_made() -> None:
 
 
 def test_one_whose_turn_does_not_come_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render_queue, "_PATIENCE", 0.05)
+    monkeypatch.setattr(render_queue, "_QUEUE_TIMEOUT_SECONDS", 0.05)
     site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
@@ -89,7 +89,7 @@ def test_a_page_that_fails_gives_its_turn_back() -> None:
     def fails(*_: Any) -> Iterable[bytes]:
         raise KeyError
 
-    application = InTurn(fails)
+    application = RenderQueue(fails)
     for _ in range(2):
         with pytest.raises(KeyError):
             application(environ_of("a"), lambda *_: None)
@@ -106,7 +106,7 @@ def test_a_stream_ends_when_its_client_has_gone() -> None:
             ended.append("closed")
 
     environ = environ_of("a")
-    parts = iter(InTurn(endless)(environ, lambda *_: None))
+    parts = iter(RenderQueue(endless)(environ, lambda *_: None))
     assert next(parts) == b"more"
     environ["asgi.scope"]["entry"].caller.leave()
     assert list(parts) == []
@@ -114,7 +114,7 @@ def test_a_stream_ends_when_its_client_has_gone() -> None:
 
 
 def test_pages_of_one_client_wait_for_each_other_and_not_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = Front(cast(Any, None), Flask("pages"), 1000, Settings(at_once=1))
+    front = Application(cast(Any, None), Flask("pages"), 1000, Settings(at_once=1))
     made: list[str] = []
 
     async def asked() -> None:

@@ -17,7 +17,7 @@ from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.settings import Settings
 from tests.conftest import running_server
 
@@ -119,10 +119,10 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
         sent.append(message)
 
     async def answered() -> None:
-        journal = AccessLog("text", queries=False)
-        live = Live(Releases(releases), Limits(), 10_000, journal.tell)
+        access_log = AccessLog("text", queries=False)
+        live = LiveReleases(Releases(releases), Limits(), 10_000, access_log.tell)
         checker = Checker()
-        app = create_app(live, checker, Settings(), journal)
+        app = create_app(live, checker, Settings(), access_log)
         try:
             with pytest.raises(RuntimeError):
                 await app(scope, receive, send)

@@ -46,7 +46,7 @@ def other(row: Any) -> tuple[str, Any]:
     return value, value
 
 
-ROWS = settings.names()
+ROWS = settings.all_settings()
 
 
 def test_without_a_word_the_defaults_hold() -> None:
@@ -59,13 +59,13 @@ def test_without_a_word_the_defaults_hold() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_each_is_set_by_flag_by_environment_and_by_file(row: Any, tmp_path: Path) -> None:
     text, value = other(row)
-    no_flag = f"--no-{settings.flag(row).removeprefix('--')}"
-    by_flag = parsed(no_flag) if isinstance(row.default, bool) else parsed(settings.flag(row), text)
+    no_flag = f"--no-{settings.option_name(row).removeprefix('--')}"
+    by_flag = parsed(no_flag) if isinstance(row.default, bool) else parsed(settings.option_name(row), text)
     by_environment = parsed(**{f"CYBILGRAPH_{row.name.upper()}": text})
     plain = isinstance(value, int | float)
     file = tmp_path / "settings.toml"
     listed = '["192.0.2.1"]' if isinstance(value, tuple) else f'"{text}"'
-    file.write_text(f"{settings.flag(row).removeprefix('--')} = {text if plain else listed}\n")
+    file.write_text(f"{settings.option_name(row).removeprefix('--')} = {text if plain else listed}\n")
     by_file = parsed("--config", str(file))
     assert [getattr(found, row.name) for found in (by_flag, by_environment, by_file)] == [value] * 3
     assert by_flag == by_environment == by_file
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_pat
 
 def test_the_help_has_each() -> None:
     told = CliRunner().invoke(serve, ["--help"]).output
-    assert all(settings.flag(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
+    assert all(settings.option_name(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
 
 
 def test_a_misspelt_name_in_the_environment_is_told() -> None:

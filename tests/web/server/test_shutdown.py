@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.web.server.shutdown import StoppingServer, _connected, _take_no_more
+from cybilgraph.web.server.shutdown import GracefulServer, _has_connections, _refuse_connections
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
@@ -17,11 +17,11 @@ def test_who_is_connected_already_is_served_and_nobody_new_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as late:
         port = listening.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as early:
-            _take_no_more(listening.fileno())
+            _refuse_connections(listening.fileno())
             late.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 late.connect(("127.0.0.1", port))
-            assert _connected(port)
+            assert _has_connections(port)
             early.sendall(b"question")
             taken, _ = listening.accept()
             with taken:
@@ -33,15 +33,15 @@ def test_who_is_connected_already_is_served_and_nobody_new_is_taken() -> None:
 def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        assert not _connected(port)
+        assert not _has_connections(port)
         with socket.create_connection(("127.0.0.1", port)):
-            assert _connected(port)
+            assert _has_connections(port)
         listening.accept()[0].close()
-        assert not _connected(port)
+        assert not _has_connections(port)
 
 
 def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
-    server: Any = StoppingServer.__new__(StoppingServer)
+    server: Any = GracefulServer.__new__(GracefulServer)
     server.main_loop_interrupt = told = threading.Event()
     server._stopping = threading.Event()
 
@@ -58,7 +58,7 @@ def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
 
 
 def test_what_ends_again_and_again_is_begun_anew_after_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    server: Any = StoppingServer("none")
+    server: Any = GracefulServer("none")
     monkeypatch.setattr("cybilgraph.web.server.shutdown.time.monotonic", lambda: now)
     now, pauses = 0.0, []
     for _ in range(7):

@@ -26,8 +26,8 @@ FEW = {
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [warmup._Wanted(name, CacheKey.of(query, JSON)) for name, query in FEW.items()]
-    monkeypatch.setattr(warmup, "_first", lambda _: wanted)
+    wanted = [warmup._WarmUpQuery(name, CacheKey.of(query, JSON)) for name, query in FEW.items()]
+    monkeypatch.setattr(warmup, "_warm_up_queries", lambda _: wanted)
 
 
 @pytest.mark.usefixtures("few")
@@ -37,12 +37,12 @@ def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) 
         answers, told = AnswerCache(engine, "1", 10_000), list[str]()
         asked = WarmUp(release, answers, told.append)
         assert asked.state == {"kept": 0, "waiting": 4, "left_out": 0}
-        asked.ahead(1)
+        asked.run(1)
         assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
         assert told == [
             "Release 0001: 1 of 4 answers that most ask for are not there after 1 seconds, and follow (--warm-seconds)"
         ]
-        asked.behind()
+        asked.run_in_background()
         until = time.monotonic() + 10
         while len(told) < 3 and time.monotonic() < until:
             time.sleep(0.02)
@@ -56,8 +56,8 @@ def test_who_stops_it_is_obeyed_at_once(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(timeout=20, workers=1, long=1))
     told = list[str]()
     asked = WarmUp(release, AnswerCache(engine, "1", 10_000), told.append)
-    asked.ahead(0.001)
-    asked.behind()
+    asked.run(0.001)
+    asked.run_in_background()
     until = time.monotonic() + 10
     while not engine.load["long"] and time.monotonic() < until:
         time.sleep(0.02)

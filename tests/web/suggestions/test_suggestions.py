@@ -14,12 +14,12 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.web.suggestions import (
-    Base,
+    EditBase,
     Suggestion,
-    Suggestions,
-    current,
-    difference,
-    is_changed,
+    SuggestionQueue,
+    current_file,
+    describe_file_change,
+    unified_diff,
 )
 from tests.conftest import SEED, run
 
@@ -28,7 +28,7 @@ EDITED = TEXT.replace("Mar 2020", "Apr 2020")
 
 
 def suggestion(name: str = "belize-G0020.txt", is_source: bool = True, **changes: str) -> Suggestion:
-    base = Base(name, hashlib.sha256(TEXT.encode()).hexdigest(), TEXT, is_source)
+    base = EditBase(name, hashlib.sha256(TEXT.encode()).hexdigest(), TEXT, is_source)
     given = Suggestion(project="G0020", title="Support to Belize", name="page.txt", base=base, text=EDITED)
     return replace(given, **changes)  # type: ignore[arg-type]
 
@@ -43,8 +43,8 @@ def records(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Suggestions:
-    return Suggestions(tmp_path / "queue", most=3)
+def queue(tmp_path: Path) -> SuggestionQueue:
+    return SuggestionQueue(tmp_path / "queue", max_pending=3)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -55,29 +55,29 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_what_is_sent_waits(queue: Suggestions) -> None:
+def test_what_is_sent_waits(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(comment="Why", sender="A", email="a@example.org"))
-    assert list(queue.waiting()) == [taken] == [queue.get(taken.id)]
+    assert list(queue.pending()) == [taken] == [queue.get(taken.id)]
     assert list(tree(queue.folder)) == [f"{taken.id}.json"]
     assert json.loads((queue.folder / f"{taken.id}.json").read_text(encoding="utf-8"))["base"]["file"] == SEED.name
 
 
-def test_accepting_writes_the_record_file_and_nothing_else(queue: Suggestions, records: Path) -> None:
+def test_accepting_writes_the_record_file_and_nothing_else(queue: SuggestionQueue, records: Path) -> None:
     before = tree(records)
     taken = queue.send(suggestion(sender="A", email="a@example.org"))
-    assert current(taken, records) == TEXT
-    assert is_changed(taken, records) == ""
+    assert current_file(taken, records) == TEXT
+    assert describe_file_change(taken, records) == ""
     assert queue.accept(taken.id, records) == records.resolve() / SEED.name
     assert tree(records) == before | {SEED.name: EDITED.encode()}
     [(name, content)] = tree(queue.folder).items()
     assert name == f"accepted/{taken.id}.json"
     assert b"a@example.org" not in content
-    assert list(queue.waiting()) == []
+    assert list(queue.pending()) == []
     with pytest.raises(SuggestionError, match="No suggestion"):
         queue.accept(taken.id, records)
 
 
-def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: Suggestions, records: Path) -> None:
+def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: SuggestionQueue, records: Path) -> None:
     before = tree(records)
     taken = queue.send(suggestion(sender="A Person", email="a@example.org"))
     queue.reject(taken.id, "Not so")
@@ -87,7 +87,7 @@ def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: Suggestions, r
     assert tree(records) == before
 
 
-def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: Suggestions, records: Path) -> None:
+def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQueue, records: Path) -> None:
     taken = queue.send(suggestion())
     changed = TEXT.replace("Finished", "Ongoing")
     (records / SEED.name).write_text(changed, encoding="utf-8")
@@ -95,12 +95,12 @@ def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: Suggestions,
         queue.accept(taken.id, records)
     assert "--force" in raised.value.hint
     assert (records / SEED.name).read_text(encoding="utf-8") == changed
-    assert list(queue.waiting()) == [taken]
+    assert list(queue.pending()) == [taken]
     queue.accept(taken.id, records, force=True)
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_file_that_is_gone_or_says_so_already(queue: Suggestions, records: Path) -> None:
+def test_a_file_that_is_gone_or_says_so_already(queue: SuggestionQueue, records: Path) -> None:
     taken, other = queue.send(suggestion()), queue.send(suggestion())
     (records / SEED.name).unlink()
     with pytest.raises(SuggestionError, match="no longer there"):
@@ -110,18 +110,18 @@ def test_a_file_that_is_gone_or_says_so_already(queue: Suggestions, records: Pat
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_form_becomes_a_file_of_its_own(queue: Suggestions, records: Path) -> None:
+def test_a_form_becomes_a_file_of_its_own(queue: SuggestionQueue, records: Path) -> None:
     given = replace(suggestion("projects.csv", is_source=False, project="some/Project x"), name="record.yaml")
     before = "projects:\n- title: A\n  code: G0101\n"
     given = replace(given, text=before.replace("A", "B"), base=replace(given.base, text=before))
     taken = queue.send(given)
-    assert current(taken, records) is None
+    assert current_file(taken, records) is None
     assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
     with pytest.raises(SuggestionError, match="such a file already"):
         queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
 
 
-def test_line_ends_and_mark_stay(queue: Suggestions, records: Path) -> None:
+def test_line_ends_and_mark_stay(queue: SuggestionQueue, records: Path) -> None:
     content = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     (records / SEED.name).write_bytes(content)
     given = suggestion()
@@ -139,7 +139,7 @@ def test_line_ends_and_mark_stay(queue: Suggestions, records: Path) -> None:
 )
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_written_outside_the_folder(
-    queue: Suggestions, records: Path, tmp_path: Path, name: str, force: bool
+    queue: SuggestionQueue, records: Path, tmp_path: Path, name: str, force: bool
 ) -> None:
     (tmp_path / "outside.txt").write_bytes(SEED.read_bytes())
     (tmp_path / "elsewhere").mkdir()
@@ -155,7 +155,7 @@ def test_nothing_is_written_outside_the_folder(
 @pytest.mark.parametrize(
     "name", ["", "x", "../queue", "20270131T120000-1f2e3d4c", "accepted/x", "*", "\0", "a" * 5_000]
 )
-def test_an_id_is_no_path(queue: Suggestions, name: str) -> None:
+def test_an_id_is_no_path(queue: SuggestionQueue, name: str) -> None:
     queue.send(suggestion())
     with pytest.raises(SuggestionError, match="No suggestion"):
         queue.get(name)
@@ -168,7 +168,7 @@ def test_an_id_is_no_path(queue: Suggestions, name: str) -> None:
         '{"base": {"file": "", "sha256": "", "text": "", "is_source": true}, "text": 1}',
     ],
 )
-def test_a_damaged_suggestion_is_told_of(queue: Suggestions, content: str) -> None:
+def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -> None:
     taken = queue.send(suggestion())
     (queue.folder / f"{taken.id}.json").write_text(content, encoding="utf-8")
     with pytest.raises(SuggestionError, match="is damaged"):
@@ -193,7 +193,7 @@ def test_a_damaged_suggestion_is_told_of(queue: Suggestions, content: str) -> No
         ({"text": "{}"}, "this is JSON"),
     ],
 )
-def test_what_is_no_suggestion(queue: Suggestions, changes: dict[str, str], reason: str) -> None:
+def test_what_is_no_suggestion(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SuggestionError, match=reason):
         queue.send(suggestion(**changes))
     assert not queue.folder.exists() or tree(queue.folder) == {}
@@ -211,7 +211,7 @@ YAML = "title: A project\nsummary: It helps.\n"
         ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code tells which it is
     ],
 )
-def test_an_edit_of_the_same_project(queue: Suggestions, records: Path, name: str, before: str, after: str) -> None:
+def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
     given = replace(suggestion(), name=name, text=after)
     (records / SEED.name).write_text(before, encoding="utf-8")
     given = replace(given, base=replace(given.base, text=before, sha256=hashlib.sha256(before.encode()).hexdigest()))
@@ -229,7 +229,7 @@ def test_an_edit_of_the_same_project(queue: Suggestions, records: Path, name: st
         (TEXT, "Nothing was changed"),
     ],
 )
-def test_accepting_looks_again_also_when_forced(queue: Suggestions, records: Path, text: str, reason: str) -> None:
+def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
     """What waits may have been put there by anyone."""
     taken = queue.send(suggestion())
     path = queue.folder / f"{taken.id}.json"
@@ -239,10 +239,10 @@ def test_accepting_looks_again_also_when_forced(queue: Suggestions, records: Pat
         with pytest.raises(SuggestionError, match=reason):
             queue.accept(taken.id, records, force)
     assert tree(records) == before
-    assert len(list(queue.waiting())) == 1
+    assert len(list(queue.pending())) == 1
 
 
-def test_a_text_of_several_projects(queue: Suggestions, records: Path) -> None:
+def test_a_text_of_several_projects(queue: SuggestionQueue, records: Path) -> None:
     before = "title,code\nA project,G0101\n"
     given = replace(suggestion(), name="a.csv", text=f"{before}B project,G0102\n")
     taken = queue.send(replace(given, base=replace(given.base, text=before)))
@@ -250,7 +250,7 @@ def test_a_text_of_several_projects(queue: Suggestions, records: Path) -> None:
         queue.accept(taken.id, records)
 
 
-def test_only_so_many_wait_however_many_send_at_once(queue: Suggestions) -> None:
+def test_only_so_many_wait_however_many_send_at_once(queue: SuggestionQueue) -> None:
     refused: list[Exception] = []
 
     def send() -> None:
@@ -264,31 +264,31 @@ def test_only_so_many_wait_however_many_send_at_once(queue: Suggestions) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(list(queue.waiting())) == 3
+    assert len(list(queue.pending())) == 3
     assert len(refused) == 6
-    queue.reject(next(queue.waiting()).id, "x")
+    queue.reject(next(queue.pending()).id, "x")
     queue.send(suggestion())
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(SuggestionsFull):
-        Suggestions(tmp_path / "file").send(suggestion())
+        SuggestionQueue(tmp_path / "file").send(suggestion())
 
 
-def test_what_a_killed_process_left_is_cleared(queue: Suggestions) -> None:
+def test_what_a_killed_process_left_is_cleared(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion())
     (queue.folder / ".0123456789abcdef.part").write_text("half", encoding="utf-8")
-    assert list(queue.waiting()) == [taken]
+    assert list(queue.pending()) == [taken]
     queue.send(suggestion())
     assert len(tree(queue.folder)) == 2
 
 
 def test_a_difference() -> None:
-    assert difference("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
+    assert unified_diff("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
 
 
-def test_the_curators_commands(queue: Suggestions, records: Path) -> None:
+def test_the_curators_commands(queue: SuggestionQueue, records: Path) -> None:
     first = queue.send(suggestion(comment="It ended later\x1b[31m", sender="A Visitor", email="a@example.org"))
     second = queue.send(suggestion(text=EDITED.replace("Status: Finished", "Status: Finishd")))
     listed = run("suggestions", "list", queue.folder).stdout.decode()
@@ -322,7 +322,7 @@ def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
 
 
-def test_only_the_owner_can_read_what_strangers_sent(queue: Suggestions, records: Path) -> None:
+def test_only_the_owner_can_read_what_strangers_sent(queue: SuggestionQueue, records: Path) -> None:
     mask = os.umask(0)
     try:
         first, second = queue.send(suggestion(), "192.0.2.1"), queue.send(suggestion(), "192.0.2.2")
@@ -335,7 +335,7 @@ def test_only_the_owner_can_read_what_strangers_sent(queue: Suggestions, records
     assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "a record file is for everybody"
 
 
-def test_a_folder_that_is_open_to_others_is_closed(queue: Suggestions, records: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_open_to_others_is_closed(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
     queue.accept(queue.send(suggestion()).id, records)
     queue.send(suggestion())
     outside = tmp_path / "outside"
@@ -351,12 +351,12 @@ def test_a_folder_that_is_open_to_others_is_closed(queue: Suggestions, records: 
 
 
 def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = Suggestions(tmp_path, most=6, most_of_project=4, most_of_client=2)
+    queue = SuggestionQueue(tmp_path, max_pending=6, most_of_project=4, most_of_client=2)
     taken = [queue.send(suggestion(project=f"G002{number}"), "192.0.2.1") for number in range(2)]
     with pytest.raises(SuggestionQuota, match="2 suggestions from your network wait"):
         queue.send(suggestion(), "192.0.2.1")
     with pytest.raises(SuggestionQuota):
-        Suggestions(tmp_path, most_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
+        SuggestionQueue(tmp_path, most_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
     queue.send(suggestion(), "192.0.2.2")
     assert "192.0.2.1" not in str(tree(tmp_path))
     queue.reject(taken[0].id, "No")
@@ -364,7 +364,7 @@ def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
 
 
 def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = Suggestions(tmp_path, most=3, most_of_project=2)
+    queue = SuggestionQueue(tmp_path, max_pending=3, most_of_project=2)
     for number in range(2):
         queue.send(suggestion(), f"192.0.2.{number}")
     with pytest.raises(SuggestionsFull, match="2 suggestions for this project"):
@@ -374,7 +374,7 @@ def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
         queue.send(suggestion(project="G0022"), "192.0.2.9")
 
 
-def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: Suggestions) -> None:
+def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(), "192.0.2.1")
     assert taken.client
     queue.reject(taken.id, "No")
@@ -390,7 +390,7 @@ def test_who_is_forgotten_is_in_no_suggestion(tmp_path: Path, records: Path) -> 
     page = f"{TEXT}\nContact\n\n{NAME}\n{EMAIL}\n"
     (tmp_path / "page.txt").write_text(page)
     pipeline.build([tmp_path / "page.txt"], tmp_path / "releases", dumps=False)
-    queue = Suggestions(tmp_path / "queue")
+    queue = SuggestionQueue(tmp_path / "queue")
     by_her = queue.send(suggestion(sender=NAME, comment="It ended later"))
     about = queue.send(suggestion(text=f"{EDITED}\nContact: {NAME.upper()}\n"))
     base = replace(suggestion().base, text=page, file="page.txt")
@@ -410,6 +410,6 @@ def test_who_is_forgotten_is_in_no_suggestion(tmp_path: Path, records: Path) -> 
     assert b"Not searched: record files, logs of servers, backups" in done.stderr
     left = b"".join(tree(queue.folder).values()).lower()
     assert b"roe" not in left
-    waiting = {given.id: given for given in queue.waiting()}
+    waiting = {given.id: given for given in queue.pending()}
     assert waiting == {by_her.id: replace(by_her, sender=""), other.id: other}
     assert modes(queue.folder) == {0o700, 0o600}

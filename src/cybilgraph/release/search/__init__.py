@@ -11,34 +11,34 @@ words reach the index.
 
 from __future__ import annotations
 
-from cybilgraph.release.search.index_writer import FACETS, Name, Told, told, write_index
+from cybilgraph.release.search.index_writer import FACETS, IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.search.searcher import (
+    MAX_FACET_VALUES,
     ORDERS,
-    PAGE,
-    VALUES,
-    Fewer,
-    Found,
-    Part,
-    Search,
+    PAGE_SIZE,
+    FacetValue,
+    QueryPart,
+    Relaxation,
     SearchHit,
-    Value,
-    Wish,
+    SearchIndex,
+    SearchQuery,
+    SearchResult,
 )
 
 __all__ = [
     "FACETS",
+    "MAX_FACET_VALUES",
     "ORDERS",
-    "PAGE",
-    "VALUES",
-    "Fewer",
-    "Found",
+    "PAGE_SIZE",
+    "FacetValue",
+    "IndexEntry",
     "Name",
-    "Part",
-    "Search",
+    "QueryPart",
+    "Relaxation",
     "SearchHit",
-    "Told",
-    "Value",
-    "Wish",
-    "told",
+    "SearchIndex",
+    "SearchQuery",
+    "SearchResult",
+    "index_entries",
     "write_index",
 ]

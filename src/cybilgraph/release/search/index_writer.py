@@ -20,13 +20,13 @@ from cybilgraph.runtime.spill import Spool
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
 #: Of the form of this file.
-VERSION = 3
+INDEX_VERSION = 3
 #: Of a project, so many characters of text are in the index, and so many years.
-_TEXT, _YEARS, _SUMMARY = 100_000, 60, 400
+_MAX_TEXT_CHARS, _MAX_YEARS, _MAX_SUMMARY_CHARS = 100_000, 60, 400
 #: So many words as they are spelt, the most frequent, are compared with one that nothing has; of so many letters.
-_VOCABULARY, _LETTERS = 300_000, 3
+_MAX_TERMS, _MIN_TERM_LETTERS = 300_000, 3
 #: The names of so many things are in memory.
-_NAMES = 50_000
+_MAX_CACHED_NAMES = 50_000
 _ONGOING = f"{BASE}id/status/ongoing"
 _PROJECT = f"<{CYB.Project}>"
 _YEAR = re.compile(r"\d{4}")
@@ -48,7 +48,7 @@ _SCHEMA = """
 
 
 @value(slots=True)
-class Told:
+class IndexEntry:
     """What a project tells the index: the kind, thing and basis of each link, and its texts, in order."""
 
     iri: str
@@ -66,11 +66,11 @@ class Told:
 Name = tuple[str, str, int]
 
 
-def told(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list[Told], list[Name]]:
+def index_entries(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
     """The projects of a part of a graph, in order, and the names of things there. It has all of each of its
     projects; what is ``broader`` than a thing is told of all of the graph.
     """
-    projects = [_told(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
+    projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
     names = [
         (thing, plain(term), preferred + (preferred and term.endswith('"@en')))
         for thing, own in graph.items()
@@ -80,7 +80,7 @@ def told(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list[Told], l
     return projects, names
 
 
-def _told(graph: Things, broader: Mapping[str, list[str]], iri: str) -> Told:
+def _index_entry(graph: Things, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
     own = graph[iri]
 
     def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
@@ -91,21 +91,21 @@ def _told(graph: Things, broader: Mapping[str, list[str]], iri: str) -> Told:
         min(texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
     )
-    links = {(_kind(thing), thing, "") for thing in _above(texts(own, CYB.country), broader)}
-    links |= {(_kind(thing), thing, "") for theme in texts(own, CYB.theme) for thing in broader.get(theme, ())}
+    links = {(_facet_of(thing), thing, "") for thing in _all_broader(texts(own, CYB.country), broader)}
+    links |= {(_facet_of(thing), thing, "") for theme in texts(own, CYB.theme) for thing in broader.get(theme, ())}
     for node in parts(CYB.scope):
-        links |= {(_kind(thing), thing, basis) for thing in texts(node, CYB.concept) for basis in _bases(node)}
+        links |= {(_facet_of(thing), thing, basis) for thing in texts(node, CYB.concept) for basis in _bases(node)}
     for node in parts(CYB.participation):
         roles, actors = (texts(node, term) for term in (CYB.role, CYB.actor))
-        links |= {(_last(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+        links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
     said = [text for term in (DCTERMS.abstract, CYB.aim, CYB.context) for text in texts(own, term)]
     for item in parts(CYB.outcome, CYB.output, CYB.activity):
         said += texts(item, DCTERMS.description)
     end = max(texts(own, CYB.end), default="")
-    return Told(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))
+    return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))
 
 
-def _above(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
+def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
     """All that is broader than these things."""
     above: set[str] = set()
     waiting = list(things)
@@ -116,24 +116,24 @@ def _above(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
     return above
 
 
-def _kind(thing: str) -> str:
+def _facet_of(thing: str) -> str:
     """The facet of a link to a thing that is no actor."""
     return thing.removeprefix(f"{BASE}id/").partition("/")[0]
 
 
-def _last(iri: str) -> str:
+def _local_name(iri: str) -> str:
     return iri.rpartition("/")[2]
 
 
 def _bases(node: dict[str, list[str]]) -> list[str]:
-    return [_last(basis) for basis in texts(node, CYB.basis)]
+    return [_local_name(basis) for basis in texts(node, CYB.basis)]
 
 
 def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:
-    """Write the index of a graph, of which ``parts`` are ``told``; ``findings`` are as a report holds them."""
+    """Write the index of a graph, of which ``parts`` are ``index_entries``; ``findings`` are as a report holds them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {VERSION}; BEGIN; {_SCHEMA}"
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION}; BEGIN; {_SCHEMA}"
         )
         last = 0
         for projects, names in parts:
@@ -149,11 +149,11 @@ def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]])
         base.execute("COMMIT")
 
 
-def _fill(base: sqlite3.Connection, projects: Iterable[Told], last: int) -> None:
+def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -> None:
     """Fill the index with projects, when all names are there; ``last`` is the last year of all projects."""
     having: dict[tuple[str, str], BitMap] = {}
 
-    @lru_cache(maxsize=_NAMES)
+    @lru_cache(maxsize=_MAX_CACHED_NAMES)
     def names(thing: str) -> list[str]:
         """All names of a thing, the one that is shown first."""
         rows = base.execute(
@@ -176,19 +176,19 @@ def _fill(base: sqlite3.Connection, projects: Iterable[Told], last: int) -> None
             (
                 number,
                 project.iri,
-                project.title[:_SUMMARY],
+                project.title[:_MAX_SUMMARY_CHARS],
                 project.code,
                 name(project.status) if project.status else "",
                 project.start,
                 project.end,
-                project.summary[:_SUMMARY],
+                project.summary[:_MAX_SUMMARY_CHARS],
             ),
         )
         linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
         words = [
-            f"{project.title[:_TEXT]} {project.code}",
-            " ".join(linked)[:_TEXT],
-            " ".join(project.texts)[:_TEXT],
+            f"{project.title[:_MAX_TEXT_CHARS]} {project.code}",
+            " ".join(linked)[:_MAX_TEXT_CHARS],
+            " ".join(project.texts)[:_MAX_TEXT_CHARS],
         ]
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
@@ -200,7 +200,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[Told], last: int) -> None
     )
     base.execute(
         "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",
-        (_LETTERS, _VOCABULARY),
+        (_MIN_TERM_LETTERS, _MAX_TERMS),
     )
 
 
@@ -210,4 +210,4 @@ def _years(start: str, end: str, status: str, last: int) -> range:
         return range(0)
     first = int(start[:4])
     until = int(end[:4]) if _YEAR.match(end) else last if status == _ONGOING else first
-    return range(first, min(until, first + _YEARS) + 1)
+    return range(first, min(until, first + _MAX_YEARS) + 1)

@@ -9,45 +9,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from cybilgraph.sparql import Advice
-from cybilgraph.sparql.hints.comparisons import dated
+from cybilgraph.sparql import Hint
+from cybilgraph.sparql.hints.comparisons import mismatched_dates
 from cybilgraph.sparql.hints.cursor import Unreadable
 from cybilgraph.sparql.hints.empty import empty
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.outline import read
-from cybilgraph.sparql.hints.parts import Note
+from cybilgraph.sparql.hints.outline import parse_outline
 from cybilgraph.sparql.hints.slow import slow
+from cybilgraph.sparql.hints.syntax_tree import Note
 
 #: No more is told of one query, and of one sentence.
-_MOST, _LONGEST = 5, 400
+_MAX_HINTS, _MAX_HINT_CHARS = 5, 400
 
 
-def advise(
+def find_hints(
     query: str, why: tuple[str, ...] = ("empty", "slow"), facts: Facts | None = None, graphs: Sequence[str] = ()
-) -> tuple[Advice, ...]:
+) -> tuple[Hint, ...]:
     """Why a query may be ``empty`` or ``slow``, or what it found only in part (``partial``), over ``graphs`` that were
     chosen beside it; nothing where it cannot be read.
     """
     try:
-        outline = read(query)
+        outline = parse_outline(query)
     except Unreadable:
         return ()
     if facts:
         facts.begin()
-    causes: Iterator[Advice] = chain(
-        _told(query, "empty", empty(outline, facts, graphs)) if "empty" in why else (),
-        _told(query, "slow", slow(outline)) if "slow" in why else (),
-        _told(query, "partial", dated(outline, facts)) if facts and "partial" in why else (),
+    causes: Iterator[Hint] = chain(
+        _hints(query, "empty", empty(outline, facts, graphs)) if "empty" in why else (),
+        _hints(query, "slow", slow(outline)) if "slow" in why else (),
+        _hints(query, "partial", mismatched_dates(outline, facts)) if facts and "partial" in why else (),
     )
-    found: dict[Advice, None] = {}
+    found: dict[Hint, None] = {}
     for advice in causes:
         found[advice] = None
-        if len(found) == _MOST:
+        if len(found) == _MAX_HINTS:
             break
     return tuple(found)
 
 
-def _told(query: str, why: str, notes: Iterator[Note]) -> Iterator[Advice]:
+def _hints(query: str, why: str, notes: Iterator[Note]) -> Iterator[Hint]:
     for note in notes:
-        text = note.text if len(note.text) <= _LONGEST else f"{note.text[:_LONGEST]}..."
-        yield Advice(why, text, query.count("\n", 0, note.start) + 1)
+        text = note.text if len(note.text) <= _MAX_HINT_CHARS else f"{note.text[:_MAX_HINT_CHARS]}..."
+        yield Hint(why, text, query.count("\n", 0, note.start) + 1)

@@ -9,7 +9,7 @@ from cybilgraph.model.gazetteer import FILES, SUGGESTED, alike, reference
 from cybilgraph.model.vocabulary import XSD, short, thing
 from cybilgraph.rdf.ntriples import literal
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.parts import Block, Group, Note, Outline, Term, inside
+from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, walk_groups
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
@@ -17,10 +17,10 @@ _TYPED = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:dat
 _OPERATORS = {"=", "<", ">"}
 _MATCHES = "LANGMATCHES"
 #: Of values that are as long as a text no likeness is looked for.
-_LONG = 200
+_MAX_FUZZY_CHARS = 200
 
 
-def written(verb: Term, given: Term, facts: Facts) -> Note | None:
+def stored_spelling(verb: Term, given: Term, facts: Facts) -> Note | None:
     """How the release writes a value that a property has not as it is given; None where it has nothing like it."""
     values = facts.values(verb.value) if facts.may_search() else []
     literals = [value for value in values if value.kind == "literal"]
@@ -37,8 +37,8 @@ def written(verb: Term, given: Term, facts: Facts) -> Note | None:
             return _meant(verb, given, value)
     if _DATE.match(given.value) and any(value.datatype in _DATES for value in literals):
         return Note(_dates(verb, "?" + verb.text.rpartition(":")[2], given.value, literals), given.start)
-    names = {value.value: value for value in literals if len(value.value) < _LONG}
-    best = alike(given.value, list(names), SUGGESTED) if len(given.value) < _LONG else ""
+    names = {value.value: value for value in literals if len(value.value) < _MAX_FUZZY_CHARS}
+    best = alike(given.value, list(names), SUGGESTED) if len(given.value) < _MAX_FUZZY_CHARS else ""
     return _meant(verb, given, names[best]) if best else None
 
 
@@ -70,27 +70,27 @@ def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
     )
 
 
-def compared(outline: Outline, facts: Facts) -> Iterator[Note]:
+def mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
     """Comparisons in filters, and lists, with values of another kind than the property has."""
     verbs = _verbs(outline)
     for group in _groups(outline):
         for block in group.blocks:
             if block.kind == "FILTER":
-                for of, name, operator, given in _compared(block, verbs):
+                for of, name, operator, given in _compared_properties(block, verbs):
                     if note := _comparison(of, name, operator, given, facts):
                         yield note
             elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
                 for value in block.terms:
                     missing = value.kind == "literal" and not facts.has(None, verb, value)
-                    if missing and (note := written(verb, value, facts)):
+                    if missing and (note := stored_spelling(verb, value, facts)):
                         yield note
 
 
-def dated(outline: Outline, facts: Facts) -> Iterator[Note]:
+def mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
     """Comparisons in filters with a date of one kind, where the property has others, too: those are left out."""
     verbs = _verbs(outline)
     for block in (block for group in _groups(outline) for block in group.blocks if block.kind == "FILTER"):
-        for verb, name, operator, given in _compared(block, verbs):
+        for verb, name, operator, given in _compared_properties(block, verbs):
             if given.datatype in _DATES and (note := _comparison(verb, name, operator, given, facts)):
                 yield note
 
@@ -101,7 +101,7 @@ def has_dates(query: str) -> bool:
 
 
 def _groups(outline: Outline) -> Iterator[Group]:
-    return (group for root in outline.main.groups for group, _ in inside(root))
+    return (group for root in outline.main.groups for group, _ in walk_groups(root))
 
 
 def _verbs(outline: Outline) -> dict[str, Term]:
@@ -115,7 +115,7 @@ def _verbs(outline: Outline) -> dict[str, Term]:
     return verbs
 
 
-def _compared(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
+def _compared_properties(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
     """The property whose values are compared with a literal, and how; see ``_comparisons``."""
     for name, operator, value in _comparisons(block.terms):
         if verb := verbs.get(name.removeprefix("LANG ")):
@@ -156,7 +156,7 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
         right = dates == {_kind(given)}
         return None if right else Note(_dates(verb, f"?{name}", given.value, literals), given.start)
     if operator == "=":
-        return None if facts.has(None, verb, given) else written(verb, given, facts)
+        return None if facts.has(None, verb, given) else stored_spelling(verb, given, facts)
     if "language" in kinds and not _kind(given):
         return Note(f"{verb.text} has texts with a language. Compare STR(?{name}) with {given.text}.", given.start)
     return None

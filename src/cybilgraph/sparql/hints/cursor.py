@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from cybilgraph.model.vocabulary import PREFIXES, XSD
 from cybilgraph.rdf.ntriples import is_iri
-from cybilgraph.sparql.hints.parts import Term
+from cybilgraph.sparql.hints.syntax_tree import Term
 from cybilgraph.sparql.queries import Token, tokens
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}

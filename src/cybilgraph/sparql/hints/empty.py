@@ -7,35 +7,39 @@ from urllib.parse import unquote
 
 from cybilgraph.model.gazetteer import FILES, SUGGESTED, GazetteerEntry, alike, reference
 from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
-from cybilgraph.sparql.hints.comparisons import compared, written
-from cybilgraph.sparql.hints.facts import Facts, named
-from cybilgraph.sparql.hints.parts import Note, Outline, Term, Triple, inside
+from cybilgraph.sparql.hints.comparisons import mismatched_comparisons, stored_spelling
+from cybilgraph.sparql.hints.facts import Facts, iri_term
+from cybilgraph.sparql.hints.syntax_tree import Note, Outline, Term, Triple, walk_groups
 
-_WANTING = {"property": "Nothing in this release has", "class": "Nothing in this release is a", "thing": "There is no"}
+_NOT_FOUND = {
+    "property": "Nothing in this release has",
+    "class": "Nothing in this release is a",
+    "thing": "There is no",
+}
 #: What is in these may fail, and rows be left.
-_OUTSIDE = {"OPTIONAL", "UNION", "MINUS", "FILTER"}
+_OPTIONAL_BLOCKS = {"OPTIONAL", "UNION", "MINUS", "FILTER"}
 
 
 def empty(outline: Outline, facts: Facts | None, graphs: Sequence[str] = ()) -> Iterator[Note]:
     """What may leave nothing, the likeliest first. Without facts it tells what no release has. ``graphs`` are those
     that were chosen beside the query, and instead of its own.
     """
-    chosen = tuple(map(named, graphs)) or outline.graphs
+    chosen = tuple(map(iri_term, graphs)) or outline.graphs
     if facts:
         yield from _graphs((*chosen, *_constant_graphs(outline)), facts)
     misread = dict(_prefixes(outline))
     yield from misread.values()
     names = _Names(facts)
-    told: set[str] = set()
+    reported: set[str] = set()
     for term, role, required in _terms(outline):
         if term.text.partition(":")[0] in misread:
-            told.add(term.value)
-        elif term.value not in told and (note := names.wrong(term, role, required=required)):
-            told.add(term.value)
+            reported.add(term.value)
+        elif term.value not in reported and (note := names.wrong(term, role, required=required)):
+            reported.add(term.value)
             yield note
     if facts:
-        yield from compared(outline, facts)
-        yield from _patterns(outline, facts, told)
+        yield from mismatched_comparisons(outline, facts)
+        yield from _patterns(outline, facts, reported)
     if chosen or _is_of_graphs(outline):
         yield Note("GRAPH and FROM look at earlier captures only. The present is in the default graph.", 0)
 
@@ -73,8 +77,8 @@ def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
         if iri.kind == "iri":
             yield iri, "thing", True
     for root in outline.main.groups:
-        for group, within in inside(root):
-            needed = not _OUTSIDE.intersection(within)
+        for group, within in walk_groups(root):
+            needed = not _OPTIONAL_BLOCKS.intersection(within)
             for triple in group.triples:
                 verbs = triple.path or ((triple.predicate,) if triple.predicate else ())
                 yield from ((verb, "property", needed and verb.value in triple.certain) for verb in verbs)
@@ -88,8 +92,8 @@ def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
 def _constant_graphs(outline: Outline) -> Iterator[Term]:
     """The graphs that a pattern names by GRAPH, and that must be there."""
     for root in outline.main.groups:
-        for group, within in inside(root):
-            if not _OUTSIDE.intersection(within):
+        for group, within in walk_groups(root):
+            if not _OPTIONAL_BLOCKS.intersection(within):
                 yield from (block.terms[0] for block in group.blocks if block.kind == "GRAPH")
 
 
@@ -106,8 +110,8 @@ def _graphs(terms: Iterable[Term], facts: Facts) -> Iterator[Note]:
 
 def _is_of_graphs(outline: Outline) -> bool:
     """True where a pattern of named graphs must be there: as one of several it leaves the others."""
-    groups = (within for root in outline.main.groups for _, within in inside(root))
-    return any("GRAPH" in within and not _OUTSIDE.intersection(within) for within in groups)
+    groups = (within for root in outline.main.groups for _, within in walk_groups(root))
+    return any("GRAPH" in within and not _OPTIONAL_BLOCKS.intersection(within) for within in groups)
 
 
 class _Names:
@@ -217,25 +221,25 @@ def _entry(kind: str, key: str) -> GazetteerEntry | None:
     return next(filter(None, others), None) or names.suggested(kind, name)
 
 
-def _patterns(outline: Outline, facts: Facts, told: set[str]) -> Iterator[Note]:
+def _patterns(outline: Outline, facts: Facts, reported: set[str]) -> Iterator[Note]:
     """Required patterns of constants that no statement has, each alone."""
     for root in outline.main.groups:
-        for group, within in inside(root):
-            if _OUTSIDE.intersection(within):
+        for group, within in walk_groups(root):
+            if _OPTIONAL_BLOCKS.intersection(within):
                 continue
             for triple in group.triples:
-                if note := _pattern(triple, facts, told):
+                if note := _pattern(triple, facts, reported):
                     yield note
 
 
-def _pattern(triple: Triple, facts: Facts, told: set[str]) -> Note | None:
+def _pattern(triple: Triple, facts: Facts, reported: set[str]) -> Note | None:
     verb = triple.predicate
     ends = [term if term.constant else None for term in (triple.subject, triple.object)]
     if verb is None or not verb.constant or not any(ends):
         return None
-    if any(term and term.value in told for term in (*ends, verb)) or facts.has(ends[0], verb, ends[1]):
+    if any(term and term.value in reported for term in (*ends, verb)) or facts.has(ends[0], verb, ends[1]):
         return None
-    if triple.object.kind == "literal" and (note := written(verb, triple.object, facts)):
+    if triple.object.kind == "literal" and (note := stored_spelling(verb, triple.object, facts)):
         return note
     if ends[0] and ends[1] is None and not facts.has(subject=ends[0]):
         return None

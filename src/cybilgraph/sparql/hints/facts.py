@@ -9,14 +9,14 @@ import pyoxigraph as ox
 from cachetools import LRUCache
 
 from cybilgraph.model.vocabulary import RDF, XSD
-from cybilgraph.sparql.hints.parts import Term
+from cybilgraph.sparql.hints.syntax_tree import Term
 
 #: So many values of a property are looked at for what they are like.
-_SAMPLE = 2_000
+_MAX_SAMPLED_VALUES = 2_000
 #: The values of so many properties are kept: a release never changes.
-_KEPT = 16
+_MAX_CACHED_PROPERTIES = 16
 #: So often values are searched for one that is alike.
-_SEARCHES = 10
+_MAX_SEARCHES = 10
 
 
 class Facts:
@@ -24,7 +24,7 @@ class Facts:
 
     def __init__(self, store: ox.Store) -> None:
         self.store = store
-        self._values: LRUCache[str, list[Term]] = LRUCache(_KEPT)
+        self._values: LRUCache[str, list[Term]] = LRUCache(_MAX_CACHED_PROPERTIES)
         self._searches = 0
 
     def begin(self) -> None:
@@ -34,7 +34,7 @@ class Facts:
     def may_search(self) -> bool:
         """Whether all values may be searched once more: a query may have thousands to look for."""
         self._searches += 1
-        return self._searches <= _SEARCHES
+        return self._searches <= _MAX_SEARCHES
 
     def has(self, subject: Term | None = None, predicate: Term | None = None, value: Term | None = None) -> bool:
         """Whether there is a statement of these constants; what is None may be anything."""
@@ -44,15 +44,15 @@ class Facts:
 
     def is_property(self, iri: str) -> bool:
         """Whether any statement has it as its property."""
-        return self.has(predicate=named(iri))
+        return self.has(predicate=iri_term(iri))
 
     def is_class(self, iri: str) -> bool:
         """Whether anything is of this class."""
-        return self.has(predicate=named(RDF.type), value=named(iri))
+        return self.has(predicate=iri_term(RDF.type), value=iri_term(iri))
 
     def is_thing(self, iri: str) -> bool:
         """Whether anything is said of it, or links to it."""
-        return self.has(subject=named(iri)) or self.has(value=named(iri))
+        return self.has(subject=iri_term(iri)) or self.has(value=iri_term(iri))
 
     def is_graph(self, iri: str) -> bool:
         """Whether there is a named graph of this name."""
@@ -60,17 +60,23 @@ class Facts:
 
     def graphs(self) -> list[str]:
         """The names of named graphs; of many, the first."""
-        return [graph.value for graph in islice(self.store.named_graphs(), _SAMPLE) if isinstance(graph, ox.NamedNode)]
+        return [
+            graph.value
+            for graph in islice(self.store.named_graphs(), _MAX_SAMPLED_VALUES)
+            if isinstance(graph, ox.NamedNode)
+        ]
 
     def values(self, predicate: str) -> list[Term]:
         """What a property has as values; of many, the first."""
         if predicate not in self._values:
-            self._values[predicate] = list(islice(self._read(predicate), _SAMPLE))
+            self._values[predicate] = list(islice(self._read(predicate), _MAX_SAMPLED_VALUES))
         return self._values[predicate]
 
     def _read(self, predicate: str) -> Iterator[Term]:
         seen: set[object] = set()
-        for quad in islice(self.store.quads_for_pattern(None, ox.NamedNode(predicate), None, None), _SAMPLE):
+        for quad in islice(
+            self.store.quads_for_pattern(None, ox.NamedNode(predicate), None, None), _MAX_SAMPLED_VALUES
+        ):
             if quad.object in seen:
                 continue
             seen.add(quad.object)
@@ -78,17 +84,17 @@ class Facts:
                 datatype = quad.object.datatype.value
                 language = quad.object.language or ""
                 plain = language or datatype == f"{XSD.iri}string"
-                yield literal(quad.object.value, language, "" if plain else datatype)
+                yield literal_term(quad.object.value, language, "" if plain else datatype)
             elif isinstance(quad.object, ox.NamedNode):
-                yield named(quad.object.value)
+                yield iri_term(quad.object.value)
 
 
-def named(iri: str) -> Term:
+def iri_term(iri: str) -> Term:
     """An IRI as a term."""
     return Term("iri", iri, f"<{iri}>", 0)
 
 
-def literal(value: str, language: str = "", datatype: str = "") -> Term:
+def literal_term(value: str, language: str = "", datatype: str = "") -> Term:
     """A literal as a term."""
     return Term("literal", value, value, 0, language, datatype)
 

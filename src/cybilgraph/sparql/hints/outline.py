@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cybilgraph.sparql.hints.cursor import Unreadable
-from cybilgraph.sparql.hints.parts import Block, Group, Outline, Term, Triple
 from cybilgraph.sparql.hints.paths import Paths
+from cybilgraph.sparql.hints.syntax_tree import Block, Group, Outline, Term, Triple
 
 #: What may follow a triple without a dot.
-STARTS = frozenset(("OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH", "SERVICE", "{", "}"))
+TRIPLE_FOLLOWERS = frozenset(("OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH", "SERVICE", "{", "}"))
 
 
-def read(query: str) -> Outline:
+def parse_outline(query: str) -> Outline:
     """The outline of a query. Raises Unreadable, also where it is nested too deeply."""
     reader = _Reader(query)
     try:
@@ -107,7 +107,7 @@ class _Reader(Paths):
                 self.take(".")
             else:
                 self._triples(group)
-                if not self.take(".") and self.word not in STARTS:
+                if not self.take(".") and self.word not in TRIPLE_FOLLOWERS:
                     raise Unreadable(self.token.start, between=True)
         return group
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybilgraph.model.vocabulary import RDF
 from cybilgraph.sparql.hints.cursor import Cursor, Unreadable
-from cybilgraph.sparql.hints.parts import Term
+from cybilgraph.sparql.hints.syntax_tree import Term
 
 
 class Path:

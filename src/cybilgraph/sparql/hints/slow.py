@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.model.vocabulary import RDF
-from cybilgraph.sparql.hints.parts import Block, Group, Note, Outline, Term, Triple, inside
+from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, Triple, walk_groups
 
 #: A list of no more rows may be crossed with anything.
-_FEW = 50
-_SEARCHING = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
+_FEW_ROWS = 50
+_TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 
 
 def slow(outline: Outline) -> Iterator[Note]:
     """What may be slow, the worst first. It needs no store."""
-    groups = [(group, within) for root in outline.main.groups for group, within in inside(root)]
+    groups = [(group, within) for root in outline.main.groups for group, within in walk_groups(root)]
     times = Counter(name for group, _ in groups for name in _uses(group))
     for group, within in groups:
         # Patterns under a FILTER are met with the rows outside of it.
@@ -39,7 +39,7 @@ def _uses(group: Group) -> Iterator[str]:
 
 def _apart(group: Group) -> Iterator[Note]:
     """Parts of a group that share no variable: each row of one is met with each of the other."""
-    parts = [part for part in group.parts if part.names and not _asks(part) and not _short(part)]
+    parts = [part for part in group.parts if part.names and not _has_constant(part) and not _short(part)]
     roots: dict[str, str] = {}
     # Short lists join others at no cost, and a BIND that uses two parts is no pattern.
     for part in (*parts, *(part for part in group.parts if _short(part))):
@@ -65,12 +65,12 @@ def _root(roots: dict[str, str], name: str) -> str:
     return name
 
 
-def _asks(part: Triple | Block) -> bool:
+def _has_constant(part: Triple | Block) -> bool:
     return isinstance(part, Block) and part.kind in ("FILTER", "BIND", "MINUS")
 
 
 def _short(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind == "VALUES" and part.rows <= _FEW and bool(part.names)
+    return isinstance(part, Block) and part.kind == "VALUES" and part.rows <= _FEW_ROWS and bool(part.names)
 
 
 def _narrow(part: Triple | Block) -> bool:
@@ -80,7 +80,7 @@ def _narrow(part: Triple | Block) -> bool:
     if part.kind == "SELECT":
         return not any(term.value == "GROUP" for term in part.terms) and len(part.names) < 2 and _sums(part)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _narrow(below) for group in part.groups for below in group.parts if not _asks(below)
+        _narrow(below) for group in part.groups for below in group.parts if not _has_constant(below)
     )
 
 
@@ -153,7 +153,7 @@ def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
 def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
     """The variables in the first argument of a function that searches in text."""
     for at, term in enumerate(terms):
-        if term.kind == "word" and term.value in _SEARCHING:
+        if term.kind == "word" and term.value in _TEXT_FUNCTIONS:
             for argument in terms[at + 1 : at + 12]:
                 if argument.value == ",":
                     break

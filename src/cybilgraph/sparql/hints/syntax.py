@@ -14,27 +14,27 @@ from typing import NamedTuple
 from cybilgraph.model.gazetteer import alike
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.hints.cursor import Unreadable
-from cybilgraph.sparql.hints.outline import read
-from cybilgraph.sparql.hints.parts import Note
+from cybilgraph.sparql.hints.outline import parse_outline
+from cybilgraph.sparql.hints.syntax_tree import Note
 from cybilgraph.sparql.queries import Token, tokens, unknown_prefixes
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
 #: Modifiers in the order in which they must stand (section 19.8, SolutionModifier).
 _ORDER = ("GROUP", "HAVING", "ORDER", "LIMIT")
-_INSTEAD = {"AND": "&&", "OR": "||", "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?variable)"}
+_REPLACEMENTS = {"AND": "&&", "OR": "||", "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?variable)"}
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
-_MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
+_QUOTE_MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
 #: What others call a vocabulary.
-_ELSEWHERE = {"dct": "dcterms"}
+_PREFIX_ALIASES = {"dct": "dcterms"}
 #: So much alike are prefixes of three letters that differ in one.
-_ALIKE = 66
+_MIN_SIMILARITY_PERCENT = 66
 #: Spaces to us, and not to SPARQL (section 19.8, WS).
 _SPACE = re.compile(r"[^\S \t\r\n]")
 #: What the engine expects, as its grammar says it: classes of characters, which tell nobody anything.
 _CLASS = re.compile(r"\['[^\]]*\]|\[_\]")
 _POSITION = re.compile(r"error at (?P<line>\d+):(?P<column>\d+): (?:expected )?(?:one of )?(?P<expected>.*)", re.DOTALL)
 #: So many characters of a long line are shown on either side of the place.
-_AROUND = 60
+_EXCERPT_CONTEXT_CHARS = 60
 
 
 def mistakes(query: str) -> Iterator[Note]:
@@ -43,7 +43,7 @@ def mistakes(query: str) -> Iterator[Note]:
     for check in (_marks, _prefixes, _comparisons, _head, _brackets, _modifiers, _words, _grouping):
         yield from check(query, found)
     try:
-        read(query)
+        parse_outline(query)
     except Unreadable as place:
         token = next((token for token in found if token.start == place.start), None)
         shown = f" before {token.text[:40]}" if token else ""
@@ -53,8 +53,8 @@ def mistakes(query: str) -> Iterator[Note]:
 def _marks(query: str, found: Sequence[Token]) -> Iterator[Note]:
     """Characters that look like those of SPARQL."""
     for token in found:
-        if token.kind == "other" and token.text in _MARKS:
-            yield Note(f"{token.text} is no quotation mark of SPARQL. Write {_MARKS[token.text]}", token.start)
+        if token.kind == "other" and token.text in _QUOTE_MARKS:
+            yield Note(f"{token.text} is no quotation mark of SPARQL. Write {_QUOTE_MARKS[token.text]}", token.start)
         elif token.kind == "other" and token.text in "\"'":
             yield Note("A quotation mark is not closed on its line.", token.start)
     end = 0
@@ -74,7 +74,7 @@ def _prefixes(query: str, found: Sequence[Token]) -> Iterator[Note]:
         if first.text.upper() == "PREFIX" and third.kind == "name" and "://" in query[third.start : third.start + 9]:
             yield Note("The IRI of a prefix stands in angle brackets: <https://...>", third.start)
     if unknown := unknown_prefixes(query):
-        meant = list(dict.fromkeys(filter(None, map(_meant, unknown))))
+        meant = list(dict.fromkeys(filter(None, map(_similar_prefix, unknown))))
         names = ", ".join(f"{prefix}:" for prefix in unknown)
         names += f". Did you mean {', '.join(f'{prefix}:' for prefix in meant)}?" if meant else ""
         used = [token for token in found if token.kind == "name" and token.text.partition(":")[0] not in PREFIXES]
@@ -82,9 +82,9 @@ def _prefixes(query: str, found: Sequence[Token]) -> Iterator[Note]:
         yield Note(f"No PREFIX declares {names}", place)
 
 
-def _meant(prefix: str) -> str:
+def _similar_prefix(prefix: str) -> str:
     """The prefix of ours that is like this one, or is the same; empty where there is none."""
-    return _ELSEWHERE.get(prefix) or alike(prefix, tuple(PREFIXES), _ALIKE)
+    return _PREFIX_ALIASES.get(prefix) or alike(prefix, tuple(PREFIXES), _MIN_SIMILARITY_PERCENT)
 
 
 def _comparisons(_: str, found: Sequence[Token]) -> Iterator[Note]:
@@ -160,8 +160,8 @@ def _modifiers(_: str, found: Sequence[Token]) -> Iterator[Note]:
 
 def _words(_: str, found: Sequence[Token]) -> Iterator[Note]:
     for token in found:
-        if token.kind == "word" and token.text.upper() in _INSTEAD:
-            yield Note(f"SPARQL has no {token.text}. Write {_INSTEAD[token.text.upper()]}.", token.start)
+        if token.kind == "word" and token.text.upper() in _REPLACEMENTS:
+            yield Note(f"SPARQL has no {token.text}. Write {_REPLACEMENTS[token.text.upper()]}.", token.start)
 
 
 def _grouping(_: str, found: Sequence[Token]) -> Iterator[Note]:
@@ -193,7 +193,7 @@ class Mistake(NamedTuple):
     excerpt: str
 
 
-def explained(query: str, message: str) -> Mistake:
+def explain_mistake(query: str, message: str) -> Mistake:
     """The likeliest mistake, and what the engine says in words."""
     said = _POSITION.search(message)
     line, column = (int(said["line"]), int(said["column"])) if said else (0, 0)
@@ -217,8 +217,8 @@ def _excerpt(query: str, line: int, column: int) -> str:
     if not 1 <= line <= len(lines):
         return ""
     text, at = lines[line - 1], max(column - 1, 0)
-    first = max(at - _AROUND, 0) if len(text) > 2 * _AROUND else 0
-    last = at + _AROUND if len(text) - first > 2 * _AROUND else len(text)
+    first = max(at - _EXCERPT_CONTEXT_CHARS, 0) if len(text) > 2 * _EXCERPT_CONTEXT_CHARS else 0
+    last = at + _EXCERPT_CONTEXT_CHARS if len(text) - first > 2 * _EXCERPT_CONTEXT_CHARS else len(text)
     shown = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
     before = ("…" if first else "") + text[first:at].ljust(at - first)
     return f"{_visible(shown)}\n{''.join(map(_blank, _visible(before)))}^"

@@ -11,18 +11,24 @@ other, but they move no record's date.
 
 from __future__ import annotations
 
-from cybilgraph.sync.changes.change_log import Changes, Log, as_json, date_of, lines_in_words
-from cybilgraph.sync.changes.last_changes import Moved, earliest, moved_until, of_log, prune
+from cybilgraph.sync.changes.change_dates import (
+    LastChange,
+    first_change_date,
+    last_changes_in,
+    last_changes_until,
+    prune,
+)
+from cybilgraph.sync.changes.change_log import ChangeLog, ChangeLogCache, as_json, change_date, describe_log
 
 __all__ = [
-    "Changes",
-    "Log",
-    "Moved",
+    "ChangeLog",
+    "ChangeLogCache",
+    "LastChange",
     "as_json",
-    "date_of",
-    "earliest",
-    "lines_in_words",
-    "moved_until",
-    "of_log",
+    "change_date",
+    "describe_log",
+    "first_change_date",
+    "last_changes_in",
+    "last_changes_until",
     "prune",
 ]

@@ -19,17 +19,24 @@ from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import TemporaryFolder
-from cybilgraph.sync.changes.record_changes import Change, ChangedNames, FieldChange, change_of, is_of_record, key_of
-from cybilgraph.sync.patches import ADDED, END, Digested, Header, difference, ordered
+from cybilgraph.sync.changes.record_changes import (
+    Change,
+    ChangedNames,
+    FieldChange,
+    is_of_record,
+    record_key,
+    summarise_change,
+)
+from cybilgraph.sync.patches import ADDED, END, HashedLines, Header, diff_lines, sort_lines
 
 #: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
-_KEPT, _KEPT_BYTES = 64, 2_000_000_000
+_MAX_CACHED_LOGS, _KEPT_BYTES = 64, 2_000_000_000
 #: Seconds that one waits for a log that another makes.
-_PATIENCE = 60.0
+_LOCK_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class ChangeLog:
     """What is different between two releases; ``since`` is None for everything from the beginning.
 
     ``size`` and ``sha256`` are of the patch, ``on_disk`` are the bytes of its files.
@@ -73,24 +80,27 @@ class Log:
         """The records, by key."""
         with (self.folder / "records").open("rb") as rows:
             for row in rows:
-                told = json.loads(row)
-                yield Change(**told | {"fields": [FieldChange(**field) for field in told["fields"]]})
+                row_data = json.loads(row)
+                yield Change(**row_data | {"fields": [FieldChange(**field) for field in row_data["fields"]]})
 
 
-class Changes:
+class ChangeLogCache:
     """The differences between the releases of a folder, each made once and kept for as long as others are not
     asked for more. Safe for threads.
     """
 
     def __init__(
-        self, releases: Releases, kept: int = _KEPT, opened: Callable[[Release, str], BinaryIO] = Release.open
+        self,
+        releases: Releases,
+        max_logs: int = _MAX_CACHED_LOGS,
+        open_file: Callable[[Release, str], BinaryIO] = Release.open,
     ) -> None:
-        """``opened`` gives a file of a release, or raises FileDamaged in words for who asked."""
+        """``open_file`` gives a file of a release, or raises FileDamaged in words for who asked."""
         self._releases = releases
-        self._opened = opened
-        self._most = kept
+        self._open_file = open_file
+        self._max_logs = max_logs
         self._folder = TemporaryFolder("changes")
-        self._logs: OrderedDict[str, Log] = OrderedDict()
+        self._logs: OrderedDict[str, ChangeLog] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -107,7 +117,7 @@ class Changes:
                 "Take the full dump of the current release (/latest/cybilgraph.nq.gz), and ask again from that one on.",
             ) from error
 
-    def between(self, since: int, until: int = 0) -> Log:
+    def between(self, since: int, until: int = 0) -> ChangeLog:
         """The log from a release (0: from nothing) to another (0: the current one).
 
         Raises ReleaseBusy, ReleaseError, ReleaseGone; and FileDamaged where a graph is not what was built.
@@ -116,7 +126,7 @@ class Changes:
         new = self.release(until or self._releases.current_number())
         name = f"{old.manifest['files'][GRAPH] if old else ''}-{new.manifest['files'][GRAPH]}"
         name = f"{since}-{new.number}-{name}"
-        if not self._lock.acquire(timeout=_PATIENCE):
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT_SECONDS):
             raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
         try:
             if not self._folder.path.is_dir():  # what cleans temporary files has taken it
@@ -124,10 +134,10 @@ class Changes:
                 self._folder = TemporaryFolder("changes")
             if name not in self._logs or not self._logs[name].is_there:
                 for release in (old, new) if old else (new,):
-                    self._opened(release, GRAPH).close()  # it is read whole: each release here is a fresh one
+                    self._open_file(release, GRAPH).close()  # it is read whole: each release here is a fresh one
                 folder = Path(tempfile.mkdtemp(dir=self._folder.path))
                 self._logs[name] = _log(old, new, folder)
-                while len(self._logs) > self._most or (len(self._logs) > 1 and self._on_disk > _KEPT_BYTES):
+                while len(self._logs) > self._max_logs or (len(self._logs) > 1 and self._on_disk > _KEPT_BYTES):
                     _, oldest = self._logs.popitem(last=False)
                     shutil.rmtree(oldest.folder, ignore_errors=True)
             self._logs.move_to_end(name)
@@ -139,26 +149,26 @@ class Changes:
     def _on_disk(self) -> int:
         return sum(log.on_disk for log in self._logs.values())
 
-    def steps(self, since: int, until: int) -> Iterator[Log]:
+    def steps(self, since: int, until: int) -> Iterator[ChangeLog]:
         """The logs from release to release between two, the oldest first, over those that are kept."""
         numbers = [number for number in self._releases.numbers if since <= number <= until]
         return (self.between(*pair) for pair in pairwise(numbers))
 
-    def moved(self, since: int, until: int) -> dict[str, Release]:
+    def last_changed(self, since: int, until: int) -> dict[str, Release]:
         """Of each record that moved between two releases, by key, the release in which it moved last."""
         return {change.key: log.until for log in self.steps(since, until) for change in log.records()}
 
 
-def _log(old: Release | None, new: Release, folder: Path) -> Log:
-    before = ordered(old.folder / GRAPH) if old else iter(())
-    after = Digested(ordered(new.folder / GRAPH))
+def _log(old: Release | None, new: Release, folder: Path) -> ChangeLog:
+    before = sort_lines(old.folder / GRAPH) if old else iter(())
+    after = HashedLines(sort_lines(new.folder / GRAPH))
     counts: Counter[str] = Counter()
     keys: set[bytes] = set()
     with (folder / "quads").open("wb") as rows, (folder / "by-key").open("wb") as by_key:
-        for kind, line in difference(before, after):
+        for kind, line in diff_lines(before, after):
             rows.write(kind + b" " + line)
             counts["added_quads" if kind == ADDED else "removed_quads"] += 1
-            key = key_of(line)
+            key = record_key(line)
             if key:
                 keys.add(key)
                 by_key.write(key + b" " + kind + b" " + line)
@@ -166,22 +176,22 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
                 counts["other_quads"] += 1
     names = ChangedNames([release.folder / GRAPH for release in (old, new) if release], folder / "by-key", keys)
     with (folder / "records").open("w", encoding="utf-8") as records:
-        for key, group in groupby(ordered(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
-            change = change_of(key.decode(), [row.split(b" ", 2)[1:] for row in group], names)
+        for key, group in groupby(sort_lines(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
+            change = summarise_change(key.decode(), [row.split(b" ", 2)[1:] for row in group], names)
             if change:
                 counts[change.kind] += 1
                 records.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
     (folder / "by-key").unlink()
     header = Header(old.number if old else 0, new.number, after.sha256)
     every = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
-    log = Log(old, new, folder, header, {name: counts[name] for name in every})
-    patch = Digested(log.patch())
+    log = ChangeLog(old, new, folder, header, {name: counts[name] for name in every})
+    patch = HashedLines(log.patch())
     on_disk = sum(file.stat().st_size for file in folder.iterdir())
     return replace(log, size=sum(map(len, patch)), sha256=patch.sha256, on_disk=on_disk)
 
 
-def as_json(log: Log, moved: dict[str, Release]) -> Iterator[str]:
-    """The records as JSON, some at once; ``moved`` is of ``Changes.moved``."""
+def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:
+    """The records as JSON, some at once; ``last_changed`` is of ``Changes.moved``."""
     since = {"release": log.since.number, "created": log.since.manifest["created"]} if log.since else None
     head: dict[str, Any] = {
         "since": since,
@@ -190,27 +200,27 @@ def as_json(log: Log, moved: dict[str, Release]) -> Iterator[str]:
     }
     yield json.dumps(head, ensure_ascii=False)[:-1] + ', "records": ['
     for number, change in enumerate(log.records()):
-        told = {
+        row_data = {
             "record": change.iri,
             "project": f"{BASE}id/project/{change.key}",
             **asdict(change),
-            "modified": date_of(change, log, moved),
-            "words": change.in_words(),
+            "modified": change_date(change, log, last_changed),
+            "words": change.describe(),
         }
-        yield (",\n" if number else "\n") + json.dumps(told, ensure_ascii=False)
+        yield (",\n" if number else "\n") + json.dumps(row_data, ensure_ascii=False)
     yield "\n]}\n"
 
 
-def date_of(change: Change, log: Log, moved: dict[str, Release]) -> str:
+def change_date(change: Change, log: ChangeLog, last_changed: dict[str, Release]) -> str:
     """When the statements of a record moved last: the day and time of the release that brought it."""
-    return str(moved.get(change.key, log.until).manifest["created"])
+    return str(last_changed.get(change.key, log.until).manifest["created"])
 
 
-def lines_in_words(log: Log, most: int | None = None) -> Iterable[str]:
+def describe_log(log: ChangeLog, max_records: int | None = None) -> Iterable[str]:
     """The log for people, a line a record."""
     marks = {"added": "+", "changed": "~", "removed": "−"}
     for number, change in enumerate(log.records()):
-        if most is not None and number >= most:
+        if max_records is not None and number >= max_records:
             return
-        more = f"\n    {change.in_words()}" if change.kind == "changed" or change.replaced_by else ""
+        more = f"\n    {change.describe()}" if change.kind == "changed" or change.replaced_by else ""
         yield f"{marks[change.kind]} {unquote(change.key)}  {change.title}{more}"

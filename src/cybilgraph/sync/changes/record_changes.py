@@ -14,23 +14,23 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, S
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
-from cybilgraph.release.graph_file import lines_of
+from cybilgraph.release.graph_file import open_lines
 from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
 #: Properties that tell how a record was read, and not what it says.
-_READ = {
+_PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
     for term in (CYB.line, CYB.column, CYB.confidence, PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified)
 }
 #: What a project is called by others: no statement of its record.
-_OF_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
+_PROPERTIES_SET_BY_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
 _IS_REPLACED = f"<{DCTERMS.isReplacedBy}>".encode()
 _IS_RECORD = f"<{RDF.type}> <{CYB.Record}> .\n".encode()
 _NAMES = tuple(f"> <{term}> ".encode() for term in (SKOS.prefLabel, DCTERMS.title))
 #: Properties of a part that are words for people.
-_WORDS = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
+_PROSE_PROPERTIES = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
 _BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
 
 
@@ -62,14 +62,14 @@ class Change:
         """The IRI of the record."""
         return f"{BASE}record/{self.key}"
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """A sentence for people."""
         if self.kind != "changed":
             return f"Replaced by {self.replaced_by}." if self.replaced_by else f"{self.kind.capitalize()}."
-        return "; ".join(_in_words(field) for field in self.fields) + "."
+        return "; ".join(_describe_field(field) for field in self.fields) + "."
 
 
-def _in_words(field: FieldChange) -> str:
+def _describe_field(field: FieldChange) -> str:
     old, new = (", ".join(_brief(value) for value in values) for values in (field.old, field.new))
     if old and new:
         return f"{field.name}: {old} → {new}"
@@ -82,13 +82,15 @@ def _brief(value: str, most: int = 80) -> str:
     return f"“{value[:most]}…”" if len(value) > most else f"“{value}”" if " " in value else value
 
 
-def key_of(line: bytes) -> bytes:
+def record_key(line: bytes) -> bytes:
     """The key of the record that a quad belongs to, as in its IRI; empty where it moves none."""
     found = _KEY.match(line)
     if not found or _SOURCE.match(line) or is_of_version(line):
         return b""
     predicate = line.split(b" ", 2)[1]
-    if predicate in _READ or (predicate in _OF_OTHERS and found[2] == b">" and predicate != _IS_REPLACED):
+    if predicate in _PROVENANCE_PROPERTIES or (
+        predicate in _PROPERTIES_SET_BY_OTHERS and found[2] == b">" and predicate != _IS_REPLACED
+    ):
         return b""
     return found[1]
 
@@ -112,7 +114,7 @@ class ChangedNames:
                     wanted.add(target)
         self._names: dict[str, tuple[bool, str]] = {}
         for number, graph in enumerate(graphs):
-            with lines_of(graph) as file:
+            with open_lines(graph) as file:
                 for line in file:
                     if _NAMES[0] in line or _NAMES[1] in line:
                         subject, _, rest = line.split(b" ", 2)
@@ -132,7 +134,7 @@ class ChangedNames:
         return self._names.get(iri, (False, short(iri)))[1]
 
 
-def change_of(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
+def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
     """What happened to a record, from its rows: what was done, and the line."""
     project = f"{BASE}id/project/{key}"
     kinds = {kind for kind, line in rows if line.endswith(_IS_RECORD)}
@@ -194,7 +196,7 @@ def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[
         if of_field and not term.startswith(f"<{project}/"):
             yield names.of(term[1:-1]) if term.startswith("<") else plain(term)
     elif subject.startswith(f"<{project}/"):
-        if predicate in _WORDS and "/evidence/" not in subject:
+        if predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:
             yield plain(term).removeprefix("mailto:")
     else:
         yield plain(term)

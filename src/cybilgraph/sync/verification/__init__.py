@@ -16,8 +16,8 @@ from pathlib import Path
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.runtime.compression import NOT_PACKED
 from cybilgraph.sync.fetch import Site
-from cybilgraph.sync.verification.site_checks import Checks
-from cybilgraph.sync.verification.site_client import Wrong
+from cybilgraph.sync.verification.site_checks import SiteChecks
+from cybilgraph.sync.verification.site_client import CheckFailed
 
 
 class Outcome(StrEnum):
@@ -51,25 +51,25 @@ class Verification:
 
     def as_json(self) -> str:
         """For programs."""
-        told = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
-        whole = {"url": self.url, "release": self.release, "holds": self.holds, "checks": told}
+        on_check = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
+        whole = {"url": self.url, "release": self.release, "holds": self.holds, "checks": on_check}
         return json.dumps(whole, ensure_ascii=False, indent=1)
 
 
-def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lambda _: None) -> Verification:
-    """Look at everything; each check is ``told`` when it has ended.
+def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = lambda _: None) -> Verification:
+    """Look at everything; each check is ``on_check`` when it has ended.
 
     ``quick`` takes one dump of the graph, and not every file; of a large one less is compared, as its checks tell.
     Raises FetchError where the site does not answer.
     """
     found = Verification(site.url)
     with tempfile.TemporaryDirectory(prefix="cybilgraph-verify-") as folder:
-        looked = Checks(site, Path(folder), quick)
+        looked = SiteChecks(site, Path(folder), quick)
         found.release = looked.release
         for name, check in looked.checks():
             try:
                 done = Check(name, Outcome.HOLDS, check())
-            except Wrong as error:
+            except CheckFailed as error:
                 done = Check(name, Outcome.FAILS, str(error))
             except (FetchError, PatchError, QueryError) as error:
                 done = Check(name, Outcome.FAILS, error.what)
@@ -77,5 +77,5 @@ def verify(site: Site, quick: bool = False, told: Callable[[Check], None] = lamb
             except (ValueError, KeyError, TypeError, StopIteration, SyntaxError, OSError, *NOT_PACKED) as error:
                 done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
             found.checks.append(done)
-            told(done)
+            on_check(done)
     return found

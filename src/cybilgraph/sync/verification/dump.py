@@ -13,7 +13,7 @@ from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.rdf.ntriples import plain
 from cybilgraph.rdf.serialisation import is_of_version
 from cybilgraph.sparql.queries import guard
-from cybilgraph.sparql.store import answer_of, read_store
+from cybilgraph.sparql.store import load_into_memory, query_bytes
 
 
 class Dump:
@@ -48,11 +48,11 @@ class Dump:
     def rows(self, query: str) -> Counter[tuple[str, ...]]:
         """What a query finds in it. Raises QueryError where it is none that a site asks, SyntaxError."""
         guard(query)
-        return rows_of(answer_of(self._store, query))
+        return rows_of(query_bytes(self._store, query))
 
     @cached_property
     def _store(self) -> Any:
-        return read_store(str(self.path))
+        return load_into_memory(str(self.path))
 
 
 def by_subject(lines: Iterable[str]) -> dict[str, set[str]]:
@@ -68,7 +68,7 @@ def rows_of(answer: bytes) -> Counter[tuple[str, ...]]:
     return Counter(map(tuple, csv.reader(answer.decode().splitlines(keepends=True))))
 
 
-class Statements:
+class TripleIndex:
     """Lines of N-Triples, by predicate."""
 
     def __init__(self, lines: list[str]) -> None:

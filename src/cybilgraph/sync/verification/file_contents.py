@@ -18,22 +18,22 @@ from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.dumps import COLUMNS, NAME, TableNames, named, read_table, rows_of_tables
 from cybilgraph.rdf.ntriples import things
 from cybilgraph.rdf.serialisation import as_quads, is_of_version
-from cybilgraph.release.search import told
+from cybilgraph.release.search import index_entries
 from cybilgraph.runtime.compression import NOT_PACKED, unpacked
-from cybilgraph.sync.patches import ADDED, difference, ordered
+from cybilgraph.sync.patches import ADDED, diff_lines, sort_lines
 
-_BLOCK = 1 << 20
+_BLOCK_BYTES = 1 << 20
 #: Of an example, so much is shown.
-_SHOWN = 240
+_MAX_EXAMPLE_CHARS = 240
 _PROJECT = re.compile(rf"<{re.escape(BASE)}id/project/([^/>]+)".encode())
 #: Projects whose rows are made at once.
-_TOGETHER = 100
+_PROJECTS_PER_BATCH = 100
 
 
-def differs(theirs: Iterable[bytes], ours: Iterable[bytes], what: str) -> str:
+def describe_difference(theirs: Iterable[bytes], ours: Iterable[bytes], what: str) -> str:
     """How sorted lines are different from ours, with how many and an example; empty where they are not."""
     lacks, more, example = 0, 0, ""
-    for kind, line in difference(theirs, ours):
+    for kind, line in diff_lines(theirs, ours):
         if kind == ADDED:
             lacks += 1
         else:
@@ -48,7 +48,7 @@ def differs(theirs: Iterable[bytes], ours: Iterable[bytes], what: str) -> str:
 
 def _shown(line: bytes) -> str:
     text = line.decode("utf-8", "replace").rstrip("\n")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_EXAMPLE_CHARS else f"{text[:_MAX_EXAMPLE_CHARS]}…"
 
 
 class DumpGraph:
@@ -64,13 +64,13 @@ class DumpGraph:
         with nquads.open("rb") as content, plain.open("wb") as output:
             as_quads(content, BY_NAME["nquads"], output)
         with self._whole.open("wb") as whole, self._present.open("wb") as present:
-            for line in ordered(plain):
+            for line in sort_lines(plain):
                 whole.write(line)
                 if not is_of_version(line):
                     present.write(line)
         plain.unlink()
 
-    def differs(self, file: Path, name: str) -> str:
+    def describe_difference(self, file: Path, name: str) -> str:
         """How the statements of a file, which is packed as its name says, are different; empty where they are not.
 
         A syntax without named graphs has the present. Labels of blank nodes are compared as they are: there are none.
@@ -82,7 +82,7 @@ class DumpGraph:
         try:
             with unpacked(file, name) as content, plain.open("wb") as output:
                 digest = hashlib.sha256()
-                while block := content.read(_BLOCK):
+                while block := content.read(_BLOCK_BYTES):
                     digest.update(block)
                     output.write(block)
             if (known := (fmt.name, digest.hexdigest())) in self._equal:
@@ -96,7 +96,7 @@ class DumpGraph:
             plain.unlink(missing_ok=True)
         ours = self._present if fmt.kind is FormatKind.GRAPH else self._whole
         with ours.open("rb") as lines:
-            how = differs(ordered(quads), lines, "statements")
+            how = describe_difference(sort_lines(quads), lines, "statements")
         quads.unlink()
         if not how:
             self._equal.add(known)
@@ -115,7 +115,7 @@ class Tables:
         self._count = dict.fromkeys(COLUMNS, 0)
         with TableNames() as names, ExitStack() as stack:
             for part in _parts(keyed):
-                names.put(told(things(part), {})[1])
+                names.put(index_entries(things(part), {})[1])
             outputs = {table: stack.enter_context(path.open("wb")) for table, path in self._rows.items()}
             for part in _parts(keyed):
                 for table, rows in rows_of_tables(things(part)).items():
@@ -123,7 +123,7 @@ class Tables:
                     self._count[table] += len(rows)
         keyed.unlink()
 
-    def differs(self, file: Path, name: str) -> str:
+    def describe_difference(self, file: Path, name: str) -> str:
         """How the rows of a table in a file are different; empty where they are not. Raises OSError."""
         table = name.partition(".")[0]
         theirs = self._folder / "rows"
@@ -136,7 +136,7 @@ class Tables:
                     output.write(_line(row))
         except (ValueError, *NOT_PACKED) as error:
             return f"cannot be read: {error}"
-        how = differs(ordered(theirs), ordered(self._rows[table]), "rows")
+        how = describe_difference(sort_lines(theirs), sort_lines(self._rows[table]), "rows")
         if not how and count + 1 != self._count[table]:
             how = f"has {count + 1:,} rows, and the N-Quads give {self._count[table]:,}: some are there twice"
         theirs.unlink()
@@ -169,9 +169,9 @@ def _key(line: bytes) -> bytes:
 def _parts(keyed: Path) -> Iterator[list[bytes]]:
     """The lines of some things at a time, all of each together, in order."""
     part: list[bytes] = []
-    for count, (_, lines) in enumerate(groupby(ordered(keyed), lambda line: line.split(b"\t", 1)[0]), start=1):
+    for count, (_, lines) in enumerate(groupby(sort_lines(keyed), lambda line: line.split(b"\t", 1)[0]), start=1):
         part += [line.split(b"\t", 1)[1] for line in lines]
-        if count % _TOGETHER == 0:
+        if count % _PROJECTS_PER_BATCH == 0:
             yield part
             part = []
     yield part

@@ -32,7 +32,7 @@ class Element:
     @property
     def text(self) -> str:
         """The same with single spaces."""
-        return spaced(self.content)
+        return collapse_spaces(self.content)
 
     @property
     def href(self) -> str:
@@ -40,7 +40,7 @@ class Element:
         return next((link.own("href") for link in self.all("a")), "")
 
 
-def page_of(text: str) -> Element:
+def parse_page(text: str) -> Element:
     """A page in HTML. Raises ValueError where it is none."""
     try:
         return Element(html.document_fromstring(text))
@@ -48,7 +48,7 @@ def page_of(text: str) -> Element:
         raise ValueError(f"it is no HTML: {error}") from error
 
 
-def elements(file: Path, *names: str) -> Iterator[Any]:
+def iterate_elements(file: Path, *names: str) -> Iterator[Any]:
     """The elements of XML with one of these names (``{namespace}name``), one after the other; memory does not grow
     with the file. Raises ValueError where it is no XML.
     """
@@ -65,6 +65,6 @@ def elements(file: Path, *names: str) -> Iterator[Any]:
             raise ValueError(f"it is no XML: {error.msg}") from error
 
 
-def spaced(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     """A text with single spaces."""
     return " ".join(text.split())

@@ -9,28 +9,28 @@ from typing import Any
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
-from cybilgraph.sync.verification.markup import Element, page_of, spaced
+from cybilgraph.sync.verification.markup import Element, collapse_spaces, parse_page
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")
 #: Where the role of an actor is not told, a page says so in its own words.
-_UNTOLD = {"": "Role not told", "Unspecified": "Role not told"}
+_UNSPECIFIED_ROLE = {"": "Role not told", "Unspecified": "Role not told"}
 #: What is written in sections of their own, by the heading.
 _PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
 _ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
 _TEXTS = _PROSE | _ITEMS
-_OTHERS = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
+_RELATION_PROPERTIES = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
 _SINGLE = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)
 #: Of a text that is told, so much is shown.
-_SHOWN = 100
+_MAX_EXAMPLE_CHARS = 100
 
 
-def values_of(project: str) -> str:
+def values_query(project: str) -> str:
     """The query for what the endpoint says of a project: ``what``, a property, and ``value``; of a thing that it
     links to also its ``name``, and the name of its role; ``more`` stands beside others.
     """
     parts = (
-        f"VALUES ?what {{ {' '.join(f'<{term}>' for term in (*_SINGLE, *_PROSE.values(), *_OTHERS))} }} "
+        f"VALUES ?what {{ {' '.join(f'<{term}>' for term in (*_SINGLE, *_PROSE.values(), *_RELATION_PROPERTIES))} }} "
         f"<{project}> ?what ?value",
         f"<{project}> <{CYB.status}>/<{SKOS.prefLabel}> ?value BIND(<{CYB.status}> AS ?what)",
         *(
@@ -55,7 +55,7 @@ def values_of(project: str) -> str:
     return f"SELECT ?what ?value ?name ?more {{ {{ {' } UNION { '.join(parts)} }} }}"
 
 
-class _Said:
+class _ExpectedValues:
     """What the endpoint says of a project, as a page prints it."""
 
     def __init__(self, project: str, rows: Iterable[dict[str, str]]) -> None:
@@ -70,18 +70,18 @@ class _Said:
         for row in rows:
             what, value, more = row["what"], row["value"], row["more"]
             if what in (CYB.actor, CYB.concept):
-                self.links.add((value, _UNTOLD.get(more, more) if what == CYB.actor else kind_of(value)))
-                self.names[value].add(spaced(row["name"] or short(value)))
+                self.links.add((value, _UNSPECIFIED_ROLE.get(more, more) if what == CYB.actor else kind_of(value)))
+                self.names[value].add(collapse_spaces(row["name"] or short(value)))
             elif what in _ITEMS.values():
-                self.texts[what].add(spaced(f"{more}: {value}" if more else value))
+                self.texts[what].add(collapse_spaces(f"{more}: {value}" if more else value))
             elif what in _PROSE.values():
-                self.texts[what] |= {spaced(part) for part in value.split("\n\n")} - {""}
+                self.texts[what] |= {collapse_spaces(part) for part in value.split("\n\n")} - {""}
                 self.values[what].add(value)
             elif what == OA.exact:
-                self.quotes.add(f"{more}: {spaced(value)}")
+                self.quotes.add(f"{more}: {collapse_spaces(value)}")
             elif what == CYB.link:
                 address = more if more.startswith(("https://", "http://", "mailto:")) else ""
-                self.web.add(f"{spaced(value or address)} <{address}>")
+                self.web.add(f"{collapse_spaces(value or address)} <{address}>")
             else:
                 self.values[what].add(value)
         self.title = self.values[DCTERMS.title] or {short(project)}  # what has no title is called so
@@ -97,19 +97,21 @@ class _Said:
             for loose, exact in ((CYB.startAsPrinted, CYB.start), (CYB.endAsPrinted, CYB.end))
         )
         either = starts or ends
-        return {spaced(f"{start} – {end}") for start in starts or {"?"} for end in ends or {"?", "open"} if either}
+        return {
+            collapse_spaces(f"{start} – {end}") for start in starts or {"?"} for end in ends or {"?", "open"} if either
+        }
 
 
-class Printed:
+class ProjectPage:
     """What the page of a project prints: its title, status, facts, texts, contacts and links, and the same for
     programs (schema.org, in JSON-LD).
     """
 
     def __init__(self, html: str) -> None:
         """Raises ValueError where what is there for programs is no JSON."""
-        page = page_of(html)
+        page = parse_page(html)
         self._page = page
-        self._data: Any = data_of(page)
+        self._data: Any = json_ld_of(page)
         self._facts = {
             row.all("dt")[0].text: row
             for facts in page.all("dl", "facts")
@@ -121,31 +123,35 @@ class Printed:
             for heading in section.all("h2")[:1]:
                 self._sections[heading.text].append(section)
 
-    def wrong(self, project: str, rows: Iterable[dict[str, str]]) -> Iterator[str]:
-        """What it prints of a project otherwise than the endpoint says, whose answer to ``values_of`` is given."""
-        said = _Said(project, rows)
+    def differences(self, project: str, rows: Iterable[dict[str, str]]) -> Iterator[str]:
+        """What it prints of a project otherwise than the endpoint says, whose answer to ``values_query`` is given."""
+        expected = _ExpectedValues(project, rows)
         title, status = (" ".join(one.text for one in self._page.all(*of)) for of in (("h1",), ("span", "status")))
-        titles = {spaced(text) for text in said.title}
+        titles = {collapse_spaces(text) for text in expected.title}
         if not any(text == title or _shortens(title, text) for text in titles):
-            yield _other("the title", title, titles)
-        if status not in (said.values[CYB.status] or {""}):
-            yield _other("the status", status, said.values[CYB.status])
+            yield _value_difference("the title", title, titles)
+        if status not in (expected.values[CYB.status] or {""}):
+            yield _value_difference("the status", status, expected.values[CYB.status])
         time = self._facts["Time"].all("dd")[0].text if "Time" in self._facts else ""
-        if time not in (said.times() or {""}):
-            yield _other("the time", time, said.times())
-        yield from self._wrong_links(said)
+        if time not in (expected.times() or {""}):
+            yield _value_difference("the time", time, expected.times())
+        yield from self._wrong_links(expected)
         for heading, term in _TEXTS.items():
-            yield from others(f"the {heading.lower()}", set(self._texts(heading)), said.texts[term])
-        yield from others("contacts", set(self._texts("Contact")), set(map(spaced, said.values[VCARD.fn])))
+            yield from set_differences(f"the {heading.lower()}", set(self._texts(heading)), expected.texts[term])
+        yield from set_differences(
+            "contacts", set(self._texts("Contact")), set(map(collapse_spaces, expected.values[VCARD.fn]))
+        )
         addresses = {link.own("href") for link in self._page.all("a")}
         mails = {address for address in addresses if address.startswith("mailto:")}
         web = {f"{item.text} <{item.href}>" for part in self._sections["Links"] for item in part.all("bdi")}
-        of_links = {address.rpartition("<")[2][:-1] for address in said.web}
-        yield from others("addresses of contacts", mails - of_links, said.values[VCARD.hasEmail] - of_links)
-        yield from others("links to other sites", web, said.web)
-        yield from self._wrong_data(said)
+        of_links = {address.rpartition("<")[2][:-1] for address in expected.web}
+        yield from set_differences(
+            "addresses of contacts", mails - of_links, expected.values[VCARD.hasEmail] - of_links
+        )
+        yield from set_differences("links to other sites", web, expected.web)
+        yield from self._wrong_data(expected)
 
-    def _wrong_links(self, said: _Said) -> Iterator[str]:
+    def _wrong_links(self, expected: _ExpectedValues) -> Iterator[str]:
         """The same of things that a project links to, and of the words in which they were found."""
         shown = {
             (_thing(one), word): one.all("bdi")[0].text
@@ -153,24 +159,26 @@ class Printed:
             for one in row.all("span", "one")
             if one.all("bdi")
         }
-        yield from others(
-            "links", {f"{thing} as {word}" for thing, word in shown}, {f"{t} as {w}" for t, w in said.links}
+        yield from set_differences(
+            "links", {f"{thing} as {word}" for thing, word in shown}, {f"{t} as {w}" for t, w in expected.links}
         )
         for (thing, _), name in shown.items():
-            if thing in said.names and name not in said.names[thing]:
-                yield _other(f"the name of {thing}", name, said.names[thing])
+            if thing in expected.names and name not in expected.names[thing]:
+                yield _value_difference(f"the name of {thing}", name, expected.names[thing])
         projects = {_iri(link.own("href")) for row in self._facts.values() for link in row.all("a")}
-        related = {thing for term in _OTHERS for thing in said.values[term]}
-        yield from others("other projects", set(filter(_is_project, projects)), set(filter(_is_project, related)))
+        related = {thing for term in _RELATION_PROPERTIES for thing in expected.values[term]}
+        yield from set_differences(
+            "other projects", set(filter(_is_project, projects)), set(filter(_is_project, related))
+        )
         found = {
             f"{_iri(row.href)}: {' '.join(quote.text for quote in row.all('q'))}"
             for section in self._sections["Found in the text"]
             for row in section.all("tr")
             if row.all("q")
         }
-        yield from others("what was found in the text", found, said.quotes)
+        yield from set_differences("what was found in the text", found, expected.quotes)
 
-    def _wrong_data(self, said: _Said) -> Iterator[str]:
+    def _wrong_data(self, expected: _ExpectedValues) -> Iterator[str]:
         """The same of what is there for programs."""
         for name, term in (
             ("name", DCTERMS.title),
@@ -179,24 +187,24 @@ class Printed:
             ("foundingDate", CYB.start),
             ("dissolutionDate", CYB.end),
         ):
-            told, ours = str(self._data.get(name, "")), said.values[term]
+            told, ours = str(self._data.get(name, "")), expected.values[term]
             is_cut = name in ("name", "description") and told and any(text.startswith(told) for text in ours)
-            if told not in (ours or ({""} if name != "name" else said.title)) and not is_cut:
-                yield _other(f"{name} in its JSON-LD", told, ours)
+            if told not in (ours or ({""} if name != "name" else expected.title)) and not is_cut:
+                yield _value_difference(f"{name} in its JSON-LD", told, ours)
         for name, words in (*_ROLES.items(), ("areaServed", _PLACES)):
             shown = {thing["@id"] for thing in self._data.get(name, ())}
-            yield from others(f"{name} in its JSON-LD", shown, said.of(words))
-        themes = said.of(("Theme",))
-        known = {spaced(name): thing for thing in themes for name in said.names[thing]}
-        shown = {known.get(spaced(name), name) for name in self._data.get("knowsAbout", ())}
-        yield from others("knowsAbout in its JSON-LD", shown, themes)
+            yield from set_differences(f"{name} in its JSON-LD", shown, expected.of(words))
+        themes = expected.of(("Theme",))
+        known = {collapse_spaces(name): thing for thing in themes for name in expected.names[thing]}
+        shown = {known.get(collapse_spaces(name), name) for name in self._data.get("knowsAbout", ())}
+        yield from set_differences("knowsAbout in its JSON-LD", shown, themes)
 
     def _texts(self, heading: str) -> list[str]:
         """The texts below a heading, none of which is empty."""
         return [text for part in self._sections[heading] for one in part.all("bdi") if (text := one.text)]
 
 
-def data_of(page: Element) -> Any:
+def json_ld_of(page: Element) -> Any:
     """What a page has for programs (JSON-LD); empty where there is nothing. Raises ValueError where it is no JSON."""
     scripts = (script for script in page.all("script") if script.own("type") == "application/ld+json")
     return next((json.loads(script.content) for script in scripts), {})
@@ -225,18 +233,18 @@ def _shortens(shown: str, text: str) -> bool:
     return shown.endswith("…") and len(shown) > 1 and text.startswith(shown[:-1].rstrip())
 
 
-def _other(what: str, shown: str, said: set[str]) -> str:
-    ours = _brief(" or ".join(sorted(said)))
+def _value_difference(what: str, shown: str, expected: set[str]) -> str:
+    ours = _brief(" or ".join(sorted(expected)))
     return f"{what} is {_brief(shown) or 'not there'!r}, and the endpoint says {ours or 'nothing'!r}"
 
 
-def others(what: str, shown: set[str], said: set[str]) -> Iterator[str]:
+def set_differences(what: str, shown: set[str], expected: set[str]) -> Iterator[str]:
     """What is missing of things, and what is too much, with an example of each."""
-    if missing := sorted(said - shown):
+    if missing := sorted(expected - shown):
         yield f"{what}: {len(missing)} that the endpoint says are missing ({_brief(missing[0])})"
-    if more := sorted(shown - said):
+    if more := sorted(shown - expected):
         yield f"{what}: {len(more)} that the endpoint does not say ({_brief(more[0])})"
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_EXAMPLE_CHARS else f"{text[:_MAX_EXAMPLE_CHARS]}…"

@@ -16,15 +16,29 @@ from cybilgraph.rdf.dumps import WHOLE
 from cybilgraph.rdf.ntriples import literal, plain
 from cybilgraph.runtime.compression import unpacked
 from cybilgraph.runtime.files import read_sums, sha256_of
-from cybilgraph.sync.fetch import HttpResponse, Site, a_page
-from cybilgraph.sync.patches import Digested, ordered, patched, read_patch
-from cybilgraph.sync.verification.change_wording import counts, words
-from cybilgraph.sync.verification.dump import Dump, Statements, by_subject, rows_of
-from cybilgraph.sync.verification.entity_pages import linked
-from cybilgraph.sync.verification.file_contents import DumpGraph, Tables, differs, is_table, syntax_of
-from cybilgraph.sync.verification.listings import heads, home, releases, sitemap, types
-from cybilgraph.sync.verification.project_page import Printed, values_of
-from cybilgraph.sync.verification.site_client import BROWSER, NTRIPLES, SiteClient, Wrong, hold, new, some
+from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
+from cybilgraph.sync.patches import HashedLines, apply_patch, read_patch, sort_lines
+from cybilgraph.sync.verification.change_feeds import check_change_records, check_counts
+from cybilgraph.sync.verification.dump import Dump, TripleIndex, by_subject, rows_of
+from cybilgraph.sync.verification.entity_pages import check_entity_pages
+from cybilgraph.sync.verification.file_contents import DumpGraph, Tables, describe_difference, is_table, syntax_of
+from cybilgraph.sync.verification.listings import (
+    check_media_types,
+    check_release_list,
+    check_sitemap,
+    check_start_page,
+    fetch_headers,
+)
+from cybilgraph.sync.verification.project_page import ProjectPage, values_query
+from cybilgraph.sync.verification.site_client import (
+    BROWSER,
+    NTRIPLES,
+    CheckFailed,
+    SiteClient,
+    cache_buster,
+    first_differences,
+    require_that,
+)
 
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
@@ -33,16 +47,16 @@ _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
 _PAGES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
 _SYNTAXES = {"ttl": "text/turtle", "nt": NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
 #: Subjects of which all statements are compared: where little is wished, and else.
-_FEW, _MANY = 100, 2_000
+_QUICK_SUBJECTS, _FULL_SUBJECTS = 100, 2_000
 #: Quads of a dump that is asked all examples in some ten seconds, and in 1 GB: also where little is wished.
-_LITTLE = 2_000_000
+_MAX_QUICK_QUADS = 2_000_000
 #: Projects whose pages are read, by chance.
-_PROJECTS = 20
-_MEND = "activate a release that is whole (cybilgraph releases), or build it again"
-_FIRST = "there is no release before this one: nothing has changed since"
+_SAMPLE_PROJECTS = 20
+_REPAIR_HINT = "activate a release that is whole (cybilgraph releases), or build it again"
+_FIRST_RELEASE_NOTE = "there is no release before this one: nothing has changed since"
 
 
-class Checks:
+class SiteChecks:
     """The checks, over one release of the site."""
 
     def __init__(self, site: Site, folder: Path, quick: bool) -> None:
@@ -52,11 +66,11 @@ class Checks:
         reply = site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
         number = reply.headers.get("Cybilgraph-Release", "")
         if reply.is_page:
-            raise a_page(f"{site.url}/sparql")
+            raise got_web_page(f"{site.url}/sparql")
         if not number.isdigit():
             raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
         self.release = int(number)
-        self._ask = SiteClient(site, self.release)
+        self._client = SiteClient(site, self.release)
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
         self._dump = Dump(folder / "graph.nq")
@@ -74,18 +88,18 @@ class Checks:
             yield "contents", self._contents
             yield "tables", self._tables
         yield "statements", self._compared
-        yield "releases", lambda: releases(self._ask)
-        yield "file types", lambda: types(self._ask, self._heads)
+        yield "releases", lambda: check_release_list(self._client)
+        yield "file types", lambda: check_media_types(self._client, self._heads)
         yield "ranges", self._ranges
         yield "changes", self._changes
         if not self._quick:
             yield "patch", self._patch
             yield "words of changes", self._words
-        yield "start page", lambda: home(self._ask, self._quads, self._sums, self._heads)
-        yield "sitemap", lambda: sitemap(self._ask, self._ours.projects(), self._folder)
+        yield "start page", lambda: check_start_page(self._client, self._quads, self._sums, self._heads)
+        yield "sitemap", lambda: check_sitemap(self._client, self._ours.projects(), self._folder)
         yield "pages", self._pages
         yield "page values", self._printed
-        yield "pages of lists", lambda: linked(self._ask)
+        yield "pages of lists", lambda: check_entity_pages(self._client)
         yield "negotiation", self._negotiation
         yield "conditional requests", self._conditional
         yield "example queries", self._examples
@@ -96,13 +110,15 @@ class Checks:
     # ---- the endpoint
 
     def _endpoint(self) -> str:
-        self._triples, named = (int(self._ask.rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
+        self._triples, named = (int(self._client.rows(query)[0]["n"]) for query in (_COUNT, _COUNT_NAMED))
         self._quads = self._triples + named
         headers = {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"}
-        posted = self._ask.json("/sparql", headers, "POST", "ASK { ?s ?p ?o }")
-        hold(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
-        described = self._ask.statements("/sparql")
-        hold(any("sparql-service-description#" in line for line in described), "/sparql does not describe itself")
+        posted = self._client.json("/sparql", headers, "POST", "ASK { ?s ?p ?o }")
+        require_that(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
+        described = self._client.statements("/sparql")
+        require_that(
+            any("sparql-service-description#" in line for line in described), "/sparql does not describe itself"
+        )
         return f"{self._triples:,} statements, and {named:,} in named graphs"
 
     def _errors(self) -> str:
@@ -114,8 +130,8 @@ class Checks:
         ):
             reply = self._site.get(path, {"Accept": "*/*"})
             allowed = status if isinstance(status, tuple) else (status,)
-            hold(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
-            hold("problem+json" in reply.type, f"{path} tells its problem as {reply.type}")
+            require_that(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
+            require_that("problem+json" in reply.type, f"{path} tells its problem as {reply.type}")
         return "what cannot be answered is told as a problem"
 
     def _examples(self) -> str:
@@ -124,21 +140,21 @@ class Checks:
 
         One that finds nothing is always held against the dump: what it asks for need not be in the data.
         """
-        listed = self._ask.json("/api/queries")["queries"]
-        hold(bool(listed), "there are none")
-        compared = self._dump.is_here and not (self._quick and self._quads > _LITTLE)
+        listed = self._client.json("/api/queries")["queries"]
+        require_that(bool(listed), "there are none")
+        compared = self._dump.is_here and not (self._quick and self._quads > _MAX_QUICK_QUADS)
         wrong = []
         for query in listed:
             path = f"{query['links']['answer']}?release={self.release}"
-            reply = self._ask.ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else NTRIPLES})
-            hold(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} answers nothing")
+            reply = self._client.ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else NTRIPLES})
+            require_that(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} answers nothing")
             if compared or (not reply.body and self._dump.is_here):
-                text = self._ask.ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
+                text = self._client.ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
                 told, ours = rows_of(reply.body), self._dump.rows(text)
                 if told != ours:
                     missing, more = (ours - told).total(), (told - ours).total()
                     wrong.append(f"{query['name']} ({missing:,} rows missing, {more:,} too many)")
-        hold(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
+        require_that(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
         if compared:
             return f"all {len(listed)} answer, with the rows that the dump gives"
         why = f"it has {self._quads:,} quads: do it without --quick" if self._dump.is_here else "it could not be had"
@@ -148,28 +164,28 @@ class Checks:
 
     def _manifest(self) -> str:
         path = f"/release/{self.release}.json"
-        manifest = self._ask.json(path)
+        manifest = self._client.json(path)
         told = manifest.get("release")
-        hold(told == self.release, f"{path} says that it is of release {told}: {_MEND}")
-        projects = int(self._ask.rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
-        counts = manifest.get("counts", {})
+        require_that(told == self.release, f"{path} says that it is of release {told}: {_REPAIR_HINT}")
+        projects = int(self._client.rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
+        check_counts = manifest.get("counts", {})
         wrong = [
-            f"{counts.get(what, 'no'):,} {what} (counts.{what}), and the endpoint has {count:,}"
-            if isinstance(counts.get(what), int)
+            f"{check_counts.get(what, 'no'):,} {what} (counts.{what}), and the endpoint has {count:,}"
+            if isinstance(check_counts.get(what), int)
             else f"no number of {what} (counts.{what}), and the endpoint has {count:,}"
             for what, count in (("quads", self._quads), ("projects", projects))
-            if counts.get(what) != count
+            if check_counts.get(what) != count
         ]
-        hold(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_MEND}")
+        require_that(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_REPAIR_HINT}")
         return f"{projects:,} projects, {self._quads:,} quads, as the endpoint counts"
 
     def _dumps(self) -> str:
-        listed = self._ask.ok(f"/release/{self.release}/SHA256SUMS").body.decode()
-        latest = self._ask.ok("/latest/SHA256SUMS")
-        hold(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
-        hold(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
+        listed = self._client.ok(f"/release/{self.release}/SHA256SUMS").body.decode()
+        latest = self._client.ok("/latest/SHA256SUMS")
+        require_that(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
+        require_that(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
         self._sums = read_sums(listed)
-        hold(bool(self._sums), "SHA256SUMS names no file")
+        require_that(bool(self._sums), "SHA256SUMS names no file")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
         wrong = []
         for place, name in enumerate(names):
@@ -183,7 +199,7 @@ class Checks:
                 self._files[name] = file
                 continue
             file.unlink(missing_ok=True)
-        hold(not wrong, some(wrong))
+        require_that(not wrong, first_differences(wrong))
         return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
 
     def _nquads(self) -> str:
@@ -192,15 +208,15 @@ class Checks:
     def _graph(self) -> str:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
         name = self._nquads()
-        hold(name in self._files, "there is no dump of N-Quads to look at")
+        require_that(name in self._files, "there is no dump of N-Quads to look at")
         self._unpack(self._files[name], name, self._dump.path)
-        digested = Digested(ordered(self._dump.path))
+        digested = HashedLines(sort_lines(self._dump.path))
         lines = sum(1 for _ in digested)
-        hold(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
-        reply = self._ask.ok(f"/changes.rdfp?since={self.release}&until={self.release}")
+        require_that(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
+        reply = self._client.ok(f"/changes.rdfp?since={self.release}&until={self.release}")
         header, changes = read_patch(reply.body.splitlines(keepends=True))
-        hold(not list(changes), "a release differs from itself")
-        hold(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
+        require_that(not list(changes), "a release differs from itself")
+        require_that(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
         return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
 
     @staticmethod
@@ -211,7 +227,7 @@ class Checks:
     @property
     def _ours(self) -> Dump:
         """The dump of N-Quads, which all else is compared with."""
-        hold(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        require_that(self._dump.is_here, "there is no dump of N-Quads to compare with")
         return self._dump
 
     def _contents(self) -> str:
@@ -227,49 +243,51 @@ class Checks:
         return f"{len(names)} tables have the rows that the N-Quads give"
 
     def _hold_all(self, names: Iterable[str], ours: DumpGraph | Tables) -> None:
-        found = ((name, ours.differs(self._files[name], name)) for name in names)
+        found = ((name, ours.describe_difference(self._files[name], name)) for name in names)
         wrong = [f"{name} {how}" for name, how in found if how]
-        hold(not wrong, "; ".join(wrong))
+        require_that(not wrong, "; ".join(wrong))
 
     def _compared(self) -> str:
         """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
         subjects = self._ours.subjects()
-        asked = sorted(random.sample(subjects, min(_FEW if self._quick else _MANY, len(subjects))))
+        asked = sorted(random.sample(subjects, min(_QUICK_SUBJECTS if self._quick else _FULL_SUBJECTS, len(subjects))))
         ours = self._dump.about(asked)
-        for start in range(0, len(asked), _FEW):
-            block = asked[start : start + _FEW]
-            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{new()}"
+        for start in range(0, len(asked), _QUICK_SUBJECTS):
+            block = asked[start : start + _QUICK_SUBJECTS]
+            query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{cache_buster()}"
             headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": NTRIPLES}
             sent = urlencode({"query": query, "release": self.release})
-            theirs = by_subject(self._ask.ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
+            theirs = by_subject(self._client.ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
             other = [subject for subject in block if ours.get(subject) != theirs.get(subject)]
-            hold(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
+            require_that(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
         return f"all statements about {len(asked):,} of {len(subjects):,} subjects are those of the dump"
 
     @cached_property
     def _heads(self) -> dict[str, HttpResponse]:
         """What is told of each file before it is sent."""
-        hold(bool(self._sums), "there are no checksums that tell of the files")
-        return heads(self._ask, self._sums)
+        require_that(bool(self._sums), "there are no checksums that tell of the files")
+        return fetch_headers(self._client, self._sums)
 
     def _ranges(self) -> str:
         path = f"/release/{self.release}/SHA256SUMS"
-        whole = self._ask.ok(path)
+        whole = self._client.ok(path)
         part = self._site.get(path, {"Range": "bytes=10-19"})
-        hold((part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}")
+        require_that(
+            (part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}"
+        )
         other = self._site.get(path, {"Range": "bytes=10-19", "If-Range": '"another"'})
-        hold(other.body == whole.body, "a part is sent though If-Range names another file")
+        require_that(other.body == whole.body, "a part is sent though If-Range names another file")
         beyond = self._site.get(path, {"Range": f"bytes={len(whole.body)}-"})
-        hold(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
+        require_that(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
         return "parts of files are sent as they are asked for"
 
     def _changes(self) -> str:
-        told = counts(self._ask, min(self._listed()), self._folder)
-        self._ask.statements("/feed")
+        told = check_counts(self._client, min(self._listed()), self._folder)
+        self._client.statements("/feed")
         return told
 
     def _listed(self) -> list[int]:
-        return [row["release"] for row in self._ask.json("/releases.json")]
+        return [row["release"] for row in self._client.json("/releases.json")]
 
     @cached_property
     def _before(self) -> tuple[int, Path]:
@@ -277,11 +295,11 @@ class Checks:
         plain = self._folder / "before.nq"
         before = max((number for number in self._listed() if number < self.release), default=0)
         if before:
-            sums = read_sums(self._ask.ok(f"/release/{before}/SHA256SUMS").body.decode())
+            sums = read_sums(self._client.ok(f"/release/{before}/SHA256SUMS").body.decode())
             name = next((name for name in WHOLE if name in sums), "")
-            hold(bool(name), f"release {before} has no dump of N-Quads")
-            packed = self._ask.file(f"/release/{before}/{name}", self._folder / "before")
-            hold(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
+            require_that(bool(name), f"release {before} has no dump of N-Quads")
+            packed = self._client.file(f"/release/{before}/{name}", self._folder / "before")
+            require_that(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
             self._unpack(packed, name, plain)
             packed.unlink()
         return before, plain
@@ -291,94 +309,101 @@ class Checks:
         ours = self._ours.path
         before, plain = self._before
         if not before:
-            return _FIRST
+            return _FIRST_RELEASE_NOTE
         path = f"/changes.rdfp?since={before}&until={self.release}"
-        with self._ask.file(path, self._folder / "patch").open("rb") as rows:
+        with self._client.file(path, self._folder / "patch").open("rb") as rows:
             _, changes = read_patch(rows)
             try:
-                how = differs(patched(ordered(plain), changes), ordered(ours), "statements")
+                how = describe_difference(apply_patch(sort_lines(plain), changes), sort_lines(ours), "statements")
             except PatchError as error:
-                raise Wrong(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
-        hold(not how, f"release {before} with {path} is not release {self.release}: it {how}")
+                raise CheckFailed(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
+        require_that(not how, f"release {before} with {path} is not release {self.release}: it {how}")
         return f"release {before} with what has changed since is release {self.release}"
 
     def _words(self) -> str:
         """What has changed since the release before is told in words as both graphs give it."""
         before, plain = self._before
         if not before:
-            return _FIRST
-        return words(self._ask, before, {before: plain, self.release: self._ours.path}, self._folder)
+            return _FIRST_RELEASE_NOTE
+        return check_change_records(self._client, before, {before: plain, self.release: self._ours.path}, self._folder)
 
     # ---- pages
 
     def _pages(self) -> str:
-        things = [row["thing"] for kind in _PAGES for row in self._ask.rows(_SAMPLE % kind)]
-        hold(bool(things), "the endpoint knows nothing that has a page")
+        things = [row["thing"] for kind in _PAGES for row in self._client.rows(_SAMPLE % kind)]
+        require_that(bool(things), "the endpoint knows nothing that has a page")
         for thing in things:
             path = _path(thing)
-            page = self._ask.ok(path, {"Accept": BROWSER})
-            hold(page.type.startswith("text/html"), f"{path} is no page for a browser, but {page.type}")
-            own = sorted({line for line in self._ask.statements(path) if line.startswith(f"<{thing}> ")})
-            how = differs(map(_bytes, own), map(_bytes, sorted(self._about(thing))), "statements about itself")
-            hold(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
+            page = self._client.ok(path, {"Accept": BROWSER})
+            require_that(page.type.startswith("text/html"), f"{path} is no page for a browser, but {page.type}")
+            own = sorted({line for line in self._client.statements(path) if line.startswith(f"<{thing}> ")})
+            how = describe_difference(
+                map(_bytes, own), map(_bytes, sorted(self._about(thing))), "statements about itself"
+            )
+            require_that(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
         return f"{len(things)} pages have the statements of the endpoint"
 
     def _about(self, thing: str) -> set[str]:
         sent = urlencode(
-            {"query": f"CONSTRUCT {{ <{thing}> ?p ?o }} {{ <{thing}> ?p ?o }}{new()}", "release": self.release}
+            {"query": f"CONSTRUCT {{ <{thing}> ?p ?o }} {{ <{thing}> ?p ?o }}{cache_buster()}", "release": self.release}
         )
-        return set(self._ask.statements(f"/sparql?{sent}"))
+        return set(self._client.statements(f"/sparql?{sent}"))
 
     def _printed(self) -> str:
         """What pages of projects print for people, and for search engines, is what the endpoint says."""
         projects = self._dump.projects() if self._dump.is_here and not self._quick else []
-        asked = sorted(random.sample(projects, min(_PROJECTS, len(projects))))
-        asked = asked or [row["thing"] for row in self._ask.rows(_SAMPLE % CYB.Project)]
+        asked = sorted(random.sample(projects, min(_SAMPLE_PROJECTS, len(projects))))
+        asked = asked or [row["thing"] for row in self._client.rows(_SAMPLE % CYB.Project)]
         wrong = []
         for project in asked:
-            page = Printed(self._ask.ok(_path(project), {"Accept": BROWSER}).body.decode())
-            wrong += [f"{_path(project)}: {how}" for how in page.wrong(project, self._ask.rows(values_of(project)))]
-        hold(not wrong, some(wrong))
+            page = ProjectPage(self._client.ok(_path(project), {"Accept": BROWSER}).body.decode())
+            wrong += [
+                f"{_path(project)}: {how}"
+                for how in page.differences(project, self._client.rows(values_query(project)))
+            ]
+        require_that(not wrong, first_differences(wrong))
         return f"facts, texts, contacts, links and JSON-LD of {len(asked)} pages are what the endpoint says"
 
     def _negotiation(self) -> str:
-        [row, *_] = self._ask.rows(_SAMPLE % CYB.Project)
+        [row, *_] = self._client.rows(_SAMPLE % CYB.Project)
         path = _path(row["thing"])
         for suffix, kind in _SYNTAXES.items():
             by_suffix, by_header = (
-                self._ask.ok(f"{path}.{suffix}"),
-                self._ask.ok(path, {"Accept": f"{kind}, text/html;q=0.5"}),
+                self._client.ok(f"{path}.{suffix}"),
+                self._client.ok(path, {"Accept": f"{kind}, text/html;q=0.5"}),
             )
             for reply in (by_suffix, by_header):
-                hold(reply.type.startswith(kind), f"{path} as {kind} is {reply.type}")
-            hold(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
-            hold("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
+                require_that(reply.type.startswith(kind), f"{path} as {kind} is {reply.type}")
+            require_that(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
+            require_that("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
         refused = self._site.get(path, {"Accept": "application/x-no-such-thing"})
-        hold(refused.status == 406, f"a format that there is not is answered with {refused.status}")
-        cors = self._ask.ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
-        hold(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
+        require_that(refused.status == 406, f"a format that there is not is answered with {refused.status}")
+        cors = self._client.ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
+        require_that(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
         return f"{', '.join(_SYNTAXES)} and HTML, by suffix and by Accept"
 
     def _conditional(self) -> str:
         query = urlencode({"query": _COUNT, "format": "json"})
         paths = (f"/sparql?{query}", f"/release/{self.release}/SHA256SUMS", f"/changes.json?since={self.release}")
         for path in paths:
-            etag = self._ask.ok(path).headers.get("ETag", "")
-            hold(etag.startswith('"'), f"{path} has no strong ETag")
+            etag = self._client.ok(path).headers.get("ETag", "")
+            require_that(etag.startswith('"'), f"{path} has no strong ETag")
             again = self._site.get(path, {"If-None-Match": etag})
-            hold((again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it")
+            require_that(
+                (again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it"
+            )
             head = self._site.get(path, method="HEAD")
-            hold(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
+            require_that(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
         return f"{len(paths)} kinds of answers are not sent again to who has them"
 
     # ---- descriptions
 
     def _void(self) -> str:
-        about = Statements(self._ask.statements("/.well-known/void"))
+        about = TripleIndex(self._client.statements("/.well-known/void"))
         wrong, checked, parts = [], 0, {part for part, _ in about.pairs(VOID.linkPredicate)}
         for links, predicate in about.pairs(VOID.linkPredicate):
             for target, told in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
-                count = int(self._ask.rows(_links(predicate, plain(target)))[0]["n"])
+                count = int(self._client.rows(_links(predicate, plain(target)))[0]["n"])
                 checked += 1
                 if int(told) != count:
                     whole = f"void:triples of links by {short(predicate)} to {plain(target)}"
@@ -390,40 +415,40 @@ class Checks:
             for part, iri in about.pairs(kind):
                 parts.add(part)
                 for told in about.of(part, total):
-                    count = int(self._ask.rows(query.format(iri))[0]["n"])
+                    count = int(self._client.rows(query.format(iri))[0]["n"])
                     checked += 1
                     if int(told) != count:
                         wrong.append(f"{short(total)} of {short(iri)} is {told}, and the endpoint counts {count:,}")
         totals = [told for node, told in about.pairs(VOID.triples) if node not in parts]
-        hold(bool(totals), "there is no void:triples of the whole")
+        require_that(bool(totals), "there is no void:triples of the whole")
         both = f"the endpoint counts {self._triples:,}, and {self._quads:,} with named graphs"
         all_ = (self._triples, self._quads)
         wrong += [f"void:triples of the whole is {told}, and {both}" for told in totals if int(told) not in all_]
-        hold(not wrong, some(wrong))
-        hold(checked > 0, "there are no partitions by class or property")
+        require_that(not wrong, first_differences(wrong))
+        require_that(checked > 0, "there are no partitions by class or property")
         return f"{checked} counts are those of the endpoint"
 
     def _dcat(self) -> str:
-        about = Statements(self._ask.statements("/catalog"))
+        about = TripleIndex(self._client.statements("/catalog"))
         checked = 0
         for file, address in about.pairs(DCAT.downloadURL):
             name = address.rpartition("/")[2]
             sums = [value for node in about.of(file, SPDX.checksum) for value in about.of(node, SPDX.checksumValue)]
             if name in self._sums:
-                hold(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
+                require_that(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
                 size = about.of(file, DCAT.byteSize)
-                hold(
+                require_that(
                     [self._heads[name].headers.get("Content-Length")] == size,
                     f"{name} has another size in DCAT: {size}",
                 )
                 checked += 1
-        hold(checked > 0, "no distribution of it is a file of the release")
+        require_that(checked > 0, "no distribution of it is a file of the release")
         return f"{checked} distributions are files of the release, with their sizes and checksums"
 
     def _steady(self) -> str:
         now = self._site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
         number = now.headers.get("Cybilgraph-Release")
-        hold(number == str(self.release), f"release {number} is served by now: verify again")
+        require_that(number == str(self.release), f"release {number} is served by now: verify again")
         return f"release {self.release} was served from beginning to end"
 
 

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from cybilgraph.model.findings import Report, visible
 from cybilgraph.readers.tabular.delimited import guarded
-from cybilgraph.validation.outputs.wording import name
+from cybilgraph.validation.outputs.wording import rule_name
 
 COLUMNS = (
     *("severity", "rule", "file", "line", "column", "cell", "record", "label", "text"),
@@ -24,18 +24,18 @@ def as_csv(report: Report, stream: TextIO) -> None:
     for finding in report.findings:
         fix = finding.fix
         place: tuple[object, ...] = (finding.line or "", finding.column or "", finding.cell or "")
-        mend = (fix.line, fix.column, _harmless(fix.old), _harmless(fix.new)) if fix else ("", "", "", "")
+        mend = (fix.line, fix.column, _escape_cell(fix.old), _escape_cell(fix.new)) if fix else ("", "", "", "")
         rows.writerow(
             (
                 finding.severity.value,
-                *map(_harmless, (name(finding), finding.file)),
+                *map(_escape_cell, (rule_name(finding), finding.file)),
                 *place,
-                *map(_harmless, (finding.record, finding.label, finding.text, finding.message, finding.suggestion)),
+                *map(_escape_cell, (finding.record, finding.label, finding.text, finding.message, finding.suggestion)),
                 *mend,
             )
         )
 
 
-def _harmless(text: str) -> str:
+def _escape_cell(text: str) -> str:
     """A text that stays a text: no formula, also behind spaces, and nothing that steers a terminal."""
     return guarded(visible(text, lines=True))

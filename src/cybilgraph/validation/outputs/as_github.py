@@ -6,7 +6,7 @@ from typing import TextIO
 from urllib.parse import unquote
 
 from cybilgraph.model.findings import Finding, Report, Severity, visible
-from cybilgraph.validation.outputs.wording import name, summary
+from cybilgraph.validation.outputs.wording import rule_name, summary
 
 _COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -20,7 +20,7 @@ def as_github(report: Report, stream: TextIO) -> None:
     uris = {checked.name: checked.tracked or checked.uri for checked in report.files}
     paths = {file: unquote(uri, errors="backslashreplace") for file, uri in uris.items()}
     for finding in report.findings:
-        properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": name(finding)}
+        properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": rule_name(finding)}
         said = "\n".join(visible(text) for text in (finding.message, finding.suggestion) if text)
         listed = ",".join(f"{key}={visible(value).translate(_IN_PROPERTIES)}" for key, value in properties.items())
         stream.write(f"::{_COMMANDS[finding.severity]} {listed}::{said.translate(_IN_MESSAGES)}\n")

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import jinja2
 
 from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, visible
-from cybilgraph.validation.outputs.wording import by_rule, cell_of, counted, name, summary, word
+from cybilgraph.validation.outputs.wording import by_rule, cell_of, count_of, phrase_for, rule_name, summary
 
 
 def as_html(report: Report, stream: TextIO) -> None:
@@ -32,8 +32,8 @@ def as_html(report: Report, stream: TextIO) -> None:
         rules=by_rule(report),
         summary=summary(report),
         severities=SEVERITIES,
-        word=lambda key, **gaps: word(language, key, **gaps),
-        counted=lambda number, key: counted(language, number, key),
+        word=lambda key, **gaps: phrase_for(language, key, **gaps),
+        counted=lambda number, key: count_of(language, number, key),
     ):
         stream.write(part)
 
@@ -47,7 +47,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.filters |= {"visible": visible, "parts": _parts, "rule": name, "cell": cell_of}
+    templates.filters |= {"visible": visible, "parts": _parts, "rule": rule_name, "cell": cell_of}
     return templates
 
 

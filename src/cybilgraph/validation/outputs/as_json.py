@@ -21,7 +21,7 @@ from cybilgraph.model.vocabulary import BASE
 
 SCHEMA_IRI = f"{BASE}schema/report.json"
 
-_SAYS: dict[type, dict[str, str]] = {
+_DESCRIPTIONS: dict[type, dict[str, str]] = {
     Report: {
         "as_of": "The day that rules took for today, as in 2024-01-31.",
         "language": "The language of messages and suggestions.",
@@ -85,13 +85,13 @@ _SAYS: dict[type, dict[str, str]] = {
 _TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": "integer", "minimum": 0}}
 
 
-def document(report: Report) -> dict[str, Any]:
+def report_document(report: Report) -> dict[str, Any]:
     """The report as it is, with the sums: what the schema describes."""
     counts = {severity.value: count for severity, count in report.counts.items()}
-    return {"$schema": SCHEMA_IRI, "conforms": not counts[Severity.VIOLATION], "counts": counts, **held(report)}
+    return {"$schema": SCHEMA_IRI, "conforms": not counts[Severity.VIOLATION], "counts": counts, **fields_of(report)}
 
 
-def held(value: Any) -> dict[str, Any]:
+def fields_of(value: Any) -> dict[str, Any]:
     """What a part of a report holds, as an encoder of JSON asks for it (``default``): ``asdict``
     would copy all of a report at once.
     """
@@ -106,7 +106,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 def as_json(report: Report, stream: TextIO) -> None:
     """One document, by the schema of ``schema()``."""
-    json.dump(document(report), stream, ensure_ascii=False, indent=2, default=held)
+    json.dump(report_document(report), stream, ensure_ascii=False, indent=2, default=fields_of)
     stream.write("\n")
 
 
@@ -153,7 +153,8 @@ def _object(holder: Any, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            each.name: known[str(each.type)] | {"description": _SAYS[holder][each.name]} for each in fields(holder)
+            each.name: known[str(each.type)] | {"description": _DESCRIPTIONS[holder][each.name]}
+            for each in fields(holder)
         },
         "required": [each.name for each in fields(holder)],
         "additionalProperties": False,

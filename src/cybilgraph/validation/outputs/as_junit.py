@@ -10,7 +10,7 @@ from lxml import etree
 
 from cybilgraph.model.findings import Checked, Finding, Report, visible
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.outputs.wording import name, place_of
+from cybilgraph.validation.outputs.wording import place_of, rule_name
 
 _UNREADABLE = f"{RULES}unreadable"
 #: The schema wants a time and a host for each suite; a report tells neither.
@@ -42,7 +42,7 @@ def _suite(number: int, checked: Checked, findings: list[Finding], report: Repor
     cases: dict[tuple[str, str], list[Finding]] = {(record, ""): [] for record in checked.records}
     for finding in findings:
         cases.pop((finding.record, ""), None)
-        cases.setdefault((finding.record, name(finding)), []).append(finding)
+        cases.setdefault((finding.record, rule_name(finding)), []).append(finding)
     failures = errors = 0
     notes = []
     for (record, rule), found in cases.items() or [(("", ""), [])]:
@@ -68,7 +68,7 @@ def _line(finding: Finding) -> str:
     """A finding on one line: file, place, severity, what is said, and the rule."""
     place = f":{place}" if (place := place_of(finding)) else ""
     said = " ".join(filter(None, (finding.message, finding.suggestion)))
-    return visible(f"{finding.file}{place}: {finding.severity.value}: {said} [{name(finding)}]")
+    return visible(f"{finding.file}{place}: {finding.severity.value}: {said} [{rule_name(finding)}]")
 
 
 def _token(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from cybilgraph.model.findings import Finding, Fix, Report, Severity, visible
 from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
-from cybilgraph.validation.outputs.wording import name, word
+from cybilgraph.validation.outputs.wording import phrase_for, rule_name
 from cybilgraph.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 def as_sarif(report: Report, stream: TextIO) -> None:
     """One run, with the whole catalogue of rules, so that a service can show what was not broken."""
     rules = catalogue()
-    found = {name(finding): finding for finding in report.findings}
+    found = {rule_name(finding): finding for finding in report.findings}
     others = {rule: finding for rule, finding in found.items() if rule not in rules}
     described = [_rule(rule, report.language) for rule in rules.values()] + [
         _level(rule, finding.severity) for rule, finding in others.items()
@@ -87,8 +87,8 @@ def _result(
     same = _fingerprint(finding)
     seen[same] += 1
     result: dict[str, Any] = {
-        "ruleId": name(finding),
-        "ruleIndex": places[name(finding)],
+        "ruleId": rule_name(finding),
+        "ruleIndex": places[rule_name(finding)],
         "level": _LEVELS[finding.severity],
         "message": {"text": visible(said)},
         "locations": [location],
@@ -127,7 +127,7 @@ def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str
     deleted = {"startLine": fix.line, "startColumn": column, "endColumn": column + len(fix.old)}
     replacement = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
     return {
-        "description": {"text": visible(word(language, "fix", old=fix.old, new=fix.new))},
+        "description": {"text": visible(phrase_for(language, "fix", old=fix.old, new=fix.new))},
         "artifactChanges": [{"artifactLocation": file, "replacements": [replacement]}],
     }
 

@@ -18,14 +18,14 @@ from cybilgraph.model.findings import (
     inert,
     visible,
 )
-from cybilgraph.validation.outputs.wording import name, place_of, summary, tally, word
+from cybilgraph.validation.outputs.wording import phrase_for, place_of, rule_name, summary, tally
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 #: What stands before a finding's severity and before a rule's message, in so many columns; and the
 #: columns that a terminal is taken to have at least.
-_PLACE, _TALLIED, _NARROWEST = "  123:45  ", "  123 × ", 30
+_PLACE_COLUMN, _COUNT_COLUMN, _MIN_WIDTH = "  123:45  ", "  123 × ", 30
 #: How wide a line of a source is shown where there is no terminal.
-_IN_A_PIPE = 100
+_PIPE_WIDTH = 100
 
 
 def as_text(report: Report, stream: TextIO) -> None:
@@ -46,13 +46,13 @@ def as_text(report: Report, stream: TextIO) -> None:
             if finding.suggestion:
                 page.line(Text(f"→ {visible(finding.suggestion)}", style="green"), page.margin)
             if finding.fix:
-                fix = word(report.language, "fix", old=finding.fix.old, new=finding.fix.new)
+                fix = phrase_for(report.language, "fix", old=finding.fix.old, new=finding.fix.new)
                 page.line(Text(f"✎ {visible(fix)}", style="green"), page.margin)
         page.line(Text())
     page.line(Text(summary(report)))
     if len(report.findings) > 1:
         for line in tally(report):
-            page.line(Text(line), hanging=len(_TALLIED))
+            page.line(Text(line), hanging=len(_COUNT_COLUMN))
 
 
 class _Page:
@@ -61,9 +61,9 @@ class _Page:
     def __init__(self, stream: TextIO, language: str) -> None:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._language = language
-        self._width = max(self._console.width, _NARROWEST) if self._console.is_terminal else 0
-        self._severity = max(cell_len(word(language, severity.value)) for severity in SEVERITIES)
-        self.margin = len(_PLACE) + self._severity
+        self._width = max(self._console.width, _MIN_WIDTH) if self._console.is_terminal else 0
+        self._severity = max(cell_len(phrase_for(language, severity.value)) for severity in SEVERITIES)
+        self.margin = len(_PLACE_COLUMN) + self._severity
         if self._width and self._width < 3 * self.margin:
             self.margin = 4
 
@@ -74,10 +74,10 @@ class _Page:
     def message(self, finding: Finding) -> None:
         """Where it is, how bad, and what is wrong."""
         place = place_of(finding) or "-"
-        severity = word(self._language, finding.severity.value)
-        head = Text(f"{place:>{len(_PLACE) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
-        said = Text(visible(finding.message)).append(f"  [{visible(name(finding))}]", style="dim")
-        if self.margin < len(_PLACE):
+        severity = phrase_for(self._language, finding.severity.value)
+        head = Text(f"{place:>{len(_PLACE_COLUMN) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
+        said = Text(visible(finding.message)).append(f"  [{visible(rule_name(finding))}]", style="dim")
+        if self.margin < len(_PLACE_COLUMN):
             self.line(head)
             self.line(said, self.margin)
         else:
@@ -98,7 +98,9 @@ class _Page:
     def source(self, finding: Finding) -> None:
         """The line of the source with the words marked; the words alone, where there is no line."""
         label, words = visible(finding.label), visible(_brief(finding.text))
-        empty = word(self._language, "empty") if finding.path and not words else ""  # else it is of the file itself
+        empty = (
+            phrase_for(self._language, "empty") if finding.path and not words else ""
+        )  # else it is of the file itself
         if finding.excerpt is None:
             if label or words:
                 said = f"“{words}”" if words else empty
@@ -106,14 +108,14 @@ class _Page:
             return
         number = str(finding.line).rjust(self.margin - 3)
         gutter = f"{number} │ "
-        room = (self._width or _IN_A_PIPE + self.margin) - cell_len(gutter) - 1
-        shown, before, marked = _window(finding.excerpt, max(room, 10))
+        width = (self._width or _PIPE_WIDTH + self.margin) - cell_len(gutter) - 1
+        shown, before, marked = _window(finding.excerpt, max(width, 10))
         self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
             shows_label = not words and _marked(finding.excerpt) == finding.label
             told = [label] * bool(label and not shows_label) + [empty] * bool(empty)
             note = f" {': '.join(told)}" if told else ""
-            if self._width and before + marked + cell_len(note) > room:
+            if self._width and before + marked + cell_len(note) > width:
                 note = ""
             caret = Text().append(f"{'':{len(number)}} │ ", style="dim").append(" " * before)
             caret.append("^" * marked, style=_COLOURS[finding.severity]).append(note, style="dim")
@@ -124,37 +126,37 @@ def _marked(excerpt: Excerpt) -> str:
     return excerpt.text[excerpt.mark - 1 :][: excerpt.length] if excerpt.mark else ""
 
 
-def _window(excerpt: Excerpt, room: int) -> tuple[str, int, int]:
+def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     """What is shown of a line, and the columns on the screen before its mark and under it."""
     mark = excerpt.mark or 1
     before = visible(excerpt.text[: mark - 1])
     marked = visible(_marked(excerpt))
     after = visible(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else visible(excerpt.text)
     lead = "…" if excerpt.cut else ""
-    if cell_len(lead + before + marked + after) > room:
+    if cell_len(lead + before + marked + after) > width:
         # What is marked comes first, then what stands before it, to a third of the line; then the rest.
-        marked = _cropped(marked, room - 2)
-        kept = max(room // 3, room - 2 - cell_len(marked) - cell_len(after))
-        if cell_len(lead + before) > min(kept, room - 2 - cell_len(marked)):
-            lead, before = "…", _cropped(before, min(kept, room - 2 - cell_len(marked)), from_end=True)
-        rest = room - cell_len(lead + before + marked)
+        marked = _cropped(marked, width - 2)
+        kept = max(width // 3, width - 2 - cell_len(marked) - cell_len(after))
+        if cell_len(lead + before) > min(kept, width - 2 - cell_len(marked)):
+            lead, before = "…", _cropped(before, min(kept, width - 2 - cell_len(marked)), from_end=True)
+        rest = width - cell_len(lead + before + marked)
         if cell_len(after) > rest:
             after = f"{_cropped(after, max(rest - 1, 0))}…"
     return f"{lead}{before}{marked}{after}", cell_len(lead + before), max(cell_len(marked), bool(excerpt.mark))
 
 
-def _cropped(text: str, most: int, from_end: bool = False) -> str:
+def _cropped(text: str, max_chars: int, from_end: bool = False) -> str:
     """So much of a text as fits into so many columns: its beginning, or its end."""
-    if cell_len(text) <= most:
+    if cell_len(text) <= max_chars:
         return text
     kept, width = [], 0
     for char in reversed(text) if from_end else text:
         width += cell_len(char)
-        if width > most:
+        if width > max_chars:
             break
         kept.append(char)
     return "".join(reversed(kept) if from_end else kept)
 
 
-def _brief(text: str, most: int = 80) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+def _brief(text: str, max_chars: int = 80) -> str:
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1].rstrip()}…"

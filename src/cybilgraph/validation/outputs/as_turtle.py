@@ -14,7 +14,7 @@ from cybilgraph.model.rules import catalogue, in_language
 from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
-from cybilgraph.validation.outputs.wording import name
+from cybilgraph.validation.outputs.wording import rule_name
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
 _PATH = re.compile(r"<[^<>]*+>|[()^/|*+?]")
@@ -62,7 +62,7 @@ def _result(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "sh:resultSeverity", iri(_SEVERITIES[finding.severity])
     if is_iri(finding.rule):
         yield "sh:sourceShape", iri(finding.rule)
-    rule = catalogue().get(name(finding))
+    rule = catalogue().get(rule_name(finding))
     for language in rule.messages if rule else ():
         yield "sh:resultMessage", literal(in_language(finding, language).message, language)
     if rule is None and finding.message:

@@ -97,15 +97,15 @@ _WORDS = {
 }
 
 
-def word(language: str, name: str, **gaps: str) -> str:
+def phrase_for(language: str, rule_name: str, **gaps: str) -> str:
     """What a report says under this name; of what can be counted, the word for one."""
     nouns = _NOUNS[language]
-    return nouns[name][0] if name in nouns else _WORDS[language][name].format(**gaps)
+    return nouns[rule_name][0] if rule_name in nouns else _WORDS[language][rule_name].format(**gaps)
 
 
-def counted(language: str, number: int, name: str) -> str:
+def count_of(language: str, number: int, rule_name: str) -> str:
     """So many of a thing: "1 record", "2 records"."""
-    one, several = _NOUNS[language][name]
+    one, several = _NOUNS[language][rule_name]
     # In French, nothing is singular.
     return f"{number:,} {one if number == 1 or (language == 'fr' and not number) else several}"
 
@@ -113,16 +113,18 @@ def counted(language: str, number: int, name: str) -> str:
 def summary(report: Report) -> str:
     """One line: what was read, and how much was found of each severity; of information, if there is any."""
     language = report.language
-    return word(
+    return phrase_for(
         language,
         "summary",
-        records=counted(language, report.statements, "statement")
+        records=count_of(language, report.statements, "statement")
         if report.statements
-        else counted(language, report.records, "record"),
-        sources=counted(language, report.sources, "source"),
-        unread=word(language, "unread", sources=counted(language, report.unread, "source")) if report.unread else "",
+        else count_of(language, report.records, "record"),
+        sources=count_of(language, report.sources, "source"),
+        unread=phrase_for(language, "unread", sources=count_of(language, report.unread, "source"))
+        if report.unread
+        else "",
         found=", ".join(
-            counted(language, number, severity.value)
+            count_of(language, number, severity.value)
             for severity, number in report.counts.items()
             if number or severity is not Severity.INFO
         ),
@@ -146,10 +148,10 @@ def by_rule(report: Report) -> list[tuple[int, Finding]]:
 
 def tally(report: Report) -> list[str]:
     """A line for each rule that found something: how often, and what it says; the worst first."""
-    return [visible(f"{number:>5,} × {finding.message} [{name(finding)}]") for number, finding in by_rule(report)]
+    return [visible(f"{number:>5,} × {finding.message} [{rule_name(finding)}]") for number, finding in by_rule(report)]
 
 
-def name(finding: Finding) -> str:
+def rule_name(finding: Finding) -> str:
     """The name of a finding's rule: the same in every format."""
     return finding.rule.removeprefix(RULES)
 

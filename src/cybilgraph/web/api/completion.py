@@ -8,7 +8,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, short
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.protocol import FRESH
-from cybilgraph.web.pages.query_page import find, rows, serving
+from cybilgraph.web.pages.query_page import answer_query, rows, serving
 from cybilgraph.web.server.answer_cache import CacheKey
 
 blueprint = Blueprint("completion", __name__)
@@ -19,7 +19,7 @@ _CSV = BY_NAME["csv"]
 @blueprint.get("/sparql/terms.json")
 def terms() -> Response:
     """Prefixes, and of each term and thing: its name as SPARQL has it, kind, label, note, other names."""
-    text = queries.load("page-completion").text
+    text = queries.load_query("page-completion").text
     etag = serving().answers.etag(CacheKey.of(text, (_CSV,)))
     response = Response()
     response.set_etag(etag)
@@ -27,7 +27,7 @@ def terms() -> Response:
     if etag in request.if_none_match:
         response.status_code = 304
         return response
-    things = rows(find(text, _CSV))
+    things = rows(answer_query(text, _CSV))
     response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, things), *_reused()]).get_data())
     response.mimetype = "application/json"
     return response

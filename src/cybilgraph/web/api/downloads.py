@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from cybilgraph.model.formats import file_type
 from cybilgraph.release import Release
 from cybilgraph.web.api.protocol import FRESH, PINNED, Reply, Request
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 
 #: /release/3/FILE, /latest/FILE; /release/3.json is the manifest.
 _PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
@@ -23,7 +23,7 @@ _PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _CONDITIONS = ("if-none-match", "if-modified-since")
 _METHODS = ("GET", "HEAD", "OPTIONS")
-_BLOCK = 1 << 18
+_BLOCK_BYTES = 1 << 18
 
 
 def is_file(path: str) -> bool:
@@ -31,7 +31,7 @@ def is_file(path: str) -> bool:
     return _PATH.fullmatch(path) is not None
 
 
-def file_reply(live: Live, request: Request) -> Reply:
+def file_reply(live: LiveReleases, request: Request) -> Reply:
     """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
     PreconditionFailed and RequestedRangeNotSatisfiable.
     """
@@ -44,10 +44,10 @@ def file_reply(live: Live, request: Request) -> Reply:
     assert found
     name = found["name"] or "manifest.json"
     number = found["number"] or found["listed"]
-    release = live.shelf(int(number)) if number else live.current.release
-    if name not in release.served():
+    release = live.verified(int(number)) if number else live.current.release
+    if name not in release.served_files():
         raise NotFound(f"Release {release.number} has no file {name!r}")
-    file = live.damage.open(release, name)
+    file = live.integrity.open(release, name)
     try:
         size = file.seek(0, os.SEEK_END)
         response = _conditional(request, release.checksum(name), _modified(release, file), size)
@@ -123,6 +123,6 @@ def _require_same(request: Request, digest: str, made: datetime) -> None:
 def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
     with file:
         file.seek(start)
-        while start < stop and (block := file.read(min(_BLOCK, stop - start))):
+        while start < stop and (block := file.read(min(_BLOCK_BYTES, stop - start))):
             start += len(block)
             yield block

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cybilgraph.sparql import Advice
+from cybilgraph.sparql import Hint
 
 HEADER = "cybilgraph-advice"
 #: A header of all advice is no longer than this; what does not fit is left out.
-_MOST = 2_000
-_OTHER = re.compile(r"[^\x20-\x7e]")
+_MAX_HEADER_CHARS = 2_000
+_NON_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
-def header(advice: Sequence[Advice]) -> dict[str, str]:
+def hint_headers(hints: Sequence[Hint]) -> dict[str, str]:
     """The header, where there is advice. What is not ASCII is escaped as SPARQL has it."""
     items: list[str] = []
-    for piece in advice:
-        text = _OTHER.sub(_escaped, piece.text).replace("\\", "\\\\").replace('"', '\\"')
-        items.append(f'"{text}";why={piece.why}' + (f";line={piece.line}" if piece.line else ""))
-    while items and len(", ".join(items)) > _MOST:
+    for piece in hints:
+        text = _NON_ASCII.sub(_escaped, piece.text).replace("\\", "\\\\").replace('"', '\\"')
+        items.append(f'"{text}";why={piece.kind}' + (f";line={piece.line}" if piece.line else ""))
+    while items and len(", ".join(items)) > _MAX_HEADER_CHARS:
         items.pop()
     return {HEADER: ", ".join(items)} if items else {}
 

@@ -21,10 +21,10 @@ from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__
 from cybilgraph.web.api import named_queries
-from cybilgraph.web.api.submissions import EXTRAS, MAX_UPLOAD
+from cybilgraph.web.api.submissions import EXTRA_OUTPUTS, MAX_UPLOAD_BYTES
 from cybilgraph.web.pages.changes_page import FORMATS as CHANGES
 from cybilgraph.web.pages.check_form import OUTPUT_TYPES
-from cybilgraph.web.pages.search_page import TITLES
+from cybilgraph.web.pages.search_page import FACET_TITLES
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -49,9 +49,9 @@ _PROBLEMS = {
     503: "All workers are busy: Retry-After says when to come again",
     504: "The work was stopped at its deadline",
 }
-_SENT = "Not sent, it is the default; empty, it is refused."
-_SEVERAL = f"Sent several times, each value counts. {_SENT}"
-_DEAR = (400, 406, 413, 415, 422, 429, 503)
+_DEFAULT_NOTE = "Not sent, it is the default; empty, it is refused."
+_REPEATABLE_NOTE = f"Sent several times, each value counts. {_DEFAULT_NOTE}"
+_EXPENSIVE_STATUSES = (400, 406, 413, 415, 422, 429, 503)
 _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
 
@@ -90,7 +90,7 @@ _OPTIONS = {
     "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
     "as_of": {"type": "string", "format": "date", "description": "The day that rules take for today."},
     "fix": {"type": "string", "description": "Apply the certain mend at this line:column; `text` has the record then."},
-    "include": {"type": "array", "items": {"enum": list(EXTRAS)}, "description": "What else is wished for."},
+    "include": {"type": "array", "items": {"enum": list(EXTRA_OUTPUTS)}, "description": "What else is wished for."},
 }
 _QUERY = ApiParameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
 _TIMEOUT = ApiParameter("timeout", "Seconds after which to give up.", "10")
@@ -108,7 +108,7 @@ def _of_query(query: Query) -> Operation:
     own = [
         ApiParameter(
             given.name,
-            f"{given.description} ({_values(given.type)}). {_SEVERAL if given.several else _SENT}",
+            f"{given.description} ({_values(given.type)}). {_REPEATABLE_NOTE if given.several else _DEFAULT_NOTE}",
             given.default,
             several=given.several,
         )
@@ -152,7 +152,7 @@ OPERATIONS = (
             **{kind.media_types[0]: _TEXT for kind in KINDS if kind.name != "json"},
         },
         examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
-        problems=_DEAR,
+        problems=_EXPENSIVE_STATUSES,
     ),
     Operation("get", "/api/openapi.json", "This document", {"application/json": {"type": "object"}}),
     Operation(
@@ -181,7 +181,7 @@ OPERATIONS = (
     Operation(
         "get", "/api/queries", "The named queries, with their parameters", {"application/json": {"type": "object"}}
     ),
-    *map(_of_query, named_queries.known().values()),
+    *map(_of_query, named_queries.all_queries().values()),
     Operation(
         *("get", "/id/{kind}/{key}", "A project, actor, country …, as data or as a page"),
         answers=_GRAPHS | _HTML,
@@ -226,7 +226,7 @@ OPERATIONS = (
             ApiParameter("q", "Words; slips are forgiven.", "strategy"),
             *(
                 ApiParameter(name, f"By {title.lower()}: a key or a name.", several=True)
-                for name, title in TITLES.items()
+                for name, title in FACET_TITLES.items()
             ),
             ApiParameter("sort", "The order.", choice=ORDERS),
         ),
@@ -273,7 +273,7 @@ def document() -> Response:
                 "title": "cybilgraph",
                 "version": __version__,
                 "summary": "Cyber capacity-building projects as linked data",
-                "description": f"Anybody may ask, without a key. What is sent to be checked may have {MAX_UPLOAD:,} "
+                "description": f"Anybody may ask, without a key. What is sent to be checked may have {MAX_UPLOAD_BYTES:,} "
                 "bytes, and is not kept. Errors are problem details (RFC 9457).",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },

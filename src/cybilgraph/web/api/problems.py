@@ -33,11 +33,11 @@ from cybilgraph.errors import (
     ThingGone,
     UnknownQuery,
 )
-from cybilgraph.sparql import Advice
+from cybilgraph.sparql import Hint
 from cybilgraph.web.api import hint_header, protocol
 from cybilgraph.web.pages import query_page
 
-_PROGRAM = "application/problem+json"
+_PROBLEM_TYPE = "application/problem+json"
 #: The first class that an error is of decides.
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
@@ -67,22 +67,26 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
 
 def register(app: Flask) -> None:
     """Answer our errors and those of HTTP in one form."""
-    app.register_error_handler(CybilgraphError, _ours)
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CybilgraphError, _cybilgraph_problem)
+    app.register_error_handler(HTTPException, _http_problem)
 
 
-def reply(app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException) -> protocol.Reply:
+def error_reply(
+    app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException
+) -> protocol.Reply:
     """An error outside of Flask, in the same form."""
-    body = request.body if request.body.count(b"&") <= protocol.PARAMETERS else b""
+    body = request.body if request.body.count(b"&") <= protocol.MAX_PARAMETERS else b""
     with app.test_request_context(
         path, method=request.method, query_string=request.arguments, headers=request.headers, data=body
     ):
-        response = app.process_response(_http(error) if isinstance(error, HTTPException) else _ours(error))
+        response = app.process_response(
+            _http_problem(error) if isinstance(error, HTTPException) else _cybilgraph_problem(error)
+        )
         headers = {name.lower(): value for name, value in response.headers.items()}
         return protocol.Reply(response.status_code, headers, response.get_data())
 
 
-def _ours(error: Exception) -> Response:
+def _cybilgraph_problem(error: Exception) -> Response:
     assert isinstance(error, CybilgraphError)
     if scope := request.environ.get("asgi.scope"):
         scope["entry"].error = type(error)
@@ -90,19 +94,19 @@ def _ours(error: Exception) -> Response:
     extra: dict[str, object] = {}
     if isinstance(error, QuerySyntaxError) and error.line:
         extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
-    if isinstance(error, QueryError) and error.advice:
-        extra["advice"] = [text for _, text, _ in error.advice]
+    if isinstance(error, QueryError) and error.hints:
+        extra["advice"] = [text for _, text, _ in error.hints]
     if isinstance(error, ThingGone):
         extra = {"earlier": error.earlier}
     response = problem(status, error.what, error.hint, extra)
     if isinstance(error, QueryError):
-        response.headers.update(hint_header.header([Advice(*piece) for piece in error.advice]))
+        response.headers.update(hint_header.hint_headers([Hint(*piece) for piece in error.hints]))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
     return response
 
 
-def _http(error: Exception) -> Response:
+def _http_problem(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.code or 500)
     detail = error.description or status.description
@@ -115,7 +119,7 @@ def _http(error: Exception) -> Response:
     return response
 
 
-def _in_words(problem: dict[str, object]) -> str:
+def _problem_text(problem: dict[str, object]) -> str:
     place = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
     advice = problem.get("advice")
     more = advice if isinstance(advice, list) else []
@@ -137,16 +141,18 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROGRAM
-    match kind or request.accept_mimetypes.best_match([_PROGRAM, "text/html", "text/plain"], _PROGRAM):
+    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROBLEM_TYPE
+    match kind or request.accept_mimetypes.best_match([_PROBLEM_TYPE, "text/html", "text/plain"], _PROBLEM_TYPE):
         case "text/html":
             # Who wrote a query on the page finds it there again, to mend it.
             query = request.values.get("query") if request.path.rstrip("/") == "/sparql" else None
             template = "problem.html" if query is None else "query-problem.html"
-            response = make_response(render_template(template, problem=problem, query=query, **query_page.form()))
+            response = make_response(
+                render_template(template, problem=problem, query=query, **query_page.form_values())
+            )
         case "text/plain":
-            response = Response(_in_words(problem), content_type="text/plain; charset=utf-8")
+            response = Response(_problem_text(problem), content_type="text/plain; charset=utf-8")
         case _:
-            response = Response(json.dumps(problem), mimetype=_PROGRAM)
+            response = Response(json.dumps(problem), mimetype=_PROBLEM_TYPE)
     response.status_code = status
     return response

@@ -23,7 +23,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 
 def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
     """Code in each language that sends the query to the ``endpoint``, for one release."""
-    graph = queries.gives_graph(query)
+    graph = queries.returns_graph(query)
     query = portable(query)
     quoted = {"curl": _shell, "python": _python, "r": _r, "javascript": _javascript}
     return {

@@ -20,22 +20,22 @@ from cybilgraph.readers.text import codec_of, decode
 from cybilgraph.web.checker import Submission
 
 #: A saved page with its scripts and styles has some hundred kilobytes.
-MAX_UPLOAD = 2_000_000
+MAX_UPLOAD_BYTES = 2_000_000
 #: What can be asked for beside a report in JSON.
-EXTRAS = ("turtle", "derived")
+EXTRA_OUTPUTS = ("turtle", "derived")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ANY = ("", "application/octet-stream", "text/plain")
 _SUFFIXES = frozenset(READERS) - {""}
 _LINE_END = re.compile(r"\r\n?")
 #: The encoding of its file that XML declares: a text has none, and is sent on in UTF-8.
-_DECLARED = re.compile(r"""\A(\s*<\?xml\b[^>]*?)(\bencoding\s*=\s*["'][\w.-]*["'])""")
+_XML_ENCODING = re.compile(r"""\A(\s*<\?xml\b[^>]*?)(\bencoding\s*=\s*["'][\w.-]*["'])""")
 
 _UTF_8 = ("utf-8", "utf8", "us-ascii")
 _UTF_16 = ("utf-16", "utf-16le", "utf-16be")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRecord:
     """What a request brings. ``text`` is the record as text, or nothing where it is none (a workbook).
 
     ``fix`` is the place, as line:column, of a mend that is to be applied.
@@ -47,14 +47,14 @@ class Sent:
     extras: tuple[str, ...] = ()
     fix: str = ""
 
-    def changed(self, content: bytes) -> Sent:
+    def changed(self, content: bytes) -> SentRecord:
         """The same with another content."""
         submission = replace(self.submission, content=content)
         text = _as_text(Input(submission.name, given=content), self.kind)
         return replace(self, submission=submission, text=text, fix="")
 
 
-def from_api() -> Sent:
+def read_api_request() -> SentRecord:
     """What a program sends. Raises BadRequest, UnsupportedMediaType."""
     options: dict[str, Any] = dict(request.args.items())
     options.pop("format", None)  # of the report
@@ -77,7 +77,7 @@ def from_api() -> Sent:
     return _sent(content, options, media_type)
 
 
-def from_page() -> Sent:
+def read_form_request() -> SentRecord:
     """What the page's form sends: the text, or the file where one was chosen. Raises BadRequest."""
     options: dict[str, Any] = request.form.to_dict()
     file = request.files.get("file")
@@ -86,12 +86,12 @@ def from_page() -> Sent:
     return _sent(_text(options), options, "")
 
 
-def of_text(text: str, name: str, language: str = LANGUAGES[0]) -> Sent:
+def record_from_text(text: str, name: str, language: str = LANGUAGES[0]) -> SentRecord:
     """A record that is not of this request, under a name whose suffix tells its reader."""
-    return of_bytes(text.encode(errors="replace"), name, language)
+    return record_from_bytes(text.encode(errors="replace"), name, language)
 
 
-def of_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Sent:
+def record_from_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> SentRecord:
     """The same, as the bytes of a file."""
     return _sent(content, {"name": name, "lang": language}, "")
 
@@ -114,11 +114,11 @@ def _in_utf8(content: bytes, parameters: Mapping[str, str]) -> bytes:
     except UnicodeError as error:
         raise BadRequest(f"The record is not in the encoding {charset!r}: {error}") from None
     # The mark tells readers so, whatever the text says of itself.
-    return codecs.BOM_UTF8 + _undeclared(text).encode(errors="replace")
+    return codecs.BOM_UTF8 + _without_encoding_declaration(text).encode(errors="replace")
 
 
-def _undeclared(text: str) -> str:
-    return _DECLARED.sub(lambda found: found[1] + " " * len(found[2]), text)
+def _without_encoding_declaration(text: str) -> str:
+    return _XML_ENCODING.sub(lambda found: found[1] + " " * len(found[2]), text)
 
 
 def _envelope(content: bytes) -> dict[str, Any] | None:
@@ -134,10 +134,10 @@ def _text(options: dict[str, Any]) -> bytes:
     text = options.get("text", "")
     if not isinstance(text, str):
         raise BadRequest("'text' is the record as a string")
-    return _undeclared(_LINE_END.sub("\n", text)).encode(errors="replace")
+    return _without_encoding_declaration(_LINE_END.sub("\n", text)).encode(errors="replace")
 
 
-def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:
+def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecord:
     if not content.strip():
         raise BadRequest("No record was sent: it is empty")
     name, asked = _option(options, "name"), _option(options, "format")
@@ -154,7 +154,7 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Sent:
     name = input_name(name, asked, media_type, content, _SUFFIXES)
     given = Input(name, given=content)
     kind = next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
-    return Sent(
+    return SentRecord(
         Submission(name, content, language, as_of),
         kind,
         _as_text(given, kind),
@@ -182,8 +182,8 @@ def _option(options: dict[str, Any], name: str) -> str:
 def _extras(options: dict[str, Any]) -> tuple[str, ...]:
     asked = options.get("include") or []
     asked = asked.split(",") if isinstance(asked, str) else asked
-    if not isinstance(asked, list) or not all(name in EXTRAS for name in asked):
-        raise BadRequest(f"'include' has some of: {', '.join(EXTRAS)}")
+    if not isinstance(asked, list) or not all(name in EXTRA_OUTPUTS for name in asked):
+        raise BadRequest(f"'include' has some of: {', '.join(EXTRA_OUTPUTS)}")
     return tuple(dict.fromkeys(asked))
 
 

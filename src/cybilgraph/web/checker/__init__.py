@@ -17,7 +17,7 @@ from cybilgraph.runtime.pool import Busy, Caller, Crashed, Died, Ended, Lanes, N
 from cybilgraph.runtime.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
-REPORT, RDF, FORM, DERIVED = "report/", "rdf/", "form/", "derived"
+REPORT_OUTPUT, RDF_OUTPUT, FORM_OUTPUT, DERIVED_OUTPUT = "report/", "rdf/", "form/", "derived"
 #: Why the records are no edit of ``Submission.base``: a JSON list of what is wrong and what to do, or nothing.
 EDIT = "edit"
 #: Why a worker gives no answer: the limits of one check, or a mistake of ours.
@@ -58,8 +58,10 @@ class CheckAnswer:
 class Checker:
     """A pool of workers that check. Safe for use by several threads."""
 
-    def __init__(self, limits: CheckLimits | None = None, told: Callable[[Ended], object] = lambda _: None) -> None:
-        """Processes that end unasked are ``told``."""
+    def __init__(
+        self, limits: CheckLimits | None = None, on_process_end: Callable[[Ended], object] = lambda _: None
+    ) -> None:
+        """Processes that end unasked are ``on_process_end``."""
         self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
         # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
@@ -68,11 +70,11 @@ class Checker:
             "cybilgraph.web.checker.check_worker",
             (str(self._limits.memory),),
             lanes,
-            told,
+            on_process_end,
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission, wishes: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
+    def check(self, given: Submission, outputs: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
         """What was wished of a submission; the workers are shared out fairly between callers.
 
         Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy.
@@ -81,7 +83,7 @@ class Checker:
         content = submission.pop("content")
         limits = self._limits
         try:
-            request = {**submission, "wishes": wishes}
+            request = {**submission, "wishes": outputs}
             head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
         except (Busy, NotStarted):
             raise CheckerBusy(
@@ -92,7 +94,7 @@ class Checker:
                 f"The check was stopped after {limits.seconds:g} seconds", "Send fewer projects at a time."
             ) from None
         except Crashed:
-            raise _too_heavy() from None
+            raise _limit_exceeded() from None
         except Died:
             raise CheckerBusy(
                 "The process that checked the record was ended by something else", "Try again in a few seconds."
@@ -101,26 +103,26 @@ class Checker:
             logging.getLogger("cybilgraph").error("A check failed, which is a bug of cybilgraph: %s", head["message"])
             raise CheckFailed("We could not check this file", "Please report it: it is a fault of this site.")
         if "error" in head:
-            raise _too_heavy()
+            raise _limit_exceeded()
         ends = accumulate(head["sizes"], initial=0)
         parts = [data[start:end] for start, end in pairwise(ends)]
-        return CheckAnswer(head["records"], dict(zip(wishes, parts, strict=True)))
+        return CheckAnswer(head["records"], dict(zip(outputs, parts, strict=True)))
 
     @property
     def processes(self) -> list[int]:
         """The numbers of the worker processes that live now."""
         return self._pool.processes
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Begin anew what has ended while nobody asked; a server does so each second."""
-        self._pool.tend()
+        self._pool.maintain()
 
     def close(self) -> None:
         """End all workers."""
         self._pool.close()
 
 
-def _too_heavy() -> CheckTooHeavy:
+def _limit_exceeded() -> CheckTooHeavy:
     return CheckTooHeavy(
         "The record used up the memory or the depth that one check may have",
         "Send fewer projects at a time, with fewer brackets inside each other.",

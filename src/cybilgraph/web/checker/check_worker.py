@@ -28,8 +28,8 @@ from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import stay_in_memory
 from cybilgraph.runtime.worker import Answering, nursery
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import DERIVED, EDIT, FAILED, FORM, HEAVY, RDF, REPORT
-from cybilgraph.web.checker.derived_claims import derived
+from cybilgraph.web.checker import DERIVED_OUTPUT, EDIT, FAILED, FORM_OUTPUT, HEAVY, RDF_OUTPUT, REPORT_OUTPUT
+from cybilgraph.web.checker.derived_claims import derived_claims
 from cybilgraph.web.suggestions.admission import ensure_same_project
 
 
@@ -41,7 +41,10 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         report = checked.report
         report.language = request["language"]
         report.findings = [in_language(found, report.language) for found in report.findings]
-        parts = [_part(checked, wish) if wish != EDIT else _edit(checked, request) for wish in request["wishes"]]
+        parts = [
+            _render_output(checked, output_name) if output_name != EDIT else _edit(checked, request)
+            for output_name in request["wishes"]
+        ]
     except (MemoryError, RecursionError):
         return {"error": HEAVY}, b""
     except OSError as error:  # all that a check needs is in memory: whatever wants more than that is our mistake
@@ -58,25 +61,25 @@ def _edit(checked: CheckedInput, request: dict[str, Any]) -> bytes:
     return b""
 
 
-def _part(checked: CheckedInput, wish: str) -> bytes:
+def _render_output(checked: CheckedInput, output_name: str) -> bytes:
     """One thing that was wished for; nothing where no record was read."""
-    kind, slash, name = wish.partition("/")
-    if kind + slash == REPORT:
+    kind, slash, name = output_name.partition("/")
+    if kind + slash == REPORT_OUTPUT:
         text = io.StringIO()
         OUTPUTS[name](checked.report, text)
         return text.getvalue().encode(errors="replace")
     if not checked.records:
         return b""
-    if wish == DERIVED:
-        return json.dumps(list(derived(checked.records))).encode()
-    if kind + slash == RDF:
+    if output_name == DERIVED_OUTPUT:
+        return json.dumps(list(derived_claims(checked.records))).encode()
+    if kind + slash == RDF_OUTPUT:
         output = io.BytesIO()
         serialise(checked.blocks, BY_NAME[name], output)
         return output.getvalue()
     return WRITERS[name](checked.records)
 
 
-def _read_all_that_is_needed() -> None:
+def _preload() -> None:
     """Do all kinds of work once: what is imported, read or looked up when it is first needed, is needed now."""
     for encoding in set(encodings.aliases.aliases.values()):
         with suppress(LookupError):  # those of another system
@@ -92,10 +95,10 @@ def _read_all_that_is_needed() -> None:
         "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
-    wishes = [f"{REPORT}{name}" for name in OUTPUTS] + [f"{RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
-    wishes += [DERIVED, EDIT, *(f"{FORM}{name}" for name in WRITERS)]
+    outputs = [f"{REPORT_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += [DERIVED_OUTPUT, EDIT, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
-    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": wishes, "base": form.decode()}
+    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": outputs, "base": form.decode()}
     head, _ = answer({**request, "name": "a.yaml"}, form)
     assert head["records"] == 1, head
     answer({**request, "name": "a.txt"}, text)  # with findings that quote a wide character
@@ -109,13 +112,13 @@ def _read_all_that_is_needed() -> None:
 
 def _rdf(record: Any, name: str) -> bytes:
     checked = check_input(Input("a.json", given=WRITERS["json"]([record])))
-    return _part(checked, f"{RDF}{name}")
+    return _render_output(checked, f"{RDF_OUTPUT}{name}")
 
 
 def _prepare() -> Answering:
     """Get ready in the worker itself: the engine of shapes has threads, which do not survive a fork."""
     stay_in_memory()
-    _read_all_that_is_needed()
+    _preload()
     return lambda request, content, _: answer(request, content)
 
 

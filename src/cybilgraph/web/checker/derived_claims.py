@@ -11,17 +11,17 @@ from cybilgraph.readers import Input
 from cybilgraph.readers.excerpts import CELLED
 
 
-def derived(records: Iterable[Record]) -> Iterator[dict[str, object]]:
+def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
     """Each derived link or date: its project, field and name, and the sentence that tells it."""
     for record in records:
         has_cells = Input(record.source.name).suffix in CELLED
         values = (*record.participations, *record.scopes, *record.relations, record.start, record.end, record.duration)
         for value, name in zip(values, ("",) * (len(values) - 3) + ("start", "end", "duration"), strict=True):
             for evidence in value.evidence if value else ():
-                yield {"project": record.key, **_said(value, name), **_words(evidence, has_cells)}
+                yield {"project": record.key, **_claim_text(value, name), **_evidence_fields(evidence, has_cells)}
 
 
-def _said(value: Any, name: str) -> dict[str, str]:
+def _claim_text(value: Any, name: str) -> dict[str, str]:
     match value:
         case Participation(actor=thing, role=field):
             return {"field": field, "name": _name(thing.kind, thing.key, thing.printed.text)}
@@ -39,7 +39,7 @@ def _name(kind: str, key: str, printed: str) -> str:
     return entry.name if entry else printed
 
 
-def _words(evidence: Evidence, has_cells: bool) -> dict[str, object]:
+def _evidence_fields(evidence: Evidence, has_cells: bool) -> dict[str, object]:
     place = evidence.place
     return {
         "quote": evidence.quote,

@@ -24,19 +24,19 @@ from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Scheduler
 from cybilgraph.sync.changes import (
-    Changes,
-    Log,
-    Moved,
+    ChangeLog,
+    ChangeLogCache,
+    LastChange,
     as_json,
-    date_of,
-    earliest,
-    moved_until,
-    of_log,
+    change_date,
+    first_change_date,
+    last_changes_in,
+    last_changes_until,
 )
 from cybilgraph.web.api import protocol
-from cybilgraph.web.api.negotiation import SUFFIXES, wanted
+from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.pages.query_page import caller, live
-from cybilgraph.web.server.render_queue import waiting
+from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("changes", __name__)
 
@@ -47,12 +47,12 @@ FORMATS = (
 )
 _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
 #: Who does not say since when is told of so many releases; a page shows so many records.
-_LAST, _SHOWN = 10, 500
+_DEFAULT_RELEASES, _MAX_RECORDS_SHOWN = 10, 500
 #: Seconds that a client waits for its turn to have differences made.
 _PATIENCE = 60.0
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STREAM = f"{BASE}feed"
-_HAPPENED = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
+_ACTIVITY_OF_KIND = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
 
 
 @blueprint.get("/changes")
@@ -60,12 +60,12 @@ _HAPPENED = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": AC
 def changes(suffix: str = "") -> BaseResponse:
     """What has changed ``since`` a release ``until`` another; without them, of late until now."""
     fmt = _format(suffix)
-    made = _changes()
+    logs = _changes()
     numbers = _numbers()
     last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
-    since, until = _number("since") or (last or numbers)[-_LAST:][0], _number("until") or numbers[-1]
+    since, until = _number("since") or (last or numbers)[-_DEFAULT_RELEASES:][0], _number("until") or numbers[-1]
     with _in_turn():
-        log = made.between(since, until)
+        log = logs.between(since, until)
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
     match fmt.name if fmt else "html":
@@ -74,13 +74,15 @@ def changes(suffix: str = "") -> BaseResponse:
             etag = log.etag
         case "json":
             with _in_turn():
-                moved = made.moved(since, until)
-            response = _streamed(as_json(log, moved), "application/json", log)
+                last_changed = logs.last_changed(since, until)
+            response = _streamed(as_json(log, last_changed), "application/json", log)
         case "atom":
-            parts = stream_template("changes.atom.xml", **_told(log, made))
+            parts = stream_template("changes.atom.xml", **_template_values(log, logs))
             response = _streamed(parts, "application/atom+xml; charset=utf-8", log)
         case _:
-            response = Response(render_template("changes.html", numbers=numbers, **_told(log, made, _SHOWN)))
+            response = Response(
+                render_template("changes.html", numbers=numbers, **_template_values(log, logs, _MAX_RECORDS_SHOWN))
+            )
     pinned = _number("since") and _number("until") and fmt is not None
     return _conditional(response, f"changes-{etag}-{fmt.name if fmt else f'html-{numbers[-1]}'}", until, bool(pinned))
 
@@ -94,23 +96,27 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     oldest that is kept. People are led to the changes in words.
     """
     name = (SUFFIXES[suffix].name if suffix in SUFFIXES else suffix) or request.args.get("format", "")
-    formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     if not formats:
         return redirect(url_for("changes.changes"), 303)
     fmt = formats[0]
-    made, numbers = _changes(), _numbers()
+    logs, numbers = _changes(), _numbers()
     if not number:
         output = io.BytesIO()
-        serialise(_lines(_root(numbers, earliest(live().releases, numbers[0]))), fmt, output)
+        serialise(_lines(_root(numbers, first_change_date(live().releases, numbers[0]))), fmt, output)
         response = Response(output.getvalue(), content_type=fmt.content_type)
         etag = f"feed-{sha256(output.getvalue()).hexdigest()[:32]}"
         return _conditional(response, etag, numbers[-1], pinned=False)
-    made.release(number)  # or it is told that there is none
+    logs.release(number)  # or it is told that there is none
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
     with _in_turn():
-        rows = moved_until(made, live().releases, number) if everything else of_log(made.between(earlier[-1], number))
+        rows = (
+            last_changes_until(logs, live().releases, number)
+            if everything
+            else last_changes_in(logs.between(earlier[-1], number))
+        )
         output = io.BytesIO()
         serialise(_lines(_page(_address(number, everything=everything), rows)), fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)
@@ -122,7 +128,7 @@ def _in_turn() -> Iterator[None]:
     """A block in which differences may have to be made, one at a time, clients taking turns. Raises ReleaseBusy."""
     turns: Scheduler = current_app.extensions["cybilgraph"]["comparing"]
     own = caller()
-    with waiting():
+    with yield_turn():
         try:
             turns.enter(own, time.monotonic() + _PATIENCE)
         except Busy:
@@ -133,8 +139,8 @@ def _in_turn() -> Iterator[None]:
             turns.leave(own)
 
 
-def _changes() -> Changes:
-    found: Changes = current_app.extensions["cybilgraph"]["changes"]
+def _changes() -> ChangeLogCache:
+    found: ChangeLogCache = current_app.extensions["cybilgraph"]["changes"]
     return found
 
 
@@ -157,21 +163,21 @@ def _format(suffix: str) -> Format | None:
         if fmt := _BY_NAME.get(name.lower()):
             return fmt
         raise FormatMismatch(f"There is no format {name[:40]!r} here", f"On offer: html, {', '.join(_BY_NAME)}")
-    return next(iter(wanted(FORMATS, request.headers.get("Accept", ""), html=True)), None)
+    return next(iter(negotiate(FORMATS, request.headers.get("Accept", ""), html=True)), None)
 
 
-def _told(log: Log, made: Changes, most: int | None = None) -> dict[str, object]:
+def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = None) -> dict[str, object]:
     with _in_turn():
-        moved = made.moved(log.header.since, log.header.until)
+        last_changed = logs.last_changed(log.header.since, log.header.until)
     return {
         "log": log,
-        "records": ((change, date_of(change, log, moved)) for change in islice(log.records(), most)),
-        "more": sum(log.counts[kind] for kind in _HAPPENED) - most if most else 0,
+        "records": ((change, change_date(change, log, last_changed)) for change in islice(log.records(), most)),
+        "more": sum(log.counts[kind] for kind in _ACTIVITY_OF_KIND) - most if most else 0,
         "plain": lambda text: _NO_XML.sub("\ufffd", text),
     }
 
 
-def _streamed(parts: Iterator[bytes] | Iterator[str], kind: str, log: Log) -> Response:
+def _streamed(parts: Iterator[bytes] | Iterator[str], kind: str, log: ChangeLog) -> Response:
     response = Response(parts, content_type=kind)
     if kind.startswith("text/x-rdf-patch"):  # of the bytes that are sent (RFC 9530)
         response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(log.sha256)).decode()}:"
@@ -220,7 +226,7 @@ def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
         yield relation, TREE.node, iri(page)
 
 
-def _page(node: str, rows: Iterable[Moved]) -> Iterator[tuple[str, str, str]]:
+def _page(node: str, rows: Iterable[LastChange]) -> Iterator[tuple[str, str, str]]:
     """Versions of records, each named by the release that brought it."""
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, TREE.view, iri(_address())
@@ -229,7 +235,7 @@ def _page(node: str, rows: Iterable[Moved]) -> Iterator[tuple[str, str, str]]:
         record = f"{BASE}record/{row.key}"
         version = f"{record}?release={row.release}"
         yield _STREAM, TREE.member, iri(version)
-        yield version, RDF.type, iri(_HAPPENED[row.kind])
+        yield version, RDF.type, iri(_ACTIVITY_OF_KIND[row.kind])
         yield version, DCTERMS.isVersionOf, iri(record)
         yield version, DCTERMS.created, _time(row.created)
         yield version, DCTERMS.title, literal(row.title)

@@ -49,7 +49,7 @@ class TimeSpan:
 
 
 @dataclass(slots=True)
-class Picture:
+class Chart:
     """Marks in a box: which template draws them, the size of the box, and the marks by what they are. One that is
     fluid is as wide as there is room: what lies from left to right is in per cent, and its letters keep their size.
     """
@@ -68,9 +68,9 @@ def shade(value: int) -> int:
     return bisect_right(SHADES, value)
 
 
-def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
+def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Chart:
     """A map of the world; ``counts`` are projects by country code, ``names`` what each code is called."""
-    picture = Picture("map", 2000, 900)
+    picture = Chart("map", 2000, 900)
     for shape in _shapes():
         code = shape["alpha2"]
         count = counts.get(code, 0)
@@ -85,24 +85,27 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Picture:
     return picture
 
 
-def timeline(spans: Sequence[TimeSpan]) -> Picture:
+def timeline(spans: Sequence[TimeSpan]) -> Chart:
     """A line for each span, under a scale of years; an open end reaches the right side."""
     if not spans:
-        return Picture("timeline", _WIDTH, 0, fluid=True)
+        return Chart("timeline", _WIDTH, 0, fluid=True)
     top, row = 30, 38
-    first = min(int(_moment(span.start)) for span in spans)
+    first = min(int(_year_fraction(span.start)) for span in spans)
     # An end may stand before its start.
-    last = max(int(max(_moment(span.start), _moment(span.end or span.start, end=True))) for span in spans) + 1
+    last = (
+        max(int(max(_year_fraction(span.start), _year_fraction(span.end or span.start, end=True))) for span in spans)
+        + 1
+    )
     scale = 100 / max(last - first, 1)
-    picture = Picture("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
-    step = _step(last - first)
+    picture = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
+    step = _label_step(last - first)
     picture.ticks = [
         {"x": _round((year - first) * scale), "label": str(year)} for year in range(first, last - step + 1, step)
     ]
     for number, span in enumerate(spans):
-        x = (_moment(span.start) - first) * scale
+        x = (_year_fraction(span.start) - first) * scale
         is_open = not span.end and span.status == _ONGOING
-        end = 100 if is_open else (_moment(span.end or span.start, end=True) - first) * scale
+        end = 100 if is_open else (_year_fraction(span.end or span.start, end=True) - first) * scale
         picture.marks.append(
             {
                 "label": span.label,
@@ -118,13 +121,13 @@ def timeline(spans: Sequence[TimeSpan]) -> Picture:
     return picture
 
 
-def columns(bars: Sequence[Bar], height: int = 240) -> Picture:
+def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
     """A column for each bar, its name below."""
     top, bottom = 24, 26
     most = max((bar.value for bar in bars), default=1) or 1
-    room = 100 / max(len(bars), 1)
-    picture = Picture("bar-chart", _WIDTH, height + bottom, fluid=True)
-    step = _step(len(bars))
+    width = 100 / max(len(bars), 1)
+    picture = Chart("bar-chart", _WIDTH, height + bottom, fluid=True)
+    step = _label_step(len(bars))
     for number, bar in enumerate(bars):
         tall = bar.value / most * (height - top)
         picture.marks.append(
@@ -132,18 +135,18 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Picture:
                 "label": bar.label,
                 "iri": bar.iri,
                 "value": bar.value,
-                "x": _round(number * room + room * 0.12),
+                "x": _round(number * width + width * 0.12),
                 "y": _round(height - tall),
-                "width": _round(room * 0.76),
+                "width": _round(width * 0.76),
                 "height": _round(tall),
-                "middle": _round((number + 0.5) * room),
+                "middle": _round((number + 0.5) * width),
                 "named": number % step == 0,
             }
         )
     return picture
 
 
-def years_active(spans: Iterable[TimeSpan]) -> Picture:
+def years_active(spans: Iterable[TimeSpan]) -> Chart:
     """How many spans touch each year; one without an end counts in the year of its start only."""
     counts: Counter[int] = Counter()
     for span in spans:
@@ -153,11 +156,11 @@ def years_active(spans: Iterable[TimeSpan]) -> Picture:
     return columns([Bar(str(year), "", counts[year]) for year in years], height=130)
 
 
-def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Picture:
+def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Chart:
     """Countries by themes (IRI and name; projects without one have no IRI): rows of countryName, country, theme,
     projects, in the order of countries; a cell for each pair, those without projects too.
     """
-    left = min(max((room_of(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
+    left = min(max((text_width(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
     row = 24
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
     heads = [_lines(name, 13, wide - 10) for _, name in themes]
@@ -165,10 +168,10 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     countries = [
         (key, list(group)) for key, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))
     ]
-    picture = Picture("matrix", _WIDTH, top + row * len(countries) + 10)
+    picture = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
     picture.ticks = [
-        {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": words, "iri": iri}
-        for number, ((iri, _), words) in enumerate(zip(themes, heads, strict=True))
+        {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": text, "iri": iri}
+        for number, ((iri, _), text) in enumerate(zip(themes, heads, strict=True))
     ]
     for line, ((country, name), group) in enumerate(countries):
         counts = {found["theme"]: int(found["projects"]) for found in group}
@@ -183,12 +186,12 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
             }
             for number, (iri, theme) in enumerate(themes)
         ]
-        shown = fitted(name, 14, left - 12)
+        shown = truncate_to_width(name, 14, left - 12)
         picture.marks.append({"label": name, "shown": shown, "iri": country, "y": top + row * line, "cells": cells})
     return picture
 
 
-def network(rows: Iterable[Mapping[str, str]]) -> Picture:
+def network(rows: Iterable[Mapping[str, str]]) -> Chart:
     """Funders, implementers and countries in three columns, those with most projects; a line for each pair,
     as wide as it has projects. Who has no line to another that is shown is not shown.
     """
@@ -201,7 +204,7 @@ def network(rows: Iterable[Mapping[str, str]]) -> Picture:
             node = (found[f"{side}Role"], found[side])
             weights[node] += int(found["projects"])
             names[node] = found[f"{side}Name"]
-    picture = Picture("network", _WIDTH, 0)
+    picture = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
     most = {node for role in roles for node in [node for node in order if node[0] == role][:_COLUMN]}
     pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
@@ -213,7 +216,7 @@ def network(rows: Iterable[Mapping[str, str]]) -> Picture:
         picture.ticks.append({"x": x, "label": ("Funders", "Implementers", "Countries")[number]})
         for line, node in enumerate(node for node in order if node[0] == role and node in tied):
             places[node] = (x, top + row * line)
-            shown = fitted(names[node], 11.5, wide - 12)
+            shown = truncate_to_width(names[node], 11.5, wide - 12)
             picture.marks.append({
                 "label": names[node], "shown": shown, "iri": node[1], "x": x, "y": top + row * line, "role": role
             })  # fmt: skip
@@ -239,7 +242,7 @@ def _shapes() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def _moment(printed: str, *, end: bool = False) -> float:
+def _year_fraction(printed: str, *, end: bool = False) -> float:
     """A date as a fraction of years; where it is not told in full, its beginning or its end."""
     match = _YEAR.match(printed)
     if not match:
@@ -250,12 +253,12 @@ def _moment(printed: str, *, end: bool = False) -> float:
     return int(year) + (int(month) - 1 + ((int(day) / 31) if day else (1 if end else 0))) / 12
 
 
-def _step(years: int) -> int:
+def _label_step(years: int) -> int:
     """Each how many of so many is named, for names not to touch on a narrow screen."""
     return -(-years // 9)
 
 
-def room_of(words: str) -> float:
+def text_width(text: str) -> float:
     """How wide words are at most, in ems: as in DejaVu Sans, which is wider than other fonts of systems."""
     return sum(
         1 if unicodedata.east_asian_width(letter) in "WF" or letter in "mW%@…" else
@@ -263,29 +266,29 @@ def room_of(words: str) -> float:
         0.33 if letter in " iIjl.,:;'|!" else
         0.42 if letter in "ftr()[]-/" else
         0.76 if letter.isupper() else 0.64
-        for letter in words
+        for letter in text
     )  # fmt: skip
 
 
-def fitted(words: str, size: float, room: float) -> str:
+def truncate_to_width(text: str, size: float, width: float) -> str:
     """The words, cut where letters of that size would need more room."""
-    if room_of(words) * size <= room:
-        return words
-    kept = words
-    while kept and room_of(f"{kept}…") * size > room:
+    if text_width(text) * size <= width:
+        return text
+    kept = text
+    while kept and text_width(f"{kept}…") * size > width:
         kept = kept[:-1]
     return f"{kept.rstrip()}…"
 
 
-def _lines(words: str, size: float, room: float) -> list[str]:
+def _lines(text: str, size: float, width: float) -> list[str]:
     """The words in lines, each of which has room; a longer word is cut."""
     lines = [""]
-    for word in words.split():
+    for word in text.split():
         line = f"{lines[-1]} {word}".strip()
-        if lines[-1] and room_of(line) * size > room:
+        if lines[-1] and text_width(line) * size > width:
             lines.append("")
             line = word
-        lines[-1] = fitted(line, size, room)
+        lines[-1] = truncate_to_width(line, size, width)
     return lines
 
 

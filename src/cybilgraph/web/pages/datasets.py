@@ -21,15 +21,15 @@ from cybilgraph.model.vocabulary import BASE, thing
 from cybilgraph.rdf import dumps
 from cybilgraph.rdf.serialisation import statements
 from cybilgraph.release import IDENTITIES, Release
-from cybilgraph.web.api.negotiation import HTML, SUFFIXES, twin, wanted
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, negotiate_rdf
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages import documentation
-from cybilgraph.web.pages.query_page import live, release_with, serving
-from cybilgraph.web.pages.resource import graph_of
+from cybilgraph.web.pages.query_page import live, release_with_intact, serving
+from cybilgraph.web.pages.resource import rdf_response
 
 blueprint = Blueprint("datasets", __name__)
 
-_WORDS = {
+_FILE_DESCRIPTIONS = {
     "projects": "Projects, one a row",
     "participations": "Who takes part in which project, as what",
     "outcomes": "Outcomes, outputs and activities",
@@ -51,39 +51,39 @@ _PAGES = (
     "datasets.releases",
 )
 #: Projects in one part of the sitemap, which may have 50,000 addresses (sitemaps.org): the first part has others too.
-_IN_SITEMAP = 49_000
-_PACKED = {"gz": "gzip", "zst": "Zstandard"}
+_PROJECTS_PER_SITEMAP = 49_000
+_COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
 _TABLES = {"csv": "CSV", "parquet": "Parquet"}
 
 
 @blueprint.get("/releases")
 def releases() -> str:
     """All releases, the newest first."""
-    return render_template("releases.html", rows=_listed())
+    return render_template("releases.html", rows=_list_releases())
 
 
 @blueprint.get("/releases.json")
 def releases_json() -> Response:
     """The same for programs."""
-    return _kept(jsonify(_listed()))
+    return _cacheable(jsonify(_list_releases()))
 
 
 @blueprint.get("/release/<int:number>")
 @blueprint.get("/release/<int:number>.<suffix>")
 def release(number: int, suffix: str = "") -> Response | str:
     """One release: its numbers, and its files; for programs, their description (DCAT 3)."""
-    found = live().shelf(number)
+    found = live().verified(number)
     if suffix and suffix not in SUFFIXES:
         raise NotFound(f"There is no description of a release with the suffix {suffix!r}")
-    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
-        return _described(found, "dcat", (fmt,))
+    if fmt := negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return _description_response(found, "dcat", (fmt,))
     return render_template("release.html", shown=found, files=list(_files(found)))
 
 
 @blueprint.get("/.well-known/void")
 def void() -> Response:
     """What the current release holds (VoID, section 7.2: the place where it is looked for)."""
-    return _described(serving().release, "void", _wished())
+    return _description_response(serving().release, "void", _wanted_formats())
 
 
 @blueprint.get("/catalog")
@@ -93,7 +93,7 @@ def catalog(suffix: str = "") -> Response:
     formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
     if suffix and not formats:
         raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
-    return _described(serving().release, "dcat", formats or _wished(), dumps.paged)
+    return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.paged)
 
 
 @blueprint.get("/dataset")
@@ -104,21 +104,21 @@ def dataset() -> BaseResponse:
     return redirect(url_for("datasets.catalog"), 303)
 
 
-def _wished() -> tuple[Format, ...]:
-    return wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
+def _wanted_formats() -> tuple[Format, ...]:
+    return negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
 
 
-def _described(
+def _description_response(
     of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
 ) -> Response:
     file = f"{name}.ttl"
-    if file not in of.served():
+    if file not in of.served_files():
         raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
-    with live().damage.open(of, file) as whole:
+    with live().integrity.open(of, file) as whole:
         lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
-    response = graph_of([*dumps.licensed(lines, licence)] if (licence := _licence()) else lines, formats[0])
+    response = rdf_response([*dumps.licensed(lines, licence)] if (licence := _licence()) else lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
-    return _kept(response)
+    return _cacheable(response)
 
 
 def _licence() -> str:
@@ -130,7 +130,7 @@ def _licence() -> str:
 def sitemap() -> Response:
     """Where the pages are listed (sitemaps.org): an index of lists."""
     found = serving().release
-    parts = -(-found.manifest["counts"]["projects"] // _IN_SITEMAP)
+    parts = -(-found.manifest["counts"]["projects"] // _PROJECTS_PER_SITEMAP)
     places = [url_for("datasets.sitemap_part", part=part, _external=True) for part in range(1, parts + 1)]
     return _xml(render_template("sitemap.xml", places=places, index=True, made=found.manifest["created"]))
 
@@ -138,10 +138,12 @@ def sitemap() -> Response:
 @blueprint.get("/sitemap-<int:part>.xml")
 def sitemap_part(part: int) -> Response:
     """A list of the pages of projects; the first has the other pages too."""
-    found = release_with(IDENTITIES)
-    start = (part - 1) * _IN_SITEMAP
+    found = release_with_intact(IDENTITIES)
+    start = (part - 1) * _PROJECTS_PER_SITEMAP
     with found.identities() as rows:
-        keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _IN_SITEMAP)]
+        keys = [
+            key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _PROJECTS_PER_SITEMAP)
+        ]
     if part < 1 or not keys:
         raise NotFound(f"There is no part {part} of the sitemap")
     own: list[str] = []
@@ -158,14 +160,14 @@ def sitemap_part(part: int) -> Response:
 @blueprint.get("/robots.txt")
 def robots() -> Response:
     """What programs that read the whole site may leave out (RFC 9309), and where its pages are listed."""
-    return _kept(Response(render_template("robots.txt"), content_type="text/plain; charset=utf-8"))
+    return _cacheable(Response(render_template("robots.txt"), content_type="text/plain; charset=utf-8"))
 
 
 def _xml(text: str) -> Response:
-    return _kept(Response(text, content_type="application/xml"))
+    return _cacheable(Response(text, content_type="application/xml"))
 
 
-def _kept(response: Response) -> Response:
+def _cacheable(response: Response) -> Response:
     """With what lets a client keep it, and ask whether it is still good."""
     response.headers["Cache-Control"] = FRESH
     response.add_etag()
@@ -210,7 +212,7 @@ def _dataset() -> dict[str, Any]:
     }
 
 
-def _listed() -> list[dict[str, Any]]:
+def _list_releases() -> list[dict[str, Any]]:
     releases, current = live().releases, live().current.release.number
     rows = []
     for number in reversed(releases.numbers):
@@ -234,19 +236,19 @@ def _files(release: Release) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "what": _what(name),
+            "what": _describe_file(name),
             "type": file_type(name),
-            "size": release.length(name),
+            "size": release.file_size(name),
             "sha256": release.checksum(name),
         }
-        for name in sorted(release.served())
+        for name in sorted(release.served_files())
     ]
 
 
-def _what(name: str) -> str:
+def _describe_file(name: str) -> str:
     stem, *suffixes = name.split(".")
-    packed = f" ({_PACKED[suffixes[-1]]})" if suffixes and suffixes[-1] in _PACKED else ""
+    packed = f" ({_COMPRESSIONS[suffixes[-1]]})" if suffixes and suffixes[-1] in _COMPRESSIONS else ""
     syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
     kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
-    words = _WORDS.get(stem, "The whole graph")
+    words = _FILE_DESCRIPTIONS.get(stem, "The whole graph")
     return f"{words}{f' as {kind}' if kind else ''}{packed}"

@@ -19,27 +19,27 @@ from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme, short, thing
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
-from cybilgraph.web.api.negotiation import SUFFIXES, split, wanted
-from cybilgraph.web.pages import entity_lists, project, query_page
+from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
+from cybilgraph.web.pages import entity_queries, project, query_page
 from cybilgraph.web.pages.query_page import (
     NTRIPLES,
-    find,
-    index,
+    answer_query,
+    answer_response,
+    csv_response,
     live,
+    named_query_rows,
     rows,
-    run,
-    send,
+    search_index,
     serving,
-    table,
 )
-from cybilgraph.web.pages.resource import Resource, path_of
-from cybilgraph.web.server.live import Serving
+from cybilgraph.web.pages.resource import Resource, page_path
+from cybilgraph.web.server.live_releases import OpenRelease
 
 blueprint = Blueprint("pages", __name__)
 
 _CSV = BY_NAME["csv"]
 #: Things of a kind on one page of their list.
-_ON_PAGE = 300
+_PAGE_ROWS = 300
 _SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
 _TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
 
@@ -51,38 +51,38 @@ def resource(room: str, path: str) -> BaseResponse | str:
     """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
     as of an earlier release.
     """
-    path, suffix = split(path.rstrip("/"), _SUFFIXES)
-    pinned = query_page.pin(request.args.get("release", "")) or None
+    path, suffix = split_suffix(path.rstrip("/"), _SUFFIXES)
+    pinned = query_page.pin_release(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
-    hub = entity_lists.KINDS.get(kind) if room == "id" and "/" not in key else None
-    formats = _formats(suffix, is_list=hub is not None)
-    if hub and not key:
-        return _list(hub, formats)
+    entity_kind = entity_queries.KINDS.get(kind) if room == "id" and "/" not in key else None
+    formats = _formats(suffix, is_list=entity_kind is not None)
+    if entity_kind and not key:
+        return _list(entity_kind, formats)
     iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
     if room == "record" and not formats and "/" not in path:
         return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
     text, graph = _statements(iri, serving())
     node = rdflib.URIRef(iri)
     if not graph:
-        if room == "id" and (spelt := _spelt(kind, key)):
+        if room == "id" and (spelt := _other_capitalisation(kind, key)):
             there = f"{kind}/{spelt}" + (f".{suffix}" if suffix else "")
             return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
-        raise _missing(iri)
-    if hub and _CSV in formats[:1]:
-        return table(entity_lists.linked(hub.name, key))
+        raise _not_found(iri)
+    if entity_kind and _CSV in formats[:1]:
+        return csv_response(entity_queries.projects_query(entity_kind.name, key))
     if (now := graph.value(node, _REPLACED)) is not None:
         there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
         return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
     if formats:
-        return send(find(text, *formats))
+        return answer_response(answer_query(text, *formats))
     view = Resource(graph, node)
     g.removed = pinned is not None and not _statements(iri, live().current)[1]
     if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
         return _project(view, key)
-    if hub and (node, _TYPE, rdflib.URIRef(hub.iri)) in graph:
-        return _hub(view, hub, key)
-    mentions = run("page-mentions", resource=iri)
-    return render_template("resource.html", view=view, mentions=mentions, path=path_of, short=short)
+    if entity_kind and (node, _TYPE, rdflib.URIRef(entity_kind.iri)) in graph:
+        return _entity_page(view, entity_kind, key)
+    mentions = named_query_rows("page-mentions", resource=iri)
+    return render_template("resource.html", view=view, mentions=mentions, path=page_path, short=short)
 
 
 @blueprint.get("/id/project")
@@ -94,34 +94,38 @@ def projects(suffix: str = "") -> BaseResponse:
     formats = _formats(suffix, is_list=True)
     if not formats or formats[0] is _CSV:
         return redirect(url_for("finding.table" if formats else "finding.search"), 303)
-    return send(find(queries.load("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats))
+    return answer_response(
+        answer_query(
+            queries.load_query("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats
+        )
+    )
 
 
 @blueprint.get("/outcomes.csv")
 def outcomes_table() -> BaseResponse:
     """What projects have brought about, as a table."""
-    return table(queries.load("page-outcomes").text)
+    return csv_response(queries.load_query("page-outcomes").text)
 
 
 @blueprint.get("/outcomes")
 def outcomes() -> str:
     """What projects have brought about, by project."""
-    return render_template("outcomes.html", rows=run("page-outcomes"), path=path_of)
+    return render_template("outcomes.html", rows=named_query_rows("page-outcomes"), path=page_path)
 
 
 def _project(view: Resource, key: str) -> str:
     takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
-    shown = project.shown(view)
+    shown = project.page_values(view)
     try:
-        search = index()
-        findings, is_told = search.findings(unquote(key), shown["source"]), search.there
+        search = search_index()
+        findings, is_told = search.findings(unquote(key), shown["source"]), search.is_available
     except FileDamaged:  # of the page, all else is as good as before
         findings, is_told = [], False
     return render_template(
         "project.html",
         project=shown,
         view=view,
-        path=path_of,
+        path=page_path,
         short=short,
         findings=findings,
         is_told=is_told,
@@ -129,12 +133,15 @@ def _project(view: Resource, key: str) -> str:
     )
 
 
-def _hub(view: Resource, hub: entity_lists.EntityKind, key: str) -> str:
-    linked, beside = (rows(find(text(hub.name, key), _CSV)) for text in (entity_lists.linked, entity_lists.beside))
-    shown = entity_lists.shown(hub.name, view.iri, linked, beside)
+def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
+    linked, beside = (
+        rows(answer_query(text(entity_kind.name, key), _CSV))
+        for text in (entity_queries.projects_query, entity_queries.related_query)
+    )
+    shown = entity_queries.page_values(entity_kind.name, view.iri, linked, beside)
     return render_template(
-        "hub.html", view=view, hub=hub, key=unquote(key), shown=shown, path=path_of, short=short,
-        topics=len(entity_lists.narrower(hub.name, key)) - 1,
+        "hub.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=short,
+        topics=len(entity_queries.with_topics(entity_kind.name, key)) - 1,
         gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
     )  # fmt: skip
 
@@ -143,37 +150,42 @@ def _gaps(covered: set[str]) -> list[tuple[str, str]]:
     """The themes of which neither they nor a topic of theirs are covered."""
     return [
         (theme.name, thing("theme", theme.key))
-        for theme in entity_lists.themes()
-        if not covered & {*entity_lists.narrower("theme", theme.key)}
+        for theme in entity_queries.themes()
+        if not covered & {*entity_queries.with_topics("theme", theme.key)}
     ]
 
 
-def _list(hub: entity_lists.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
+def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
     """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
-    text = entity_lists.listed(hub)
+    text = entity_queries.list_query(entity_kind)
     if formats and formats[0] is _CSV:
-        return table(text)
+        return csv_response(text)
     if formats:
-        return send(find(queries.load("page-kind").bind({"kind": [hub.iri], "scheme": [scheme(hub.name)]}), *formats))
-    known = rows(find(text, _CSV))
-    busy = [row for row in known if row["projects"] != "0"]
-    pages = max(-(-len(busy) // _ON_PAGE), 1)
+        return answer_response(
+            answer_query(
+                queries.load_query("page-kind").bind({"kind": [entity_kind.iri], "scheme": [scheme(entity_kind.name)]}),
+                *formats,
+            )
+        )
+    known = rows(answer_query(text, _CSV))
+    with_projects = [row for row in known if row["projects"] != "0"]
+    pages = max(-(-len(with_projects) // _PAGE_ROWS), 1)
     given = request.args.get("page", "")
     page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     return render_template(
-        "list.html", hub=hub, path=path_of, many=len(known), busy=len(busy), page=page, pages=pages,
-        rows=busy[(page - 1) * _ON_PAGE : page * _ON_PAGE],
+        "list.html", entity_kind=entity_kind, path=page_path, many=len(known), busy=len(with_projects), page=page, pages=pages,
+        rows=with_projects[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         idle=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip
 
 
-def _statements(iri: str, of: Serving) -> tuple[str, rdflib.Graph]:
+def _statements(iri: str, of: OpenRelease) -> tuple[str, rdflib.Graph]:
     """The query for what a release says about a thing, else for what it says of others and names it; and the
     answer, which is empty where there is neither.
     """
     for name in ("page-resource", "page-mentioned"):
-        text = queries.load(name).bind({"resource": [iri]})
-        graph = rdflib.Graph().parse(data=find(text, NTRIPLES, of=of).content, format="nt")
+        text = queries.load_query(name).bind({"resource": [iri]})
+        graph = rdflib.Graph().parse(data=answer_query(text, NTRIPLES, of=of).content, format="nt")
         if (rdflib.URIRef(iri), None, None) in graph:
             break
     return text, graph
@@ -186,22 +198,22 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
         if (found := _SUFFIXES[suffix]) in offered:
             return (found,)
         raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
-    return wanted(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
+    return negotiate(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
 
 
-def _spelt(kind: str, key: str) -> str:
+def _other_capitalisation(kind: str, key: str) -> str:
     """The key of a thing that is spelt so but for capitals; empty where there is none."""
     known = _keys(serving().release.folder) if kind == "project" else reference().entries.get(kind, {})
     return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
 
 
-def _missing(iri: str) -> NotFound | ThingGone:
+def _not_found(iri: str) -> NotFound | ThingGone:
     """ThingGone, where an earlier release that is kept had a project of this name."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
         if key in _keys(earlier.folder):
             what = f"{iri} was in release {earlier.number}, and is in none since"
-            return ThingGone(what, f"{path_of(iri)}?release={earlier.number}")
+            return ThingGone(what, f"{page_path(iri)}?release={earlier.number}")
     return NotFound(f"There is no {iri} in this release")
 
 

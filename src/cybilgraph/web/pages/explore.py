@@ -12,10 +12,10 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE, thing
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages import charts, entity_lists
-from cybilgraph.web.pages.query_page import find, rows, serving, table
-from cybilgraph.web.pages.resource import path_of, titled
-from cybilgraph.web.server.warmup import up_to
+from cybilgraph.web.pages import charts, entity_queries
+from cybilgraph.web.pages.query_page import answer_query, csv_response, rows, serving
+from cybilgraph.web.pages.resource import page_path, shorten_title
+from cybilgraph.web.server.warmup import bind_recent_years
 
 blueprint = Blueprint("seeing", __name__)
 
@@ -26,7 +26,7 @@ Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ChartDefinition:
     """A picture: the query that its rows come from, and what draws them. The columns of its table are
     pairs of a heading, the column with the words, and the one with the IRI or none.
     """
@@ -35,37 +35,37 @@ class Seen:
     title: str
     about: str
     query: str
-    draw: Callable[[Rows], charts.Picture]
+    draw: Callable[[Rows], charts.Chart]
     columns: tuple[tuple[str, str, str], ...]
 
 
-def world(table: Rows) -> charts.Picture:
+def world(csv_response: Rows) -> charts.Chart:
     """The map, of rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in reference().entries["country"].values()}
-    counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in table}
+    counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in csv_response}
     return charts.world_map(counts, names)
 
 
-def _timeline(table: Rows) -> charts.Picture:
+def _timeline(csv_response: Rows) -> charts.Chart:
     return charts.timeline([
-        charts.TimeSpan(titled(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
-        for row in table
+        charts.TimeSpan(shorten_title(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
+        for row in csv_response
     ])  # fmt: skip
 
 
-def _matrix(table: Rows) -> charts.Picture:
-    themes = ((thing("theme", one.key), one.name) for one in entity_lists.themes())
-    return charts.matrix(table, [*themes, ("", _NO_THEME)])
+def _matrix(csv_response: Rows) -> charts.Chart:
+    themes = ((thing("theme", one.key), one.name) for one in entity_queries.themes())
+    return charts.matrix(csv_response, [*themes, ("", _NO_THEME)])
 
 
-def _years(table: Rows) -> charts.Picture:
-    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in table])
+def _years(csv_response: Rows) -> charts.Chart:
+    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in csv_response])
 
 
-SEEN = {
+CHARTS = {
     one.name: one
     for one in (
-        Seen(
+        ChartDefinition(
             "map",
             "Projects by country",
             "The stronger its colour, the more projects name a country. A project for a group or a region does not "
@@ -74,7 +74,7 @@ SEEN = {
             world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
         ),
-        Seen(
+        ChartDefinition(
             "coverage",
             "Countries and themes",
             "How many projects each country has in each theme. A cell with – is a gap: no project that is known here. "
@@ -83,7 +83,7 @@ SEEN = {
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
         ),
-        Seen(
+        ChartDefinition(
             "timeline",
             "Projects in time",
             "The projects that began last, 150 at most, of those that tell when. An open end reaches the right side; "
@@ -92,7 +92,7 @@ SEEN = {
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
         ),
-        Seen(
+        ChartDefinition(
             "network",
             "Funders, implementers and countries",
             "Who funds what is delivered by whom, and where. Lines are as wide as there are projects. Shown are those "
@@ -107,7 +107,7 @@ SEEN = {
                 ("Projects", "projects", ""),
             ),
         ),
-        Seen(
+        ChartDefinition(
             "years",
             "Projects active in each year",
             "A project is active from its start to its end; an ongoing one without an end up to the last year. Without "
@@ -128,23 +128,23 @@ SEEN = {
 @blueprint.get("/pictures")
 def overview() -> str:
     """All pictures."""
-    return render_template("pictures.html", seen=SEEN.values())
+    return render_template("pictures.html", definitions=CHARTS.values())
 
 
 @blueprint.get("/pictures/<name>")
 def picture(name: str) -> Response | str:
     """One picture: a page, by suffix .svg the picture alone, by .csv its table."""
     stem, _, suffix = name.partition(".")
-    seen = SEEN.get(stem)
-    if seen is None or suffix not in ("", "svg", "csv"):
+    definition = CHARTS.get(stem)
+    if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no picture {name!r}")
-    text = up_to(queries.load(seen.query), serving().release)
+    text = bind_recent_years(queries.load_query(definition.query), serving().release)
     if suffix == "csv":
-        return table(text)
-    found = rows(find(text, _CSV))
-    values = {"seen": seen, "picture": seen.draw(found), "path": path_of, "query": text}
+        return csv_response(text)
+    found = rows(answer_query(text, _CSV))
+    values = {"definition": definition, "picture": definition.draw(found), "path": page_path, "query": text}
     if suffix == "svg":
         host = request.host_url.rstrip("/")
-        values |= {"path": lambda iri: host + path_of(iri), "host": host}
+        values |= {"path": lambda iri: host + page_path(iri), "host": host}
         return Response(render_template("picture.svg", **values), content_type="image/svg+xml; charset=utf-8")
     return render_template("picture.html", rows=found, asked=url_for("sparql.sparql", query=text), **values)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages import entity_lists, explore
-from cybilgraph.web.pages.query_page import run
-from cybilgraph.web.pages.resource import path_of
+from cybilgraph.web.pages import entity_queries, explore
+from cybilgraph.web.pages.query_page import named_query_rows
+from cybilgraph.web.pages.resource import page_path
 
 blueprint = Blueprint("home", __name__)
 
@@ -15,11 +15,11 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> str:
     """What this is, in numbers and as a map; where to begin."""
-    [numbers] = run("page-numbers")
-    seen = explore.SEEN["map"]
+    [numbers] = named_query_rows("page-numbers")
+    definition = explore.CHARTS["map"]
     return render_template(
-        "home.html", numbers=numbers, seen=seen, picture=seen.draw(run(seen.query)), lists=entity_lists.KINDS.values(),
-        examples=queries.examples(), path=path_of,
+        "home.html", numbers=numbers, definition=definition, picture=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
+        examples=queries.example_queries(), path=page_path,
     )  # fmt: skip
 
 

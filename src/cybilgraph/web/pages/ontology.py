@@ -14,15 +14,15 @@ from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, short
 from cybilgraph.rdf.serialisation import statements
-from cybilgraph.web.api.negotiation import SUFFIXES, wanted
-from cybilgraph.web.pages.resource import graph_of, path_of
+from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
+from cybilgraph.web.pages.resource import page_path, rdf_response
 
 blueprint = Blueprint("terms", __name__)
 
 _TURTLE = BY_NAME["turtle"]
 _KINDS = ((OWL.Class, "Classes"), (OWL.ObjectProperty, "Links"), (OWL.DatatypeProperty, "Values"))
 #: What is told of a term beside its name, definition and example.
-_TOLD = {
+_DETAIL_LABELS = {
     RDFS.subClassOf: "Is a kind of",
     RDFS.subPropertyOf: "Is a case of",
     RDFS.domain: "Said of",
@@ -40,7 +40,7 @@ class OntologyTerm:
     label: str
     definition: str
     examples: list[str]
-    told: list[tuple[str, list[str]]]
+    details: list[tuple[str, list[str]]]
 
 
 @blueprint.get("/ontology")
@@ -53,11 +53,11 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
     if fmt:
-        return graph_of(statements(ONTOLOGY.read_bytes()), fmt)
+        return rdf_response(statements(ONTOLOGY.read_bytes()), fmt)
     title, description, version, chapters = _read()
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,
-        path=path_of,
+        path=page_path,
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _format(suffix: str) -> Format | None:
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
     name = suffix or request.values.get("format", "")
-    formats = wanted(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     return formats[0] if formats else None
 
 
@@ -84,7 +84,7 @@ def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
 
 
 def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> OntologyTerm:
-    told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _TOLD.items()]
+    told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _DETAIL_LABELS.items()]
     return OntologyTerm(
         str(node).removeprefix(CYB.iri),
         str(graph.value(node, RDFS.label)),

@@ -22,9 +22,9 @@ from cybilgraph.model.vocabulary import (
 )
 from cybilgraph.web.pages.resource import Resource
 
-_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
+_LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
 #: So much of a text is told to search engines.
-_MOST = 5_000
+_MAX_DESCRIPTION_CHARS = 5_000
 #: Properties that lead from a project to another.
 _RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
 
@@ -40,7 +40,7 @@ class ProjectLink:
     quotes: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def shown(view: Resource) -> dict[str, Any]:
+def page_values(view: Resource) -> dict[str, Any]:
     """What the page of a project shows, all of it text."""
     record = view.graph.value(None, rdflib.URIRef(FOAF.primaryTopic), view.node)
     sources = sorted(view.graph.objects(record, rdflib.URIRef(PROV.wasDerivedFrom)), key=str) if record else []
@@ -113,7 +113,9 @@ def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
     groups: dict[str, list[ProjectLink]] = {}
     for link in sorted(links, key=lambda link: link.name.casefold()):
         groups.setdefault(link.role, []).append(link)
-    return sorted(groups.items(), key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_ORDER))
+    return sorted(
+        groups.items(), key=lambda item: _LINK_ORDER.index(item[0]) if item[0] in _LINK_ORDER else len(_LINK_ORDER)
+    )
 
 
 def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
@@ -126,9 +128,9 @@ def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
         "@context": "https://schema.org",
         "@type": "ResearchProject",
         "@id": view.iri,
-        "name": view.label[:_MOST],
+        "name": view.label[:_MAX_DESCRIPTION_CHARS],
         "identifier": view.one(DCTERMS.identifier),
-        "description": view.one(DCTERMS.abstract)[:_MOST],
+        "description": view.one(DCTERMS.abstract)[:_MAX_DESCRIPTION_CHARS],
         "foundingDate": view.one(CYB.start),
         "dissolutionDate": view.one(CYB.end),
         "funder": of("Funder", "Organization"),

@@ -15,27 +15,27 @@ from flask import Blueprint, Response, after_this_request, current_app, g, json,
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.release import SEARCH, Release
-from cybilgraph.release.search import Search
+from cybilgraph.release.search import SearchIndex
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Advice, Answer, queries
+from cybilgraph.sparql import Answer, Hint, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
-from cybilgraph.web.api.negotiation import SUFFIXES, split, twin
-from cybilgraph.web.api.protocol import Asked, Request
-from cybilgraph.web.pages.resource import graph_of, path_of, table_of
+from cybilgraph.web.api.negotiation import SUFFIXES, negotiate_rdf, split_suffix
+from cybilgraph.web.api.protocol import QueryRequest, Request
+from cybilgraph.web.pages.resource import page_path, rdf_response, table_response
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.answer_cache import CacheKey, Kept
-from cybilgraph.web.server.live import Live, Serving
+from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
+from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease
 
 blueprint = Blueprint("sparql", __name__)
 
 NTRIPLES = BY_NAME["ntriples"]
-_ROWS_SHOWN = 500
+_MAX_ROWS_SHOWN = 500
 #: A larger answer is not shown: to read it all would take seconds, in which nobody else is answered.
 _BYTES_SHOWN = 5_000_000
 _JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
 #: What stands in the editor of who comes with no query.
-_FIRST = """# The titles of projects, with the countries that they are about
+_INITIAL_QUERY = """# The titles of projects, with the countries that they are about
 SELECT ?title ?countryName ?project ?country WHERE {
   ?project a cyb:Project ;
     dcterms:title ?title ;
@@ -47,33 +47,33 @@ ORDER BY ?title ?countryName
 LIMIT 100"""
 
 
-def live() -> Live:
+def live() -> LiveReleases:
     """What the application serves now."""
-    found: Live = current_app.extensions["cybilgraph"]["live"]
+    found: LiveReleases = current_app.extensions["cybilgraph"]["live"]
     return found
 
 
-def serving() -> Serving:
+def serving() -> OpenRelease:
     """The release that this request is answered from: the same from its beginning to its end."""
     if "serving" not in g:
         g.serving = live().current
-    found: Serving = g.serving
+    found: OpenRelease = g.serving
     return found
 
 
-def release_with(name: str) -> Release:
+def release_with_intact(name: str) -> Release:
     """The release that this request is answered from, where this file of it is what was built. It is read only if
     somebody has written to it. Raises FileDamaged, ReleaseBusy.
     """
     found = serving().release
     if name in found.manifest["files"]:  # of a release of an earlier make, it need not be there
-        live().damage.open(found, name).close()
+        live().integrity.open(found, name).close()
     return found
 
 
-def index() -> Search:
+def search_index() -> SearchIndex:
     """The index of the search, of the same release. Raises FileDamaged, ReleaseBusy."""
-    release_with(SEARCH)
+    release_with_intact(SEARCH)
     return serving().search
 
 
@@ -83,7 +83,7 @@ def caller() -> Caller:
     return (scope and scope["entry"].caller) or Caller()
 
 
-def pin(release: str) -> int:
+def pin_release(release: str) -> int:
     """Answer this request from the release of a number, as it stands in the address; without one, from the
     current one, and 0 is returned. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
     """
@@ -91,7 +91,7 @@ def pin(release: str) -> int:
     if number:
         _open(number)
         g.pinned = number
-        after_this_request(_tell_release)
+        after_this_request(_add_release_header)
     return number
 
 
@@ -108,18 +108,18 @@ def close(_: BaseException | None) -> None:
         g.opened.close()
 
 
-def _tell_release(response: Response) -> Response:
+def _add_release_header(response: Response) -> Response:
     response.headers["Cybilgraph-Release"] = str(serving().release.number)
     return response
 
 
-def find(query: str, *formats: Format, of: Serving | None = None) -> Answer:
+def answer_query(query: str, *formats: Format, of: OpenRelease | None = None) -> Answer:
     """The answer to a query of our own, from the release of this request or from another."""
     found = (of or serving()).answers.find(CacheKey.of(query, formats), caller=caller())
-    return found.answer if isinstance(found, Kept) else found
+    return found.answer if isinstance(found, CachedAnswer) else found
 
 
-def send(answer: Answer) -> Response:
+def answer_response(answer: Answer) -> Response:
     """An answer as a response."""
     return Response(answer.content, content_type=answer.format.content_type)
 
@@ -129,41 +129,47 @@ def send(answer: Answer) -> Response:
 def sparql(name: str = "") -> Response | str:
     """The answer to a query as a page; without one, the page to write it on."""
     entry: LogEntry = request.environ["asgi.scope"]["entry"]
-    query = named_queries.known().get(named_queries.split(request.path)[0]) if name else None
-    if query and _faults(query):
+    query = named_queries.all_queries().get(named_queries.split_path(request.path)[0]) if name else None
+    if query and _parameter_errors(query):
         return query_page(query.name)
-    asked = _asked(request.path.rstrip("/"))
-    if asked is None:
+    query_request = _parse_request(request.path.rstrip("/"))
+    if query_request is None:
         return _page("", None)
-    entry.ask(asked.query, asked.query_hash)
+    entry.ask(query_request.query, query_request.query_hash)
     entry.release = serving().release.number
-    queries.guard(asked.query, serving().engine.services)
+    queries.guard(query_request.query, serving().engine.services)
     if request.values.get("explain"):
-        return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query, caller=caller())))
-    found = serving().answers.find(asked.question, asked.timeout, caller())
-    answer = found.answer if isinstance(found, Kept) else found
+        return Response(
+            _page(
+                query_request.query, None, query, hints=serving().engine.explain(query_request.query, caller=caller())
+            )
+        )
+    found = serving().answers.find(query_request.cache_key, query_request.timeout, caller())
+    answer = found.answer if isinstance(found, CachedAnswer) else found
     entry.format, entry.rows = answer.format.name, answer.rows
-    page = _page(asked.query, answer, query, answer.advice or None, **_using(asked, query))
-    return Response(page, headers=protocol.lasting(asked, serving().release.number))
+    page = _page(query_request.query, answer, query, answer.hints or None, **_usage_values(query_request, query))
+    return Response(page, headers=protocol.permalink_headers(query_request, serving().release.number))
 
 
 @blueprint.route("/sparql/use", methods=["GET", "POST"])
 def use() -> str:
     """How to cite, share and send a query, which is not run: what the page of its answer says, too."""
-    asked = _asked("/sparql")
-    if asked is None:
+    query_request = _parse_request("/sparql")
+    if query_request is None:
         raise QuerySyntaxError("No query was sent", "Send it as query=…")
-    queries.guard(asked.query, serving().engine.services)
-    return render_template("using-page.html", query=asked.query, **_using(asked, None))
+    queries.guard(query_request.query, serving().engine.services)
+    return render_template("using-page.html", query=query_request.query, **_usage_values(query_request, None))
 
 
-def _asked(path: str) -> Asked | None:
+def _parse_request(path: str) -> QueryRequest | None:
     """What this request asks, as if it had been sent to ``path``; answers come from its release from now on."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    asked = protocol.read(Request(request.method, request.query_string.decode(), headers, request.get_data(), path))
-    if asked and asked.release:
-        _open(asked.release)
-    return asked
+    query_request = protocol.parse_request(
+        Request(request.method, request.query_string.decode(), headers, request.get_data(), path)
+    )
+    if query_request and query_request.release:
+        _open(query_request.release)
+    return query_request
 
 
 @blueprint.get("/api/queries")
@@ -175,7 +181,7 @@ def listed() -> Response:
 @blueprint.get("/queries")
 def overview() -> str:
     """All named queries, for people."""
-    return render_template("queries.html", queries=named_queries.known().values())
+    return render_template("queries.html", queries=named_queries.all_queries().values())
 
 
 @blueprint.get("/queries/<name>")
@@ -183,34 +189,37 @@ def query_page(name: str) -> Response:
     """A named query, with its title, explanation and parameters, ready to run or change; values in the address
     are bound to these. By suffix, its text (.rq) and what is told of it, in RDF.
     """
-    name, suffix = split(name, {*SUFFIXES, "rq"})
-    query = queries.load(name)
+    name, suffix = split_suffix(name, {*SUFFIXES, "rq"})
+    query = queries.load_query(name)
     if suffix == "rq":
         return Response(
-            named_queries.bound(query, _given(query)), content_type="application/sparql-query; charset=utf-8"
+            named_queries.bind_query(query, _parameter_values(query)),
+            content_type="application/sparql-query; charset=utf-8",
         )
-    if fmt := twin(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
-        return graph_of(named_queries.described(query, named_queries.bound(query, _given(query))), fmt)
-    faults = _faults(query)
+    if fmt := negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
+        return rdf_response(
+            named_queries.describe_query(query, named_queries.bind_query(query, _parameter_values(query))), fmt
+        )
+    faults = _parameter_errors(query)
     if faults:
         request.environ["asgi.scope"]["entry"].error = type(next(iter(faults.values())))
-    text = query.bind({key: values for key, values in _given(query).items() if key not in faults})
+    text = query.bind({key: values for key, values in _parameter_values(query).items() if key not in faults})
     return Response(_page(text, None, query, faults=faults), HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK)
 
 
-def _given(query: Query) -> dict[str, list[str]]:
+def _parameter_values(query: Query) -> dict[str, list[str]]:
     """The values that were sent for the parameters of a query."""
-    sent = {own.name: named_queries.filled(request.args.getlist(own.name)) for own in query.parameters}
+    sent = {own.name: named_queries.drop_empty_values(request.args.getlist(own.name)) for own in query.parameters}
     return {name: values for name, values in sent.items() if values}
 
 
-def _faults(query: Query) -> dict[str, QueryError]:
+def _parameter_errors(query: Query) -> dict[str, QueryError]:
     """What is wrong with the value of a parameter, by its name."""
     faults = {}
-    given = _given(query)
+    given = _parameter_values(query)
     for name, values in given.items():
         try:
-            named_queries.each_bound(query, {name: values})
+            named_queries.bind_each(query, {name: values})
         except QueryError as error:
             faults[name] = error
     try:
@@ -224,7 +233,7 @@ def _page(
     query: str,
     answer: Answer | None,
     of: Query | None = None,
-    advice: tuple[Advice, ...] | None = None,
+    hints: tuple[Hint, ...] | None = None,
     faults: Mapping[str, QueryError] | None = None,
     **using: object,
 ) -> str:
@@ -233,20 +242,20 @@ def _page(
     """
     return render_template(
         "query.html",
-        query=query or (of.text if of else _FIRST),
-        answer=answer and _shown(answer),
+        query=query or (of.text if of else _INITIAL_QUERY),
+        answer=answer and _answer_values(answer),
         named_queries=of,
-        advice=advice,
+        hints=hints,
         faults=faults or {},
-        given=_given(of) if of else {},
+        given=_parameter_values(of) if of else {},
         arguments=request.query_string.decode(),
-        examples=queries.examples(),
-        **form(of),
+        examples=queries.example_queries(),
+        **form_values(of),
         **using,
     )
 
 
-def form(of: Query | None = None) -> dict[str, object]:
+def form_values(of: Query | None = None) -> dict[str, object]:
     """What the form of a query needs, beside its text."""
     return {
         "formats": [fmt.name for fmt in (named_queries.formats(of) if of else FORMATS)],
@@ -254,21 +263,21 @@ def form(of: Query | None = None) -> dict[str, object]:
     }
 
 
-def _using(asked: Asked, of: Query | None) -> dict[str, Any]:
+def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
     """How to cite, share and send a query."""
     number = serving().release.number
-    address = asked.at(number)
+    address = query_request.permalink(number)
     return {
-        "lasting": f"{request.host_url.rstrip('/')}{address}" if address else "",
-        "citation": _citation(asked, of),
-        "programs": snippets.snippets(asked.query, f"{request.host_url}sparql", number),
+        "permalink": f"{request.host_url.rstrip('/')}{address}" if address else "",
+        "citation": _citation(query_request, of),
+        "programs": snippets.snippets(query_request.query, f"{request.host_url}sparql", number),
     }
 
 
-def _citation(asked: Asked, of: Query | None) -> str:
+def _citation(query_request: QueryRequest, of: Query | None) -> str:
     """How to cite an answer; empty where it has no address that lasts."""
     manifest = serving().release.manifest
-    address = asked.at(manifest["release"])
+    address = query_request.permalink(manifest["release"])
     if not address:
         return ""
     title = of.title if of else "Answer to a query"
@@ -278,7 +287,7 @@ def _citation(asked: Asked, of: Query | None) -> str:
     )
 
 
-def _shown(answer: Answer) -> dict[str, object]:
+def _answer_values(answer: Answer) -> dict[str, object]:
     """What the page shows of an answer: a table, a yes or no, or Turtle; or that it is too large."""
     if answer.body.size > _BYTES_SHOWN:
         what = f"The answer has {answer.body.size:,} bytes: too many for a page. Choose a format to download it"
@@ -292,25 +301,25 @@ def _shown(answer: Answer) -> dict[str, object]:
     columns = result["head"]["vars"]
     return {
         "columns": columns,
-        "rows": [[_linked(row.get(column)) for column in columns] for row in rows[:_ROWS_SHOWN]],
+        "rows": [[_with_link(row.get(column)) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
         "total": len(rows),
     }
 
 
-def _linked(cell: dict[str, str] | None) -> dict[str, str] | None:
+def _with_link(cell: dict[str, str] | None) -> dict[str, str] | None:
     """A value with the address that it leads to."""
-    address = path_of(cell["value"]) if cell and cell["type"] == "uri" else ""
+    address = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
     return cell | {"href": address} if cell and address else cell
 
 
-def run(name: str, **values: str) -> list[dict[str, str]]:
+def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
     """The rows of a named SELECT, with parameters bound."""
-    return rows(find(queries.load(name).bind({key: [value] for key, value in values.items()}), _CSV))
+    return rows(answer_query(queries.load_query(name).bind({key: [value] for key, value in values.items()}), _CSV))
 
 
-def table(query: str) -> Response:
+def csv_response(query: str) -> Response:
     """The answer to a query of our own, as a table for people to open."""
-    return table_of(csv.reader(io.StringIO(find(query, _CSV).content.decode())))
+    return table_response(csv.reader(io.StringIO(answer_query(query, _CSV).content.decode())))
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:

@@ -17,11 +17,11 @@ from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers.tabular.delimited import guarded
 
 #: A title has so many characters where it is one of several; the page of its thing tells more of it.
-_TITLE = 200
+_MAX_TITLE_CHARS = 200
 _LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
 
 
-def path_of(iri: str) -> str:
+def page_path(iri: str) -> str:
     """Where a link to this IRI leads: our own things to their page here, as of the release that the request is
     pinned to; others to themselves; nowhere where it is no web address.
     """
@@ -33,19 +33,19 @@ def path_of(iri: str) -> str:
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
 
 
-def titled(text: str) -> str:
+def shorten_title(text: str) -> str:
     """A title as lists, charts and headings show it: one that is too long ends in an ellipsis."""
-    return text if len(text) <= _TITLE else f"{text[: _TITLE - 1].rstrip()}…"
+    return text if len(text) <= _MAX_TITLE_CHARS else f"{text[: _MAX_TITLE_CHARS - 1].rstrip()}…"
 
 
-def table_of(rows: Iterable[Iterable[str]]) -> Response:
+def table_response(rows: Iterable[Iterable[str]]) -> Response:
     """A table for people to open, the names of its columns first, as CSV (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text).writerows(map(guarded, row) for row in rows)
     return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
-def graph_of(lines: Iterable[str], fmt: Format) -> Response:
+def rdf_response(lines: Iterable[str], fmt: Format) -> Response:
     """Lines of N-Triples in a format of RDF."""
     output = io.BytesIO()
     serialise([f"{line}\n".encode() for line in lines], fmt, output)

@@ -13,9 +13,9 @@ from cybilgraph.model.formats import Format
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.handbook import entry, handbook
-from cybilgraph.web.api.negotiation import HTML, SUFFIXES, split, twin
-from cybilgraph.web.pages.resource import graph_of
+from cybilgraph.validation.handbook import find_rule, load_handbook
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate_rdf, split_suffix
+from cybilgraph.web.pages.resource import rdf_response
 
 blueprint = Blueprint("rules", __name__)
 
@@ -26,21 +26,21 @@ def rules(suffix: str = "") -> BaseResponse:
     """Every rule, by promise and severity; for programs, the shapes."""
     if suffix and suffix not in SUFFIXES:
         raise NotFound(f"There are no rules with the suffix {suffix!r}")
-    if fmt := _twin(suffix):
+    if fmt := _negotiate(suffix):
         return _as_data(_shapes(), fmt)
     language = _language()
-    return _page("rules.html", language, chapters=handbook(language))
+    return _page("rules.html", language, chapters=load_handbook(language))
 
 
 @blueprint.get("/rules/<name>")
 def rule(name: str) -> BaseResponse:
     """One rule, with its examples; for programs, its shape."""
-    name, suffix = split(name)
+    name, suffix = split_suffix(name)
     language = _language()
-    found = entry(name, language)
+    found = find_rule(name, language)
     if found is None:
         raise NotFound(f"There is no rule {name!r}")
-    if fmt := _twin(suffix):
+    if fmt := _negotiate(suffix):
         return _as_data(_shapes().cbd(rdflib.URIRef(f"{RULES}{name}")), fmt)
     return _page("rule.html", language, rule=found)
 
@@ -65,12 +65,12 @@ def shapes() -> BaseResponse:
     return Response(text, content_type="text/turtle; charset=utf-8")
 
 
-def _twin(suffix: str) -> Format | None:
-    return twin(suffix, request.headers.get("Accept", ""), request.args.get("format", ""))
+def _negotiate(suffix: str) -> Format | None:
+    return negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", ""))
 
 
 def _as_data(graph: rdflib.Graph, fmt: Format) -> Response:
-    return graph_of(sorted(graph.serialize(format="nt").splitlines()), fmt)
+    return rdf_response(sorted(graph.serialize(format="nt").splitlines()), fmt)
 
 
 @cache

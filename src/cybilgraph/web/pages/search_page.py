@@ -14,16 +14,26 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import reference
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.release.search import FACETS, ORDERS, PAGE, VALUES, Found, Part, SearchHit, Value, Wish
+from cybilgraph.release.search import (
+    FACETS,
+    MAX_FACET_VALUES,
+    ORDERS,
+    PAGE_SIZE,
+    FacetValue,
+    QueryPart,
+    SearchHit,
+    SearchQuery,
+    SearchResult,
+)
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
-from cybilgraph.web.pages.query_page import index
-from cybilgraph.web.pages.resource import path_of, table_of
+from cybilgraph.web.pages.query_page import search_index
+from cybilgraph.web.pages.resource import page_path, table_response
 
 blueprint = Blueprint("finding", __name__)
 
 #: What facets are called on the page.
-TITLES = {
+FACET_TITLES = {
     "country": "Country",
     "region": "Region, or a country in it",
     "group": "Group of countries",
@@ -39,13 +49,13 @@ _KINDS = {kind: {"funder": "actor", "implementer": "actor"}.get(kind, kind) for 
 #: The IRIs of a facet's values begin so; what stands in addresses is the rest.
 _ROOTS = {kind: f"{BASE}id/{_KINDS[kind]}/" if kind in _KINDS else "" for kind in FACETS}
 #: So much is taken of a text, shown of what is wrong in an address; so many pages are shown.
-_TEXT, _SHOWN, _PAGES = 500, 60, 500
+_MAX_TEXT_CHARS, _MAX_ECHO_CHARS, _MAX_PAGES = 500, 60, 500
 _YEAR, _PAGE_NUMBER = re.compile(r"[0-9]{4}"), re.compile(r"[1-9][0-9]{0,4}")
 #: So many values of a facet are on the page; so many projects are named in a query, which has to fit into an address.
-_MOST, _IN_QUERY = 100, 200
+_MAX_VALUES_SHOWN, _MAX_PROJECTS_IN_QUERY = 100, 200
 
 
-class Choice(NamedTuple):
+class FacetChoice(NamedTuple):
     """A value of a facet as the page shows it, and the address that takes it or lets it go."""
 
     label: str
@@ -57,43 +67,50 @@ class Choice(NamedTuple):
 @blueprint.get("/search")
 def search() -> str:
     """What was found, beside the facets."""
-    wish = _wish()
-    given = _arguments(wish)
+    query = _parse_arguments()
+    given = _arguments(query)
     here = _address(given)
-    within = index()
-    found = within.find(wish)
+    within = search_index()
+    found = within.find(query)
     facets = [
-        (kind, TITLES[kind], [_choice(kind, value, given, here) for value in values[:_MOST]], len(values))
+        (
+            kind,
+            FACET_TITLES[kind],
+            [_choice(kind, value, given, here) for value in values[:_MAX_VALUES_SHOWN]],
+            len(values),
+        )
         for kind, values in found.facets.items()
         if values
     ]
-    pages = max(min(-(-found.total // PAGE), _PAGES), 1)
+    pages = max(min(-(-found.total // PAGE_SIZE), _MAX_PAGES), 1)
     return render_template(
         "search.html",
-        wish=wish,
+        query=query,
         found=found,
         facets=facets,
         orders=ORDERS,
         pages=pages,
-        there=within.there,
-        passed=[*_passed_over(), *_unknown(wish)],
-        fewer=[(_named(one.part, found), one, _address(_arguments(one.wish))) for one in found.fewer],
-        last=_address([*given, ("page", str(pages))]) if wish.page > pages else "",
-        before=_address([*given, ("page", str(wish.page - 1))]) if 1 < wish.page <= pages else "",
-        after=_address([*given, ("page", str(wish.page + 1))]) if wish.page < pages else "",
+        is_available=within.is_available,
+        passed=[*_ignored_arguments(), *_unknown_values(query)],
+        relaxations=[
+            (_describe_part(one.part, found), one, _address(_arguments(one.query))) for one in found.relaxations
+        ],
+        last=_address([*given, ("page", str(pages))]) if query.page > pages else "",
+        before=_address([*given, ("page", str(query.page - 1))]) if 1 < query.page <= pages else "",
+        after=_address([*given, ("page", str(query.page + 1))]) if query.page < pages else "",
         as_sparql=f"{url_for('finding.asked')}?{urlencode(given)}",
-        named=_IN_QUERY,
+        named=_MAX_PROJECTS_IN_QUERY,
         table=f"{url_for('finding.table')}?{urlencode(given)}",
         hidden=[(key, value) for key, value in given if key not in ("q", "sort")],
-        path=path_of,
+        path=page_path,
     )
 
 
 @blueprint.get("/search.csv")
 def table() -> Response:
     """All that was found, as a table. Raises QueryError."""
-    wish = _valid()
-    return table_of([SearchHit._fields, *index().all(wish)])
+    query = _parse_strictly()
+    return table_response([SearchHit._fields, *search_index().all(query)])
 
 
 @blueprint.get("/search/sparql")
@@ -102,89 +119,95 @@ def asked() -> BaseResponse:
     forgives slips: the projects that it finds by them are named in the query, at most _IN_QUERY of them.
     Raises QueryError.
     """
-    wish = _valid()
-    values = {"from" if kind == "year" else kind: list(given) for kind, given in wish.chosen}
-    if wish.words:
-        values["project"] = [hit.iri for hit in islice(index().all(wish), _IN_QUERY)]
-    return redirect(url_for("sparql.sparql", query=queries.load("page-search").bind(values)), 303)
+    query = _parse_strictly()
+    values = {"from" if kind == "year" else kind: list(given) for kind, given in query.chosen}
+    if query.words:
+        values["project"] = [hit.iri for hit in islice(search_index().all(query), _MAX_PROJECTS_IN_QUERY)]
+    return redirect(url_for("sparql.sparql", query=queries.load_query("page-search").bind(values)), 303)
 
 
-def _wish() -> Wish:
+def _parse_arguments() -> SearchQuery:
     """What is asked for. A value that no project has stays in it, and finds nothing."""
     given = request.args
     chosen = tuple(
         (kind, tuple(_ROOTS[kind] + value for value in dict.fromkeys(values)))
         for kind in FACETS
-        if (values := [_known(kind, value) or value[:_TEXT] for value in given.getlist(kind)[:VALUES] if value])
+        if (
+            values := [
+                _facet_key(kind, value) or value[:_MAX_TEXT_CHARS]
+                for value in given.getlist(kind)[:MAX_FACET_VALUES]
+                if value
+            ]
+        )
     )
     order, page = given.get("sort", ""), given.get("page", "")
-    return Wish(
-        given.get("q", "")[:_TEXT].strip(),
+    return SearchQuery(
+        given.get("q", "")[:_MAX_TEXT_CHARS].strip(),
         chosen,
         order if order in ORDERS else ORDERS[0],
         int(page) if _PAGE_NUMBER.fullmatch(page) else 1,
     )
 
 
-def _valid() -> Wish:
+def _parse_strictly() -> SearchQuery:
     """What is asked for, of programs. Raises QueryError for what the page tells to be passed over or not known."""
-    wish = _wish()
-    for problem in (*_passed_over(), *_unknown(wish)):
+    query = _parse_arguments()
+    for problem in (*_ignored_arguments(), *_unknown_values(query)):
         raise QueryError(*problem)
-    return wish
+    return query
 
 
-def _passed_over() -> Iterator[tuple[str, str]]:
+def _ignored_arguments() -> Iterator[tuple[str, str]]:
     """What is told of an order and a page that there are not: what is wrong, and what to do."""
     order, page = request.args.get("sort", ""), request.args.get("page", "")
     if order and order not in ORDERS:
-        yield f"There is no order “{order[:_SHOWN]}”", f"There are: {', '.join(ORDERS)}."
+        yield f"There is no order “{order[:_MAX_ECHO_CHARS]}”", f"There are: {', '.join(ORDERS)}."
     if page and not _PAGE_NUMBER.fullmatch(page):
-        yield f"There is no page “{page[:_SHOWN]}”", "Pages have numbers from 1."
+        yield f"There is no page “{page[:_MAX_ECHO_CHARS]}”", "Pages have numbers from 1."
 
 
-def _unknown(wish: Wish) -> Iterator[tuple[str, str]]:
+def _unknown_values(query: SearchQuery) -> Iterator[tuple[str, str]]:
     """The same of each value that is neither of a project nor of a thing that one could have."""
-    for kind, values in wish.chosen:
+    for kind, values in query.chosen:
         for value in values:
             key = value.removeprefix(_ROOTS[kind])
-            if _known(kind, key) != key:
+            if _facet_key(kind, key) != key:
                 hint = "Write four digits: 2018." if kind == "year" else did_you_mean(_KINDS[kind], key, reference())
-                yield f"There is no {kind} “{key[:_SHOWN]}”", hint
+                yield f"There is no {kind} “{key[:_MAX_ECHO_CHARS]}”", hint
 
 
-def _known(kind: str, value: str) -> str | None:
+def _facet_key(kind: str, value: str) -> str | None:
     """The key of the value of a facet that is called so; None where there is none."""
-    if index().has(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
+    if search_index().has_value(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
         return value
     entry = reference().find(_KINDS[kind], value) if kind != "year" else None
     return entry.key if entry else None
 
 
-def _arguments(wish: Wish) -> list[tuple[str, str]]:
+def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
     """What stands in the address of a search, but for the page."""
-    chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in wish.chosen for value in values]
-    text = [("q", wish.text)] if wish.text else []
-    order = [("sort", wish.order)] if wish.order != ORDERS[0] else []
+    chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in query.chosen for value in values]
+    text = [("q", query.text)] if query.text else []
+    order = [("sort", query.order)] if query.order != ORDERS[0] else []
     return [*text, *chosen, *order]
 
 
-def _named(part: Part, found: Found) -> str:
+def _describe_part(part: QueryPart, found: SearchResult) -> str:
     """A part of a wish in words."""
     if isinstance(part, str):
         return f"“{part}”"
     kind, chosen = part
     labels = {value.value: value.label for value in found.facets[kind]}
-    names = (f"“{labels.get(value, value.removeprefix(_ROOTS[kind]))[:_SHOWN]}”" for value in chosen)
-    return f"{TITLES[kind]} {' or '.join(names)}"
+    names = (f"“{labels.get(value, value.removeprefix(_ROOTS[kind]))[:_MAX_ECHO_CHARS]}”" for value in chosen)
+    return f"{FACET_TITLES[kind]} {' or '.join(names)}"
 
 
-def _choice(kind: str, value: Value, given: list[tuple[str, str]], here: str) -> Choice:
+def _choice(kind: str, value: FacetValue, given: list[tuple[str, str]], here: str) -> FacetChoice:
     """A value with the address of this search, which is ``here``, where it is taken, or let go."""
     pair = (kind, value.value.removeprefix(_ROOTS[kind]))
     if value.chosen:
-        return Choice(value.label, value.results, True, _address([one for one in given if one != pair]))
-    return Choice(value.label, value.results, False, f"{here}{'&' if given else '?'}{urlencode([pair])}")
+        return FacetChoice(value.label, value.results, True, _address([one for one in given if one != pair]))
+    return FacetChoice(value.label, value.results, False, f"{here}{'&' if given else '?'}{urlencode([pair])}")
 
 
 def _address(arguments: list[tuple[str, str]]) -> str:

@@ -16,14 +16,14 @@ from cybilgraph.model.vocabulary import thing
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.problems import STATUSES
-from cybilgraph.web.api.submissions import Sent, from_page, of_bytes, of_text
-from cybilgraph.web.checker import EDIT, FORM, Submission
-from cybilgraph.web.pages.check_form import checking, given_back, show, told_by_checker
-from cybilgraph.web.pages.query_page import NTRIPLES, find, release_with, run
-from cybilgraph.web.pages.resource import path_of
-from cybilgraph.web.server.quotas import Clients, network
-from cybilgraph.web.suggestions import Base, Suggestion, Suggestions
-from cybilgraph.web.suggestions.admission import ensure_sound
+from cybilgraph.web.api.submissions import SentRecord, read_form_request, record_from_bytes, record_from_text
+from cybilgraph.web.checker import EDIT, FORM_OUTPUT, Submission
+from cybilgraph.web.pages.check_form import check_quota, render_form, respond_to_form, run_checker
+from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact
+from cybilgraph.web.pages.resource import page_path
+from cybilgraph.web.server.quotas import ClientQuotas, client_network
+from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
+from cybilgraph.web.suggestions.admission import ensure_valid
 
 blueprint = Blueprint("suggest", __name__)
 
@@ -31,9 +31,9 @@ blueprint = Blueprint("suggest", __name__)
 _QUOTA_BITS = 48
 
 
-def queue() -> Suggestions | None:
+def queue() -> SuggestionQueue | None:
     """Where the running application keeps suggestions; None where it takes none."""
-    found: Suggestions | None = current_app.extensions["cybilgraph"]["suggestions"]
+    found: SuggestionQueue | None = current_app.extensions["cybilgraph"]["suggestions"]
     return found
 
 
@@ -45,7 +45,7 @@ def page(key: str) -> Response:
         return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
     if request.method == "POST":
         _ensure_same_origin()
-    with checking().admit(request.remote_addr or ""):
+    with check_quota().admit(request.remote_addr or ""):
         title, base, name = _base(key)
         about: dict[str, Any] = {
             "title": title,
@@ -55,15 +55,17 @@ def page(key: str) -> Response:
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
         }
         if request.method != "POST":
-            return show(of_text(base.text, name), {"suggest": about})
-        sent = from_page()
+            return render_form(record_from_text(base.text, name), {"suggest": about})
+        sent = read_form_request()
         if "send" not in request.form:
-            return given_back(sent, {"suggest": about})
+            return respond_to_form(sent, {"suggest": about})
         try:
-            return _send(suggestions, Suggestion(project=key, title=title, name=name, base=base, **_told(sent)), about)
+            return _send(
+                suggestions, Suggestion(project=key, title=title, name=name, base=base, **_sender_fields(sent)), about
+            )
         except SuggestionError as error:
             status = next(status for kind, status in STATUSES if isinstance(error, kind))
-            return show(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+            return render_form(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
 
 
 def _ensure_same_origin() -> None:
@@ -81,56 +83,56 @@ def _ensure_same_origin() -> None:
         raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
 
 
-def _told(sent: Sent) -> dict[str, str]:
+def _sender_fields(sent: SentRecord) -> dict[str, str]:
     """What a sender says."""
     if sent.text is None:
         raise BadRequest("The record is no text")
     return {"text": sent.text, **{name: request.form.get(name, "").strip() for name in ("comment", "sender", "email")}}
 
 
-def _send(suggestions: Suggestions, given: Suggestion, about: dict[str, Any]) -> Response:
+def _send(suggestions: SuggestionQueue, given: Suggestion, about: dict[str, Any]) -> Response:
     if request.form.get("base") != about["base"]:
         raise SuggestionError(
             "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
         )
-    ensure_sound(given)
+    ensure_valid(given)
     # Only the sandboxed checker reads what a stranger wrote as a record.
-    submission = replace(of_text(given.text, given.name).submission, base=given.base.text)
-    if problem := told_by_checker(submission, (EDIT,)).parts[EDIT]:
+    submission = replace(record_from_text(given.text, given.name).submission, base=given.base.text)
+    if problem := run_checker(submission, (EDIT,)).parts[EDIT]:
         raise SuggestionError(*json.loads(problem))
-    with _sending().admit(request.remote_addr or ""):
-        taken = suggestions.send(given, network(request.remote_addr or "", _QUOTA_BITS))
+    with _send_quota().admit(request.remote_addr or ""):
+        taken = suggestions.send(given, client_network(request.remote_addr or "", _QUOTA_BITS))
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
 
 
-def _sending() -> Clients:
-    found: Clients = current_app.extensions["cybilgraph"]["sending"]
+def _send_quota() -> ClientQuotas:
+    found: ClientQuotas = current_app.extensions["cybilgraph"]["sending"]
     return found
 
 
 def _page(key: str) -> str:
-    return path_of(thing("project", key))
+    return page_path(thing("project", key))
 
 
-def _base(key: str) -> tuple[str, Base, str]:
+def _base(key: str) -> tuple[str, EditBase, str]:
     """The title of a project, what an edit of its record begins with, and the name it is read under.
 
     That is the file that the record was read from, where the release has kept it and it is a
     text; else a form that is filled with what the graph says. Raises NotFound.
     """
     iri = thing("project", key)
-    rows = run("page-source", project=iri)
+    rows = named_query_rows("page-source", project=iri)
     if not rows:
         raise NotFound(f"There is no record of {iri} in this release")
     [row] = rows
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
-    content = release_with(SOURCES).source(sha256)
-    if content is not None and (sent := of_bytes(content, file)).text is not None:
-        return title, Base(file, sha256, sent.text, is_source=True), sent.submission.name
-    text = queries.load("page-resource").bind({"resource": [iri]})
-    graph = find(text, NTRIPLES).content
-    answer = told_by_checker(Submission("record.nt", graph), (f"{FORM}yaml",))
-    form = answer.parts[f"{FORM}yaml"].decode()
+    content = release_with_intact(SOURCES).source(sha256)
+    if content is not None and (sent := record_from_bytes(content, file)).text is not None:
+        return title, EditBase(file, sha256, sent.text, is_source=True), sent.submission.name
+    text = queries.load_query("page-resource").bind({"resource": [iri]})
+    graph = answer_query(text, NTRIPLES).content
+    answer = run_checker(Submission("record.nt", graph), (f"{FORM_OUTPUT}yaml",))
+    form = answer.parts[f"{FORM_OUTPUT}yaml"].decode()
     if not answer.records:
         raise NotFound(f"The record of {iri} cannot be written as a form")
-    return title, Base(file, sha256, form, is_source=False), "record.yaml"
+    return title, EditBase(file, sha256, form, is_source=False), "record.yaml"

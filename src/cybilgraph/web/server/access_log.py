@@ -33,17 +33,17 @@ from cybilgraph.model.findings import visible
 from cybilgraph.runtime.pool import Ended
 from cybilgraph.runtime.scheduler import Caller
 
-_ALL = logging.getLogger("cybilgraph")
-_LOG = _ALL.getChild("serve")
+_ROOT_LOGGER = logging.getLogger("cybilgraph")
+_SERVER_LOGGER = _ROOT_LOGGER.getChild("serve")
 #: So many lines wait to be written.
-_LINES = 10_000
+_MAX_QUEUED_LINES = 10_000
 #: Characters of what a client sends, and of what is said of it, that a line holds.
 _MAX_CLIENT, _MAX_METHOD, _MAX_PATH, _MAX_QUERY = 64, 20, 500, 2_000
 _MAX_MESSAGE, _MAX_TRACEBACK = 4_000, 20_000
 #: What needs no quotes to be one word of a line.
 _WORD = re.compile(r"[^\s\"\\]+")
 #: Seconds between two writes, and the lines of one.
-_PAUSE, _AT_ONCE = 0.05, 500
+_WRITE_INTERVAL_SECONDS, _LINES_PER_WRITE = 0.05, 500
 #: The first class that an error is of decides; without one of them it is its status.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (QuerySyntaxError, "syntax"),
@@ -108,34 +108,34 @@ class AccessLog:
         """Lines go to ``handle``, else to standard error."""
         self._queries = queries
         self.writer = _Writer(sys.stderr.fileno() if handle is None else handle, formatter(form))
-        _ALL.handlers = [self.writer]
-        _ALL.propagate = False
-        _LOG.setLevel(logging.INFO)
+        _ROOT_LOGGER.handlers = [self.writer]
+        _ROOT_LOGGER.propagate = False
+        _SERVER_LOGGER.setLevel(logging.INFO)
 
-    def tell(self, what: str) -> None:
+    def log_event(self, what: str) -> None:
         """Something has happened that is of no request."""
-        _LOG.info(what, extra={"told": {"event": "server", "message": what}})
+        _SERVER_LOGGER.info(what, extra={"told": {"event": "server", "message": what}})
 
-    def ended(self, ended: Ended) -> None:
+    def log_process_end(self, log_process_end: Ended) -> None:
         """A process has ended unasked."""
-        _LOG.warning(str(ended), extra={"told": told_of(ended)})
+        _SERVER_LOGGER.warning(str(log_process_end), extra={"told": process_end_fields(log_process_end)})
 
-    def entry(self, entry: LogEntry) -> None:
+    def log_request(self, log_request: LogEntry) -> None:
         """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer.
 
         Lines wait while nobody takes them: what a client sent is cut now, and not when its line is written.
         """
         kept = replace(
-            entry,
-            client=_bounded(entry.client, _MAX_CLIENT),
-            method=_bounded(entry.method, _MAX_METHOD),
-            path=_bounded(entry.path, _MAX_PATH),
-            query=_bounded(entry.query, _MAX_QUERY),
+            log_request,
+            client=_bounded(log_request.client, _MAX_CLIENT),
+            method=_bounded(log_request.method, _MAX_METHOD),
+            path=_bounded(log_request.path, _MAX_PATH),
+            query=_bounded(log_request.query, _MAX_QUERY),
         )
-        self.writer.put(_Ended(time.time(), kept, self._queries))
+        self.writer.put(_RequestRecord(time.time(), kept, self._queries))
 
 
-def told_of(ended: Ended) -> dict[str, Any]:
+def process_end_fields(ended: Ended) -> dict[str, Any]:
     """What a line says of a process that has ended unasked."""
     what = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
     return {"event": "server", "message": str(ended), **what}
@@ -148,7 +148,7 @@ def _bounded(text: str, most: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
+class _RequestRecord:
     """A request that has ended, as a record of the log: what is told of it is made by the thread that writes."""
 
     created: float
@@ -157,10 +157,10 @@ class _Ended:
     levelname: str = "INFO"
 
     @property
-    def told(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """What a line says of it."""
         entry = self.entry
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "event": "query" if entry.query else "request",
             "client": entry.client,
             "method": entry.method,
@@ -171,7 +171,7 @@ class _Ended:
             "bytes": entry.bytes,
         }
         if entry.query:
-            told |= {
+            fields |= {
                 "rows": entry.rows,
                 "format": entry.format,
                 "cached": entry.cached,
@@ -179,8 +179,8 @@ class _Ended:
                 "query_hash": entry.query_hash,
             }
             if self.queries:
-                told["query"] = entry.query
-        return told
+                fields["query"] = entry.query
+        return fields
 
 
 def formatter(form: str) -> _Json | _Text:
@@ -188,7 +188,7 @@ def formatter(form: str) -> _Json | _Text:
     return _Json() if form == "json" else _Text()
 
 
-def of_http_server(form: str) -> dict[str, Any]:
+def http_server_logging(form: str) -> dict[str, Any]:
     """Have the HTTP server's own lines, and those of its main process, among the others (logging.config)."""
     to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
     return {
@@ -197,26 +197,26 @@ def of_http_server(form: str) -> dict[str, Any]:
     }
 
 
-def _when(record: logging.LogRecord | _Ended) -> str:
+def _timestamp(record: logging.LogRecord | _RequestRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def _told(record: logging.LogRecord | _Ended) -> dict[str, Any]:
-    if isinstance(record, _Ended):
-        return record.told
+def _fields(record: logging.LogRecord | _RequestRecord) -> dict[str, Any]:
+    if isinstance(record, _RequestRecord):
+        return record.fields
     if found := record.__dict__.get("told"):
         return dict(found)
-    told = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
+    fields = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
     if record.exc_info:
-        told["exception"] = _bounded(logging.Formatter().formatException(record.exc_info), _MAX_TRACEBACK)
-    return told
+        fields["exception"] = _bounded(logging.Formatter().formatException(record.exc_info), _MAX_TRACEBACK)
+    return fields
 
 
 class _Json(logging.Formatter):
     """A line of JSON."""
 
-    def format(self, record: logging.LogRecord | _Ended) -> str:
-        return json.dumps({"time": _when(record), "level": record.levelname.lower(), **_told(record)})
+    def format(self, record: logging.LogRecord | _RequestRecord) -> str:
+        return json.dumps({"time": _timestamp(record), "level": record.levelname.lower(), **_fields(record)})
 
 
 class _Text(logging.Formatter):
@@ -224,22 +224,24 @@ class _Text(logging.Formatter):
     traceback is indented: neither can pass for a line, or a field, of ours.
     """
 
-    def format(self, record: logging.LogRecord | _Ended) -> str:
-        told = _told(record)
-        event = told.pop("event")
+    def format(self, record: logging.LogRecord | _RequestRecord) -> str:
+        fields = _fields(record)
+        event = fields.pop("event")
         if event == "server":
-            traceback = f"\n{told['exception']}" if "exception" in told else ""
-            return visible(f"{_when(record)} {told['message']}") + visible(traceback, lines=True).replace("\n", "\n  ")
-        query = told.pop("query", "")
-        parts = [_word(f"{told.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
+            traceback = f"\n{fields['exception']}" if "exception" in fields else ""
+            return visible(f"{_timestamp(record)} {fields['message']}") + visible(traceback, lines=True).replace(
+                "\n", "\n  "
+            )
+        query = fields.pop("query", "")
+        parts = [_word(f"{fields.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
         parts += [
             f"{name}={value}"
-            for name, value in told.items()
+            for name, value in fields.items()
             if value is not None and value is not False and value != ""
         ]
         if query:
             parts.append(f"query={json.dumps(' '.join(query.split()), ensure_ascii=False)}")
-        return visible(" ".join((_when(record), event, *parts)))
+        return visible(" ".join((_timestamp(record), event, *parts)))
 
 
 def _word(text: str) -> str:
@@ -256,8 +258,8 @@ class _Writer(logging.Handler):
         super().__init__()
         self._handle = handle
         self._lines = lines
-        self._waiting: deque[logging.LogRecord | _Ended] = deque()
-        self.left_out = 0
+        self._waiting: deque[logging.LogRecord | _RequestRecord] = deque()
+        self.dropped_lines = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
@@ -265,27 +267,27 @@ class _Writer(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.put(record)
 
-    def put(self, record: logging.LogRecord | _Ended) -> None:
+    def put(self, record: logging.LogRecord | _RequestRecord) -> None:
         """Have a line written of this."""
-        if len(self._waiting) < _LINES:
+        if len(self._waiting) < _MAX_QUEUED_LINES:
             self._waiting.append(record)
         else:
-            self.left_out += 1
+            self.dropped_lines += 1
 
     def _write(self) -> None:
-        while not self._closing.wait(_PAUSE) or self._waiting:
-            some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
+        while not self._closing.wait(_WRITE_INTERVAL_SECONDS) or self._waiting:
+            some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LINES_PER_WRITE))]
             data = "".join(map(self._line, some)).encode("utf-8", "backslashreplace")
             with suppress(OSError):  # nobody reads any more
                 while data:
                     data = data[os.write(self._handle, data) :]
 
-    def _line(self, record: logging.LogRecord | _Ended) -> str:
+    def _line(self, record: logging.LogRecord | _RequestRecord) -> str:
         """A line; nothing of what cannot be told, which is counted: the log goes on."""
         try:
             return f"{self._lines.format(record)}\n"
         except Exception:
-            self.left_out += 1
+            self.dropped_lines += 1
             return ""
 
     def close(self) -> None:

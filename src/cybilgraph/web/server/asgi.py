@@ -35,10 +35,10 @@ from werkzeug.exceptions import (
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
-from cybilgraph.web.api.protocol import Asked, Reply, Request
+from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.live import Live, Serving
-from cybilgraph.web.server.render_queue import InTurn
+from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease
+from cybilgraph.web.server.render_queue import RenderQueue
 from cybilgraph.web.server.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -51,30 +51,30 @@ _QUERY_THREADS, _PAGE_THREADS = 96, 96
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
 #: So many seconds a request waits for others of its client.
-_PATIENCE = 5.0
+_QUEUE_TIMEOUT_SECONDS = 5.0
 #: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
-_QUERY_BYTES = 400_000
+_MAX_QUERY_BODY_BYTES = 400_000
 #: Characters of a header, as most servers and proxies bound them; fewer of those whose parts are all compared.
 _HEADER_CHARACTERS = 8_000
 _LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
 #: Characters of a header's name, and headers, that an error names.
 _SHOWN = 50
 #: The bodies of all requests together have no more bytes than this, and those of one client no more than that.
-_BODY_BYTES, _CLIENT_BODY_BYTES = 256_000_000, 32_000_000
+_MAX_TOTAL_BODY_BYTES, _CLIENT_BODY_BYTES = 256_000_000, 32_000_000
 #: A response is sent in blocks of so many bytes: what waits in the HTTP server is little, however large it is.
 _BLOCK = 1 << 16
 #: A body that is too large, but not larger than this, is taken in before it is refused: a client that
 #: is still sending would else find its connection broken, and not the answer that says why.
-_TAKEN_IN = 16_000_000
+_MAX_DRAINED_BYTES = 16_000_000
 #: A client is looked after when its query takes longer than this.
-_WATCHED = 0.1
+_DISCONNECT_WATCH_SECONDS = 0.1
 #: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
 _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
 #: So many kinds of refusals are kept.
-_REFUSALS = 64
+_MAX_CACHED_REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-_METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
+_NAMED_QUERY_METHODS = ("GET", "HEAD", "OPTIONS")
 #: What each response has, also one that is no page, so that no browser takes it for one, frames it or runs it.
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -82,7 +82,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_COMMON = {
+_COMMON_HEADERS = {
     **SECURITY_HEADERS,
     "access-control-allow-origin": "*",
     "access-control-expose-headers": (
@@ -91,28 +91,28 @@ _COMMON = {
     ),
     "vary": "Accept, Accept-Encoding",
 }
-_PREFLIGHT = {
+_PREFLIGHT_HEADERS = {
     "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
     "access-control-max-age": "86400",
 }
 
 
-class Front:
-    """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``most`` bytes."""
+class Application:
+    """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``max_bytes`` bytes."""
 
-    def __init__(self, live: Live, pages: Flask, most: int, settings: Settings) -> None:
+    def __init__(self, live: LiveReleases, pages: Flask, max_bytes: int, settings: Settings) -> None:
         self._live = live
         self._settings = settings
         self._public = urlsplit(settings.public_url)
         self._flask = pages
-        self._most = most
-        wsgi: Any = InTurn(pages.wsgi_app)  # two names for the same types
+        self._max_bytes = max_bytes
+        wsgi: Any = RenderQueue(pages.wsgi_app)  # two names for the same types
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
-        self._clients: dict[str, _Client] = {}
-        self._loop = _Loop()
-        self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_REFUSALS)
+        self._clients: dict[str, _ClientQueue] = {}
+        self._loop = _FairLoop()
+        self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_MAX_CACHED_REFUSALS)
         self._bodies: Counter[str] = Counter()
         self._in_work = 0
 
@@ -145,7 +145,7 @@ class Front:
         headers = _headers(scope)
         path = "/" + scope["path"].strip("/")
         is_query = path == "/sparql" or path.startswith(named_queries.ROOT)
-        most = min(_QUERY_BYTES, self._most) if is_query else self._most
+        max_bytes = min(_MAX_QUERY_BODY_BYTES, self._max_bytes) if is_query else self._max_bytes
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
             if too_long := [name for name in headers if len(headers[name]) > _LONGEST.get(name, _HEADER_CHARACTERS)]:
@@ -160,35 +160,35 @@ class Front:
                 _at_public_address(scope, headers, self._public)
             entry: LogEntry = scope["entry"]
             caller = entry.caller = Caller(entry.client)
-            async with self._body(headers, receive, most, caller) as body:
+            async with self._body(headers, receive, max_bytes, caller) as body:
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
                     is_answer = request.method in ("GET", "HEAD", "POST")
-                    if not is_answer or not await self._aside(caller, protocol.for_people, request):
+                    if not is_answer or not await self._aside(caller, protocol.wants_page, request):
                         await self._query(entry, request, scope["scheme"], receive, send)
                         return
-                with _watched(receive, entry):
-                    async with self._turn(caller, _PATIENCE):
+                with _leave_on_disconnect(receive, entry):
+                    async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
                         if downloads.is_file(scope["path"]):
                             await self._file(entry, replace(request, path=scope["path"]), send)
                         else:
-                            await self._pages(_with_length(scope, body), _replayed(body), send)
+                            await self._pages(_with_length(scope, body), _replay_body(body), send)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
-            await _respond(send, await self._told(scope["path"], request, error), request.method)
+            await _respond(send, await self._error_reply(scope["path"], request, error), request.method)
 
-    async def _told(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
+    async def _error_reply(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
         """An error as a reply. That a client asks too much is told in a flood, and made once for all programs."""
-        decisive = None
-        no_form = request.method != "POST" or request.headers.get("content-type") == protocol.DIRECT
+        refusal_key = None
+        no_form = request.method != "POST" or request.headers.get("content-type") == protocol.QUERY_TYPE
         if isinstance(error, TooManyRequests) and no_form and request.is_short:
             given = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
-            decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
-            if known := self._refusals.get(decisive):
+            refusal_key = (path, request.headers.get("accept"), given, str(error), error.retry_after)
+            if known := self._refusals.get(refusal_key):
                 return known
-        reply = await asyncio.to_thread(problems.reply, self._flask, path, request, error)
-        if decisive and "html" not in reply.headers["content-type"]:  # a page has the query on it
-            self._refusals[decisive] = reply
+        reply = await asyncio.to_thread(problems.error_reply, self._flask, path, request, error)
+        if refusal_key and "html" not in reply.headers["content-type"]:  # a page has the query on it
+            self._refusals[refusal_key] = reply
         return reply
 
     async def _file(self, entry: LogEntry, request: Request, send: Send) -> None:
@@ -201,64 +201,70 @@ class Front:
 
     async def _query(self, entry: LogEntry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
         """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
-        methods = _METHODS if request.path == "/sparql" else _METHODS_OF_NAMED
+        methods = _METHODS if request.path == "/sparql" else _NAMED_QUERY_METHODS
         if request.method == "OPTIONS":
             allowed = ", ".join(methods)
-            allow = _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed}
+            allow = _PREFLIGHT_HEADERS | {"allow": allowed, "access-control-allow-methods": allowed}
             await _respond(send, Reply(204, allow), request.method)
             return
         if request.method not in methods:
             raise MethodNotAllowed(methods)
         caller = entry.caller
         assert caller
-        asked = await self._aside(caller, protocol.read, request)
+        query_request = await self._aside(caller, protocol.parse_request, request)
         current = self._live.current
-        if asked is None:
+        if query_request is None:
             address = f"{scheme}://{request.headers.get('host', 'localhost')}/sparql"
             services = bool(current.engine.services)
-            described = protocol.described(request, address, current.release, federated=services)
+            described = protocol.service_description_reply(request, address, current.release, federated=services)
             if not self._public.netloc:
-                described = replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
+                described = replace(described, headers=described.headers | {"vary": f"{_COMMON_HEADERS['vary']}, Host"})
             await _respond(send, described, request.method)
             return
-        entry.ask(asked.query, asked.query_hash)
-        seconds = min(asked.timeout or self._live.timeout, self._live.timeout)
+        entry.ask(query_request.query, query_request.query_hash)
+        seconds = min(query_request.timeout or self._live.timeout, self._live.timeout)
         until = time.monotonic() + seconds
         found = None
-        if asked.release in (0, current.release.number):
-            found = self._quick(entry, asked, request, current)
+        if query_request.release in (0, current.release.number):
+            found = self._quick(entry, query_request, request, current)
             if found and not found.blocks and len(found.content) <= _BLOCK:
                 await _respond(send, found, request.method)
                 return
-        with _watched(receive, entry):
+        with _leave_on_disconnect(receive, entry):
             async with self._turn(caller, seconds):
                 if not found:
-                    async with self._opened(asked.release) as serving:
-                        found = await self._answer(entry, asked, request, serving, until)
+                    async with self._opened(query_request.release) as serving:
+                        found = await self._answer(entry, query_request, request, serving, until)
                 await self._respond(send, found, request.method, caller)
 
-    def _quick(self, entry: LogEntry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
+    def _quick(
+        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
+    ) -> Reply | None:
         """The reply, if it costs nothing."""
-        etag = serving.answers.etag(asked.question)
-        found = protocol.quick(asked, request, serving.answers, etag)
+        etag = serving.answers.etag(query_request.cache_key)
+        found = protocol.cached_reply(query_request, request, serving.answers, etag)
         entry.cached = found is not None
-        return found and _of(entry, asked, serving, found)
+        return found and _of(entry, query_request, serving, found)
 
-    async def _answer(self, entry: LogEntry, asked: Asked, request: Request, serving: Serving, until: float) -> Reply:
+    async def _answer(
+        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, until: float
+    ) -> Reply:
         """The reply, however long it takes. Raises CybilgraphError."""
-        if found := self._quick(entry, asked, request, serving):
+        if found := self._quick(entry, query_request, request, serving):
             return found
         assert entry.caller
-        etag = serving.answers.etag(asked.question)
+        etag = serving.answers.etag(query_request.cache_key)
         await self._loop.turn(entry.client)
-        found = protocol.at_once(asked, request, serving.answers, etag)
+        found = protocol.fast_path_reply(query_request, request, serving.answers, etag)
         if not found:
-            left = max(until - time.monotonic(), 0.001)
-            found = await protocol.slow(asked, request, serving.answers, etag, left, entry.caller, self._threads)
-        return _of(entry, asked, serving, found)
+            seconds_left = max(until - time.monotonic(), 0.001)
+            found = await protocol.run_query(
+                query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
+            )
+        return _of(entry, query_request, serving, found)
 
     @asynccontextmanager
-    async def _opened(self, number: int) -> AsyncIterator[Serving]:
+    async def _opened(self, number: int) -> AsyncIterator[OpenRelease]:
         """The release of a number, open until the block ends. Raises ReleaseError."""
         if number in (0, self._live.current.release.number):
             yield self._live.current
@@ -293,19 +299,19 @@ class Front:
         """What is read of a request; in a thread, as work of its client, where the request is long."""
         if request.is_short:
             return read(request)
-        async with self._turn(caller, _PATIENCE):
+        async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
             return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
         """A block of work of one client. Raises TooManyRequests, also where its turn did not come in time."""
-        client = self._clients.setdefault(caller.name, _Client(self._settings.at_once))
+        client = self._clients.setdefault(caller.name, _ClientQueue(self._settings.at_once))
         if client.count >= self._settings.at_once + self._settings.waiting:
             raise TooManyRequests(f"{client.count} of your requests are in work or wait already", retry_after=1)
         client.count += 1
         try:
             if client.places.locked():
-                await client.wait(caller, min(seconds, _PATIENCE))
+                await client.wait(caller, min(seconds, _QUEUE_TIMEOUT_SECONDS))
             else:
                 await client.places.acquire()
             try:
@@ -318,13 +324,15 @@ class Front:
                 del self._clients[caller.name]
 
     @asynccontextmanager
-    async def _body(self, headers: dict[str, str], receive: Receive, most: int, caller: Caller) -> AsyncIterator[bytes]:
+    async def _body(
+        self, headers: dict[str, str], receive: Receive, max_bytes: int, caller: Caller
+    ) -> AsyncIterator[bytes]:
         """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable."""
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > max(most, _TAKEN_IN):
-            raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
+        if length.isdigit() and int(length) > max(max_bytes, _MAX_DRAINED_BYTES):
+            raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
         body = bytearray()
-        taken = 0
+        received = 0
         seconds = self._settings.body_seconds
         until = time.monotonic() + seconds
         try:
@@ -338,18 +346,18 @@ class Front:
                 if message["type"] == "http.disconnect":
                     raise BadRequest("The body breaks off, or its chunks are not in good form")
                 part = message.get("body", b"")
-                taken += len(part)
-                if taken <= most:
+                received += len(part)
+                if received <= max_bytes:
                     body += part
                     self._bodies[caller.name] += len(part)
                 if self._bodies[caller.name] > _CLIENT_BODY_BYTES:
                     raise TooManyRequests("Your requests send too much at once", retry_after=5)
-                if self._bodies.total() > _BODY_BYTES:
+                if self._bodies.total() > _MAX_TOTAL_BODY_BYTES:
                     raise ServiceUnavailable("Too much is being sent at this moment", retry_after=5)
-                if not message.get("more_body") or taken > _TAKEN_IN:
+                if not message.get("more_body") or received > _MAX_DRAINED_BYTES:
                     break
-            if taken > most:
-                raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
+            if received > max_bytes:
+                raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
             yield bytes(body)
         finally:
             self._bodies[caller.name] -= len(body)
@@ -376,7 +384,7 @@ def _at_public_address(scope: Scope, headers: dict[str, str], public: SplitResul
     scope["headers"] = [*others, (b"host", public.netloc.encode())]
 
 
-class _Loop:
+class _FairLoop:
     """The event loop, for work that does not give it away: one piece after another, clients taking turns."""
 
     def __init__(self) -> None:
@@ -402,7 +410,7 @@ class _Loop:
             loop.call_soon(self._next, loop)
 
 
-class _Client:
+class _ClientQueue:
     """The queue of one client."""
 
     def __init__(self, at_once: int) -> None:
@@ -423,7 +431,7 @@ class _Client:
 
 
 @contextmanager
-def _watched(receive: Receive, entry: LogEntry) -> Iterator[None]:
+def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
     """A block of work for a client: if the client goes away before all is sent, the caller leaves."""
     loop = asyncio.get_running_loop()
     watching: list[asyncio.Task[None]] = []
@@ -434,7 +442,7 @@ def _watched(receive: Receive, entry: LogEntry) -> Iterator[None]:
         if entry.caller and not entry.sent:
             entry.caller.leave()
 
-    timer = loop.call_later(_WATCHED, lambda: watching.append(loop.create_task(watch())))
+    timer = loop.call_later(_DISCONNECT_WATCH_SECONDS, lambda: watching.append(loop.create_task(watch())))
     try:
         yield
     finally:
@@ -443,12 +451,12 @@ def _watched(receive: Receive, entry: LogEntry) -> Iterator[None]:
             task.cancel()
 
 
-def _of(entry: LogEntry, asked: Asked, serving: Serving, found: Reply) -> Reply:
+def _of(entry: LogEntry, query_request: QueryRequest, serving: OpenRelease, found: Reply) -> Reply:
     """The reply with the headers that name its release; what it is goes into the log."""
     number = entry.release = serving.release.number
     if found.answer:
         entry.format, entry.rows = found.answer.format.name, found.answer.rows
-    return replace(found, headers=found.headers | protocol.lasting(asked, number))
+    return replace(found, headers=found.headers | protocol.permalink_headers(query_request, number))
 
 
 def _in_blocks(send: Send) -> Send:
@@ -471,7 +479,7 @@ def _in_blocks(send: Send) -> Send:
 async def _respond(
     send: Send, reply: Reply, method: str, threads: Executor | None = None, caller: Caller | None = None
 ) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in (_COMMON | reply.headers).items()]
+    headers = [(name.encode(), value.encode()) for name, value in (_COMMON_HEADERS | reply.headers).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     if reply.blocks and method != "HEAD":
         loop = asyncio.get_running_loop()
@@ -482,7 +490,7 @@ async def _respond(
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
 
 
-def _replayed(body: bytes) -> Receive:
+def _replay_body(body: bytes) -> Receive:
     """A body that was read already, to be read again."""
     message = {"type": "http.request", "body": body, "more_body": False}
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cybilgraph.web.server.quotas import network
+from cybilgraph.web.server.quotas import client_network
 
 #: A client that lets data wait must take so many bytes in the seconds that a connection has for that.
 _LEAST = 64_000
@@ -37,7 +37,7 @@ class _Known:
 
 
 class Connections:
-    """The connections of this process at a port, looked at each time that ``tend`` is called."""
+    """The connections of this process at a port, looked at each time that ``maintain`` is called."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Connections:
         self._is_proxy, self._clock = is_proxy, clock
         self._known: dict[int, _Known] = {}
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Close what takes too little, and the newest of what is too many."""
         if sys.platform != "linux":
             return
@@ -68,7 +68,7 @@ class Connections:
                 taken, waits = _state(connection)
                 if not waits or taken >= known.taken + _LEAST:
                     known.last, known.taken = now, taken
-                client = network(address)
+                client = client_network(address)
                 clients[client] += not self._is_proxy(address)
                 if now - known.last > self._seconds or clients[client] > self._most:
                     _reset(connection)

@@ -21,19 +21,19 @@ from cybilgraph.runtime.watchdog import leave_with_parent
 from cybilgraph.sparql import AnswerBudget
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
 from cybilgraph.sparql.pooled import QueryLimits
-from cybilgraph.sync.graph_store import require
+from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
-from cybilgraph.web.server.access_log import AccessLog, of_http_server
+from cybilgraph.web.server.access_log import AccessLog, http_server_logging
 from cybilgraph.web.server.connections import Connections
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.quotas import is_among
 from cybilgraph.web.server.settings import Settings
-from cybilgraph.web.server.shutdown import StoppingServer, when_told
-from cybilgraph.web.suggestions import Suggestions
+from cybilgraph.web.server.shutdown import GracefulServer, on_last_answers
+from cybilgraph.web.suggestions import SuggestionQueue
 
 #: The head of a request has no more bytes than this.
-_HEAD_BYTES = 131_072
+_MAX_HEAD_BYTES = 131_072
 
 
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
@@ -43,16 +43,16 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     settings does not hold it, SuggestionsFull where the folder of suggestions cannot be used, ServeError where the
     address is taken.
     """
-    release = Releases(folder).sound(announce)
+    release = Releases(folder).select_sound(announce)
     if settings.endpoint:
-        require(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
+        require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:
-        Suggestions(settings.suggestions).secure()
-    _probe(settings.host, settings.port)
+        SuggestionQueue(settings.suggestions).secure()
+    _require_free_address(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
         announce("The scripts of the site were not bundled when it was installed. It works with plain forms.")
-    StoppingServer(
+    GracefulServer(
         target=str(folder),
         address=settings.host,
         port=settings.port,
@@ -61,16 +61,16 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
         websockets=False,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
-            header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_HEAD_BYTES
+            header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_MAX_HEAD_BYTES
         ),
         log_level=LogLevels.error,
-        log_dictconfig=of_http_server(settings.log_format),
+        log_dictconfig=http_server_logging(settings.log_format),
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds,
     ).serve(target_loader=partial(_load, settings=settings))
 
 
-def _probe(host: str, port: int) -> None:
+def _require_free_address(host: str, port: int) -> None:
     """Raise ServeError where nobody can listen at this address; the server itself would not say why."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -86,9 +86,9 @@ def _probe(host: str, port: int) -> None:
 def _load(folder: str, settings: Settings) -> Any:
     """Called in the server's own process: the application, with its query workers."""
     leave_with_parent()
-    journal = AccessLog(settings.log_format, queries=settings.log_queries)
+    access_log = AccessLog(settings.log_format, queries=settings.log_queries)
     for sentence in missing_protection():
-        journal.tell(sentence)
+        access_log.log_event(sentence)
     limits = QueryLimits(
         timeout=settings.timeout,
         answer=settings.answer_bytes,
@@ -102,12 +102,20 @@ def _load(folder: str, settings: Settings) -> Any:
     )
     where = (settings.endpoint, settings.credentials)
     times = (settings.warm_seconds, settings.look_seconds)
-    live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where, *times, journal.ended)
+    live = LiveReleases(
+        Releases(Path(folder)),
+        limits,
+        settings.cache_bytes,
+        access_log.log_event,
+        *where,
+        *times,
+        access_log.log_process_end,
+    )
     is_proxy = partial(is_among, networks=settings.trusted_proxy)
     connections = Connections(
         settings.port, seconds=settings.send_seconds, most=settings.connections, is_proxy=is_proxy
     )
-    live.tended.append(connections.tend)
-    app = create_app(live, Checker(told=journal.ended), settings, journal)
-    when_told(app.end)
+    live.tended.append(connections.maintain)
+    app = create_app(live, Checker(on_process_end=access_log.log_process_end), settings, access_log)
+    on_last_answers(app.drain)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

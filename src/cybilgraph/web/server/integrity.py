@@ -22,9 +22,9 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import Looked
 
 #: Bytes that are read in a second.
-_RATE = 8_000_000
-_LOWEST = 19
-_OF_GRAPH = (
+_SCAN_BYTES_PER_SECOND = 8_000_000
+_LOWEST_PRIORITY = 19
+_GRAPH_DAMAGED_NOTE = (
     "What was loaded into memory from it before is answered from on, and it is not loaded again as it is: should the "
     "process that has it in memory end, nothing more is answered from this release"
 )
@@ -33,9 +33,9 @@ _OF_GRAPH = (
 class FileIntegrity:
     """What is known to be damaged. Safe for threads."""
 
-    def __init__(self, told: Callable[[str], None], pause: float = 600.0) -> None:
-        """What is found is ``told``. Between two looks at all files are ``pause`` seconds."""
-        self._told = told
+    def __init__(self, on_event: Callable[[str], None], pause: float = 600.0) -> None:
+        """What is found is ``on_event``. Between two looks at all files are ``pause`` seconds."""
+        self._on_event = on_event
         self._pause = pause
         self._known: set[tuple[int, str]] = set()
 
@@ -52,53 +52,53 @@ class FileIntegrity:
         except FileDamaged as error:
             if release.is_replaced():
                 raise ReleaseBusy(f"Release {release.number} is being made anew", "Ask again in a minute.") from error
-            self._is_damaged(release, name, error)
+            self._mark_damaged(release, name, error)
             raise FileDamaged(
                 f"{name} of release {release.number} is damaged on the disk of the server, and is not used",
                 f"Take another file of it (/release/{release.number}) or another release (/releases), "
                 "and tell who runs this site, to whom its log says what to do.",
             ) from error
-        self._is_whole(release, name)
+        self._mark_intact(release, name)
         return file
 
-    def of(self, release: Release, names: Iterable[str]) -> bool:
+    def has_damage(self, release: Release, names: Iterable[str]) -> bool:
         """Whether any of these files of a release is known to be damaged."""
         return any((release.number, name) in self._known for name in names)
 
-    def look(
-        self, release: Release, between: Callable[[], object] = lambda: None, names: Iterable[str] | None = None
+    def check(
+        self, release: Release, after_block: Callable[[], object] = lambda: None, names: Iterable[str] | None = None
     ) -> None:
-        """Read all files of a release again, or those of these names; ``between`` is called after each block."""
+        """Read all files of a release again, or those of these names; ``after_block`` is called after each block."""
         for name in release.manifest["files"] if names is None else names:
             try:
-                release.read_again(name, between)
+                release.reread(name, after_block)
             except FileDamaged as error:
                 if release.is_replaced():
                     return
-                self._is_damaged(release, release.served_as(name), error)
+                self._mark_damaged(release, release.served_name(name), error)
             else:
-                self._is_whole(release, release.served_as(name))
+                self._mark_intact(release, release.served_name(name))
 
     def watch(self, releases: Callable[[], Iterable[Release]], stop: threading.Event) -> None:
         """Look at releases again and again until told to ``stop``, by a thread that lets all others go first."""
         with suppress(OSError):  # of threads, only Linux knows this
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
         with suppress(_Stopped):
             while True:
                 _wait(stop, self._pause)
                 for release in releases():
-                    self.look(release, partial(_wait, stop, Looked.BLOCK / _RATE))
+                    self.check(release, partial(_wait, stop, Looked.BLOCK / _SCAN_BYTES_PER_SECOND))
 
-    def _is_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
+    def _mark_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
         if (release.number, name) not in self._known:
             self._known.add((release.number, name))
-            means = _OF_GRAPH if name == GRAPH else "Other files are served on"
-            self._told(f"{error.what}. {means}. {error.hint}")
+            means = _GRAPH_DAMAGED_NOTE if name == GRAPH else "Other files are served on"
+            self._on_event(f"{error.what}. {means}. {error.hint}")
 
-    def _is_whole(self, release: Release, name: str) -> None:
+    def _mark_intact(self, release: Release, name: str) -> None:
         if (release.number, name) in self._known:
             self._known.discard((release.number, name))
-            self._told(f"{name} of release {release.number:04d} is what was built again")
+            self._on_event(f"{name} of release {release.number:04d} is what was built again")
 
 
 class _Stopped(Exception):

@@ -14,15 +14,15 @@ from prometheus_client.registry import Collector
 
 from cybilgraph.runtime.memory import resident
 from cybilgraph.web.server.access_log import OUTCOMES, AccessLog, LogEntry
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.live_releases import LiveReleases
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
     """What is counted of requests, and what the server is like at this moment."""
 
-    def __init__(self, live: Live, journal: AccessLog, routes: frozenset[str]) -> None:
+    def __init__(self, live: LiveReleases, access_log: AccessLog, routes: frozenset[str]) -> None:
         """``routes`` are the first parts of the addresses that there are."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._routes = routes
@@ -32,11 +32,11 @@ class Metrics:
         )
         self._queries = Counter("cybilgraph_queries", "Queries, by outcome.", ("outcome",), registry=self._registry)
         self._seconds = Histogram(
-            "cybilgraph_query_seconds", "Seconds that queries took.", buckets=_SECONDS, registry=self._registry
+            "cybilgraph_query_seconds", "Seconds that queries took.", buckets=_BUCKETS_SECONDS, registry=self._registry
         )
         self._outcomes = {outcome: self._queries.labels(outcome) for outcome in OUTCOMES}
         self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # which is looked up for each request
-        self._registry.register(_Now(live, journal))
+        self._registry.register(_LiveCollector(live, access_log))
 
     def count(self, entry: LogEntry) -> None:
         """A request has ended."""
@@ -51,12 +51,12 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Now(Collector):
+class _LiveCollector(Collector):
     """Figures that are read when they are asked for."""
 
-    def __init__(self, live: Live, journal: AccessLog) -> None:
+    def __init__(self, live: LiveReleases, access_log: AccessLog) -> None:
         self._live = live
-        self._journal = journal
+        self._access_log = access_log
 
     def collect(self) -> Iterator[Metric]:
         """The figures (prometheus_client's protocol)."""
@@ -68,7 +68,7 @@ class _Now(Collector):
         ahead = GaugeMetricFamily(
             "cybilgraph_asked_ahead", "Answers that most ask for, by what became of them.", labels=("state",)
         )
-        for state, number in serving.warming.state.items():
+        for state, number in serving.warm_up.state.items():
             ahead.add_metric((state,), number)
         yield ahead
         pool = GaugeMetricFamily(
@@ -81,10 +81,10 @@ class _Now(Collector):
         yield _gauge("release", "Number of the release that is served.", serving.release.number)
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
-        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.different))
+        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.endpoint_difference))
         different = "Whether the endpoint was found to be another than its release."
-        yield _gauge("endpoint_different", different, bool(self._live.different))
-        yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.damage))
+        yield _gauge("endpoint_different", different, bool(self._live.endpoint_difference))
+        yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.integrity))
         memory = GaugeMetricFamily(
             "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
         )
@@ -92,7 +92,7 @@ class _Now(Collector):
         memory.add_metric(("workers",), sum(map(resident, engine.processes)))
         yield memory
         yield _counter(
-            "log_lines_left_out", "Lines of the log for which there was no room.", self._journal.writer.left_out
+            "log_lines_left_out", "Lines of the log for which there was no room.", self._access_log.writer.dropped_lines
         )
 
 

@@ -16,61 +16,61 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql.pooled import PooledEngine
 from cybilgraph.web.server.access_log import AccessLog, LogEntry
-from cybilgraph.web.server.asgi import SECURITY_HEADERS, Front, Receive, Scope, Send
-from cybilgraph.web.server.live import Live
+from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application, Receive, Scope, Send
+from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.metrics import Metrics
-from cybilgraph.web.server.quotas import network
+from cybilgraph.web.server.quotas import client_network
 
 _TEXT = "text/plain; charset=utf-8"
-_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: The workers have so many seconds to answer; what they did is good for so many more.
-_PATIENCE, _GOOD = 5.0, 1.0
+_PROBE_TIMEOUT_SECONDS, _PROBE_VALID_SECONDS = 5.0, 1.0
 _FAILED = b"The server failed: this is a fault of ours. Please report it.\n"
 _READY_AND_WARMING = b"ready; the answers that most will ask for are still being asked ahead\n"
 #: Who is told that it is not ready may ask again after so many seconds.
-_AGAIN = 2
+_RETRY_AFTER_SECONDS = 2
 #: Characters of a client's address: a proxy may pass on anything.
 _MAX_ADDRESS = 64
 #: So often it is looked meanwhile whether they are in trouble.
-_LOOK = 0.25
+_PROBE_POLL_SECONDS = 0.25
 
 
 class Middleware:
-    """The ``front``, observed."""
+    """The ``application``, observed."""
 
-    def __init__(self, front: Front, live: Live, journal: AccessLog, metrics: Metrics) -> None:
-        self._front = front
+    def __init__(self, application: Application, live: LiveReleases, access_log: AccessLog, metrics: Metrics) -> None:
+        self._application = application
         self._live = live
-        self._journal = journal
+        self._access_log = access_log
         self._metrics = metrics
-        self._own = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._figures}
+        self._own = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics_text}
         self._asking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self._answered = float("-inf")
-        self._last = False
+        self._is_draining = False
 
-    def end(self) -> None:
+    def drain(self) -> None:
         """From now on, each answer is the last of its connection."""
-        self._last = True
+        self._is_draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0)."""
         if scope["type"] == "lifespan":
-            await self._front(scope, receive, send)
+            await self._application(scope, receive, send)
             self._live.close()
-            self._journal.tell("Stopped")
-            self._journal.writer.close()
+            self._access_log.log_event("Stopped")
+            self._access_log.writer.close()
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = network(scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else "")
+        client = client_network(scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else "")
         entry = scope["entry"] = LogEntry(client, scope["method"], scope["path"])
 
         async def counted(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
-                if self._last:
+                if self._is_draining:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             else:
                 entry.bytes += len(message.get("body", b""))
@@ -78,70 +78,70 @@ class Middleware:
             await send(message)
 
         own = self._own.get(scope["path"])
-        whole = False
+        completed = False
         try:
             if own and scope["method"] in ("GET", "HEAD"):
-                await _say(counted, scope["method"], *await own())
+                await _respond(counted, scope["method"], *await own())
             else:
-                await self._front(scope, receive, counted)
-            whole = True
+                await self._application(scope, receive, counted)
+            completed = True
         except Exception:
             if not entry.status:
-                await _say(counted, scope["method"], 500, _TEXT, _FAILED)
+                await _respond(counted, scope["method"], 500, _TEXT, _FAILED)
             raise  # the server logs it
         finally:
-            if not whole:
+            if not completed:
                 entry.status = 500
             entry.end()
             self._metrics.count(entry)
             if not own or entry.status >= 400:  # probes that find all well would fill the log
-                self._journal.entry(entry)
+                self._access_log.log_request(entry)
 
     async def _healthz(self) -> tuple[int, str, bytes]:
         return 200, _TEXT, b"alive\n"
 
     async def _readyz(self) -> tuple[int, str, bytes]:
         """Whether queries are answered now."""
-        if different := self._live.different:
+        if different := self._live.endpoint_difference:
             return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
         engine = self._live.current.engine
-        if trouble := engine.trouble or await self._asked(engine):
+        if trouble := engine.trouble or await self._probe_engine(engine):
             return 503, _TEXT, f"No query is answered: {trouble}.\n".encode()
-        return 200, _TEXT, b"ready\n" if self._live.warm.is_set() else _READY_AND_WARMING
+        return 200, _TEXT, b"ready\n" if self._live.warmed_up.is_set() else _READY_AND_WARMING
 
-    async def _asked(self, engine: PooledEngine) -> str:
+    async def _probe_engine(self, engine: PooledEngine) -> str:
         """Why no query is answered; empty where one is, or was just now. What is in trouble is not waited for."""
         async with self._asking:
-            if time.monotonic() <= self._answered + _GOOD:
+            if time.monotonic() <= self._answered + _PROBE_VALID_SECONDS:
                 return ""
-            asking = asyncio.get_running_loop().run_in_executor(self._thread, _ask, engine)
-            while not (await asyncio.wait([asking], timeout=_LOOK))[0]:
+            asking = asyncio.get_running_loop().run_in_executor(self._thread, _probe, engine)
+            while not (await asyncio.wait([asking], timeout=_PROBE_POLL_SECONDS))[0]:
                 if trouble := engine.trouble:
                     return trouble
             if not (trouble := asking.result()):
                 self._answered = time.monotonic()
             return trouble
 
-    async def _figures(self) -> tuple[int, str, bytes]:
-        return 200, _FIGURES, self._metrics.text()
+    async def _metrics_text(self) -> tuple[int, str, bytes]:
+        return 200, _METRICS_TYPE, self._metrics.text()
 
 
-def _ask(engine: PooledEngine) -> str:
+def _probe(engine: PooledEngine) -> str:
     try:
-        engine.answer("ASK {}", (BY_NAME["json"],), _PATIENCE, caller=Caller("readyz"))
+        engine.answer("ASK {}", (BY_NAME["json"],), _PROBE_TIMEOUT_SECONDS, caller=Caller("readyz"))
     except QueryError as error:
         return error.what
     return ""
 
 
-async def _say(
+async def _respond(
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]], method: str, status: int, kind: str, content: bytes
 ) -> None:
     headers = {
         **SECURITY_HEADERS, "content-type": kind, "content-length": str(len(content)), "cache-control": "no-store",
     }  # fmt: skip
     if status == 503:
-        headers["retry-after"] = str(_AGAIN)
+        headers["retry-after"] = str(_RETRY_AFTER_SECONDS)
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})

@@ -16,41 +16,41 @@ from werkzeug.exceptions import TooManyRequests
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: So many clients are remembered; who is forgotten begins anew.
-_MOST = 10_000
+_MAX_CLIENTS = 10_000
 #: An IPv6 client has at least so many addresses of its own (RFC 6177).
-_OWN_BITS = 64
+_IPV6_NETWORK_BITS = 64
 #: Characters of an address; one of IPv6 with a zone has some 60.
 _LONGEST = 100
 
 
 @dataclass(slots=True)
-class _Client:
+class _Bucket:
     tokens: float
     at: float
     running: int = 0
 
 
-class Clients:
-    """A bucket of tokens for each client: ``burst`` of them, and ``each_second`` so many new ones; one
+class ClientQuotas:
+    """A bucket of tokens for each client: ``burst`` of them, and ``per_second`` so many new ones; one
     request takes one. At most ``at_once`` requests of a client are in work. Safe for several threads.
     """
 
     def __init__(
-        self, burst: int, each_second: float, at_once: int, clock: Callable[[], float] = time.monotonic
+        self, burst: int, per_second: float, at_once: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._burst = burst
-        self._each_second = each_second
+        self._each_second = per_second
         self._at_once = at_once
         self._clock = clock
-        self._clients: OrderedDict[str, _Client] = OrderedDict()
+        self._clients: OrderedDict[str, _Bucket] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
     def admit(self, address: str) -> Iterator[None]:
         """A block of work for a client. Raises TooManyRequests (RFC 6585, section 4)."""
-        key = network(address)
+        key = client_network(address)
         with self._lock:
-            client = self._present(key)
+            client = self._refilled(key)
             if client.running >= self._at_once:
                 raise TooManyRequests(f"{self._at_once} of your requests are in work already", retry_after=1)
             if client.tokens < 1:
@@ -67,20 +67,20 @@ class Clients:
     def __len__(self) -> int:
         return len(self._clients)
 
-    def _present(self, key: str) -> _Client:
+    def _refilled(self, key: str) -> _Bucket:
         now = self._clock()
-        client = self._clients.get(key) or _Client(self._burst, now)
+        client = self._clients.get(key) or _Bucket(self._burst, now)
         client.tokens = min(self._burst, client.tokens + (now - client.at) * self._each_second)
         client.at = now
         self._clients[key] = client
         self._clients.move_to_end(key)
-        while len(self._clients) > _MOST:
+        while len(self._clients) > _MAX_CLIENTS:
             self._clients.popitem(last=False)
         return client
 
 
 @cache_short(entries=4096, longest=_LONGEST)
-def network(address: str, bits: int = _OWN_BITS) -> str:
+def client_network(address: str, bits: int = _IPV6_NETWORK_BITS) -> str:
     """The name by which a client is told apart: of IPv6 its whole network, of so many bits."""
     found = _parsed(address)
     if found is None:

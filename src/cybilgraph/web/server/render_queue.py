@@ -15,24 +15,24 @@ from werkzeug.exceptions import ServiceUnavailable
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 
 #: So many seconds a page waits for its turn.
-_PATIENCE = 30.0
+_QUEUE_TIMEOUT_SECONDS = 30.0
 #: The turn that a thread has, and whose it is.
-_held = threading.local()
+_current = threading.local()
 
 
-class InTurn:
+class RenderQueue:
     """A WSGI application (PEP 3333) whose pages are made one at a time, clients taking turns. How slowly a
     page is fetched, or what streams is made, holds nobody up; a stream ends when its client has gone.
     """
 
     def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
         self._pages = pages
-        self._turns = Scheduler(1)
+        self._scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The response to one request. Raises ServiceUnavailable where its turn does not come."""
         caller: Caller = environ["asgi.scope"]["entry"].caller
-        _enter(self._turns, caller)
+        _enter(self._scheduler, caller)
         try:
             return _while_there(self._pages(environ, start_response), caller)
         finally:
@@ -51,7 +51,7 @@ def _while_there(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
 
 
 @contextmanager
-def waiting() -> Iterator[None]:
+def yield_turn() -> Iterator[None]:
     """A block in which a page waits for others, or is busy for long: it is nobody's turn through it.
 
     Raises ServiceUnavailable where the next turn does not come.
@@ -64,19 +64,19 @@ def waiting() -> Iterator[None]:
             _enter(*turn)
 
 
-def _enter(turns: Scheduler, caller: Caller) -> None:
+def _enter(scheduler: Scheduler, caller: Caller) -> None:
     try:
-        turns.enter(caller, time.monotonic() + _PATIENCE)
+        scheduler.enter(caller, time.monotonic() + _QUEUE_TIMEOUT_SECONDS)
     except Busy:
         raise ServiceUnavailable("Too many pages are asked for at this moment", retry_after=5) from None
-    _held.turn = (turns, caller)
+    _current.turn = (scheduler, caller)
 
 
 def _leave() -> tuple[Scheduler, Caller] | None:
     """Give away the turn of this thread, if it has one."""
-    turn: tuple[Scheduler, Caller] | None = getattr(_held, "turn", None)
+    turn: tuple[Scheduler, Caller] | None = getattr(_current, "turn", None)
     if turn:
-        _held.turn = None
-        turns, caller = turn
-        turns.leave(caller)
+        _current.turn = None
+        scheduler, caller = turn
+        scheduler.leave(caller)
     return turn

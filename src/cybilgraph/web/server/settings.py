@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 #: A setting in the environment is its name in capitals behind this.
-PREFIX = "CYBILGRAPH"
+ENVIRONMENT_PREFIX = "CYBILGRAPH"
 
 
 def _setting(
@@ -75,11 +75,11 @@ class Settings:
     )
 
 
-def names() -> tuple[Field[Any], ...]:
+def all_settings() -> tuple[Field[Any], ...]:
     """The rows of the table."""
     return fields(Settings)
 
 
-def flag(row: Field[Any]) -> str:
+def option_name(row: Field[Any]) -> str:
     """A setting as an option of the command line; in a file it is the same without the dashes in front."""
     return f"--{row.name.replace('_', '-')}"

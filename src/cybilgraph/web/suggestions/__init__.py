@@ -30,19 +30,19 @@ from cybilgraph.model.gazetteer import slug
 from cybilgraph.readers.inputs import MAX_BYTES
 from cybilgraph.runtime.files import private_folder, written_whole
 from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
-from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_sound, plain, records_in
+from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_valid, normalise_line_ends, records_in
 
 #: So many suggestions may wait in all, for one project, and of one client; then a curator has to decide some first.
 MAX_WAITING, MAX_OF_PROJECT, MAX_OF_CLIENT = 200, 20, 10
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
-_MOST_FILE = 4 * MAX_BYTES
-_PATIENCE = 5.0
+_MAX_FILE_BYTES = 4 * MAX_BYTES
+_LOCK_TIMEOUT_SECONDS = 5.0
 _LOCK, _KEY = ".lock", ".client.key"
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class EditBase:
     """What an edit began with: ``text``, and the file that the record was read from, with its checksum.
 
     ``is_source`` is false where the text is a form that was filled from the graph, since the
@@ -66,7 +66,7 @@ class Suggestion:
     project: str
     title: str
     name: str
-    base: Base
+    base: EditBase
     text: str
     comment: str = ""
     sender: str = ""
@@ -82,18 +82,18 @@ class Suggestion:
         return self.base.file if self.base.is_source else f"{slug(self.project)}.yaml"
 
 
-class Suggestions:
+class SuggestionQueue:
     """The suggestions in one folder. Safe for several threads and processes."""
 
     def __init__(
         self,
         folder: Path,
-        most: int = MAX_WAITING,
+        max_pending: int = MAX_WAITING,
         most_of_project: int = MAX_OF_PROJECT,
         most_of_client: int = MAX_OF_CLIENT,
     ) -> None:
         self.folder = folder
-        self._most = most
+        self._max_pending = max_pending
         self._most_of_project = most_of_project
         self._most_of_client = most_of_client
         self._senders: dict[str, tuple[str, str]] = {}
@@ -114,7 +114,7 @@ class Suggestions:
         Raises SuggestionError where it is none, SuggestionQuota where too many of this network wait, SuggestionsFull
         where too many wait for this project or in all.
         """
-        ensure_sound(given)
+        ensure_valid(given)
         with self._locked():
             client = self._key().hash(network) if network else ""
             self._ensure_room(given.project, client)
@@ -144,7 +144,7 @@ class Suggestions:
                 f"{self._most_of_project} suggestions for this project wait for a curator already",
                 "Send it again in a few days.",
             )
-        if len(senders) >= self._most:
+        if len(senders) >= self._max_pending:
             raise SuggestionsFull("Too many suggestions wait for a curator", "Send it again in a few days.")
 
     def forget(self, mentions: Callable[[str], bool]) -> dict[str, str]:
@@ -177,7 +177,7 @@ class Suggestions:
             return "sender removed"
         return ""
 
-    def waiting(self) -> Iterator[Suggestion]:
+    def pending(self) -> Iterator[Suggestion]:
         """Those that wait, the oldest first. Raises SuggestionError at one that is damaged."""
         for path in sorted(self._files()):
             yield self.get(path.stem)
@@ -188,7 +188,7 @@ class Suggestions:
         if not _ID.fullmatch(name) or path.is_symlink() or not path.is_file():
             raise SuggestionError(f"No suggestion {name!r} waits in {self.folder}", "cybilgraph suggestions list")
         try:
-            if path.stat().st_size > _MOST_FILE:
+            if path.stat().st_size > _MAX_FILE_BYTES:
                 raise SuggestionError(f"{path} is larger than any suggestion", "Delete the file.")
             found = _parsed(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -204,12 +204,12 @@ class Suggestions:
         """
         with self._locked():
             given = self.get(name)
-            target = _inside(records, given.target)
-            ensure_sound(given)
+            target = _path_below(records, given.target)
+            ensure_valid(given)
             ensure_same_project(given.name, given.base.text, records_in(given.name, given.text))
             before = target.read_bytes() if target.exists() else None
-            content = _like(given.text, before or b"")
-            if not force and before != content and (reason := _changed(given, before)):
+            content = _encode_like(given.text, before or b"")
+            if not force and before != content and (reason := _file_change(given, before)):
                 raise SuggestionError(
                     f"{target}: {reason}",
                     f"See both changes: cybilgraph suggestions show {self.folder} {name} --records {records}\n"
@@ -264,7 +264,7 @@ class Suggestions:
     def _locked(self) -> Iterator[None]:
         try:
             private_folder(self.folder)
-            lock = FileLock(self.folder / _LOCK, timeout=_PATIENCE, mode=0o600)
+            lock = FileLock(self.folder / _LOCK, timeout=_LOCK_TIMEOUT_SECONDS, mode=0o600)
             lock.acquire()
         except (OSError, Timeout) as error:
             raise self._unusable(error) from error
@@ -291,21 +291,21 @@ def _project_and_client(path: Path) -> tuple[str, str]:
     return found.project, found.client
 
 
-def current(given: Suggestion, records: Path) -> str | None:
+def current_file(given: Suggestion, records: Path) -> str | None:
     """The record file as it is now, as text; None where there is none. Raises SuggestionError."""
-    target = _inside(records, given.target)
+    target = _path_below(records, given.target)
     if not target.exists():
         return None
-    return plain(target.read_bytes().decode("utf-8-sig", errors="replace"))
+    return normalise_line_ends(target.read_bytes().decode("utf-8-sig", errors="replace"))
 
 
-def is_changed(given: Suggestion, records: Path) -> str:
+def describe_file_change(given: Suggestion, records: Path) -> str:
     """How the record file has changed since the edit began; empty where it has not. Raises SuggestionError."""
-    target = _inside(records, given.target)
-    return _changed(given, target.read_bytes() if target.exists() else None)
+    target = _path_below(records, given.target)
+    return _file_change(given, target.read_bytes() if target.exists() else None)
 
 
-def difference(before: str, after: str, name: str, other: str) -> list[str]:
+def unified_diff(before: str, after: str, name: str, other: str) -> list[str]:
     """The lines of a unified diff."""
     return list(difflib.unified_diff(before.split("\n"), after.split("\n"), name, other, lineterm=""))
 
@@ -316,10 +316,10 @@ def _parsed(text: str) -> Suggestion:
     base = found.pop("base")
     if not all(isinstance(value, str) for value in (*found.values(), base["file"], base["sha256"], base["text"])):
         raise ValueError("what should be a text is none")
-    return Suggestion(**found, base=Base(**base))
+    return Suggestion(**found, base=EditBase(**base))
 
 
-def _changed(given: Suggestion, before: bytes | None) -> str:
+def _file_change(given: Suggestion, before: bytes | None) -> str:
     if not given.base.is_source:
         return "" if before is None else "there is such a file already"
     if before is None:
@@ -328,7 +328,7 @@ def _changed(given: Suggestion, before: bytes | None) -> str:
     return "" if same else "the file has changed since the edit began"
 
 
-def _inside(records: Path, name: str) -> Path:
+def _path_below(records: Path, name: str) -> Path:
     """A file below a folder, by a path that a stranger may have made. Raises SuggestionError."""
     parts = PurePosixPath(name).parts
     odd = "\\" in name or "\0" in name or not parts or any(part.startswith((".", "/")) for part in parts)
@@ -342,9 +342,9 @@ def _inside(records: Path, name: str) -> Path:
     return target
 
 
-def _like(text: str, before: bytes) -> bytes:
+def _encode_like(text: str, before: bytes) -> bytes:
     """A text as bytes, with the line ends and the mark of the file whose place it takes."""
-    text = plain(text)
+    text = normalise_line_ends(text)
     if not text.endswith("\n") and (not before or before.endswith(b"\n")):
         text += "\n"
     if b"\r\n" in before:

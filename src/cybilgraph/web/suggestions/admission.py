@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from cybilgraph.web.suggestions import Suggestion
 
 #: Characters of what is written beside the record.
-MOST_COMMENT, MOST_NAME = 2_000, 200
+MAX_COMMENT_CHARS, MAX_NAME_CHARS = 2_000, 200
 #: Characters of a project's key in a message.
 _MAX_KEY = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def plain(text: str) -> str:
+def normalise_line_ends(text: str) -> str:
     """A text with the line ends of this system's own."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def ensure_sound(given: Suggestion) -> None:
+def ensure_valid(given: Suggestion) -> None:
     """Raise SuggestionError where something that is sent is no suggestion; its text is not read as a record."""
     if len(given.text.encode(errors="replace")) > MAX_BYTES:
         raise SuggestionError(f"The record is larger than {MAX_BYTES:,} bytes", "A project page is a few kilobytes.")
-    if plain(given.text).strip() == plain(given.base.text).strip():
+    if normalise_line_ends(given.text).strip() == normalise_line_ends(given.base.text).strip():
         raise SuggestionError("Nothing was changed", "Change the record, and send it then.")
-    if len(given.comment) > MOST_COMMENT:
-        raise SuggestionError(f"The comment is longer than {MOST_COMMENT:,} characters", "Say it shorter.")
-    if max(len(given.sender), len(given.email)) > MOST_NAME:
-        raise SuggestionError(f"Name or address is longer than {MOST_NAME} characters", "Leave it out.")
+    if len(given.comment) > MAX_COMMENT_CHARS:
+        raise SuggestionError(f"The comment is longer than {MAX_COMMENT_CHARS:,} characters", "Say it shorter.")
+    if max(len(given.sender), len(given.email)) > MAX_NAME_CHARS:
+        raise SuggestionError(f"Name or address is longer than {MAX_NAME_CHARS} characters", "Leave it out.")
     _ensure_printable(given)
     _ensure_same_format(given)
 
@@ -76,8 +76,8 @@ def records_in(name: str, text: str) -> Iterator[Record]:
 
 def _ensure_printable(given: Suggestion) -> None:
     """What the file has already may stay."""
-    known = set(_CONTROL.findall(plain(given.base.text)))
-    for number, line in enumerate(plain(given.text).split("\n"), start=1):
+    known = set(_CONTROL.findall(normalise_line_ends(given.base.text)))
+    for number, line in enumerate(normalise_line_ends(given.text).split("\n"), start=1):
         if odd := next((char for char in _CONTROL.findall(line) if char not in known), ""):
             raise SuggestionError(
                 f"Line {number} holds a character that cannot be seen (U+{ord(odd):04X})",

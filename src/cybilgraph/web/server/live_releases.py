@@ -17,22 +17,22 @@ from cachetools import LRUCache
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.release.search import Search
+from cybilgraph.release.search import SearchIndex
 from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
 from cybilgraph.sparql.pooled import Ended, PooledEngine, QueryLimits
 from cybilgraph.sparql.remote import RemoteEngine
-from cybilgraph.sync.graph_store import difference, require
+from cybilgraph.sync.graph_store import find_difference, require_loaded
 from cybilgraph.web.server.answer_cache import AnswerCache
 from cybilgraph.web.server.integrity import FileIntegrity
-from cybilgraph.web.server.render_queue import waiting
+from cybilgraph.web.server.render_queue import yield_turn
 from cybilgraph.web.server.warmup import WarmUp
 
 #: Seconds between looks at which release is current, and at what all that is served is in need of.
-_EVERY = 1.0
-_DAMAGED = "The data of release {} is damaged on the disk of the server, and nothing is answered from it"
+_CHECK_INTERVAL_SECONDS = 1.0
+_DAMAGED_MESSAGE = "The data of release {} is damaged on the disk of the server, and nothing is answered from it"
 #: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
-_COMPARED = 60.0
+_COMPARE_INTERVAL_SECONDS = 60.0
 #: Earlier releases that are open at once: each has worker processes of its own.
 _MAX_EARLIER = 3
 #: Seconds that a request waits for an earlier release to be opened.
@@ -42,20 +42,20 @@ _MAX_VERIFIED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class OpenRelease:
     """One release, the engine over it, and the answers that are kept."""
 
     release: Release
     engine: PooledEngine
     answers: AnswerCache
-    search: Search
-    warming: WarmUp
+    search: SearchIndex
+    warm_up: WarmUp
 
     def close(self) -> None:
         """End the engine's workers, and drop the answers."""
-        self.warming.stop()
+        self.warm_up.stop()
         self.engine.close()
-        self.answers.forget()
+        self.answers.clear()
         self.search.close()
 
 
@@ -63,11 +63,11 @@ class Serving:
 class _Earlier:
     """An earlier release that is open, and how many requests use it."""
 
-    serving: Serving
+    serving: OpenRelease
     users: int = 0
 
 
-class Live:
+class LiveReleases:
     """What the application serves now, and earlier releases that are asked for by number.
 
     A release that cannot be opened is told of, and the last good one goes on being served.
@@ -77,68 +77,68 @@ class Live:
         self,
         releases: Releases,
         limits: QueryLimits,
-        room: int,
-        told: Callable[[str], None],
+        cache_bytes: int,
+        on_event: Callable[[str], None],
         endpoint: str = "",
         credentials: str = "",
         warm_seconds: float = math.inf,
         look_seconds: float = 600.0,
-        ended: Callable[[Ended], object] = lambda _: None,
+        on_process_end: Callable[[Ended], object] = lambda _: None,
     ) -> None:
-        """``room`` are the bytes for answers that are kept; what happens is ``told``. The current release is asked
+        """``cache_bytes`` are the bytes for answers that are kept; what happens is ``on_event``. The current release is asked
         at the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,
         or has had so many seconds for that. Between two looks at all files are ``look_seconds``. Of processes that
-        have ``ended`` unasked, that is told.
+        have ``on_process_end`` unasked, that is told.
 
         Raises ReleaseError; EndpointFailed and EngineUnavailable where the endpoint does not hold the release.
         """
         #: Where the releases are.
         self.releases = releases
         self._limits = limits
-        self._room = room
+        self._cache_bytes = cache_bytes
         self._warm_seconds = warm_seconds
-        self._told = told
-        self._ended = ended
+        self._on_event = on_event
+        self._on_process_end = on_process_end
         #: What is damaged of the files.
-        self.damage = FileIntegrity(told, look_seconds)
+        self.integrity = FileIntegrity(on_event, look_seconds)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
         #: How the endpoint is different from the release that it says to hold, in words.
-        self.different = ""
-        self._compare_after = 0.0
+        self.endpoint_difference = ""
+        self._next_endpoint_check = 0.0
         #: What was told last of an endpoint that does not hold the release.
-        self._awaited = ""
+        self._last_endpoint_error = ""
         self._earlier: OrderedDict[int, _Earlier] = OrderedDict()
-        self._shelf: LRUCache[int, tuple[int, Release]] = LRUCache(_MAX_VERIFIED)
+        self._verified: LRUCache[int, tuple[int, Release]] = LRUCache(_MAX_VERIFIED)
         #: Seconds that a query may take at most.
         self.timeout = limits.timeout
         #: What answers may take until they have been sent.
         self.budget = limits.budget
-        self._opening, self._looking, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._opening, self._verify_lock, self._switch_lock = threading.Lock(), threading.Lock(), threading.Lock()
         #: Guards ``_earlier``, for moments only: an event loop takes it, too.
         self._unused = threading.Condition()
         self._stop = threading.Event()
         #: What is served no more, and may still have queries under way.
-        self._closing: list[Serving] = []
+        self._closing: list[OpenRelease] = []
         #: What else is to be done each second.
-        self.tended: list[Callable[[], object]] = []
-        first = releases.sound(told)
+        self.maintenance_tasks: list[Callable[[], object]] = []
+        first = releases.select_sound(on_event)
         #: Why no release is named as the current one, if none is.
-        named, self._unnamed = _named(releases)
+        named, self._missing_current = _current_release_number(releases)
         #: The number of a release that is current, and damaged.
         self._refused = named if named != first.number else 0
-        self._made = releases.changed(first.number)
+        self._manifest_mtime = releases.manifest_mtime(first.number)
         #: The release that was found whole last: its number, and when it was made.
-        self._whole_one = (first.number, self._made)
+        self._last_verified = (first.number, self._manifest_mtime)
         self.current = self._open(first)
         #: Set when what most will ask for is there, or has had its seconds; the release answers before.
-        self.warm = threading.Event()
+        self.warmed_up = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
-        threading.Thread(target=self._tend, daemon=True).start()
-        threading.Thread(target=self.damage.watch, args=(self._held, self._stop), daemon=True).start()
+        threading.Thread(target=self._maintain, daemon=True).start()
+        threading.Thread(target=self.integrity.watch, args=(self._verified_releases, self._stop), daemon=True).start()
 
     @contextmanager
-    def opened(self, number: int) -> Iterator[Serving]:
+    def opened(self, number: int) -> Iterator[OpenRelease]:
         """The release of a number (0: the current one), which stays open until the block ends.
 
         Raises ReleaseError, ReleaseGone, and ReleaseBusy where requests use all earlier releases that may be open.
@@ -148,7 +148,7 @@ class Live:
             return
         earlier = None
         try:
-            with waiting():
+            with yield_turn():
                 earlier = self._open_earlier(number)
             yield earlier.serving
         finally:
@@ -159,7 +159,7 @@ class Live:
 
     def _open_earlier(self, number: int) -> _Earlier:
         """An earlier release with one user more; the least recently used one is closed for it."""
-        release = self.shelf(number)
+        release = self.verified(number)
         until = time.monotonic() + _OPEN_SECONDS
         if known := self._use(number, release):
             return known
@@ -199,171 +199,175 @@ class Live:
             return []
         return [one for one, earlier in self._earlier.items() if not earlier.users][:1] or None
 
-    def shelf(self, number: int) -> Release:
+    def verified(self, number: int) -> Release:
         """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
         again when its manifest has changed. Raises ReleaseError, ReleaseGone.
         """
         if number == self.current.release.number:
             return self.current.release
-        with waiting(), self._looking:
-            made = self.releases.changed(number)
-            known = self._shelf.get(number)
-            if not made or not known or known[0] != made:
-                known = self._shelf[number] = (made, self._whole(number))
+        with yield_turn(), self._verify_lock:
+            manifest_mtime = self.releases.manifest_mtime(number)
+            known = self._verified.get(number)
+            if not manifest_mtime or not known or known[0] != manifest_mtime:
+                known = self._verified[number] = (manifest_mtime, self._verify(number))
             return known[1]
 
-    def _held(self) -> list[Release]:
+    def _verified_releases(self) -> list[Release]:
         """The releases whose files are served from memory of what they were: they were looked at once."""
-        return [self.current.release, *(release for _, release in list(self._shelf.values()))]
+        return [self.current.release, *(release for _, release in list(self._verified.values()))]
 
-    def earlier(self, most: int = 8) -> Iterator[Release]:
+    def earlier(self, limit: int = 8) -> Iterator[Release]:
         """The releases before the current one that are kept, newest first."""
         before = [number for number in self.releases.numbers if number < self.current.release.number]
-        for number in before[: -most - 1 : -1]:
+        for number in before[: -limit - 1 : -1]:
             with suppress(ReleaseError):
                 yield self.releases.get(number)
 
-    def _whole(self, number: int) -> Release:
+    def _verify(self, number: int) -> Release:
         try:
             release = self.releases.get(number)
             release.verify()
         except ReleaseError as error:
             if number not in self.releases.numbers:
                 raise
-            self._told(str(error))  # which tells of files, and is for who runs the server
+            self._on_event(str(error))  # which tells of files, and is for who runs the server
             raise FileDamaged(
-                f"Release {number} is damaged, and nothing is answered from it", self.releases.there(but=number)
+                f"Release {number} is damaged, and nothing is answered from it", self.releases.list_kept(but=number)
             ) from error
         return release
 
-    def _open(self, release: Release) -> Serving:
+    def _open(self, release: Release) -> OpenRelease:
         """The current release. Raises EndpointFailed, EngineUnavailable."""
         if not self._endpoint:
             return self._serving(release, self._embedded(release, self._limits, release.folder / GRAPH))
-        require(self._endpoint, release)
+        require_loaded(self._endpoint, release)
         url, checksum = self._endpoint.url, release.checksum(GRAPH)
         engine = RemoteEngine(
             *(url, self._limits),
             credentials=self._credentials,
             store=release.store,
             checksum=checksum,
-            told=self._ended,
+            on_process_end=self._on_process_end,
         )
         return self._serving(release, engine)
 
     def _embedded(self, release: Release, limits: QueryLimits, graph: Path | None = None) -> EmbeddedEngine:
-        return EmbeddedEngine(release.store, limits, graph=graph, checksum=release.checksum(GRAPH), told=self._ended)
+        return EmbeddedEngine(
+            release.store, limits, graph=graph, checksum=release.checksum(GRAPH), on_process_end=self._on_process_end
+        )
 
-    def _serving(self, release: Release, engine: PooledEngine) -> Serving:
+    def _serving(self, release: Release, engine: PooledEngine) -> OpenRelease:
         tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
-        self._told(f"Release {release.number:04d} is {engine.storage}")
-        answers = AnswerCache(engine, tag, self._room)
-        warming = WarmUp(release, answers, self._told)
-        return Serving(release, engine, answers, Search(release.search), warming)
+        self._on_event(f"Release {release.number:04d} is {engine.storage}")
+        answers = AnswerCache(engine, tag, self._cache_bytes)
+        warm_up = WarmUp(release, answers, self._on_event)
+        return OpenRelease(release, engine, answers, SearchIndex(release.search), warm_up)
 
-    def _warm(self, serving: Serving) -> None:
+    def _warm(self, serving: OpenRelease) -> None:
         """Have the answers that most will ask for, before the first one asks."""
-        serving.search.prepare()
-        serving.warming.ahead(self._warm_seconds)
+        serving.search.preload()
+        serving.warm_up.run(self._warm_seconds)
 
     def _watch(self) -> None:
         with suppress(QueryError):
-            self.compare()
+            self.check_endpoint()
         self._warm(self.current)
-        _set_apart()
-        self.warm.set()
-        self.current.warming.behind()
-        while not self._stop.wait(_EVERY):
+        _freeze_garbage_collector()
+        self.warmed_up.set()
+        self.current.warm_up.run_in_background()
+        while not self._stop.wait(_CHECK_INTERVAL_SECONDS):
             with suppress(ReleaseError, QueryError):
                 self.refresh()
             with suppress(QueryError):
-                self.compare()
+                self.check_endpoint()
 
-    def _tend(self) -> None:
+    def _maintain(self) -> None:
         """Each second, begin anew what has ended, and look after what is answered from the disk."""
-        while not self._stop.wait(_EVERY):
+        while not self._stop.wait(_CHECK_INTERVAL_SECONDS):
             for serving in (self.current, *self._open_ones()):
-                serving.engine.tend()
+                serving.engine.maintain()
                 if serving.engine.reads_disk:
-                    self._hold(serving)
-            for tend in self.tended:
-                tend()
+                    self._check_store(serving)
+            for maintain in self.maintenance_tasks:
+                maintain()
 
-    def _hold(self, serving: Serving) -> None:
+    def _check_store(self, serving: OpenRelease) -> None:
         """Have what is answered from on the disk read again, now, if somebody has written to it, or a worker gave
         reason to doubt it: the store, or for an engine that has lost what it had in memory the graph. From what is
         damaged nothing is answered.
         """
         release, engine = serving.release, serving.engine
-        has_lost = engine.has_lost
-        names = [GRAPH] if has_lost else release.of_store
-        doubted = (engine.doubted and not engine.is_trusted) or (has_lost and not engine.refused)
-        what = _DAMAGED.format(release.number)
-        if doubted or not release.is_unchanged(names):
-            engine.doubted, was_damaged = False, self.damage.of(release, names)
+        has_lost_store = engine.has_lost_store
+        names = [GRAPH] if has_lost_store else release.store_files
+        is_suspect = (engine.is_suspect and not engine.is_recently_verified) or (
+            has_lost_store and not engine.refusal_reason
+        )
+        what = _DAMAGED_MESSAGE.format(release.number)
+        if is_suspect or not release.is_unchanged(names):
+            engine.is_suspect, was_damaged = False, self.integrity.has_damage(release, names)
             began = time.monotonic()
-            self.damage.look(release, names=names)
-            if not self.damage.of(release, names):
-                if was_damaged or has_lost:  # its workers may still have open what was there, or are gone
-                    self._made, self._refused, self._whole_one = 0, 0, (0, 0)
+            self.integrity.check(release, names=names)
+            if not self.integrity.has_damage(release, names):
+                if was_damaged or has_lost_store:  # its workers may still have open what was there, or are gone
+                    self._manifest_mtime, self._refused, self._last_verified = 0, 0, (0, 0)
                 else:
-                    engine.trust(time.monotonic() - began)
-        if self.damage.of(release, names) and engine.refuse(what):
-            self._told(f"{what}: {self._instead(serving)}")
+                    engine.mark_verified(time.monotonic() - began)
+        if self.integrity.has_damage(release, names) and engine.refuse(what):
+            self._on_event(f"{what}: {self._handle_damage(serving)}")
 
-    def _instead(self, serving: Serving) -> str:
+    def _handle_damage(self, serving: OpenRelease) -> str:
         """What is done now that what a release is answered from is damaged, in words."""
         number = serving.release.number
-        serving.answers.forget()  # some may have been made of what was damaged already
+        serving.answers.clear()  # some may have been made of what was damaged already
         if serving is not self.current:
             with self._unused:
                 if number in self._earlier and self._earlier[number].serving is serving:
                     del self._earlier[number]
                 self._unused.notify_all()
-            with self._looking:
-                self._shelf.pop(number, None)  # who asks for it next has it looked at, and is told
+            with self._verify_lock:
+                self._verified.pop(number, None)  # who asks for it next has it looked at, and is told
             serving.close()  # its engine refuses all queries already
             return "it is looked at again when it is asked for"
-        if not serving.engine.refused:
+        if not serving.engine.refusal_reason:
             return "all but queries that call other endpoints are answered from memory"
-        with self._changing:
+        with self._switch_lock:
             try:
-                release = self.releases.sound(self._told)
+                release = self.releases.select_sound(self._on_event)
             except ReleaseError:
                 release = serving.release
             if self.current is not serving or release.number == number:
                 return "no query is answered until there is a good one"
             self._refused = number
             instead = self._open(release)
-            self._take(release, instead)
-            instead.warming.behind()
+            self._switch_to(release, instead)
+            instead.warm_up.run_in_background()
             return f"release {release.number:04d} is served instead"
 
-    def compare(self) -> None:
+    def check_endpoint(self) -> None:
         """Now and then, hold the endpoint against its release: who changes its store is not seen otherwise.
 
         What is found is told, and what was answered until then is forgotten. Raises EndpointFailed,
         EngineUnavailable.
         """
         began = time.monotonic()
-        if not self._endpoint or began < self._compare_after:
+        if not self._endpoint or began < self._next_endpoint_check:
             return
-        release, different = self.current.release, self.different
+        release, difference_now = self.current.release, self.endpoint_difference
         try:
-            require(self._endpoint, release)
-            different = difference(self._endpoint, release)
+            require_loaded(self._endpoint, release)
+            difference_now = find_difference(self._endpoint, release)
         finally:
             # What is different is to be mended soon: who does is waiting to see it.
-            pause, times = (_EVERY, 2) if different else (_COMPARED, 100)
+            pause, times = (_CHECK_INTERVAL_SECONDS, 2) if difference_now else (_COMPARE_INTERVAL_SECONDS, 100)
             now = time.monotonic()
-            self._compare_after = now + max(pause, times * (now - began))
-        if different != self.different:
-            self.different = different
-            self.current.answers.forget()
-            self._told(
-                f"{self._endpoint.url} is not what release {release.number:04d} is: {different}. Its answers may be "
+            self._next_endpoint_check = now + max(pause, times * (now - began))
+        if difference_now != self.endpoint_difference:
+            self.endpoint_difference = difference_now
+            self.current.answers.clear()
+            self._on_event(
+                f"{self._endpoint.url} is not what release {release.number:04d} is: {difference_now}. Its answers may be "
                 f"wrong. Load it again: cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
-                if different
+                if difference_now
                 else f"{self._endpoint.url} is what release {release.number:04d} is again"
             )
 
@@ -373,61 +377,65 @@ class Live:
         Raises ReleaseError where it cannot be served, EndpointFailed and EngineUnavailable where the endpoint
         does not hold it yet: the one before goes on.
         """
-        with self._changing:
+        with self._switch_lock:
             return self._refresh()
 
     def _refresh(self) -> bool:
-        number, unnamed = _named(self.releases)
-        if unnamed != self._unnamed:
-            self._unnamed = unnamed
-            if unnamed:
-                self._told(f"Release {self.current.release.number:04d} is served on: {unnamed}")
-        made = self.releases.changed(number)
-        if unnamed or number == self._refused or (number == self.current.release.number and made in (0, self._made)):
+        number, missing_current = _current_release_number(self.releases)
+        if missing_current != self._missing_current:
+            self._missing_current = missing_current
+            if missing_current:
+                self._on_event(f"Release {self.current.release.number:04d} is served on: {missing_current}")
+        manifest_mtime = self.releases.manifest_mtime(number)
+        if (
+            missing_current
+            or number == self._refused
+            or (number == self.current.release.number and manifest_mtime in (0, self._manifest_mtime))
+        ):
             return False
         try:
             release = self.releases.get(number)
-            if self._whole_one != (number, made):  # while the endpoint is waited for, once is enough
+            if self._last_verified != (number, manifest_mtime):  # while the endpoint is waited for, once is enough
                 release.verify()
-                self._whole_one = (number, made)
+                self._last_verified = (number, manifest_mtime)
         except ReleaseError as error:
             self._refused = number
             served = self.current.release.number
-            self._told(f"Release {number:04d} is refused, and {served:04d} served on: {error.what}. {error.hint}")
+            self._on_event(f"Release {number:04d} is refused, and {served:04d} served on: {error.what}. {error.hint}")
             raise
         try:
             serving = self._open(release)
         except QueryError as error:
-            if self._awaited != str(error):
-                self._awaited = str(error)
-                self._told(f"Release {number:04d} is not served yet: {error}")
+            if self._last_endpoint_error != str(error):
+                self._last_endpoint_error = str(error)
+                self._on_event(f"Release {number:04d} is not served yet: {error}")
             raise
         # An endpoint has the one before no more, and so has a damaged disk: better cold than nothing.
-        at_once = bool(self._endpoint or self.current.engine.refused)
-        if not at_once:
+        switch_first = bool(self._endpoint or self.current.engine.refusal_reason)
+        if not switch_first:
             self._warm(serving)
-        self._take(release, serving)
-        if at_once:
+        self._switch_to(release, serving)
+        if switch_first:
             self._warm(serving)
-        _set_apart()
-        serving.warming.behind()
+        _freeze_garbage_collector()
+        serving.warm_up.run_in_background()
         return True
 
-    def _take(self, release: Release, serving: Serving) -> None:
+    def _switch_to(self, release: Release, serving: OpenRelease) -> None:
         """Serve this from now on."""
-        before, self.current, self._made = self.current, serving, self.releases.changed(release.number)
-        self._told(f"Release {release.number:04d} is served from now on")
-        before.warming.stop()
+        before, self.current, self._manifest_mtime = self.current, serving, self.releases.manifest_mtime(release.number)
+        self._on_event(f"Release {release.number:04d} is served from now on")
+        before.warm_up.stop()
         self._close_later(before)
 
-    def _close_later(self, serving: Serving) -> None:
+    def _close_later(self, serving: OpenRelease) -> None:
         """Close it when no query can run any more."""
         timer = threading.Timer(self._limits.timeout + 10, self._close_now, (serving,))
         timer.daemon = True
         self._closing.append(serving)
         timer.start()
 
-    def _close_now(self, serving: Serving) -> None:
+    def _close_now(self, serving: OpenRelease) -> None:
         serving.close()
         with suppress(ValueError):  # ``close`` was faster
             self._closing.remove(serving)
@@ -438,7 +446,7 @@ class Live:
         for serving in (self.current, *self._open_ones(), *self._closing):
             serving.close()
 
-    def _open_ones(self) -> list[Serving]:
+    def _open_ones(self) -> list[OpenRelease]:
         """The earlier releases that are open."""
         with self._unused:
             return [earlier.serving for earlier in self._earlier.values()]
@@ -449,7 +457,7 @@ def _busy(number: int) -> ReleaseBusy:
     return ReleaseBusy(what, "Ask again in a few seconds, or ask the current release.")
 
 
-def _set_apart() -> None:
+def _freeze_garbage_collector() -> None:
     """Have what is in memory now, which will be there as long as the release is, left out when garbage is looked
     for: to look at all of it takes a tenth of a second and more, in which nobody is answered.
     """
@@ -458,7 +466,7 @@ def _set_apart() -> None:
     gc.freeze()
 
 
-def _named(releases: Releases) -> tuple[int, str]:
+def _current_release_number(releases: Releases) -> tuple[int, str]:
     """The number of the release that ought to be served; 0 where none is named, and why, with what to do."""
     try:
         return releases.current_number(), ""

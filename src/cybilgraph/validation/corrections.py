@@ -16,26 +16,26 @@ from cybilgraph.model.vocabulary import RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
 #: A rule and the element of IATI that breaks it → the rule that says what belongs there.
-_OF_IATI = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
+_IATI_RULES = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
 _ADDRESS = re.compile(r"h{0,2}t{1,3}p{1,2}(s?)[:;]?/{1,3}([\w-]+(?:\.[\w-]+)+(?:[:/?#].*)?)", re.IGNORECASE)
 _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
-def mended(found: Finding, record: Record) -> Finding:
+def with_hint(found: Finding, record: Record) -> Finding:
     """The finding of a record, with what can be said of how to mend it."""
     rule = found.rule.removeprefix(RULES)
-    if advice := _OF_IATI.get((rule, found.label)):
+    if advice := _IATI_RULES.get((rule, found.label)):
         return in_language(replace(found, advice=advice))
-    advise = _ADVICE.get(rule)
+    advise = _HINTS.get(rule)
     return in_language(advise(found, record)) if advise and found.text else found
 
 
-def _which_is_meant(found: Finding, _record: Record) -> Finding:
+def _suggest_name(found: Finding, _record: Record) -> Finding:
     """A name that stands in no list: the one in the list that it is most like."""
     names, rule = reference(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
-        entry = _actor_meant(found.text)
+        entry = _similar_actor(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
         entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)
@@ -43,7 +43,7 @@ def _which_is_meant(found: Finding, _record: Record) -> Finding:
 
 
 @remembered  # who is unknown takes part in more than one project
-def _actor_meant(name: str) -> GazetteerEntry | None:
+def _similar_actor(name: str) -> GazetteerEntry | None:
     names = reference()
     return names.misspelt("actor", name) or names.resembling("actor", name)
 
@@ -52,7 +52,7 @@ def _suggested(found: Finding, name: str) -> Finding:
     return replace(found, advice="did-you-mean", values=(*found.values, ("meant", name)))
 
 
-def _which_is_earlier(found: Finding, record: Record) -> Finding:
+def _point_to_start_date(found: Finding, record: Record) -> Finding:
     """An end before the start: both as printed, with the line of the other."""
     if not (record.start and record.end and (place := _place(record.start))):
         return found
@@ -66,7 +66,7 @@ def _place(date: Date) -> Place | None:
     return date.evidence[0].place if date.evidence else date.printed.place
 
 
-def _as_code(found: Finding, _record: Record) -> Finding:
+def _suggest_code(found: Finding, _record: Record) -> Finding:
     """A code that lacks nothing but its form: "g 20" is G0020."""
     match = _CODE.fullmatch(found.text)
     if match is None:
@@ -77,28 +77,28 @@ def _as_code(found: Finding, _record: Record) -> Finding:
     return replace(_suggested(found, code), fix=_fix(found, code) if certain else None)
 
 
-def _as_address(found: Finding, _record: Record) -> Finding:
+def _suggest_web_address(found: Finding, _record: Record) -> Finding:
     """The address of a page whose first letters are nearly right: htp://example.org."""
     match = _ADDRESS.fullmatch(found.text)
     return _corrected(found, f"http{match[1].lower()}://{match[2]}") if match else found
 
 
-def _as_email(found: Finding, _record: Record) -> Finding:
+def _suggest_email(found: Finding, _record: Record) -> Finding:
     """An e-mail address with its sign written twice."""
     match = _EMAIL.fullmatch(found.text)
     return _corrected(found, f"{match[1]}@{match[2]}") if match else found
 
 
-def _corrected(found: Finding, meant: str) -> Finding:
-    return replace(_suggested(found, meant), fix=_fix(found, meant))
+def _corrected(found: Finding, suggestion: str) -> Finding:
+    return replace(_suggested(found, suggestion), fix=_fix(found, suggestion))
 
 
-def _as_slug(found: Finding, _record: Record) -> Finding:
+def _suggest_slug(found: Finding, _record: Record) -> Finding:
     made = slug(found.text)
     return replace(_suggested(found, made), fix=_fix(found, made)) if made else found
 
 
-def _as_known(found: Finding, _record: Record) -> Finding:
+def _suggest_spelling(found: Finding, _record: Record) -> Finding:
     """A spelling that was nearly right, and was taken for a name: written as that name."""
     values = dict(found.values)
     return replace(found, fix=_fix(found, values["name"], values["printed"]))
@@ -110,14 +110,14 @@ def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
     return Fix(found.line, found.column + max(at, 0), old, new) if found.line and at >= 0 else None
 
 
-_ADVICE: dict[str, Callable[[Finding, Record], Finding]] = {
-    "end-after-start": _which_is_earlier,
-    "code": _as_code,
-    "slug": _as_slug,
-    "web-link-address": _as_address,
-    "contact-email-form": _as_email,
-    "near-name": _as_known,
-    "known-actor": _which_is_meant,
-    "status-list": _which_is_meant,
-    **dict.fromkeys(_KINDS, _which_is_meant),
+_HINTS: dict[str, Callable[[Finding, Record], Finding]] = {
+    "end-after-start": _point_to_start_date,
+    "code": _suggest_code,
+    "slug": _suggest_slug,
+    "web-link-address": _suggest_web_address,
+    "contact-email-form": _suggest_email,
+    "near-name": _suggest_spelling,
+    "known-actor": _suggest_name,
+    "status-list": _suggest_name,
+    **dict.fromkeys(_KINDS, _suggest_name),
 }

@@ -11,48 +11,48 @@ from typing import Any
 from cybilgraph.release import MANIFEST, REPORT, Releases
 from cybilgraph.release.graph_file import GRAPH, write_graph
 from cybilgraph.runtime.files import sha256_of
-from cybilgraph.sync.changes import Changes, Log, as_json, date_of
-from cybilgraph.sync.patches import ordered, read_patch
-from cybilgraph.sync.verification.file_contents import differs
-from cybilgraph.sync.verification.markup import elements
-from cybilgraph.sync.verification.site_client import STALE, SiteClient, hold, some
+from cybilgraph.sync.changes import ChangeLog, ChangeLogCache, as_json, change_date
+from cybilgraph.sync.patches import read_patch, sort_lines
+from cybilgraph.sync.verification.file_contents import describe_difference
+from cybilgraph.sync.verification.markup import iterate_elements
+from cybilgraph.sync.verification.site_client import STALE_CACHE_HINT, SiteClient, first_differences, require_that
 
 _ATOM, _TOMBSTONES = "{http://www.w3.org/2005/Atom}", "{http://purl.org/atompub/tombstones/1.0}"
 
 
-def counts(ask: SiteClient, since: int, folder: Path) -> str:
+def check_counts(client: SiteClient, since: int, folder: Path) -> str:
     """Patch, JSON and Atom tell of as many changes since a release. Raises PatchError."""
-    span, file = f"since={since}&until={ask.release}", folder / "changes"
-    with ask.file(f"/changes.rdfp?{span}", file).open("rb") as rows:
+    span, file = f"since={since}&until={client.release}", folder / "changes"
+    with client.file(f"/changes.rdfp?{span}", file).open("rb") as rows:
         quads = sum(1 for _ in read_patch(rows)[1])
-    told = _json(ask.file(f"/changes.json?{span}", file))
-    counted, records = next(told)[1]["counts"], sum(1 for _ in told)
-    hold(counted["added_quads"] + counted["removed_quads"] == quads, "JSON and patch count different quads")
-    entries = sum(1 for _ in _atom(ask.file(f"/changes.atom?{span}", file)))
-    hold(entries == records, f"Atom tells of {entries} records, and JSON of {records}")
+    items = _json(client.file(f"/changes.json?{span}", file))
+    counted, records = next(items)[1]["counts"], sum(1 for _ in items)
+    require_that(counted["added_quads"] + counted["removed_quads"] == quads, "JSON and patch count different quads")
+    entries = sum(1 for _ in _atom_entries(client.file(f"/changes.atom?{span}", file)))
+    require_that(entries == records, f"Atom tells of {entries} records, and JSON of {records}")
     return f"since release {since}: {quads:,} quads, {entries:,} records"
 
 
-def words(ask: SiteClient, before: int, graphs: dict[int, Path], folder: Path) -> str:
+def check_change_records(client: SiteClient, before: int, graphs: dict[int, Path], folder: Path) -> str:
     """The records in /changes.json and in the Atom feed are those that the graphs of the release ``before`` and of
     this one give, by the rule that makes them; ``graphs`` are their N-Quads.
     """
     releases = Releases(folder / "releases")
     for number, graph in graphs.items():
-        _release(releases.folder / f"{number:04d}", graph, str(ask.json(f"/release/{number}.json")["created"]))
-    with closing(Changes(releases)) as changes:
-        log = changes.between(before, ask.release)
-        span = f"since={before}&until={ask.release}"
+        _release(releases.folder / f"{number:04d}", graph, str(client.json(f"/release/{number}.json")["created"]))
+    with closing(ChangeLogCache(releases)) as changes:
+        log = changes.between(before, client.release)
+        span = f"since={before}&until={client.release}"
         wrong = []
         for name, theirs, ours in (
-            ("json", _json, _told(as_json(log, {}))),
-            ("atom", _atom, _entries(log)),
+            ("json", _json, _json_entries(as_json(log, {}))),
+            ("atom", _atom_entries, _expected_entries(log)),
         ):
             path = f"/changes.{name}?{span}"
-            told = _sorted(theirs(ask.file(path, folder / "changes")), folder / "told")
-            if how := differs(told, _sorted(ours, folder / "ours"), "records"):
+            items = _sorted(theirs(client.file(path, folder / "changes")), folder / "told")
+            if how := describe_difference(items, _sorted(ours, folder / "ours"), "records"):
                 wrong.append(f"{path} {how}")
-        hold(not wrong, f"{some(wrong)}: {STALE}")
+        require_that(not wrong, f"{first_differences(wrong)}: {STALE_CACHE_HINT}")
         records = sum(log.counts[kind] for kind in ("added", "changed", "removed"))
     return f"{records:,} records are told since release {before} as both graphs give them"
 
@@ -63,16 +63,16 @@ def _release(folder: Path, graph: Path, created: str) -> None:
     with graph.open("rb") as lines:
         write_graph(folder / GRAPH, lines)
     files = {GRAPH: sha256_of(folder / GRAPH), REPORT: ""}
-    told = {"created": created, "counts": {"quads": 0}, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(told), encoding="utf-8")
+    items = {"created": created, "counts": {"quads": 0}, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(items), encoding="utf-8")
 
 
 def _json(file: Path) -> Iterator[Any]:
     with file.open(encoding="utf-8") as lines:
-        yield from _told(lines)
+        yield from _json_entries(lines)
 
 
-def _told(lines: Iterable[str]) -> Iterator[Any]:
+def _json_entries(lines: Iterable[str]) -> Iterator[Any]:
     """What stands in front of the records, and each of them: a line each, so that memory does not grow. Raises
     ValueError.
     """
@@ -83,14 +83,14 @@ def _told(lines: Iterable[str]) -> Iterator[Any]:
             case head if head.endswith("["):
                 yield ["the head", json.loads(f"{head}]}}")]
             case record:
-                told = json.loads(record)
-                yield [told.get("record"), told.get("words"), told]
+                items = json.loads(record)
+                yield [items.get("record"), items.get("words"), items]
 
 
-def _atom(file: Path) -> Iterator[Any]:
+def _atom_entries(file: Path) -> Iterator[Any]:
     """The entries of a feed. Raises ValueError."""
     entry, deleted = f"{_ATOM}entry", f"{_TOMBSTONES}deleted-entry"
-    for one in elements(file, entry, deleted):
+    for one in iterate_elements(file, entry, deleted):
         if one.tag == deleted:
             yield [one.get("ref"), "removed", one.findtext(f"{_TOMBSTONES}comment"), one.get("when")]
         else:
@@ -100,17 +100,17 @@ def _atom(file: Path) -> Iterator[Any]:
             yield [*texts, *(category.get("term") for category in one.iter(f"{_ATOM}category")), *pages]
 
 
-def _entries(log: Log) -> Iterator[Any]:
+def _expected_entries(log: ChangeLog) -> Iterator[Any]:
     """The entries that tell of a log."""
     for change in log.records():
-        date = date_of(change, log, {})
+        date = change_date(change, log, {})
         if change.kind == "removed":
-            yield [change.iri, change.kind, f"{change.title}: {change.in_words()}", date]
+            yield [change.iri, change.kind, f"{change.title}: {change.describe()}", date]
         else:
-            yield [change.iri, change.title, change.in_words(), date, change.kind, f"/id/project/{change.key}"]
+            yield [change.iri, change.title, change.describe(), date, change.kind, f"/id/project/{change.key}"]
 
 
-def _sorted(told: Iterable[Any], into: Path) -> Iterator[bytes]:
+def _sorted(items: Iterable[Any], into: Path) -> Iterator[bytes]:
     with into.open("wb") as file:
-        file.writelines(json.dumps(one, ensure_ascii=False, sort_keys=True).encode() + b"\n" for one in told)
-    return ordered(into)
+        file.writelines(json.dumps(one, ensure_ascii=False, sort_keys=True).encode() + b"\n" for one in items)
+    return sort_lines(into)

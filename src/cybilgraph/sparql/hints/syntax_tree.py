@@ -100,10 +100,10 @@ class Outline:
     graphs: tuple[Term, ...]
 
 
-def inside(group: Group, within: tuple[str, ...] = ()) -> Iterator[tuple[Group, tuple[str, ...]]]:
+def walk_groups(group: Group, within: tuple[str, ...] = ()) -> Iterator[tuple[Group, tuple[str, ...]]]:
     """The group and all below it, each with the kinds of the blocks around it."""
     yield group, within
     for block in group.blocks:
         kind = "GROUP" if block.kind == "UNION" and len(block.groups) == 1 else block.kind
         for below in block.groups:
-            yield from inside(below, (*within, kind))
+            yield from walk_groups(below, (*within, kind))

@@ -10,11 +10,11 @@ from cybilgraph.model.gazetteer import GazetteerEntry, reference
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
-from cybilgraph.web.pages.resource import titled
+from cybilgraph.web.pages.resource import shorten_title
 
 #: So many projects are on the page; the rest is one click away.
-MOST_ROWS = 200
-_MOST_SPANS, _MOST_BESIDE = 40, 100
+MAX_ROWS = 200
+_MAX_SPANS, _MAX_RELATED = 40, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ KINDS = {
     )
 }
 #: Headings of what stands beside a resource in its projects, in their order.
-_BESIDE = {
+_RELATED_HEADINGS = {
     CYB.funder: "Who funds",
     CYB.extending: "Who manages funds",
     CYB.accountable: "Who is accountable",
@@ -51,7 +51,7 @@ _BESIDE = {
     CYB.group: "Groups",
 }
 #: Headings of what belongs to it.
-_PARTS = {
+_PART_HEADINGS = {
     SKOS.broader: "In it",
     SKOS.member: "It is a member of",
     ORG.subOrganizationOf: "Parts of it",
@@ -86,25 +86,25 @@ def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
     return list(found.values())
 
 
-def narrower(kind: str, key: str) -> list[str]:
+def with_topics(kind: str, key: str) -> list[str]:
     """The IRI of a thing; of a theme also those of its topics."""
     topics = reference().entries["theme"].values() if kind == "theme" else ()
     return [thing(kind, key), *(thing("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
 
 
-def listed(kind: EntityKind) -> str:
+def list_query(kind: EntityKind) -> str:
     """The query for all things of a kind."""
-    return queries.load("page-list").bind({"kind": [kind.iri]})
+    return queries.load_query("page-list").bind({"kind": [kind.iri]})
 
 
-def linked(kind: str, key: str) -> str:
+def projects_query(kind: str, key: str) -> str:
     """The query for the projects of a thing."""
-    return queries.load("page-linked").bind({"resource": narrower(kind, key)})
+    return queries.load_query("page-linked").bind({"resource": with_topics(kind, key)})
 
 
-def beside(kind: str, key: str) -> str:
+def related_query(kind: str, key: str) -> str:
     """The query for what stands beside a thing in its projects."""
-    return queries.load("page-beside").bind({"resource": narrower(kind, key)})
+    return queries.load_query("page-beside").bind({"resource": with_topics(kind, key)})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -112,28 +112,34 @@ def themes() -> list[GazetteerEntry]:
     return [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
 
 
-def shown(
-    kind: str, iri: str, rows: Iterable[Mapping[str, str]], beside: Iterable[Mapping[str, str]]
+def page_values(
+    kind: str, iri: str, rows: Iterable[Mapping[str, str]], related_query: Iterable[Mapping[str, str]]
 ) -> dict[str, Any]:
     """What the page of such a thing shows beside its own statements: the rows are of page-linked and page-beside."""
     projects = projects_of(rows)
     groups: dict[str, list[Bar]] = {}
-    for row in beside:
+    for row in related_query:
         if row["thing"] != iri:
-            groups.setdefault(row["property"], []).append(Bar(titled(row["label"]), row["thing"], int(row["projects"])))
+            groups.setdefault(row["property"], []).append(
+                Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
+            )
     spans = [
-        TimeSpan(titled(row.title or row.iri), row.iri, row.start, row.end, row.status) for row in projects if row.start
+        TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
+        for row in projects
+        if row.start
     ]
     return {
-        "projects": projects[:MOST_ROWS],
+        "projects": projects[:MAX_ROWS],
         "total": len(projects),
         "derived": sum(row.derived for row in projects),
         "roles": {role: sum(role in row.roles for row in projects) for role in _roles(projects)},
         "beside": [
-            (words, groups[term][:_MOST_BESIDE], len(groups[term])) for term, words in _BESIDE.items() if term in groups
+            (words, groups[term][:_MAX_RELATED], len(groups[term]))
+            for term, words in _RELATED_HEADINGS.items()
+            if term in groups
         ],
-        "parts": [(words, groups[term]) for term, words in _PARTS.items() if term in groups],
-        "timeline": timeline(spans[:_MOST_SPANS]) if spans else None,
+        "parts": [(words, groups[term]) for term, words in _PART_HEADINGS.items() if term in groups],
+        "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
         "dated": len(spans),
         "years": years_active(spans) if len(spans) > 1 else None,
         "covered": {bar.iri for bar in groups.get(CYB.theme, [])} if kind != "theme" else None,

@@ -40,9 +40,9 @@ def list_suggestions(folder: Path) -> None:
     Example:
       cybilgraph suggestions list build/suggestions
     """
-    from cybilgraph.web.suggestions import Suggestions
+    from cybilgraph.web.suggestions import SuggestionQueue
 
-    waiting = list(Suggestions(folder).waiting())
+    waiting = list(SuggestionQueue(folder).pending())
     if not waiting:
         click.echo("No suggestion waits here.", err=True)
     for given in waiting:
@@ -64,23 +64,27 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     from cybilgraph import pipeline
     from cybilgraph.readers import Input
     from cybilgraph.validation.outputs import OUTPUTS
-    from cybilgraph.web.suggestions import Suggestions, current, difference, is_changed
+    from cybilgraph.web.suggestions import SuggestionQueue, current_file, describe_file_change, unified_diff
 
-    given = Suggestions(folder).get(name)
-    now = current(given, records)
+    given = SuggestionQueue(folder).get(name)
+    now = current_file(given, records)
     sender = " ".join(filter(None, (given.sender, f"<{given.email}>" if given.email else ""))) or "nobody named"
-    _say(f"{given.project}: {given.title}", f"Sent {given.time} by {sender}", *given.comment.splitlines(), "")
+    _print_lines(f"{given.project}: {given.title}", f"Sent {given.time} by {sender}", *given.comment.splitlines(), "")
     if not given.base.is_source:
-        _say(f"The record was read from {given.base.file}, which the release has not kept as a file of its own.")
-        _say(f"Accepted, the suggestion becomes the file {given.target} beside it.", "")
-    if reason := is_changed(given, records):
-        _say(f"Beware: {reason}. Since then, without the suggestion:", "")
-        _say(*difference(given.base.text, now or "", "when the edit began", given.target), "")
-        _say("The suggestion, against what the edit began with:", "")
-        _say(*difference(given.base.text, given.text, "when the edit began", "suggested"), "")
+        _print_lines(
+            f"The record was read from {given.base.file}, which the release has not kept as a file of its own."
+        )
+        _print_lines(f"Accepted, the suggestion becomes the file {given.target} beside it.", "")
+    if reason := describe_file_change(given, records):
+        _print_lines(f"Beware: {reason}. Since then, without the suggestion:", "")
+        _print_lines(*unified_diff(given.base.text, now or "", "when the edit began", given.target), "")
+        _print_lines("The suggestion, against what the edit began with:", "")
+        _print_lines(*unified_diff(given.base.text, given.text, "when the edit began", "suggested"), "")
     else:
         before = given.base.text if now is None else now
-        _say(*difference(before, given.text, given.target if now is not None else "the form", "suggested"), "")
+        _print_lines(
+            *unified_diff(before, given.text, given.target if now is not None else "the form", "suggested"), ""
+        )
     checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
     OUTPUTS["text"](checked.report, sys.stdout)
 
@@ -97,10 +101,10 @@ def accept(folder: Path, name: str, records: Path, force: bool) -> None:
     Example:
       cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
     """
-    from cybilgraph.web.suggestions import Suggestions
+    from cybilgraph.web.suggestions import SuggestionQueue
 
-    written = Suggestions(folder).accept(name, records, force)
-    _say(f"Written: {written}")
+    written = SuggestionQueue(folder).accept(name, records, force)
+    _print_lines(f"Written: {written}")
 
 
 @suggestions.command()
@@ -114,11 +118,11 @@ def reject(folder: Path, name: str, reason: str) -> None:
     Example:
       cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
     """
-    from cybilgraph.web.suggestions import Suggestions
+    from cybilgraph.web.suggestions import SuggestionQueue
 
-    Suggestions(folder).reject(name, reason)
+    SuggestionQueue(folder).reject(name, reason)
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     for line in lines:
         click.echo(inert(visible(line)))

@@ -21,11 +21,11 @@ from pathlib import Path
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
 from cybilgraph.runtime.files import written_whole
-from cybilgraph.sync.changes.change_log import Changes, Log
+from cybilgraph.sync.changes.change_log import ChangeLog, ChangeLogCache
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class LastChange:
     """A record as it moved last: ``release`` and ``created`` are those of the release that brought it."""
 
     key: str
@@ -35,45 +35,45 @@ class Moved:
     created: str
 
 
-def of_log(log: Log) -> Iterator[Moved]:
+def last_changes_in(log: ChangeLog) -> Iterator[LastChange]:
     """The records of a log, as the later of its releases brought them."""
     created = str(log.until.manifest["created"])
-    return (Moved(change.key, change.kind, change.title, log.header.until, created) for change in log.records())
+    return (LastChange(change.key, change.kind, change.title, log.header.until, created) for change in log.records())
 
 
-def moved_until(changes: Changes, releases: Releases, number: int) -> list[Moved]:
+def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int) -> list[LastChange]:
     """All records up to a release which is the oldest that is kept, also those that are gone, by key.
 
     Raises ReleaseBusy, ReleaseError.
     """
-    return _kept(releases, number) or list(of_log(changes.between(0, number)))
+    return _read(releases, number) or list(last_changes_in(changes.between(0, number)))
 
 
-def earliest(releases: Releases, number: int) -> str:
+def first_change_date(releases: Releases, number: int) -> str:
     """When the first of them moved, where that was before the release that is the oldest; else nothing."""
-    return min((row.created for row in _kept(releases, number)), default="")
+    return min((row.created for row in _read(releases, number)), default="")
 
 
-def prune(releases: Releases, keep: int, told: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:
+def prune(releases: Releases, keep: int, on_event: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:
     """As ``Releases.prune``; and what is told of the oldest that stays is what was told before."""
     oldest = releases.numbers[:1]
 
     def remember(stay: list[int]) -> None:
-        with closing(Changes(releases)) as changes, suppress(ReleaseError):  # a damaged one has nothing to tell
-            rows = {row.key: row for row in moved_until(changes, releases, oldest[0])}
+        with closing(ChangeLogCache(releases)) as changes, suppress(ReleaseError):  # a damaged one has nothing to tell
+            rows = {row.key: row for row in last_changes_until(changes, releases, oldest[0])}
             for pair in pairwise(number for number in releases.numbers if number <= stay[0]):
-                rows |= {row.key: row for row in of_log(changes.between(*pair))}
-            _write(_place(releases, stay[0]), [rows[key] for key in sorted(rows)])
+                rows |= {row.key: row for row in last_changes_in(changes.between(*pair))}
+            _write(_path(releases, stay[0]), [rows[key] for key in sorted(rows)])
 
-    gone, freed = releases.prune(keep, remember, told)
+    gone, freed = releases.prune(keep, remember, on_event)
     for number in gone:
-        _place(releases, number).unlink(missing_ok=True)
+        _path(releases, number).unlink(missing_ok=True)
     return gone, freed
 
 
-def _kept(releases: Releases, number: int) -> list[Moved]:
+def _read(releases: Releases, number: int) -> list[LastChange]:
     """What is kept of them; nothing where no release was taken away before this one, or the file is damaged."""
-    path = _place(releases, number)
+    path = _path(releases, number)
     try:
         *lines, digest = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
@@ -81,32 +81,32 @@ def _kept(releases: Releases, number: int) -> list[Moved]:
     except ValueError:  # it is empty
         lines, digest = [], b""
     text = b"".join(lines)
-    if digest != _sum(text):
-        _tell(f"{path} is damaged, and not used: release {number:04d} tells all its records anew")
+    if digest != _checksum_line(text):
+        _warn_once(f"{path} is damaged, and not used: release {number:04d} tells all its records anew")
         return []
     rows = csv.DictReader(io.StringIO(text.decode()))
-    return [Moved(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
+    return [LastChange(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
 
 
-def _place(releases: Releases, number: int) -> Path:
+def _path(releases: Releases, number: int) -> Path:
     return releases.folder / f"moved-{number:04d}.csv"
 
 
-def _write(path: Path, rows: list[Moved]) -> None:
+def _write(path: Path, rows: list[LastChange]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Moved))
+    writer.writerow(field.name for field in fields(LastChange))
     writer.writerows(map(astuple, rows))
     with written_whole(path) as file:
         content = text.getvalue().encode()
-        file.write(content + _sum(content))
+        file.write(content + _checksum_line(content))
 
 
-def _sum(content: bytes) -> bytes:
+def _checksum_line(content: bytes) -> bytes:
     return f"{hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 @lru_cache(16)
-def _tell(what: str) -> None:
+def _warn_once(what: str) -> None:
     """Once, and not with each request."""
     logging.getLogger("cybilgraph").warning(what)

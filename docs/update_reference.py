@@ -167,7 +167,7 @@ def rule_groups() -> Iterator[str]:
     """How severe the rules of each group are."""
     groups: dict[str, set[str]] = {}
     for rule in rules.catalogue().values():
-        groups.setdefault(rule.promise, set()).add(rule.severity.value)
+        groups.setdefault(rule.category, set()).add(rule.severity.value)
     about = {
         "must-hold": "Values and links that every record must have right",
         "controlled-lists": "Values that must come from a list",

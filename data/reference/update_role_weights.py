@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cybilgraph.extraction import actors, phrases, role_model
-from cybilgraph.extraction.context import around
+from cybilgraph.extraction.context import context_features
 from cybilgraph.extraction.phrases import ROLES
 from cybilgraph.extraction.scopes import find_scopes
-from cybilgraph.extraction.sentences import sentences
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.extraction.sentences import split_sentences
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.readers import find_inputs, read_input
 
 CSV_FILE = Path(__file__).with_name("role-weights.csv")
@@ -53,24 +53,26 @@ class Labelled:
 
 def labelled() -> Iterator[Labelled]:
     """All actors that the labelled texts name, and those of which a curator knows."""
-    names, known = reference(), list((LABELLED / "phrases").glob("*.csv"))
+    names, known = load_gazetteer(), list((LABELLED / "phrases").glob("*.csv"))
     for path in sorted(LABELLED.glob("*.txt")):
         number = int(path.name.split("-")[0])
-        phrases.use(max((file for file in known if int(file.stem) <= number), key=lambda file: int(file.stem)))
-        around.cache_clear()
+        phrases.use_phrases_from(
+            max((file for file in known if int(file.stem) <= number), key=lambda file: int(file.stem))
+        )
+        context_features.cache_clear()
         first = max(first for first in SETS if first <= number)
         true: dict[str, set[str]] = defaultdict(set)
         for key, role in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["actors"]:
             true[key].add(role)
         [given] = find_inputs([path])
         [record] = read_input(given)
-        told = list(sentences(record, names))
+        told = list(split_sentences(record, names))
         scopes = record.scopes + tuple(find_scopes(record, told, names))
         helped = {scope.concept.key for scope in scopes if scope.concept.kind == "country"}
-        found = actors.by_phrases(record, told, helped, names)
-        for candidate in actors.candidates(record, told, found, helped, names):
+        found = actors.find_phrase_roles(record, told, helped, names)
+        for candidate in actors.find_candidates(record, told, found, helped, names):
             right = frozenset(true.pop(candidate.actor.key, ()))
-            yield Labelled(first, frozenset(role_model.signs(candidate, helped)), candidate.told, right)
+            yield Labelled(first, frozenset(role_model.role_features(candidate, helped)), candidate.told, right)
         stated: dict[str, dict[str, float]] = defaultdict(dict)
         for link in record.participations:
             stated[link.actor.key][link.role] = 1.0
@@ -151,7 +153,7 @@ def held_out(examples: list[Labelled]) -> None:
         for example in examples:
             if example.set == first:
                 judged = (
-                    role_model.judged(example.told, role_model.chances(example.signs, weights))
+                    role_model.decide_roles(example.told, role_model.role_probabilities(example.signs, weights))
                     if example.signs
                     else example.told
                 )

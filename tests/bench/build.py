@@ -93,7 +93,7 @@ def main() -> None:
     from made import write_pages
     from served import lines_of
 
-    from cybilgraph.rdf.serialisation import is_of_version
+    from cybilgraph.rdf.serialisation import is_in_earlier_graph
 
     options = ArgumentParser()
     options.add_argument("--few", type=int, default=0)
@@ -109,7 +109,7 @@ def main() -> None:
             if count == (given.few or _FEW):
                 graph = folder / "graph.nt"
                 with lines_of(folder / "into") as lines, graph.open("wb") as output:
-                    output.writelines(line for line in lines if not is_of_version(line))
+                    output.writelines(line for line in lines if not is_in_earlier_graph(line))
                 wall, processor = (
                     theirs / ours for theirs, ours in zip(run("--plain", graph, folder, count), own, strict=True)
                 )

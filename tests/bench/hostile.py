@@ -34,7 +34,7 @@ QUIET, MISSES = 10.0, 5
 AT_ONCE = 4
 #: Queries that are refused, their bytes, how many of them come first, and by how many bytes the server may have grown
 #: when it has refused them all.
-REFUSALS, REFUSED_BYTES, FIRST, GROWN = 10_000, 100_000, 1_000, 30_000_000
+REFUSALS, REFUSED_BYTES, STARTING, GROWN = 10_000, 100_000, 1_000, 30_000_000
 #: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and two long queries
 #: and those that are paused, each and these together with the most that one may have (2 GB).
 MEMORY = 400_000_000 + 3 * 2_000_000_000
@@ -132,7 +132,7 @@ def retained(server: Server) -> list[str]:
                 if status != 403:
                     raise RuntimeError(f"a query that is refused got {status}: {body[:200]!r}")
 
-    refuse(FIRST)
+    refuse(STARTING)
     before, began = server.memory_by_part()[0], time.perf_counter()
     threads = [threading.Thread(target=refuse, args=(REFUSALS // 4,)) for _ in range(4)]
     for thread in threads:

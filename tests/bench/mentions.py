@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cybilgraph import read
-from cybilgraph.extraction.actors import roles
+from cybilgraph.extraction.actors import phrase_roles
 from cybilgraph.extraction.phrases import ROLES, Phrase
-from cybilgraph.extraction.sentences import sentences
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.extraction.sentences import split_sentences
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.readers import find_inputs, read_input
 
@@ -78,16 +78,16 @@ def print_phrases() -> None:
         [record] = read_input(*find_inputs([path]))
         seen = {
             (phrase, actor.key)
-            for sentence in sentences(record, reference())
-            for phrase, name in roles(sentence)
-            if phrase.says in ROLES and (actor := name.of("actor"))
+            for sentence in split_sentences(record, load_gazetteer())
+            for phrase, name in phrase_roles(sentence)
+            if phrase.claim in ROLES and (actor := name.of("actor"))
         }
         for phrase, key in seen:
-            right = phrase.says in true[key]
+            right = phrase.claim in true[key]
             told[phrase]["right" if right else ", ".join(sorted(true[key])) or "none"] += 1
     for phrase, counts in sorted(told.items(), key=lambda item: item[1]["right"] - item[1].total()):
         others = "; ".join(f"{role} {count}" for role, count in counts.most_common() if role != "right")
-        row = f"line {phrase.number + 2:3} {phrase.says:11} {phrase.confidence:.2f}"
+        row = f"line {phrase.number + 2:3} {phrase.claim:11} {phrase.confidence:.2f}"
         print(f"{row} {counts['right']:4} of {counts.total():4}  {others}")
 
 

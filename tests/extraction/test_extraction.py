@@ -10,16 +10,16 @@ import pytest
 
 from cybilgraph import read
 from cybilgraph.extraction import derive
-from cybilgraph.extraction.actors import by_phrases
-from cybilgraph.extraction.context import around
-from cybilgraph.extraction.organisation_names import names_of_things
+from cybilgraph.extraction.actors import find_phrase_roles
+from cybilgraph.extraction.context import context_features
+from cybilgraph.extraction.organisation_names import find_non_organisations
 from cybilgraph.extraction.phrases import APART, RELATIONS, Matcher, phrases
-from cybilgraph.extraction.prefilter import first_words, needed, parse
-from cybilgraph.extraction.role_model import chances, judged
+from cybilgraph.extraction.prefilter import first_words, parse, required_words
+from cybilgraph.extraction.role_model import decide_roles, role_probabilities
 from cybilgraph.extraction.scopes import find_scopes
-from cybilgraph.extraction.sentences import sentences
+from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spans import ACTOR, DEMONYM, NAME, PLACE, PROJECT
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Contact, Record
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.readers import Input, find_inputs, read_input
@@ -52,10 +52,10 @@ def about(title: str, *summary: str) -> Record:
 
 def told(title: str, *summary: str) -> dict[str, str]:
     """The roles that phrases and labels tell, whatever is likely."""
-    record, names = page(title, *summary), reference()
-    parts = list(sentences(record, names))
+    record, names = page(title, *summary), load_gazetteer()
+    parts = list(split_sentences(record, names))
     helped = {scope.concept.key for scope in find_scopes(record, parts, names)}
-    found = by_phrases(record, parts, helped, names)
+    found = find_phrase_roles(record, parts, helped, names)
     return dict(roles(record)) | {key: role for key, by_role in found.items() for role in by_role}
 
 
@@ -142,7 +142,7 @@ def test_a_phrase_is_tried_wherever_it_fits() -> None:
 def test_what_a_pattern_needs(pattern: str, first: set[str], needs: list[set[str]]) -> None:
     group = parse(pattern, {"named": [["◎"]]})
     assert first_words(group) == first
-    assert needed(group) == needs
+    assert required_words(group) == needs
 
 
 def test_the_seed() -> None:
@@ -642,7 +642,7 @@ def test_abbreviations_of_things_are_no_actors() -> None:
     assert roles(about("A project", told, "It supports NCIS in each state. UNODC provided RRF with advice.")) == {
         ("unodc", "implementer")
     }
-    assert not list(names_of_things("The data protection authority (DPA) has a Foo Trust (FT)."))
+    assert not list(find_non_organisations("The data protection authority (DPA) has a Foo Trust (FT)."))
 
 
 @pytest.mark.parametrize(
@@ -679,7 +679,7 @@ def test_what_is_concluded(sentence: str, expected: set[tuple[str, str]]) -> Non
 
 
 def test_what_the_words_around_a_name_are_signs_of() -> None:
-    signs = around("the courses for ◇ were taught by the ◆, ◈ and ◎ with money that ◆ gave")
+    signs = context_features("the courses for ◇ were taught by the ◆, ◈ and ◎ with money that ◆ gave")
     places = sorted(signs)
     assert signs[places[1]] == signs[places[2]] == signs[places[3]], "names side by side share what is around them"
     assert {"at by", "behind doing by", "name before", "then money"} <= set(signs[places[1]])
@@ -687,7 +687,7 @@ def test_what_the_words_around_a_name_are_signs_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "chances", "roles"),
+    ("told", "role_probabilities", "roles"),
     [
         ({}, {"funder": 0.4, "partner": 0.45}, set()),
         ({}, {"funder": 0.6, "partner": 0.7}, {"partner"}),
@@ -703,9 +703,9 @@ def test_what_the_words_around_a_name_are_signs_of() -> None:
     ],
 )
 def test_what_is_likely_and_what_a_phrase_tells(
-    told: dict[str, float], chances: dict[str, float], roles: set[str]
+    told: dict[str, float], role_probabilities: dict[str, float], roles: set[str]
 ) -> None:
-    assert judged(told, chances).keys() == roles
+    assert decide_roles(told, role_probabilities).keys() == roles
 
 
 def test_roles_that_no_phrase_tells_are_as_sure_as_they_are_likely() -> None:
@@ -715,7 +715,7 @@ def test_roles_that_no_phrase_tells_are_as_sure_as_they_are_likely() -> None:
     assert not told("Courses in Kenya", "The trainers of the courses come out of Torchlight.")
     assert link.evidence[0].quote == "The trainers of the courses come out of Torchlight."
     assert 0.5 <= link.evidence[0].confidence <= 0.95
-    assert max(chances([]).values()) <= 0.5, "nothing seen speaks for nothing"
+    assert max(role_probabilities([]).values()) <= 0.5, "nothing seen speaks for nothing"
 
 
 def test_what_was_derived_and_read_back_tells_nothing_new() -> None:
@@ -754,7 +754,7 @@ def test_what_was_derived_and_read_back_tells_nothing_new() -> None:
     ],
 )  # fmt: skip
 def test_names_that_no_list_knows_are_whole(text: str, name: str) -> None:
-    [*_, sentence] = sentences(page("Courses", text), reference())
+    [*_, sentence] = split_sentences(page("Courses", text), load_gazetteer())
     assert name in {actor.key for one in sentence.names if (actor := one.of("actor"))}
 
 
@@ -967,7 +967,7 @@ def test_wordings_of_the_press(text: str, expected: set[tuple[str, str]]) -> Non
     ],
 )
 def test_names_that_stand_there_and_no_others(text: str, names: set[str]) -> None:
-    [*_, sentence] = sentences(page("Courses", text), reference())
+    [*_, sentence] = split_sentences(page("Courses", text), load_gazetteer())
     assert {actor.key for name in sentence.names if (actor := name.of("actor"))} == names
 
 

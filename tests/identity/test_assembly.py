@@ -27,11 +27,11 @@ from cybilgraph.model.record import (
     Source,
     Text,
 )
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing_iri
 from cybilgraph.rdf.description import describe
 
 ACTOR = Named("actor", "eu", Text("EU"))
-A, B = (thing("project", key) for key in "AB")
+A, B = (thing_iri("project", key) for key in "AB")
 
 
 def line(subject: str, text: str) -> str:
@@ -68,7 +68,7 @@ def projects(identities: Identities) -> dict[str, list[int]]:
 
 
 def test_the_order_of_records_does_not_matter() -> None:
-    records = [(f"G{number:04d}", [line(thing("project", f"G{number:04d}"), "x")]) for number in range(50)]
+    records = [(f"G{number:04d}", [line(thing_iri("project", f"G{number:04d}"), "x")]) for number in range(50)]
     results = []
     for _ in range(3):
         random.shuffle(records)
@@ -95,7 +95,7 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in present
     assert f'<{A}> <{CYB.aim}> "Only the old one tells it."@en .' in present
     assert f'<{A}> <{DCTERMS.abstract}> "Only the new one tells it."@en .' in present
-    assert f"<{A}> <{CYB.funder}> <{thing('actor', 'eu')}> ." in present
+    assert f"<{A}> <{CYB.funder}> <{thing_iri('actor', 'eu')}> ." in present
     assert not any("Who was there then" in quad or '"Old"' in quad for quad in present)
     graph = f"<{BASE}graph/A/1>"
     history = [quad for quad in quads if quad.endswith(f"{graph} .") and "#wasRevisionOf" not in quad]
@@ -123,7 +123,7 @@ def test_what_one_file_says_again_counts_as_one_capture(assembled: Assembled) ->
 
 
 def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.spill._SPOOLED", 10_000)
+    monkeypatch.setattr("cybilgraph.runtime.spill._MAX_SPOOL_BYTES", 10_000)
 
     def peak(count: int) -> int:
         tracemalloc.reset_peak()
@@ -165,7 +165,7 @@ def test_a_key_that_was_given_once_stays_good(assembled: Assembled) -> None:
     coded = record("G0001", title=Text("A law"), slug=Text("a-law"))
     quads, second = assembled(coded, earlier=list(first.rows()))
     assert dict(second.aliases()) == {"a-law": "G0001"}
-    assert f"<{thing('project', 'a-law')}> <{DCTERMS.isReplacedBy}> <{thing('project', 'G0001')}> ." in quads
+    assert f"<{thing_iri('project', 'a-law')}> <{DCTERMS.isReplacedBy}> <{thing_iri('project', 'G0001')}> ." in quads
     quads, third = assembled(coded, earlier=list(second.rows()))
     assert dict(third.aliases()) == {"a-law": "G0001"}, "the third release still knows it"
     quads, fourth = assembled(record("G0002", title=Text("A law"), slug=Text("other")), earlier=list(third.rows()))
@@ -177,7 +177,7 @@ def test_a_code_and_a_title_meet_in_one_project(assembled: Assembled) -> None:
     bare = Record(source=Source("b.txt", "0"), title=Text("A Law"), slug=Text("a-law"), aim=(Text("To help."),))
     quads, identities = assembled(bare, coded)
     assert projects(identities) == {"G0001": [0, 1]}
-    assert f'<{thing("project", "G0001")}> <{CYB.aim}> "To help."@en .' in quads
+    assert f'<{thing_iri("project", "G0001")}> <{CYB.aim}> "To help."@en .' in quads
     assert any(f"<{BASE}graph/G0001/1>" in quad for quad in quads)
 
 
@@ -194,14 +194,14 @@ def test_relations_lead_to_the_present_key(assembled: Assembled) -> None:
     named = Named("project", "a-law", Text("A law"))
     one = record("G0002", title=Text("A team"), relations=(Relation("follows", named, Basis.STATED),))
     quads, _ = assembled(one, other)
-    project = thing("project", "G0002")
-    assert f"<{project}> <{CYB.follows}> <{thing('project', 'G0001')}> ." in quads
-    assert f"<{project}/relation/follows/G0001> <{CYB.project}> <{thing('project', 'G0001')}> ." in quads
+    project = thing_iri("project", "G0002")
+    assert f"<{project}> <{CYB.follows}> <{thing_iri('project', 'G0001')}> ." in quads
+    assert f"<{project}/relation/follows/G0001> <{CYB.project}> <{thing_iri('project', 'G0001')}> ." in quads
     assert not any("a-law>" in quad for quad in quads)
 
 
 def test_what_records_share_is_said_once_with_one_preferred_name() -> None:
-    actor = thing("actor", "x")
+    actor = thing_iri("actor", "x")
     label = f"<{actor}> <{SKOS.prefLabel}>"
     with Identities() as identities, Assembly(identities) as assembly:
         assembly.add(record("A"), [line(A, "a"), f'{label} "X Ltd"@en .'])
@@ -215,8 +215,8 @@ def test_what_records_say_of_other_things_does_not_fill_the_memory() -> None:
         tracemalloc.reset_peak()
         with Identities() as identities, Assembly(identities) as assembly:
             for number in range(count):
-                key, actors = f"G{number:05}", (thing("actor", f"x-{number}-{part}") for part in range(5))
-                own = [line(thing("project", key), "x")]
+                key, actors = f"G{number:05}", (thing_iri("actor", f"x-{number}-{part}") for part in range(5))
+                own = [line(thing_iri("project", key), "x")]
                 assembly.add(
                     record(key), [*(f'<{actor}> <{SKOS.prefLabel}> "{"X" * 80}"@en .' for actor in actors), *own]
                 )

@@ -16,19 +16,19 @@ from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.gazetteer import (
-    FILES,
-    MENTIONED,
-    NEAR,
-    SUGGESTED,
-    Reference,
+    MENTIONED_KINDS,
+    MIN_MATCH_SCORE,
+    MIN_SUGGESTION_SCORE,
+    REFERENCE_FILES,
+    Gazetteer,
     fold,
-    reference,
+    load_gazetteer,
     slug,
 )
 from cybilgraph.model.resources import REFERENCE
 from tests.conftest import ROOT
 
-NAMES = reference()
+NAMES = load_gazetteer()
 COUNTRY_NAMES = [name for entry in NAMES.entries["country"].values() for name in (*entry.names, entry.key)]
 
 
@@ -130,17 +130,17 @@ def test_an_abbreviation_counts_in_its_own_capitals_only() -> None:
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
-    for file, _ in FILES.values():
+    for file, _ in REFERENCE_FILES.values():
         (tmp_path / file).write_bytes((REFERENCE / file).read_bytes())
     actors = tmp_path / "actors.csv"
     actors.write_text(
         actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,\n", encoding="utf-8"
     )
     with pytest.raises(ReferenceDataError, match="names both"):
-        Reference(tmp_path)
+        Gazetteer(tmp_path)
     actors.write_text("id,name\n,nobody\n", encoding="utf-8")
     with pytest.raises(ReferenceDataError, match=r"actors\.csv, line 2"):
-        Reference(tmp_path)
+        Gazetteer(tmp_path)
 
 
 @given(st.text("aZé09 -'", max_size=210))
@@ -153,8 +153,8 @@ def test_no_name_that_is_as_near_is_left_out_for_its_length() -> None:
         for cut in range(len(name)):
             nearest = max(fuzz.ratio(fold(name[cut:]), known) for known in map(fold, COUNTRY_NAMES))
             if 4 <= len(fold(name[cut:])) <= 120:
-                assert (NAMES.suggested("country", name[cut:]) is not None) == (nearest >= SUGGESTED)
-                assert nearest >= NEAR or NAMES.near("country", name[cut:]) is None
+                assert (NAMES.suggested("country", name[cut:]) is not None) == (nearest >= MIN_SUGGESTION_SCORE)
+                assert nearest >= MIN_MATCH_SCORE or NAMES.near("country", name[cut:]) is None
 
 
 def test_a_key_needs_no_file() -> None:
@@ -173,5 +173,5 @@ def test_slugs() -> None:
 
 
 def test_every_mentioned_kind_has_a_file() -> None:
-    assert set(MENTIONED) <= FILES.keys()
-    assert all((ROOT / "data" / "reference" / file).is_file() for file, _ in FILES.values())
+    assert set(MENTIONED_KINDS) <= REFERENCE_FILES.keys()
+    assert all((ROOT / "data" / "reference" / file).is_file() for file, _ in REFERENCE_FILES.values())

@@ -20,9 +20,9 @@ from cybilgraph.model.rules import (
     Example,
     Rule,
     catalogue,
+    drop_superseded,
     finding,
-    in_language,
-    tell_once,
+    translate,
 )
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
@@ -30,7 +30,7 @@ from cybilgraph.runtime.spill import SpillList
 
 GAP = re.compile(r"\{[?$](\w+)\}")
 RULES = list(catalogue().values())
-SHAPES = [rule for rule in RULES if rule.promise != "reading"]
+SHAPES = [rule for rule in RULES if rule.category != "reading"]
 DAY = date(2026, 11, 25)
 
 
@@ -80,7 +80,7 @@ def test_what_another_rule_says_better_is_not_told() -> None:
         for many in ([], SpillList[Finding]()):
             report = Report(findings=many)
             report.extend(given)
-            tell_once(report)
+            drop_superseded(report)
             assert list(report.findings) == left
 
 
@@ -105,15 +105,15 @@ def test_a_shape_has_its_own_severity_and_that_of_its_constraint_its_message() -
 def test_a_finding_fills_the_gaps_and_can_be_said_in_another_language() -> None:
     found = finding("near-name", "a.txt", {"printed": "Belise", "name": "Belize"}, line=3, column=2)
     assert found.message == "“Belise” was taken for Belize."
-    assert in_language(found, "es").message == "«Belise» se tomó por Belize."
-    assert in_language(in_language(found, "fr")) == found
+    assert translate(found, "es").message == "«Belise» se tomó por Belize."
+    assert translate(translate(found, "fr")) == found
 
 
 def test_what_cannot_be_read_is_told_in_each_language_around_the_words_of_its_reader() -> None:
     found = finding("unreadable", "a.json", {"reason": "this is no JSON", "hint": "Mend it."})
     assert found.message == "this is no JSON"
     for language, begin in (("es", "Este archivo no se puede leer"), ("fr", "Ce fichier ne peut pas être lu")):
-        said = in_language(found, language)
+        said = translate(found, language)
         assert said.message.startswith(begin)
         assert "this is no JSON" in said.message
         assert "Mend it." in said.suggestion
@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_told_in_each_language_around_the_words_of_its_re
 def test_another_rule_may_suggest() -> None:
     found = finding("unknown-column", "a.csv", {"name": "funderz", "meant": "funders"}, advice="did-you-mean")
     assert found.suggestion == "Did you mean funders?"
-    assert in_language(found, "fr").suggestion == "Vouliez-vous dire funders ?"
+    assert translate(found, "fr").suggestion == "Vouliez-vous dire funders ?"
     assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("See the columns")
 
 

@@ -19,7 +19,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline import preparation
 from cybilgraph.readers import Input, read_input
-from cybilgraph.runtime.parallel import Team
+from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.validation import record_findings
 from tests.conftest import RECORDS, SEED
 
@@ -133,7 +133,7 @@ def test_progress_reaches_the_end() -> None:
     assert steps == [(number, 15) for number in range(1, 16)]
 
 
-class Elsewhere(Team):
+class Elsewhere(SizedExecutor):
     """Does what is submitted at once, of what a pickle brings over; counts it."""
 
     size = 2
@@ -151,12 +151,12 @@ class Elsewhere(Team):
 def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
-    monkeypatch.setattr(pipeline, "Crew", lambda: team)
+    monkeypatch.setattr(pipeline, "ProcessPool", lambda: team)
     monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH_RECORDS", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == 1  # the first four batches go nowhere
-    monkeypatch.setattr(preparation, "_PROSE", 1_000)
+    monkeypatch.setattr(preparation, "_MAX_BATCH_CHARACTERS", 1_000)
     assert len(pipeline.check(RECORDS).findings) == len(here.findings)
     assert team.sent > 3  # long ones go by themselves
 

@@ -27,13 +27,13 @@ DAY = date(2026, 1, 31)
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the records that were worked out, in the order in which that was done."""
     keys: list[str] = []
-    work = preparation._done
+    work = preparation._prepare_batch
 
     def told(records: list[Any], *choices: Any) -> Any:
         keys.extend(record.key for record in records)
         return work(records, *choices)
 
-    monkeypatch.setattr(preparation, "_done", told)
+    monkeypatch.setattr(preparation, "_prepare_batch", told)
     return keys
 
 
@@ -159,7 +159,9 @@ def test_what_decides_is_part_of_what_is_known(
 ) -> None:
     (tmp_path / "shapes").mkdir()
     (tmp_path / "shapes" / "own.ttl").write_text("# one", encoding="utf-8")
-    monkeypatch.setattr(preparation, "DECIDING", (*preparation.DECIDING, (tmp_path / "shapes", "*.ttl")))
+    monkeypatch.setattr(
+        preparation, "FINGERPRINT_FILES", (*preparation.FINGERPRINT_FILES, (tmp_path / "shapes", "*.ttl"))
+    )
     page = RECORDS / "belize-G0020.txt"
     build(page, tmp_path / "into")
     pipeline.build([page], tmp_path / "into", as_of=date(2026, 2, 1), dumps=False)

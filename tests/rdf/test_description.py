@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rdflib import RDF, SKOS, Literal, URIRef
 
 from cybilgraph import read, to_graph
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -25,7 +25,7 @@ from cybilgraph.model.vocabulary import (
     VCARD,
     XSD,
 )
-from cybilgraph.rdf.description import describe, describe_reference, locate, project_iri
+from cybilgraph.rdf.description import describe, describe_reference, locate_statement, project_iri
 from cybilgraph.rdf.ntriples import is_iri, literal
 from tests.conftest import RECORDS, SEED
 
@@ -96,7 +96,7 @@ def test_equal_input_gives_equal_lines() -> None:
 def test_lines_are_what_the_store_gives_back() -> None:
     """Dump, store and pages agree byte for byte: nothing that we write is rewritten."""
     lines = sorted(
-        {line for record in read(RECORDS) for line in describe(record)} | set(describe_reference(reference()))
+        {line for record in read(RECORDS) for line in describe(record)} | set(describe_reference(load_gazetteer()))
     )
     store = ox.Store()
     store.load("\n".join(lines), format=ox.RdfFormat.N_TRIPLES)
@@ -166,7 +166,7 @@ def test_is_iri(text: str, expected: bool) -> None:
 
 
 def test_names_of_countries_have_three_languages() -> None:
-    graph = rdflib.Graph().parse(data="\n".join(describe_reference(reference())), format="nt")
+    graph = rdflib.Graph().parse(data="\n".join(describe_reference(load_gazetteer())), format="nt")
     labels = {label.language: str(label) for label in graph.objects(URIRef(f"{BASE}id/country/DE"), SKOS.prefLabel)}
     assert labels == {"en": "Germany", "es": "Alemania", "fr": "Allemagne"}
 
@@ -188,6 +188,6 @@ def test_every_value_of_a_record_is_located() -> None:
         (project, CYB.theme, "", 3),
         (project, CYB.partner, "", 3),
     ):
-        located = locate(record, focus, path, value)
+        located = locate_statement(record, focus, path, value)
         assert located.place
         assert located.place.line == line, path

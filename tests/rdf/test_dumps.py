@@ -24,8 +24,8 @@ from arro3.io import read_parquet
 from cybilgraph import pipeline
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE, CYB
-from cybilgraph.rdf.dumps import Dumps, TableNames, packed, write_tables
-from cybilgraph.rdf.serialisation import RDF_FORMATS, is_of_version
+from cybilgraph.rdf.dumps import DumpWriter, TableNames, serialise_chunk, write_tables
+from cybilgraph.rdf.serialisation import RDF_FORMATS, is_in_earlier_graph
 from cybilgraph.release import Release, graph_file
 from cybilgraph.release.chunks import process_chunks
 from cybilgraph.runtime.cache import BuildCache
@@ -52,7 +52,12 @@ def unpacked(path: Path) -> bytes:
 
 
 def write_dumps(graph: Path, folder: Path) -> None:
-    with ProcessPool() as team, BuildCache(None, (), b"") as nothing, Dumps(folder) as files, TableNames() as names:
+    with (
+        ProcessPool() as team,
+        BuildCache(None, (), b"") as nothing,
+        DumpWriter(folder) as files,
+        TableNames() as names,
+    ):
         pieces = list(process_chunks(graph, nothing, team, dumps=True))
         for made in pieces:
             files.add(made.dumps)
@@ -81,7 +86,7 @@ def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
     name = {"ntriples": "nt", "jsonld": "json-ld", "rdfxml": "xml"}.get(fmt.name, fmt.name)
     store.parse(data=content, format=name)
     quads = release.manifest["counts"]["quads"]
-    versions = sum(map(is_of_version, graph_of(release.folder).splitlines(keepends=True)))
+    versions = sum(map(is_in_earlier_graph, graph_of(release.folder).splitlines(keepends=True)))
     assert versions > 50
     assert len(list(store.quads())) == (quads if fmt.kind is FormatKind.DATASET else quads - versions)
 
@@ -95,7 +100,7 @@ def test_javascript_counts_as_many(release: Release) -> None:
     told = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
     assert told.returncode == 0, told.stderr
     lines = graph_of(release.folder).splitlines(keepends=True)
-    versions = sum(map(is_of_version, lines))
+    versions = sum(map(is_in_earlier_graph, lines))
     assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
         fmt.suffix: len(lines) if fmt.kind is FormatKind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
     }
@@ -107,7 +112,7 @@ def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -
     if curl is None:
         pytest.skip("no curl on this machine")
     lines = graph_of(release.folder).splitlines(keepends=True)
-    there = len(lines) - sum(map(is_of_version, lines))
+    there = len(lines) - sum(map(is_in_earlier_graph, lines))
     with virtuoso(tmp_path) as one, oxigraph() as other:
         for server, of_graph in ((one, "graph-uri"), (other, "graph")):
             for fmt in (fmt for fmt in GRAPH_FORMATS if fmt.kind is FormatKind.GRAPH):
@@ -122,7 +127,7 @@ def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -
                 assert _count(server, graph) == there, (server.endpoint, fmt.name)
         _load(one, release.folder / "public", tmp_path, "https://example.org/loaded")
         assert _count(one, "https://example.org/loaded") == there
-        of_version = [line for line in lines if is_of_version(line)]
+        of_version = [line for line in lines if is_in_earlier_graph(line)]
         version = of_version[0].split(b" ")[-2].decode()[1:-1]
         assert _count(one, version) == sum(f" <{version}> .".encode() in line for line in of_version)
 
@@ -217,9 +222,9 @@ def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
         for number in range(600)
     ]
     earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
-    with Dumps(tmp_path) as files:
+    with DumpWriter(tmp_path) as files:
         for lines, others in zip(present, earlier, strict=True):
-            files.add(packed(b"".join(lines + others), lines))
+            files.add(serialise_chunk(b"".join(lines + others), lines))
     there = {
         fmt.name: {unpacked(tmp_path / f"cybilgraph.{fmt.suffix}.{end}") for end in ("gz", "zst")}
         for fmt in GRAPH_FORMATS
@@ -256,7 +261,7 @@ def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
     ],
 )
 def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_path: Path) -> None:
-    assert is_of_version(f"{line}\n".encode()) is version
+    assert is_in_earlier_graph(f"{line}\n".encode()) is version
     [quad] = ox.parse(line, format=ox.RdfFormat.N_QUADS)
     assert (quad.graph_name != ox.DefaultGraph()) is version
 

@@ -12,7 +12,7 @@ from lxml import etree
 from cybilgraph import pipeline
 from cybilgraph.model.fields import FIELDS
 from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
-from cybilgraph.rdf.iati_activities import records_of_graph, write_activities
+from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.readers import Input, read_input
 from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
 
@@ -188,7 +188,7 @@ def test_the_schema_takes_what_is_whole(tmp_path: Path) -> None:
 def test_a_graph_becomes_the_activities_of_its_records(releases: Path) -> None:
     graph = graph_of(releases / "0001")
     present = [line for line in graph.splitlines(keepends=True) if b"/graph/" not in line]
-    keys = [record.key for record in records_of_graph([b"".join(present)])]
+    keys = [record.key for record in read_graph_records([b"".join(present)])]
     assert keys == sorted(set(keys))
     assert len(keys) == len({record.key for record in pipeline.read(RECORDS)})
 

@@ -23,7 +23,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.record import Record, Source, Text, WebLink
 from cybilgraph.rdf.description import describe
-from cybilgraph.rdf.forms import COLUMNS, WRITERS, example
+from cybilgraph.rdf.forms import COLUMNS, WRITERS, example_record
 from cybilgraph.readers import Input, documents, read_input
 from tests.conftest import RECORDS, SAMPLES
 from tests.support.hostile import cases
@@ -68,7 +68,7 @@ def test_every_record_comes_back_from_every_form(form: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("form", FORMS)
 def test_the_example_of_a_form_is_no_record(form: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="project"):
-        read(tmp_path, f"projects.{form}", WRITERS[form]([example()]))
+        read(tmp_path, f"projects.{form}", WRITERS[form]([example_record()]))
 
 
 def test_forms_in_json_and_yaml_fit_the_schema() -> None:
@@ -76,7 +76,7 @@ def test_forms_in_json_and_yaml_fit_the_schema() -> None:
 
     schema = json.loads(WRITERS["schema"]([]))
     jsonschema.Draft202012Validator.check_schema(schema)
-    for records in ([example()], [record for record in pages() if record.title]):
+    for records in ([example_record()], [record for record in pages() if record.title]):
         jsonschema.validate(json.loads(WRITERS["json"](records)), schema)
         jsonschema.validate(yaml.safe_load(WRITERS["yaml"](records)), schema)
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_told(name: str, content: bytes, says: str, tmp_p
 def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_UNCOMPRESSED_BYTES", 1_000_000)
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(20):
@@ -348,7 +348,7 @@ def test_findings_of_a_yaml_file_can_be_kept_in_a_report(tmp_path: Path) -> None
     release, report = pipeline.build([tmp_path / "a.yaml"], tmp_path / "releases")
     assert release.number == 1
     assert {finding.label for finding in report.findings} >= {"titel", "updated"}
-    assert pipeline.fill([tmp_path / "a.yaml"], "xlsx", io.BytesIO()).records == 1
+    assert pipeline.write_form([tmp_path / "a.yaml"], "xlsx", io.BytesIO()).records == 1
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_what_is_given_twice_is_kept_and_told_of(name: str, content: str, tmp_pa
 
 
 def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MOST_ROWS", 20_000)
+    monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_ROWS", 20_000)
     whole = WRITERS["xlsx"](pages()[:1])
     far = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(far, "w") as target:
@@ -470,7 +470,7 @@ def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_an_address_with_a_semicolon_comes_back(links: tuple[WebLink, ...], form: str) -> None:
-    record = replace(example(), code=Text("G0001"), links=links)
+    record = replace(example_record(), code=Text("G0001"), links=links)
     [back] = read_input(Input(f"a.{form}", given=WRITERS[form]([record])))
     assert back.links == links
 

@@ -11,7 +11,7 @@ import pytest
 from cybilgraph import pipeline, read
 from cybilgraph.model.findings import Excerpt, Finding, Severity
 from cybilgraph.readers import Input
-from cybilgraph.readers.excerpts import MOST, excerpt, with_excerpts
+from cybilgraph.readers.excerpts import MAX_EXCERPT_CHARACTERS, excerpt, with_excerpts
 from tests.conftest import SAMPLES
 
 FOUND = Finding(severity=Severity.INFO, rule="x", message="x", file="a.txt", line=2)
@@ -55,7 +55,7 @@ def test_of_a_long_line_the_part_around_the_words_is_kept(at: int) -> None:
     found = excerpt(line, replace(FOUND, column=at + 1, text="Mar 2017"))
     assert marked(found) == "Mar 2017"
     assert found.column == at + 1
-    assert len(found.text) == MOST
+    assert len(found.text) == MAX_EXCERPT_CHARACTERS
     assert line[found.cut :].startswith(found.text)
 
 
@@ -102,7 +102,7 @@ def test_the_cells_of_a_row_that_spans_lines_have_their_own_places(tmp_path: Pat
 
 def test_what_is_mended_in_a_row_that_spans_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(ROWS)
-    [(_, mended)] = pipeline.mend(tmp_path).changes
+    [(_, mended)] = pipeline.fix_files(tmp_path).changes
     assert not mended.refused
     assert mended.content == ROWS.replace(b"Finnished", b"Finished")
 
@@ -138,7 +138,7 @@ def test_every_finding_of_the_samples_shows_its_words() -> None:
     with_line = [finding for finding in report.findings if finding.line and not finding.file.endswith(".xlsx")]
     assert len(with_line) > 40
     assert all(finding.excerpt for finding in with_line)
-    assert all(len(finding.excerpt.text) <= MOST for finding in with_line if finding.excerpt)
+    assert all(len(finding.excerpt.text) <= MAX_EXCERPT_CHARACTERS for finding in with_line if finding.excerpt)
     told = [finding for finding in with_line if finding.text and finding.column]
     assert sum(marked(finding.excerpt)[:3] == finding.text[:3] for finding in told) > len(told) * 0.85
 

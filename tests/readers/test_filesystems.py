@@ -17,7 +17,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import AddressError
 from cybilgraph.readers import find_inputs
-from cybilgraph.readers.filesystems import at_hand, is_address
+from cybilgraph.readers.filesystems import is_address, local_copies
 from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import RECORDS, SEED, graph_of, run
 
@@ -85,7 +85,7 @@ def test_files_of_one_name_are_told_apart_by_their_addresses(web: tuple[Path, st
     shutil.copy(SEED, folder / "page.txt")
     system = fsspec.filesystem("memory")
     system.pipe("/records/a/page.txt", b"A project\n")
-    with at_hand([f"{url}/page.txt", f"{memory}/a", f"{memory}/a/page.txt"]) as places:
+    with local_copies([f"{url}/page.txt", f"{memory}/a", f"{memory}/a/page.txt"]) as places:
         inputs = list(find_inputs(places))
     names = ["page.txt", "memory://records/a/page.txt"]
     assert [given.name for given in inputs[:2]] == names
@@ -122,12 +122,12 @@ def test_what_cannot_be_had_is_told(web: tuple[Path, str], tmp_path: Path, memor
 def test_a_package_that_is_missing_is_named(missing: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (missing, "fsspec.core" if missing == "fsspec" else missing):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(AddressError, match=words), at_hand(["s3://bucket/records"]):
+    with pytest.raises(AddressError, match=words), local_copies(["s3://bucket/records"]):
         pass
 
 
 @pytest.mark.parametrize("place", ["data/records", "-", "/a/b:c.txt", "page.txt", RECORDS, "1://a", ":://"])
 def test_what_is_no_address(place: str | Path) -> None:
     assert not is_address(place)
-    with at_hand([place]) as here:
+    with local_copies([place]) as here:
         assert here == [place]

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from cybilgraph.readers import READERS
-from cybilgraph.readers.input_kinds import KINDS, input_name, looks_like
+from cybilgraph.readers.input_kinds import KINDS, guess_suffix, input_name
 from tests.conftest import RECORDS, SAMPLES
 from tests.support.hostile import ANY, GOOD
 
@@ -16,12 +16,12 @@ KNOWN = frozenset(READERS) - {""}
 
 @pytest.mark.parametrize("suffix", sorted(KNOWN))
 def test_a_good_file_looks_like_what_it_is(suffix: str) -> None:
-    assert READERS[looks_like(GOOD()[suffix])] in (READERS[suffix], READERS[".json"])
+    assert READERS[guess_suffix(GOOD()[suffix])] in (READERS[suffix], READERS[".json"])
 
 
 def test_samples_look_like_what_they_are() -> None:
     for path in [*RECORDS.iterdir(), *(SAMPLES / "labelled").glob("*.txt"), *(SAMPLES / "one-project").iterdir()]:
-        assert READERS[looks_like(path.read_bytes())] is READERS[path.suffix], path.name
+        assert READERS[guess_suffix(path.read_bytes())] is READERS[path.suffix], path.name
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_samples_look_like_what_they_are() -> None:
     ],
 )
 def test_a_text_looks_like(content: str, suffix: str) -> None:
-    assert looks_like(content.encode()) == suffix
-    assert looks_like(content.encode("utf-16")) == suffix
+    assert guess_suffix(content.encode()) == suffix
+    assert guess_suffix(content.encode("utf-16")) == suffix
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_a_text_looks_like(content: str, suffix: str) -> None:
 def test_many_comments_are_looked_through_at_once(line: str) -> None:
     """Comments could be counted as one or as several, each in twice as many ways as the one before."""
     begin = process_time()
-    looks_like(line.encode() * 1_000)
+    guess_suffix(line.encode() * 1_000)
     assert process_time() - begin < 1
-    assert looks_like(line.encode() * 1_000 + b"x") == looks_like(line.encode() * 30 + b"x")
+    assert guess_suffix(line.encode() * 1_000 + b"x") == guess_suffix(line.encode() * 30 + b"x")
 
 
 @pytest.mark.parametrize("name", ANY)
 def test_nothing_is_too_odd_to_be_looked_at(name: str) -> None:
-    assert looks_like(ANY[name]()) in KNOWN
+    assert guess_suffix(ANY[name]()) in KNOWN
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from cybilgraph import check, pipeline, read
 from cybilgraph.errors import SourceError
 from cybilgraph.readers import count_inputs, find_inputs, read_input
-from cybilgraph.readers.inputs import MAX_BYTES
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 
 
 def test_a_folder_is_walked_in_the_order_of_names(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_deep_folders_are_walked(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "page.txt"
     with path.open("wb") as file:
-        file.truncate(50 * MAX_BYTES)
+        file.truncate(50 * MAX_PAGE_BYTES)
     with pytest.raises(SourceError, match="larger than"):
         list(read_input(next(find_inputs([path]))))
 
@@ -161,7 +161,7 @@ def test_a_large_file_is_streamed_within_the_limit_that_its_reader_sets(tmp_path
     content = bytes(range(256)) * 4000
     path.write_bytes(content)
     given = next(find_inputs([path]))
-    with given.open(2 * MAX_BYTES + 100_000) as stream:
+    with given.open(2 * MAX_PAGE_BYTES + 100_000) as stream:
         assert stream.read(3) == content[:3]
         stream.seek(0)
         assert stream.read() == content
@@ -207,7 +207,7 @@ def test_a_file_is_named_to_other_tools_from_the_working_folder(
 
 def test_what_is_piped_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"title\nA project\n")))
-    monkeypatch.setattr("cybilgraph.readers.inputs.MAX_PIPED", 10)
+    monkeypatch.setattr("cybilgraph.readers.inputs.MAX_STDIN_BYTES", 10)
     with pytest.raises(SourceError, match="Standard input: larger than 10 bytes"):
         list(find_inputs(["-"], ".csv"))
 

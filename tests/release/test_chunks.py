@@ -12,7 +12,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases, store_update
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.runtime.compression import pack
+from cybilgraph.runtime.compression import compress
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from tests.conftest import RECORDS, graph_of
 from tests.pipeline.test_preparation import DAY, added, changed, removed
@@ -65,7 +65,7 @@ def test_a_store_is_not_carried_on_from_a_damaged_release(tmp_path: Path, damage
         path.write_bytes(content)
     elif damaged == "graph":
         path = first.folder / GRAPH
-        path.write_bytes(pack(graph_of(first.folder).replace(b"Belize", b"Belise")))
+        path.write_bytes(compress(graph_of(first.folder).replace(b"Belize", b"Belise")))
     else:
         shutil.rmtree(first.store)
         (first.folder / GRAPH).unlink()

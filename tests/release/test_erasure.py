@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
-from cybilgraph.readers.contacts import LEFT_OUT, discreet, numbers_of, spelt_out
+from cybilgraph.readers.contacts import REDACTED, address_pattern, phone_patterns, redact_contacts
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.erasure import mentions
 from cybilgraph.release.search import SearchIndex, SearchQuery
@@ -119,12 +119,12 @@ _OTHERS = ("+44 20 7946 0959", "+44 20 7946 09581", "120 7946 0958 7", "2018-202
 
 @pytest.mark.parametrize("printed", ["+44 20 7946 0958", "(020) 7946-0958", "0044 20 79460958"])
 def test_a_number_is_known_however_it_is_written(printed: str) -> None:
-    numbers = numbers_of(f"Head of programmes, Tel. {printed}, 2018-2020")
+    numbers = phone_patterns(f"Head of programmes, Tel. {printed}, 2018-2020")
     for spelling in SPELLINGS:
-        assert discreet(f"Call {spelling}.", lambda _: False, numbers) == f"Call {LEFT_OUT}.", spelling
-        assert discreet(f"Call ({spelling}) 24", lambda _: False, numbers).endswith(f"{LEFT_OUT}) 24"), spelling
+        assert redact_contacts(f"Call {spelling}.", lambda _: False, numbers) == f"Call {REDACTED}.", spelling
+        assert redact_contacts(f"Call ({spelling}) 24", lambda _: False, numbers).endswith(f"{REDACTED}) 24"), spelling
     for other in _OTHERS:
-        assert discreet(f"Call {other}.", lambda _: False, numbers) == f"Call {other}.", other
+        assert redact_contacts(f"Call {other}.", lambda _: False, numbers) == f"Call {other}.", other
 
 
 def test_a_number_is_left_out_of_prose_in_other_spellings(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_each_number_of_a_line_is_the_contacts_and_is_left_out(tmp_path: Path, n
             assert words not in text, words
         kept = "It helps Fiji, is available at example.org\uff0c and has 0712 345 999."
         assert kept.encode() in text, "nothing else is left out, or written another way"
-        assert f"Call {LEFT_OUT} or {LEFT_OUT}, write {LEFT_OUT} or {LEFT_OUT}.".encode() in text
+        assert f"Call {REDACTED} or {REDACTED}, write {REDACTED} or {REDACTED}.".encode() in text
 
 
 def test_a_number_without_a_person_is_no_name(tmp_path: Path) -> None:
@@ -229,13 +229,13 @@ def test_what_links_tell_is_left_out(tmp_path: Path, link: str, words: str) -> N
     assert not Releases(folder).erase("Jane Roe")[1].remaining
     for text in (everything(release.folder), everything(folder)):
         assert words.encode() not in text
-        assert f"It helps {LEFT_OUT} Fiji".encode() in text
+        assert f"It helps {REDACTED} Fiji".encode() in text
         assert b"Her page" in text
         assert f"<{_OTHER_LINK}>".encode() in text, "what only looks like it stays"
 
 
 def test_a_link_that_only_looks_like_it_stays() -> None:
-    known = [spelt_out("info@example.org"), *numbers_of("0712 345 678")]
+    known = [address_pattern("info@example.org"), *phone_patterns("0712 345 678")]
     for link in (
         "https://info.example.org/",
         "https://www.example.org/?next=http://info.example.org",
@@ -243,7 +243,7 @@ def test_a_link_that_only_looks_like_it_stays() -> None:
         "https://example.org/10712345678/0712/345/679",
         "https://example.org/@info",
     ):
-        assert discreet(f"See {link}, and", "info@example.org".__eq__, known) == f"See {link}, and"
+        assert redact_contacts(f"See {link}, and", "info@example.org".__eq__, known) == f"See {link}, and"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_a_number_of_nobody_that_tells_its_country_is_left_out(tmp_path: Path) -
     source.write_text(f"A project\n\nSummary\n\n{call} {kept}\n")
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
     text = everything(release.folder)
-    assert f'"Call {LEFT_OUT}, {LEFT_OUT} or {LEFT_OUT} {kept}"'.encode() in text
+    assert f'"Call {REDACTED}, {REDACTED} or {REDACTED} {kept}"'.encode() in text
     assert b"tel:" not in text, "nor in the page that is kept"
     pipeline.build([source], tmp_path / "into", dumps=False)
     assert b"tel:020" in everything(tmp_path / "into"), "where nobody is hidden all is left"
@@ -311,7 +311,10 @@ def test_a_number_is_known_over_odd_spaces(space: str) -> None:
     for spaced in ("020 7946 0958", "+44 20 7946 0958"):
         odd = spaced.replace(" ", space)
         for note, printed in ((spaced, odd), (odd, spaced), (odd, odd)):
-            assert discreet(f"Call {printed}.", lambda _: False, numbers_of(f"Tel. {note}")) == f"Call {LEFT_OUT}."
+            assert (
+                redact_contacts(f"Call {printed}.", lambda _: False, phone_patterns(f"Tel. {note}"))
+                == f"Call {REDACTED}."
+            )
 
 
 def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Path) -> None:

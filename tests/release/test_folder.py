@@ -21,7 +21,7 @@ from cybilgraph.errors import FileDamaged, ReleaseError
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES, iterate_sources
-from cybilgraph.runtime.compression import pack
+from cybilgraph.runtime.compression import compress
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
 
 #: At so many moments a build is killed; KILLS=100 for a longer look.
@@ -303,7 +303,7 @@ def test_a_server_goes_on_where_current_is_lost_and_tells_once(three: Path, tmp_
 def test_a_damaged_release_is_refused(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path)
     graph = release.folder / GRAPH
-    graph.write_bytes(pack(graph_of(release.folder).replace(b"Belize", b"Belise", 1)))
+    graph.write_bytes(compress(graph_of(release.folder).replace(b"Belize", b"Belise", 1)))
     with pytest.raises(ReleaseError, match=r"damaged: graph\.nq\.zst"):
         release.verify()
     result = run("serve", tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.model.gazetteer import fold
-from cybilgraph.model.vocabulary import thing
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.runtime.bounded_cache import cache_short
 
 
@@ -23,6 +23,6 @@ def test_only_results_for_short_texts_are_kept() -> None:
 
 
 def test_functions_of_names_are_cached() -> None:
-    assert thing("country", "BZ") is thing("country", "BZ")
-    assert thing("country", "x" * 1_000) is not thing("country", "x" * 1_000)
+    assert thing_iri("country", "BZ") is thing_iri("country", "BZ")
+    assert thing_iri("country", "x" * 1_000) is not thing_iri("country", "x" * 1_000)
     assert fold("The  Ministry of Trade.") is fold("The  Ministry of Trade.")

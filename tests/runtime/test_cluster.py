@@ -19,7 +19,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import ClusterError
 from cybilgraph.pipeline import preparation
-from cybilgraph.runtime.cluster import workers_of
+from cybilgraph.runtime.cluster import connect_cluster
 from tests.conftest import CYBILGRAPH
 from tests.pipeline.test_preparation import DAY, content
 from tests.support.servers import certificate
@@ -66,7 +66,7 @@ def test_a_lost_worker_loses_nothing(table: Path, plain: dict[str, bytes], tmp_p
 
 
 def test_processes_of_this_machine() -> None:
-    with workers_of("local:2") as team:
+    with connect_cluster("local:2") as team:
         assert team.size == 2
         assert {team.submit(os.getpid).result() for _ in range(20)}.isdisjoint({os.getpid()})
 
@@ -74,12 +74,12 @@ def test_processes_of_this_machine() -> None:
 def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "_own_fingerprint", lambda: b"other")
     with pytest.raises(ClusterError, match="other code"):
-        preparation._done_there(preparation.fingerprint(), [], "2026-01-31", lambda _: False)
+        preparation._prepare_batch_remotely(preparation.fingerprint(), [], "2026-01-31", lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])
 def test_what_names_no_cluster_is_told(address: str) -> None:
-    with pytest.raises(ClusterError, match="names no cluster"), workers_of(address):
+    with pytest.raises(ClusterError, match="names no cluster"), connect_cluster(address):
         pass
 
 
@@ -98,13 +98,13 @@ def test_what_names_no_cluster_is_told(address: str) -> None:
     ],
 )
 def test_another_machine_is_reached_by_tls_only(address: str) -> None:
-    with pytest.raises(ClusterError, match="would not be encrypted") as error, workers_of(address):
+    with pytest.raises(ClusterError, match="would not be encrypted") as error, connect_cluster(address):
         pass
     assert "--protocol tls" in error.value.hint
 
 
 def test_tls_needs_certificates() -> None:
-    with pytest.raises(ClusterError, match="no certificates") as error, workers_of("tls://192.0.2.1:8786"):
+    with pytest.raises(ClusterError, match="no certificates") as error, connect_cluster("tls://192.0.2.1:8786"):
         pass
     assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in error.value.hint
 
@@ -123,12 +123,12 @@ def test_a_cluster_behind_tls(tmp_path: Path) -> None:
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "protocol": "tls://"}
     with there_is.LocalCluster(**options, security=security) as there:
         assert there.scheduler_address.startswith("tls://")
-        with _configured(known[ours]), workers_of(there.scheduler_address) as team:
+        with _configured(known[ours]), connect_cluster(there.scheduler_address) as team:
             assert team.submit(os.getpid).result() != os.getpid()
         with (
             _configured(known[theirs]),
             pytest.raises(ClusterError, match="No cluster of Dask answers"),
-            workers_of(there.scheduler_address),
+            connect_cluster(there.scheduler_address),
         ):
             pass
 
@@ -154,5 +154,5 @@ def test_a_cluster_that_is_not_there_is_told(table: Path, tmp_path: Path) -> Non
 
 def test_without_dask_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ClusterError, match="not installed"), workers_of("local:2"):
+    with pytest.raises(ClusterError, match="not installed"), connect_cluster("local:2"):
         pass

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.runtime.files import TemporaryFolder, written_whole
+from cybilgraph.runtime.files import TemporaryFolder, atomic_write
 
 
 def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / f"{'é' * 125}.txt"  # as long as a name can be
     names = []
     for content in (b"a longer text", b"short"):
-        with written_whole(target) as file:
+        with atomic_write(target) as file:
             names.append(next(path for path in tmp_path.iterdir() if path != target))
             file.write(content)
         assert target.read_bytes() == content
@@ -29,7 +29,7 @@ def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(t
     assert names[0] == names[1]
     names[0].unlink()
     names[0].symlink_to(target)
-    with pytest.raises(OSError, match="symbolic"), written_whole(target) as file:
+    with pytest.raises(OSError, match="symbolic"), atomic_write(target) as file:
         file.write(b"through the link")
     assert target.read_bytes() == b"short"
 
@@ -38,7 +38,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_bytes(b"before")
     parts: list[Any] = [b"half", None]
-    with pytest.raises(TypeError), written_whole(target) as file:
+    with pytest.raises(TypeError), atomic_write(target) as file:
         file.writelines(parts)
     assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(target, b"before")]
 
@@ -48,7 +48,7 @@ def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> 
 
     def write(content: bytes) -> None:
         for _ in range(20):
-            with written_whole(target) as file:
+            with atomic_write(target) as file:
                 file.write(content[:50_000])
                 file.write(content[50_000:])
 

@@ -17,8 +17,8 @@ from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime import fork_server
-from cybilgraph.runtime.memory import private
-from cybilgraph.runtime.pool import Died, Ended, Lanes, Pool, State
+from cybilgraph.runtime.memory import private_bytes
+from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit, State, WorkerDied
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 
 JSON = (BY_NAME["json"],)
@@ -28,7 +28,7 @@ WORK = pickle.dumps((os.getpid, (), {}))
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     """One worker, which has worked."""
-    pool = Pool("cybilgraph.runtime.parallel", (), Lanes(1))
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1))
     assert pool.ask({}, WORK, seconds=60)
     yield pool
     pool.close()
@@ -42,70 +42,70 @@ def until(pool: Pool, state: State) -> None:
 
 
 def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork_server, "_SLOW", 0.05)
-    before = pool._nursery._process
+    monkeypatch.setattr(fork_server, "_SLOW_SECONDS", 0.05)
+    before = pool._fork_server._process
     os.kill(before.pid, signal.SIGSTOP)
     [worker] = pool.processes
-    pool._nursery.send(worker, signal.SIGCONT)
-    until(pool, State.SILENT)
+    pool._fork_server.send(worker, signal.SIGCONT)
+    until(pool, State.UNRESPONSIVE)
     assert pool.ask({}, WORK, seconds=60), "its workers work on"
-    monkeypatch.setattr(fork_server, "_SILENT", 0.05)
-    until(pool, State.AGAIN)
-    until(pool, State.WELL)
+    monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.05)
+    until(pool, State.RELOADING)
+    until(pool, State.READY)
     assert pool.ask({}, WORK, seconds=60)
     assert before.poll() == -signal.SIGKILL
     assert worker not in pool.processes
 
 
 def test_who_waits_for_a_worker_of_one_that_hangs_gets_one(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork_server, "_SILENT", 0.5)
+    monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.5)
     [worker] = pool.processes
     os.kill(worker, signal.SIGKILL)
-    os.kill(pool._nursery._process.pid, signal.SIGSTOP)
-    with suppress(Died):  # if that was not seen yet
+    os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
+    with suppress(WorkerDied):  # if that was not seen yet
         pool.ask({}, WORK, seconds=60)
     assert pool.ask({}, WORK, seconds=60)
 
 
 def test_orders_that_nobody_takes_hold_nobody_up(pool: Pool) -> None:
-    os.kill(pool._nursery._process.pid, signal.SIGSTOP)
+    os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
     [worker] = pool.processes
     for _ in range(2_000):  # more than a socket holds
-        pool._nursery.send(worker, signal.SIGCONT)
-    os.kill(pool._nursery._process.pid, signal.SIGCONT)
+        pool._fork_server.send(worker, signal.SIGCONT)
+    os.kill(pool._fork_server._process.pid, signal.SIGCONT)
     assert pool.ask({}, WORK, seconds=60)
 
 
 def test_while_what_was_lost_is_loaded_again_who_asks_is_told(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(workers=1))
     engine.answer("ASK {}", JSON)
-    engine._pool._nursery._process.kill()
-    until(engine._pool, State.AGAIN)
-    os.kill(engine._pool._nursery._process.pid, signal.SIGSTOP)  # it loads, and loads
+    engine._pool._fork_server._process.kill()
+    until(engine._pool, State.RELOADING)
+    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)  # it loads, and loads
     with pytest.raises(EngineUnavailable, match="loaded again"):
         engine.answer("ASK {}", JSON, 0.1)
     assert "loaded again" in engine.trouble
-    os.kill(engine._pool._nursery._process.pid, signal.SIGCONT)
+    os.kill(engine._pool._fork_server._process.pid, signal.SIGCONT)
     assert engine.answer("ASK {}", JSON, 60).content
     assert not engine.trouble
     engine.close()
 
 
 def test_what_a_process_only_might_use_is_not_its_own() -> None:
-    before = private(os.getpid())
+    before = private_bytes(os.getpid())
     with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as room:
-        assert private(os.getpid()) < before + 50_000_000
+        assert private_bytes(os.getpid()) < before + 50_000_000
         for page in range(0, len(room), mmap.PAGESIZE):
             room[page] = 1
-        assert private(os.getpid()) > before + 90_000_000
+        assert private_bytes(os.getpid()) > before + 90_000_000
 
 
 def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(workers=1))
     engine.answer("ASK {}", JSON)
-    engine._pool._nursery._process.kill()
-    until(engine._pool, State.AGAIN)
-    fork_server = engine._pool._nursery._process.pid
+    engine._pool._fork_server._process.kill()
+    until(engine._pool, State.RELOADING)
+    fork_server = engine._pool._fork_server._process.pid
     os.kill(fork_server, signal.SIGSTOP)
     threading.Timer(1.2, os.kill, (fork_server, signal.SIGCONT)).start()
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
@@ -121,8 +121,8 @@ def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(relea
 @pytest.mark.parametrize("patient", [True, False])
 def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release, patient: bool) -> None:
     engine = EmbeddedEngine(release.store, Limits(workers=1, patient=patient))
-    os.kill(engine._pool._nursery._process.pid, signal.SIGSTOP)
-    threading.Timer(3, os.kill, (engine._pool._nursery._process.pid, signal.SIGCONT)).start()
+    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)
+    threading.Timer(3, os.kill, (engine._pool._fork_server._process.pid, signal.SIGCONT)).start()
     began = time.monotonic()
     if patient:
         assert engine.answer("ASK {}", JSON, 1).content
@@ -135,8 +135,8 @@ def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release
 
 
 def test_who_has_ended_unasked_is_told() -> None:
-    told: list[Ended] = []
-    pool = Pool("cybilgraph.runtime.parallel", (), Lanes(1), told.append)
+    told: list[ProcessExit] = []
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1), told.append)
 
     def tended(what: Callable[[], object]) -> None:
         end = time.monotonic() + 30
@@ -154,11 +154,11 @@ def test_who_has_ended_unasked_is_told() -> None:
     tended(lambda: told)
     assert (told[0].process, told[0].how) == (worker, "signal SIGSEGV")
     tended(lambda: pool.processes not in ([], [worker]))
-    fork_server = pool._nursery._process.pid
+    fork_server = pool._fork_server._process.pid
     os.kill(fork_server, signal.SIGKILL)
     tended(lambda: len(told) > 1)
     assert (told[1].process, told[1].how) == (fork_server, "signal SIGKILL")
-    assert pool._nursery._process.pid != fork_server
+    assert pool._fork_server._process.pid != fork_server
     pool.close()
     assert len(told) == 2
-    assert Ended("It", 1, 3, "nothing").how == "exit code 3"
+    assert ProcessExit("It", 1, 3, "nothing").how == "exit code 3"

@@ -16,7 +16,7 @@ import pytest
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime import sandbox
-from cybilgraph.runtime.pool import Lanes, Pool
+from cybilgraph.runtime.pool import Pool, PoolLimits
 from cybilgraph.runtime.sandbox import Policy, environment, missing_protection
 from tests.conftest import ROOT
 
@@ -68,7 +68,7 @@ def tried_by(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("A_SECRET_OF_THE_OPERATOR", "a secret")
     arguments = arguments_of(kind, release, ports[0])
-    pool = Pool("tests.support.confined", arguments, Lanes(1), environment=environment(Policy()))
+    pool = Pool("tests.support.confined", arguments, PoolLimits(1), environment=environment(Policy()))
     request = {
         "target": str(target),
         "store": str(next(release.store.glob("*.sst"))),

@@ -18,9 +18,9 @@ from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime.client import Worker
-from cybilgraph.runtime.pool import Lanes, Pool
+from cybilgraph.runtime.pool import Pool, PoolLimits
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
-from cybilgraph.runtime.wire import FORK, ORDER
+from cybilgraph.runtime.wire import COMMAND, FORK
 from cybilgraph.sparql import Answer
 from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
 from cybilgraph.sparql.pooled import PooledEngine
@@ -84,7 +84,7 @@ def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
 def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(timeout=60, workers=1, long=1)
     arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
-    pool = Pool("cybilgraph.sparql.query_worker", arguments, Lanes(quick=1, long=1, memory=1))
+    pool = Pool("cybilgraph.sparql.query_worker", arguments, PoolLimits(quick=1, long=1, memory=1))
     with asking(PooledEngine("", "", limits, pool)) as asked:
         heavy = asked.ask("hog", SLOW)
         asked.wait(long=1)
@@ -168,7 +168,7 @@ def test_workers_are_known_before_they_have_worked(release: Release) -> None:
 
 
 _NURSERY = """
-from cybilgraph.workers.inside import nursery
+from cybilgraph.workers.inside import run_fork_server
 from cybilgraph.workers.sandbox import Policy
 
 def answer(head, content, send):
@@ -178,7 +178,7 @@ def answer(head, content, send):
     except OSError as error:
         return {"error": str(error)}, b""
 
-nursery(lambda: answer, 0, Policy())
+run_fork_server(lambda: answer, 0, Policy())
 """
 
 
@@ -188,7 +188,7 @@ def test_a_worker_that_is_left_while_it_sends_ends_quietly() -> None:
     with subprocess.Popen(command, stdin=theirs.fileno(), stderr=subprocess.PIPE) as process, theirs, control:
         ours, connection = socket.socketpair()
         with ours, connection:
-            socket.send_fds(control, [ORDER.pack(FORK, 0)], [connection.fileno()])
+            socket.send_fds(control, [COMMAND.pack(FORK, 0)], [connection.fileno()])
             connection.close()
             worker = json.loads(ours.recv(1000))["pid"]
             ours.sendall(b'{"size": 0}\n')

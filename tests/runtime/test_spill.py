@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import StorageError
-from cybilgraph.runtime.spill import Scratch, SpillList, Spool
+from cybilgraph.runtime.spill import SpillList, Spool, TemporaryDatabase
 
 
 def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
     texts = ["\U0001f600", "\uffee", "é", "e", "Z", "a\0b", ""]
-    with Scratch("CREATE TABLE texts (text TEXT)") as scratch:
+    with TemporaryDatabase("CREATE TABLE texts (text TEXT)") as scratch:
         scratch.fill("INSERT INTO texts VALUES (?)", ((text,) for text in texts))
         assert [text for (text,) in scratch.rows("SELECT text FROM texts ORDER BY text")] == sorted(texts)
         assert scratch.value("SELECT text FROM texts WHERE text = ?", "nothing") is None
@@ -23,13 +23,13 @@ def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
 
 def test_it_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQLITE_TMPDIR", os.fspath(tmp_path))
-    with Scratch("CREATE TABLE texts (text TEXT)") as scratch:
+    with TemporaryDatabase("CREATE TABLE texts (text TEXT)") as scratch:
         scratch.fill("INSERT INTO texts VALUES (?)", (("x" * 10_000,) for _ in range(1_000)))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_told_of() -> None:
-    with Scratch("PRAGMA max_page_count = 10; CREATE TABLE texts (text TEXT)") as scratch:
+    with TemporaryDatabase("PRAGMA max_page_count = 10; CREATE TABLE texts (text TEXT)") as scratch:
         with pytest.raises(StorageError, match="full") as error:
             scratch.fill("INSERT INTO texts VALUES (?)", (("x" * 10_000,) for _ in range(1_000)))
         assert "TMPDIR" in error.value.hint

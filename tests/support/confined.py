@@ -92,8 +92,8 @@ def outcome(attempt: Callable[[], object]) -> str:
 def main(module: str, *arguments: str) -> None:
     worker = importlib.import_module(module)
 
-    def nursery(prepare: Callable[[], worker.Answering], *rest: Any) -> None:
-        def prepare_attempts() -> worker.Answering:
+    def fork_server(prepare: Callable[[], worker.Handler], *rest: Any) -> None:
+        def prepare_attempts() -> worker.Handler:
             before = ThreadPoolExecutor(1)
             before.submit(int).result()  # its thread is there from now on
             prepare()
@@ -108,9 +108,9 @@ def main(module: str, *arguments: str) -> None:
 
             return answer
 
-        worker.nursery(prepare_attempts, *rest)
+        worker.run_fork_server(prepare_attempts, *rest)
 
-    worker.nursery = nursery
+    worker.run_fork_server = fork_server
     worker.main(*arguments)
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pyoxigraph as ox
 
-from cybilgraph.model.findings import Result
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.findings import ShaclResult
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -51,14 +51,14 @@ class Planted(NamedTuple):
 
     rule: str
     lines: tuple[str, ...]
-    broken: tuple[Result, ...]
+    broken: tuple[ShaclResult, ...]
 
 
 def made() -> list[str]:
     """A good record as readers make them, in every line that ``describe`` writes."""
 
     def named(kind: str, key: str) -> Named:
-        entry = reference().get(kind, key)
+        entry = load_gazetteer().get(kind, key)
         return Named(kind, key, Text(entry.name if entry else key))
 
     quote = (Evidence("summary", "It is delivered by the Council of Europe.", Place(9), 0.9),)
@@ -91,7 +91,7 @@ def made() -> list[str]:
 def others() -> str:
     """What stands beside every record: the reference things, and the day of the check."""
     day = [line for line in written() if "/id/check>" in line]
-    return "\n".join([*describe_reference(reference()), *day])
+    return "\n".join([*describe_reference(load_gazetteer()), *day])
 
 
 def written() -> list[str]:
@@ -156,6 +156,7 @@ def renamed(sort: Planted, number: int) -> Planted:
 
     lines = tuple(UNIQUE.sub(name, line) for line in sort.lines)
     results = (
-        Result(*(UNIQUE.sub(name, text) for text in astuple(result)[:-1]), result.messages) for result in sort.broken
+        ShaclResult(*(UNIQUE.sub(name, text) for text in astuple(result)[:-1]), result.messages)
+        for result in sort.broken
     )
     return Planted(sort.rule, lines, tuple(results))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cybilgraph.errors import EndpointFailed, LoadError
-from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.endpoint import LOADED_GRAPH, Credentials, Endpoint, current_graph
@@ -60,7 +60,7 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: FaultyProxy, rel
     load(release, endpoint, way.store.graph_store, Credentials())
     counts = endpoint.counts()
     name = current_graph(release.checksum(GRAPH))
-    stated = sum(not is_of_version(line) for line in graph_of(release.folder).splitlines())
+    stated = sum(not is_in_earlier_graph(line) for line in graph_of(release.folder).splitlines())
     assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 102, LOADED_GRAPH: 2}
     [row] = endpoint._rows("SELECT (COUNT(*) AS ?n) { GRAPH <http://example.org/theirs> { ?s ?p ?o } }", None)
     assert row["n"] == "1"
@@ -78,7 +78,7 @@ def test_what_is_changed_behind_a_release_is_found(way: FaultyProxy, release: Re
     name, quads = current_graph(release.checksum(GRAPH)), release.manifest["counts"]["quads"]
     store.add(name, ALONE)
     assert find_difference(endpoint, release) == f"it has {quads + 1:,} statements, and the release {quads:,}"
-    lines = [line for line in graph_of(release.folder).splitlines() if not is_of_version(line)]
+    lines = [line for line in graph_of(release.folder).splitlines() if not is_in_earlier_graph(line)]
     planned = next(line for line in lines if b"/G0020> " in line and b"#start> " in line)
     store.put(name, b"\n".join([*(line for line in lines if line != planned), ALONE]))
     told = find_difference(endpoint, release)

@@ -10,7 +10,7 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import AddressError, ReleaseError
-from cybilgraph.readers.filesystems import Folder
+from cybilgraph.readers.filesystems import RemoteFolder
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sync.publisher import publish
@@ -41,15 +41,15 @@ def test_what_is_published_is_a_folder_of_releases(built: Path, tmp_path: Path) 
 def test_a_copy_that_breaks_off_is_no_release(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release, there = Releases(built).current(), tmp_path / "there"
     files = len(release.manifest["files"]) + 2
-    put, left = Folder.put, [0]
+    put, left = RemoteFolder.put, [0]
 
-    def breaking(folder: Folder, path: Path, name: str) -> None:
+    def breaking(folder: RemoteFolder, path: Path, name: str) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise AddressError("no connection")
         put(folder, path, name)
 
-    monkeypatch.setattr(Folder, "put", breaking)
+    monkeypatch.setattr(RemoteFolder, "put", breaking)
     for moment in (0, 1, files // 2, files - 1):
         left[0] = moment
         with pytest.raises(AddressError):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.errors import CybilgraphError, FetchError, LoadError
-from cybilgraph.readers.filesystems import at_hand
+from cybilgraph.readers.filesystems import local_copies
 from cybilgraph.sparql.endpoint import Credentials, Endpoint, RequestFailed
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.fetch import Site
@@ -204,7 +204,7 @@ def test_a_password_in_the_address_of_a_source_stays_with_its_origin(first: Serv
     first.leads = {"/a.txt": f"{other.url}/a.txt"}
     address = first.url.replace("://", "://me:secret@")
     try:
-        with at_hand([f"{address}/a.txt"]):
+        with local_copies([f"{address}/a.txt"]):
             pass
     except CybilgraphError as error:
         assert "secret" not in str(error)

@@ -9,7 +9,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.errors import EnginesDisagree, ShapesError
-from cybilgraph.model.findings import Result
+from cybilgraph.model.findings import ShaclResult
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.model.vocabulary import SH, XSD
@@ -144,7 +144,7 @@ def test_results_keep_terms_paths_components_and_severities() -> None:
 
 def test_engines_that_disagree_are_told_of_with_each_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     found = validate(DATA, SHAPES)
-    less: Callable[..., list[Result]] = lambda *given: rust_engine.validate(*given)[1:]  # noqa: E731
+    less: Callable[..., list[ShaclResult]] = lambda *given: rust_engine.validate(*given)[1:]  # noqa: E731
     with monkeypatch.context() as patch:
         patch.setitem(ENGINES, "fast", less)
         with pytest.raises(EnginesDisagree, match="disagree: 1 found by one alone") as error:

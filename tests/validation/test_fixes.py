@@ -59,7 +59,7 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
         "Countries\nJamiaca\n\nSummary\nIt helps.\n",
         encoding="utf-8",
     )
-    [(given, mended)] = pipeline.mend(tmp_path).changes
+    [(given, mended)] = pipeline.fix_files(tmp_path).changes
     assert given.path == page
     assert "Cybil code: G0020\n" in mended.after
     assert "\nOrganization of American States\n" in mended.after
@@ -68,14 +68,14 @@ def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
     before = pipeline.check(tmp_path)
     page.write_bytes(mended.content)
     assert pipeline.check(tmp_path).counts[Severity.VIOLATION] < before.counts[Severity.VIOLATION]
-    assert not pipeline.mend(tmp_path).changes
+    assert not pipeline.fix_files(tmp_path).changes
 
 
 def test_a_table_whose_codes_would_become_one_keeps_its_text(tmp_path: Path) -> None:
     """Mended, both rows would be of one code, and two projects may not be."""
     table = "title,code\nA clinic in Kenya,g 0020\nA strategy for Belize,G0020\n"
     (tmp_path / "a.csv").write_text(table, encoding="utf-8")
-    [(_, mended)] = pipeline.mend(tmp_path).changes
+    [(_, mended)] = pipeline.fix_files(tmp_path).changes
     assert mended.after == mended.before == table
     assert mended.content == table.encode()
     assert [fix.new for fix in mended.refused] == ["G0020"]
@@ -85,7 +85,7 @@ def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mend
     (tmp_path / "a.csv").write_text("title,code\nA clinic in Kenya,g 0020\n", encoding="utf-8")
     (tmp_path / "b.csv").write_text("title,code\nA strategy for Belize,G0020\n", encoding="utf-8")
     (tmp_path / "c.csv").write_text("title,code\nA workshop for Samoa,g 0021\n", encoding="utf-8")
-    mending = pipeline.mend(tmp_path)
+    mending = pipeline.fix_files(tmp_path)
     assert [len(change.applied) for _, change in mending.changes] == [0, 1]
     assert [file.records for file in mending.report.files] == [["a-clinic-in-kenya"], ["G0020"], ["G0021"]]
     assert all(given.path == tmp_path / given.name for given, _ in mending.changes)

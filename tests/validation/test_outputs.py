@@ -28,7 +28,7 @@ from cybilgraph import pipeline
 from cybilgraph.model import rules
 from cybilgraph.model.findings import (
     SEVERITIES,
-    Checked,
+    CheckedFile,
     Excerpt,
     Finding,
     Fix,
@@ -59,7 +59,10 @@ def written(report: Report, name: str) -> str:
 def hostile() -> Report:
     """Each hostile text in each field, of rules of ours and of others', with and without a line."""
     report = Report(as_of="2024-05-06", sources=2, records=1, unread=1)
-    report.files = [Checked(f"{ALL}.txt", "a%20b/%E4%B8%AD.txt", [ALL]), Checked("good.txt", "good.txt", ["G0001"])]
+    report.files = [
+        CheckedFile(f"{ALL}.txt", "a%20b/%E4%B8%AD.txt", [ALL]),
+        CheckedFile("good.txt", "good.txt", ["G0001"]),
+    ]
     for severity in SEVERITIES:
         for number, text in enumerate((*HOSTILE, ALL, ALL * (1_000 if severity is Severity.WARNING else 1))):
             report.findings.append(

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from cybilgraph.model.findings import Finding, Result
+from cybilgraph.model.findings import Finding, ShaclResult
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
@@ -94,10 +94,10 @@ def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
             made.append(number)
             yield number, str(number)
 
-    def run(text: str) -> list[Result]:
+    def run(text: str) -> list[ShaclResult]:
         if text == "0":
             gate.wait(10)
-        return [Result(text, "", "", "", "", "", ())]
+        return [ShaclResult(text, "", "", "", "", "", ())]
 
     running = map_in_order(batches(), run, workers=2)
     threading.Timer(0.2, gate.set).start()
@@ -107,7 +107,7 @@ def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
 
 
 def test_an_engine_that_fails_is_heard() -> None:
-    def run(_: str) -> list[Result]:
+    def run(_: str) -> list[ShaclResult]:
         raise ValueError("no N-Triples")
 
     with pytest.raises(ValueError, match="no N-Triples"):

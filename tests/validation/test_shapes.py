@@ -11,10 +11,10 @@ from rdflib import RDF, SH, Graph, URIRef
 
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Severity
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
-from cybilgraph.model.vocabulary import PREFIXES, RULES, short
+from cybilgraph.model.vocabulary import PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, shapes_text, validate
 from tests.conftest import SAMPLES
@@ -42,8 +42,8 @@ def rules() -> list[str]:
 def others() -> str:
     """The reference things that the graphs and updates here name: pySHACL is slow."""
     named = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.iterdir()))
-    lines = describe_reference(reference())
-    return "\n".join(line for line in lines if short(line[1 : line.index(">")]) in named)
+    lines = describe_reference(load_gazetteer())
+    return "\n".join(line for line in lines if shorten(line[1 : line.index(">")]) in named)
 
 
 def ntriples(store: ox.Store) -> str:
@@ -66,7 +66,7 @@ def test_the_good_graph_breaks_no_rule(engine: str) -> None:
 def test_a_rule_is_broken_by_its_bad_graph(rule: str) -> None:
     store = good()
     store.update((FOLDER / f"{rule}.ru").read_text(encoding="utf-8"), prefixes=PREFIXES)
-    across = catalogue()[rule].promise == "across"
+    across = catalogue()[rule].category == "across"
     results = validate(ntriples(store), shapes_text(across), BOTH_ENGINES)
     hits = [result for result in results if result.rule == f"{RULES}{rule}"]
     assert hits, results
@@ -81,14 +81,14 @@ def test_every_shape_has_an_iri_and_every_rule_a_message() -> None:
     for shape in {*SHAPES.subjects(RDF.type, SH.NodeShape), *SHAPES.subjects(RDF.type, SH.PropertyShape)}:
         assert isinstance(shape, URIRef)
         assert str(shape).startswith(RULES)
-    assert set(rules()) == {rule.name for rule in catalogue().values() if rule.promise != "reading"}
+    assert set(rules()) == {rule.name for rule in catalogue().values() if rule.category != "reading"}
 
 
 def test_the_severity_follows_the_promise() -> None:
     """What must hold is a violation; what is recommended is a warning; how a text reads is for information."""
     severities = {"must-hold": Severity.VIOLATION, "recommended": Severity.WARNING, "text-quality": Severity.INFO}
     for rule in catalogue().values():
-        assert rule.severity is severities.get(rule.promise, rule.severity), rule.name
+        assert rule.severity is severities.get(rule.category, rule.severity), rule.name
 
 
 @pytest.mark.parametrize(

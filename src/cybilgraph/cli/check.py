@@ -23,7 +23,7 @@ from cybilgraph.cli.common import (
     progress_bar,
     refuse_source_as_output,
 )
-from cybilgraph.model.findings import SEVERITIES, Severity, inert, visible
+from cybilgraph.model.findings import SEVERITIES, Severity, escape_ci_commands, escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -172,7 +172,7 @@ def check(
             )
         else:
             if fix or diff:
-                mending = pipeline.mend(
+                mending = pipeline.fix_files(
                     *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
                 )
                 all_written = _show_fixes(mending.changes, write=fix and not diff)
@@ -191,10 +191,10 @@ def check(
     report.fail_on = Severity(fail_on)
     report.language = lang
     if not diff:
-        report.findings = [rules.in_language(finding, lang) for finding in report.findings]
+        report.findings = [rules.translate(finding, lang) for finding in report.findings]
         _write_report(report, name, output)
     if since and not report.sources:
-        click.echo(f"No file at these places has changed since {visible(since)}.", err=True)
+        click.echo(f"No file at these places has changed since {escape_controls(since)}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
@@ -226,11 +226,11 @@ def _show_fixes(mended: Iterable[tuple[Input, FixedFile]], write: bool) -> bool:
                 failure.show()
                 all_written = False
                 continue
-        click.echo(inert(visible(change.diff(), lines=True)), nl=False, err=write)
+        click.echo(escape_ci_commands(escape_controls(change.diff(), lines=True)), nl=False, err=write)
         for left in change.refused:
             place = f"{change.name}:{left.line}{f':{left.column}' if left.column else ''}"
             said = f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."
-            click.echo(inert(visible(said)), err=True)
+            click.echo(escape_ci_commands(escape_controls(said)), err=True)
     return all_written
 
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
-from cybilgraph.model.findings import inert, visible
+from cybilgraph.model.findings import escape_ci_commands, escape_controls
 from cybilgraph.rdf.ntriples import is_iri
-from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report
@@ -58,7 +58,9 @@ class CliError(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print it."""
-        click.echo(inert(visible(f"cybilgraph: {self.format_message()}", lines=True)), err=True, file=file)
+        click.echo(
+            escape_ci_commands(escape_controls(f"cybilgraph: {self.format_message()}", lines=True)), err=True, file=file
+        )
 
 
 class Command(click.Command):
@@ -137,7 +139,7 @@ def open_output(path: str | None) -> Iterator[BinaryIO]:
     target = Path(path).resolve()
     try:
         # A device or a pipe is written, not replaced.
-        with target.open("wb") if target.exists() and not target.is_file() else written_whole(target) as file:
+        with target.open("wb") if target.exists() and not target.is_file() else atomic_write(target) as file:
             yield file
     except OSError as error:
         raise CliError(

@@ -22,7 +22,7 @@ from cybilgraph.cli.common import (
     progress_bar,
     refuse_source_as_output,
 )
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 
 _IATI = "iati"
@@ -84,7 +84,7 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     if form == "xlsx" and output is None and sys.stdout.isatty():
         raise CliError("A workbook is no text for a terminal\n  Name a file: -o projects.xlsx")
     with open_output(output) as out, progress_bar("Reading") as progress:
-        report = pipeline.fill(sources, form, out, progress)
+        report = pipeline.write_form(sources, form, out, progress)
         if sources and not report.records:
             print_findings(report)
             raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
@@ -152,5 +152,5 @@ def build(
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        again = visible(f"cybilgraph check {shlex.join(sources)}")
+        again = escape_controls(f"cybilgraph check {shlex.join(sources)}")
         console.print(f"Each of them, with its line: {again}", soft_wrap=True)

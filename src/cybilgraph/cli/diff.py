@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.common import CONFORMS, Command
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 
 
 @click.command(cls=Command)
@@ -45,7 +45,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
             return
         click.echo(f"Release {log.header.since} → {log.header.until}: {_describe_counts(log.counts)}")
         for line in describe_log(log):
-            click.echo(visible(line, lines=True))
+            click.echo(escape_controls(line, lines=True))
         if others := log.counts["other_quads"]:
             what = "1 statement" if others == 1 else f"{others:,} statements"
             click.echo(f"Beside the records, {what} on actors, places, lists or terms came or went.")

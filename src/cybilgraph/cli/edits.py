@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.common import CommandGroup
-from cybilgraph.model.findings import inert, visible
+from cybilgraph.model.findings import escape_ci_commands, escape_controls
 
 
 @click.group(cls=CommandGroup)
@@ -47,7 +47,7 @@ def list_suggestions(folder: Path) -> None:
         click.echo("No suggestion waits here.", err=True)
     for given in waiting:
         comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
-        click.echo(inert(visible(f"{given.id}  {given.project}  {given.title}{comment}")))
+        click.echo(escape_ci_commands(escape_controls(f"{given.id}  {given.project}  {given.title}{comment}")))
 
 
 @suggestions.command("show")
@@ -125,4 +125,4 @@ def reject(folder: Path, name: str, reason: str) -> None:
 
 def _print_lines(*lines: str) -> None:
     for line in lines:
-        click.echo(inert(visible(line)))
+        click.echo(escape_ci_commands(escape_controls(line)))

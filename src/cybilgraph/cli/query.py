@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 
 from cybilgraph.cli.common import CliError, Command
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, Format
-from cybilgraph.model.vocabulary import short
+from cybilgraph.model.vocabulary import shorten
 
 if TYPE_CHECKING:
     from cybilgraph.sparql import Answer, Engine, Hint
@@ -144,7 +144,9 @@ def _formats(name: str | None) -> tuple[Format, ...]:
 
 def _advice(hints: tuple[Hint, ...], *, err: bool = False) -> None:
     for piece in hints:
-        click.echo(f"line {piece.line}: {visible(piece.text)}" if piece.line else visible(piece.text), err=err)
+        click.echo(
+            f"line {piece.line}: {escape_controls(piece.text)}" if piece.line else escape_controls(piece.text), err=err
+        )
     if not hints:
         click.echo("Nothing was found to advise on this query.", err=err)
 
@@ -175,4 +177,4 @@ def _table(answer: Answer) -> None:
 
 
 def _shown(term: dict[str, str]) -> str:
-    return visible(short(term["value"]) if term["type"] == "uri" else term["value"])
+    return escape_controls(shorten(term["value"]) if term["type"] == "uri" else term["value"])

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cybilgraph.cli.common import VIOLATIONS, Command
 from cybilgraph.errors import ReleaseError
-from cybilgraph.model.vocabulary import short
+from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
@@ -204,7 +204,7 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
             click.echo(f"{erasure.damaged}: it is left as it is, and may still have the contact.", err=True)
             click.echo(f"Put its good files back, or remove {folder / f'{number:04d}'}, and run this again.", err=True)
         for about in erasure.remaining:
-            click.echo(f"Release {number:04d} still has the words in what it says of {short(about)}", err=True)
+            click.echo(f"Release {number:04d} still has the words in what it says of {shorten(about)}", err=True)
     for name, what in done.items():
         click.echo(f"Suggestion {name}: {what}.")
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]

@@ -7,7 +7,7 @@ import sys
 import click
 
 from cybilgraph.cli.common import CONFORMS, VIOLATIONS, Command
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 
 
 @click.command(cls=Command)
@@ -34,7 +34,7 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
     def print_check(check: Check) -> None:
         if name == "text":
             mark = "ok   " if check.outcome is Outcome.HOLDS else "FAILS"
-            click.echo(visible(f"{mark} {check.name}: {check.says}"))
+            click.echo(escape_controls(f"{mark} {check.name}: {check.says}"))
 
     with Site(url, timeout, attempts=3) as site:
         found = run(site, quick, print_check)

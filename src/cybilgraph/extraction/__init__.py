@@ -10,35 +10,35 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cybilgraph.extraction.actors import find_participations
-from cybilgraph.extraction.enumerations import with_introductions
+from cybilgraph.extraction.enumerations import apply_introductions
 from cybilgraph.extraction.other_countries import find_other_countries
 from cybilgraph.extraction.periods import find_dates
 from cybilgraph.extraction.relations import find_relations
 from cybilgraph.extraction.scopes import find_scopes
-from cybilgraph.extraction.sentences import sentences
+from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names
-from cybilgraph.model.gazetteer import Reference, reference
+from cybilgraph.model.gazetteer import Gazetteer, load_gazetteer
 from cybilgraph.model.record import Record
 
 __all__ = ["derive"]
 
 
-def derive(record: Record, names: Reference | None = None) -> Record:
+def derive(record: Record, names: Gazetteer | None = None) -> Record:
     """The record with what its prose says added, each derived; and with findings where a name
     was nearly a known one, or the aim is of another country.
     """
-    names = names or reference()
-    told = list(with_introductions(sentences(record, names)))
-    scopes = record.scopes + tuple(find_scopes(record, told, names))
-    findings = (*find_near_names(record, told, names), *find_other_countries(record, told, scopes, names))
-    dates = find_dates(record, told)
+    names = names or load_gazetteer()
+    sentences = list(apply_introductions(split_sentences(record, names)))
+    scopes = record.scopes + tuple(find_scopes(record, sentences, names))
+    findings = (*find_near_names(record, sentences, names), *find_other_countries(record, sentences, scopes, names))
+    dates = find_dates(record, sentences)
     return replace(
         record,
         start=record.start or dates.get("start"),
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
         scopes=scopes,
-        participations=record.participations + find_participations(record, told, scopes, names),
-        relations=record.relations + tuple(find_relations(record, told)),
+        participations=record.participations + find_participations(record, sentences, scopes, names),
+        relations=record.relations + tuple(find_relations(record, sentences)),
         findings=record.findings + findings,
     )

@@ -5,26 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.extraction.phrases import ACTING, ROLES, Phrase, losses, of_money, said, says
+from cybilgraph.extraction.phrases import (
+    ACTING,
+    ROLES,
+    Phrase,
+    find_losses,
+    has_phrase,
+    names_near_money,
+    phrase_claims,
+)
 from cybilgraph.extraction.role_model import (
-    PURPOSE,
-    SURE,
+    MIN_SURE_CONFIDENCE,
+    PURPOSE_SECTIONS,
     Candidate,
-    chances,
+    clearest_sentence,
+    decide_roles,
     is_helped_authority,
-    judged,
-    plainest,
-    signs,
+    role_features,
+    role_probabilities,
 )
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
-_SILENT = ("links",)
+_IGNORED_SECTIONS = ("links",)
 #: Sections that tell of others too.
-_BACKGROUND = ("context", "outcomes", "outputs", "activities")
+_BACKGROUND_SECTIONS = ("context", "outcomes", "outputs", "activities")
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.
@@ -41,7 +49,7 @@ _NO_NOUN = re.compile(
     r"(?: \([^)]{1,30}\))?(?:[.,;:)]|\Z| (?:in|for|of|to|that|which|with|by|and|at|on|under|within)\b)"
 )
 #: How far in front of a name that is looked for.
-_TO_BE_MOST = 100
+_MAX_LOOKBEHIND_CHARACTERS = 100
 #: What stands before one that only has the rooms; and behind the host of an event.
 _NOT_IT = (
     *("hosted by ", "hosted by the "),
@@ -88,29 +96,29 @@ _TOWARDS = {"counterpart": "partner", "client": "funder"}
 #: What the government of a country may be in a project that helps the country.
 _OF_HELPED = ("funder", "implementer", "beneficiary")
 #: The project itself is told of in its first sentences.
-_FIRST = 3
+_FIRST_SENTENCES = 3
 
 
 #: For each actor and role the sentences that tell it: of whom, how surely, by which name.
 _Quotes = dict[Sentence, tuple[GazetteerEntry, float, Name]]
-Found = dict[str, dict[str, _Quotes]]
+RoleQuotes = dict[str, dict[str, _Quotes]]
 
 
 def find_participations(
-    record: Record, told: list[Sentence], scopes: Iterable[Scope], names: Reference
+    record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
 ) -> tuple[Participation, ...]:
     """Participations that sentences tell and headings do not. ``scopes`` tell which countries the
     project helps.
     """
     helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
-    found = by_phrases(record, told, helped, names)
+    found = find_phrase_roles(record, sentences, helped, names)
     present = {link.actor.key for link in record.participations}
     links = []
-    for candidate in candidates(record, told, found, helped, names):
+    for candidate in find_candidates(record, sentences, found, helped, names):
         if _is_stated(candidate.actor, present):
             continue
         key, actor = candidate.actor.key, candidate.actor
-        by_role = _judged(candidate, found.get(key, {}), helped)
+        by_role = _decide_roles(candidate, found.get(key, {}), helped)
         for role, quotes in sorted(by_role.items()):
             first = next(iter(quotes))
             printed = Text(actor.name, first.text.place)
@@ -120,62 +128,64 @@ def find_participations(
     return tuple(links)
 
 
-def by_phrases(record: Record, told: list[Sentence], helped: set[str], names: Reference) -> Found:
+def find_phrase_roles(record: Record, sentences: list[Sentence], helped: set[str], names: Gazetteer) -> RoleQuotes:
     """What phrases say, and what may be concluded where they say nothing: for each actor the
     roles that it is left with.
     """
     stated = {link.actor.key for link in _stated(record)}
-    found = _said(told, stated, helped, names)
-    _conclude(found, told, stated, helped)
-    _settle_at_home(found, any(link.role == "implementer" for link in _stated(record)))
+    found = _collect_phrase_roles(sentences, stated, helped, names)
+    _infer_roles(found, sentences, stated, helped)
+    _settle_local_authority(found, any(link.role == "implementer" for link in _stated(record)))
     for key, by_role in found.items():
-        _drop_misheard(by_role, names.get("actor", key), helped)
-    return {key: _kept(by_role) for key, by_role in found.items()}
+        _drop_unlikely(by_role, names.get("actor", key), helped)
+    return {key: _drop_weaker_roles(by_role) for key, by_role in found.items()}
 
 
-def _judged(candidate: Candidate, by_role: dict[str, _Quotes], helped: set[str]) -> dict[str, _Quotes]:
+def _decide_roles(candidate: Candidate, by_role: dict[str, _Quotes], helped: set[str]) -> dict[str, _Quotes]:
     """The roles that an actor is held to have, each with the sentences that tell it, as sure as
     the role is likely; where no phrase tells it, with the one that speaks most for it.
     """
     kept: dict[str, _Quotes] = {}
-    for role, chance in judged(candidate.told, chances(signs(candidate, helped))).items():
-        sure = min(round(chance * 20) / 20, SURE)
+    for role, probability in decide_roles(
+        candidate.phrase_roles, role_probabilities(role_features(candidate, helped))
+    ).items():
+        sure = min(round(probability * 20) / 20, MIN_SURE_CONFIDENCE)
         if role in by_role:
             kept[role] = {sentence: (actor, sure, name) for sentence, (actor, _, name) in by_role[role].items()}
         else:
-            sentence, name = plainest(candidate, role)
+            sentence, name = clearest_sentence(candidate, role)
             kept[role] = {sentence: (candidate.actor, sure, name)}
     return kept
 
 
-def candidates(
-    record: Record, told: list[Sentence], found: Found, helped: set[str], names: Reference
+def find_candidates(
+    record: Record, sentences: list[Sentence], found: RoleQuotes, helped: set[str], names: Gazetteer
 ) -> list[Candidate]:
     """The actors that may take part and that the page does not state: those of which phrases tell
     a role, and those named where the text may tell of them; of the helped countries only the former.
     """
     stated = {link.actor.key for link in _stated(record)}
     listed: dict[str, Candidate] = {}
-    for sentence in told:
+    for sentence in sentences:
         if _is_silent(sentence):
             continue
-        told_of = _told_of(sentence)
+        told_of = _candidate_marks(sentence)
         for name in sentence.names:
-            actor = _acting(name, "funder", helped, names)
+            actor = _acting_entry(name, "funder", helped, names)
             if not actor or _is_stated(actor, stated):
                 continue
             known = actor.key in found or actor.key in listed
-            named = known or (name.mark in told_of and _acting(name, "", helped, names))
+            named = known or (name.mark in told_of and _acting_entry(name, "", helped, names))
             if named and not _is_other(sentence, name):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
     roles_of = frozenset(link.role for link in _stated(record))
     for key, candidate in listed.items():
-        candidate.first = candidate.names[0][0] in told[:_FIRST]
+        candidate.first = candidate.names[0][0] in sentences[:_FIRST_SENTENCES]
         candidate.stated = roles_of
-        candidate.told = {
+        candidate.phrase_roles = {
             role: max(confidence for _, confidence, _ in quotes.values()) for role, quotes in found.get(key, {}).items()
         }
-        candidate.told_in = frozenset(
+        candidate.phrase_sections = frozenset(
             (role, sentence.section) for role, quotes in found.get(key, {}).items() for sentence in quotes
         )
         candidate.others = roles_of.union(*(by_role for other, by_role in found.items() if other != key))
@@ -187,30 +197,32 @@ def _stated(record: Record) -> list[Participation]:
     return [link for link in record.participations if link.basis is Basis.STATED]
 
 
-def _said(told: Iterable[Sentence], stated: set[str], helped: set[str], names: Reference) -> Found:
+def _collect_phrase_roles(
+    sentences: Iterable[Sentence], stated: set[str], helped: set[str], names: Gazetteer
+) -> RoleQuotes:
     """What phrases say."""
-    found: Found = {}
-    for sentence in told:
-        for phrase, name in roles(sentence):
-            actor = _acting(name, phrase.says, helped, names)
+    found: RoleQuotes = {}
+    for sentence in sentences:
+        for phrase, name in phrase_roles(sentence):
+            actor = _acting_entry(name, phrase.claim, helped, names)
             if actor and not _is_stated(actor, stated) and not _is_other(sentence, name):
-                quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.says, name, helped), {})
+                quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.claim, name, helped), {})
                 quotes.setdefault(sentence, (actor, phrase.confidence, name))
     return found
 
 
-def _conclude(found: Found, told: list[Sentence], stated: set[str], helped: set[str]) -> None:
+def _infer_roles(found: RoleQuotes, sentences: list[Sentence], stated: set[str], helped: set[str]) -> None:
     """Add what no phrase says, and what nevertheless is likely."""
-    for sentence, name, actor in _payers(told, helped):
+    for sentence, name, actor in _find_payers(sentences, helped):
         acts = found.get(actor.key, {})
         if acts.keys() <= {"acts"} and sentence not in acts.get("acts", ()) and not _is_stated(actor, stated):
             found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
-    for sentence, name, actor in _helped_bodies(told, helped):
+    for sentence, name, actor in _find_helped_authorities(sentences, helped):
         if actor.key not in found and not _is_stated(actor, stated | found.keys()):
             found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
 
 
-def _settle_at_home(found: Found, stated: bool) -> None:
+def _settle_local_authority(found: RoleQuotes, stated: bool) -> None:
     """An authority of a country that is helped, and that does something, is helped; but delivers
     where others deliver with it, or nobody else does. ``stated``: the page states who delivers.
     """
@@ -224,7 +236,7 @@ def _settle_at_home(found: Found, stated: bool) -> None:
             by_role.setdefault(role, {}).update(quotes)
 
 
-def _drop_misheard(by_role: dict[str, _Quotes], known: GazetteerEntry | None, helped: set[str]) -> None:
+def _drop_unlikely(by_role: dict[str, _Quotes], known: GazetteerEntry | None, helped: set[str]) -> None:
     """Take away what is likely misheard where another role is told: that one whom a list knows, and who is not of
     a helped country, is helped; and what somebody is quoted as saying.
     """
@@ -244,16 +256,16 @@ def _is_stated(actor: GazetteerEntry, stated: set[str]) -> bool:
     return any(key.startswith(longer) for key in stated)
 
 
-def _role(said: str, name: Name, helped: set[str]) -> str:
+def _role(stated_role: str, name: Name, helped: set[str]) -> str:
     """The role that is said, or may be concluded: an authority of a country that is helped is
     helped where others work with it, or for it.
     """
-    if said in ROLES:
-        return said
-    if said in _TOWARDS:
-        at_home = is_helped_authority(name, helped) or (said == "client" and _country(name) in helped)
-        return "beneficiary" if at_home else _TOWARDS[said]
-    return "acts at home" if is_helped_authority(name, helped) else said
+    if stated_role in ROLES:
+        return stated_role
+    if stated_role in _TOWARDS:
+        at_home = is_helped_authority(name, helped) or (stated_role == "client" and _country(name) in helped)
+        return "beneficiary" if at_home else _TOWARDS[stated_role]
+    return "acts at home" if is_helped_authority(name, helped) else stated_role
 
 
 def _country(name: Name) -> str:
@@ -262,19 +274,21 @@ def _country(name: Name) -> str:
     return actor.row.get("country", "") if actor else ""
 
 
-def _payers(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
+def _find_payers(sentences: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
     """The actor that a clause about money names, where it names one only, and one who may give."""
-    for sentence in _of_purpose(told):
-        acting = [name for name in of_money(sentence) if name.mark == ACTOR and name.of("actor")]
+    for sentence in _of_purpose(sentences):
+        acting = [name for name in names_near_money(sentence) if name.mark == ACTOR and name.of("actor")]
         if len(acting) == 1 and (actor := acting[0].of("actor")) and actor.row.get("country") not in helped:
             yield sentence, acting[0], actor
 
 
-def _helped_bodies(told: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
+def _find_helped_authorities(
+    sentences: Iterable[Sentence], helped: set[str]
+) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
     """Authorities of the countries that are helped, where the text tells of the project: they
     are helped, unless it gives them another role.
     """
-    for sentence in _of_purpose(told):
+    for sentence in _of_purpose(sentences):
         for name in sentence.names:
             if (actor := name.of("actor")) and is_helped_authority(name, helped):
                 elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
@@ -286,7 +300,7 @@ def _is_to_be(sentence: Sentence, name: Name) -> bool:
     """True for an organisation that no list knows, and that is only being made, or any of its kind."""
     if name.mark != BODY:
         return False
-    before = _TO_BE.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at)
+    before = _TO_BE.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at)
     return before is not None and not (before["kind"] and not _NO_NOUN.match(sentence.marked, name.at + 1))
 
 
@@ -296,15 +310,15 @@ def _is_other(sentence: Sentence, name: Name) -> bool:
     """
     if _RULES.match(sentence.marked, name.at + 1):
         return True
-    if _MEMBERS.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+    if _MEMBERS.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
         return not (name.entries and _FORCE.search(name.entries[-1].name))
-    if _NOT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+    if _NOT.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
         return True
-    if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+    if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
         return True
-    if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _TO_BE_MOST), name.at):
+    if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
         return True
-    if any(low < name.at < high for low, high in losses(sentence.marked)):
+    if any(low < name.at < high for low, high in find_losses(sentence.marked)):
         return True
     before, behind = _OWNS
     if behind.match(sentence.marked, name.at + 1) and before.search(sentence.marked, 0, name.at):
@@ -312,39 +326,45 @@ def _is_other(sentence: Sentence, name: Name) -> bool:
     return _is_to_be(sentence, name)
 
 
-def _of_purpose(told: Iterable[Sentence]) -> Iterator[Sentence]:
+def _of_purpose(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
     """The sentences that tell of the project itself."""
-    for sentence in told:
-        if sentence.section in PURPOSE and not (says(sentence, "aside") or says(sentence, "compare")):
+    for sentence in sentences:
+        if sentence.section in PURPOSE_SECTIONS and not (
+            has_phrase(sentence, "aside") or has_phrase(sentence, "compare")
+        ):
             yield sentence
 
 
 def _is_silent(sentence: Sentence) -> bool:
-    return not sentence.names or sentence.section in _SILENT or says(sentence, "aside")
+    return not sentence.names or sentence.section in _IGNORED_SECTIONS or has_phrase(sentence, "aside")
 
 
-def _told_of(sentence: Sentence) -> str:
+def _candidate_marks(sentence: Sentence) -> str:
     """The marks of those of whom a sentence may tell though no phrase does: where it tells of the
     project, and in the background of organisations, unless it compares or tells of what is elsewhere.
     """
-    if sentence.section in PURPOSE:
+    if sentence.section in PURPOSE_SECTIONS:
         return ACTOR + BODY + NAME + PLACE
-    aside = sentence.section not in _BACKGROUND or says(sentence, "compare") or says(sentence, "elsewhere")
+    aside = (
+        sentence.section not in _BACKGROUND_SECTIONS
+        or has_phrase(sentence, "compare")
+        or has_phrase(sentence, "elsewhere")
+    )
     return "" if aside else ACTOR + BODY
 
 
-def roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
+def phrase_roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
     """Roles that phrases give to names; none in a sentence that tells of what is not, or of
     another project.
     """
     if sentence.roles is None:
         silent = _is_silent(sentence)
-        sentence.roles = () if silent else tuple(said(sentence, *ACTING))
+        sentence.roles = () if silent else tuple(phrase_claims(sentence, *ACTING))
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 
 
-def _kept(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
+def _drop_weaker_roles(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
     """The most telling role of an actor, and both if it pays and delivers. Who only does
     something, and of whom nothing else is said, delivers.
     """
@@ -358,7 +378,7 @@ def _kept(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
     return quotes
 
 
-def _acting(name: Name, role: str, helped: set[str], names: Reference) -> GazetteerEntry | None:
+def _acting_entry(name: Name, role: str, helped: set[str], names: Gazetteer) -> GazetteerEntry | None:
     """The actor that is named, or the government of the country that is: a country that the
     project helps pays or delivers at most, and is not its own supporter.
     """

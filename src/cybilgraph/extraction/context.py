@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from cybilgraph.extraction.phrases import ACTING, hits, speaks_of_money
+from cybilgraph.extraction.phrases import ACTING, find_matches, mentions_money
 from cybilgraph.extraction.spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
@@ -36,42 +36,45 @@ _BE = frozenset(("is", "are", "was", "were", "be", "been", "being"))
 _AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
 _PASSIVE = ("ed", "en", "ght", "un")
 #: How far from a name, in letters and in words, what stands there is still of it.
-_NEAR, _NEAR_WORDS = 120, 16
+_MAX_CONTEXT_CHARACTERS, _MAX_CONTEXT_WORDS = 120, 16
 
 
 @lru_cache(maxsize=2_000)
-def around(marked: str) -> dict[int, tuple[str, ...]]:
+def context_features(marked: str) -> dict[int, tuple[str, ...]]:
     """What the words around each name of a marked sentence are signs of, by where its mark stands."""
     found: dict[int, tuple[str, ...]] = {}
-    money = ("money",) if speaks_of_money(marked) else ()
-    told = [(hit.phrase.says, hit.ats) for hit in hits(marked) if hit.phrase.says in ACTING]
+    money = ("money",) if mentions_money(marked) else ()
+    phrase_marks = [(hit.phrase.claim, hit.mark_offsets) for hit in find_matches(marked) if hit.phrase.claim in ACTING]
     for names in _LIST.finditer(marked):
         start, end = names.span()
         remark = _REMARK.match(marked, end)
         behind = remark.end() if remark else end
-        left = _WORD.findall(_END.split(marked[max(0, start - _NEAR) : start])[-1])
+        left = _WORD.findall(_END.split(marked[max(0, start - _MAX_CONTEXT_CHARACTERS) : start])[-1])
         while left and left[-1] in _ARTICLES:
             left.pop()
-        right = _WORD.findall(_END.split(marked[behind : behind + _NEAR], maxsplit=1)[0])
-        place = _place(left)
-        own = (*_before(left, place), *_behind(right, place), *money)
+        right = _WORD.findall(_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
+        place = _position(left)
+        own = (*_features_before(left, place), *_features_after(right, place), *money)
         for at in range(start, end):
             if marked[at] in _MARKS:
-                found[at] = (*own, *sorted({f"beside {role}" for role, ats in told if ats - {at}}))
+                found[at] = (
+                    *own,
+                    *sorted({f"beside {role}" for role, mark_offsets in phrase_marks if mark_offsets - {at}}),
+                )
     return found
 
 
-def _place(left: list[str]) -> str:
+def _position(left: list[str]) -> str:
     """What stands just before a name: nothing, a preposition, a kind of word, or any word."""
     if not left:
         return "start"
-    return left[-1] if left[-1] in _PREPOSITIONS or left[-1] in ",()" else _kind(left[-1]) or "word"
+    return left[-1] if left[-1] in _PREPOSITIONS or left[-1] in ",()" else _word_class(left[-1]) or "word"
 
 
-def _before(left: list[str], place: str) -> Iterator[str]:
+def _features_before(left: list[str], place: str) -> Iterator[str]:
     yield f"at {place}"
-    near = left[: -_NEAR_WORDS - 1 : -1]
-    kinds = [*map(_kind, near)]
+    near = left[: -_MAX_CONTEXT_WORDS - 1 : -1]
+    kinds = [*map(_word_class, near)]
     yield from ["before " + kind for kind in {*kinds} if kind]
     if not _MARKS.isdisjoint(near):
         yield "name before"
@@ -88,9 +91,9 @@ def _before(left: list[str], place: str) -> Iterator[str]:
         yield f"behind nothing{preposition}{across}"
 
 
-def _behind(right: list[str], place: str) -> Iterator[str]:
-    near = right[:_NEAR_WORDS]
-    kinds = [*map(_kind, near)]
+def _features_after(right: list[str], place: str) -> Iterator[str]:
+    near = right[:_MAX_CONTEXT_WORDS]
+    kinds = [*map(_word_class, near)]
     yield from ["followed by " + kind for kind in {*kinds} if kind]
     if not _MARKS.isdisjoint(near):
         yield "name behind"
@@ -124,9 +127,9 @@ def _voice(word: str, seen: list[str]) -> str:
 
 
 @cache_short(entries=5_000, longest=500)
-def _kind(word: str) -> str:
+def _word_class(word: str) -> str:
     """The kind of a word, by the longest beginning that the table has; or nothing."""
-    whole, beginnings, longest = _kinds()
+    whole, beginnings, longest = _load_word_classes()
     if word in whole:
         return whole[word]
     ends = range(min(len(word), longest), 1, -1)
@@ -134,7 +137,7 @@ def _kind(word: str) -> str:
 
 
 @cache
-def _kinds() -> tuple[dict[str, str], dict[str, str], int]:
+def _load_word_classes() -> tuple[dict[str, str], dict[str, str], int]:
     """The kinds of whole words, and of beginnings of words ("fund*"), and how long these are at most."""
     whole: dict[str, str] = {}
     beginnings: dict[str, str] = {}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from cybilgraph.extraction.phrases import ACTING, hits
+from cybilgraph.extraction.phrases import ACTING, find_matches
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.spans import MARKS
 from cybilgraph.model.gazetteer import fold_in_place
@@ -21,32 +21,32 @@ _TELLS = frozenset(ACTING) - {"acts", "unspecified"}
 _ITEM = re.compile(rf"(?:[•*–-] ?)?(?:the )?[{MARKS}]")
 
 
-def with_introductions(told: Iterable[Sentence]) -> Iterator[Sentence]:
+def apply_introductions(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
     """The sentences; those that are items of a list are marked as if its introduction stood before each without its
     colon, where that tells a role. They keep their own text.
     """
     section = lead = ""
-    for sentence in told:
+    for sentence in sentences:
         text = sentence.text
         if text.text.endswith(":") and not sentence.names:
             section, lead = sentence.section, text.text
             yield sentence
         elif ":" in sentence.marked and (inline := _INLINE.match(sentence.marked)):
-            yield _introduced(sentence, inline[0], inline.end())
+            yield _with_introduction(sentence, inline[0], inline.end())
         elif not _ITEM.match(sentence.marked):
             lead = ""
             yield sentence
         elif text.under:
-            yield _introduced(sentence, f"{text.under}:")
+            yield _with_introduction(sentence, f"{text.under}:")
         else:
-            yield _introduced(sentence, lead if sentence.section == section else "")
+            yield _with_introduction(sentence, lead if sentence.section == section else "")
 
 
-def _introduced(item: Sentence, lead: str, begin: int = 0) -> Sentence:
+def _with_introduction(item: Sentence, lead: str, begin: int = 0) -> Sentence:
     """The item, whose names all stand from ``begin`` on."""
     before = f"{_FOLLOWS.sub('', fold_in_place(lead.rstrip()))} " if lead else ""
     marked = before + item.marked[begin:]
-    if not before or not any(hit.phrase.says in _TELLS and hit.ats for hit in hits(marked)):
+    if not before or not any(hit.phrase.claim in _TELLS and hit.mark_offsets for hit in find_matches(marked)):
         return item
     further = len(before) - begin
     return replace(item, marked=marked, names=tuple(replace(name, at=name.at + further) for name in item.names))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.extraction.actors import roles
-from cybilgraph.extraction.phrases import kinds_in, said, says, spans
+from cybilgraph.extraction.actors import phrase_roles
+from cybilgraph.extraction.phrases import has_phrase, kinds_in, phrase_claims, phrase_spans
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
 #: How sure the country of a body is that is helped.
 _HOME = 0.85
@@ -37,29 +37,29 @@ def is_item(sentence: Sentence) -> bool:
     return PLACE in sentence.marked and _ITEM.fullmatch(sentence.marked) is not None
 
 
-def in_title(sentence: Sentence, names: Reference) -> Iterator[Name]:
+def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
     """The places that a title names: but for those elsewhere, where it has others."""
-    if says(sentence, "compare"):
+    if has_phrase(sentence, "compare"):
         return
     here = sentence.names
-    if elsewhere := spans(sentence, "elsewhere"):
+    if elsewhere := phrase_spans(sentence, "elsewhere"):
         others = tuple(name for name in here if not _within(name, elsewhere))
-        here = others if any(entries(sentence, name, names) for name in others) else here
+        here = others if any(place_entries(sentence, name, names) for name in others) else here
     for name in here:
         if not (name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at])):
             yield name
 
 
-def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
+def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
     """The names that a sentence says the project is for or in, and how surely."""
     kinds = kinds_in(sentence)
     if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
         return
-    elsewhere = spans(sentence, "elsewhere")
+    elsewhere = phrase_spans(sentence, "elsewhere")
     acting: dict[int, str] = {}
-    for phrase, name in roles(sentence):
-        acting.setdefault(name.at, phrase.says)
-    for phrase, name in said(sentence, "place"):
+    for phrase, name in phrase_roles(sentence):
+        acting.setdefault(name.at, phrase.claim)
+    for phrase, name in phrase_claims(sentence, "place"):
         if name.at not in acting and not _within(name, elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
@@ -67,7 +67,7 @@ def placed_in(sentence: Sentence) -> Iterator[tuple[Name, float]]:
             yield name, _HOME
 
 
-def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
+def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
     """The names that a sentence says the project is for or in, or lists. Where it tells of what
     was before (``past``), what places did themselves is not of the project.
     """
@@ -75,18 +75,18 @@ def listed_in(sentence: Sentence, past: bool) -> Iterator[Name]:
         return
     if not _OF_OTHERS.isdisjoint(kinds_in(sentence)):
         return
-    sure = {name.at for _, name in said(sentence, "listed")}
-    told = {name.at for name, _ in placed_in(sentence)}
-    elsewhere = [*spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in roles(sentence))]
-    listed = lists(sentence)
+    sure = {name.at for _, name in phrase_claims(sentence, "listed")}
+    place_offsets = {name.at for name, _ in find_places(sentence)}
+    elsewhere = [*phrase_spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in phrase_roles(sentence))]
+    listed = find_place_lists(sentence)
     subjects = [match.span() for match in _SUBJECT.finditer(sentence.marked)] if past else []
     for name in sentence.names:
-        likely = name.at in told or (_within(name, listed) and not _within(name, elsewhere))
+        likely = name.at in place_offsets or (_within(name, listed) and not _within(name, elsewhere))
         if name.at in sure or (likely and not _within(name, subjects)):
             yield name
 
 
-def lists(sentence: Sentence) -> list[tuple[int, int]]:
+def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
     """Where lists of places stand in the marked sentence."""
     several = sentence.marked.count(PLACE) > 1
     found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
@@ -94,7 +94,7 @@ def lists(sentence: Sentence) -> list[tuple[int, int]]:
     return [*found, head.span()] if head else found
 
 
-def entries(sentence: Sentence, name: Name, names: Reference) -> list[GazetteerEntry]:
+def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[GazetteerEntry]:
     """The places that a name is, or the country that it is of, or is at home in; and the regions of
     which a half stands before it: "North, West and Central Africa".
     """
@@ -110,5 +110,5 @@ def entries(sentence: Sentence, name: Name, names: Reference) -> list[GazetteerE
     return places
 
 
-def _within(name: Name, spans: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= name.at < end for start, end in spans)
+def _within(name: Name, phrase_spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= name.at < end for start, end in phrase_spans)

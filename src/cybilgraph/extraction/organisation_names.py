@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, actor_called
+from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, find_actor
 from cybilgraph.model import organisations
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference, fold
-from cybilgraph.model.organisations import has_body, is_body, of_many_words
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold
+from cybilgraph.model.organisations import is_organisation_name, is_organisation_word, may_contain_comma
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: What is a name by its letters alone: an abbreviation, or a capital inside.
@@ -66,7 +66,7 @@ _LAST_WORDS = (
     *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
 )
 #: How far in front of a name that is looked for, and between how many names of one list.
-_NEXT_MOST, _LIST_MOST = 70, 15
+_MAX_NEXT_CHARACTERS, _MAX_LIST_ITEMS = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT", of which each country has one: a kind, and no name.
 _KIND_OF_TEAM = re.compile(
@@ -97,7 +97,7 @@ _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){
 _CAPITAL, _BEFORE_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ]"), 3
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A word, how many of them a country's name has that is looked for in a title, and how many letters.
-_TOKEN, _LONGEST_COUNTRY, _SHORTEST = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
+_TOKEN, _MAX_COUNTRY_WORDS, _MIN_COUNTRY_CHARACTERS = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 #: What may be one country: "Trinidad and Tobago".
 _PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
 #: What follows the names of several: "are partners".
@@ -120,7 +120,7 @@ _SHORT_NAME = 12
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
-def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[str, Span | None]) -> list[Span]:
+def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]) -> list[Span]:
     """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
     for match in _runs(words):
         if (
@@ -132,7 +132,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
         for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
             if inside:
-                if any(span.mark == ACTOR and not _is_less(words, span, start, end) for span in inside):
+                if any(span.mark == ACTOR and not _is_part_of_longer_name(words, span, start, end) for span in inside):
                     continue
                 first = inside[0] if len(inside) == 1 and inside[0].start == start else None
                 if first and first.mark == ACTOR and _is_thing(words[start:end]):
@@ -144,7 +144,7 @@ def with_unknown(words: str, spans: list[Span], names: Reference, short: dict[st
                     continue
                 end = _without_owner(words, start, end, inside)
                 inside = [span for span in inside if span.start < end]
-            if found := _found(words, start, end, spans, names, short):
+            if found := _classify_name(words, start, end, spans, names, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
 
@@ -162,7 +162,7 @@ def _runs(words: str) -> Iterator[re.Match[str]]:
         at = match.end()
 
 
-def names_of_things(words: str) -> Iterator[str]:
+def find_non_organisations(words: str) -> Iterator[str]:
     """What a sentence says to be a project, and the abbreviations that it introduces and that are
     of things: what they stand for has small letters, or is a strategy, a framework or the like,
     and has no body in it.
@@ -176,30 +176,32 @@ def names_of_things(words: str) -> Iterator[str]:
                 meant.insert(0, word)
             if len(meant) == len(letters):
                 break
-        if "".join(word[:1] for word in meant).upper() != letters or any(is_body(word.title()) for word in meant):
+        if "".join(word[:1] for word in meant).upper() != letters or any(
+            is_organisation_word(word.title()) for word in meant
+        ):
             continue
         if meant[-1].islower() or meant[-1].rstrip("s") in organisations.words("thing"):
             yield letters
             yield f"{letters}s"
 
 
-def with_misspelt(words: str, spans: list[Span], names: Reference) -> list[Span]:
+def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> list[Span]:
     """The spans with those of countries that are spelt nearly right, and nothing else that no list knows."""
     tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
-    for most in range(_LONGEST_COUNTRY, 0, -1):
+    for most in range(_MAX_COUNTRY_WORDS, 0, -1):
         for (start, _, begins), (_, end, ends) in zip(tokens, tokens[most - 1 :], strict=False):
             if (
                 begins
                 and ends
-                and end - start > _SHORTEST
+                and end - start > _MIN_COUNTRY_CHARACTERS
                 and all(span.end <= start or end <= span.start for span in spans)
-                and (near := _near(words[start:end], NAME, names))
+                and (near := _near_entry(words[start:end], NAME, names))
             ):
                 spans = [*spans, Span(start, end, PLACE, (near,), near=words[start:end])]
     return sorted(spans, key=lambda span: span.start)
 
 
-def names_firm(words: str, start: int, end: int) -> bool:
+def is_organisation_in_context(words: str, start: int, end: int) -> bool:
     """True where the words around a name tell that it is one of an organisation."""
     return _firm_before(words, start) or _BODY_FOLLOWS.match(words, end) is not None
 
@@ -230,8 +232,10 @@ def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
     """True where one who acts stands here, or in the list that goes on here."""
     if start and _ACTOR_BEFORE.match(words, end):
         return True
-    for _ in range(_LIST_MOST):
-        if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(words, max(0, start - _NEXT_MOST), start):
+    for _ in range(_MAX_LIST_ITEMS):
+        if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(
+            words, max(0, start - _MAX_NEXT_CHARACTERS), start
+        ):
             return True
         before = [span for span in spans if span.end < start and _LISTED.fullmatch(words, span.end, start)]
         if not before:
@@ -240,8 +244,8 @@ def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
     return False
 
 
-def _found(
-    words: str, start: int, end: int, spans: list[Span], names: Reference, short: dict[str, Span | None]
+def _classify_name(
+    words: str, start: int, end: int, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]
 ) -> Span | None:
     """The span of a capitalised name among those that are known, or None where it is none: an
     abbreviation that the record has introduced, a known name that is spelt nearly so, an
@@ -253,9 +257,9 @@ def _found(
         meant = short[name]
         return Span(start, end, meant.mark, meant.entries, meant.home) if meant else None
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
-    if near := _near(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
+    if near := _near_entry(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
         return Span(bare, bare + len(place), PLACE, (near,), near=place)
-    if " " in name and (near := _near(name, BODY, names)) and near.name != name:
+    if " " in name and (near := _near_entry(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
     mark, own = _kind(name, "" if start else words[end:]), None
     if mark is None:
@@ -280,7 +284,7 @@ def _found(
     if mark == BODY or (
         mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
     ):
-        return _unknown(words, start, end, mark, inside, names)
+        return _unlisted_span(words, start, end, mark, inside, names)
     return None
 
 
@@ -295,7 +299,7 @@ def _only_begins(word: str) -> bool:
     return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
 
-def _is_less(words: str, span: Span, start: int, end: int) -> bool:
+def _is_part_of_longer_name(words: str, span: Span, start: int, end: int) -> bool:
     """True for a name inside a longer one: "Oxford" in "Oxford Brookes University", and "Internet Society" in
     "Internet Society Foundation".
     """
@@ -305,7 +309,7 @@ def _is_less(words: str, span: Span, start: int, end: int) -> bool:
     return called_after or (span.end - span.start) * 2 < end - start
 
 
-def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference) -> Iterator[tuple[int, int]]:
+def _parts(words: str, start: int, end: int, spans: list[Span], names: Gazetteer) -> Iterator[tuple[int, int]]:
     """A run of capitalised words parted where each side is a name of its own, without the words
     that only begin a sentence.
     """
@@ -314,7 +318,7 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
         return
     joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
     for pair in _PAIR.finditer(words, start, end) if joined else ():
-        if _near(pair[0], NAME, names):  # "Bosnia and Herzegovna"
+        if _near_entry(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
                 yield from _parts(words, *side, spans, names) if side[0] < side[1] else ()
@@ -333,8 +337,8 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Reference
                 known.mark in (DEMONYM, PLACE)
                 and known.start == match.end()
                 and known.end < end
-                and has_body(left)
-                and has_body(right)
+                and is_organisation_name(left)
+                and is_organisation_name(right)
             )
             for known in spans
         ):
@@ -347,30 +351,39 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     """True where two names stand beside each other; not in "Ministry of Trade, Industry and
     Commerce", nor in "Information and Communication Authority". ``plural``: what follows is of several.
     """
-    if between == " for the " and (" " not in right or not has_body(right)):
+    if between == " for the " and (" " not in right or not is_organisation_name(right)):
         return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
     if _POST.search(left) and _OFFICE.match(right):
         return False  # "Public Prosecutor's Office"
     joins = between.strip() in _ANDS
-    if joins and plural and not of_many_words(left):
+    if joins and plural and not may_contain_comma(left):
         return True
-    if not has_body(left):
-        return not (joins and has_body(right))
+    if not is_organisation_name(left):
+        return not (joins and is_organisation_name(right))
     if joins and _OWN.fullmatch(right):
         return True  # "the Bank of Zambia and ZESCO"
-    if between.endswith(" the ") and has_body(right) and not (right == _SOCIETY and of_many_words(left)):
+    if (
+        between.endswith(" the ")
+        and is_organisation_name(right)
+        and not (right == _SOCIETY and may_contain_comma(left))
+    ):
         return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
-    if of_many_words(left):
+    if may_contain_comma(left):
         first = _APART.split(right, maxsplit=1)[0].split(" ")
-        ends = between == ", " and len(first) > 1 and first[-1] != "Society" and is_body(first[-1])
-        return has_body(right) and (ends or is_body(first[0]))
-    return has_body(_head(right)) or between.startswith((",", "'", "’")) or is_body(left.rsplit(" ", 1)[-1])
+        ends = between == ", " and len(first) > 1 and first[-1] != "Society" and is_organisation_word(first[-1])
+        return is_organisation_name(right) and (ends or is_organisation_word(first[0]))
+    return (
+        is_organisation_name(_head(right))
+        or between.startswith((",", "'", "’"))
+        or is_organisation_word(left.rsplit(" ", 1)[-1])
+    )
 
 
 def _ends_with_country(between: str, place: Span, right: str) -> bool:
     """True where a name ends with its country: "the Ministry of Interior of Senegal and Data Senegal"."""
     return place.mark == PLACE and (
-        (between.strip(", ") in _ANDS and has_body(right)) or (between == " and the " and right[:1].isupper())
+        (between.strip(", ") in _ANDS and is_organisation_name(right))
+        or (between == " and the " and right[:1].isupper())
     )
 
 
@@ -381,8 +394,8 @@ def _begins_only(word: str) -> bool:
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
         start = at + 5
-    if not start and (lead := _LEADS.match(words, start, end)) and has_body(words[lead.end() : end]):
-        start = lead.end() if not is_body(lead[1] or lead[2]) else start
+    if not start and (lead := _LEADS.match(words, start, end)) and is_organisation_name(words[lead.end() : end]):
+        start = lead.end() if not is_organisation_word(lead[1] or lead[2]) else start
     while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
@@ -414,7 +427,7 @@ def _kind(name: str, after: str) -> str | None:
     head = _head(name).split()
     if head[-1] in _KINDS:
         return None
-    if has_body(" ".join(head)) and head[-1] not in organisations.words("thing"):
+    if is_organisation_name(" ".join(head)) and head[-1] not in organisations.words("thing"):
         return BODY if name != head[-1] or not name.isalpha() or "CERT" in name or "CSIRT" in name else ""
     tokens, common = [token.strip(",") for token in name.split()], organisations.words("common")
     if not (organisations.words("thing").isdisjoint(tokens) and organisations.words("no").isdisjoint(tokens)):
@@ -428,7 +441,7 @@ def _kind(name: str, after: str) -> str | None:
     return NAME
 
 
-def _unknown(words: str, start: int, end: int, mark: str, inside: list[Span], names: Reference) -> Span:
+def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Span], names: Gazetteer) -> Span:
     """A name of no list, or of one that is spelt nearly so; a country at its end or before it is
     where it is at home. What only has a country's name is neither: "the US state of Georgia".
     """
@@ -441,9 +454,9 @@ def _unknown(words: str, start: int, end: int, mark: str, inside: list[Span], na
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
         return Span(start, end, ACTOR, (found,), home)
-    if mark == BODY and (found := _near(name, mark, names)):
+    if mark == BODY and (found := _near_entry(name, mark, names)):
         return Span(start, end, ACTOR, (found,), home, near=_misspelt(name, found))
-    return Span(start, end, mark, (actor_called(name, names),), home)
+    return Span(start, end, mark, (find_actor(name, names),), home)
 
 
 def _at_home(words: str, span: Span, start: int, end: int) -> bool:
@@ -453,14 +466,14 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 
 
 @cache_short(entries=5_000, longest=500)
-def _near(name: str, mark: str, names: Reference) -> GazetteerEntry | None:
+def _near_entry(name: str, mark: str, names: Gazetteer) -> GazetteerEntry | None:
     if mark == BODY:
         if len(name) > _SHORT_NAME:
             found = names.near("actor", name)
         else:
-            found = names.misspelt("actor", name) if " " in name else None
+            found = names.find_misspelt("actor", name) if " " in name else None
         return None if found and _of_each_country(name, found, names) else found
-    return names.misspelt("country", name)
+    return names.find_misspelt("country", name)
 
 
 def _misspelt(name: str, entry: GazetteerEntry) -> str:
@@ -469,7 +482,7 @@ def _misspelt(name: str, entry: GazetteerEntry) -> str:
     return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
-def _of_each_country(name: str, found: GazetteerEntry, names: Reference) -> bool:
+def _of_each_country(name: str, found: GazetteerEntry, names: Gazetteer) -> bool:
     """True where the name lacks only the country: "National Cyber Security Centre" is not that of the UK."""
     words = set(fold(name).split())
     others = (set(fold(called).split()) for called in found.names)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cybilgraph.extraction.locations import entries, placed_in
+from cybilgraph.extraction.locations import find_places, place_entries
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.record import Record, Scope
 from cybilgraph.model.rules import finding
 
 
 def find_other_countries(
-    record: Record, told: list[Sentence], scopes: tuple[Scope, ...], names: Reference
+    record: Record, sentences: list[Sentence], scopes: tuple[Scope, ...], names: Gazetteer
 ) -> Iterator[Finding]:
     """Countries that the aim says the project is for, where the project has others: a text may
     have been copied from another page.
@@ -21,10 +21,10 @@ def find_other_countries(
     own = {(link.concept.kind, link.concept.key) for link in scopes}
     if not any(kind == "country" for kind, _ in own):
         return
-    for sentence in told:
+    for sentence in sentences:
         if sentence.section == "aim" and sentence.text.place:
-            for name, _ in placed_in(sentence):
-                for entry in entries(sentence, name, names):
+            for name, _ in find_places(sentence):
+                for entry in place_entries(sentence, name, names):
                     if entry.kind == "country" and own.isdisjoint(_wider(entry, names)):
                         own.add(("country", entry.key))
                         at = sentence.text.place
@@ -38,7 +38,7 @@ def find_other_countries(
                         )
 
 
-def _wider(country: GazetteerEntry, names: Reference) -> Iterator[tuple[str, str]]:
+def _wider(country: GazetteerEntry, names: Gazetteer) -> Iterator[tuple[str, str]]:
     """The country itself, the regions around it, and the groups that it is of."""
     yield "country", country.key
     region = names.get("region", country.row["region"])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.extraction.actors import roles
-from cybilgraph.extraction.phrases import says
+from cybilgraph.extraction.actors import phrase_roles
+from cybilgraph.extraction.phrases import has_phrase
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
 from cybilgraph.model.record import Date, Record, Text
 
 _SECTIONS = ("title", "summary", "description", "aim")
 #: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.
-_ALONE, _LED, _YEAR = 0.95, 0.9, 0.8
+_SURE_ALONE, _SURE_LED, _SURE_YEAR = 0.95, 0.9, 0.8
 _BOTH = {"start", "end"}
 _LEADS = re.compile(
     r"(?:\b(?:from|between|during|over|ran|runs|running|lasted|lasts|for|period|duration|dates?|implemented|in|of|covers)"
@@ -55,13 +55,13 @@ _DURATION = re.compile(
 )
 
 
-def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
+def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
     """The dates among start, end and duration that the record does not state."""
     found: dict[str, Date] = {}
     stated = record.start or record.end
     if stated and record.duration:
         return found
-    for sentence in told:
+    for sentence in sentences:
         if sentence.section not in (*_SECTIONS, "context"):
             continue
         low = sentence.text.text.lower()
@@ -69,13 +69,13 @@ def find_dates(record: Record, told: list[Sentence]) -> dict[str, Date]:
         dated = _DIGITS.search(low) is not None
         if not (lasts or dated):
             continue
-        if says(sentence, "aside"):
+        if has_phrase(sentence, "aside"):
             continue
         if lasts and "duration" not in found and not record.duration:
             match = _DURATION.search(sentence.text.text)
             length = match and read_duration(sentence.text.part(*match.span("length")))
             if length:
-                found["duration"] = replace(length, evidence=(sentence.evidence(_LED),))
+                found["duration"] = replace(length, evidence=(sentence.evidence(_SURE_LED),))
         if dated and stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
                 _take(found, sentence, period)
@@ -86,21 +86,21 @@ def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
     if period.end is not None and _UNTIL.search(before):
-        _note(found, sentence, _LED, end=period.end)
+        _note(found, sentence, _SURE_LED, end=period.end)
     elif period.end is not None and _UNTIL_FOLLOWS.match(after):
-        _note(found, sentence, _LED, start=period.start)
+        _note(found, sentence, _SURE_LED, start=period.start)
     elif _EVENT.match(after):
         return
     elif period.end is not None:
         if not found.keys() & _BOTH and _LEADS.search(before):
             alone = len(text) - (period.stop - period.at) < 4
-            _note(found, sentence, _ALONE if alone else _LED, start=period.start, end=period.end)
+            _note(found, sentence, _SURE_ALONE if alone else _SURE_LED, start=period.start, end=period.end)
     elif _BEGINS.search(before) or (_UNTIL_FOLLOWS.match(after) and re.search(r"\bfrom \Z", before)):
-        _note(found, sentence, _LED, start=period.start)
+        _note(found, sentence, _SURE_LED, start=period.start)
     elif _ENDS.search(before):
-        _note(found, sentence, _LED, end=period.start)
+        _note(found, sentence, _SURE_LED, end=period.start)
     elif _is_of_the_year(before, after) and not found.keys() & _BOTH and _acts(sentence):
-        _note(found, sentence, _YEAR, start=period.start, end=period.start)
+        _note(found, sentence, _SURE_YEAR, start=period.start, end=period.start)
 
 
 def _is_of_the_year(before: str, after: str) -> bool:
@@ -111,7 +111,7 @@ def _is_of_the_year(before: str, after: str) -> bool:
 
 def _acts(sentence: Sentence) -> bool:
     """True where the sentence tells what the project did, and not the history before it."""
-    return any(phrase.says in ("funder", "implementer", "acts") for phrase, _ in roles(sentence))
+    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in phrase_roles(sentence))
 
 
 def _note(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from cybilgraph.extraction.organisation_names import names_firm
+from cybilgraph.extraction.organisation_names import is_organisation_in_context
 from cybilgraph.extraction.spans import ACTOR, NAME, Span
 from cybilgraph.model import organisations
-from cybilgraph.model.organisations import has_body, is_body
+from cybilgraph.model.organisations import is_organisation_name, is_organisation_word
 from cybilgraph.model.record import Contact
 from cybilgraph.model.resources import REFERENCE
 
@@ -29,18 +29,18 @@ _RUN = re.compile(
 )
 #: What a name goes on behind: "Centre for Anna Lindh".
 _OF = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
-_OF_MOST = 40
+_MAX_LOOKBEHIND_CHARACTERS = 40
 #: No person has more names, each a word or more.
 _MOST = 5
 
 
-def persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> Iterator[Span]:
+def find_persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> Iterator[Span]:
     """The persons in a sentence, by name: who is a contact of the record, who is called Mr or Dr, and who
     has a given name before another. ``spans`` are the known names in it.
 
     A person's span has no thing, so that nothing can be told of it.
     """
-    found = [*_contacts(words, contacts), *_called(words)]
+    found = [*_find_contacts(words, contacts), *_find_by_title_or_given_name(words)]
     spans, last = list(spans) if found else [], 0
     for start, end, told in sorted(found, key=lambda one: (one[0], -one[1])):
         known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
@@ -49,14 +49,14 @@ def persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> I
             last = end
 
 
-def _contacts(words: str, contacts: Iterable[Contact]) -> Iterator[tuple[int, int, bool]]:
+def _find_contacts(words: str, contacts: Iterable[Contact]) -> Iterator[tuple[int, int, bool]]:
     for contact in contacts:
         if " " in contact.name:
             for match in re.finditer(rf"\b{re.escape(contact.name)}(?![\w-]| [A-Z])", words):
                 yield *match.span(), True
 
 
-def _called(words: str) -> Iterator[tuple[int, int, bool]]:
+def _find_by_title_or_given_name(words: str) -> Iterator[tuple[int, int, bool]]:
     """Where persons stand by their honorific or given name; True where it is by an honorific."""
     if _first_letters().isdisjoint(_LETTERS.findall(words)):
         return  # as from most sentences: to look for runs of names takes ten times as long
@@ -76,8 +76,13 @@ def _is_of_body(words: str, start: int, end: int) -> bool:
     """True where the name is one of an organisation: "Anna Lindh Foundation", "the firm Baker Tilly"."""
     name = words[start:end]
     no_person = any(word in organisations.words(tells) for word in name.split()[1:] for tells in ("thing", "common"))
-    of = _OF.search(words, max(0, start - _OF_MOST), start)
-    return no_person or has_body(name) or names_firm(words, start, end) or (of is not None and is_body(of["body"]))
+    of = _OF.search(words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start)
+    return (
+        no_person
+        or is_organisation_name(name)
+        or is_organisation_in_context(words, start, end)
+        or (of is not None and is_organisation_word(of["body"]))
+    )
 
 
 @cache

@@ -24,14 +24,14 @@ from pathlib import Path
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.extraction.prefilter import Clause, Group, first_words, needed, parse, tells
+from cybilgraph.extraction.prefilter import Clause, Group, first_words, parse, required_words, selectivity
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 
 #: The phrases in use.
-FILE = REFERENCE / "phrases.csv"
+PHRASES_FILE = REFERENCE / "phrases.csv"
 #: "(ITU)", and what is said between a name and its verb (sentences.py).
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?(?: \[[^\]]{0,240}\])?"
 # A country that stands where an actor is expected acts by its government.
@@ -42,7 +42,7 @@ _PEOPLE = (
 _FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|associations?|foundation|charity|universities)"
 _OF_FIRM = re.compile(rf" {_FIRMS} [{ACTOR}{BODY}{NAME}]")
 #: "in Geneva, ": what follows is where that is.
-_TOWN_MOST = 50
+_MAX_TOWN_CHARACTERS = 50
 _IN_TOWN = re.compile(rf" in (?:{NAME}|[A-Z]\w+(?:[ -][A-Z]\w+)?), \Z")
 _KIND = (
     # An article is taken by one group and not given back: what can be read in two ways at each of
@@ -75,7 +75,7 @@ _AND = (
     rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
 #: A list has no more names behind its first.
-_MOST = 60
+_MAX_LIST_ITEMS = 60
 #: "Run by A, and B bore the cost": B begins a clause of its own.
 _NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
 
@@ -85,7 +85,7 @@ def _list(one: str, more: str = "") -> str:
     end of a sentence or bracket a list may do without it.
     """
     more = more or one  # each copy costs time when phrases are compiled
-    return rf"{one}(?:(?:, (?:by )?{more}){{0,{_MOST}}}(?:(?:{_AND}{more}){{1,2}}{_NO_VERB}|(?=[.;)]|$)))?"
+    return rf"{one}(?:(?:, (?:by )?{more}){{0,{_MAX_LIST_ITEMS}}}(?:(?:{_AND}{more}){{1,2}}{_NO_VERB}|(?=[.;)]|$)))?"
 
 
 #: One of those behind the first, which may be a government.
@@ -144,7 +144,7 @@ RELATIONS = ("part_of", "follows", "related")
 #: Of other projects: that the text says it has nothing to do with them.
 APART = "apart"
 #: All that a phrase may say (docs/recipes/language.md, "Add a phrase").
-_SAYS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
+_CLAIMS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
 
 
 #: How the group of the names begins that a phrase tells of.
@@ -178,7 +178,7 @@ _MONEY = re.compile(
     rf"|sponsored|{_UNITS}|prize money)\b|\$|€|£"
 )
 #: How these words begin: they are looked for at once, in a tenth of the time.
-_OF_MONEY = AhoCorasick(sorted(*needed(parse(_MONEY.pattern, {}))))
+_OF_MONEY = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
 _LOST = re.compile(_LOSS)
 _CLAUSE = re.compile(
     r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
@@ -199,9 +199,9 @@ _GIVEN_TO = re.compile(
 )
 _WHERE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
 #: How far back it is looked for what must stand in front.
-_BEFORE = 120
+_MAX_LOOKBEHIND_CHARACTERS = 120
 #: A main clause begins no later.
-_LEAD_MOST = 240
+_MAX_LEAD_CHARACTERS = 240
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class Phrase:
     """
 
     number: int
-    says: str
+    claim: str
     confidence: float
     text: str
     ahead: str
@@ -248,7 +248,7 @@ class PhraseMatch:
     phrase: Phrase
     start: int
     end: int
-    ats: frozenset[int]
+    mark_offsets: frozenset[int]
 
 
 @cache
@@ -257,7 +257,7 @@ def phrases() -> tuple[Phrase, ...]:
 
     Raises ReferenceDataError where one begins with neither words nor names.
     """
-    with FILE.open(encoding="utf-8", newline="") as file:
+    with PHRASES_FILE.open(encoding="utf-8", newline="") as file:
         return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
 
 
@@ -268,11 +268,11 @@ def _parsed_parts() -> dict[str, Group]:
     return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
 
 
-def use(file: Path) -> None:
+def use_phrases_from(file: Path) -> None:
     """Take phrases from another file from here on: those of an earlier time, to learn from."""
-    global FILE
-    FILE = file
-    for kept in (phrases, _matcher, hits):
+    global PHRASES_FILE
+    PHRASES_FILE = file
+    for kept in (phrases, _matcher, find_matches):
         kept.cache_clear()
 
 
@@ -289,9 +289,9 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
         text, before = text.replace(f"{{{name}}}", pattern), before.replace(f"{{{name}}}", pattern)
     first, found, rest = text.partition(_FOUND)
     text = first + found + rest.replace(_FOUND, "(?:")  # what a phrase tells of stands first
-    if row["says"] not in _SAYS:
+    if row["says"] not in _CLAIMS:
         raise ReferenceDataError(
-            f"phrases.csv: {row['says']!r} is nothing that a phrase says", f"It is one of {_SAYS}."
+            f"phrases.csv: {row['says']!r} is nothing that a phrase says", f"It is one of {_CLAIMS}."
         )
     try:
         confidence = float(row["confidence"])
@@ -302,7 +302,7 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
             f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
         )
     leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, text, before, leads, marks, words, needed(group))
+    return Phrase(number, row["says"], confidence, text, before, leads, marks, words, required_words(group))
 
 
 def _compiled(text: str) -> re.Pattern[str]:
@@ -330,7 +330,7 @@ class Matcher:
         for phrase in phrases():
             needs = reduce(or_, (bits.setdefault(clause, 1 << len(bits)) for clause in phrase.needs), 0)
             if phrase.marks:
-                for word in max(phrase.needs, key=tells):
+                for word in max(phrase.needs, key=selectivity):
                     named[word].add(phrase.number)
                 for mark in phrase.marks:
                     self._needs[mark][phrase.number] = needs
@@ -372,12 +372,12 @@ _matcher = cache(Matcher)
 
 
 @lru_cache(maxsize=2_000)
-def hits(marked: str) -> tuple[PhraseMatch, ...]:
+def find_matches(marked: str) -> tuple[PhraseMatch, ...]:
     """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
     that differ in their names only are the same when they are marked.
     """
     known, tries = phrases(), sorted(_matcher().tries(marked))
-    return tuple(hit for number, start in tries if (hit := _found(marked, known[number], start)))
+    return tuple(hit for number, start in tries if (hit := _match_phrase(marked, known[number], start)))
 
 
 @lru_cache(maxsize=100)
@@ -386,32 +386,36 @@ def _leads(marked: str, start: int) -> bool:
     return _LEAD.fullmatch(marked, 0, start) is not None
 
 
-def _found(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None:
-    if phrase.leads and start and not (phrase.marks and start <= _LEAD_MOST and _leads(marked, start)):
+def _match_phrase(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None:
+    if phrase.leads and start and not (phrase.marks and start <= _MAX_LEAD_CHARACTERS and _leads(marked, start)):
         return None
-    if phrase.says == "acts" and marked.endswith("whose ", 0, start):
+    if phrase.claim == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": somebody's own
     mark = marked[start]
-    if mark == PLACE and phrase.says in ACTING:
+    if mark == PLACE and phrase.claim in ACTING:
         if marked.endswith(_BESIDE, 0, start):
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
-        if phrase.says != "beneficiary" and _GIVEN_TO.search(marked, max(0, start - _BEFORE), start):
+        if phrase.claim != "beneficiary" and _GIVEN_TO.search(
+            marked, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start
+        ):
             return None  # "lent the government of ◇ funds"
-    if mark == NAME and phrase.says in ACTING and marked.endswith(_WHERE, 0, start):
+    if mark == NAME and phrase.claim in ACTING and marked.endswith(_WHERE, 0, start):
         return None  # "came to ◎ twice as partners"
-    if phrase.marks and phrase.says in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
+    if phrase.marks and phrase.claim in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
         return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)
-    if match is None or (phrase.before and not phrase.before.search(marked[max(0, start - _BEFORE) : start])):
+    if match is None or (
+        phrase.before and not phrase.before.search(marked[max(0, start - _MAX_LOOKBEHIND_CHARACTERS) : start])
+    ):
         return None
-    spans = [match.span(group) for group in phrase.pattern.groupindex]
-    ats = frozenset(
+    phrase_spans = [match.span(group) for group in phrase.pattern.groupindex]
+    mark_offsets = frozenset(
         at
-        for low, high in spans
+        for low, high in phrase_spans
         for at in map(re.Match.start, _MARK.finditer(marked, low, high))
-        if _names_one(marked, at) and not (at > low and (_is_origin(marked, at) or _is_remark(marked, low, at)))
+        if _is_claim_about(marked, at) and not (at > low and (_is_origin(marked, at) or _is_remark(marked, low, at)))
     )
-    return PhraseMatch(phrase, start, match.end(), ats)
+    return PhraseMatch(phrase, start, match.end(), mark_offsets)
 
 
 def _is_remark(marked: str, low: int, at: int) -> bool:
@@ -421,7 +425,7 @@ def _is_remark(marked: str, low: int, at: int) -> bool:
     return marked[at] == NAME and marked.rfind("(", low, at) > marked.rfind(")", low, at)
 
 
-def _names_one(marked: str, at: int) -> bool:
+def _is_claim_about(marked: str, at: int) -> bool:
     """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎" and in
     "◇-based firms".
     """
@@ -434,33 +438,33 @@ def _names_one(marked: str, at: int) -> bool:
 
 def _is_origin(marked: str, at: int) -> bool:
     """True for the country in "◈ from ◇", and not in "◇, and from ◇"; and in "◈ in Geneva, ◇"."""
-    if marked[at] == PLACE and _IN_TOWN.search(marked, max(at - _TOWN_MOST, 0), at):
+    if marked[at] == PLACE and _IN_TOWN.search(marked, max(at - _MAX_TOWN_CHARACTERS, 0), at):
         return True
     return marked.endswith(" from ", 0, at) and not marked.endswith(" and from ", 0, at)
 
 
-def said(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
+def phrase_claims(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
     """What phrases of these kinds say of the names of a sentence. A phrase inside another
     ("provided by" in "funding was provided by") says nothing of its own, unless it is told beside that
     ("funded and implemented by").
     """
     taken: list[PhraseMatch] = []
-    for hit in found_in(sentence):
-        if hit.phrase.says in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
+    for hit in matches_in(sentence):
+        if hit.phrase.claim in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
-            yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.ats)
+            yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.mark_offsets)
 
 
 def _holds(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
-    if not (outer.start <= inner.start and inner.end <= outer.end and outer.ats >= inner.ats):
+    if not (outer.start <= inner.start and inner.end <= outer.end and outer.mark_offsets >= inner.mark_offsets):
         return False
     return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
 
 
-def found_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
+def matches_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
     """The hits of a sentence that has names."""
     if sentence.hits is None:
-        sentence.hits = hits(sentence.marked) if sentence.names else ()
+        sentence.hits = find_matches(sentence.marked) if sentence.names else ()
     found: tuple[PhraseMatch, ...] = sentence.hits
     return found
 
@@ -468,33 +472,33 @@ def found_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
 def kinds_in(sentence: Sentence) -> frozenset[str]:
     """What the phrases of a sentence say."""
     if sentence.kinds is None:
-        sentence.kinds = frozenset(hit.phrase.says for hit in found_in(sentence))
+        sentence.kinds = frozenset(hit.phrase.claim for hit in matches_in(sentence))
     return sentence.kinds
 
 
-def speaks_of_money(marked: str) -> bool:
+def mentions_money(marked: str) -> bool:
     """True for a marked sentence with a word of money that was not lost."""
     if not _OF_MONEY.find_matches_as_indexes(marked):
         return False
-    lost = losses(marked)
+    lost = find_losses(marked)
     return any(not _is_within(match.start(), lost) for match in _MONEY.finditer(marked))
 
 
 @lru_cache(maxsize=2_000)
-def losses(marked: str) -> tuple[tuple[int, int], ...]:
+def find_losses(marked: str) -> tuple[tuple[int, int], ...]:
     """Where a marked sentence tells of money that was lost, and whose."""
     return tuple(match.span() for match in _LOST.finditer(marked)) if _OF_MONEY.find_matches_as_indexes(marked) else ()
 
 
-def _is_within(at: int, spans: Iterable[tuple[int, int]]) -> bool:
-    return any(low <= at < high for low, high in spans)
+def _is_within(at: int, phrase_spans: Iterable[tuple[int, int]]) -> bool:
+    return any(low <= at < high for low, high in phrase_spans)
 
 
-def of_money(sentence: Sentence) -> Iterator[Name]:
+def names_near_money(sentence: Sentence) -> Iterator[Name]:
     """The names in clauses that speak of money, where no phrase says who gives it."""
-    if not speaks_of_money(sentence.marked):
+    if not mentions_money(sentence.marked):
         return
-    taken = [*spans(sentence, "funder"), *losses(sentence.marked)]
+    taken = [*phrase_spans(sentence, "funder"), *find_losses(sentence.marked)]
     ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]
     start = 0
     for end in ends:
@@ -503,11 +507,11 @@ def of_money(sentence: Sentence) -> Iterator[Name]:
         start = end
 
 
-def says(sentence: Sentence, kind: str) -> bool:
+def has_phrase(sentence: Sentence, kind: str) -> bool:
     """True where a phrase of this kind stands in the sentence."""
     return kind in kinds_in(sentence)
 
 
-def spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:
+def phrase_spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:
     """Where phrases of a kind stand in the marked sentence."""
-    return [(hit.start, hit.end) for hit in found_in(sentence) if hit.phrase.says == kind]
+    return [(hit.start, hit.end) for hit in matches_in(sentence) if hit.phrase.claim == kind]

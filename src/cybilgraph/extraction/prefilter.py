@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 )
 _OF_MARKS = re.compile(rf"\[?(?P<marks>[{MARKS}]+)\]?")
 #: A shorter word stands in most sentences, and tells nothing; a sign tells as much as this.
-_SHORTEST = 3
+_MIN_WORD_CHARACTERS = 3
 _SIGNS = frozenset(MARKS + "$€£'")
 
 #: What stands one behind the other: words, groups, and what tells nothing (empty).
@@ -80,9 +80,9 @@ def _first(group: Group) -> tuple[set[str], bool]:
     return found, empty
 
 
-def needed(group: Group) -> list[Clause]:
+def required_words(group: Group) -> list[Clause]:
     """Of each of these sets one word or mark at least stands in each match."""
-    return [clause for clause in _needs(group) if tells(clause) >= _SHORTEST]
+    return [clause for clause in _needs(group) if selectivity(clause) >= _MIN_WORD_CHARACTERS]
 
 
 def _needs(group: Group) -> list[Clause]:
@@ -93,10 +93,10 @@ def _needs(group: Group) -> list[Clause]:
     ]
     if len(by_branch) == 1:
         return by_branch[0]
-    best = [max(clauses, key=tells, default=frozenset[str]()) for clauses in by_branch]
+    best = [max(clauses, key=selectivity, default=frozenset[str]()) for clauses in by_branch]
     return [frozenset().union(*best)] if all(best) else []
 
 
-def tells(clause: Clause) -> int:
+def selectivity(clause: Clause) -> int:
     """How much it tells that one of these stands in a sentence: as much as the shortest."""
-    return min(_SHORTEST if word in _SIGNS else len(word.strip()) for word in clause)
+    return min(_MIN_WORD_CHARACTERS if word in _SIGNS else len(word.strip()) for word in clause)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cybilgraph.extraction.phrases import APART, RELATIONS, said
+from cybilgraph.extraction.phrases import APART, RELATIONS, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.spans import PROJECT
 from cybilgraph.model.record import Basis, Evidence, Named, Record, Relation, Text
 
 
-def find_relations(record: Record, told: list[Sentence]) -> Iterator[Relation]:
+def find_relations(record: Record, sentences: list[Sentence]) -> Iterator[Relation]:
     """What the project is part of, follows, or is related to."""
-    naming = [sentence for sentence in told if PROJECT in sentence.marked]
+    naming = [sentence for sentence in sentences if PROJECT in sentence.marked]
     if not naming:
         return
     stated = {link.project.key for link in record.relations} | {record.key, record.slug and record.slug.text}
     found: dict[str, dict[str, list[tuple[Evidence, str]]]] = {}
     for sentence in naming:
-        for phrase, name in said(sentence, APART, *RELATIONS):
+        for phrase, name in phrase_claims(sentence, APART, *RELATIONS):
             project = name.entries[0]
-            if phrase.says != APART and project.key not in stated:
+            if phrase.claim != APART and project.key not in stated:
                 quote = (sentence.evidence(phrase.confidence), project.name)
-                found.setdefault(project.key, {}).setdefault(phrase.says, []).append(quote)
+                found.setdefault(project.key, {}).setdefault(phrase.claim, []).append(quote)
     for key, by_kind in found.items():
         kind = min(by_kind, key=RELATIONS.index)
         quotes = by_kind[kind]

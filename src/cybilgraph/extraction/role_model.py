@@ -14,27 +14,27 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.extraction.context import around
-from cybilgraph.extraction.phrases import ROLES, says
+from cybilgraph.extraction.context import context_features
+from cybilgraph.extraction.phrases import ROLES, has_phrase
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import BODY, DEMONYM, PLACE
 from cybilgraph.model.gazetteer import GazetteerEntry
-from cybilgraph.model.organisations import is_body, is_official
+from cybilgraph.model.organisations import is_organisation_word, is_public_authority
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections that tell what the project is for.
-PURPOSE = ("summary", "description", "aim")
+PURPOSE_SECTIONS = ("summary", "description", "aim")
 #: The confidence of the plainest phrases.
-SURE = 0.95
+MIN_SURE_CONFIDENCE = 0.95
 #: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
 #: of who is only named, phrases tell too much.
-_PLAIN, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
-#: How likely a role must be; and one that a phrase tells so surely (_PLAIN), which of those who are only
+_MIN_PLAIN_CONFIDENCE, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
+#: How likely a role must be; and one that a phrase tells so surely (_MIN_PLAIN_CONFIDENCE), which of those who are only
 #: named is nearly all that can be known.
-_LIKELY, _LIKELY_TOLD, _LIKELY_NAMED = 0.5, 0.25, 0.1
+_MIN_PROBABILITY, _MIN_PROBABILITY_WITH_PHRASE, _MIN_PROBABILITY_UNSPECIFIED = 0.5, 0.25, 0.1
 #: Who pays delivers too, or the other way round, only where that is more likely, and where a phrase tells
 #: it in case that one tells the other plainly.
-_BOTH = 0.7
+_MIN_PROBABILITY_OF_BOTH = 0.7
 #: For each sign how much it speaks for each role of ROLES, or against it, in hundredths: whole numbers
 #: have the same sum in any order.
 Weights = Mapping[str, Sequence[int]]
@@ -52,88 +52,108 @@ class Candidate:
     actor: GazetteerEntry
     names: list[tuple[Sentence, Name]] = field(default_factory=list)
     first: bool = False
-    told: dict[str, float] = field(default_factory=dict)
-    told_in: frozenset[tuple[str, str]] = frozenset()
+    phrase_roles: dict[str, float] = field(default_factory=dict)
+    phrase_sections: frozenset[tuple[str, str]] = frozenset()
     others: frozenset[str] = frozenset()
     stated: frozenset[str] = frozenset()
 
 
-def judged(told: Mapping[str, float], chances: Mapping[str, float]) -> dict[str, float]:
+def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[str, float]) -> dict[str, float]:
     """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
     is rather likely to pay and to deliver. What a phrase tells in so many words stands; and what one tells
     plainly, where no role is likely.
     """
-    plain = {role for role, confidence in told.items() if confidence >= SURE}
-    least = {role: _LIKELY_NAMED if role == "unspecified" else _LIKELY_TOLD for role in told if told[role] >= _PLAIN}
-    likely = {role: chance for role, chance in chances.items() if chance >= least.get(role, _LIKELY)}
+    plain = {role for role, confidence in phrase_roles.items() if confidence >= MIN_SURE_CONFIDENCE}
+    least = {
+        role: _MIN_PROBABILITY_UNSPECIFIED if role == "unspecified" else _MIN_PROBABILITY_WITH_PHRASE
+        for role in phrase_roles
+        if phrase_roles[role] >= _MIN_PLAIN_CONFIDENCE
+    }
+    likely = {
+        role: probability
+        for role, probability in role_probabilities.items()
+        if probability >= least.get(role, _MIN_PROBABILITY)
+    }
     if not likely:
-        plain = plain or {role for role, confidence in told.items() if role in _PLAINLY and confidence >= _PLAIN}
+        plain = plain or {
+            role
+            for role, confidence in phrase_roles.items()
+            if role in _PLAINLY and confidence >= _MIN_PLAIN_CONFIDENCE
+        }
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}
-    both = {role for role in ("funder", "implementer") if chances.get(role, 0) >= _BOTH and (not plain or role in told)}
+    both = {
+        role
+        for role in ("funder", "implementer")
+        if role_probabilities.get(role, 0) >= _MIN_PROBABILITY_OF_BOTH and (not plain or role in phrase_roles)
+    }
     kept = best | (both if best & {"funder", "implementer"} else set())
     return {
-        role: (chances[role] + told[role]) / 2 if role in plain or chances[role] < _LIKELY else chances[role]
+        role: (role_probabilities[role] + phrase_roles[role]) / 2
+        if role in plain or role_probabilities[role] < _MIN_PROBABILITY
+        else role_probabilities[role]
         for role in sorted(kept)
     }
 
 
-def chances(signs: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
+def role_probabilities(role_features: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
     """How likely each role is, from 0 to 1; by other weights than those of role-weights.csv, if given."""
     weights = _weights() if weights is None else weights
-    known = [weights[sign] for sign in signs if sign in weights]
+    known = [weights[sign] for sign in role_features if sign in weights]
     totals = map(sum, zip(_NOTHING, *known, strict=True))
     return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
 
 
-def plainest(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
+def clearest_sentence(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
     """The sentence whose words speak most for a role, and the name in it."""
 
     def speaks(where: tuple[Sentence, Name]) -> tuple[bool, float]:
         sentence, name = where
-        return sentence.section in PURPOSE, chances(around(sentence.marked).get(name.at, ()))[role]
+        return sentence.section in PURPOSE_SECTIONS, role_probabilities(
+            context_features(sentence.marked).get(name.at, ())
+        )[role]
 
     return max(candidate.names, key=speaks)
 
 
-def signs(candidate: Candidate, helped: set[str]) -> set[str]:
+def role_features(candidate: Candidate, helped: set[str]) -> set[str]:
     """What speaks for or against roles, in the words of role-weights.csv. ``helped`` are the
     countries that the project helps.
     """
     actor, named = candidate.actor, candidate.names
     found = {"always", f"named {min(len(named), 3)}", *(f"stated {role}" for role in candidate.stated)}
     found.update(f"other {role}" for role in ("funder", "implementer") if role in candidate.others)
-    found.update(f"told {role}" for role in candidate.told or ("nothing",))
-    found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.told.items())
-    found.update(f"told {role} in {_part(section)}" for role, section in candidate.told_in)
+    found.update(f"told {role}" for role in candidate.phrase_roles or ("nothing",))
+    found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.phrase_roles.items())
+    found.update(f"told {role} in {_section_kind(section)}" for role, section in candidate.phrase_sections)
     if candidate.first:
         found.add("first")
-    purpose = any(sentence.section in PURPOSE for sentence, _ in named)
+    purpose = any(sentence.section in PURPOSE_SECTIONS for sentence, _ in named)
     for sentence, name in named:
-        found.update(_of_name(sentence, name, helped))
-        if sentence.section in PURPOSE or not (purpose or sentence.section == "title"):
-            found.update(_of_words(sentence, name))
+        found.update(_name_features(sentence, name, helped))
+        if sentence.section in PURPOSE_SECTIONS or not (purpose or sentence.section == "title"):
+            found.update(_context_features(sentence, name))
     if actor.row:
         found.add(f"type {actor.row['type']}")
         if seat := actor.row["country"]:
             found.add("seat helped" if seat in helped else "seat elsewhere")
     elif not actor.key.startswith("government-of-"):  # of a state the name says no more
-        if is_official(actor.name):
+        if is_public_authority(actor.name):
             found.add("official")
         words = actor.name.split()
         found.add(f"words {min(len(words), 4)}")
-        found.update(f"word {word.lower()}" for word in words if is_body(word))
+        found.update(f"word {word.lower()}" for word in words if is_organisation_word(word))
     return found
 
 
-def _part(section: str) -> str:
+def _section_kind(section: str) -> str:
     """What kind of section that is: it tells of the project, or beside it also of others."""
-    return "purpose" if section in PURPOSE else "title" if section == "title" else "background"
+    return "purpose" if section in PURPOSE_SECTIONS else "title" if section == "title" else "background"
 
 
-def _of_name(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
-    yield f"in {_part(sentence.section)}"
+def _name_features(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
+    yield f"in {_section_kind(sentence.section)}"
     yield f"mark {name.mark}"
     if is_helped_authority(name, helped):
         yield "helped authority"
@@ -141,12 +161,12 @@ def _of_name(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
         yield f"{'state' if home is not name.home else 'home'} {'helped' if home.key in helped else 'elsewhere'}"
 
 
-def _of_words(sentence: Sentence, name: Name) -> Iterator[str]:
+def _context_features(sentence: Sentence, name: Name) -> Iterator[str]:
     """What the words around a name tell: those where the text tells of the project, and of an actor
     that is not named there, those in the background.
     """
-    yield from around(sentence.marked).get(name.at, ())
-    if says(sentence, "compare"):
+    yield from context_features(sentence.marked).get(name.at, ())
+    if has_phrase(sentence, "compare"):
         yield "compare"
 
 
@@ -154,7 +174,7 @@ def is_helped_authority(name: Name, helped: set[str]) -> bool:
     """An authority that does not say of which country it is, is of the one that is helped."""
     if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
         return False
-    return is_official(name.entries[0].name)
+    return is_public_authority(name.entries[0].name)
 
 
 @cache

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
-from cybilgraph.extraction.locations import entries, in_title, is_item, listed_in, lists, placed_in
-from cybilgraph.extraction.phrases import said, says
+from cybilgraph.extraction.locations import (
+    find_listed_places,
+    find_place_lists,
+    find_places,
+    find_title_places,
+    is_item,
+    place_entries,
+)
+from cybilgraph.extraction.phrases import has_phrase, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.spans import DEMONYM, PLACE, PLACES
-from cybilgraph.extraction.themes import Found, note_themes
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference
-from cybilgraph.model.organisations import is_official
+from cybilgraph.extraction.themes import ScopeQuotes, add_themes
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
 #: Sections whose places are those of the project, not those of its results or its links.
@@ -25,7 +32,7 @@ _SURE = 0.95
 _RESULTS, _PAST = ("outcomes", "outputs", "activities"), "context"
 _LISTING = (*_SECTIONS, *_RESULTS, _PAST)
 #: Beside fewer countries than this a region is told by more than "in": only such phrases are so sure.
-_MANY, _TOLD = 3, 0.9
+_MIN_COUNTRIES_OF_LIST, _MIN_TOLD_CONFIDENCE = 3, 0.9
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
 #: The group of those that give help: beside other countries they are not helped.
@@ -36,7 +43,7 @@ _IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
 _HOME = 0.8
 
 
-def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Iterator[Scope]:
+def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
     """Places and themes that the prose tells, and headings do not.
 
     A country is added from a sentence only where neither a heading nor the title names one,
@@ -46,17 +53,17 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
     donors = _donors(names)
-    found = _named_alone(told, names, donors)
-    note_themes(found, told, stated, names)
+    found = _find_unambiguous_places(sentences, names, donors)
+    add_themes(found, sentences, stated, names)
     placed = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _note_told(found, _of(told, _SECTIONS), names, placed, donors)
+    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, placed, donors)
     wide = not placed and _is_wide((*stated, *found), donors)
     least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _note_told(found, _of(told, _LATER), names, placed, donors, least)
+    _add_phrase_places(found, _in_sections(sentences, _LATER), names, placed, donors, least)
     if wide:
-        _note_listed(found, _of(told, _LISTING), names, donors)
+        _add_listed_countries(found, _in_sections(sentences, _LISTING), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
-        _note_homes(found, _of(told, _SECTIONS), names, donors)
+        _add_home_countries(found, _in_sections(sentences, _SECTIONS), names, donors)
     helps = (_countries(stated) | _countries(found)) - donors
     unhelped = donors - placed - _among(found, names, donors) if helps else frozenset()
     for (kind, key), quotes in found.items():
@@ -66,12 +73,12 @@ def find_scopes(record: Record, told: list[Sentence], names: Reference) -> Itera
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
 
 
-def _of(told: Iterable[Sentence], sections: tuple[str, ...]) -> Iterator[Sentence]:
-    return (sentence for sentence in told if sentence.section in sections)
+def _in_sections(sentences: Iterable[Sentence], sections: tuple[str, ...]) -> Iterator[Sentence]:
+    return (sentence for sentence in sentences if sentence.section in sections)
 
 
 @cache
-def _donors(names: Reference) -> frozenset[str]:
+def _donors(names: Gazetteer) -> frozenset[str]:
     group = names.get("group", _DONORS)
     return frozenset(group.cell("members") if group else ())
 
@@ -80,12 +87,12 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
     return {key for kind, key in places if kind == "country"}
 
 
-def _among(found: Found, names: Reference, donors: Set[str]) -> set[str]:
+def _among(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
     """Those donors that stand in one list with more others that are helped: "Kenya, Ghana, Togo and Japan"."""
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
-        for low, high in lists(sentence):
-            here = [entry for name in sentence.within(low, high) for entry in entries(sentence, name, names)]
+        for low, high in find_place_lists(sentence):
+            here = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
             listed = {entry.key for entry in here if entry.kind == "country"}
             if len(listed - donors) > max(len(listed & donors), 2):
                 among |= listed & donors
@@ -99,16 +106,18 @@ def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
     return len(_countries(places) - donors) <= most
 
 
-def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -> Found:
+def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> ScopeQuotes:
     """What the title names, and the places that are items of a list. A donor in the title may only
     tell who gives, unless that says "in".
     """
-    found: Found = {}
-    for sentence in told:
+    found: ScopeQuotes = {}
+    for sentence in sentences:
         if sentence.section == "title":
-            for name in in_title(sentence, names):
-                for entry in entries(sentence, name, names):
-                    placed = name.mark != DEMONYM and any(name == other for _, other in said(sentence, "place"))
+            for name in find_title_places(sentence, names):
+                for entry in place_entries(sentence, name, names):
+                    placed = name.mark != DEMONYM and any(
+                        name == other for _, other in phrase_claims(sentence, "place")
+                    )
                     if entry.key not in donors or placed:
                         _add(found, sentence, entry, _IN_TITLE)
             for entry in sentence.themes:
@@ -116,44 +125,51 @@ def _named_alone(told: Iterable[Sentence], names: Reference, donors: Set[str]) -
         elif sentence.section in (*_SECTIONS, *_LATER) and is_item(sentence):
             for name in sentence.names:
                 if name.mark == PLACE:  # and not the town before it
-                    for entry in entries(sentence, name, names):
+                    for entry in place_entries(sentence, name, names):
                         _add(found, sentence, entry, _ALONE)
     return found
 
 
-def _note_told(
-    found: Found, told: Iterable[Sentence], names: Reference, placed: Set[str], donors: Set[str], least: float = 0
+def _add_phrase_places(
+    found: ScopeQuotes,
+    sentences: Iterable[Sentence],
+    names: Gazetteer,
+    placed: Set[str],
+    donors: Set[str],
+    least: float = 0,
 ) -> None:
     """Add the places that sentences tell at least so surely; beside the countries that a heading or
     the title names (``placed``) only what may stand there. What is of a donor ("Estonian companies")
     is no place that is helped.
     """
-    for sentence in told:
+    for sentence in sentences:
         if sentence.names and not is_item(sentence):
             told_here = [
                 (name.at, entry, confidence)
-                for name, confidence in placed_in(sentence)
+                for name, confidence in find_places(sentence)
                 if confidence >= least
-                for entry in entries(sentence, name, names)
+                for entry in place_entries(sentence, name, names)
                 if not (name.mark == DEMONYM and entry.key in donors)
             ]
             # Those in one list with a country of the title are helped as it is: the title names one of them.
             known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
-            beside = [(low, high) for low, high in (lists(sentence) if known else ()) if _any_in(known, low, high)]
+            beside = [
+                (low, high) for low, high in (find_place_lists(sentence) if known else ()) if _any_in(known, low, high)
+            ]
             for at, entry, confidence in told_here:
                 listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
                 if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
                     _add(found, sentence, entry, confidence)
 
 
-def _note_homes(found: Found, told: Iterable[Sentence], names: Reference, donors: Set[str]) -> None:
+def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> None:
     """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
-    for sentence in told:
-        if not (says(sentence, "aside") or says(sentence, "compare")):
+    for sentence in sentences:
+        if not (has_phrase(sentence, "aside") or has_phrase(sentence, "compare")):
             for name in sentence.names:
                 actor = name.of("actor")
                 home = name.home or (actor and names.get("country", actor.row.get("country", "")))
-                official = actor and (actor.row.get("type") == "government" or is_official(actor.name))
+                official = actor and (actor.row.get("type") == "government" or is_public_authority(actor.name))
                 if official and home and home.kind == "country" and home.key not in donors:
                     _add(found, sentence, home, _HOME)
 
@@ -166,19 +182,21 @@ def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bo
     """True where no countries are known, or for a region beside many, or that more than "in" tells."""
     if entry.kind == "country" or not placed:
         return not placed
-    return len(placed) >= _MANY or confidence >= _TOLD
+    return len(placed) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_TOLD_CONFIDENCE
 
 
-def _note_listed(found: Found, told: Iterable[Sentence], names: Reference, donors: Set[str]) -> None:
+def _add_listed_countries(
+    found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]
+) -> None:
     """Add the countries of every sentence that names two or more, and those that results and
     activities name one by one; donors apart.
     """
     single: dict[str, tuple[Sentence, GazetteerEntry]] = {}
-    for sentence in told:
+    for sentence in sentences:
         countries = {
             entry.key: entry
-            for name in listed_in(sentence, past=sentence.section == _PAST)
-            for entry in entries(sentence, name, names)
+            for name in find_listed_places(sentence, past=sentence.section == _PAST)
+            for entry in place_entries(sentence, name, names)
             if entry.kind == "country" and entry.key not in donors
         }
         if len(countries) > 1:
@@ -192,5 +210,5 @@ def _note_listed(found: Found, told: Iterable[Sentence], names: Reference, donor
             _add(found, sentence, entry, _LISTED)
 
 
-def _add(found: Found, sentence: Sentence, entry: GazetteerEntry, confidence: float) -> None:
+def _add(found: ScopeQuotes, sentence: Sentence, entry: GazetteerEntry, confidence: float) -> None:
     found.setdefault((entry.kind, entry.key), {}).setdefault(sentence, (entry, confidence))

@@ -18,8 +18,13 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick
 
-from cybilgraph.extraction.organisation_names import FIRST_ACTS, names_of_things, with_misspelt, with_unknown
-from cybilgraph.extraction.persons import persons
+from cybilgraph.extraction.organisation_names import (
+    FIRST_ACTS,
+    add_misspelt_countries,
+    add_unlisted_names,
+    find_non_organisations,
+)
+from cybilgraph.extraction.persons import find_persons
 from cybilgraph.extraction.spans import (
     ACTOR,
     BODY,
@@ -30,10 +35,10 @@ from cybilgraph.extraction.spans import (
     PLACES,
     PROJECT,
     Span,
-    actor_called,
+    find_actor,
 )
-from cybilgraph.model.gazetteer import GazetteerEntry, Mention, Reference, fold_in_place, slug
-from cybilgraph.model.organisations import has_body, is_official
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, Mention, fold_in_place, slug
+from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
@@ -45,7 +50,7 @@ _SENTENCE = re.compile(
     r"[.!?;]*[”\"’)]*"
 )
 #: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
-_LONGEST = 1500
+_MAX_SENTENCE_CHARACTERS = 1500
 #: "the Information Authority (IA)": from here on IA is the Authority.
 _SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _GOVERNED = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
@@ -175,7 +180,7 @@ class Sentence:
         return (name for name in self.names if start <= name.at < end)
 
 
-def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
+def split_sentences(record: Record, names: Gazetteer) -> Iterator[Sentence]:
     """The sentences of a record: its title, then its narrative sections."""
     title = [("title", record.title)] if record.title else []
     short: dict[str, Span | None] = {}
@@ -188,7 +193,7 @@ def sentences(record: Record, names: Reference) -> Iterator[Sentence]:
             if not here and _names_nothing(part.text):  # as most are: the rest of the work can be spared
                 yield Sentence(section, part, "", (), ())
             else:
-                yield _mark(section, part, start, here, names, short, record.contacts)
+                yield _mark_names(section, part, start, here, names, short, record.contacts)
 
 
 def _in_address(text: str, mention: Mention) -> bool:
@@ -210,26 +215,30 @@ def _split(text: str) -> Iterator[tuple[int, int]]:
     for match in _SENTENCE.finditer(text):
         start, end = match.span()
         while start < end:
-            stop = end if end - start <= _LONGEST else text.rfind(" ", start, start + _LONGEST) + 1 or start + _LONGEST
+            stop = (
+                end
+                if end - start <= _MAX_SENTENCE_CHARACTERS
+                else text.rfind(" ", start, start + _MAX_SENTENCE_CHARACTERS) + 1 or start + _MAX_SENTENCE_CHARACTERS
+            )
             piece = text[start:stop]
             if piece.strip():
                 yield start + len(piece) - len(piece.lstrip()), stop
             start = stop
 
 
-def _mark(
+def _mark_names(
     section: str,
     text: Text,
     offset: int,
     known: list[Mention],
-    names: Reference,
+    names: Gazetteer,
     short: dict[str, Span | None],
     contacts: tuple[Contact, ...],
 ) -> Sentence:
     """``short`` are the abbreviations that the record has introduced so far, and names of things (None)."""
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
     if " (" in words or " is a" in words or " was a" in words:
-        short |= dict.fromkeys(names_of_things(words))
+        short |= dict.fromkeys(find_non_organisations(words))
     elsewhere = [match.span() for match in _elsewhere(words)]
     spans = [
         Span(
@@ -253,11 +262,11 @@ def _mark(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
     if section == "title":  # every word may begin with a capital
-        spans = with_misspelt(words, spans, names)
+        spans = add_misspelt_countries(words, spans, names)
     else:
         towns = [Span(low, high, NAME, ()) for low, high in elsewhere]
-        spans = _with_names(words, spans, names, short, [*persons(words, spans, contacts), *towns])
-    spans = _joined(words, spans, names)
+        spans = _with_names(words, spans, names, short, [*find_persons(words, spans, contacts), *towns])
+    spans = _join_names(words, spans, names)
     for span in spans:
         if (bracket := _SHORT.match(words, span.end)) and _is_introduced(words, span):
             short[bracket[1]] = span
@@ -273,14 +282,14 @@ def _mark(
         length += 1
         last = span.end
     pieces.append(words[last:])
-    told = fold_in_place("".join(pieces))
-    if ", " in told:
-        if front := _FRONTED.match(told):
-            told = f"{front['front']};{told[front.end() :]}"
-        told = _BETWEEN.sub(_bracketed, told)
-    if "day " in told or " week " in told:
-        told = _WHEN.sub(lambda match: f" [{match[0][2:-1]}]", told)
-    return Sentence(section, text, told, tuple(marked), themes)
+    marked_text = fold_in_place("".join(pieces))
+    if ", " in marked_text:
+        if front := _FRONTED.match(marked_text):
+            marked_text = f"{front['front']};{marked_text[front.end() :]}"
+        marked_text = _BETWEEN.sub(_bracketed, marked_text)
+    if "day " in marked_text or " week " in marked_text:
+        marked_text = _WHEN.sub(lambda match: f" [{match[0][2:-1]}]", marked_text)
+    return Sentence(section, text, marked_text, tuple(marked), themes)
 
 
 def _is_introduced(words: str, span: Span) -> bool:
@@ -308,7 +317,7 @@ def _elsewhere_called() -> tuple[AhoCorasick, re.Pattern[str]]:
 
 
 def _with_names(
-    words: str, known: list[Span], names: Reference, short: dict[str, Span | None], found: list[Span]
+    words: str, known: list[Span], names: Gazetteer, short: dict[str, Span | None], found: list[Span]
 ) -> list[Span]:
     """The spans with those that were ``found`` (persons, and what is no country), and with other names that
     no list knows: these are found as if the former had no capitals.
@@ -316,20 +325,20 @@ def _with_names(
     for one in found:
         words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
         known = [span for span in known if span.end <= one.start or one.end <= span.start]
-    spans = with_unknown(words, known, names, short)
+    spans = add_unlisted_names(words, known, names, short)
     return sorted([*spans, *found], key=lambda span: span.start) if found else spans
 
 
 def _is_person(words: str, end: int, mention: Mention) -> bool:
     """True where a country's name is the given name of somebody."""
     family = _FAMILY_NAME.match(words, end) if mention.entries[0].cell("given_name") else None
-    return family is not None and not has_body(family[1])
+    return family is not None and not is_organisation_name(family[1])
 
 
-def _ambiguous(words: str, mention: Mention, offset: int, names: Reference) -> str:
+def _ambiguous(words: str, mention: Mention, offset: int, names: Gazetteer) -> str:
     """The spelling of a country that may be another; else nothing."""
     printed = words[mention.start - offset : mention.end - offset]
-    return printed if mention.of("country") and names.also_called(printed) else ""
+    return printed if mention.of("country") and names.find_namesake(printed) else ""
 
 
 def _mark_of(mention: Mention) -> str:
@@ -341,7 +350,7 @@ def _mark_of(mention: Mention) -> str:
     return "" if _PLACES.isdisjoint(kinds) else PLACE
 
 
-def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
+def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Span]:
     """Names that belong together made one: "the CERT of Fiji", "Fiji's CERT", "the Fijian CERT";
     of "the Centre of the University" the Centre; of "the Centre (CfC)" what stands before the bracket.
     """
@@ -354,7 +363,7 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
         free = max(last.end if last else 0, span.start - 15)
         if span.mark == PLACE and (team := _TEAM.search(words, free, span.start)):
             name = words[team.start() : span.end]
-            joined.append(Span(team.start(), span.end, BODY, (actor_called(name, names),), _country(span)))
+            joined.append(Span(team.start(), span.end, BODY, (find_actor(name, names),), _country(span)))
         elif last is None:
             joined.append(span)
         elif not last.entries and named and (end := _end_of_person(words, last, span)):
@@ -366,13 +375,13 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             short = _SHORT_NAME.fullmatch(words, last.start, last.end)  # "CSEC (Cyber Security Excellence Centre)"
             last.entries = span.entries if span.mark == ACTOR or short else last.entries
         elif last.mark == BODY and span.mark == NAME and between == " ":
-            last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
+            last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
             joined[-1] = _part(last, span)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between) and words[span.end :][:1] != "-":
             last.end = span.end
         elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
-            last.entries, last.end = (actor_called(words[last.start : span.end], names),), span.end
+            last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
             last.home = _country(span) or last.home
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
             last.home, last.end = last.home or _country(span), span.end
@@ -380,11 +389,16 @@ def _joined(words: str, spans: Iterable[Span], names: Reference) -> list[Span]:
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
         ):
             name = words[last.start : span.end]
-            last.entries = (actor_called(name, names),)
+            last.entries = (find_actor(name, names),)
             last.home, last.end = _country(span), span.end
         elif last.mark in (PLACE, DEMONYM) and named and (_OWNED.fullmatch(between) or between == " "):
             joined[-1] = _owned(last, span, names)
-        elif last.mark == BODY and span.mark == PLACE and _IN.fullmatch(between) and is_official(last.entries[0].name):
+        elif (
+            last.mark == BODY
+            and span.mark == PLACE
+            and _IN.fullmatch(between)
+            and is_public_authority(last.entries[0].name)
+        ):
             last.home = last.home or _country(span)
             joined.append(span)
         else:
@@ -421,7 +435,7 @@ def _is_home(words: str, body: Span, place: Span) -> bool:
     return _OFFICE_ENDS.match(words, place.end) is not None
 
 
-def _owned(owner: Span, span: Span, names: Reference) -> Span:
+def _owned(owner: Span, span: Span, names: Gazetteer) -> Span:
     """The name with its owner: "Fiji's Ministry of Health" may be known as that of Fiji."""
     home = span.home or _country(owner)
     country = home and names.get("country", home.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference, slug
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
 
 #: An actor of the reference data, an organisation that they do not know, another capitalised name,
 #: a country, region or group, what is of a country ("Kenyan"), a project.
@@ -27,6 +27,6 @@ class Span:
     near: str = ""
 
 
-def actor_called(name: str, names: Reference) -> GazetteerEntry:
+def find_actor(name: str, names: Gazetteer) -> GazetteerEntry:
     """The actor of this name; made up where no list has it."""
     return names.find("actor", name) or GazetteerEntry("actor", slug(name), name, (), {})

@@ -6,25 +6,25 @@ from collections.abc import Iterable, Iterator
 
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import Reference
+from cybilgraph.model.gazetteer import Gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 
 
-def find_near_names(record: Record, told: Iterable[Sentence], names: Reference) -> Iterator[Finding]:
+def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazetteer) -> Iterator[Finding]:
     """What was taken for a name that it is nearly, or that is of another country, too: each spelling
     once, where it first stands.
     """
     seen: set[str] = set()
-    for sentence in told:
+    for sentence in sentences:
         for name in sentence.names:
             if name.near and name.near not in seen:
                 seen.add(name.near)
                 at = sentence.text.text.find(name.near)
                 place = sentence.text.at(at)
                 label, _ = record.labels.get(sentence.section, ("", None))
-                values = {"printed": name.near, "name": name.entries[0].name_like(name.near)}
-                if other := names.also_called(name.near):
+                values = {"printed": name.near, "name": name.entries[0].closest_name(name.near)}
+                if other := names.find_namesake(name.near):
                     values["other"] = other.name
                 yield finding(
                     "ambiguous-name" if other else "near-name",

@@ -13,7 +13,7 @@ from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference, fold_in_place
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections whose themes are the project's, where its title names none.
@@ -21,11 +21,11 @@ _PURPOSE = ("summary", "aim")
 #: How sure a theme is that the words of the title tell, or that the purpose names.
 _CUED, _IN_PURPOSE = 0.8, 0.7
 
-Found = dict[tuple[str, str], dict[Sentence, tuple[GazetteerEntry, float]]]
+ScopeQuotes = dict[tuple[str, str], dict[Sentence, tuple[GazetteerEntry, float]]]
 
 
 @cache
-def cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def load_cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Each theme with the pattern of the words that tell of it, the most telling first.
 
     Raises ReferenceDataError where one cannot be read.
@@ -41,28 +41,30 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} cannot be read: {error}") from error
 
 
-def note_themes(found: Found, told: list[Sentence], stated: Set[tuple[str, str]], names: Reference) -> None:
+def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[str, str]], names: Gazetteer) -> None:
     """Add to the themes that the title names those that its words, or else the purpose, tell: where
     nothing names one, any; where the title names a theme, a topic of it. A theme of which a topic
     is known is dropped.
     """
     if not any(kind == "theme" for kind, _ in stated):
         within = {key for kind, key in found if kind == "theme"}
-        if cued := _cued(told, within, names):
+        if cued := _find_cued_theme(sentences, within, names):
             entry, sentence = cued
             found[entry.kind, entry.key] = {sentence: (entry, _CUED)}
         else:
-            _note_purpose(found, told, within)
+            _add_purpose_themes(found, sentences, within)
     for key in [key for kind, key in (*stated, *found) if kind == "theme"]:
         if topic := names.get("theme", key):
             found.pop(("theme", topic.row["parent"]), None)
 
 
-def _cued(told: list[Sentence], within: Set[str], names: Reference) -> tuple[GazetteerEntry, Sentence] | None:
+def _find_cued_theme(
+    sentences: list[Sentence], within: Set[str], names: Gazetteer
+) -> tuple[GazetteerEntry, Sentence] | None:
     """The theme that words of the title tell of, or of the first sentence where there is no title."""
-    titles = [sentence for sentence in told if sentence.section == "title"] or told[:1]
+    titles = [sentence for sentence in sentences if sentence.section == "title"] or sentences[:1]
     texts = [(sentence, fold_in_place(sentence.text.text)) for sentence in titles]
-    for key, pattern in cues():
+    for key, pattern in load_cues():
         entry = names.get("theme", key)
         if entry is not None and _is_within(entry, within):
             for sentence, text in texts:
@@ -71,8 +73,8 @@ def _cued(told: list[Sentence], within: Set[str], names: Reference) -> tuple[Gaz
     return None
 
 
-def _note_purpose(found: Found, told: Iterable[Sentence], within: Set[str]) -> None:
-    for sentence in told:
+def _add_purpose_themes(found: ScopeQuotes, sentences: Iterable[Sentence], within: Set[str]) -> None:
+    for sentence in sentences:
         if sentence.section in _PURPOSE:
             for entry in sentence.themes:
                 if _is_within(entry, within):

@@ -22,17 +22,17 @@ from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
-from cybilgraph.identity.captures import Capture, Captures, captured
-from cybilgraph.identity.duplicates import suspected
+from cybilgraph.identity.captures import IdentityDatabase, RecordIdentity, identity_of
+from cybilgraph.identity.duplicates import find_duplicates
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 
-__all__ = ["Capture", "Identities", "captured"]
+__all__ = ["Identities", "RecordIdentity", "identity_of"]
 
 #: Nobody saves one page so often: more captures of one project are told of together.
-_MANY = 20
+_MAX_REPORTED_CAPTURES = 20
 
 
 class Identities:
@@ -40,7 +40,7 @@ class Identities:
 
     def __init__(self, earlier: Iterable[tuple[str, str]] = ()) -> None:
         """``earlier`` are rows of the release before: a key, and a name of its project."""
-        self._captures = Captures(earlier)
+        self._captures = IdentityDatabase(earlier)
 
     def __enter__(self) -> Identities:
         return self
@@ -52,19 +52,19 @@ class Identities:
 
     def __len__(self) -> int:
         """How many projects there are."""
-        return int(self._captures.resolved.value("SELECT count(*) FROM projects"))
+        return int(self._captures.resolved_database.value("SELECT count(*) FROM projects"))
 
     def add(self, record: Record) -> None:
         """Take a record; it is known by the number of records before it."""
-        self.add_captured(captured(record), record.source.name)
+        self.add_identity(identity_of(record), record.source.name)
 
-    def add_captured(self, one: Capture, file: str) -> None:
+    def add_identity(self, one: RecordIdentity, file: str) -> None:
         """As ``add``, of what was captured of a record, and the file that it stands in."""
         self._captures.add(one, file)
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """Each project's key, in order, with its records, the oldest first: the number and own key of each."""
-        rows = self._captures.resolved.rows(
+        rows = self._captures.resolved_database.rows(
             "SELECT project, number, key FROM captures ORDER BY project, updated, recent, number"
         )
         for project, records in groupby(rows, key=itemgetter(0)):
@@ -76,11 +76,11 @@ class Identities:
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """Each key that a project had or could have, in order, with its present one."""
-        return self._captures.resolved.rows("SELECT alias, key FROM aliases ORDER BY alias")
+        return self._captures.resolved_database.rows("SELECT alias, key FROM aliases ORDER BY alias")
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Each project's key with each of its names, in order; one whose names are others' as well has its key."""
-        return self._captures.resolved.rows(
+        return self._captures.resolved_database.rows(
             "WITH named AS (SELECT project, name FROM names JOIN captures USING (number)) SELECT * FROM named "
             "UNION SELECT key, 'key:' || alias FROM aliases "
             "UNION SELECT key, 'key:' || key FROM projects WHERE key NOT IN (SELECT project FROM named) ORDER BY 1, 2"
@@ -89,16 +89,16 @@ class Identities:
     def findings(self) -> Iterator[Finding]:
         """What a curator should know: records that were put together, and such as look alike."""
         yield from self._second_captures()
-        yield from suspected(self._captures.resolved)
+        yield from find_duplicates(self._captures.resolved_database)
 
     def _second_captures(self) -> Iterator[Finding]:
-        rows = self._captures.resolved.rows(
+        rows = self._captures.resolved_database.rows(
             "SELECT project, captures, captures.key, source, line, title, code, iati "
             "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
             "ORDER BY first, updated, recent, number"
         )
         for (_, count), captures in groupby(rows, key=itemgetter(0, 1)):
-            if count > _MANY:  # the newest tells it for all
+            if count > _MAX_REPORTED_CAPTURES:  # the newest tells it for all
                 [(_, _, key, file, line, *_)] = deque(captures, maxlen=1)
                 yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line)
                 continue

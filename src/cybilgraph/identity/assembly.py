@@ -19,18 +19,18 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from types import TracebackType
 
-from cybilgraph.identity import Capture, Identities, captured
+from cybilgraph.identity import Identities, RecordIdentity, identity_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing, version_graph
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import field_of, is_stated
-from cybilgraph.runtime.spill import Scratch, Spool
+from cybilgraph.runtime.spill import Spool, TemporaryDatabase
 
 #: So many of the shared lines are in memory, and are given at once.
-_AT_ONCE = 2_000
+_LINES_PER_BLOCK = 2_000
 #: So many captures as lines, and so many keys with the present ones, are in memory.
-_CAPTURES, _KEYS = 4, 10_000
+_CACHED_CAPTURES, _CACHED_KEYS = 4, 10_000
 # Lines that several records may have said, each with its subject and predicate; and what comes behind all projects.
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is FieldKind.PROJECTS}
@@ -54,11 +54,11 @@ class Assembly:
         """``identities`` take each record too; who made them ends them."""
         self._spool = Spool()
         self._shared: set[str] = set()
-        self._aside = Scratch(_SCHEMA)
+        self._aside = TemporaryDatabase(_SCHEMA)
         self._identities = identities
         # A capture is asked for up to three times, and with its neighbours; a key by each who is related to it.
-        self._lines = lru_cache(_CAPTURES)(self._lines_of)
-        self._present = lru_cache(_KEYS)(self._present_key)
+        self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
+        self._present = lru_cache(_CACHED_KEYS)(self._present_key)
 
     def __enter__(self) -> Assembly:
         return self
@@ -71,13 +71,13 @@ class Assembly:
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Take one record and its triples, sorted. Before ``blocks``."""
-        self.add_parted(captured(record), record.source.name, *parted(record.key, lines))
+        self.add_split(identity_of(record), record.source.name, *split_shared(record.key, lines))
 
-    def add_parted(self, capture: Capture, file: str, own: bytes, shared: Iterable[str]) -> None:
-        """As ``add``, of what was captured of a record in a file, and triples that are ``parted``."""
-        self._identities.add_captured(capture, file)
+    def add_split(self, capture: RecordIdentity, file: str, own: bytes, shared: Iterable[str]) -> None:
+        """As ``add``, of what was captured of a record in a file, and triples that are ``split_shared``."""
+        self._identities.add_identity(capture, file)
         self._shared.update(shared)
-        if len(self._shared) > _AT_ONCE:
+        if len(self._shared) > _LINES_PER_BLOCK:
             self._put_aside()
         self._spool.put(own)
 
@@ -98,7 +98,7 @@ class Assembly:
                     yield block
                     continue
             *earlier, newest = self._different(key, records)
-            present = _Present(key)
+            present = _MergedProject(key)
             for record in earlier:
                 present.add(self._lines(*record, key))
             yield _block(present.lines(self._lines(*newest, key)))
@@ -106,12 +106,12 @@ class Assembly:
                 graph = version_graph(key, number)
                 yield _block(f"{line[:-1]}<{graph}> ." for line in self._lines(*record, key))
         rest = self.shared(others)
-        while block := _block(islice(rest, _AT_ONCE)):
+        while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
 
     def _different(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Of the records of a project, in order, the last of each that one file says again and again."""
-        last = {_said(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
+        last = {_statement_hash(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
         kept = {number for number, _ in last.values()}
         return [record for record in records if not last or record[0] in kept]
 
@@ -125,12 +125,15 @@ class Assembly:
         self._put_aside()
         aside = self._aside
         replaced = (
-            f"<{thing('project', old)}> <{DCTERMS.isReplacedBy}> <{thing('project', key)}> ."
+            f"<{thing_iri('project', old)}> <{DCTERMS.isReplacedBy}> <{thing_iri('project', key)}> ."
             for old, key in self._identities.aliases()
         )
         shared = aside.rows("SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line")
         aside.run("DELETE FROM rest")
-        aside.fill("INSERT INTO rest VALUES (?)", ((line,) for line in chain(_one_name_each(shared), replaced, others)))
+        aside.fill(
+            "INSERT INTO rest VALUES (?)",
+            ((line,) for line in chain(_with_one_preferred_name(shared), replaced, others)),
+        )
         return (line for (line,), _ in groupby(aside.rows("SELECT line FROM rest ORDER BY line")))
 
     def _is_present(self, block: bytes) -> bool:
@@ -140,12 +143,12 @@ class Assembly:
         named = {key for pattern in _NAMED for key in pattern.findall(block)}
         return all(self._present(name.decode()) == name.decode() for name in named)
 
-    def _lines_of(self, number: int, given: str, key: str) -> list[str]:
+    def _lines_of(self, number: int, record_key: str, key: str) -> list[str]:
         """The lines of a record with the given key, about the project of another one."""
         text = self._spool[number].decode()
-        if given != key:
-            for iri in (lambda name: thing("project", name), record_iri):
-                text = re.sub(rf"<{re.escape(iri(given))}(?=[/>])", f"<{iri(key)}", text)
+        if record_key != key:
+            for iri in (lambda name: thing_iri("project", name), record_iri):
+                text = re.sub(rf"<{re.escape(iri(record_key))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
         return sorted(self._related(line) for line in lines) if _RELATION in text else lines
 
@@ -163,12 +166,12 @@ class Assembly:
         return self._identities.key_of(key) or key
 
 
-def parted(key: str, lines: list[str]) -> tuple[bytes, list[str]]:
+def split_shared(key: str, lines: list[str]) -> tuple[bytes, list[str]]:
     """The triples of a record, sorted, in those of its own, and those that others may say, too."""
     own: list[str] = []
     shared: list[str] = []
     start = 0
-    for prefix in sorted((f"<{thing('project', key)}", f"<{record_iri(key)}")):
+    for prefix in sorted((f"<{thing_iri('project', key)}", f"<{record_iri(key)}")):
         # What a record says of things that it shares with others may be said twice.
         low, high = bisect_left(lines, prefix), bisect_left(lines, f"{prefix}\U0010ffff")
         shared += lines[start:low]
@@ -181,14 +184,14 @@ def _block(lines: Iterable[str]) -> bytes:
     return "".join([f"{line}\n" for line in lines]).encode()
 
 
-class _Present:
+class _MergedProject:
     """The present of a project, from its captures, the oldest first. In memory are the lines that win so far, and
     where each capture was read.
     """
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._project, self._record = thing("project", key), record_iri(key)
+        self._project, self._record = thing_iri("project", key), record_iri(key)
         self._own = (f"<{self._project}>", f"<{self._project}/")
         self._fields: dict[str, tuple[bool, list[str]]] = {}
         self._sources: set[str] = set()
@@ -198,28 +201,28 @@ class _Present:
         """Take the lines of the next capture, which is not the newest."""
         self._earlier += 1
         graph = version_graph(self._key, self._earlier)
-        for name, told in self._told(lines).items():
+        for name, by_field in self._told(lines).items():
             if name not in _NEWEST_ONLY:
-                self._take(name, list(self._of_source(told)))
+                self._take(name, list(self._of_source(by_field)))
         sources = (line for line in self._of_record(lines) if f"<{self._record}/source" in line)
         self._sources.update(self._of_source(sources))
         self._sources.add(f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .")
 
     def lines(self, newest: list[str]) -> list[str]:
         """All lines, when the newest capture has these."""
-        told = self._told(newest)
-        won = {name for name, lines in told.items() if self._take(name, lines)}
+        by_field = self._told(newest)
+        won = {name for name, lines in by_field.items() if self._take(name, lines)}
         filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
         kept = (line for line in self._of_record(newest) if not _is_filled(line, filled))
         return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
 
     def _told(self, lines: list[str]) -> dict[str, list[str]]:
         """What lines tell of each field."""
-        told: dict[str, list[str]] = defaultdict(list)
+        by_field: dict[str, list[str]] = defaultdict(list)
         for line in lines:
             if line.startswith(self._own):
-                told[field_of(line, self._project)].append(line)
-        return told
+                by_field[field_of(line, self._project)].append(line)
+        return by_field
 
     def _of_record(self, lines: list[str]) -> Iterator[str]:
         """Lines about the record itself, and where it was read."""
@@ -238,7 +241,7 @@ class _Present:
         return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
 
 
-def _said(lines: list[str]) -> bytes:
+def _statement_hash(lines: list[str]) -> bytes:
     """A hash of what lines say of a project, and of the file that says it, wherever in that."""
     said = (line for line in lines if line.split(" ", 2)[1] != _LINE)
     return blake2b("\n".join(said).encode(), digest_size=16).digest()
@@ -250,7 +253,7 @@ def _is_filled(line: str, filled: set[str]) -> bool:
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 
 
-def _one_name_each(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+def _with_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     """Lines in which a thing has one preferred name in a language, the shortest; where records
     print the name of an unknown thing in several ways, the others are alternative names (SKOS, S14).
 

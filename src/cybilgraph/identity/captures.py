@@ -9,9 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import KEY, Record
+from cybilgraph.model.record import KEY_PATTERN, Record
 from cybilgraph.model.values import value
-from cybilgraph.runtime.spill import Scratch
+from cybilgraph.runtime.spill import TemporaryDatabase
 
 # A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
 # ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and
@@ -64,7 +64,7 @@ SELECT coalesce(
 
 
 @value(frozen=True, slots=True)
-class Capture:
+class RecordIdentity:
     """What identity needs to know of a record: see the columns of ``captures``, and the kinds of names."""
 
     key: str
@@ -83,16 +83,16 @@ class Capture:
     weak: tuple[str, ...]
 
 
-def captured(record: Record) -> Capture:
+def identity_of(record: Record) -> RecordIdentity:
     """What identity needs to know of a record."""
-    code = record.code.text if record.code and KEY.fullmatch(record.code.text) else ""
+    code = record.code.text if record.code and KEY_PATTERN.fullmatch(record.code.text) else ""
     iati = record.iati.text if record.iati else ""
     title = record.title.text if record.title else ""
     place = record.title.place if record.title else None
     slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
     # "GFCE Code" is what older pages print.
     label = record.labels.get("code", ("", None))[0].casefold()
-    return Capture(
+    return RecordIdentity(
         key=record.key,
         code=code,
         iati=iati,
@@ -110,11 +110,11 @@ def captured(record: Record) -> Capture:
     )
 
 
-class Captures:
+class IdentityDatabase:
     """All records, as rows of a database; ``resolved`` when the first question is put."""
 
     def __init__(self, earlier: Iterable[tuple[str, str]]) -> None:
-        self._base = Scratch(_SCHEMA)
+        self._base = TemporaryDatabase(_SCHEMA)
         self._base.fill("INSERT OR IGNORE INTO earlier VALUES (?, ?)", earlier)
         self._strong = bytearray()  # 1 for each record that has a strong name
         self._is_resolved = False
@@ -123,7 +123,7 @@ class Captures:
         """Forget the records."""
         self._base.close()
 
-    def add(self, one: Capture, file: str) -> None:
+    def add(self, one: RecordIdentity, file: str) -> None:
         """Take what a record says in a file, before the first question."""
         assert not self._is_resolved
         number = len(self._strong)
@@ -139,7 +139,7 @@ class Captures:
         self._strong.append(bool(one.strong))
 
     @property
-    def resolved(self) -> Scratch:
+    def resolved_database(self) -> TemporaryDatabase:
         """The database, when the projects have been told apart."""
         if not self._is_resolved:
             self._is_resolved = True
@@ -148,7 +148,7 @@ class Captures:
 
     def key_of(self, key: str) -> str | None:
         """The present key of a project that is called by any key, slug or identifier."""
-        found: str | None = self.resolved.value(_KEY_OF, key)
+        found: str | None = self.resolved_database.value(_KEY_OF, key)
         return found
 
     def _resolve(self) -> None:

@@ -16,21 +16,21 @@ from itertools import combinations, groupby, islice
 from operator import itemgetter
 
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import likeness, reference
+from cybilgraph.model.gazetteer import load_gazetteer, similarity
 from cybilgraph.model.rules import finding
-from cybilgraph.runtime.spill import Scratch
+from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the
 #: same dates, country and actor.
-_ALIKE, _RATHER_ALIKE = 93, 60
+_MIN_TITLE_SCORE, _MIN_WEAK_TITLE_SCORE = 93, 60
 #: So many characters of a title are compared: what is longer is no title.
-_LONGEST = 500
+_MAX_TITLE_CHARACTERS = 500
 #: So many projects of one rare word, or of one month and country, are compared with each other.
-_COMPARED = 20
+_MAX_BLOCK_PROJECTS = 20
 #: So many of the rarest words of a title decide with which others it is compared.
-_RAREST = 3
+_RAREST_WORDS = 3
 #: Of so many projects that are alike, each is told of.
-_FEW = 5
+_MAX_REPORTED_PROJECTS = 5
 #: So many different words are counted in memory, and so many projects kept there that are compared.
 _AT_ONCE, _AT_HAND = 10_000, 1_000
 _PLACES = ("country", "region", "group")
@@ -65,7 +65,7 @@ class _Project:
     actors: frozenset[str]
 
 
-def suspected(captures: Scratch) -> Iterator[Finding]:
+def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
     """Findings of the projects that look alike, given the database of captures.Captures."""
 
     @lru_cache(maxsize=_AT_HAND)
@@ -73,26 +73,26 @@ def suspected(captures: Scratch) -> Iterator[Finding]:
         [row] = captures.rows(_PROJECT, number)
         return _Project(*row[:-2], *(frozenset(json.loads(keys)) for keys in row[-2:]))
 
-    with Scratch(_SCHEMA) as blocks:
+    with TemporaryDatabase(_SCHEMA) as blocks:
         _count(captures, blocks)
         _fill(captures, blocks)
         groups = _Groups()
         found: list[tuple[tuple[int, int, int], int, int, str]] = []
         rows = blocks.rows("SELECT block, id, project FROM blocks ORDER BY block, id")
         for _, members in groupby(rows, key=itemgetter(0)):
-            compared = [(at, number) for _, at, number in islice(members, _COMPARED)]
+            compared = [(at, number) for _, at, number in islice(members, _MAX_BLOCK_PROJECTS)]
             for (one, first), (other, second) in combinations(compared, 2):
-                if not groups.are_one(first, second) and (rule := _alike(project(first), project(second))):
+                if not groups.are_one(first, second) and (rule := _duplicate_rule(project(first), project(second))):
                     groups.join(first, second)
                     # Told in the order of the blocks in which they first meet, whatever their words.
                     found.append(((compared[0][0], one, other), first, second, rule))
-    told: set[int] = set()
+    reported: set[int] = set()
     for _, first, second, rule in sorted(found):
         group = groups.of(first)
-        if len(group) <= _FEW:
+        if len(group) <= _MAX_REPORTED_PROJECTS:
             yield _finding((project(first), project(second)), rule)
-        elif group[0] not in told:
-            told.add(group[0])
+        elif group[0] not in reported:
+            reported.add(group[0])
             yield _finding((project(first), project(second)), "many-alike", len(group) - 2)
 
 
@@ -120,7 +120,7 @@ def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Findi
     return finding(rule, second.source, values, record=second.own, line=second.line, text=second.title)
 
 
-def _count(captures: Scratch, blocks: Scratch) -> None:
+def _count(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
     """Count how often each word stands in the titles."""
     counted = "INSERT INTO words VALUES (?, ?) ON CONFLICT (word) DO UPDATE SET times = times + excluded.times"
     counts: Counter[str] = Counter()
@@ -132,7 +132,7 @@ def _count(captures: Scratch, blocks: Scratch) -> None:
     blocks.fill(counted, sorted(counts.items()))
 
 
-def _fill(captures: Scratch, blocks: Scratch) -> None:
+def _fill(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
     """Tell of each project its rarest words, and its dates and countries."""
 
     @lru_cache(maxsize=_AT_ONCE)
@@ -142,36 +142,36 @@ def _fill(captures: Scratch, blocks: Scratch) -> None:
     for number, title, start, end, countries in captures.rows(_FACTS):
         # Titles that are nearly the same share one at least of their rarest words.
         shared = sorted((often, word) for word in _words(title) if (often := times(word)) > 1)
-        names = [word for _, word in shared[:_RAREST]]
+        names = [word for _, word in shared[:_RAREST_WORDS]]
         names += [f"{start} {end} {country}" for country in json.loads(countries)]  # no word has a space
         blocks.fill("INSERT INTO blocks (block, project) VALUES (?, ?)", [(name, number) for name in names])
 
 
-def _alike(one: _Project, other: _Project) -> str:
+def _duplicate_rule(one: _Project, other: _Project) -> str:
     """The rule by which two projects may be one; empty where none says so. Titles that tell of two places or
     of two phases are not alike, however few letters tell them apart.
     """
     same_time = one.start == other.start and one.end == other.end
     shared = one.countries & other.countries and one.actors & other.actors
-    least = _RATHER_ALIKE if same_time and one.start and shared else _ALIKE
+    least = _MIN_WEAK_TITLE_SCORE if same_time and one.start and shared else _MIN_TITLE_SCORE
     if not one.title or not (same_time or not (one.start and other.start)):
         return ""  # whatever their titles
-    titles = one.title[:_LONGEST], other.title[:_LONGEST]
-    likely = likeness(*titles, least)
-    if likely < least or _told_apart(*titles):
+    titles = one.title[:_MAX_TITLE_CHARACTERS], other.title[:_MAX_TITLE_CHARACTERS]
+    likely = similarity(*titles, least)
+    if likely < least or _are_distinct_titles(*titles):
         return ""
-    if likely >= _ALIKE:
+    if likely >= _MIN_TITLE_SCORE:
         return "duplicate-suspected"
     return "overlap-suspected"
 
 
 def _words(title: str) -> set[str]:
-    words = (part.strip("()[]“”\"'’,.:;–-") for part in title[:_LONGEST].casefold().split())
+    words = (part.strip("()[]“”\"'’,.:;–-") for part in title[:_MAX_TITLE_CHARACTERS].casefold().split())
     return {word for word in words if word}
 
 
-def _told_apart(one: str, other: str) -> bool:
-    names = reference()
+def _are_distinct_titles(one: str, other: str) -> bool:
+    names = load_gazetteer()
     return any(
         any(char.isdigit() for char in word)
         or word in ("i", "ii", "iii", "iv", "v")

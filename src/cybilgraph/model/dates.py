@@ -116,17 +116,17 @@ def read_date(printed: Text) -> Date | None:
     text = _REMARK.sub("", printed.text.strip(" .;"))
     for form in _FORMS:
         if match := form.fullmatch(text):
-            if (value := _iso(match)) or not _ambiguous(match):
+            if (value := _iso_value(match)) or not _is_ambiguous(match):
                 return Date(value, printed) if value else None
             return Date(_year(match), printed)
     return Date("", printed) if _YEARLESS.fullmatch(text) or _OPEN.fullmatch(text) else None
 
 
-def readings(date: Date) -> tuple[str, str] | None:
+def possible_days(date: Date) -> tuple[str, str] | None:
     """The two days that ``03/04/2018`` may be, as ISO dates; None where a date is one, or none."""
     if len(date.value) != 4 or (match := _DAY_OR_MONTH.fullmatch(date.printed.text.strip(" .;"))) is None:
         return None
-    if match["day"] == match["month"] or not _ambiguous(match):
+    if match["day"] == match["month"] or not _is_ambiguous(match):
         return None
     day, month = int(match["day"]), int(match["month"])
     return f"{date.value}-{month:02d}-{day:02d}", f"{date.value}-{day:02d}-{month:02d}"
@@ -141,11 +141,11 @@ def read_range(printed: Text) -> tuple[Date, Date] | None:
     if lead := _LEAD.match(text):
         text, offset = text[lead.end() :], offset + lead.end()
     if match := _FISCAL.fullmatch(text):
-        return _years(match, printed)
+        return _read_fiscal_years(match, printed)
     for separator in _SEPARATOR.finditer(text):
         left, right = text[: separator.start()], text[separator.end() :]
-        end = read_date(Text(right, shifted(printed.place, offset + separator.end())))
-        start = end and _start(Text(left, shifted(printed.place, offset)), end)
+        end = read_date(Text(right, shift(printed.place, offset + separator.end())))
+        start = end and _read_range_start(Text(left, shift(printed.place, offset)), end)
         if start and end:
             return start, end
     return None
@@ -176,7 +176,7 @@ def _duration(months: int, days: int) -> str:
 def find_periods(sentence: Text) -> Iterator[Period]:
     """The dates and ranges of dates that stand in a sentence."""
     for match in _IN_PROSE.finditer(sentence.text):
-        words = Text(match[0], shifted(sentence.place, match.start()))
+        words = Text(match[0], shift(sentence.place, match.start()))
         if both := read_range(words):
             if any(date.value for date in both):
                 yield Period(*match.span(), *both)
@@ -184,12 +184,12 @@ def find_periods(sentence: Text) -> Iterator[Period]:
             yield Period(*match.span(), date)
 
 
-def shifted(place: Place | None, offset: int) -> Place | None:
+def shift(place: Place | None, offset: int) -> Place | None:
     """The place so many characters further on the same line."""
     return place and place.after(offset)
 
 
-def _start(printed: Text, end: Date) -> Date | None:
+def _read_range_start(printed: Text, end: Date) -> Date | None:
     """The first date of a range; what it lacks, it has from the last: ``1–5 March 2020``, ``May 30 – June 2, 2020``."""
     if (date := read_date(printed)) and date.value:
         return date
@@ -204,7 +204,7 @@ def _start(printed: Text, end: Date) -> Date | None:
     return date
 
 
-def _years(match: re.Match[str], printed: Text) -> tuple[Date, Date] | None:
+def _read_fiscal_years(match: re.Match[str], printed: Text) -> tuple[Date, Date] | None:
     pairs = [part for part in (match["first"] or match["bare"], match["last"] or match["single"]) if part]
     first, last = re.split(r"[/–-]", pairs[0]), re.split(r"[/–-]", pairs[-1])
     start = int(first[0]) if len(first[0]) == 4 else 2000 + int(first[0])
@@ -214,7 +214,7 @@ def _years(match: re.Match[str], printed: Text) -> tuple[Date, Date] | None:
     return Date(str(start), printed), Date(str(end), printed)
 
 
-def _ambiguous(match: re.Match[str]) -> bool:
+def _is_ambiguous(match: re.Match[str]) -> bool:
     """True for ``03/04/2018``: the third of April or the fourth of March."""
     parts = match.groupdict()
     return bool(parts.get("by")) and 1 <= int(parts["day"]) <= 12 and 1 <= int(parts["month"]) <= 12
@@ -226,10 +226,10 @@ def _year(match: re.Match[str]) -> str:
     return f"{19 if short >= '69' else 20}{short}" if short else parts["year"]
 
 
-def _iso(match: re.Match[str]) -> str:
+def _iso_value(match: re.Match[str]) -> str:
     parts = match.groupdict()
     value = _year(match)
-    if _ambiguous(match) and parts["day"] != parts["month"]:
+    if _is_ambiguous(match) and parts["day"] != parts["month"]:
         return ""
     if month := parts.get("month"):
         number = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]

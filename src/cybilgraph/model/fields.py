@@ -43,7 +43,7 @@ class Field:
     labels: tuple[str, ...] = ()
 
     @property
-    def several(self) -> bool:
+    def is_multivalued(self) -> bool:
         """True where a project may have more than one value."""
         return self.kind not in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 
@@ -377,7 +377,7 @@ BY_LABEL = {
 }
 #: Words that tell what a label means that no field has: "Funding agency", "Delivery partner". In
 #: this order, since a funding partner pays and a delivery partner delivers.
-STEMS = tuple(
+LABEL_STEMS = tuple(
     (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
     for name, stems in (
         ("country", "countr|geographical? coverage"),

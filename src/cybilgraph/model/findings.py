@@ -17,7 +17,7 @@ _COMMAND = re.compile(r"^([^\S\n]*+):(?=:)|#(?=#\[)", re.MULTILINE)
 _HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
 
 
-def visible(text: str, lines: bool = False) -> str:
+def escape_controls(text: str, lines: bool = False) -> str:
     """A text for the terminal: what would steer it, or turn the direction of what follows, is
     shown as its escape (``\\x1b``, ``\\u202e``); so is the end of a line, unless it has several.
     """
@@ -31,7 +31,7 @@ def visible(text: str, lines: bool = False) -> str:
     )
 
 
-def inert(text: str) -> str:
+def escape_ci_commands(text: str) -> str:
     """Lines for a log that a CI service reads: what it would take for a command (``::error``, ``##[error]``)
     begins with an escape.
     """
@@ -80,7 +80,7 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedFile:
     """A file that was looked at: its name in findings, its address (a URI, relative to the folder
     that the work was started in where it lies below), the keys of its records, and its address from
     the root of its git repository, where it lies in one.
@@ -93,7 +93,7 @@ class Checked:
 
 
 @value(frozen=True, slots=True, order=True)
-class Result:
+class ShaclResult:
     """One SHACL validation result (SHACL, section 3.6.2), as text that a report in RDF is made of.
 
     ``focus`` and ``value`` are terms as N-Triples writes them; ``value`` is empty where there is
@@ -116,7 +116,7 @@ class Result:
         return first[1] if (first := _FIRST_IRI.search(self.path)) else ""
 
     @property
-    def fault(self) -> Result:
+    def fault(self) -> ShaclResult:
         """The result without what each engine may word as it likes."""
         return replace(self, messages=())
 
@@ -155,7 +155,7 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
     advice: str = ""
     fix: Fix | None = None
-    result: Result | None = None
+    result: ShaclResult | None = None
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str, str]:
@@ -192,7 +192,7 @@ class Report:
     records: int = 0
     statements: int = 0
     unread: int = 0
-    files: list[Checked] = field(default_factory=list)
+    files: list[CheckedFile] = field(default_factory=list)
     findings: Findings = field(default_factory=list[Finding])
 
     def extend(self, findings: Iterable[Finding]) -> None:

@@ -100,7 +100,7 @@ GRAPH_FORMATS = tuple(fmt for fmt in FORMATS if fmt.carries_graph)
 RESULT_FORMATS = tuple(fmt for fmt in FORMATS if not fmt.carries_graph)
 
 
-def called(name: str) -> tuple[Format, ...]:
+def find_formats(name: str) -> tuple[Format, ...]:
     """The formats that a client may mean by a word in ``format=``: our name, how its files end, a media type, or a
     name that SPARQL clients use. Empty where the word is unknown.
     """
@@ -109,7 +109,7 @@ def called(name: str) -> tuple[Format, ...]:
 
 
 #: Of files that are no RDF: by the end of their names. What is packed is sent as that, to be saved as it is.
-_FILES = {
+_MEDIA_TYPES = {
     "gz": "application/gzip",  # RFC 6713
     "zst": "application/zstd",  # RFC 8878
     "parquet": "application/vnd.apache.parquet",
@@ -118,9 +118,9 @@ _FILES = {
 }
 
 
-def file_type(name: str) -> str:
+def media_type_of(name: str) -> str:
     """The type that a file is sent as, by its name."""
     suffix = name.rpartition(".")[2]
-    if suffix in _FILES:
-        return _FILES[suffix]
+    if suffix in _MEDIA_TYPES:
+        return _MEDIA_TYPES[suffix]
     return next((fmt.content_type for fmt in FORMATS if fmt.suffix == suffix), "text/plain; charset=utf-8")

@@ -23,13 +23,13 @@ from rapidfuzz.distance import OSA
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.model.organisations import without_form
+from cybilgraph.model.organisations import strip_legal_form
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: kind of thing → its file and the column that holds its key
-FILES = {
+REFERENCE_FILES = {
     "country": ("countries.csv", "alpha2"),
     "region": ("regions.csv", "code"),
     "group": ("groups.csv", "id"),
@@ -41,22 +41,22 @@ FILES = {
     "basis": ("bases.csv", "id"),
 }
 #: The kinds that are looked for in prose.
-MENTIONED = ("actor", "country", "region", "group", "theme")
+MENTIONED_KINDS = ("actor", "country", "region", "group", "theme")
 #: What is of a country ("Kenyan"): such an entry has the country's key.
 DEMONYM = "demonym"
 #: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
 #: and "Niger" never finds Nigeria (90.9).
-NEAR = 93
+MIN_MATCH_SCORE = 93
 #: Another that is less than this behind may be meant as well: "Government of Austrla".
-_DOUBT = 3
+_MIN_SCORE_LEAD = 3
 #: A name this alike is worth asking "did you mean?", and no more.
-SUGGESTED = 75
+MIN_SUGGESTION_SCORE = 75
 #: A word is the same but for a slip from here on; and tells little where it is in so many names.
-_SAME_WORD, _IN_MANY = 80, 40
+_MIN_WORD_SCORE, _MAX_NAMES_PER_WORD = 80, 40
 #: In a sentence a name of so many letters may have one slip, a longer one two; a shorter one none.
-_ONE_SLIP, _TWO_SLIPS, _MOST_SLIPS = 6, 10, 2
+_MIN_CHARACTERS_FOR_TYPO, _MIN_CHARACTERS_FOR_TWO_TYPOS, _MAX_TYPOS = 6, 10, 2
 #: Names shorter or longer than this are near to none.
-_SHORTEST, _LONGEST = 4, 120
+_MIN_NAME_CHARACTERS, _MAX_NAME_CHARACTERS = 4, 120
 
 #: Countries that are called with an article.
 _WITH_ARTICLE = re.compile(
@@ -69,10 +69,10 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
 #: Caches what a function makes of names; what is longer than a name is worked out each time.
-remembered = cache_short(entries=5_000, longest=500)
+cache_by_name = cache_short(entries=5_000, longest=500)
 
 
-@remembered
+@cache_by_name
 def fold(name: str) -> str:
     """The form in which names are compared."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
@@ -100,9 +100,9 @@ class GazetteerEntry:
         """The values of a cell; several are separated by ``;``."""
         return tuple(part for part in self.row.get(column, "").split(";") if part)
 
-    def name_like(self, printed: str) -> str:
+    def closest_name(self, printed: str) -> str:
         """That of the names which is most like this one."""
-        return alike(printed, self.names, 0)
+        return closest_match(printed, self.names, 0)
 
 
 @value(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class Mention:
         return None
 
 
-class Reference:
+class Gazetteer:
     """All reference things, by key and by name. Immutable once read."""
 
     def __init__(self, folder: Path = REFERENCE) -> None:
         """Read the files. Raises ReferenceDataError where a row or a name stands twice."""
         self.entries: dict[str, dict[str, GazetteerEntry]] = {
-            kind: _read(folder / file, kind, column) for kind, (file, column) in FILES.items()
+            kind: _read_entries(folder / file, kind, column) for kind, (file, column) in REFERENCE_FILES.items()
         }
         self._sorted: dict[str, tuple[list[str], list[int]]] = {}
         self._worded: dict[str, dict[str, list[str]]] = {}
@@ -135,7 +135,7 @@ class Reference:
         self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
         self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
-        self._names = {kind: _index(kind, entries) for kind, entries in self.entries.items()}
+        self._names = {kind: _index_names(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[GazetteerEntry]:
         """Every entry, kind by kind, in the order of the files."""
@@ -149,15 +149,15 @@ class Reference:
     def find(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
         names = self._names[kind]
-        return names.get(fold(name)) or (names.get(fold(without_form(name))) if kind == "actor" else None)
+        return names.get(fold(name)) or (names.get(fold(strip_legal_form(name))) if kind == "actor" else None)
 
-    def coded(self, code: str) -> GazetteerEntry | None:
+    def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """The country of an alpha-3 code (ISO 3166-1) or a number (M49), which may lack the zeros before it."""
         wanted = code.upper() if not code.isdigit() else code.zfill(3)
         countries = self.entries["country"].values()
         return next((entry for entry in countries if wanted in (entry.row["alpha3"], entry.row["numeric"])), None)
 
-    def also_called(self, name: str) -> GazetteerEntry | None:
+    def find_namesake(self, name: str) -> GazetteerEntry | None:
         """The other country that is called so: "Congo" is found as one of two."""
         return self._also.get(fold(name))
 
@@ -166,12 +166,12 @@ class Reference:
         government, the name of the country is, since all begin alike and not all are in the list.
         """
         folded = fold(name)
-        if not (best := self._most_like(kind, folded, NEAR)):
+        if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
             return None
         called, alikeness = best
-        entry, least = self._names[kind][called], alikeness - _DOUBT
+        entry, least = self._names[kind][called], alikeness - _MIN_SCORE_LEAD
         rivals = process.extract(
-            folded, self._as_long(kind, len(folded), least), scorer=fuzz.ratio, score_cutoff=least, limit=None
+            folded, self._of_similar_length(kind, len(folded), least), scorer=fuzz.ratio, score_cutoff=least, limit=None
         )
         if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
             return None
@@ -181,17 +181,17 @@ class Reference:
 
     def suggested(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry whose name is most like this one, to be asked about; None where none is much alike."""
-        best = self._most_like(kind, fold(name), SUGGESTED)
+        best = self._closest(kind, fold(name), MIN_SUGGESTION_SCORE)
         return self._names[kind][best[0]] if best else None
 
-    def _most_like(self, kind: str, folded: str, least: int) -> tuple[str, float] | None:
-        if not _SHORTEST <= len(folded) <= _LONGEST:
+    def _closest(self, kind: str, folded: str, least: int) -> tuple[str, float] | None:
+        if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
             return None
-        names = self._as_long(kind, len(folded), least)
+        names = self._of_similar_length(kind, len(folded), least)
         best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=least)
         return best[:2] if best else None
 
-    def _as_long(self, kind: str, length: int, least: float) -> list[str]:
+    def _of_similar_length(self, kind: str, length: int, least: float) -> list[str]:
         """The names that may be so much alike, which differ little in length: 200 * shorter / (shorter +
         longer) is the most.
         """
@@ -200,21 +200,21 @@ class Reference:
         high = bisect_right(lengths, floor(length * (200 - least) / least))
         return names[low:high]
 
-    def misspelt(self, kind: str, name: str) -> GazetteerEntry | None:
+    def find_misspelt(self, kind: str, name: str) -> GazetteerEntry | None:
         """The one entry whose name this is but for a slip, or two in a long name: a letter that is
         wrong, missing, too much, or has changed its place. None where the words that differ are
         those of other names: "North Sudan" is not South Sudan.
         """
-        folded = fold(name) if _ONE_SLIP <= len(name) <= _LONGEST else ""
-        alike = self._by_shape(kind).get((*_shape(folded), len(folded)))
-        if not alike or folded in self._known:
+        folded = fold(name) if _MIN_CHARACTERS_FOR_TYPO <= len(name) <= _MAX_NAME_CHARACTERS else ""
+        closest_match = self._by_shape(kind).get((*_shape(folded), len(folded)))
+        if not closest_match or folded in self._known:
             return None
-        most = 1 if len(folded) < _TWO_SLIPS else _MOST_SLIPS
-        near = process.extract(folded, alike, scorer=OSA.distance, score_cutoff=most, limit=None)
-        found = {entry.key: entry for called, _, _ in near if (entry := self._slipped(kind, folded, called))}
+        most = 1 if len(folded) < _MIN_CHARACTERS_FOR_TWO_TYPOS else _MAX_TYPOS
+        near = process.extract(folded, closest_match, scorer=OSA.distance, score_cutoff=most, limit=None)
+        found = {entry.key: entry for called, _, _ in near if (entry := self._with_typo(kind, folded, called))}
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _slipped(self, kind: str, folded: str, called: str) -> GazetteerEntry | None:
+    def _with_typo(self, kind: str, folded: str, called: str) -> GazetteerEntry | None:
         """The entry that is called so, where each word differs by a slip at most, and from no known word."""
         differ = [(our, their) for our, their in zip(folded.split(), called.split(), strict=True) if our != their]
         slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
@@ -227,8 +227,8 @@ class Reference:
         if kind not in self._shaped:
             by_shape: dict[tuple[str, int, int], list[str]] = {}
             for name in self._names[kind]:
-                if len(name) >= _ONE_SLIP:
-                    for length in range(len(name) - _MOST_SLIPS, len(name) + _MOST_SLIPS + 1):
+                if len(name) >= _MIN_CHARACTERS_FOR_TYPO:
+                    for length in range(len(name) - _MAX_TYPOS, len(name) + _MAX_TYPOS + 1):
                         by_shape.setdefault((*_shape(name), length), []).append(name)
             self._shaped[kind] = by_shape
         return self._shaped[kind]
@@ -257,29 +257,29 @@ class Reference:
             self._sorted[kind] = names, list(map(len, names))
         return self._sorted[kind]
 
-    def resembling(self, kind: str, name: str) -> GazetteerEntry | None:
+    def find_resembling(self, kind: str, name: str) -> GazetteerEntry | None:
         """The entry that a careful reader would ask about: it is called by the same words, nearly so
         spelt, or lacks one or two of them that name no place; or it is an abbreviation with a slip, or the
         government of a country. None where there is none.
         """
         folded = fold(name)
-        if not _SHORTEST <= len(folded) <= _LONGEST:
+        if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
             return None
         if " " not in folded:
             return self._abbreviated(kind, folded)
         head, _, owner = folded.partition(" of ")
-        if kind == "actor" and fuzz.ratio(head, "government") >= _SAME_WORD:
+        if kind == "actor" and fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
             country = self.suggested("country", owner)
             return country and self.government(country)
         shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
         for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
-            if not self._tell_apart(set(folded.split()), set(called.split())):
+            if not self._are_distinct(set(folded.split()), set(called.split())):
                 return self._names[kind][called]
         return None
 
     def _abbreviated(self, kind: str, folded: str) -> GazetteerEntry | None:
         """The one entry that has a name of one word which this is but for a letter."""
-        names = [name for name in self._as_long(kind, len(folded), SUGGESTED) if " " not in name]
+        names = [name for name in self._of_similar_length(kind, len(folded), MIN_SUGGESTION_SCORE) if " " not in name]
         near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
         found = {entry.key: entry for called, _, _ in near for entry in [self._names[kind][called]]}
         return next(iter(found.values())) if len(found) == 1 else None
@@ -291,17 +291,17 @@ class Reference:
             for name in self._names[kind]:
                 for word in set(name.split()):
                     by_word.setdefault(word, []).append(name)
-            self._worded[kind] = {word: names for word, names in by_word.items() if len(names) <= _IN_MANY}
+            self._worded[kind] = {word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD}
         return self._worded[kind]
 
-    def _tell_apart(self, one: set[str], other: set[str]) -> bool:
+    def _are_distinct(self, one: set[str], other: set[str]) -> bool:
         """True where two names share less than two words, or where words that only one of them has
         make it another name: a place, or several words.
         """
         lone = [
             word
             for word, others in (*((word, other) for word in one - other), *((word, one) for word in other - one))
-            if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_SAME_WORD)
+            if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_MIN_WORD_SCORE)
         ]
         shared = sum(len(word) > 2 and word not in lone for word in one)
         if shared < 2 or len(lone) > 1:
@@ -341,25 +341,25 @@ class Reference:
         return found
 
     @cached_property
-    def _matcher(self) -> tuple[_Words, list[list[_Owner]]]:
-        owners: dict[str, list[_Owner]] = {}
-        for kind in MENTIONED:
+    def _matcher(self) -> tuple[_WordMatcher, list[list[_NameUse]]]:
+        owners: dict[str, list[_NameUse]] = {}
+        for kind in MENTIONED_KINDS:
             for entry in self.entries[kind].values():
                 spelt = dict.fromkeys((*entry.names, *(name.replace(", ", " ") for name in entry.names)))
                 for name in spelt:
-                    owners.setdefault(fold_in_place(name), []).append(_owner(entry, name))
+                    owners.setdefault(fold_in_place(name), []).append(_name_use(entry, name))
         for entry in self.entries["country"].values():
             demonym = replace(entry, kind=DEMONYM)
             for name in entry.cell("demonyms"):
-                owners.setdefault(fold_in_place(name), []).append(_owner(demonym, name))
-        return _Words(list(owners)), list(owners.values())
+                owners.setdefault(fold_in_place(name), []).append(_name_use(demonym, name))
+        return _WordMatcher(list(owners)), list(owners.values())
 
 
 def _shape(folded: str) -> tuple[str, int]:
     return folded[:1], folded.count(" ")
 
 
-class _Words:
+class _WordMatcher:
     """A multi-pattern matcher that finds whole words: the longest name at each place."""
 
     def __init__(self, names: list[str]) -> None:
@@ -368,7 +368,11 @@ class _Words:
 
     def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
         found = self._matcher.find_matches_as_indexes(text, overlapping=True)
-        whole = [(start, -end, index) for index, start, end in found if not (_joins(text, start) or _joins(text, end))]
+        whole = [
+            (start, -end, index)
+            for index, start, end in found
+            if not (_is_inside_word(text, start) or _is_inside_word(text, end))
+        ]
         whole.sort()
         longest, last = [], 0
         for start, minus_end, index in whole:
@@ -378,7 +382,7 @@ class _Words:
         return longest
 
 
-def _joins(text: str, at: int) -> bool:
+def _is_inside_word(text: str, at: int) -> bool:
     """True where a word runs on over this boundary."""
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
@@ -402,7 +406,7 @@ def _plain(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
+class _NameUse:
     """A thing that a name names, and how the name must be written to mean it."""
 
     entry: GazetteerEntry
@@ -421,19 +425,19 @@ class _Owner:
         )
 
 
-def _owner(entry: GazetteerEntry, name: str) -> _Owner:
+def _name_use(entry: GazetteerEntry, name: str) -> _NameUse:
     abbreviated = name.isupper() or sum(char.isupper() for char in name) > len(name) / 2
     exact = frozenset((name, _plain(name))) if abbreviated else frozenset()
-    return _Owner(entry, exact, entry.kind != "theme" and name[0].isupper())
+    return _NameUse(entry, exact, entry.kind != "theme" and name[0].isupper())
 
 
 @cache
-def reference() -> Reference:
+def load_gazetteer() -> Gazetteer:
     """The reference data of the product, read once."""
-    return Reference()
+    return Gazetteer()
 
 
-@remembered
+@cache_by_name
 def slug(name: str) -> str:
     """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
     if _PLAIN_NAME.fullmatch(name):  # as most are: slugify takes twenty times as long
@@ -442,13 +446,13 @@ def slug(name: str) -> str:
     return slugify(name, max_length=200, word_boundary=True, backend="text-unidecode")
 
 
-def alike(name: str, names: Iterable[str], least: int = NEAR) -> str:
+def closest_match(name: str, names: Iterable[str], least: int = MIN_MATCH_SCORE) -> str:
     """That one of the names which is most like this one; empty where none is so much alike."""
     best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=least)
     return best[0] if best else ""
 
 
-def likeness(one: str, other: str, least: int) -> float:
+def similarity(one: str, other: str, least: int) -> float:
     """How alike two names are, from 0 to 100, whatever the order of their words; 0 where less than ``least``."""
     return max(
         fuzz.ratio(fold(one), fold(other), score_cutoff=least),
@@ -456,7 +460,7 @@ def likeness(one: str, other: str, least: int) -> float:
     )
 
 
-def _read(path: Path, kind: str, key_column: str) -> dict[str, GazetteerEntry]:
+def _read_entries(path: Path, kind: str, key_column: str) -> dict[str, GazetteerEntry]:
     entries: dict[str, GazetteerEntry] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
@@ -472,14 +476,14 @@ def _read(path: Path, kind: str, key_column: str) -> dict[str, GazetteerEntry]:
     return entries
 
 
-def _index(kind: str, entries: Mapping[str, GazetteerEntry]) -> dict[str, GazetteerEntry]:
+def _index_names(kind: str, entries: Mapping[str, GazetteerEntry]) -> dict[str, GazetteerEntry]:
     names: dict[str, GazetteerEntry] = {}
     for entry in entries.values():
         for name in (*entry.names, entry.key):
             other = names.setdefault(fold(name), entry)
             if other is not entry and name != entry.key:
                 raise ReferenceDataError(
-                    f"{FILES[kind][0]}: {name!r} names both {other.key} and {entry.key}",
+                    f"{REFERENCE_FILES[kind][0]}: {name!r} names both {other.key} and {entry.key}",
                     "Give the name to one of them only.",
                 )
     return names

@@ -20,39 +20,39 @@ def words(tells: str) -> frozenset[str]:
         return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
 
 
-_OF_MANY = re.compile(
+_MAY_CONTAIN_COMMA = re.compile(
     r"(?:Ministry|Department|Office|Centre|Center)\b"
     r"|(?:[\w-]+ ){0,2}(?:Committee|Agency|Commission|Directorate|Authority) (?:of|for) "
 )
 
 
-def of_many_words(name: str) -> bool:
+def may_contain_comma(name: str) -> bool:
     """True for a name that may go on behind a comma or an "and": "Ministry of Trade, Industry and Commerce"."""
-    return _OF_MANY.match(name) is not None
+    return _MAY_CONTAIN_COMMA.match(name) is not None
 
 
 @cache_short(entries=5_000, longest=500)
-def is_body(word: str) -> bool:
+def is_organisation_word(word: str) -> bool:
     """True for a word that makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
     return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
 
 
 #: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
-_FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
+_LEGAL_FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
 
 
-def without_form(name: str) -> str:
+def strip_legal_form(name: str) -> str:
     """The name of a firm without its legal form, and without such words as Group."""
     words = name.split()
-    while len(words) > 1 and words[-1].strip(".,") in _FORMS:
+    while len(words) > 1 and words[-1].strip(".,") in _LEGAL_FORMS:
         words.pop()
     return " ".join(words).rstrip(",")
 
 
-def has_body(name: str) -> bool:
+def is_organisation_name(name: str) -> bool:
     """True where a word of the name makes it an organisation."""
-    return any(map(is_body, name.split())) or name.endswith(("Response Team", "Readiness Team"))
+    return any(map(is_organisation_word, name.split())) or name.endswith(("Response Team", "Readiness Team"))
 
 
 #: Words by which the bodies of a state are called.
@@ -73,7 +73,7 @@ _UNOFFICIAL = frozenset(
 
 
 @cache_short(entries=5_000, longest=500)
-def is_official(name: str) -> bool:
+def is_public_authority(name: str) -> bool:
     """True for an authority of a state, by the words of its name."""
     words = name.split()
     if not _UNOFFICIAL.isdisjoint(words) or name.upper().removesuffix("S") in ("CERT", "CSIRT", "CIRT"):

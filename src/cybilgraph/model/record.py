@@ -22,14 +22,14 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.values import value
 
 #: What can stand in a project's IRI as its code.
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
+KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
-_NO_KEY = re.compile(r"[^A-Za-z0-9-]+")
+_NOT_IN_KEY = re.compile(r"[^A-Za-z0-9-]+")
 
 
 #: The order of links: by field, the roles without a field of their own last.
-_ORDER = {row.name: number for number, row in enumerate(FIELDS)}
+_FIELD_ORDER = {row.name: number for number, row in enumerate(FIELDS)}
 
 
 @value(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Place:
 
     line: int
     column: int = 1
-    in_table: bool = False
+    is_cell: bool = False
 
     def after(self, offset: int) -> Place:
         """The place so many characters further on the line."""
-        return self if self.in_table else Place(self.line, self.column + offset)
+        return self if self.is_cell else Place(self.line, self.column + offset)
 
 
 @value(frozen=True, slots=True)
@@ -249,9 +249,9 @@ class Record:
         has an identity. A code that has other characters than a code can have does not name the
         project.
         """
-        if self.code and KEY.fullmatch(self.code.text):
+        if self.code and KEY_PATTERN.fullmatch(self.code.text):
             return self.code.text
-        if self.iati and (key := _NO_KEY.sub("-", self.iati.text).strip("-").lower()[:200]):
+        if self.iati and (key := _NOT_IN_KEY.sub("-", self.iati.text).strip("-").lower()[:200]):
             return key
         if self.slug:
             return self.slug.text
@@ -285,8 +285,8 @@ class Record:
 
 
 _LINK_ORDER: dict[str, Callable[[Any], tuple[Any, ...]]] = {
-    "participations": lambda link: (_ORDER.get(link.role, len(_ORDER)), link.role, link.actor.key),
-    "scopes": lambda link: (_ORDER[link.concept.kind], link.concept.key),
-    "relations": lambda link: (_ORDER[link.kind], link.project.key),
-    "left_blank": lambda blank: (_ORDER[blank.name],),
+    "participations": lambda link: (_FIELD_ORDER.get(link.role, len(_FIELD_ORDER)), link.role, link.actor.key),
+    "scopes": lambda link: (_FIELD_ORDER[link.concept.kind], link.concept.key),
+    "relations": lambda link: (_FIELD_ORDER[link.kind], link.project.key),
+    "left_blank": lambda blank: (_FIELD_ORDER[blank.name],),
 }

@@ -16,7 +16,7 @@ RECORDS = ROOT / "data" / "records"
 DOCS = ROOT / "docs"
 _SHAPES = ROOT / "shapes"
 #: The files, each folder with a pattern, that decide what becomes of a record.
-DECIDING = (
+FINGERPRINT_FILES = (
     (_PACKAGE, "*.py"),
     (REFERENCE, "*.csv"),
     (QUERIES, "*.rq"),

@@ -22,7 +22,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
 
 #: The languages that every rule speaks; the first is that of findings, unless another is asked for.
 LANGUAGES = ("en", "es", "fr")
-_GAP = re.compile(r"\{[?$](\w+)\}")
+_PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
 #: In an example: text that its file has so many times, № being the number of each.
 _REPEATED = re.compile(r"⟦([^⟦⟧]*) ×(\d+)⟧")
 _PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
@@ -47,12 +47,12 @@ class Example:
         """The file. Turtle gets the prefixes of vocab.py on its first line, so that lines stay what they are;
         what is repeated in it is written out.
         """
-        text = _REPEATED.sub(_repeated, self.text)
+        text = _REPEATED.sub(_expand_repetition, self.text)
         text = f"{_PREFIXES}{text}" if self.file.endswith(".ttl") else text
         return text.encode(self.encoding)
 
 
-def _repeated(match: re.Match[str]) -> str:
+def _expand_repetition(match: re.Match[str]) -> str:
     return " ".join(match[1].replace("№", str(number)) for number in range(1, int(match[2]) + 1))
 
 
@@ -67,7 +67,7 @@ class Rule:
     """
 
     name: str
-    promise: str
+    category: str
     severity: Severity
     names: Mapping[str, str]
     messages: Mapping[str, str]
@@ -104,7 +104,7 @@ def _rules(path: Path) -> Iterator[Rule]:
             name = iri.removeprefix(RULES)
             yield Rule(
                 name=name,
-                promise=path.stem,
+                category=path.stem,
                 severity=SEVERITY_OF[own[SH.severity][0].value] if own[SH.severity] else Severity.VIOLATION,
                 names=_texts(own[SH.name]),
                 messages=messages,
@@ -128,16 +128,16 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
 
     file = f"{name}.{first(CYB.exampleFormat, 'txt')}"
     command = first(CYB.exampleCommand, "cybilgraph check {?file}")
-    example = Example(own[which][0].value, file, _filled(command, {"file": file}))
+    example = Example(own[which][0].value, file, _fill_placeholders(command, {"file": file}))
     if which == CYB.goodExample:
         return example
     return replace(example, encoding=first(CYB.exampleEncoding, "utf-8"), line=int(first(CYB.badLine, "0")))
 
 
-def tell_once(report: Report) -> None:
+def drop_superseded(report: Report) -> None:
     """Take out of a report what another of its findings says better of the same record."""
     better = {
-        (found.record, less, _at(found, rule))
+        (found.record, less, _location(found, rule))
         for found in report.findings
         if (rule := catalogue().get(found.rule.removeprefix(RULES)))
         for less in rule.supersedes
@@ -151,9 +151,9 @@ def tell_once(report: Report) -> None:
         report.keep(is_best_said)
 
 
-def _at(found: Finding, rule: Rule) -> tuple[str, int, int] | None:
+def _location(found: Finding, rule: Rule) -> tuple[str, int, int] | None:
     """The place at which nothing more is to be said: a reader tells of one value, a shape of the record."""
-    return (found.file, found.line, found.column) if rule.promise == "reading" else None
+    return (found.file, found.line, found.column) if rule.category == "reading" else None
 
 
 def finding(
@@ -189,10 +189,10 @@ def finding(
         advice=advice,
         fix=fix,
     )
-    return in_language(bare)
+    return translate(bare)
 
 
-def in_language(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
+def translate(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
     """The finding in the words of a language; unchanged where its rule is none of the catalogue."""
     rule = catalogue().get(finding.rule.removeprefix(RULES))
     if rule is None:
@@ -201,17 +201,17 @@ def in_language(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
     mend = catalogue()[finding.advice] if finding.advice else rule
     return replace(
         finding,
-        message=_filled(rule.messages.get(language) or rule.messages[LANGUAGES[0]], values),
-        suggestion=_filled(mend.suggestions.get(language) or mend.suggestions.get(LANGUAGES[0], ""), values),
+        message=_fill_placeholders(rule.messages.get(language) or rule.messages[LANGUAGES[0]], values),
+        suggestion=_fill_placeholders(mend.suggestions.get(language) or mend.suggestions.get(LANGUAGES[0], ""), values),
     )
 
 
-def in_general(finding: Finding, language: str = LANGUAGES[0]) -> str:
+def general_message(finding: Finding, language: str = LANGUAGES[0]) -> str:
     """What the finding's rule says of any record, its gaps left open; empty where it says nothing without them."""
     rule = catalogue().get(finding.rule.removeprefix(RULES))
-    text = _GAP.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
+    text = _PLACEHOLDER.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
     return text if text.strip("… ") else ""
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return intern(_GAP.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same
+def _fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    return intern(_PLACEHOLDER.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same

@@ -172,12 +172,12 @@ RULES = f"{BASE}shapes#"
 
 
 @cache_short(entries=5_000, longest=500)
-def thing(kind: str, key: str) -> str:
+def thing_iri(kind: str, key: str) -> str:
     """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
     return f"{BASE}id/{kind}/{quote(key, safe='')}"
 
 
-def scheme(kind: str) -> str:
+def scheme_iri(kind: str) -> str:
     """IRI of the concept scheme whose concepts are ``thing(kind, …)``."""
     return f"{BASE}id/{kind}"
 
@@ -192,7 +192,7 @@ def version_graph(key: str, number: int) -> str:
     return f"{BASE}graph/{quote(key, safe='')}/{number}"
 
 
-def short(iri: str) -> str:
+def shorten(iri: str) -> str:
     """An IRI by its prefix, for people to read: cyb:aim. Unchanged where no prefix fits."""
     for prefix, namespace in PREFIXES.items():
         if iri.startswith(namespace) and len(iri) > len(namespace):

@@ -19,27 +19,27 @@ from cybilgraph.errors import ReleaseError, SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
-from cybilgraph.model.findings import Checked, Fix, Report, Severity
+from cybilgraph.model.findings import CheckedFile, Fix, Report, Severity
 from cybilgraph.model.formats import Format, FormatKind
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import ONTOLOGY
-from cybilgraph.model.rules import LANGUAGES, tell_once
-from cybilgraph.pipeline.intake import Progress, chosen, printed, records_of, unreadable
-from cybilgraph.pipeline.preparation import CLASSES as PREPARED
-from cybilgraph.pipeline.preparation import Known, fingerprint, judged, prepared, read_once
+from cybilgraph.model.rules import LANGUAGES, drop_superseded
+from cybilgraph.pipeline.intake import Progress, read_derived_records, read_records, select_inputs, unreadable_finding
+from cybilgraph.pipeline.preparation import CLASSES as RECORD_CLASSES
+from cybilgraph.pipeline.preparation import LazyRecord, check_records, fingerprint, make_cached_reader, prepare_records
 from cybilgraph.rdf.description import describe, describe_reference
-from cybilgraph.rdf.forms import WRITERS, example
-from cybilgraph.rdf.iati_activities import records_of_graph, write_activities
-from cybilgraph.rdf.serialisation import serialise, statements
-from cybilgraph.readers import Input, Place, count_inputs, find_inputs, read_input
+from cybilgraph.rdf.forms import WRITERS, example_record
+from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
+from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
+from cybilgraph.readers import Input, Location, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
-from cybilgraph.readers.filesystems import at_hand
-from cybilgraph.release import CLASSES as PIECES
+from cybilgraph.readers.filesystems import local_copies
+from cybilgraph.release import CLASSES as CHUNK_CLASSES
 from cybilgraph.release import ForgottenNames, Release, Releases
 from cybilgraph.runtime.cache import BuildCache
-from cybilgraph.runtime.clock import moment
-from cybilgraph.runtime.cluster import workers_of
+from cybilgraph.runtime.clock import build_time
+from cybilgraph.runtime.cluster import connect_cluster
 from cybilgraph.runtime.parallel import ProcessPool
 from cybilgraph.runtime.spill import SpillList
 from cybilgraph.validation import ShapeMessages, read_shapes, shapes_text, validate
@@ -48,23 +48,23 @@ from cybilgraph.validation.fixes import FixedFile, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
 
 
-def read(*places: Place) -> Iterator[Record]:
+def read(*places: Location) -> Iterator[Record]:
     """The records at these places (files, folders, or "-"), with what their prose says.
 
     Raises SourceError at the first input that cannot be read.
     """
-    for given in find_inputs(places):
-        for record in read_input(given):
+    for input_file in find_inputs(places):
+        for record in read_input(input_file):
             yield derive(record)
 
 
 def check(
-    *places: Place,
+    *places: Location,
     engine: str = "fast",
     as_of: date | None = None,
     since: str = "",
     kind: str = "",
-    among: Iterable[Place] = (),
+    among: Iterable[Location] = (),
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -76,9 +76,9 @@ def check(
     read as. With ``excerpts``, each finding has its line. Raises SourceError where a place does not
     exist, or git cannot tell what has changed, AddressError where an address cannot be read.
     """
-    with at_hand(places) as here:
-        inputs, beside = chosen(here, since, kind, among)
-        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(here), beside)
+    with local_copies(places) as here:
+        inputs, context_inputs = select_inputs(here, since, kind, among)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(here), context_inputs)
 
 
 def check_inputs(
@@ -88,29 +88,29 @@ def check_inputs(
     excerpts: bool = False,
     progress: Progress | None = None,
     total: int = 0,
-    beside: Iterable[Input] = (),
+    context_inputs: Iterable[Input] = (),
 ) -> Report:
     """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress. Of those
-    ``beside``, only what they break together with the others is told.
+    ``context_inputs``, only what they break together with the others is told.
     """
-    report, aside = Report(as_of=_day(as_of)), Report()
+    report, other_report = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
     unseen: dict[str, Input] = {}
-    with Identities() as identities, Identities() as alone, ProcessPool() as crew:
-        records = printed(inputs, total, report, read_input, progress, seen)
-        others = _added(records_of(beside, 0, aside, seen=unseen), identities, alone)
-        for one in validate_together(judged(records, report.as_of, engine, crew), report, engine, others):
-            identities.add_captured(one.capture, one.source.name)
+    with Identities() as identities, Identities() as alone, ProcessPool() as pool:
+        records = read_records(inputs, total, report, read_input, progress, seen)
+        others = _add_to_all(read_derived_records(context_inputs, 0, other_report, seen=unseen), identities, alone)
+        for one in validate_together(check_records(records, report.as_of, engine, pool), report, engine, others):
+            identities.add_identity(one.capture, one.source.name)
         known = set(alone.findings())
         report.extend(found for found in identities.findings() if found not in known)
-        tell_once(report)
+        drop_superseded(report)
     met = {found.file for found in report.findings} - set(seen)
-    report.files += [checked for checked in aside.files if checked.name in met]
+    report.files += [checked for checked in other_report.files if checked.name in met]
     report.findings = (with_excerpts if excerpts else with_cells)(report.findings, unseen | seen)
     return report.sort()
 
 
-def _added(records: Iterable[Record], *all_identities: Identities) -> Iterator[Record]:
+def _add_to_all(records: Iterable[Record], *all_identities: Identities) -> Iterator[Record]:
     """The records, each when it was added."""
     for record in records:
         for identities in all_identities:
@@ -127,25 +127,25 @@ class CheckedInput:
     blocks: list[bytes]
 
 
-def check_input(given: Input, as_of: date | None = None) -> CheckedInput:
+def check_input(input_file: Input, as_of: date | None = None) -> CheckedInput:
     """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
     report = Report(as_of=_day(as_of))
     records: list[Record] = []
     seen: dict[str, Input] = {}
     with Identities() as identities, Assembly(identities) as assembly:
-        for record, lines in validate_records(records_of([given], 1, report, seen=seen), report):
+        for record, lines in validate_records(read_derived_records([input_file], 1, report, seen=seen), report):
             assembly.add(record, lines)
             records.append(record)
         report.extend(identities.findings())
-        tell_once(report)
+        drop_superseded(report)
         blocks = list(assembly.blocks(history=False))
     report.findings = with_excerpts(report.findings, seen)
     return CheckedInput(report.sort(), records, blocks)
 
 
 def check_rdf(
-    *places: Place,
-    shapes: Iterable[Place] = (),
+    *places: Location,
+    shapes: Iterable[Location] = (),
     engine: str = "fast",
     as_of: date | None = None,
     since: str = "",
@@ -172,15 +172,15 @@ def check_rdf(
     slips = [found for file in rules_files for found in unknown_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
-    for given in chosen(places, since, kind)[0]:
-        seen[given.name] = given
+    for input_file in select_inputs(places, since, kind)[0]:
+        seen[input_file.name] = input_file
         report.sources += 1
-        report.files.append(Checked(given.name, given.uri, tracked=given.tracked))
+        report.files.append(CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked))
         try:
-            report.statements += graph.add(given)
+            report.statements += graph.add(input_file)
         except SourceError as error:
             report.unread += 1
-            report.extend([unreadable(given, error)])
+            report.extend([unreadable_finding(input_file, error)])
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
@@ -189,58 +189,63 @@ def check_rdf(
         report.findings = with_excerpts(report.findings, seen)
         slips = with_excerpts(slips, {file.name: file for file in rules_files})
     odd = {found.file for found in slips}
-    report.files += [Checked(file.name, file.uri, tracked=file.tracked) for file in rules_files if file.name in odd]
+    report.files += [CheckedFile(file.name, file.uri, tracked=file.tracked) for file in rules_files if file.name in odd]
     report.extend(slips)
     return report.sort()
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class FixRun:
     """The inputs that have fixes, with what these make of them, and the report of all inputs as they are then."""
 
     changes: list[tuple[Input, FixedFile]]
     report: Report
 
 
-def mend(
-    *places: Place,
+def fix_files(
+    *places: Location,
     engine: str = "fast",
     as_of: date | None = None,
     since: str = "",
     kind: str = "",
-    among: Iterable[Place] = (),
+    among: Iterable[Location] = (),
     progress: Progress | None = None,
-) -> Mending:
+) -> FixRun:
     """What ``check`` looks at, with the fixes that are certain applied, and what is left then; nothing is written.
 
     A file that would read worse when it is mended keeps its text, and its fixes are refused.
     Raises SourceError as ``check`` does.
     """
-    chosen_inputs, beside = chosen(places, since, kind, among)
+    chosen_inputs, context_inputs = select_inputs(places, since, kind, among)
     inputs = list(chosen_inputs)
-    before = check_inputs(inputs, engine, as_of, True, progress, len(inputs), beside)
+    before = check_inputs(inputs, engine, as_of, True, progress, len(inputs), context_inputs)
     fixes: dict[str, list[Fix]] = defaultdict(list)
     for found in before.findings:
         if found.fix:
             fixes[found.file].append(found.fix)
-    changes = {given.name: _applied(given, fixes[given.name]) for given in inputs if given.name in fixes}
+    changes = {
+        input_file.name: _apply(input_file, fixes[input_file.name]) for input_file in inputs if input_file.name in fixes
+    }
     while any(change.applied for change in changes.values()):
         mended = [
-            replace(given, given=changes[given.name].content) if given.name in changes else given for given in inputs
+            replace(input_file, given=changes[input_file.name].content) if input_file.name in changes else input_file
+            for input_file in inputs
         ]
-        after = check_inputs(mended, engine, as_of, True, progress, len(inputs), beside)
+        after = check_inputs(mended, engine, as_of, True, progress, len(inputs), context_inputs)
         worse = [name for name, change in changes.items() if change.applied and _reads_worse(name, before, after)]
         if not worse:
             break
         changes |= {name: changes[name].reverted() for name in worse}
     else:
         after = before
-    return Mending([(given, changes[given.name]) for given in inputs if given.name in changes], after)
+    return FixRun(
+        [(input_file, changes[input_file.name]) for input_file in inputs if input_file.name in changes], after
+    )
 
 
-def _applied(given: Input, fixes: Iterable[Fix]) -> FixedFile:
-    with replace(given).open(sys.maxsize) as file:
-        return apply_fixes(given.name, file.read(), fixes)
+def _apply(input_file: Input, fixes: Iterable[Fix]) -> FixedFile:
+    with replace(input_file).open(sys.maxsize) as file:
+        return apply_fixes(input_file.name, file.read(), fixes)
 
 
 def _reads_worse(name: str, before: Report, after: Report) -> bool:
@@ -256,7 +261,7 @@ def _read_as(name: str, report: Report) -> tuple[int, Counter[str]]:
     return sum(len(checked.records) for checked in report.files if checked.name == name), violated
 
 
-def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
+def convert(places: Iterable[Location], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
     """Write the triples of the records at these places, and nothing else.
 
     The report has what the reader found, and each input that could not be read.
@@ -265,42 +270,42 @@ def convert(places: Iterable[Place], fmt: Format, output: IO[bytes], progress: P
     def write(assembly: Assembly) -> None:
         serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
 
-    return _converted(places, write, progress)
+    return _convert(places, write, progress)
 
 
-def convert_to_iati(places: Iterable[Place], output: IO[bytes], progress: Progress | None = None) -> Report:
+def convert_to_iati(places: Iterable[Location], output: IO[bytes], progress: Progress | None = None) -> Report:
     """Write the records at these places as activities of IATI; else like ``convert``."""
 
     def write(assembly: Assembly) -> None:
-        write_activities(records_of_graph(assembly.blocks(history=False), assembly.shared()), output)
+        write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
 
-    return _converted(places, write, progress)
+    return _convert(places, write, progress)
 
 
-def _converted(places: Iterable[Place], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
+def _convert(places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
     report = Report()
-    with at_hand(places) as here, Identities() as identities, Assembly(identities) as assembly:
-        for record in records_of(find_inputs(here), count_inputs(here), report, progress):
+    with local_copies(places) as here, Identities() as identities, Assembly(identities) as assembly:
+        for record in read_derived_records(find_inputs(here), count_inputs(here), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
         write(assembly)
     return report.sort()
 
 
-def fill(places: Iterable[Place], form: str, output: IO[bytes], progress: Progress | None = None) -> Report:
+def write_form(places: Iterable[Location], form: str, output: IO[bytes], progress: Progress | None = None) -> Report:
     """Write a form (templates.WRITERS) with the records at these places, or with an example.
 
     The report has what the reader found, and each input that could not be read.
     """
     report = Report()
     places = list(places)
-    records = list(records_of(find_inputs(places), count_inputs(places), report, progress))
-    output.write(WRITERS[form](records or [example()]))
+    records = list(read_derived_records(find_inputs(places), count_inputs(places), report, progress))
+    output.write(WRITERS[form](records or [example_record()]))
     return report.sort()
 
 
 def build(
-    places: Iterable[Place],
+    places: Iterable[Location],
     into: Path,
     strict: bool = False,
     as_of: date | None = None,
@@ -323,32 +328,32 @@ def build(
     ClusterError where there is no cluster; the earlier release stays.
     """
     report = Report(as_of=_day(as_of), findings=SpillList())
-    names = reference()
+    names = load_gazetteer()
     releases = Releases(into)
     with (
-        at_hand(places) as here,
+        local_copies(places) as here,
         releases.new(wait) as draft,
         ExitStack() as made_before,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
-        ProcessPool() as crew,
+        ProcessPool() as pool,
     ):
-        hidden = _Hidden(contacts, releases.erased_hashes())
+        hidden = _RedactionRule(contacts, releases.erased_hashes())
         remembered = made_before.enter_context(
-            BuildCache(releases.build_cache, (*PREPARED, *PIECES), fingerprint() + repr(hidden).encode())
+            BuildCache(releases.build_cache, (*RECORD_CLASSES, *CHUNK_CLASSES), fingerprint() + repr(hidden).encode())
         )
-        read = read_once(remembered, report.as_of, hidden)
+        read = make_cached_reader(remembered, report.as_of, hidden)
 
-        def keep(record: Known, page: bytes) -> None:
+        def keep(record: LazyRecord, page: bytes) -> None:
             if not record.hidden:
                 draft.keep(page)
 
-        records = printed(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
-        with workers_of(cluster) if cluster else nullcontext(crew) as team:
-            for one in validate_together(prepared(records, report.as_of, hidden, remembered, team), report):
-                assembly.add_parted(one.capture, one.source.name, one.own, one.shared)
+        records = read_records(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
+        with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
+            for one in validate_together(prepare_records(records, report.as_of, hidden, remembered, executor), report):
+                assembly.add_split(one.capture, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
-        tell_once(report)
+        drop_superseded(report)
         report.sort()
         if not report.records:
             raise ReleaseError(
@@ -360,13 +365,13 @@ def build(
                 f"{report.counts[Severity.VIOLATION]} violations, and the build is strict: no release was made",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *statements(ONTOLOGY.read_bytes())]
-        release = draft.finish(assembly.blocks(others), report, identities, remembered, crew, dumps=dumps)
+        others = [*describe_reference(names), *turtle_to_ntriples(ONTOLOGY.read_bytes())]
+        release = draft.finish(assembly.blocks(others), report, identities, remembered, pool, dumps=dumps)
     return release, report
 
 
 @dataclass(frozen=True, slots=True)
-class _Hidden:
+class _RedactionRule:
     """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``erased_hashes``."""
 
     contacts: bool
@@ -380,8 +385,8 @@ class _Hidden:
         return not self.contacts or any(name in self.erased_hashes for name in (contact.name, contact.email))
 
 
-def _day(given: date | None) -> str:
-    return (given or moment().date()).isoformat()
+def _day(as_of: date | None) -> str:
+    return (as_of or build_time().date()).isoformat()
 
 
 def _first_reasons(report: Report, most: int = 3) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -30,7 +30,7 @@ from cybilgraph.model.record import (
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.tabular.cells import EXAMPLE, LEFT_BLANK, NAMES
-from cybilgraph.readers.tabular.delimited import guarded
+from cybilgraph.readers.tabular.delimited import escape_formula
 
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"
@@ -42,7 +42,7 @@ def write_csv(records: Iterable[Record]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([row.column for row in COLUMNS])
     for record in records:
-        writer.writerow(map(guarded, _cells(record)))
+        writer.writerow(map(escape_formula, _cells(record)))
     return text.getvalue().encode("utf-8-sig")  # with its mark, or spreadsheet programs take it for Windows-1252
 
 
@@ -51,7 +51,7 @@ def write_xlsx(records: Iterable[Record]) -> bytes:
     from cybilgraph.rdf.xlsx import workbook  # what writes it takes a tenth of a second to load
 
     choices = {
-        row: tuple(entry.name for entry in reference().entries[row.name].values())
+        row: tuple(entry.name for entry in load_gazetteer().entries[row.name].values())
         for row in COLUMNS
         if row.kind is FieldKind.CHOICE
     }
@@ -113,14 +113,14 @@ WRITERS: dict[str, Callable[[Iterable[Record]], bytes]] = {
 }
 
 
-def example() -> Record:
+def example_record() -> Record:
     """A record that shows what belongs where. Its code tells the readers to pass over it."""
 
     def texts(*lines: str) -> tuple[Text, ...]:
         return tuple(Text(line) for line in lines)
 
     def named(kind: str, name: str) -> Named:
-        entry = reference().find(kind, name)
+        entry = load_gazetteer().find(kind, name)
         assert entry is not None
         return Named(kind, entry.key, Text(name))
 
@@ -164,9 +164,9 @@ def _document(record: Record) -> dict[str, Any]:
     for row in COLUMNS:
         values = _values(record, row)
         if values:
-            document[row.column] = list(values) if row.several else values[0]
+            document[row.column] = list(values) if row.is_multivalued else values[0]
         elif record.blank(row.name):
-            document[row.column] = [] if row.several else ""
+            document[row.column] = [] if row.is_multivalued else ""
     return document
 
 
@@ -174,10 +174,10 @@ def _values(record: Record, row: Field) -> Sequence[Any]:
     """The values that the record states; what was derived will be derived again."""
     if row.kind is FieldKind.ITEMS:
         return list(_items(record.values(row.name)))
-    return [shown for value in record.values(row.name) if (shown := _shown(value)) is not None]
+    return [shown for value in record.values(row.name) if (shown := _printed_value(value)) is not None]
 
 
-def _shown(value: Any) -> Any:
+def _printed_value(value: Any) -> Any:
     match value:
         case Participation(actor=Named(printed=printed), basis=Basis.STATED):
             return printed.text

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from lxml import etree
 
-from cybilgraph.model.gazetteer import reference, slug
+from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
     Date,
@@ -48,7 +48,7 @@ from cybilgraph.readers.iati.codes import (
     SECTION,
     STATED,
     WITHOUT_ELEMENT,
-    says_the_same,
+    is_same_meaning,
 )
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -57,7 +57,7 @@ _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <{SKOS.prefLabel}> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
-_DEMANDED = ("description", "participating-org", "activity-status", "activity-date")
+_REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
 #: Code lists DescriptionType, ActivityDateType (planned and actual), RelatedActivityType, ResultType.
 _SUMMARY, _AIM, _OTHER = "1", "2", "4"
 _START, _END = ("1", "2"), ("3", "4")
@@ -68,7 +68,7 @@ _OUTPUT, _OUTCOME, _IMPACT = "1", "2", "3"
 _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "A12", "A1"
 
 
-def records_of_graph(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
+def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
     """The records in lines of N-Triples, in which those of one project stand together, as in a release.
     ``shared`` are lines about what several may name: of them the names of actors are kept.
 
@@ -98,7 +98,7 @@ def write_activities(records: Iterable[Record], output: IO[bytes], whole: bool =
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
     for record in records:
         activity = _activity(record)
-        if any(activity.find(tag) is None for tag in _DEMANDED):
+        if any(activity.find(tag) is None for tag in _REQUIRED):
             lack += 1
             if whole:
                 continue
@@ -126,9 +126,9 @@ def _activity(record: Record) -> Any:
     _organisations(activity, record)
     if record.code:
         _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, FIELD: "code"})
-    if record.status and (entry := reference().get("status", record.status.key)):
+    if record.status and (entry := load_gazetteer().get("status", record.status.key)):
         element = _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
-        _print(element, "status", record.status.printed, entry.name)
+        _add_printed(element, "status", record.status.printed, entry.name)
     _dates(activity, record)
     _contacts(activity, record)
     for scope in record.scopes:
@@ -144,11 +144,11 @@ def _activity(record: Record) -> Any:
         about = {"ref": relation.project.printed.text, "type": kind}
         element = _add(activity, "related-activity", attributes=about)
         etree.SubElement(element, FIELD).text = relation.kind
-        _tell(element, relation)
+        _add_evidence(element, relation)
     _results(activity, record)
     for link in record.participations:
-        if not reference().entries["role"][link.role].row["iati"]:
-            _tell(_add(activity, PARTICIPANT, _name(link.actor), {"role": link.role}), link)
+        if not load_gazetteer().entries["role"][link.role].row["iati"]:
+            _add_evidence(_add(activity, PARTICIPANT, _name(link.actor), {"role": link.role}), link)
     _without_element(activity, record)
     return activity
 
@@ -161,7 +161,7 @@ def _without_element(activity: Any, record: Record) -> None:
             if name != "slug" or not record.title or printed.text != slug(record.title.text):
                 element = _add(activity, STATED, printed.text, {OF: name})
                 if isinstance(value, Date):
-                    _tell(element, value)
+                    _add_evidence(element, value)
     for blank in record.left_blank:
         _add(activity, LEFT_BLANK, attributes={OF: blank.name})
 
@@ -175,13 +175,13 @@ def _descriptions(activity: Any, record: Record) -> None:
 
 
 def _organisations(activity: Any, record: Record) -> None:
-    for row in reference().entries["role"].values():
+    for row in load_gazetteer().entries["role"].values():
         code = row.row["iati"]
         for link in record.values(row.key) if code else ():
-            entry = reference().get("actor", link.actor.key)
-            kind = reference().get("actor-type", entry.row["type"]) if entry else None
+            entry = load_gazetteer().get("actor", link.actor.key)
+            kind = load_gazetteer().get("actor-type", entry.row["type"]) if entry else None
             attributes = {"type": kind.row["iati"], "role": code} if kind and kind.row["iati"] else {"role": code}
-            _tell(_add(activity, "participating-org", _name(link.actor), attributes), link)
+            _add_evidence(_add(activity, "participating-org", _name(link.actor), attributes), link)
         if code and record.blank(row.key):
             _add(activity, "participating-org", attributes={"role": code})
 
@@ -192,8 +192,8 @@ def _dates(activity: Any, record: Record) -> None:
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
         if date and (day := _day(date, last)):
-            said = date.value if day != date.value else ""
-            _tell(_add(activity, "activity-date", said, {"type": kind, "iso-date": day}), date)
+            stated = date.value if day != date.value else ""
+            _add_evidence(_add(activity, "activity-date", stated, {"type": kind, "iso-date": day}), date)
 
 
 def _day(date: Date, last: bool) -> str:
@@ -228,7 +228,7 @@ def _scope(activity: Any, scope: Scope, kind: str) -> None:
             tag = "recipient-region" if kind == "group" else "sector"
             own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key}
             element = _add(activity, tag, _name(concept), own)
-    _tell(element, scope)
+    _add_evidence(element, scope)
 
 
 def _links(activity: Any, record: Record) -> None:
@@ -249,24 +249,24 @@ def _results(activity: Any, record: Record) -> None:
             _add(indicator, "title", item.text)
 
 
-def _print(element: Any, kind: str, printed: Text, said: str) -> None:
+def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:
     """Say how a value was printed, where an element says the same in other words."""
     text = _clean(printed.text)
-    if text != said and says_the_same(kind, text, said):
+    if text != stated and is_same_meaning(kind, text, stated):
         etree.SubElement(element, PRINTED).text = text
 
 
-def _tell(element: Any, link: Participation | Scope | Relation | Date) -> None:
+def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -> None:
     """Say how it is known, where it was found in prose; of what is stated, how it was printed."""
     if not link.evidence or (not isinstance(link, Date) and link.basis is Basis.STATED):
         match link:
             case Date():
-                _print(element, "date", link.printed, link.value)
+                _add_printed(element, "date", link.printed, link.value)
             case Participation():
-                _print(element, "actor", link.actor.printed, _name(link.actor))
+                _add_printed(element, "actor", link.actor.printed, _name(link.actor))
             case Scope():
                 place, key = link.concept, link.concept.kind in ("country", "region")
-                _print(element, place.kind, place.printed, place.key if key else _name(place))
+                _add_printed(element, place.kind, place.printed, place.key if key else _name(place))
         return
     for one in link.evidence:
         about = {SECTION: one.section, CONFIDENCE: f"{one.confidence:g}"}
@@ -274,7 +274,7 @@ def _tell(element: Any, link: Participation | Scope | Relation | Date) -> None:
 
 
 def _name(named: Named) -> str:
-    entry = reference().get(named.kind, named.key) if named.known else None
+    entry = load_gazetteer().get(named.kind, named.key) if named.known else None
     return entry.name if entry else named.printed.text
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 #: The statements of a graph: by subject and property, the objects. Objects are terms, the others IRIs.
-Things = dict[str, dict[str, list[str]]]
+StatementsBySubject = dict[str, dict[str, list[str]]]
 
 _ESCAPES = {
     **{chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)},
@@ -61,7 +61,7 @@ def _escaped(special: re.Match[str]) -> str:
     return _ESCAPES.get(special[0], "�")
 
 
-def plain(term: str) -> str:
+def term_text(term: str) -> str:
     """What a term says: an IRI, the text of a literal, the label of a blank node."""
     if term.startswith("<"):
         return term[1:-1]
@@ -71,14 +71,14 @@ def plain(term: str) -> str:
     return _ESCAPE.sub(_character, quoted[1]) if "\\" in quoted[1] else quoted[1]
 
 
-def texts(own: dict[str, list[str]], predicate: str) -> list[str]:
+def object_texts(own: dict[str, list[str]], predicate: str) -> list[str]:
     """What the objects of a property say, of one thing of a graph."""
-    return [plain(term) for term in own.get(predicate, ())]
+    return [term_text(term) for term in own.get(predicate, ())]
 
 
-def things(lines: Iterable[bytes]) -> Things:
+def group_by_subject(lines: Iterable[bytes]) -> StatementsBySubject:
     """The statements of N-Triples of ours, in which those of each subject stand together."""
-    found: Things = {}
+    found: StatementsBySubject = {}
     before, own = "", dict[str, list[str]]()
     for line in b"".join(lines).decode().split("\n")[:-1]:
         subject, predicate, rest = line.split(" ", 2)
@@ -93,6 +93,6 @@ def _character(escape: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else _CHARACTERS.get(escape[0], escape[0][1:])
 
 
-def decimal(value: float) -> str:
+def format_decimal(value: float) -> str:
     """A number in the canonical form of xsd:decimal, to two places: 0.9, 1 (XSD 1.1 part 2, 3.3.3)."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

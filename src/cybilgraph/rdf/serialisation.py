@@ -24,7 +24,7 @@ _VERSION = f"<{BASE}graph/".encode()
 _OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 
 
-def is_of_version(line: bytes) -> bool:
+def is_in_earlier_graph(line: bytes) -> bool:
     """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
 
     A triple whose object is such a graph ends the same, but has only two terms in front of that.
@@ -33,12 +33,12 @@ def is_of_version(line: bytes) -> bool:
     return found is not None and found[1].count(b" ") > 1
 
 
-def parsed(nquads: bytes) -> list[ox.Quad]:
+def parse_nquads(nquads: bytes) -> list[ox.Quad]:
     """Quads of N-Quads that we wrote."""
     return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
 
 
-def written(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
+def write_quads(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
     """Quads as one document; for a format without graphs they are all of the default graph."""
     return ox.serialize(quads, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES) or b""
 
@@ -55,7 +55,7 @@ def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
     ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
 
 
-def as_quads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
+def convert_to_nquads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
     """Write RDF of any syntax as N-Quads, as it comes. Raises SyntaxError, OSError, and what ``stream`` raises."""
     quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as a store takes them
     ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
@@ -79,7 +79,7 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def statements(turtle: bytes) -> list[str]:
+def turtle_to_ntriples(turtle: bytes) -> list[str]:
     """Turtle as sorted N-Triples lines."""
     triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
     return sorted(str(quad.triple) + " ." for quad in triples)

@@ -51,7 +51,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
                 filled.number_format = "@"
     about = book.create_sheet("columns")
     for row in columns:
-        about.append([row.column, row.about, "several: one a line, or ; between them" if row.several else "one"])
+        about.append([row.column, row.about, "several: one a line, or ; between them" if row.is_multivalued else "one"])
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         _InMemory(book, archive).write_data()

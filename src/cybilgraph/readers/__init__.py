@@ -14,13 +14,13 @@ from cybilgraph.model.record import Record
 from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
-from cybilgraph.readers.inputs import Input, Place, count_inputs, find_inputs
+from cybilgraph.readers.inputs import Input, Location, count_inputs, find_inputs
 from cybilgraph.readers.page.plain_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tabular.delimited import read_csv
 
-__all__ = ["READERS", "Input", "Place", "count_inputs", "find_inputs", "read_input"]
+__all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 
 #: Records of one file. Each takes milliseconds to check: so many take minutes.
 MAX_RECORDS = 100_000
@@ -28,11 +28,11 @@ MAX_RECORDS = 100_000
 Reader = Callable[[Input], Iterator[Record]]
 
 
-def read_workbook(given: Input) -> Iterator[Record]:
+def read_workbook(input_file: Input) -> Iterator[Record]:
     """As ``workbooks.read_xlsx``, which is loaded now."""
     from cybilgraph.readers.tabular.workbooks import read_xlsx
 
-    yield from read_xlsx(given)
+    yield from read_xlsx(input_file)
 
 
 #: To add a format: a module with a reader, and its suffixes here.
@@ -57,21 +57,23 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read_input(given: Input) -> Iterator[Record]:
+def read_input(input_file: Input) -> Iterator[Record]:
     """The records of one input.
 
     Raises SourceError where its format is unknown, where it holds no record, and behind the most
     records that a file may have.
     """
-    reader = READERS.get(given.suffix)
+    reader = READERS.get(input_file.suffix)
     if reader is None:
         known = ", ".join(suffix for suffix in READERS if suffix)
-        raise SourceError(f"{given.name}: no reader for files of the kind {given.suffix!r}", f"Known kinds: {known}.")
-    for number, record in enumerate(reader(given)):
+        raise SourceError(
+            f"{input_file.name}: no reader for files of the kind {input_file.suffix!r}", f"Known kinds: {known}."
+        )
+    for number, record in enumerate(reader(input_file)):
         if number == MAX_RECORDS:
             where = f":{record.source.line}" if record.source.line else ""
             raise SourceError(
-                f"{given.name}{where}: more than {MAX_RECORDS:,} projects; those before were read",
+                f"{input_file.name}{where}: more than {MAX_RECORDS:,} projects; those before were read",
                 "Give them in several files.",
             )
         yield record

@@ -28,7 +28,7 @@ _WRITTEN_OUT = re.compile(r" ?[\[(] ?(at|dot) ?[\])] ?", re.IGNORECASE)
 _PHONE = re.compile(r"[+(]?\d[\d ()/.-]{4,23}\d")
 #: One number or some, with a slash between; a number has 15 digits at most (ITU-T E.164).
 _PHONES = re.compile(r"[+(]?\d[\d +()/._-]{4,99}\d")
-_MOST_DIGITS = 15
+_MAX_PHONE_DIGITS = 15
 #: Two years, which are no number to call: 2018-2020.
 _YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d")
 #: What may stand between two digits of a number.
@@ -55,7 +55,7 @@ _CALL = re.compile(r"(?:tel|sms|callto):", re.IGNORECASE)
 #: What parts the values in a link, what parts words there (a name of a site has dots), and what parts them elsewhere.
 _VALUES, _HYPHENS, _WORDS = re.compile(r"[/?&=:;,#]"), re.compile(r"[+_-]"), re.compile(r"[\W_]+")
 #: What stands in the place of an address or a number that is left out.
-LEFT_OUT = "[contact left out]"
+REDACTED = "[contact left out]"
 #: What stands below a name and is none: a post, a telephone number.
 _NOTE = re.compile(
     r"(?:.*\b(?:manager|officer|director|head of|coordinator|co-ordinator|adviser|advisor|specialist|analyst|lead|phone"
@@ -66,98 +66,102 @@ _NOTE = re.compile(
 _NUMBERS = re.compile(r"[+(]?\d(?:[\d +(),/.|–_-]|\b(?:or|and)\b){4,99}\d", re.IGNORECASE)
 
 
-def is_address(line: str) -> bool:
+def is_email_address(line: str) -> bool:
     """True for an e-mail address alone, also one that is hidden from harvesters."""
     return bool(_HIDDEN_EMAIL.fullmatch(line)) or bool((email := _EMAIL.search(line)) and email[0] == line)
 
 
-def no_addresses(text: str) -> Iterator[re.Match[str]]:
+def find_malformed_addresses(text: str) -> Iterator[re.Match[str]]:
     """What was meant for an e-mail address, and is none that is read: name@@example.org."""
     for match in _LIKE_EMAIL.finditer(_HIDDEN_EMAIL.sub(lambda hidden: " " * len(hidden[0]), text)):
         if not _EMAIL.fullmatch(match[0]):
             yield match
 
 
-def addresses(text: str) -> Iterator[str]:
+def find_addresses(text: str) -> Iterator[str]:
     """The e-mail addresses in a text, each as one would write to it."""
-    return (plain_addresses(match[0]) for match in _IN_PROSE.finditer(narrow(text)))
+    return (normalise_addresses(match[0]) for match in _IN_PROSE.finditer(to_ascii_forms(text)))
 
 
-def discreet(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]] = ()) -> str:
+def redact_contacts(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]] = ()) -> str:
     """The text without e-mail addresses and telephone numbers that are ``hidden``, and without what is ``known`` of
-    somebody, as ``numbers_of`` and ``spelt_out`` find it; also where they are part of a link, which is left out as a
+    somebody (``phone_patterns``, ``address_pattern``); also where they are part of a link, which is left out as a
     whole. Of numbers of nobody who is known, those are found that begin with + and are valid in their country.
     """
     if any(sign in text for sign in _OF_LINKS):
-        text = _left_out(text, _LINK.finditer(narrow(text)), lambda link: _tells(link, hidden, known))
-    return _without(text, hidden, known)
+        text = _redact_matches(
+            text, _LINK.finditer(to_ascii_forms(text)), lambda link: _link_tells(link, hidden, known)
+        )
+    return _redact_text(text, hidden, known)
 
 
-def _without(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> str:
-    """As ``discreet``, of a text in which no link goes whole."""
+def _redact_text(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> str:
+    """As ``redact_contacts``, of a text in which no link goes whole."""
     # Most texts have nothing of all this, and are given back as they are.
     if "@" in text or "at" in text or "\uff20" in text:
-        text = _left_out(text, _IN_PROSE.finditer(narrow(text)), lambda found: hidden(plain_addresses(found)))
+        text = _redact_matches(
+            text, _IN_PROSE.finditer(to_ascii_forms(text)), lambda found: hidden(normalise_addresses(found))
+        )
     for pattern in known:
-        text = _left_out(text, pattern.finditer(narrow(text)), bool)
+        text = _redact_matches(text, pattern.finditer(to_ascii_forms(text)), bool)
     if _TELLS_COUNTRY.search(text):
-        text = _left_out(text, _international(narrow(text)), hidden)
+        text = _redact_matches(text, _find_international_numbers(to_ascii_forms(text)), hidden)
     return text
 
 
-def _tells(link: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> bool:
+def _link_tells(link: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> bool:
     """Whether a link has an address or a number that is to be left out: as the value of a parameter, or in words that
     hyphens part.
     """
     if _CALL.match(link) and hidden(link):
         return True
-    values = _VALUES.sub(" ", narrow(unquote(link)))
-    return any(_without(said, hidden, known) != said for said in (values, _HYPHENS.sub(" ", values)))
+    values = _VALUES.sub(" ", to_ascii_forms(unquote(link)))
+    return any(_redact_text(said, hidden, known) != said for said in (values, _HYPHENS.sub(" ", values)))
 
 
-def _international(text: str) -> Iterator[re.Match[str]]:
+def _find_international_numbers(text: str) -> Iterator[re.Match[str]]:
     """The numbers in a text that tell their country, and are valid there."""
     for found in phonenumbers.PhoneNumberMatcher(text, None):
         if match := _ANYTHING.match(text, found.start, found.end):
             yield match
 
 
-def _left_out(text: str, found: Iterable[re.Match[str]], gone: Callable[[str], bool]) -> str:
+def _redact_matches(text: str, found: Iterable[re.Match[str]], gone: Callable[[str], bool]) -> str:
     """The text without those of what was found in it that are to be gone; all else stays as it is written."""
     parts, end = [], 0
     for match in found:
         if gone(match[0]):
-            parts += [text[end : match.start()], LEFT_OUT]
+            parts += [text[end : match.start()], REDACTED]
             end = match.end()
     return "".join((*parts, text[end:]))
 
 
-def narrow(text: str) -> str:
+def to_ascii_forms(text: str) -> str:
     """The text with what stands for signs of ASCII as those, each in its place."""
     return text if text.isascii() else text.translate(_ODD)
 
 
-def numbers_of(note: str) -> list[re.Pattern[str]]:
+def phone_patterns(note: str) -> list[re.Pattern[str]]:
     """What finds the telephone numbers of a contact's note, however they are written: with the code of the country
     (+, 00) or without it, in groups, with brackets, dots or none.
     """
-    found = (number for run in _PHONES.findall(narrow(note)) for number in _parted(run))
-    return [_spellings(number) for number in found if not _YEARS.fullmatch(number)]
+    found = (number for run in _PHONES.findall(to_ascii_forms(note)) for number in _split_numbers(run))
+    return [_number_pattern(number) for number in found if not _YEARS.fullmatch(number)]
 
 
-def _parted(run: str) -> Iterator[str]:
+def _split_numbers(run: str) -> Iterator[str]:
     """The numbers that a run of digits may be: the whole (020/7946 0958), and what stands between its slashes
     (0712 345 678 / 0733 345 679).
     """
     parts = [part.strip(" ") for part in run.split("/")]
-    if sum(map(str.isdigit, run)) <= _MOST_DIGITS:
+    if sum(map(str.isdigit, run)) <= _MAX_PHONE_DIGITS:
         yield run
     if len(parts) > 1:
         yield from (part for part in parts if _PHONE.fullmatch(part))
 
 
 @lru_cache(1_000)
-def spelt_out(address: str) -> re.Pattern[str]:
+def address_pattern(address: str) -> re.Pattern[str]:
     """What finds an e-mail address that is written with words for its signs, or without them, as in a key: jane.roe at
     example dot org, jane roe example org. Only of one that is known: “available at example.org” is none.
     """
@@ -168,7 +172,7 @@ def spelt_out(address: str) -> re.Pattern[str]:
 
 
 @lru_cache(1_000)
-def _spellings(number: str) -> re.Pattern[str]:
+def _number_pattern(number: str) -> re.Pattern[str]:
     """The ways in which people write a number (ITU-T E.123)."""
     written = re.sub(r"^\(?00", "+", number)
     country, digits = r"(?:\+|00)\d{1,3}", "".join(filter(str.isdigit, number)).lstrip("0")
@@ -181,12 +185,12 @@ def _spellings(number: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_PART.join(digits)}{_OR_ELSE}(?!\w)")
 
 
-def plain_addresses(text: str) -> str:
+def normalise_addresses(text: str) -> str:
     """The text with addresses that are written for people only as one would write to them."""
     return _WRITTEN_OUT.sub(lambda found: "@" if found[1].lower() == "at" else ".", text)
 
 
-def is_person(line: str) -> bool:
+def may_be_person(line: str) -> bool:
     """True for what may be the name of a person."""
     return bool(_PERSON.fullmatch(line))
 

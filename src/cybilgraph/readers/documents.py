@@ -28,10 +28,10 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.tabular.cells import Cell, field_called, read_cell, read_cells, unknown_name
+from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.text import clean, decode
 
-MAX_DOCUMENT = 50_000_000
+MAX_DOCUMENT_BYTES = 50_000_000
 #: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
 MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "See what fits: cybilgraph template json (or yaml, schema)"
@@ -40,63 +40,63 @@ _LISTS = ("projects", "records")
 #: Keys of a contact, beside its name and address, whose values are what else is known of it.
 _NOTES = ("note", "position", "role", "phone", "telephone", "tel", "mobile", "fax")
 #: No document is nested deeper: a record has lists of small objects, and no more.
-_DEEPEST = 20
+_MAX_DEPTH = 20
 _TOO_MANY = "more than"
-_TOO_DEEP = f"nested too deep: more than {_DEEPEST} levels, and no project has so many"
+_TOO_DEEP = f"nested too deep: more than {_MAX_DEPTH} levels, and no project has so many"
 _FLATTER = "Write lists and objects less deep, as they are in: cybilgraph template yaml"
 #: Where a list of projects begins.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
 #: Keys that no field has are told of up to here; each of them can be read in the description.
-_TOLD_MOST = 100
+_MAX_REPORTED = 100
 #: Half a character, as "\\ud800" alone is: no file can hold it.
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 
-def read_json(given: Input) -> Iterator[Record]:
+def read_json(input_file: Input) -> Iterator[Record]:
     """The records of a JSON document: one object, a list of them, or one a line.
 
     Raises SourceError where the text is no JSON, or holds no object.
     """
     findings: list[Finding] = []
-    text = decode(given, _content(given), findings)
+    text = decode(input_file, _content(input_file), findings)
     broken: json.JSONDecodeError | RecursionError | None = None
     try:
         value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
     except (json.JSONDecodeError, RecursionError) as error:
         broken = error.with_traceback(None)  # whose frames hold all that was read until then
     if broken:
-        yield from _whole_ones(given, text, findings)
-        raise _no_json(given, broken) from broken
+        yield from _read_up_to_damage(input_file, text, findings)
+        raise _json_error(input_file, broken) from broken
     if text[end:].strip():
-        yield from _json_lines(given, text, findings)
+        yield from _json_lines(input_file, text, findings)
         return
-    yield from _records(given, _documents(given, value), findings)
+    yield from _records(input_file, _documents(input_file, value), findings)
 
 
-def read_yaml(given: Input) -> Iterator[Record]:
+def read_yaml(input_file: Input) -> Iterator[Record]:
     """The records of a YAML file: a mapping, a list of them, or one a document.
 
     Raises SourceError where the text is no YAML, has aliases or holds no mapping.
     """
     findings: list[Finding] = []
-    text = decode(given, _content(given), findings)
+    text = decode(input_file, _content(input_file), findings)
     try:
-        _check_events(given, text)
+        _check_events(input_file, text)
         values = [_of_node(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        yield from _before(given, text, mark.line if mark else 0, findings)
+        yield from _read_before_line(input_file, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         if "nesting depth" in (error.problem or ""):
-            raise SourceError(f"{given.name}{where}: {_TOO_DEEP}", _FLATTER) from error
-        raise SourceError(f"{given.name}{where}: this is no YAML: {error.problem}", _HINT) from error
+            raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _FLATTER) from error
+        raise SourceError(f"{input_file.name}{where}: this is no YAML: {error.problem}", _HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
         reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deep"
-        raise SourceError(f"{given.name}: this is no YAML: {reason}", _HINT) from error
-    yield from _records(given, (record for value in values for record in _documents(given, value)), findings)
+        raise SourceError(f"{input_file.name}: this is no YAML: {reason}", _HINT) from error
+    yield from _records(input_file, (record for value in values for record in _documents(input_file, value)), findings)
 
 
-def _before(given: Input, text: str, line: int, findings: list[Finding]) -> Iterator[Record]:
+def _read_before_line(input_file: Input, text: str, line: int, findings: list[Finding]) -> Iterator[Record]:
     """The projects of a YAML list that stand whole before the line where it is damaged."""
     lines = text.splitlines(keepends=True)[: line + 1]
     items = [number for number, each in enumerate(lines) if re.match(r" {0,2}- ", each)]
@@ -104,12 +104,14 @@ def _before(given: Input, text: str, line: int, findings: list[Finding]) -> Iter
     last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
     try:
         values = map(_of_node, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
-        yield from _records(given, (record for value in values for record in _documents(given, value)), findings)
+        yield from _records(
+            input_file, (record for value in values for record in _documents(input_file, value)), findings
+        )
     except (yaml.YAMLError, SourceError, RecursionError):
         return
 
 
-def _whole_ones(given: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
+def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
     """The projects of a list that breaks off, or is damaged, up to there."""
     decoder = _Decoder(_places(text))
     start = _LIST.match(text)
@@ -120,17 +122,17 @@ def _whole_ones(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
         except (json.JSONDecodeError, RecursionError):
             return
         with suppress(SourceError):  # it holds none; its neighbours may
-            yield from _records(given, _documents(given, value), findings)
+            yield from _records(input_file, _documents(input_file, value), findings)
             findings = []
         at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))
 
 
-def _content(given: Input) -> bytes:
-    with given.open(MAX_DOCUMENT) as file:
+def _content(input_file: Input) -> bytes:
+    with input_file.open(MAX_DOCUMENT_BYTES) as file:
         return file.read()
 
 
-def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
+def _json_lines(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
     """One object a line; a line that is none is told of, and its neighbours are read."""
     bad: SourceError | None = None
     others = -1
@@ -140,17 +142,17 @@ def _json_lines(given: Input, text: str, findings: list[Finding]) -> Iterator[Re
             continue
         if number > MAX_VALUES:
             raise SourceError(
-                f"{given.name}:{number}: more than {MAX_VALUES:,} lines", "Give it in several smaller files."
+                f"{input_file.name}:{number}: more than {MAX_VALUES:,} lines", "Give it in several smaller files."
             )
         try:
             value = _Decoder(partial(_on_line, number)).decode(line)
-            for record in _records(given, _documents(given, value), findings):
+            for record in _records(input_file, _documents(input_file, value), findings):
                 findings = []
                 yield record
         except (json.JSONDecodeError, RecursionError) as error:
-            bad, others = bad or _no_json(given, error, number), others + 1
+            bad, others = bad or _json_error(input_file, error, number), others + 1
         except SourceError as error:
-            where = error.what.replace(given.name, f"{given.name}:{number}", 1)
+            where = error.what.replace(input_file.name, f"{input_file.name}:{number}", 1)
             bad, others = bad or SourceError(where, error.hint), others + 1
     if bad:
         more = f" (and {others:,} more lines)" if others else ""
@@ -170,38 +172,38 @@ def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
     return json.JSONDecodeError(f"Illegal trailing comma before end of {kind}", error.doc, len(before) - 1)
 
 
-def _no_json(given: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
+def _json_error(input_file: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
     if isinstance(error, json.JSONDecodeError):
         error = _at_comma(error)
         where = f"{line + error.lineno - 1}:{error.colno}"
         if error.msg.startswith(_TOO_MANY):
-            return SourceError(f"{given.name}:{where}: {error.msg}", "Give it in several smaller files.")
-        return SourceError(f"{given.name}:{where}: this is no JSON: {error.msg}", _HINT)
-    return SourceError(f"{given.name}: this is no JSON that can be read: it is nested too deep", _HINT)
+            return SourceError(f"{input_file.name}:{where}: {error.msg}", "Give it in several smaller files.")
+        return SourceError(f"{input_file.name}:{where}: this is no JSON: {error.msg}", _HINT)
+    return SourceError(f"{input_file.name}: this is no JSON that can be read: it is nested too deep", _HINT)
 
 
 # ---- values with their places --------------------------------------------------------------
 
 
-class _Str(str):
+class _PlacedText(str):
     """A text that knows where it stands."""
 
     __slots__ = ("place",)
     place: Place
 
-    def __new__(cls, value: str, place: Place = Place(1)) -> _Str:  # noqa: B008 - a place is a constant
+    def __new__(cls, value: str, place: Place = Place(1)) -> _PlacedText:  # noqa: B008 - a place is a constant
         text = super().__new__(cls, value)
         text.place = place
         return text
 
 
-class _Again(str):
+class _RepeatedKey(str):
     """The name of a key that stood in its object before."""
 
     __slots__ = ("key",)
     key: str
 
-    def __new__(cls, key: str, times: int) -> _Again:
+    def __new__(cls, key: str, times: int) -> _RepeatedKey:
         name = super().__new__(cls, f"{key} (again, {times})")
         name.key = str(key)
         return name
@@ -237,14 +239,14 @@ class _Decoder(json.JSONDecoder):
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
             counted(text, end)
             value, after = scanstring(text, end, strict)
-            return _Str(_HALF.sub("\ufffd", value), place(end - 1)), after
+            return _PlacedText(_HALF.sub("\ufffd", value), place(end - 1)), after
 
         def placed(scan_once: Any, text: str, at: int) -> tuple[Any, int]:
             value, after = scan_once(text, at)
             if value is None or text[at] in '"[{':
                 return value, after
             counted(text, at)
-            return _Str(text[at:after], place(at)), after
+            return _PlacedText(text[at:after], place(at)), after
 
         def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
             counted(*opened)
@@ -261,10 +263,10 @@ class _Decoder(json.JSONDecoder):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _each_once((_HALF.sub("\ufffd", key), value) for key, value in pairs)
+    return _unique_keys((_HALF.sub("\ufffd", key), value) for key, value in pairs)
 
 
-def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """The pairs as a mapping; a key that comes again is kept under another name, and told of as unknown."""
     found: dict[str, Any] = {}
     times: Counter[Any] = Counter()  # or it would be counted anew for each
@@ -272,26 +274,26 @@ def _each_once(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         name = str(key)
         while name in found:
             times[key] += 1
-            name = _Again(key, times[key])
+            name = _RepeatedKey(key, times[key])
         found[name] = value
     return found
 
 
-def _check_events(given: Input, text: str) -> None:
+def _check_events(input_file: Input, text: str) -> None:
     """Refuse what a record never has and an attacker likes: aliases, and nesting without end."""
     depth = 0
     for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
         if number > MAX_NODES:
             raise SourceError(
-                f"{given.name}:{_line(event)}: more than {MAX_NODES:,} values", "Give it in several smaller files."
+                f"{input_file.name}:{_line(event)}: more than {MAX_NODES:,} values", "Give it in several smaller files."
             )
         if isinstance(event, yaml.AliasEvent):
             raise SourceError(
-                f"{given.name}:{_line(event)}: aliases (*{event.anchor}) are not read", "Write the value out."
+                f"{input_file.name}:{_line(event)}: aliases (*{event.anchor}) are not read", "Write the value out."
             )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise SourceError(f"{given.name}:{_line(event)}: {_TOO_DEEP}", _FLATTER)
+        if depth > _MAX_DEPTH:
+            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _FLATTER)
 
 
 def _line(event: yaml.Event) -> int:
@@ -301,7 +303,7 @@ def _line(event: yaml.Event) -> int:
 def _of_node(node: yaml.Node) -> Any:
     """The value of a YAML node, every scalar being the text that is written."""
     if isinstance(node, yaml.MappingNode):
-        return _each_once(
+        return _unique_keys(
             (_of_node(key), _of_node(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
         )
     if isinstance(node, yaml.SequenceNode):
@@ -309,16 +311,18 @@ def _of_node(node: yaml.Node) -> Any:
     assert isinstance(node, yaml.ScalarNode)
     if not node.style and node.value in ("", "~", "null"):  # plain; libyaml says so by an empty text
         return None
-    return _Str(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
+    return _PlacedText(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
 
 
 # ---- values → cells → records --------------------------------------------------------------
 
 
-def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
+def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
     """The records in a value: an object, a list of them, or an object that holds such a list."""
-    if isinstance(value, dict) and not any(field_called(key) for key in value):
-        lists = [each for name, each in value.items() if (name.key if isinstance(name, _Again) else name) in _LISTS]
+    if isinstance(value, dict) and not any(find_field(key) for key in value):
+        lists = [
+            each for name, each in value.items() if (name.key if isinstance(name, _RepeatedKey) else name) in _LISTS
+        ]
         value = [record for each in lists for record in _listed(each)] if lists else value
     bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
@@ -328,10 +332,10 @@ def _documents(given: Input, value: Any) -> Iterator[dict[str, Any]]:
             bad.append(record)
     if bad:
         more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
-        raise SourceError(f"{given.name}: holds {str(bad[0])[:60]!r}{more} where a project is looked for", _HINT)
+        raise SourceError(f"{input_file.name}: holds {str(bad[0])[:60]!r}{more} where a project is looked for", _HINT)
 
 
-def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
+def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
     found = 0
     empty: list[int] = []
     for number, document in enumerate(documents, start=1):
@@ -339,41 +343,43 @@ def _records(given: Input, documents: Iterable[dict[str, Any]], findings: list[F
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
-        again = list(islice(_again(document, start), _TOLD_MOST))
+        again = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
         told = {name for name, _place in again}
-        unknown = (cell for cell in cells if cell.name not in told and field_called(cell.name) is None)
-        odd = [unknown_name(given, cell.name, cell.place) for cell in islice(unknown, _TOLD_MOST)]
-        odd += [_second_key(given, name, place) for name, place in again]
+        unknown = (cell for cell in cells if cell.name not in told and find_field(cell.name) is None)
+        odd = [unknown_name_finding(input_file, cell.name, cell.place) for cell in islice(unknown, _MAX_REPORTED)]
+        odd += [_repeated_key_finding(input_file, name, place) for name, place in again]
         if not any(cell.lines for cell in cells):
             empty.append(number)
-        elif record := read_cells(given, cells, findings + odd):
+        elif record := read_cells(input_file, cells, findings + odd):
             findings = []
             found += 1
             yield record
     if not found:
-        raise SourceError(f"{given.name}: holds no project", _HINT)
+        raise SourceError(f"{input_file.name}: holds no project", _HINT)
     if empty:
         more = f" (and {len(empty) - 1:,} more)" if len(empty) > 1 else ""
-        raise SourceError(f"{given.name}: of its projects, number {empty[0]:,} has no value{more}", _HINT)
+        raise SourceError(f"{input_file.name}: of its projects, number {empty[0]:,} has no value{more}", _HINT)
 
 
-def _again(value: Any, place: Place) -> Iterator[tuple[_Again, Place]]:
+def _find_repeated_keys(value: Any, place: Place) -> Iterator[tuple[_RepeatedKey, Place]]:
     """The keys, at any depth, that stood in their object before, each with the place of its value."""
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         if isinstance(item, dict | list):
-            yield from _again(item, place)
+            yield from _find_repeated_keys(item, place)
     if isinstance(value, dict):
         for name, item in value.items():
-            if isinstance(name, _Again):
+            if isinstance(name, _RepeatedKey):
                 yield name, next((text.place for text in _texts(item)), place)
 
 
-def _second_key(given: Input, name: _Again, place: Place) -> Finding:
-    return finding("second-key", given.name, {"name": name.key}, label=name.key, line=place.line, column=place.column)
+def _repeated_key_finding(input_file: Input, name: _RepeatedKey, place: Place) -> Finding:
+    return finding(
+        "second-key", input_file.name, {"name": name.key}, label=name.key, line=place.line, column=place.column
+    )
 
 
-def _texts(value: Any) -> Iterator[_Str]:
-    if isinstance(value, _Str):
+def _texts(value: Any) -> Iterator[_PlacedText]:
+    if isinstance(value, _PlacedText):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
@@ -386,7 +392,7 @@ def _texts(value: Any) -> Iterator[_Str]:
 def _cell(name: str, value: Any, start: Place) -> Cell:
     """The cell of a key; a value that is there and empty was left blank."""
     place = next((text.place for text in _texts(value)), start)
-    row = field_called(name)
+    row = find_field(name)
     if isinstance(value, list):
         value = [item for item in value if item is not None]  # an item that was left blank
     if value in (None, "", [], {}):

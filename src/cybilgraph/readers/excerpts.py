@@ -13,15 +13,15 @@ from itertools import islice, takewhile
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Excerpt, Finding
-from cybilgraph.readers.html.tree import decoded
-from cybilgraph.readers.inputs import MAX_BYTES, Input, Stream
+from cybilgraph.readers.html.tree import decode_html
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input, Stream
 from cybilgraph.readers.tabular.delimited import csv_rows
-from cybilgraph.readers.text import decode, raw_lines
+from cybilgraph.readers.text import decode, split_raw_lines
 
 #: Characters of a line that are shown; so many of them before the mark, where the line is longer.
-MOST, _BEFORE = 300, 100
+MAX_EXCERPT_CHARACTERS, _CHARACTERS_BEFORE = 300, 100
 #: A longer line is not shown: a file of any size may be one line.
-_LONGEST = 1_000_000
+_MAX_LINE_CHARACTERS = 1_000_000
 #: Words are looked for by so many characters: further on, a paragraph may be on the next line.
 _NEEDLE = 24
 #: A place may be that of the quotation mark before the words; or of the sentence that they are in,
@@ -31,7 +31,7 @@ _QUOTED, _TELLING = 2, 4
 _PAGES, _TABLES = ("", ".txt", ".text"), (".csv", ".tsv")
 #: Formats whose places are those of cells; and of these, those without lines of text.
 WORKBOOKS = (".xlsx",)
-CELLED = (*_TABLES, *WORKBOOKS)
+SUFFIXES_WITH_CELLS = (*_TABLES, *WORKBOOKS)
 #: The cells on a line by their numbers: where each begins and ends.
 Cells = dict[int, tuple[int, int]]
 _HTML = (".html", ".htm", ".xhtml")
@@ -41,7 +41,7 @@ _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
 
 def with_cells(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
     """The findings, with the cell of a table as such, and no longer as the column of a character."""
-    tables = {name for name, given in inputs.items() if given.suffix in CELLED}
+    tables = {name for name, input_file in inputs.items() if input_file.suffix in SUFFIXES_WITH_CELLS}
     return [
         replace(finding, column=0, cell=finding.column) if finding.file in tables else finding for finding in findings
     ]
@@ -60,9 +60,9 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
         if finding.line and finding.file in inputs:
             wanted[finding.file][finding.line].append(index)
     for name, by_line in sorted(wanted.items()):
-        given, last = inputs[name], max(by_line)
-        with suppress(SourceError), closing(_lines(given)) as lines:  # what cannot be read was told of before
-            for number, (line, cells) in enumerate(islice(_with_cells(given, lines), last), start=1):
+        input_file, last = inputs[name], max(by_line)
+        with suppress(SourceError), closing(_lines(input_file)) as lines:  # what cannot be read was told of before
+            for number, (line, cells) in enumerate(islice(_with_cells(input_file, lines), last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
                         found[index] = _shown(found[index], line, cells)
@@ -93,20 +93,20 @@ def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
         start = at if 0 <= at <= near else len(line) - len(line[begin:].lstrip())
     else:
         start = line.find(words[:_NEEDLE]) if words else -1
-    cut = max(min(start - _BEFORE, len(line) - MOST), 0)
-    text = line[cut : cut + MOST]
+    cut = max(min(start - _CHARACTERS_BEFORE, len(line) - MAX_EXCERPT_CHARACTERS), 0)
+    text = line[cut : cut + MAX_EXCERPT_CHARACTERS]
     if start < 0:
         return Excerpt(text)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text[start - cut :], words, strict=False)))
     return Excerpt(text, cut, start - cut + 1, max(same, 1))
 
 
-def _with_cells(given: Input, lines: Iterable[str | None]) -> Iterator[tuple[str | None, Cells | None]]:
+def _with_cells(input_file: Input, lines: Iterable[str | None]) -> Iterator[tuple[str | None, Cells | None]]:
     """Each line of a table with where its cells are on it, as the reader tells rows and their separator."""
-    if given.suffix not in _TABLES:
+    if input_file.suffix not in _TABLES:
         yield from ((line, None) for line in lines)
         return
-    rows = csv_rows(given, [])
+    rows = csv_rows(input_file, [])
     row = below = next(rows, None)
     first, quoted = 1, False
     for number, line in enumerate(lines, start=1):
@@ -134,16 +134,16 @@ def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, 
     return cells, quoted
 
 
-def _lines(given: Input) -> Generator[str | None]:
+def _lines(input_file: Input) -> Generator[str | None]:
     """The lines as the reader of this format counts them; None for one that is too long."""
-    if given.suffix in _PAGES:
-        with given.open(MAX_BYTES) as stream:
-            yield from raw_lines(decode(given, stream.read(), []))
-    elif given.suffix in _HTML:
-        yield from decoded(given, []).split("\n")
-    elif given.suffix not in WORKBOOKS:
-        with given.open(sys.maxsize) as stream:
-            yield from _streamed(stream, "" if given.suffix in _ANY_LINE_END else "\n")
+    if input_file.suffix in _PAGES:
+        with input_file.open(MAX_PAGE_BYTES) as stream:
+            yield from split_raw_lines(decode(input_file, stream.read(), []))
+    elif input_file.suffix in _HTML:
+        yield from decode_html(input_file, []).split("\n")
+    elif input_file.suffix not in WORKBOOKS:
+        with input_file.open(sys.maxsize) as stream:
+            yield from _streamed(stream, "" if input_file.suffix in _ANY_LINE_END else "\n")
 
 
 def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
@@ -153,13 +153,13 @@ def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
     # Latin-1 keeps every byte, so that a line can be decoded when it is known where it ends.
     encoding = "utf-16" if wide else "latin-1"
     with io.TextIOWrapper(stream, encoding, errors="replace", newline=line_end) as text:
-        while line := text.readline(_LONGEST):
-            if len(line) < _LONGEST:
+        while line := text.readline(_MAX_LINE_CHARACTERS):
+            if len(line) < _MAX_LINE_CHARACTERS:
                 line = line.rstrip("\r\n")
                 yield line if wide else _decoded(line.encode("latin-1"))
                 continue
-            while len(line) == _LONGEST:
-                line = text.readline(_LONGEST)
+            while len(line) == _MAX_LINE_CHARACTERS:
+                line = text.readline(_MAX_LINE_CHARACTERS)
             yield None
 
 

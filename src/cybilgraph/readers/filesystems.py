@@ -25,7 +25,7 @@ _DENIED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
-class Copied(os.PathLike[str]):
+class LocalCopy(os.PathLike[str]):
     """A file or folder on this machine, and the address that it was copied from, without what is secret in it."""
 
     path: Path
@@ -44,8 +44,8 @@ def is_address(place: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def at_hand(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.PathLike[str]]]:
-    """The places; those that are addresses as ``Copied``, until the block ends.
+def local_copies(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.PathLike[str]]]:
+    """The places; those that are addresses as ``LocalCopy``, until the block ends.
 
     Raises AddressError where one cannot be had.
     """
@@ -54,23 +54,23 @@ def at_hand(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.
         for place in places:
             if isinstance(place, str) and is_address(place):
                 folder = stack.enter_context(closing(TemporaryFolder("copies")))
-                here.append(Copied(_fetched(place, folder.path), _shown(place)))
+                here.append(LocalCopy(_fetch(place, folder.path), _without_secrets(place)))
             else:
                 here.append(place)
         yield here
 
 
-def _fetched(address: str, into: Path) -> Path:
+def _fetch(address: str, into: Path) -> Path:
     """A copy of the file, or of the folder with all that it holds, below a folder."""
-    shown = _shown(address)
-    with _told(shown):
+    shown = _without_secrets(address)
+    with _translate_errors(shown):
         system, root = _opened(address)
         is_folder = system.info(root)["type"] == "directory"
         there = system.find(root) if is_folder else [root]
     base = into / "folder" if is_folder else into
     targets = [base / (_below(root, name, shown) if is_folder else _name(root, shown)) for name in there]
     base.mkdir(exist_ok=True)
-    with _told(shown):
+    with _translate_errors(shown):
         for folder in {target.parent for target in targets}:
             folder.mkdir(parents=True, exist_ok=True)
         system.get(there, [str(target) for target in targets])
@@ -93,26 +93,26 @@ def _name(root: str, shown: str) -> str:
     return name
 
 
-class Folder:
+class RemoteFolder:
     """A folder at an address, to put files into. Raises AddressError, here and in all it does."""
 
     def __init__(self, address: str) -> None:
-        self.shown = _shown(address)
-        with self._told():
+        self.shown = _without_secrets(address)
+        with self._translate_errors():
             self._system, root = _opened(address)
         self._root = root.rstrip("/")
 
     def sizes(self, below: str) -> dict[str, int]:
         """The files below a folder in it, each by its path from there, with its bytes."""
         root = f"{self._root}/{below}"
-        with self._told():
+        with self._translate_errors():
             self._system.invalidate_cache()
             found = self._system.find(root, detail=True)
         return {name.partition(f"{root.lstrip('/')}/")[2]: int(about["size"]) for name, about in found.items()}
 
     def read(self, name: str) -> bytes:
         """A file; nothing where there is none."""
-        with self._told():
+        with self._translate_errors():
             try:
                 return bytes(self._system.cat_file(f"{self._root}/{name}"))
             except FileNotFoundError:
@@ -121,22 +121,22 @@ class Folder:
     def put(self, path: Path, name: str) -> None:
         """Copy a file of this machine there."""
         target = f"{self._root}/{name}"
-        with self._told():
+        with self._translate_errors():
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._system.put_file(str(path), target)
 
     def write(self, content: bytes, name: str) -> None:
         """Make this the file."""
-        with self._told():
+        with self._translate_errors():
             self._system.pipe_file(f"{self._root}/{name}", content)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with self._told():
+        with self._translate_errors():
             self._system.rm_file(f"{self._root}/{name}")
 
-    def _told(self) -> Any:
-        return _told(self.shown)
+    def _translate_errors(self) -> Any:
+        return _translate_errors(self.shown)
 
 
 def _opened(address: str) -> tuple[Any, str]:
@@ -145,19 +145,19 @@ def _opened(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError:
         raise AddressError(
-            f"{_shown(address)}: fsspec is not installed here, which reads and writes other file systems",
+            f"{_without_secrets(address)}: fsspec is not installed here, which reads and writes other file systems",
             'Install it: pip install "cybilgraph[remote]"',
         ) from None
     system, path = url_to_fs(address)
     return system, str(path)
 
 
-def _shown(address: str) -> str:
+def _without_secrets(address: str) -> str:
     return _SECRET.sub("", address)
 
 
 @contextmanager
-def _told(shown: str) -> Iterator[None]:
+def _translate_errors(shown: str) -> Iterator[None]:
     """Turns whatever fails in a file system of others into AddressError."""
     try:
         yield

@@ -24,36 +24,38 @@ def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
     """
     changed: dict[str, set[Path]] = {}  # by the root of a repository
     roots: dict[Path, str] = {}  # by folder
-    for given in inputs:
-        if given.path is None:
-            raise SourceError(f"{given.name}: git knows nothing of it", "Give files or folders.")
-        folder = given.path.parent
+    for input_file in inputs:
+        if input_file.path is None:
+            raise SourceError(f"{input_file.name}: git knows nothing of it", "Give files or folders.")
+        folder = input_file.path.parent
         if folder not in roots:
-            roots[folder] = _git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
+            roots[folder] = _run_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
         root = roots[folder]
         if root not in changed:
-            changed[root] = set(_changed(Path(root), commit))
-        if folder.resolve() / given.path.name in changed[root]:
-            yield given
+            changed[root] = set(_changed_paths(Path(root), commit))
+        if folder.resolve() / input_file.path.name in changed[root]:
+            yield input_file
 
 
-def _changed(root: Path, commit: str) -> Iterator[Path]:
+def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
     """The files of a repository that differ from a commit."""
-    known = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}", may_fail=True)
+    known = _run_git(
+        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}", may_fail=True
+    )
     if not known:
         raise SourceError(
             f"{root}: git knows no commit {commit!r}",
             "Give a branch, a tag or a commit: main, origin/main, HEAD~1. A shallow clone may lack it.",
         )
-    ours = _git(root, "merge-base", known.strip(), "HEAD", may_fail=True) or known
+    ours = _run_git(root, "merge-base", known.strip(), "HEAD", may_fail=True) or known
     for arguments in (
         ("diff", "--name-only", "-z", "--no-ext-diff", "--find-renames", "--diff-filter=d", ours.strip(), "--"),
         ("ls-files", "--others", "--exclude-standard", "-z", "--"),
     ):
-        yield from (root.resolve() / name for name in _git(root, *arguments).split("\0") if name)
+        yield from (root.resolve() / name for name in _run_git(root, *arguments).split("\0") if name)
 
 
-def _git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
+def _run_git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
     """What git says; nothing where it fails and may. Names are as the file system has them."""
     program = shutil.which("git")
     if program is None:

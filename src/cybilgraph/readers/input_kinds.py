@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import FORMATS, FormatKind
-from cybilgraph.readers.tabular.cells import field_called
+from cybilgraph.readers.tabular.cells import find_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ KINDS = (
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
-_LOOKED_AT = 4_096
+_MAX_PROBE_BYTES = 4_096
 #: What may stand in front, taken once and never given back: else a text of nothing but comments
 #: could be cut into them in more ways than can be tried.
 _HASHES = r"(?:#[^\n]*\n\s*)*+"
@@ -72,7 +72,7 @@ _BEGINS: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _BEGINS)
 _YAML = re.compile(r"(?:- )?([\w-]+): *(?:\S.*)?$")
-_NAME_MOST = 100
+_MAX_NAME_CHARACTERS = 100
 
 
 def input_name(name: str, asked: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
@@ -82,14 +82,14 @@ def input_name(name: str, asked: str, media_type: str, content: bytes, known: fr
     of ``known``; else the media type, where it says more than "text" or "bytes"; else what the
     content looks like. Raises KeyError where there is no kind of the name that was asked for.
     """
-    stem = visible(PurePosixPath(name.replace("\\", "/")).name)[-_NAME_MOST:].strip(". ") or "record"
+    stem = escape_controls(PurePosixPath(name.replace("\\", "/")).name)[-_MAX_NAME_CHARACTERS:].strip(". ") or "record"
     given = PurePosixPath(stem).suffix
     if asked:
         suffix = BY_NAME[asked].suffix
     elif given and given.lower() in known:
         return stem
     else:
-        suffix = next(_of_media_type(media_type), "") or looks_like(content)
+        suffix = next(_of_media_type(media_type), "") or guess_suffix(content)
     if given.lower() == suffix:
         return stem
     return f"{stem.removesuffix(given) if given.lower() in known else stem}{suffix}"
@@ -101,12 +101,12 @@ def _of_media_type(media_type: str) -> Iterator[str]:
             yield kind.suffix
 
 
-def looks_like(content: bytes) -> str:
+def guess_suffix(content: bytes) -> str:
     """The suffix of the kind that a content looks like: page text, where it looks like nothing else."""
     if content.startswith(b"PK"):
         return ".xlsx"
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    text = content[:_LOOKED_AT].decode("utf-16" if wide else "utf-8-sig", errors="ignore")
+    text = content[:_MAX_PROBE_BYTES].decode("utf-16" if wide else "utf-8-sig", errors="ignore")
     for pattern, suffix in _PATTERNS:
         if pattern.match(text):
             return suffix
@@ -116,10 +116,10 @@ def looks_like(content: bytes) -> str:
             return suffix
     named = [_YAML.match(line) for line in lines[:3]]
     if named and all(named) and all(match and match[1] == match[1].lower() for match in named):
-        return ".yaml" if any(match and field_called(match[1]) for match in named) else ".txt"
+        return ".yaml" if any(match and find_field(match[1]) for match in named) else ".txt"
     return ".txt"
 
 
 def _names_columns(cells: list[str]) -> bool:
-    called = [field_called(cell.strip().strip('"')) for cell in cells if cell.strip()]
+    called = [find_field(cell.strip().strip('"')) for cell in cells if cell.strip()]
     return len(called) > 1 and sum(row is not None for row in called) * 2 >= len(called)

@@ -16,16 +16,16 @@ from typing import Any
 from urllib.parse import quote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.findings import visible
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.record import Source
-from cybilgraph.readers.filesystems import Copied
+from cybilgraph.readers.filesystems import LocalCopy
 
 #: A file or a folder, or "-" for standard input.
-Place = str | os.PathLike[str]
+Location = str | os.PathLike[str]
 #: A saved page is a few kilobytes; anything over this is not one.
-MAX_BYTES = 500_000
+MAX_PAGE_BYTES = 500_000
 #: Standard input is held in memory, of whatever format it is.
-MAX_PIPED = 50_000_000
+MAX_STDIN_BYTES = 50_000_000
 #: Stands for the suffix of a file in a folder that has none.
 NO_SUFFIX = "(none)"
 Stream = io.BufferedReader | io.BytesIO
@@ -41,7 +41,7 @@ class Input:
     name: str
     path: Path | None = None
     given: bytes | None = None
-    walked: bool = False
+    is_from_folder: bool = False
     #: Where a file that was copied here for the time of reading lies.
     address: str = ""
 
@@ -50,7 +50,7 @@ class Input:
         """The suffix that chooses the reader, in lower case. A file without one is taken for
         text where it was asked for by name, and is of no known kind where a folder holds it.
         """
-        return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.walked else "")
+        return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.is_from_folder else "")
 
     @property
     def uri(self) -> str:
@@ -74,7 +74,7 @@ class Input:
     @cached_property
     def content(self) -> bytes:
         """All bytes of a page. Raises SourceError where they cannot be had or are over its limit."""
-        with self.open(MAX_BYTES, "A project page is a few kilobytes: give one file for each project.") as stream:
+        with self.open(MAX_PAGE_BYTES, "A project page is a few kilobytes: give one file for each project.") as stream:
             return stream.read()
 
     @contextmanager
@@ -99,7 +99,7 @@ class Input:
     def _stream(self) -> Stream:
         if self.path is None or self.given is not None:
             return io.BytesIO(self.given or b"")
-        file = _AsFound(self.path)
+        file = _FixedLengthFile(self.path)
         if not stat.S_ISREG(file.status.st_mode):
             file.close()
             raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
@@ -120,7 +120,7 @@ def _repository(folder: Path) -> Path | None:
     return next((above for above in (folder, *folder.parents) if os.path.lexists(above / ".git")), None)
 
 
-class _AsFound(io.FileIO):
+class _FixedLengthFile(io.FileIO):
     """A file as long as it was when it was opened: what is written behind that might never end.
     A pipe is not waited for.
     """
@@ -142,7 +142,7 @@ class _AsFound(io.FileIO):
         )
 
 
-def find_inputs(places: Iterable[Place], kind: str = "") -> Iterator[Input]:
+def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
     """The files at these places, folders being walked in the order of names, as they are asked for.
 
     ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
@@ -159,29 +159,29 @@ def find_inputs(places: Iterable[Place], kind: str = "") -> Iterator[Input]:
     names: set[str] = set()
     for place in places:
         if str(place) == "-":
-            yield _piped(kind)
+            yield _standard_input(kind)
             continue
-        for file, below, walked in _files(Path(place)):
+        for file, below, is_from_folder in _files(Path(place)):
             name, address = _printable(below.as_posix()), _address(place, below)
             if len(places) > 1:  # in one place no two have one name
                 name = _printable(address or file.as_posix()) if name in names else name
                 names.add(name)
-            yield Input(name, file, walked=walked, address=address)
+            yield Input(name, file, is_from_folder=is_from_folder, address=address)
 
 
-def count_inputs(places: Iterable[Place]) -> int:
+def count_inputs(places: Iterable[Location]) -> int:
     """How many files ``find_inputs`` finds. Raises SourceError where a place does not exist."""
     return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
 
 
-def _address(place: Place, below: Path) -> str:
+def _address(place: Location, below: Path) -> str:
     """The address of a file that was copied here, alone or in a folder; nothing for one that lies here."""
-    if not isinstance(place, Copied):
+    if not isinstance(place, LocalCopy):
         return ""
     return f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
 
 
-def _existing(places: Iterable[Place]) -> list[Place]:
+def _existing(places: Iterable[Location]) -> list[Location]:
     places = list(places)
     for place in places:
         if str(place) != "-" and not (str(place) and os.path.lexists(place)):
@@ -192,10 +192,10 @@ def _existing(places: Iterable[Place]) -> list[Place]:
     return places
 
 
-def _piped(kind: str) -> Input:
-    content = sys.stdin.buffer.read(MAX_PIPED + 1)
-    if len(content) > MAX_PIPED:
-        raise SourceError(f"Standard input: larger than {MAX_PIPED:,} bytes", "Give it as a file.")
+def _standard_input(kind: str) -> Input:
+    content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+    if len(content) > MAX_STDIN_BYTES:
+        raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Give it as a file.")
     return Input(f"<stdin>{kind}", given=content)
 
 
@@ -206,11 +206,11 @@ def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
     if not path.is_dir():
         yield path, Path(path.name), False
         return
-    for file, is_closed in _walked(path):
+    for file, is_closed in _walk(path):
         yield file, file.relative_to(path), not is_closed
 
 
-def _walked(folder: Path) -> Iterator[tuple[Path, bool]]:
+def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
     """The files below a folder; and, with True, folders that cannot be listed, to be told of like a
     file that cannot be opened. In memory are only the names in one folder and in those above it.
     """
@@ -223,12 +223,12 @@ def _walked(folder: Path) -> Iterator[tuple[Path, bool]]:
             yield path, False
         else:
             try:
-                levels.append(_listed(path))
+                levels.append(_list_folder(path))
             except OSError:
                 yield path, True
 
 
-def _listed(folder: Path) -> Iterator[tuple[Path, bool]]:
+def _list_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
     """What is in a folder, in the order of names, with True for a folder. Links to folders are not followed."""
     names, folders = [], set()
     with os.scandir(folder) as entries:
@@ -251,4 +251,4 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _printable(name: str) -> str:
     """A file's name as text on one line, whatever bytes it is made of."""
-    return visible(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
+    return escape_controls(os.fsencode(name).decode("utf-8", errors="backslashreplace"))

@@ -25,7 +25,7 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _PARTED = re.compile(r"[^\f\v\x85\u2028\u2029]+")
 _BROKEN = re.compile(r"[a-z]-$")
 #: A paragraph is wrapped into fewer lines.
-_WRAPPED_MOST = 200
+_MAX_WRAPPED_CHARACTERS = 200
 #: The mark of UTF-32LE begins with that of UTF-16LE.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -44,25 +44,25 @@ _ENCODINGS = re.compile(
 _STRAY, _SHARE = 2, 10
 
 
-def decode(given: Input, content: bytes, findings: list[Finding]) -> str:
+def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
     """The text of a file: UTF-8, UTF-16 or UTF-32 with its mark, else Windows' Western code page.
 
     Raises SourceError where it is no text at all.
     """
-    mark, encoding = encoding_of(content)
+    mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == WINDOWS:
-        findings.append(not_utf8(given, _first_odd_line(content)))
+        findings.append(not_utf8_finding(input_file, _first_odd_line(content)))
     begin = text[:4096]
-    plain = begin.encode(errors="replace")
-    controls = len(plain) - len(plain.translate(None, _CONTROLS))
+    normalise = begin.encode(errors="replace")
+    controls = len(normalise) - len(normalise.translate(None, _CONTROLS))
     nothing = 0 if encoding == "utf-8" else begin.count("\ufffd")  # bytes that stand for no character
     if controls > _STRAY or (controls + nothing) * _SHARE > len(begin):
-        raise no_text(given, content[:4096])
+        raise not_text_error(input_file, content[:4096])
     return text
 
 
-def codec_of(charset: str) -> str:
+def find_codec(charset: str) -> str:
     """What Python calls an encoding other than Unicode's own that a file or its sender names; empty
     where there is none of this name for texts.
     """
@@ -72,20 +72,20 @@ def codec_of(charset: str) -> str:
     return WINDOWS if name in ("iso-8859-1", "latin1", "latin-1") else name  # so WHATWG Encoding
 
 
-def no_text(given: Input, begin: bytes) -> SourceError:
+def not_text_error(input_file: Input, begin: bytes) -> SourceError:
     """Says that a file is no text, and of which encoding it may be one, by where its NUL bytes stand."""
-    wide = wide_of(begin)
+    wide = guess_wide_encoding(begin)
     if wide is None:
         return SourceError(
-            f"{given.name}: this is no text (it holds bytes that stand for no letter)", "Save it as text."
+            f"{input_file.name}: this is no text (it holds bytes that stand for no letter)", "Save it as text."
         )
     return SourceError(
-        f"{given.name}: this looks like {wide}, and does not say so at its start",
+        f"{input_file.name}: this looks like {wide}, and does not say so at its start",
         f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
     )
 
 
-def wide_of(begin: bytes) -> str | None:
+def guess_wide_encoding(begin: bytes) -> str | None:
     """The encoding of two or four bytes a character that this says to be in by its mark, or looks like."""
     for mark, marked in _MARKS.items():
         if begin.startswith(mark):
@@ -101,7 +101,7 @@ def wide_of(begin: bytes) -> str | None:
     return None
 
 
-def encoding_of(content: bytes) -> tuple[bytes, str]:
+def guess_encoding(content: bytes) -> tuple[bytes, str]:
     """The mark that a text begins with (or nothing), and its encoding by it, or by what it holds."""
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
@@ -120,22 +120,22 @@ def _first_odd_line(content: bytes) -> int:
     return 0
 
 
-def not_utf8(given: Input, line: int) -> Finding:
+def not_utf8_finding(input_file: Input, line: int) -> Finding:
     """Says that a file was read as Windows' Western code page, and where it first showed."""
-    return finding("encoding", given.name, line=line)
+    return finding("encoding", input_file.name, line=line)
 
 
-def raw_lines(text: str) -> list[str]:
+def split_raw_lines(text: str) -> list[str]:
     """The lines as editors count them, as they are, blank ones too."""
     return _LINE_END.split(text)
 
 
-def lines_of(text: str) -> Iterator[Text]:
+def read_lines(text: str) -> Iterator[Text]:
     """The lines that are not blank, with entities resolved and spaces made plain."""
-    for number, raw in enumerate(raw_lines(text), start=1):
+    for number, raw in enumerate(split_raw_lines(text), start=1):
         if raw.isprintable():
             bare = raw.strip()
-            if line := plain(bare) if "  " in bare or "&" in bare else bare:
+            if line := normalise(bare) if "  " in bare or "&" in bare else bare:
                 yield Text(line, Place(number, raw.index(bare) + 1))
             continue
         for part in _PARTED.finditer(raw):
@@ -144,42 +144,42 @@ def lines_of(text: str) -> Iterator[Text]:
 
 
 def clean(raw: str) -> str:
-    """A line without control characters, ``plain``."""
+    """A line without control characters, ``normalise``."""
     bare = raw.strip()
     if bare.isprintable() and "  " not in bare and "&" not in bare:  # as most lines are
         return bare
-    return plain(_CONTROL.sub("", raw))
+    return normalise(_CONTROL.sub("", raw))
 
 
-def plain(text: str) -> str:
+def normalise(text: str) -> str:
     """A text on one line: its spaces plain and single, its entities resolved."""
-    return _SPACE.sub(" ", resolved(text)).strip()
+    return _SPACE.sub(" ", resolve_entities(text)).strip()
 
 
-def resolved(text: str) -> str:
+def resolve_entities(text: str) -> str:
     """The text with its entities resolved: those that end, and are of a sensible length. So is what was escaped
     twice: then a text is the same whichever formats it went through, each with an escaping of its own.
     """
     return _ENTITY.sub(lambda match: html.unescape(match[0]), _AGAIN.sub("&", text)) if "&" in text else text
 
 
-def unwrapped(lines: Iterable[Text], goes_on: Callable[[Text, Text], bool]) -> Iterator[Text]:
+def unwrap(lines: Iterable[Text], goes_on: Callable[[Text, Text], bool]) -> Iterator[Text]:
     """Lines that an editor has wrapped, put together where ``goes_on`` says that the second goes on
     with the first.
     """
     whole: list[Text] = []
     for line in lines:
-        if whole and len(whole) < _WRAPPED_MOST and goes_on(whole[-1], line):
+        if whole and len(whole) < _MAX_WRAPPED_CHARACTERS and goes_on(whole[-1], line):
             whole.append(line)
             continue
         if whole:
-            yield _joined(whole)
+            yield _join_lines(whole)
         whole = [line]
     if whole:
-        yield _joined(whole)
+        yield _join_lines(whole)
 
 
-def _joined(lines: list[Text]) -> Text:
+def _join_lines(lines: list[Text]) -> Text:
     if len(lines) == 1:
         return lines[0]
     text, breaks = "", []

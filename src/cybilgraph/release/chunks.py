@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from cybilgraph.model.vocabulary import SKOS
-from cybilgraph.rdf.dumps import Rows, Statistics, packed, rows_of_tables, statistics
-from cybilgraph.rdf.ntriples import texts, things
-from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.rdf.dumps import GraphStatistics, TableRows, count_statements, make_table_rows, serialise_chunk
+from cybilgraph.rdf.ntriples import group_by_subject, object_texts
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import read_graph
 from cybilgraph.release.search import IndexEntry, Name, index_entries
 from cybilgraph.runtime.cache import BuildCache
-from cybilgraph.runtime.parallel import Team
+from cybilgraph.runtime.parallel import SizedExecutor
 
 #: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
 _BATCH_CHUNKS, _MAX_CACHE_LOOKUPS = 40, 400
@@ -29,14 +29,14 @@ class ChunkOutput:
     """
 
     quads: int
-    counts: Statistics
-    rows: Rows
+    counts: GraphStatistics
+    rows: TableRows
     entries: tuple[list[IndexEntry], list[Name]]
     dumps: dict[str, bytes]
 
 
 #: What is remembered of pieces is made of these.
-CLASSES = (ChunkOutput, Statistics, IndexEntry, Counter)
+CLASSES = (ChunkOutput, GraphStatistics, IndexEntry, Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Chunk:
 
 
 def process_chunks(
-    graph: Path, cache: BuildCache, team: Team, *, dumps: bool, chunks: list[Chunk] | None = None
+    graph: Path, cache: BuildCache, team: SizedExecutor, *, dumps: bool, chunks: list[Chunk] | None = None
 ) -> Iterator[ChunkOutput]:
     """What is made of each piece of a graph, in order; with ``dumps`` or without. The pieces are added to ``chunks``.
     Raises OSError.
@@ -81,19 +81,22 @@ def _broader_lines(chunk: bytes) -> bytes:
 
 def _process_batch(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
     """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
-    known = {narrower: texts(own, SKOS.broader) for narrower, own in things(broader.splitlines(keepends=True)).items()}
+    known = {
+        narrower: object_texts(own, SKOS.broader)
+        for narrower, own in group_by_subject(broader.splitlines(keepends=True)).items()
+    }
     return [_process_chunk(chunk, known, dumps) for chunk in batch]
 
 
 def _process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
     lines = chunk.splitlines(keepends=True)
     count = len(lines)
-    lines = [line for line in lines if not is_of_version(line)]
-    graph = things(lines)
+    lines = [line for line in lines if not is_in_earlier_graph(line)]
+    graph = group_by_subject(lines)
     return ChunkOutput(
         count,
-        statistics(graph),
-        rows_of_tables(graph) if dumps else {},
+        count_statements(graph),
+        make_table_rows(graph) if dumps else {},
         index_entries(graph, broader),
-        packed(chunk, lines) if dumps else {},
+        serialise_chunk(chunk, lines) if dumps else {},
     )

@@ -16,9 +16,9 @@ from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import ONTOLOGY, shape_files
 from cybilgraph.rdf.dumps import (
-    Dumps,
-    File,
-    Statistics,
+    DumpWriter,
+    GraphStatistics,
+    ReleaseFile,
     TableNames,
     write_descriptions,
     write_tables,
@@ -40,9 +40,9 @@ from cybilgraph.release.search import write_index
 from cybilgraph.release.sources import SOURCES, Sources
 from cybilgraph.release.store_update import PreviousRelease
 from cybilgraph.runtime.cache import BuildCache
-from cybilgraph.runtime.clock import moment
+from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of
-from cybilgraph.runtime.parallel import Team
+from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.runtime.spill import Spool
 from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import fields_of, report_document
@@ -74,7 +74,7 @@ class Draft:
         report: Report,
         identities: Identities,
         cache: BuildCache,
-        team: Team,
+        team: SizedExecutor,
         *,
         dumps: bool = True,
     ) -> Release:
@@ -89,7 +89,7 @@ class Draft:
             writer.writerows(identities.rows())
         self.manifest = {
             "release": self.number,
-            "created": moment().isoformat(timespec="seconds"),
+            "created": build_time().isoformat(timespec="seconds"),
             "software": __version__,
             "counts": {
                 "sources": report.sources,
@@ -122,7 +122,7 @@ def write_derived_files(
     report: Any,
     findings: Iterable[Mapping[str, Any]],
     cache: BuildCache,
-    team: Team,
+    team: SizedExecutor,
     *,
     dumps: bool,
     previous: Release | None = None,
@@ -133,12 +133,12 @@ def write_derived_files(
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
-    quads, counts = 0, Statistics()
+    quads, counts = 0, GraphStatistics()
     chunks: list[Chunk] = []
     previous_release = _previous(previous, cache)
     with ThreadPoolExecutor() as executor, Spool() as rows, Spool() as entries, TableNames() as names:
         stored = None if previous_release else executor.submit(write_store, graph, store)
-        with Dumps(public) if dumps else nullcontext() as files:
+        with DumpWriter(public) if dumps else nullcontext() as files:
             for output in process_chunks(graph, cache, team, dumps=dumps, chunks=chunks):
                 quads += output.quads
                 counts.add(output.counts)
@@ -161,7 +161,7 @@ def write_derived_files(
         _write_report(folder / REPORT, report)
         indexed.result()
     sums_of = {path: sha256_of(path) for path in _files(folder)}
-    listed = [File(path.name, path.stat().st_size, sums_of[path]) for path in sorted(public.iterdir())]
+    listed = [ReleaseFile(path.name, path.stat().st_size, sums_of[path]) for path in sorted(public.iterdir())]
     write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): sums_of.get(path) or sha256_of(path) for path in _files(folder)

@@ -15,9 +15,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
-from cybilgraph.rdf.ntriples import plain
-from cybilgraph.rdf.serialisation import is_of_version
-from cybilgraph.readers.contacts import discreet, narrow, numbers_of, plain_addresses, spelt_out
+from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.readers.contacts import (
+    address_pattern,
+    normalise_addresses,
+    phone_patterns,
+    redact_contacts,
+    to_ascii_forms,
+)
 from cybilgraph.release.graph_file import GRAPH, open_lines, write_graph
 from cybilgraph.release.sources import SOURCES, Sources, iterate_sources
 
@@ -77,7 +83,7 @@ def contact_phone_patterns(release: Path, known: Iterable[str]) -> set[re.Patter
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
             if predicate == _NOTE and (subject, _graph(line)) in nodes:
-                found.update(numbers_of(plain(rest.decode())))
+                found.update(phone_patterns(term_text(rest.decode())))
     return found
 
 
@@ -112,7 +118,7 @@ def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Patter
     keys = {key for words in hidden if (key := " ".join(_WORD_SEPARATORS.sub(" ", words).split()))}
 
     def is_there(text: str) -> bool:
-        known = narrow(unquote(text))
+        known = to_ascii_forms(unquote(text))
         apart = _WORD_SEPARATORS.sub(" ", known)
         return (
             mentions(text, hidden)
@@ -124,7 +130,7 @@ def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Patter
     with open_lines(folder / GRAPH) as lines:
         for line in lines:
             redacted = line.decode()
-            if mentions(plain(redacted.split(" ", 2)[2]), hidden) or is_there(redacted):
+            if mentions(term_text(redacted.split(" ", 2)[2]), hidden) or is_there(redacted):
                 found[redacted.split(" ", 1)[0][1:-1]] = None
     if is_there((folder / "identities.csv").read_text(encoding="utf-8")):
         found["identities.csv"] = None
@@ -137,13 +143,13 @@ def mentions(text: str, hidden: Iterable[str]) -> bool:
     near = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in known]
     if not near:  # so it is of most lines, and the rest takes ten times as long
         return False
-    known = plain_addresses(" ".join(known.split()))
-    return any(words in known or ("@" in words and spelt_out(words).search(known)) for words in near)
+    known = normalise_addresses(" ".join(known.split()))
+    return any(words in known or ("@" in words and address_pattern(words).search(known)) for words in near)
 
 
 def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
     """Whether a text has a name or an address, as in ``mentions``, or one of the telephone numbers."""
-    return mentions(text, hidden) or any(number.search(narrow(text)) for number in numbers)
+    return mentions(text, hidden) or any(number.search(to_ascii_forms(text)) for number in numbers)
 
 
 class _RedactedLines:
@@ -154,7 +160,7 @@ class _RedactedLines:
     def __init__(self, lines: Iterable[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]]) -> None:
         self._lines = lines
         self._addresses = {words for words in hidden if "@" in words}
-        self._known = [*numbers, *map(spelt_out, self._addresses)]
+        self._known = [*numbers, *map(address_pattern, self._addresses)]
         self._has_numbers = bool(numbers)
         self.changed = 0
 
@@ -178,7 +184,7 @@ def _redact_line(line: str, addresses: set[str], known: Collection[re.Pattern[st
     subject, predicate, rest = line.split(" ", 2)
 
     def redacted(text: str) -> str:
-        return discreet(text, lambda address: address.casefold() in addresses, known)
+        return redact_contacts(text, lambda address: address.casefold() in addresses, known)
 
     if rest.startswith('"'):
         end = rest.rindex('"')
@@ -191,13 +197,13 @@ def _redact_line(line: str, addresses: set[str], known: Collection[re.Pattern[st
 
 
 def _graph(line: bytes) -> bytes:
-    return line.rsplit(b" ", 2)[1] if is_of_version(line) else b""
+    return line.rsplit(b" ", 2)[1] if is_in_earlier_graph(line) else b""
 
 
 def _name_of(rest: bytes) -> str:
     """What the object of a line says, as a name or an address."""
     return normalise_name(
-        unquote(plain(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else plain(rest.decode())
+        unquote(term_text(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else term_text(rest.decode())
     )
 
 

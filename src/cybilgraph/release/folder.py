@@ -32,7 +32,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
 from cybilgraph.runtime import cache
 from cybilgraph.runtime.cache import BuildCache
-from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.files import atomic_write
 from cybilgraph.runtime.parallel import ProcessPool
 
 _BUILDING = ".building-"
@@ -255,7 +255,7 @@ class Releases:
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._locked(wait=False):
-            cache.delete(self.build_cache)
+            cache.delete_cache(self.build_cache)
             add_forgotten(self.folder, [who])
             erasures: dict[int, Erasure] = {}
             sound = list(self._sound_ones(erasures))
@@ -390,7 +390,7 @@ class Releases:
 
     def _set_current(self, number: int) -> None:
         with self._writing():
-            with written_whole(self.folder / CURRENT) as pointer:
+            with atomic_write(self.folder / CURRENT) as pointer:
                 pointer.write(f"{number}\n".encode())
             fsync(self.folder)
 

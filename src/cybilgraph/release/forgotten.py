@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release.erasure import normalise_name
-from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.files import atomic_write
 from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 
 _LIST, _KEY = "forgotten", "forgotten.key"
@@ -60,7 +60,7 @@ def add_forgotten(folder: Path, who: Iterable[str]) -> None:
     if not key.secret:
         key = create_key(folder / _KEY)
     hashes = {digest for _, digest in keyed} | {key.hash(digest) for digest in plain}
-    with written_whole(folder / _LIST, mode=0o600) as file:
+    with atomic_write(folder / _LIST, mode=0o600) as file:
         file.write("".join(f"{_SCHEME}:{key.name}:{digest}\n" for digest in sorted(hashes)).encode())
 
 

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.runtime.compression import NOT_PACKED, read_parts, unpack, unpacked, write_parts
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, decompress, open_decompressed, read_parts, write_parts
 
 GRAPH = "graph.nq.zst"
 #: A piece has about so many bytes. In smaller ones less is made anew after a change, larger ones are packed better.
@@ -31,7 +31,7 @@ def write_graph(path: Path, lines: Iterable[bytes]) -> None:
 @contextmanager
 def open_lines(path: Path) -> Iterator[IO[bytes]]:
     """The lines of a graph. Raises OSError, and FileDamaged when they are read."""
-    with _reporting_damage(path), unpacked(path) as lines:
+    with _reporting_damage(path), open_decompressed(path) as lines:
         yield lines
 
 
@@ -45,14 +45,14 @@ def read_chunk(file: IO[bytes], start: int, size: int) -> bytes:
     """The lines of a piece that is there in an open file. Raises OSError, FileDamaged."""
     with _reporting_damage(Path(file.name)):
         file.seek(start)
-        return unpack(file.read(size))
+        return decompress(file.read(size))
 
 
 @contextmanager
 def _reporting_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except NOT_PACKED as error:
+    except DECOMPRESSION_ERRORS as error:
         raise FileDamaged(f"{path} is not what was built: {error}", "Build the release again.") from error
 
 

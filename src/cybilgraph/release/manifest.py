@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.release.sources import SOURCES, read_source
-from cybilgraph.runtime.files import Looked, read_sums, sha256_of
+from cybilgraph.runtime.files import ChecksumCache, parse_checksums, sha256_of
 
 STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release that tells its projects, and their other names.
@@ -32,7 +32,7 @@ class Release:
     number: int
     folder: Path
     manifest: dict[str, Any]
-    _looked: Looked = field(default_factory=Looked, compare=False, repr=False)
+    _looked: ChecksumCache = field(default_factory=ChecksumCache, compare=False, repr=False)
     #: The checksums of what the manifest cannot tell: its own, and that of SHA256SUMS, when they were found good.
     _own: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -132,7 +132,7 @@ class Release:
     def verify(self) -> None:
         """Compare every file with the manifest. Raises FileDamaged at the first difference."""
         if self.manifest.get("public") and not _checksums_match(self.folder, self.manifest):
-            listed = read_sums(read_text_or_empty(self.folder / CHECKSUMS)).get(MANIFEST)
+            listed = parse_checksums(read_text_or_empty(self.folder / CHECKSUMS)).get(MANIFEST)
             if listed and listed != sha256_of(self.folder / MANIFEST):
                 raise self._damaged(MANIFEST, f"is not what {CHECKSUMS} says")
             raise self._damaged(CHECKSUMS)

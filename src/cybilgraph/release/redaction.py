@@ -13,7 +13,7 @@ from typing import Any
 
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Contact, Named, Place, Record, Source, Text, WebLink
-from cybilgraph.readers.contacts import LEFT_OUT, addresses, discreet, numbers_of, spelt_out
+from cybilgraph.readers.contacts import REDACTED, address_pattern, find_addresses, phone_patterns, redact_contacts
 
 #: Whether a contact is to be left out. One that is false hides nobody.
 IsHidden = Callable[[Contact], bool]
@@ -26,7 +26,7 @@ def hide_nobody(_: Contact) -> bool:
 
 def mentions_hidden(text: str, hidden: IsHidden) -> bool:
     """Whether a text has the e-mail address, or the telephone number, of somebody who is ``hidden``."""
-    return _hides(hidden) and discreet(text, lambda address: hidden(Contact("", address))) != text
+    return _hides(hidden) and redact_contacts(text, lambda address: hidden(Contact("", address))) != text
 
 
 def redact(record: Record, hidden: IsHidden) -> Record:
@@ -37,11 +37,11 @@ def redact(record: Record, hidden: IsHidden) -> Record:
         return record
     gone = [contact for contact in record.contacts if hidden(contact)]
     kept = _without_contacts(record, gone) if gone else record
-    known = [number for contact in gone for number in numbers_of(contact.note)]
-    known += [spelt_out(contact.email) for contact in gone if contact.email]
+    known = [number for contact in gone for number in phone_patterns(contact.note)]
+    known += [address_pattern(contact.email) for contact in gone if contact.email]
 
     def redact_text(text: str) -> str:
-        return discreet(text, lambda address: hidden(Contact("", address)), known)
+        return redact_contacts(text, lambda address: hidden(Contact("", address)), known)
 
     told: Record = _redact_value(kept, redact_text)
     if record.slug and (key := _redact_key(record.slug.text, record.title.text if record.title else "", redact_text)):
@@ -58,10 +58,10 @@ def _redact_key(key: str, printed: str, redact_text: Callable[[str], str]) -> st
     """
     words = printed if key == slug(printed) else key.replace("-", " ")
     left = redact_text(words)
-    for address in addresses(printed):
+    for address in find_addresses(printed):
         if redact_text(address) != address:
-            left = spelt_out(address).sub("", left)
-    return "" if left == words else slug(left.replace(LEFT_OUT, "")) or "unnamed"
+            left = address_pattern(address).sub("", left)
+    return "" if left == words else slug(left.replace(REDACTED, "")) or "unnamed"
 
 
 def _hides(hidden: IsHidden) -> bool:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.runtime.compression import NOT_PACKED, pack, unpack
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, compress, decompress
 
 SOURCES = "sources.sqlite"
 _SCHEMA = """
@@ -30,7 +30,7 @@ class Sources:
 
     def keep(self, content: bytes) -> None:
         """Keep a source, once."""
-        row = hashlib.sha256(content).digest(), pack(content)
+        row = hashlib.sha256(content).digest(), compress(content)
         self._base.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", row)
 
     def close(self) -> None:
@@ -46,8 +46,8 @@ def read_source(path: Path, sha256: str) -> bytes | None:
     try:
         with closing(_connect(path)) as base:
             row = base.execute("SELECT content FROM source WHERE sha256 = ?", (bytes.fromhex(sha256),)).fetchone()
-        content = unpack(row[0]) if row else None
-    except (sqlite3.Error, ValueError, *NOT_PACKED):
+        content = decompress(row[0]) if row else None
+    except (sqlite3.Error, ValueError, *DECOMPRESSION_ERRORS):
         return None
     return content if content is not None and hashlib.sha256(content).hexdigest() == sha256 else None
 
@@ -57,8 +57,8 @@ def iterate_sources(path: Path) -> Iterator[bytes]:
     try:
         with closing(_connect(path)) as base:
             for (content,) in base.execute("SELECT content FROM source ORDER BY rowid"):
-                yield unpack(content)
-    except (sqlite3.Error, *NOT_PACKED) as error:
+                yield decompress(content)
+    except (sqlite3.Error, *DECOMPRESSION_ERRORS) as error:
         raise FileDamaged(f"{path} is not what was built: {error}", "Build the release again.") from error
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from cybilgraph.runtime.compression import pack, unpack
+from cybilgraph.runtime.compression import compress, decompress
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -39,14 +39,14 @@ class BuildCache:
     A file that is damaged is made anew, and one that cannot be written is done without.
     """
 
-    def __init__(self, path: Path | None, classes: Iterable[type], deciding: bytes) -> None:
+    def __init__(self, path: Path | None, classes: Iterable[type], fingerprint: bytes) -> None:
         """Values are made of plain ones and of these ``classes``: nothing else is ever made of what a file holds.
 
         ``deciding`` stands for all that decides what is worked out (code, data, packages). Without a ``path``,
         nothing is remembered.
         """
         self._path = path
-        self.deciding = deciding
+        self.fingerprint = fingerprint
         self._classes = {(one.__module__, one.__qualname__): one for one in classes}
         self._base: sqlite3.Connection | None = None
 
@@ -71,14 +71,14 @@ class BuildCache:
 
     def key(self, *parts: bytes) -> bytes:
         """What a value is known by that is made from these parts."""
-        known = hashlib.sha256(self.deciding)
+        known = hashlib.sha256(self.fingerprint)
         for part in parts:
             known.update(len(part).to_bytes(8) + part)
         return known.digest()
 
     def each(
         self,
-        asked: Iterable[tuple[bytes, Item]],
+        items: Iterable[tuple[bytes, Item]],
         work: Callable[[list[Item]], list[Value]],
         submit: Callable[[list[Item]], Future[list[Value]]],
         *,
@@ -92,23 +92,23 @@ class BuildCache:
         worked on here. ``most`` items at once are looked up.
         """
         waiting: deque[tuple[list[tuple[bytes, bytes | None]], Future[list[Value]] | list[Value]]] = deque()
-        for keys, new in self._looked_up(asked, batch, most):
+        for keys, new in self._batches(items, batch, most):
             waiting.append((keys, submit(new) if len(new) == batch else work(new)))
             if len(waiting) > ahead:
                 yield from self._answers(*waiting.popleft())
         while waiting:
             yield from self._answers(*waiting.popleft())
 
-    def _looked_up(
-        self, asked: Iterable[tuple[bytes, Item]], batch: int, most: int
+    def _batches(
+        self, items: Iterable[tuple[bytes, Item]], batch: int, most: int
     ) -> Iterator[tuple[list[tuple[bytes, bytes | None]], list[Item]]]:
         """Some keys at a time, each with what was kept; and those of their items that are new."""
         keys: list[tuple[bytes, bytes | None]] = []
         new: list[Item] = []
-        for key, item in asked:
-            packed = self.get(key)
-            keys.append((key, packed))
-            if packed is None:
+        for key, item in items:
+            compressed = self.get(key)
+            keys.append((key, compressed))
+            if compressed is None:
                 new.append(item)
             if len(new) == batch or len(keys) == most:
                 yield keys, new
@@ -120,34 +120,36 @@ class BuildCache:
         self, keys: list[tuple[bytes, bytes | None]], done: Future[list[Value]] | list[Value]
     ) -> Iterator[Value]:
         new = iter(done.result() if isinstance(done, Future) else done)
-        for key, packed in keys:
-            if packed is None:
+        for key, compressed in keys:
+            if compressed is None:
                 self.keep(key, value := next(new))
                 yield value
             else:
-                yield self.value(packed)
+                yield self.value(compressed)
 
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key, as ``value`` takes it; nothing where it is damaged."""
-        packed: bytes | None = None
+        compressed: bytes | None = None
         with self._sound() as base:
             row = base and base.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
             if base and row and row[0] == _checksum(key, row[1]):
-                packed = row[1]
+                compressed = row[1]
                 base.execute(_USE, (key,))
-        return packed
+        return compressed
 
     def keep(self, key: bytes, value: object) -> None:
         """Keep a value under a key."""
-        packed = pack(pickle.dumps(value))
+        compressed = compress(pickle.dumps(value))
         with self._sound() as base:
             if base:
-                base.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, _checksum(key, packed), packed))
+                base.execute(
+                    "INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, _checksum(key, compressed), compressed)
+                )
                 base.execute(_USE, (key,))
 
-    def value(self, packed: bytes) -> Any:
+    def value(self, compressed: bytes) -> Any:
         """The value of what ``get`` gave."""
-        return _Unpickler(unpack(packed), self._classes).load()
+        return _Unpickler(decompress(compressed), self._classes).load()
 
     @contextmanager
     def _sound(self) -> Iterator[sqlite3.Connection | None]:
@@ -162,10 +164,10 @@ class BuildCache:
                     self._base.close()
             self._base = None
             if self._path and getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-                delete(self._path)
+                delete_cache(self._path)
 
 
-def delete(path: Path) -> None:
+def delete_cache(path: Path) -> None:
     """Delete all that was kept in a file."""
     for name in (path.name, f"{path.name}-journal"):
         with suppress(OSError):

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 
 from cybilgraph.errors import CybilgraphError
 
-_NAME = "SOURCE_DATE_EPOCH"
+_VARIABLE = "SOURCE_DATE_EPOCH"
 
 
-def moment() -> datetime:
+def build_time() -> datetime:
     """Raises CybilgraphError where the environment says it, and it is no number of seconds."""
-    given = os.environ.get(_NAME, "")
+    given = os.environ.get(_VARIABLE, "")
     if not given:
         return datetime.now(UTC)
     try:
         return datetime.fromtimestamp(int(given), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise CybilgraphError(
-            f"{_NAME} is {given[:40]!r}, and no number of seconds since 1970",
-            f"Unset it, or: export {_NAME}=$(date +%s)",
+            f"{_VARIABLE} is {given[:40]!r}, and no number of seconds since 1970",
+            f"Unset it, or: export {_VARIABLE}=$(date +%s)",
         ) from error

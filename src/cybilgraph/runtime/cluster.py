@@ -17,22 +17,22 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from cybilgraph.errors import ClusterError
-from cybilgraph.runtime.parallel import Team, processors
+from cybilgraph.runtime.parallel import SizedExecutor, processor_count
 
 _Value = TypeVar("_Value")
 #: A cluster has so many seconds to answer.
-_PATIENCE = 8
+_MAX_CONNECT_SECONDS = 8
 _LOCAL = "local:"
 _CERTIFICATES = (
     "Name their files in Dask's configuration, or in the environment: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
     "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
 )
 #: Functions that are under way at once; how often one is begun again.
-_MOST, _AGAIN = 1_000, 4
+_MAX_THREADS, _MAX_ATTEMPTS = 1_000, 4
 
 
 @contextmanager
-def workers_of(address: str) -> Iterator[Team]:
+def connect_cluster(address: str) -> Iterator[SizedExecutor]:
     """The workers at an address of a scheduler (``tls://HOST:8786``), or ``local:N``: N processes of this machine.
 
     Raises ClusterError where nobody answers there, the connection would not be encrypted, Dask is not installed, or
@@ -57,9 +57,11 @@ def workers_of(address: str) -> Iterator[Team]:
         else:
             place, security = address, _security(address, dask)
         try:
-            client = stack.enter_context(dask.Client(place, timeout=_PATIENCE, set_as_default=False, security=security))
-            client.wait_for_workers(1, timeout=_PATIENCE)
-            client.submit(processors, pure=False).result()
+            client = stack.enter_context(
+                dask.Client(place, timeout=_MAX_CONNECT_SECONDS, set_as_default=False, security=security)
+            )
+            client.wait_for_workers(1, timeout=_MAX_CONNECT_SECONDS)
+            client.submit(processor_count, pure=False).result()
         except ImportError:
             raise ClusterError(
                 f"The workers at {address} do not have cybilgraph", "Install the same version there as here."
@@ -106,20 +108,20 @@ def _is_here(address: str) -> bool:
         return False
 
 
-class _Workers(Team):
+class _Workers(SizedExecutor):
     """The workers of a cluster as an executor. Dask has one of its own, which fails where a worker is lost with
     an answer that nobody has fetched yet.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._threads = ThreadPoolExecutor(_MOST)  # they only wait
+        self._threads = ThreadPoolExecutor(_MAX_THREADS)  # they only wait
 
     @property
     def size(self) -> int:
         """How many functions they do at once, now: workers come and go."""
         threads: dict[str, int] = self._client.nthreads()
-        return min(max(sum(threads.values()), 1), _MOST - 2)
+        return min(max(sum(threads.values()), 1), _MAX_THREADS - 2)
 
     def submit(self, function: Callable[..., _Value], /, *arguments: Any, **named: Any) -> Future[_Value]:
         """The value of a function, to come."""
@@ -130,7 +132,7 @@ class _Workers(Team):
             value: _Value = self._client.submit(function, *arguments, **named, pure=False).result()
             return value
 
-        for _ in range(_AGAIN):
+        for _ in range(_MAX_ATTEMPTS):
             with suppress(CancelledError):  # its answer was lost with a worker
                 return once()
         return once()

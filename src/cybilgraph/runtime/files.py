@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 #: A line of sha256sum (GNU coreutils), in text or binary mode.
-_SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 
 
 def sha256_of(path: Path) -> str:
@@ -24,7 +24,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Looked:
+class ChecksumCache:
     """The checksums of files as they were last looked at. One that has the same size, dates and place on the disk
     is not read again. Safe for threads.
     """
@@ -39,22 +39,22 @@ class Looked:
     def digest(self, file: BinaryIO) -> str:
         """The SHA-256 of an open file, which is at its first byte again. Raises OSError."""
         known = self._known.get(file.name)
-        if known and known[0] == _stamp(os.fstat(file.fileno())):
+        if known and known[0] == _file_identity(os.fstat(file.fileno())):
             return known[1]
         with self._reading:  # of many who ask at once, one reads
             known = self._known.get(file.name)
-            return known[1] if known and known[0] == _stamp(os.fstat(file.fileno())) else self.again(file)
+            return known[1] if known and known[0] == _file_identity(os.fstat(file.fileno())) else self.again(file)
 
     def is_unchanged(self, path: Path) -> bool:
         """Whether nobody has written to a file since it was last looked at."""
         try:
-            return self._known[str(path)][0] == _stamp(path.stat())
+            return self._known[str(path)][0] == _file_identity(path.stat())
         except (OSError, KeyError):
             return False
 
     def again(self, file: BinaryIO, between: Callable[[], object] = lambda: None) -> str:
         """The same, read in any case; ``between`` is called after each block. Raises OSError."""
-        stamp, digest = _stamp(os.fstat(file.fileno())), hashlib.sha256()
+        stamp, digest = _file_identity(os.fstat(file.fileno())), hashlib.sha256()
         file.seek(0)
         while block := file.read(self.BLOCK):
             digest.update(block)
@@ -64,27 +64,27 @@ class Looked:
         return digest.hexdigest()
 
 
-def _stamp(now: os.stat_result) -> tuple[int, ...]:
+def _file_identity(now: os.stat_result) -> tuple[int, ...]:
     """What is another as soon as anybody writes to the file, also who gives it its old date again (ctime)."""
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
-def read_sums(text: str) -> dict[str, str]:
+def parse_checksums(text: str) -> dict[str, str]:
     """The checksums by name of a list as sha256sum writes it; other lines are passed over."""
-    rows = (_SUM.fullmatch(line) for line in text.splitlines())
+    rows = (_CHECKSUM_LINE.fullmatch(line) for line in text.splitlines())
     return {row[2]: row[1].lower() for row in rows if row}
 
 
 @contextmanager
-def written_whole(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
+def atomic_write(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """A file that appears, or takes the place of the one that is there, only when the block has ended well.
 
     It has the rights ``mode``, or else keeps those of the one that was there. Whoever writes the same file waits;
     what was left by one who was killed is written over. Raises OSError.
     """
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # a name may be as long as one can be
-    aside = target.with_name(f".{digest}.part")
-    with _locked(aside) as file:
+    temporary = target.with_name(f".{digest}.part")
+    with _open_locked(temporary) as file:
         try:
             file.truncate()
             yield file
@@ -93,10 +93,10 @@ def written_whole(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
             if mode is None:
                 mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
             os.fchmod(file.fileno(), mode)
-            aside.replace(target)
+            temporary.replace(target)
         finally:
-            if _is_at(file, aside):  # else it is the target now
-                aside.unlink()
+            if _is_same_file(file, temporary):  # else it is the target now
+                temporary.unlink()
 
 
 def private_folder(path: Path) -> None:
@@ -117,14 +117,14 @@ class TemporaryFolder:
         begin = f"cybilgraph.{purpose}."
         for left in Path(tempfile.gettempdir()).glob(f"{begin}*"):
             with suppress(OSError):  # it is in use, or another's
-                handle = _held(left)
+                handle = _lock_folder(left)
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(handle)
         while True:
             self._folder = tempfile.TemporaryDirectory(prefix=begin, ignore_cleanup_errors=True)
             self.path = Path(self._folder.name)
             try:
-                self._handle = _held(self.path)
+                self._handle = _lock_folder(self.path)
             except (BlockingIOError, FileNotFoundError):  # another took it for one that was left
                 self._folder.cleanup()
             else:
@@ -136,7 +136,7 @@ class TemporaryFolder:
         os.close(self._handle)
 
 
-def _held(folder: Path) -> int:
+def _lock_folder(folder: Path) -> int:
     """A handle of a folder that nobody else holds in this way; the process that ends lets it go, however it ends.
 
     Raises BlockingIOError where another holds it, OSError where it is none.
@@ -152,13 +152,13 @@ def _held(folder: Path) -> int:
     return handle
 
 
-def _locked(path: Path) -> BinaryIO:
+def _open_locked(path: Path) -> BinaryIO:
     """The file at this path, which nobody else has who asks in this way; links are not followed."""
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_at(file, path):
+            if _is_same_file(file, path):
                 return file
         except BaseException:
             file.close()
@@ -166,7 +166,7 @@ def _locked(path: Path) -> BinaryIO:
         file.close()  # another has moved it away meanwhile
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
+def _is_same_file(file: BinaryIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:

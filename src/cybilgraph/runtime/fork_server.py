@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
-from cybilgraph.runtime.wire import DONE, FORK, ORDER, REPORT, SPOILT, Ended
+from cybilgraph.runtime.wire import BAD_DATA, COMMAND, COMMAND_DONE, FORK, REPORT, ProcessExit
 
 #: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
-_LOADING, _SILENT = 120.0, 5.0
+_MAX_LOAD_SECONDS, _MAX_SILENT_SECONDS = 120.0, 5.0
 #: What is silent for so long is told of.
-_SLOW = 2.0
+_SLOW_SECONDS = 2.0
 
 
 class ForkServerState(Enum):
@@ -25,11 +25,11 @@ class ForkServerState(Enum):
     before it; silent, and soon replaced; or ended for good, as what its workers share is spoilt.
     """
 
-    FIRST = auto()
-    WELL = auto()
-    AGAIN = auto()
-    SILENT = auto()
-    SPOILT = auto()
+    STARTING = auto()
+    READY = auto()
+    RELOADING = auto()
+    UNRESPONSIVE = auto()
+    BAD_DATA = auto()
 
 
 class ForkServer:
@@ -42,18 +42,18 @@ class ForkServer:
         module: str,
         arguments: Sequence[str],
         environment: Mapping[str, str],
-        told: Callable[[Ended], object] = lambda _: None,
+        on_exit: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
         """Run ``module`` with ``arguments`` and this ``environment``. What ends unasked, this process or a worker, is
-        ``told``.
+        ``on_exit``.
         """
         # -P: what lies in the folder where we were started is no module of ours.
         self._command = [sys.executable, "-P", "-m", module, *arguments]
-        self._module, self._environment, self._told = module, dict(environment), told
+        self._module, self._environment, self._on_exit = module, dict(environment), on_exit
         self._lock = threading.Lock()
         self._closed = self._was_loaded = self._lost = False
         #: Whether what workers share cannot be had: there will be no worker any more.
-        self.is_spoilt = False
+        self.has_bad_data = False
         self._begin()
 
     def _begin(self) -> None:
@@ -77,11 +77,11 @@ class ForkServer:
         """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
         with self._lock:
             self._hear()
-            if self.is_spoilt:
-                return ForkServerState.SPOILT
+            if self.has_bad_data:
+                return ForkServerState.BAD_DATA
             if not self._loaded:
-                return ForkServerState.AGAIN if self._was_loaded else ForkServerState.FIRST
-            return ForkServerState.SILENT if self._silent > _SLOW else ForkServerState.WELL
+                return ForkServerState.RELOADING if self._was_loaded else ForkServerState.STARTING
+            return ForkServerState.UNRESPONSIVE if self._silent > _SLOW_SECONDS else ForkServerState.READY
 
     def maintain(self) -> None:
         """See to it that it lives, though nobody asks for anything."""
@@ -108,9 +108,9 @@ class ForkServer:
             try:
                 self._tell(FORK, 0, theirs.fileno())
             except OSError:
-                if not self.is_spoilt:
+                if not self.has_bad_data:
                     self._replace()
-                if not self.is_spoilt:
+                if not self.has_bad_data:
                     self._tell(FORK, 0, theirs.fileno())
             return ours, self._process
 
@@ -121,7 +121,7 @@ class ForkServer:
             self._tell(process, wanted)
 
     def _tell(self, number: int, wanted: int, *handles: int) -> None:
-        socket.send_fds(self._control, [ORDER.pack(number, wanted)], handles)
+        socket.send_fds(self._control, [COMMAND.pack(number, wanted)], handles)
         if not self._owed:
             self._since = time.monotonic()
         self._owed += 1
@@ -130,7 +130,7 @@ class ForkServer:
         """Take what it has reported: of each order, and of each worker that has ended. One that has ended or hangs is
         replaced.
         """
-        if self._closed or self.is_spoilt:
+        if self._closed or self.has_bad_data:
             return
         try:
             heard = self._control.recv(4096)
@@ -146,10 +146,10 @@ class ForkServer:
         self._heard += heard
         whole = len(self._heard) // REPORT.size * REPORT.size
         for process, code in REPORT.iter_unpack(self._heard[:whole]):
-            if (process, code) == DONE:
+            if (process, code) == COMMAND_DONE:
                 self._owed -= 1
             else:
-                self._told(Ended(f"A worker of {self._module}", process, code, "it is replaced"))
+                self._on_exit(ProcessExit(f"A worker of {self._module}", process, code, "it is replaced"))
         self._heard = self._heard[whole:]
         self._since = time.monotonic()
         self._loaded = self._was_loaded = True
@@ -159,18 +159,20 @@ class ForkServer:
         self._process.kill()  # and its workers are killed with it, also those that are paused
         self._end()
         self._lost = self._was_loaded
-        self.is_spoilt = self._process.returncode == SPOILT
+        self.has_bad_data = self._process.returncode == BAD_DATA
         why = f"it had not answered for {self._silent:.0f} s, and " if hung else ""
         what, done = f"The process that forks workers of {self._module}", f"{why}it and its workers are replaced"
-        if self.is_spoilt:
+        if self.has_bad_data:
             done = "what it should load is not what was built, and it is not begun again"
-        self._told(Ended(what, self._process.pid, self._process.returncode, done))
-        if not self.is_spoilt:
+        self._on_exit(ProcessExit(what, self._process.pid, self._process.returncode, done))
+        if not self.has_bad_data:
             self._begin()
 
     def _hangs(self) -> bool:
         """Whether it lives, and has been silent for too long."""
-        return self._silent > (_SILENT if self._loaded else _LOADING) and self._process.poll() is None
+        return (
+            self._silent > (_MAX_SILENT_SECONDS if self._loaded else _MAX_LOAD_SECONDS) and self._process.poll() is None
+        )
 
     def _end(self) -> None:
         self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.files import atomic_write
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 
@@ -41,6 +41,6 @@ def read_key(path: Path) -> Key:
 def create_key(path: Path) -> Key:
     """Write a new random key to a file that only its owner can read. Raises OSError."""
     secret = secrets.token_bytes(32)
-    with written_whole(path, mode=0o600) as file:
+    with atomic_write(path, mode=0o600) as file:
         file.write(f"{secret.hex()}\n".encode())
     return Key(secret)

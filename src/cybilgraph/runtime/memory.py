@@ -25,7 +25,7 @@ def mapped_later() -> Callable[[], int]:
     return measure
 
 
-def resident(process: int) -> int:
+def resident_bytes(process: int) -> int:
     """Bytes that are in memory, shared ones included; 0 where it has ended or the system does not tell."""
     try:
         return _pages(Path(f"/proc/{process}/statm").read_text(encoding="ascii"), 1)
@@ -33,7 +33,7 @@ def resident(process: int) -> int:
         return 0
 
 
-def private(process: int) -> int:
+def private_bytes(process: int) -> int:
     """Bytes that it has for itself, also those that are swapped out; 0 as above. It takes some 10 ms for each
     GB that is in memory.
     """

@@ -20,23 +20,23 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.runtime.pool import Died, Lanes, NotStarted, Pool
-from cybilgraph.runtime.worker import nursery
+from cybilgraph.runtime.pool import Pool, PoolLimits, WorkerDied, WorkerStartFailed
+from cybilgraph.runtime.worker import run_fork_server
 
 #: Work of a crew has as much time as it needs: a week.
-_SECONDS = 7 * 86_400.0
+_MAX_SECONDS = 7 * 86_400.0
 #: The collector of a process looks for garbage when it has so many more objects: some megabytes.
-_OBJECTS = 50_000
+_COLLECTOR_THRESHOLD = 50_000
 
 _Value = TypeVar("_Value")
 
 
-def processors() -> int:
+def processor_count() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Team(Executor, ABC):
+class SizedExecutor(Executor, ABC):
     """An executor that tells its size."""
 
     @property
@@ -45,7 +45,7 @@ class Team(Executor, ABC):
         """How many functions it does at once."""
 
 
-class ProcessPool(Team):
+class ProcessPool(SizedExecutor):
     """As many processes as there are processors; they are started when the first function is submitted.
 
     A function whose process is lost is done again in this one, which also tells of a fault of our own.
@@ -53,7 +53,7 @@ class ProcessPool(Team):
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(processors())
+        self._threads = ThreadPoolExecutor(processor_count())
         self._pool: Pool | None = None
         self._lock = Lock()
         self._closed = False
@@ -61,7 +61,7 @@ class ProcessPool(Team):
     @property
     def size(self) -> int:
         """As many as there are processors."""
-        return processors()
+        return processor_count()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)
@@ -72,8 +72,8 @@ class ProcessPool(Team):
 
     def _ask(self, function: Callable[..., _Value], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Value:
         try:
-            head, content = self._workers().ask({}, pickle.dumps((function, arguments, named)), seconds=_SECONDS)
-        except (Died, NotStarted):
+            head, content = self._workers().ask({}, pickle.dumps((function, arguments, named)), seconds=_MAX_SECONDS)
+        except (WorkerDied, WorkerStartFailed):
             if self._closed:
                 raise
             return function(*arguments, **named)
@@ -84,11 +84,11 @@ class ProcessPool(Team):
         return answer
 
     def _workers(self) -> Pool:
-        """The processes. Raises NotStarted after the end."""
+        """The processes. Raises WorkerStartFailed after the end."""
         with self._lock:
             if self._closed:
-                raise NotStarted
-            self._pool = self._pool or Pool("cybilgraph.runtime.parallel", (), Lanes(processors()))
+                raise WorkerStartFailed
+            self._pool = self._pool or Pool("cybilgraph.runtime.parallel", (), PoolLimits(processor_count()))
             return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -102,24 +102,24 @@ class ProcessPool(Team):
         self._threads.shutdown(cancel_futures=cancel_futures)
 
 
-def _done(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[str, Any], bytes]:
+def _call(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[str, Any], bytes]:
     function, arguments, named = pickle.loads(content)  # noqa: S301 - from the process that started this one
     try:
         value = function(*arguments, **named)
-        _keep_loaded()
+        _freeze_loaded()
         return {"failed": False}, pickle.dumps(value)
     except (CybilgraphError, OSError) as error:  # raised where the function was submitted; what else is raised ends us
         return {"failed": True}, pickle.dumps(error)
 
 
 @cache
-def _keep_loaded() -> None:
+def _freeze_loaded() -> None:
     """Names and patterns that the first function has loaded are never garbage: the collector need not look through
     them again and again. And it looks less often: what is made of a batch is nearly all still needed then.
     """
     gc.freeze()
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(_COLLECTOR_THRESHOLD)
 
 
 if __name__ == "__main__":
-    nursery(lambda: _done, 0, None)  # our own functions, on the operator's files
+    run_fork_server(lambda: _call, 0, None)  # our own functions, on the operator's files

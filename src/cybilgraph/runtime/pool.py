@@ -23,33 +23,44 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cybilgraph.runtime.client import (
-    Crashed,
-    Died,
-    Late,
-    NotReady,
-    NotStarted,
+    Reply,
+    StartedTooLate,
     Task,
-    Told,
     Worker,
+    WorkerCrashed,
+    WorkerDied,
+    WorkerStartFailed,
+    WorkerStarting,
 )
 from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
-from cybilgraph.runtime.wire import Ended
+from cybilgraph.runtime.wire import ProcessExit
 
-__all__ = ["Busy", "Caller", "Crashed", "Died", "Ended", "ForkServerState", "Lanes", "Late", "NotStarted", "Pool"]
+__all__ = [
+    "Busy",
+    "Caller",
+    "ForkServerState",
+    "Pool",
+    "PoolLimits",
+    "ProcessExit",
+    "StartedTooLate",
+    "WorkerCrashed",
+    "WorkerDied",
+    "WorkerStartFailed",
+]
 
 #: Work waits this many seconds for a worker before it is told that all are busy.
-_PATIENCE = 5.0
+_MAX_WAIT_SECONDS = 5.0
 #: Bytes that nearly any work takes.
-_LITTLE = 128_000_000
+_MIN_COUNTED_BYTES = 128_000_000
 
 
-class _Lost(Exception):
+class _ForkServerLost(Exception):
     """The worker ended with the process that had forked it: its work is not to blame, and can be done again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
+class PoolLimits:
     """``quick`` places, how many may wait for one, for how many seconds (``patience``), and how many ``each`` caller
     may have; ``long`` places (0: all work is done in its quick place), how many may wait for one, and the bytes that
     all these may hold. After the seconds of a ``turn`` work is long; after each more of them it gives its place to who
@@ -63,7 +74,7 @@ class Lanes:
     memory: int = 2_000_000_000
     turn: float = 0.1
     patient: bool = True
-    patience: float = _PATIENCE
+    patience: float = _MAX_WAIT_SECONDS
     each: int = sys.maxsize
 
 
@@ -74,16 +85,16 @@ class Pool:
         self,
         module: str,
         arguments: Sequence[str],
-        lanes: Lanes,
-        told: Callable[[Ended], object] = lambda _: None,
+        pool_limits: PoolLimits,
+        on_exit: Callable[[ProcessExit], object] = lambda _: None,
         *,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Processes that end unasked are ``told``. They start with the ``environment``, or by default with ours."""
-        self._lanes = lanes
-        self._nursery = ForkServer(module, arguments, os.environ if environment is None else environment, told)
-        self._quick = Scheduler(lanes.quick, lanes.waiting, lanes.each)
-        self._long = Scheduler(lanes.long, lanes.paused)
+        """Processes that end unasked are ``on_exit``. They start with the ``environment``, or by default with ours."""
+        self._limits = pool_limits
+        self._fork_server = ForkServer(module, arguments, os.environ if environment is None else environment, on_exit)
+        self._quick = Scheduler(pool_limits.quick, pool_limits.waiting, pool_limits.each)
+        self._long = Scheduler(pool_limits.long, pool_limits.paused)
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._lock = threading.Lock()
@@ -91,7 +102,7 @@ class Pool:
         self._held = 0
         #: How many workers ended that were not stopped on purpose, and were replaced.
         self.restarts = 0
-        for _ in range(lanes.quick):
+        for _ in range(pool_limits.quick):
             self._start()
 
     @property
@@ -99,18 +110,18 @@ class Pool:
         """The numbers of the worker processes that live now and are ready."""
         with self._lock:
             for worker in self._idle:
-                worker.has_gone()  # which has it told, if it is ready
+                worker.has_ended()  # which has it told, if it is ready
             return [worker.process for worker in self._all if worker.process]
 
     @property
     def state(self) -> ForkServerState:
         """What the process that forks workers is now: it is replaced where it has ended or hangs."""
-        return self._nursery.state
+        return self._fork_server.state
 
     @property
-    def is_spoilt(self) -> bool:
+    def has_bad_data(self) -> bool:
         """Whether what its workers share is not what it should be: they are gone, and no other begins."""
-        return self._nursery.is_spoilt
+        return self._fork_server.has_bad_data
 
     @property
     def load(self) -> dict[str, int]:
@@ -130,19 +141,19 @@ class Pool:
     ) -> tuple[dict[str, Any], bytes]:
         """What a worker answers within so many seconds, the wait for it included.
 
-        Raises Busy, NotStarted, Died, or TimeoutError where the worker was stopped. Where the
+        Raises Busy, WorkerStartFailed, WorkerDied, or TimeoutError where the worker was stopped. Where the
         answer is large, ``part`` takes all but the last of it.
         """
-        question = self._question(head, content, seconds, part)
+        task = self._question(head, content, seconds, part)
         caller = caller or Caller()
-        with suppress(_Lost):
-            return _without_denied(self._once(question, caller))
+        with suppress(_ForkServerLost):
+            return _without_denied(self._attempt(task, caller))
         try:
-            return _without_denied(self._once(question, caller))
-        except _Lost:
-            raise Died from None
+            return _without_denied(self._attempt(task, caller))
+        except _ForkServerLost:
+            raise WorkerDied from None
 
-    async def ask_soon(
+    async def ask_async(
         self,
         head: dict[str, Any],
         *,
@@ -150,56 +161,56 @@ class Pool:
         caller: Caller,
         part: Callable[[bytes], object],
         threads: Executor,
-    ) -> Told:
+    ) -> Reply:
         """As ``ask``, on an event loop: only what takes long waits in one of the ``threads``."""
-        question = self._question(head, b"", seconds, part)
-        with suppress(_Lost):
-            return _without_denied(await self._once_soon(question, caller, threads))
+        task = self._question(head, b"", seconds, part)
+        with suppress(_ForkServerLost):
+            return _without_denied(await self._attempt_async(task, caller, threads))
         try:
-            return _without_denied(await self._once_soon(question, caller, threads))
-        except _Lost:
-            raise Died from None
+            return _without_denied(await self._attempt_async(task, caller, threads))
+        except _ForkServerLost:
+            raise WorkerDied from None
 
-    def _once(self, question: Task, caller: Caller) -> Told:
-        """What a worker answers. Raises as ``ask`` does, and _Lost."""
-        self._quick.enter(caller, min(question.until, time.monotonic() + self._lanes.patience))
-        with self._work(caller, question) as (worker, question):
-            return worker.ask(question)
+    def _attempt(self, task: Task, caller: Caller) -> Reply:
+        """What a worker answers. Raises as ``ask`` does, and _ForkServerLost."""
+        self._quick.enter(caller, min(task.deadline, time.monotonic() + self._limits.patience))
+        with self._work(caller, task) as (worker, task):
+            return worker.ask(task)
 
-    async def _once_soon(self, question: Task, caller: Caller, threads: Executor) -> Told:
-        await self._quick.enter_soon(caller, min(question.until, time.monotonic() + self._lanes.patience))
-        with self._work(caller, question) as (worker, question):
-            return await worker.ask_soon(question, threads)
+    async def _attempt_async(self, task: Task, caller: Caller, threads: Executor) -> Reply:
+        await self._quick.enter_async(caller, min(task.deadline, time.monotonic() + self._limits.patience))
+        with self._work(caller, task) as (worker, task):
+            return await worker.ask_async(task, threads)
 
     def _question(
         self, head: dict[str, Any], content: bytes, seconds: float, part: Callable[[bytes], object] | None
     ) -> Task:
         line = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
-        return Task(line, time.monotonic() + seconds, self._lanes.turn if self._lanes.long else seconds, part)
+        return Task(line, time.monotonic() + seconds, self._limits.turn if self._limits.long else seconds, part)
 
     @contextmanager
-    def _work(self, caller: Caller, question: Task) -> Iterator[tuple[Worker, Task]]:
-        """A block in which a caller, who has a quick place, has a worker. Raises NotStarted, and _Lost where
+    def _work(self, caller: Caller, task: Task) -> Iterator[tuple[Worker, Task]]:
+        """Give a caller that has a quick place a worker. Raises WorkerStartFailed, and _ForkServerLost where
         that befell the worker.
         """
         place: Scheduler | None = self._quick
         sound = begun = lost = False
         try:
             worker = self._take()
-        except NotStarted:
+        except WorkerStartFailed:
             self._quick.leave(caller)
             raise
 
         def taken(data: bytes) -> None:
             nonlocal begun
-            assert question.part
+            assert task.part
             begun = True
-            question.part(data)
+            task.part(data)
 
         def turn() -> None:
             nonlocal place
             was_long = place is self._long
-            if not self._lanes.long or (was_long and not self._long.wanted(caller)):
+            if not self._limits.long or (was_long and not self._long.wanted(caller)):
                 return
             worker.signal(signal.SIGSTOP)
             with self._put_aside(worker):
@@ -208,26 +219,26 @@ class Pool:
                 assert place
                 place.leave(caller)
                 place = None
-                self._wait_for_long(caller, question.until, begun=was_long)
+                self._wait_for_long(caller, task.deadline, begun=was_long)
                 place = self._long
-            caller.waits_for(worker.abandon)
+            caller.set_cancel(worker.abandon)
             worker.less()
             worker.signal(signal.SIGCONT)
 
-        caller.waits_for(worker.abandon)
+        caller.set_cancel(worker.abandon)
         try:
-            yield worker, replace(question, part=taken, turn=turn)
+            yield worker, replace(task, part=taken, turn=turn)
             sound = True
-        except NotReady:
+        except WorkerStarting:
             sound = True
             raise
-        except (Died, NotStarted):
+        except (WorkerDied, WorkerStartFailed):
             lost = not caller.gone
-            if worker.orphaned and not begun and not caller.gone:
-                raise _Lost from None
+            if worker.is_orphaned and not begun and not caller.gone:
+                raise _ForkServerLost from None
             raise
         finally:
-            caller.waits_for(None)
+            caller.set_cancel(None)
             if sound and place is self._quick:
                 with self._lock:
                     self._put_back(worker)
@@ -244,9 +255,9 @@ class Pool:
         would hold too much.
         """
         held = worker.held
-        held *= held > _LITTLE
+        held *= held > _MIN_COUNTED_BYTES
         with self._lock:
-            if held and self._held + held > self._lanes.memory:
+            if held and self._held + held > self._limits.memory:
                 raise Busy
             self._held += held
         try:
@@ -255,23 +266,23 @@ class Pool:
             with self._lock:
                 self._held -= held
 
-    def _wait_for_long(self, caller: Caller, until: float, *, begun: bool) -> None:
+    def _wait_for_long(self, caller: Caller, deadline: float, *, begun: bool) -> None:
         """Wait for a long place. Raises Busy; TimeoutError where the work had ``begun``, and was paused to the end."""
         try:
-            self._long.enter(caller, until, begun=begun)
+            self._long.enter(caller, deadline, begun=begun)
         except Busy:
             if begun:
                 raise TimeoutError from None
             raise
 
     def _take(self) -> Worker:
-        """An idle worker that lives. Raises NotStarted after the end, and where there will be none."""
+        """An idle worker that lives. Raises WorkerStartFailed after the end, and where there will be none."""
         while True:
             with self._lock:
-                if self._closed or self.is_spoilt:
-                    raise NotStarted
+                if self._closed or self.has_bad_data:
+                    raise WorkerStartFailed
                 worker = self._idle.pop()
-            if not worker.has_gone():
+            if not worker.has_ended():
                 return worker
             self._end(worker, lost=True)
             self._start()
@@ -287,11 +298,11 @@ class Pool:
 
     def maintain(self) -> None:
         """Begin anew what has ended while nobody asked."""
-        self._nursery.maintain()
-        if self.is_spoilt:
+        self._fork_server.maintain()
+        if self.has_bad_data:
             return
         with self._lock:
-            for worker in [worker for worker in self._idle if worker.has_gone()]:
+            for worker in [worker for worker in self._idle if worker.has_ended()]:
                 self._idle.remove(worker)
                 self._all.discard(worker)
                 self.restarts += 1
@@ -304,7 +315,7 @@ class Pool:
 
     def _begin(self) -> None:
         if not self._closed:
-            worker = Worker(self._nursery, patient=self._lanes.patient)
+            worker = Worker(self._fork_server, patient=self._limits.patient)
             self._all.add(worker)
             self._put_back(worker)
 
@@ -319,10 +330,10 @@ class Pool:
             workers, self._all, self._idle = self._all, set(), []
         for worker in workers:
             worker.kill()
-        self._nursery.close()
+        self._fork_server.close()
 
 
-def _without_denied(answer: Told) -> Told:
+def _without_denied(answer: Reply) -> Reply:
     """Log what the sandbox denied to the work, and return the answer without it."""
     head, content = answer
     if denied := head.pop("denied", ""):

@@ -37,7 +37,7 @@ class Caller:
         """Whether the caller has left."""
         return self._gone
 
-    def waits_for(self, stop: Callable[[], object] | None) -> None:
+    def set_cancel(self, stop: Callable[[], object] | None) -> None:
         """From now on, ``stop`` ends what this caller waits for."""
         with self._lock:
             self._stop = stop
@@ -71,17 +71,17 @@ class Scheduler:
         self._queue: list[_Ticket] = []
         self._lock = threading.Lock()
 
-    def enter(self, caller: Caller, until: float, *, begun: bool = False) -> None:
+    def enter(self, caller: Caller, deadline: float, *, begun: bool = False) -> None:
         """Wait for a place up to a moment (``time.monotonic``). Raises Busy, also where the caller has left.
 
         What had a place before, and has ``begun``, comes before what the same caller has not, and always may wait.
         """
         called = threading.Event()
         if ticket := self._ask(caller, called.set, begun=begun):
-            called.wait(until - time.monotonic())
+            called.wait(deadline - time.monotonic())
             self._settle(caller, ticket)
 
-    async def enter_soon(self, caller: Caller, until: float) -> None:
+    async def enter_async(self, caller: Caller, deadline: float) -> None:
         """As ``enter``, on an event loop."""
         loop = asyncio.get_running_loop()
         called = loop.create_future()
@@ -90,7 +90,7 @@ class Scheduler:
             loop.call_soon_threadsafe(settle, called)
 
         if ticket := self._ask(caller, call):
-            timer = loop.call_later(until - time.monotonic(), settle, called)
+            timer = loop.call_later(deadline - time.monotonic(), settle, called)
             try:
                 await called
             except asyncio.CancelledError:
@@ -115,12 +115,12 @@ class Scheduler:
                 raise Busy
             ticket = _Ticket(caller.name, call, begun)
             self._queue.append(ticket)
-        caller.waits_for(call)
+        caller.set_cancel(call)
         return ticket
 
     def _settle(self, caller: Caller, ticket: _Ticket) -> None:
         """Raise Busy where a ticket was not called."""
-        caller.waits_for(None)
+        caller.set_cancel(None)
         with self._lock:
             if ticket in self._queue:
                 self._queue.remove(ticket)

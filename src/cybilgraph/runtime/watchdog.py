@@ -10,12 +10,12 @@ import threading
 import time
 
 #: Seconds between looks at the parent.
-_EVERY = 1.0
+_POLL_SECONDS = 1.0
 #: prctl(2).
 _PR_SET_PDEATHSIG = 1
 
 
-def leave_with_parent() -> None:
+def exit_with_parent() -> None:
     """From now on, end this process soon after its parent has ended, whatever it is doing.
 
     The kernel's own signal for this is tied to the thread that started the process, and
@@ -24,7 +24,7 @@ def leave_with_parent() -> None:
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
-def killed_with_parent(parent: int) -> None:
+def kill_with_parent(parent: int) -> None:
     """Have this process killed with its ``parent``, even while it is paused, where the kernel can do that.
 
     The parent must have no threads, and this process be forked by no other than it.
@@ -37,5 +37,5 @@ def killed_with_parent(parent: int) -> None:
 
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(_EVERY)
+        time.sleep(_POLL_SECONDS)
     os._exit(1)

@@ -9,19 +9,19 @@ from signal import Signals
 from typing import NamedTuple
 
 #: An order: the number of a process and a signal, or FORK and nothing, with the connection of the new worker beside it.
-ORDER = struct.Struct("!qq")
+COMMAND = struct.Struct("!qq")
 FORK = 0
 #: A report: that an order is done, or the number of a worker that ended unasked, and how (as ``subprocess`` tells it).
 REPORT = struct.Struct("!qq")
-DONE = (0, 0)
+COMMAND_DONE = (0, 0)
 #: How a nursery ends where what its workers share is not what it should be (EX_DATAERR of sysexits.h): to load it
 #: again would not help.
-SPOILT = 65
+BAD_DATA = 65
 #: What a worker says last, on its connection, where it breaks down over its work (Python's faulthandler).
-LAST_WORDS = b"Fatal Python error: "
+CRASH_PREFIX = b"Fatal Python error: "
 
 
-class Ended(NamedTuple):
+class ProcessExit(NamedTuple):
     """A process that ended unasked: what it is, its number, how it ended (as ``subprocess`` tells it: the negative
     number of a signal, or an exit code), and what was done.
     """

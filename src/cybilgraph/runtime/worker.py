@@ -19,18 +19,18 @@ from typing import Any
 
 from cybilgraph.runtime.memory import mapped_later
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
-from cybilgraph.runtime.watchdog import killed_with_parent, leave_with_parent
-from cybilgraph.runtime.wire import DONE, FORK, LAST_WORDS, ORDER, REPORT
+from cybilgraph.runtime.watchdog import exit_with_parent, kill_with_parent
+from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
 
 #: Takes a part of an answer that is not whole yet.
-Sending = Callable[[bytes], None]
+SendPart = Callable[[bytes], None]
 #: What answers a request: its head and content in, those of the answer out; large ones part by part.
-Answering = Callable[[dict[str, Any], bytes, Sending], tuple[dict[str, Any], bytes]]
+Handler = Callable[[dict[str, Any], bytes, SendPart], tuple[dict[str, Any], bytes]]
 #: So often it is looked whether a worker has ended.
-_LOOK = 1.0
+_POLL_SECONDS = 1.0
 
 
-def nursery(prepare: Callable[[], Answering], memory: int, policy: Policy | None) -> None:
+def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:
     """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
 
     ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
@@ -43,19 +43,19 @@ def nursery(prepare: Callable[[], Answering], memory: int, policy: Policy | None
     control = socket.socket(fileno=0)
     parent = os.getpid()
     children: dict[int, int] = {}  # with the signal that each was sent last
-    while order := _told_and_next(control, children):
-        number, wanted, connection = order
+    while order := _acknowledge_and_receive(control, children):
+        number, signal_number, connection = order
         if number != FORK:
             if number in children:  # only this process waits for them: the number is still its own
-                children[number] = wanted
-                os.kill(number, wanted)
+                children[number] = signal_number
+                os.kill(number, signal_number)
             continue
         with connection:
             child = os.fork()
             if not child:
-                killed_with_parent(parent)
+                kill_with_parent(parent)
                 control.close()
-                _work(connection, prepare, memory, policy)
+                _run_worker(connection, prepare, memory, policy)
         children[child] = 0
     for child in children:  # one that is paused would not see that we leave
         os.kill(child, signal.SIGKILL)
@@ -64,16 +64,16 @@ def nursery(prepare: Callable[[], Answering], memory: int, policy: Policy | None
     os._exit(0)
 
 
-def _told_and_next(control: socket.socket, children: dict[int, int]) -> tuple[int, int, socket.socket] | None:
+def _acknowledge_and_receive(control: socket.socket, children: dict[int, int]) -> tuple[int, int, socket.socket] | None:
     """The next order, after the parent was told that all before is done, and meanwhile of ``children`` that have
     ended; None at the end.
     """
     try:
-        control.sendall(REPORT.pack(*DONE))
-        while not select.select([control], [], [], _LOOK)[0]:
+        control.sendall(REPORT.pack(*COMMAND_DONE))
+        while not select.select([control], [], [], _POLL_SECONDS)[0]:
             _reap(control, children)
         _reap(control, children)
-        return _order(control)
+        return _receive_command(control)
     except (BrokenPipeError, ConnectionResetError):  # the parent left without hearing what it was told last
         return None
 
@@ -91,18 +91,18 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
                 control.sendall(REPORT.pack(child, code))
 
 
-def _order(control: socket.socket) -> tuple[int, int, socket.socket] | None:
+def _receive_command(control: socket.socket) -> tuple[int, int, socket.socket] | None:
     """The next order, and the connection of the new worker that came with it; None at the end."""
-    message, handles, *_ = socket.recv_fds(control, ORDER.size, 1)
-    while message and len(message) < ORDER.size:
-        message += control.recv(ORDER.size - len(message))
+    message, handles, *_ = socket.recv_fds(control, COMMAND.size, 1)
+    while message and len(message) < COMMAND.size:
+        message += control.recv(COMMAND.size - len(message))
     if not message:
         return None
-    number, wanted = ORDER.unpack(message)
-    return number, wanted, socket.socket(fileno=handles[0]) if handles else control
+    number, signal_number = COMMAND.unpack(message)
+    return number, signal_number, socket.socket(fileno=handles[0]) if handles else control
 
 
-def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: int, policy: Policy | None) -> None:
+def _run_worker(connection: socket.socket, prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:
     """The life of a worker, up to its end."""
     try:
         if policy:
@@ -119,13 +119,13 @@ def _work(connection: socket.socket, prepare: Callable[[], Answering], memory: i
         faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
         if policy:
             restrict_calls(policy)
-        leave_with_parent()
+        exit_with_parent()
         # Who asked may have gone, which the end of the stream meets once more.
         with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("rwb") as stream:
             _serve(stream, answer)
     except (MemoryError, RecursionError):
         with suppress(OSError):
-            connection.sendall(LAST_WORDS)
+            connection.sendall(CRASH_PREFIX)
         raise
     finally:  # a worker never returns into the code of the nursery
         if (failure := sys.exc_info())[1]:
@@ -145,7 +145,7 @@ def _keep_only(connection: socket.socket) -> None:
                 os.close(int(name))
 
 
-def _serve(stream: Any, answer: Answering) -> None:
+def _serve(stream: Any, answer: Handler) -> None:
     """Answer as long as somebody asks."""
 
     def send(head: dict[str, Any], content: bytes) -> None:

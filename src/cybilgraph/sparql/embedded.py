@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cybilgraph.model.formats import Format
-from cybilgraph.runtime.compression import size_unpacked
-from cybilgraph.runtime.pool import Ended, Lanes, Pool
+from cybilgraph.runtime.compression import decompressed_size
+from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql import QUERY_DATASET, Answer, Dataset
 from cybilgraph.sparql.fast_path import FastPath
@@ -34,14 +34,14 @@ class EmbeddedEngine(PooledEngine):
         *,
         graph: Path | None = None,
         checksum: str = "",
-        on_process_end: Callable[[Ended], object] = lambda _: None,
+        on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
         """``graph`` holds the same as the store, as N-Quads, which may be packed, in a file of this
         SHA-256: it is loaded if that fits into the limit.
         Processes that end unasked are ``on_process_end``.
         """
         limits = limits or QueryLimits()
-        size = size_unpacked(graph, limits.store // _STORE_BYTES_PER_NQUADS_BYTE) if graph else 0
+        size = decompressed_size(graph, limits.store // _STORE_BYTES_PER_NQUADS_BYTE) if graph else 0
         in_memory = graph is not None and size * _STORE_BYTES_PER_NQUADS_BYTE <= limits.store
         place, why = (
             ("in memory", f"{graph} needs less than {limits.store:,} bytes there")
@@ -51,14 +51,14 @@ class EmbeddedEngine(PooledEngine):
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
         arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
-        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
         pool = Pool(
-            "cybilgraph.sparql.query_worker", arguments, lanes, on_process_end, environment=environment(Policy())
+            "cybilgraph.sparql.query_worker", arguments, pool_limits, on_process_end, environment=environment(Policy())
         )
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
-        few = Lanes(quick=_FEDERATED_WORKERS, waiting=16, patient=limits.patient)
+        few = PoolLimits(quick=_FEDERATED_WORKERS, waiting=16, patient=limits.patient)
         variables = environment(Policy(endpoints=services))
         federated = (
             Pool("cybilgraph.sparql.query_worker", calling, few, on_process_end, environment=variables)

@@ -26,18 +26,18 @@ from cybilgraph.model.formats import BY_NAME, FORMATS, Format
 from cybilgraph.runtime.pool import (
     Busy,
     Caller,
-    Crashed,
-    Died,
-    Ended,
     ForkServerState,
-    Late,
-    NotStarted,
     Pool,
+    ProcessExit,
+    StartedTooLate,
+    WorkerCrashed,
+    WorkerDied,
+    WorkerStartFailed,
 )
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, queries
 from cybilgraph.sparql.hints import find_hints
 
-__all__ = ["Ended", "PooledEngine", "QueryLimits"]
+__all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
 #: A query whose worker was killed is asked so many times again.
 _MAX_RETRIES = 3
@@ -46,11 +46,11 @@ _TRUST_FACTOR = 20
 _RETRY_HINT = "Try again in a few seconds. If that does not help, the log of the server says why."
 #: What is told while the process that forks workers is replaced.
 _STATE_MESSAGES = {
-    ForkServerState.FIRST: "The data is being loaded",
-    ForkServerState.WELL: "",
-    ForkServerState.AGAIN: "The data is being loaded again, after the processes that answer had ended",
-    ForkServerState.SILENT: "The process that begins query workers does not answer, and is replaced in a moment",
-    ForkServerState.SPOILT: "The data cannot be loaded again: its file is damaged on the disk of the server",
+    ForkServerState.STARTING: "The data is being loaded",
+    ForkServerState.READY: "",
+    ForkServerState.RELOADING: "The data is being loaded again, after the processes that answer had ended",
+    ForkServerState.UNRESPONSIVE: "The process that begins query workers does not answer, and is replaced in a moment",
+    ForkServerState.BAD_DATA: "The data cannot be loaded again: its file is damaged on the disk of the server",
 }
 
 
@@ -130,9 +130,9 @@ class PooledEngine:
             for _ in range(_MAX_RETRIES):
                 try:
                     return once()
-                except Crashed:
+                except WorkerCrashed:
                     raise
-                except Died:  # by somebody else, as far as is known
+                except WorkerDied:  # by somebody else, as far as is known
                     continue
             return once()
 
@@ -155,7 +155,7 @@ class PooledEngine:
         async def once() -> Answer:
             request = _request(query, formats, graphs)
             with AnswerBody(self._limits.budget, caller.name) as body:
-                head, last = await pool.ask_soon(
+                head, last = await pool.ask_async(
                     request, seconds=_seconds_left(until), caller=caller, part=body.add, threads=threads
                 )
                 return self._answer(pool, head, body, last)
@@ -165,12 +165,12 @@ class PooledEngine:
                 for _ in range(_MAX_RETRIES):
                     try:
                         return await once()
-                    except Crashed:
+                    except WorkerCrashed:
                         raise
-                    except Died:  # as above
+                    except WorkerDied:  # as above
                         continue
                 return await once()
-        except (TimeoutError, Crashed) as error:
+        except (TimeoutError, WorkerCrashed) as error:
             raise await loop.run_in_executor(threads, _over_limit, error, query, seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
@@ -186,7 +186,7 @@ class PooledEngine:
             with self._available(self._pool):
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout, caller=caller)
                 self._require_readable(self._pool, head)
-        except (TimeoutError, Crashed):
+        except (TimeoutError, WorkerCrashed):
             raise QueryError("The query is too large to be explained") from None
         if "error" in head:
             raise _failure(head)
@@ -227,10 +227,10 @@ class PooledEngine:
     @property
     def has_lost_store(self) -> bool:
         """Whether what was in memory is lost, and damaged on disk: no query is answered from it any more."""
-        return self._pool.is_spoilt
+        return self._pool.has_bad_data
 
     def _needs_disk(self, pool: Pool) -> bool:
-        return pool in self._disk or pool.is_spoilt
+        return pool in self._disk or pool.has_bad_data
 
     def refuse(self, why: str) -> bool:
         """Answer nothing from the disk from now on, also what is in work; whether that is new."""
@@ -281,9 +281,9 @@ class PooledEngine:
         try:
             with _available(pool):
                 yield
-        except (TimeoutError, Crashed, EngineUnavailable) as error:
+        except (TimeoutError, WorkerCrashed, EngineUnavailable) as error:
             # A table that cannot be read has the engine go round in circles, or no worker begin.
-            if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, NotStarted):
+            if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, WorkerStartFailed):
                 self.is_suspect |= self._needs_disk(pool)
             raise
 
@@ -324,21 +324,21 @@ def _available(pool: Pool) -> Iterator[None]:
     """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
     try:
         yield
-    except Late:
+    except StartedTooLate:
         what = "The data had to be loaded first, and the seconds that were left were too few for the query"
         raise EngineUnavailable(what, "Ask again, or give it more seconds (timeout=…).") from None
     except Busy:
         what = _STATE_MESSAGES[pool.state] or "All query workers are busy"
         raise EngineUnavailable(what, "Try again in a few seconds.") from None
-    except NotStarted as error:
+    except WorkerStartFailed as error:
         raise EngineUnavailable(
             "The store of the release cannot be opened at this moment",
             "Try again in a few seconds. If that does not help, the log of the server says why: build the release "
             "again, or serve another.",
         ) from error
-    except (TimeoutError, Crashed):
+    except (TimeoutError, WorkerCrashed):
         raise
-    except Died as error:
+    except WorkerDied as error:
         raise EngineUnavailable(
             "The process that worked on the query was ended by something else, again and again",
             "Try again in a few seconds. If that does not help, ask for less: the machine may be short of memory.",
@@ -362,11 +362,11 @@ def _within(query: str, seconds: float) -> Iterator[None]:
     """A block in which it is told that a query had too much. Raises QueryTimeout, QueryError."""
     try:
         yield
-    except (TimeoutError, Crashed) as error:
+    except (TimeoutError, WorkerCrashed) as error:
         raise _over_limit(error, query, seconds) from None
 
 
-def _over_limit(error: TimeoutError | Crashed, query: str, seconds: float) -> QueryError:
+def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
     """The error for a query that took too long or too much. To advise on it takes time linear in its length."""
     advice = find_hints(query, ("slow",))
     if isinstance(error, TimeoutError):

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError, UnknownQuery
-from cybilgraph.model.gazetteer import FILES, SUGGESTED, Reference, alike, reference
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, Gazetteer, closest_match, load_gazetteer
 from cybilgraph.model.resources import QUERIES
-from cybilgraph.model.vocabulary import PREFIXES, XSD, thing
+from cybilgraph.model.vocabulary import PREFIXES, XSD, thing_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 
 #: Longer than any sensible query; deep nesting overflows the engine's stack.
@@ -338,14 +338,14 @@ class Query:
     parameters: tuple[Parameter, ...]
     text: str
 
-    def bind(self, values: Mapping[str, Sequence[str]], names: Reference | None = None) -> str:
+    def bind(self, values: Mapping[str, Sequence[str]], names: Gazetteer | None = None) -> str:
         """The text with values in place of the parameters' defaults.
 
         Values become RDF terms first, and only a term's own serialisation enters the text:
         a value can never become SPARQL. What is given twice is given once. Raises QueryError where a value
         or a name is not known, and where there are several of what is one.
         """
-        names = names or reference()
+        names = names or load_gazetteer()
         known = {parameter.name: parameter for parameter in self.parameters}
         terms = {}
         for name, given in values.items():
@@ -376,7 +376,7 @@ def load_query(name: str, folder: Path = QUERIES) -> Query:
     path = next((path for path in folder.glob("*.rq") if path.stem == name), None)
     if path is None:
         known = [query.name for query in example_queries(folder)]
-        meant = alike(name, known, SUGGESTED) if len(name) < _MAX_FUZZY_NAME_CHARS else ""
+        meant = closest_match(name, known, MIN_SUGGESTION_SCORE) if len(name) < _MAX_FUZZY_NAME_CHARS else ""
         did = f"Did you mean {meant}? " if meant else ""
         have = "\n  ".join(known)
         raise UnknownQuery(f"There is no query {name!r}", f"{did}These are known:\n  {have}")
@@ -423,7 +423,7 @@ def _default(text: str, name: str) -> str:
     return ""
 
 
-def _term(parameter: Parameter, value: str, names: Reference) -> str:
+def _term(parameter: Parameter, value: str, names: Gazetteer) -> str:
     match parameter.type:
         case "year":
             if not re.fullmatch(r"\d{4}", value):
@@ -435,29 +435,29 @@ def _term(parameter: Parameter, value: str, names: Reference) -> str:
             if not is_iri(value):
                 raise QueryError(f"{parameter.name}: {value!r} is no IRI")
             return iri(value)
-        case kind if kind in FILES:
+        case kind if kind in REFERENCE_FILES:
             prefix, _, rest = value.partition(":")
             written_out = f"{PREFIXES[prefix]}{rest}" if prefix in PREFIXES else value
             if _is_thing(kind, written_out, names):
                 return iri(written_out)
-            entry = names.find(kind, value) or (names.coded(value) if kind == "country" else None)
+            entry = names.find(kind, value) or (names.find_country_by_code(value) if kind == "country" else None)
             if entry is None:
-                hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing(kind, '')}…"
+                hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing_iri(kind, '')}…"
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
-            return iri(thing(kind, entry.key))
+            return iri(thing_iri(kind, entry.key))
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
 
 
-def _is_thing(kind: str, value: str, names: Reference) -> bool:
+def _is_thing(kind: str, value: str, names: Gazetteer) -> bool:
     """Whether a value is the IRI of a thing of a kind. Actors are more than the list has."""
-    root = thing(kind, "")
+    root = thing_iri(kind, "")
     key = value.removeprefix(root)
     if kind == "actor":
         return value.startswith(root) and is_iri(value) and re.fullmatch("[^/?#]+", key) is not None
-    return unquote(key) in names.entries[kind] and value == thing(kind, unquote(key))
+    return unquote(key) in names.entries[kind] and value == thing_iri(kind, unquote(key))
 
 
-def did_you_mean(kind: str, value: str, names: Reference) -> str:
+def did_you_mean(kind: str, value: str, names: Gazetteer) -> str:
     """What to do where no thing of a kind is called so."""
     near = names.suggested(kind, value)
     return f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."

@@ -22,12 +22,12 @@ from xml.sax.saxutils import unescape
 import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES, RDF
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
-from cybilgraph.runtime.wire import SPOILT
-from cybilgraph.runtime.worker import Answering, Sending, nursery
+from cybilgraph.runtime.wire import BAD_DATA
+from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.comparisons import has_dates
@@ -80,7 +80,7 @@ class _Output(io.BytesIO):
     reader of its format would take: that stops the query.
     """
 
-    def __init__(self, send: Sending, limit: int, name: str) -> None:
+    def __init__(self, send: SendPart, limit: int, name: str) -> None:
         super().__init__()
         self._send = send
         self._bytes_left = limit
@@ -138,7 +138,7 @@ def _invalid_xml(part: bytes) -> str:
 def evaluate(
     facts: Facts | None,
     request: dict[str, Any],
-    send: Sending,
+    send: SendPart,
     limit: int,
     *,
     find: Callable[[dict[str, Any]], QueryResult],
@@ -173,7 +173,7 @@ def evaluate(
 def _answer(
     facts: Facts | None,
     request: dict[str, Any],
-    send: Sending,
+    send: SendPart,
     limit: int,
     find: Callable[[dict[str, Any]], QueryResult],
     clock: Callable[[], float],
@@ -199,7 +199,9 @@ def _is_table(result: QueryResult) -> bool:
     return isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
 
 
-def serialise_answer(result: QueryResult, formats: Sequence[str], send: Sending, limit: int) -> SerialisedAnswer | None:
+def serialise_answer(
+    result: QueryResult, formats: Sequence[str], send: SendPart, limit: int
+) -> SerialisedAnswer | None:
     """What was found, in the first of these formats that fits; None where none does.
 
     Raises TooLarge where it has more bytes than the limit, Unwritable, OSError, RuntimeError.
@@ -274,15 +276,15 @@ def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens:
     try:
         shared = load_into_memory(graph, checksum) if graph else None
     except FileDamaged:
-        sys.exit(SPOILT)
-    reference()  # read now, for advice: a worker opens no file
+        sys.exit(BAD_DATA)
+    load_gazetteer()  # read now, for advice: a worker opens no file
 
-    def prepare() -> Answering:
+    def prepare() -> Handler:
         store = shared or ox.Store.read_only(folder)
         facts = Facts(store)
         return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run_query, store))
 
-    nursery(prepare, int(memory), Policy((folder,) if opens else (), endpoints, is_measured=True))
+    run_fork_server(prepare, int(memory), Policy((folder,) if opens else (), endpoints, is_measured=True))
 
 
 if __name__ == "__main__":

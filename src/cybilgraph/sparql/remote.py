@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cybilgraph.runtime.pool import Ended, Lanes, Pool
+from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql.endpoint import Credentials
 from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
@@ -22,7 +22,7 @@ class RemoteEngine(PooledEngine):
         credentials: str = "",
         store: Path | None = None,
         checksum: str = "",
-        on_process_end: Callable[[Ended], object] = lambda _: None,
+        on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
         """``credentials`` names a file. Of a release, ``store`` is its own, which advice is taken from, and
         ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer. Processes that
@@ -34,8 +34,8 @@ class RemoteEngine(PooledEngine):
         limits = limits or QueryLimits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
-        lanes = Lanes(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
-        pool = Pool("cybilgraph.sparql.remote_worker", arguments, lanes, on_process_end, environment=variables)
+        pool = Pool("cybilgraph.sparql.remote_worker", arguments, pool_limits, on_process_end, environment=variables)
         super().__init__(f"at {url}", "its workers ask there", limits, pool)

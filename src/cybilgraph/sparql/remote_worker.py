@@ -17,10 +17,10 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
-from cybilgraph.runtime.worker import Answering, Sending, nursery
+from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import QUERY_DATASET, Dataset, queries
 from cybilgraph.sparql.endpoint import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
@@ -45,7 +45,7 @@ class RemoteQuery:
     #: Whether the query that was sent last is of more than the present.
     _of_all: bool = field(default=True, init=False)
 
-    def answer(self, request: dict[str, Any], send: Sending, limit: int) -> tuple[dict[str, Any], bytes]:
+    def answer(self, request: dict[str, Any], send: SendPart, limit: int) -> tuple[dict[str, Any], bytes]:
         """The head and the last part of an answer, or the head of a failure and nothing."""
         self._sent = False
         try:
@@ -114,9 +114,9 @@ def with_prefixes(query: str) -> str:
 def main(url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:
     """Load what is shared, and fork workers."""
     endpoint = Endpoint(url, Credentials.of(credentials))
-    reference()
+    load_gazetteer()
 
-    def prepare() -> Answering:
+    def prepare() -> Handler:
         if not folder:
             asking = RemoteQuery(endpoint)
         else:
@@ -125,7 +125,7 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
             asking = RemoteQuery(endpoint, checksum, named, Facts(store))
         return lambda request, _, send: asking.answer(request, send, int(limit))
 
-    nursery(prepare, int(memory), Policy((folder,) if folder else (), (url,), is_measured=True))
+    run_fork_server(prepare, int(memory), Policy((folder,) if folder else (), (url,), is_measured=True))
 
 
 if __name__ == "__main__":

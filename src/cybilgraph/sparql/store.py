@@ -11,8 +11,8 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.rdf.serialisation import parsed
-from cybilgraph.runtime.compression import NOT_PACKED, unpacked
+from cybilgraph.rdf.serialisation import parse_nquads
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import sha256_of
 
 RESULT_FORMATS = {
@@ -33,7 +33,7 @@ _MAX_FILES_OPENED_AT_START = 16
 def write_store(nquads: Path, folder: Path) -> int:
     """Load an N-Quads file, which may be packed, into a new store in this folder; returns the number of quads."""
     store = ox.Store(folder)
-    with unpacked(nquads) as lines:
+    with open_decompressed(nquads) as lines:
         while block := b"".join(islice(lines, _LOAD_BATCH_QUADS)):
             store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     store.optimize()
@@ -46,10 +46,10 @@ def update_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
     store = ox.Store(folder)
     try:
         for lines in removed:
-            for quad in parsed(b"".join(lines)):
+            for quad in parse_nquads(b"".join(lines)):
                 store.remove(quad)
         for lines in added:
-            store.extend(parsed(b"".join(lines)))
+            store.extend(parse_nquads(b"".join(lines)))
         # Else its tables are many, and not all of them open with the store (see ``opens_all_files``).
         store.optimize()
         store.flush()
@@ -72,11 +72,11 @@ def load_into_memory(nquads: str, checksum: str = "") -> ox.Store:
     try:
         if checksum and sha256_of(Path(nquads)) != checksum:
             raise FileDamaged(f"{nquads} is not what was built")
-        with unpacked(Path(nquads)) as file:
+        with open_decompressed(Path(nquads)) as file:
             store.bulk_load(input=file, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     except OSError as error:
         raise FileDamaged(f"{nquads} cannot be read: {error.strerror}") from error
-    except NOT_PACKED as error:
+    except DECOMPRESSION_ERRORS as error:
         raise FileDamaged(f"{nquads} is not packed as its name says: {error}") from error
     return store
 

@@ -21,9 +21,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
-from cybilgraph.model.vocabulary import DCTERMS, thing
+from cybilgraph.model.vocabulary import DCTERMS, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
-from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, open_lines
 from cybilgraph.sparql.endpoint import (
@@ -95,7 +95,7 @@ def find_difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE_
             return f"it has {have:,} statements, and the release {quads:,}"
         with release.identities() as rows:
             keys = sorted({key for key, _ in rows})
-        some = [thing("project", key) for key in random.sample(keys, min(sample, len(keys)))]
+        some = [thing_iri("project", key) for key in random.sample(keys, min(sample, len(keys)))]
         ours = statements_about(release.store, some)
         theirs = endpoint.statements_about(ours, current_graph(checksum))
     except RequestFailed as error:
@@ -163,7 +163,7 @@ def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
     """The statements of a release as N-Triples, each with the name of its graph; that of the present is empty."""
     with open_lines(path) as lines:
         for line in lines:
-            if is_of_version(line):
+            if is_in_earlier_graph(line):
                 triple, graph = line.rstrip(b" .\n").rsplit(b" ", 1)
                 yield graph[1:-1].decode(), triple + b" .\n"
             else:
@@ -260,10 +260,10 @@ class _GraphStore:
             if attempt:
                 time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             try:
-                status, reason, challenge = self._once(method, address, triples)
+                status, reason, challenge = self._attempt(method, address, triples)
                 if status == 401 and self._basic and challenge.lower().startswith("basic"):
                     self._headers |= self._basic
-                    status, reason, _ = self._once(method, address, triples)
+                    status, reason, _ = self._attempt(method, address, triples)
             except (URLError, OSError, ValueError) as error:  # ValueError: urllib's, of another way to authenticate
                 reason = str(getattr(error, "reason", error))
                 continue
@@ -273,7 +273,7 @@ class _GraphStore:
                 raise LoadError(f"{self._url} refused {method} of {graph}: {reason}", _hint(status))
         raise LoadError(f"{self._url} did not take {graph}: {reason}", "Run it again: it goes on where it stopped.")
 
-    def _once(self, method: str, address: str, triples: bytes | None) -> tuple[int, str, str]:
+    def _attempt(self, method: str, address: str, triples: bytes | None) -> tuple[int, str, str]:
         """The status, what the server says, and what it wants to know who asks. Raises OSError, ValueError."""
         request = urllib.request.Request(address, triples, self._headers, method=method)  # noqa: S310  http or https
         try:

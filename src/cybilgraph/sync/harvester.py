@@ -25,10 +25,10 @@ from filelock import FileLock, Timeout
 
 from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
 from cybilgraph.model.formats import BY_NAME, Format, FormatKind
-from cybilgraph.rdf.dumps import WHOLE
-from cybilgraph.rdf.serialisation import is_of_version, serialise
-from cybilgraph.runtime.compression import NOT_PACKED, unpacked
-from cybilgraph.runtime.files import read_sums, sha256_of, written_whole
+from cybilgraph.rdf.dumps import FULL_DUMPS
+from cybilgraph.rdf.serialisation import is_in_earlier_graph, serialise
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
+from cybilgraph.runtime.files import atomic_write, parse_checksums, sha256_of
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import ADDED, HashedLines, apply_patch, read_patch, sort_lines
 
@@ -209,7 +209,7 @@ def _download_full(site: Site, into: Path) -> Harvest:
     for attempt in range(_MAX_DOWNLOADS):
         try:
             release, sums = _list_files(site)
-            names = [name for name in WHOLE if name in sums]
+            names = [name for name in FULL_DUMPS if name in sums]
             name = names[attempt % len(names)]  # where one is corrupt, another may be good
             packed = into / f".full-{release}-{sums[name][:16]}"
             _remove_partial_downloads(into, keep=packed.name)
@@ -247,14 +247,14 @@ def _list_files(site: Site) -> tuple[int, dict[str, str]]:
     if reply.status == 200 and reply.is_page:
         raise got_web_page(f"{site.url}/latest/SHA256SUMS")
     release = reply.headers.get("Cybilgraph-Release", "")
-    sums = read_sums(reply.body.decode("utf-8", "replace"))
+    sums = parse_checksums(reply.body.decode("utf-8", "replace"))
     if len(sums) > _MAX_FILES or any(len(name) > _MAX_NAME for name in sums):
         raise HarvestError(
             f"{site.url}/latest/SHA256SUMS lists {len(sums):,} files, the longest name has "
             f"{max(map(len, sums))} characters: at most {_MAX_FILES:,} and {_MAX_NAME} are read",
             _KEPT_HINT,
         )
-    if reply.status == 200 and _RELEASE.fullmatch(release) and any(name in sums for name in WHOLE):
+    if reply.status == 200 and _RELEASE.fullmatch(release) and any(name in sums for name in FULL_DUMPS):
         return int(release), sums
     raise HarvestError(
         f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _KEPT_HINT
@@ -264,7 +264,7 @@ def _list_files(site: Site) -> tuple[int, dict[str, str]]:
 def _install_dump(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
     raw, aside = into / ".raw", into / ".new"
     try:
-        with unpacked(packed, name) as plain, raw.open("wb") as out:
+        with open_decompressed(packed, name) as plain, raw.open("wb") as out:
             _copy(plain, out, min(site.limits.bytes, packed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
         lines = 0
         with aside.open("wb") as sorted_:
@@ -274,7 +274,7 @@ def _install_dump(site: Site, into: Path, packed: Path, name: str, release: int)
                 lines += 1
         state = HarvestState(site.url, release, digested.sha256)
         _swap(into, aside, state)
-    except NOT_PACKED as error:
+    except DECOMPRESSION_ERRORS as error:
         raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
     except _Unfit as error:
         raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _KEPT_HINT) from error
@@ -314,7 +314,7 @@ def _swap(into: Path, aside: Path, state: HarvestState) -> None:
     with aside.open("rb") as file:
         os.fsync(file.fileno())
     aside.replace(into / _GRAPH)
-    with written_whole(into / _STATE) as file:
+    with atomic_write(into / _STATE) as file:
         file.write(json.dumps(asdict(state), indent=1).encode() + b"\n")
 
 
@@ -323,6 +323,6 @@ def _write(into: Path, fmt: Format, overwrite: bool) -> None:
     target = into / f"graph.{fmt.suffix}"
     if fmt.name == "nquads" or (target.exists() and not overwrite):
         return
-    with (into / _GRAPH).open("rb") as lines, written_whole(target) as output:
-        only = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_of_version(line))
+    with (into / _GRAPH).open("rb") as lines, atomic_write(target) as output:
+        only = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_in_earlier_graph(line))
         serialise(only, fmt, output)

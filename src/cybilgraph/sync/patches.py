@@ -19,7 +19,7 @@ from typing import IO
 
 from cybilgraph.errors import PatchError
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.runtime.compression import unpacked
+from cybilgraph.runtime.compression import open_decompressed
 
 ADDED, REMOVED = b"A", b"D"
 #: So many bytes of lines are sorted in memory; several such parts wait on disk.
@@ -30,9 +30,9 @@ _RELEASE = f"{BASE}release/"
 
 def sort_lines(path: Path, at_once: int = _SORT_BYTES) -> Iterator[bytes]:
     """The lines of a file, which may be packed, in the order of their bytes, each once. Memory does not grow with
-    the file. Raises OSError, NOT_PACKED.
+    the file. Raises OSError, DECOMPRESSION_ERRORS.
     """
-    with unpacked(path) as file, ExitStack() as parts:
+    with open_decompressed(path) as file, ExitStack() as parts:
         last = lines = _read_lines(file, at_once)
         waiting: list[Iterable[bytes]] = []
         while last and (last := _read_lines(file, at_once)):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.readers.filesystems import Folder
+from cybilgraph.readers.filesystems import RemoteFolder
 from cybilgraph.release import CHECKSUMS, CURRENT, MANIFEST, Release
 
 
@@ -18,7 +18,7 @@ def publish(release: Release, address: str, on_progress: Callable[[int, int], No
     the release is damaged, or another one or other files are there; AddressError.
     """
     release.verify()
-    folder, name = Folder(address), f"{release.number:04d}"
+    folder, name = RemoteFolder(address), f"{release.number:04d}"
     manifest = (release.folder / MANIFEST).read_bytes()
     previous = folder.read(f"{name}/{MANIFEST}")
     if previous and previous != manifest:
@@ -44,7 +44,7 @@ def publish(release: Release, address: str, on_progress: Callable[[int, int], No
     return len(lacking)
 
 
-def _delete_previous(previous: bytes, release: Release, folder: Folder, name: str) -> None:
+def _delete_previous(previous: bytes, release: Release, folder: RemoteFolder, name: str) -> None:
     """Delete the earlier make of a release, the manifest first. Raises ReleaseError where it is another release."""
     try:
         earlier = json.loads(previous)

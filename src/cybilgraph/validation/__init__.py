@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from cybilgraph.errors import EnginesDisagree
-from cybilgraph.model.findings import Result
+from cybilgraph.model.findings import ShaclResult
 from cybilgraph.validation import rust_engine
 from cybilgraph.validation.batches import MAX_WORKERS, map_in_order
 from cybilgraph.validation.cross_record import CrossRecordGroups, comparison_lines
@@ -37,13 +37,13 @@ __all__ = [
 _Batch = TypeVar("_Batch")
 
 
-def _validate_with_pyshacl(ntriples: str, shapes: Shapes) -> list[Result]:
+def _validate_with_pyshacl(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
     from cybilgraph.validation import pyshacl_engine  # pySHACL takes longer to load than most checks take
 
     return pyshacl_engine.validate(ntriples, shapes)
 
 
-ENGINES: dict[str, Callable[[str, Shapes], list[Result]]] = {
+ENGINES: dict[str, Callable[[str, Shapes], list[ShaclResult]]] = {
     "fast": rust_engine.validate,  # the Rust package shacl: everyday use
     "pyshacl": _validate_with_pyshacl,  # pySHACL: the second opinion, a thousand times slower
 }
@@ -54,7 +54,7 @@ ENGINE_CHOICES = (*ENGINES, BOTH_ENGINES)
 _MAX_DIFFERENCES = 100
 
 
-def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[Result]:
+def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[ShaclResult]:
     """What breaks the shapes (Turtle) in these triples, in a fixed order; where none are given,
     those of ours that are held against each record.
 
@@ -70,7 +70,7 @@ def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> 
 
 def validate_batches(
     batches: Iterable[tuple[_Batch, str]], context: str, engine: str = "fast", cross_record: bool = False
-) -> Iterator[tuple[_Batch, list[Result]]]:
+) -> Iterator[tuple[_Batch, list[ShaclResult]]]:
     """Each batch, whatever it is, with what breaks our shapes in its triples; in the order given.
 
     ``context`` are triples that are there in every batch. A batch is validated while the next is made.
@@ -81,7 +81,7 @@ def validate_batches(
     )
 
 
-def _require_agreement(found: dict[str, list[Result]]) -> list[Result]:
+def _require_agreement(found: dict[str, list[ShaclResult]]) -> list[ShaclResult]:
     """The results of the first engine, where the others have the same: what SHACL leaves open is
     not looked at (the order of results, labels of blank nodes, words that an engine makes).
     """
@@ -101,6 +101,6 @@ def _require_agreement(found: dict[str, list[Result]]) -> list[Result]:
     return results
 
 
-def _printed(result: Result) -> str:
+def _printed(result: ShaclResult) -> str:
     parts = (result.focus, result.path, result.value, result.rule, result.component, result.severity)
     return " ".join(filter(None, parts))

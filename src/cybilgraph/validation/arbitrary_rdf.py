@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 import pyoxigraph as ox
 
 from cybilgraph.errors import ShapesError, SourceError
-from cybilgraph.model.findings import Finding, Result, Severity
-from cybilgraph.model.gazetteer import SUGGESTED, alike
-from cybilgraph.model.rules import LANGUAGES, SEVERITY_OF, finding, in_language
-from cybilgraph.model.vocabulary import BASE, short
-from cybilgraph.rdf.ntriples import plain
+from cybilgraph.model.findings import Finding, Severity, ShaclResult
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
+from cybilgraph.model.rules import LANGUAGES, SEVERITY_OF, finding, translate
+from cybilgraph.model.vocabulary import BASE, shorten
+from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
@@ -58,14 +58,14 @@ def unknown_terms(given: Input) -> Iterator[Finding]:
             if (name := unknown_term(term.value)) and name not in seen:
                 seen.add(name)
                 place = document.places.place(offset)
-                near = alike(name, known_terms(), SUGGESTED)
+                near = closest_match(name, known_terms(), MIN_SUGGESTION_SCORE)
                 yield finding(
                     "unknown-shape-term",
                     given.name,
-                    {"term": short(term.value), "meant": f"sh:{near}"},
+                    {"term": shorten(term.value), "meant": f"sh:{near}"},
                     line=place.line if place else 0,
                     column=place.column if place else 0,
-                    text=short(term.value),
+                    text=shorten(term.value),
                     advice="did-you-mean" if near else "",
                 )
 
@@ -94,7 +94,7 @@ class DataGraph:
         return "".join(self._lines)
 
     def findings(
-        self, results: list[Result], messages: ShapeMessages | None = None, language: str = LANGUAGES[0]
+        self, results: list[ShaclResult], messages: ShapeMessages | None = None, language: str = LANGUAGES[0]
     ) -> Iterator[Finding]:
         """The findings of these results, each with the place of the statement that it is about; in a
         language, as far as ``messages``, the messages of their shapes, has it.
@@ -151,7 +151,7 @@ class _Index:
         self.properties.setdefault((subject, predicate), spot.predicate)
         self.subjects.setdefault(subject, spot.object if spot.subject == UNKNOWN else spot.subject)
 
-    def find(self, result: Result) -> Iterator[tuple[int, int]]:
+    def find(self, result: ShaclResult) -> Iterator[tuple[int, int]]:
         """Where a result is printed: its statement, its property, its subject, or where it is spoken of;
         each with a number that tells how near it comes.
         """
@@ -165,30 +165,30 @@ class _Index:
         return ((rank, offset) for rank, offset in enumerate(offsets) if offset != UNKNOWN)
 
 
-def _finding(result: Result, file: _File, offset: int, message: str, language: str) -> Finding:
+def _finding(result: ShaclResult, file: _File, offset: int, message: str, language: str) -> Finding:
     place = file.document.places.place(offset)
-    value = plain(result.value)
+    value = term_text(result.value)
     found = Finding(
         severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a severity of their own is no lesser one
         rule=result.rule,
         message=message,
         file=file.document.name,
-        label=short(result.first),
+        label=shorten(result.first),
         line=place.line if place else 0,
         column=place.column if place else 0,
-        text=value or ("" if result.first else plain(result.focus)),
-        focus=plain(result.focus),
+        text=value or ("" if result.first else term_text(result.focus)),
+        focus=term_text(result.focus),
         path=result.first,
         value=value,
         values=(("value", value),),
         result=result,
     )
-    return in_language(found, language)  # of rules of ours, with how to mend it
+    return translate(found, language)  # of rules of ours, with how to mend it
 
 
-def _message(result: Result, language: str) -> str:
+def _message(result: ShaclResult, language: str) -> str:
     """What is said of a rule that has no words of its own."""
     match = _COMPONENT.fullmatch(result.component)
     name = match["name"] if match else result.component
-    gaps = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": short(result.first)}
+    gaps = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": shorten(result.first)}
     return phrase_for(language, f"unmet {'value' if result.value else 'property' if result.first else 'node'}", **gaps)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cybilgraph.model.findings import Finding, Fix
-from cybilgraph.model.gazetteer import GazetteerEntry, reference, remembered, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, cache_by_name, load_gazetteer, slug
 from cybilgraph.model.record import Date, Place, Record
-from cybilgraph.model.rules import in_language
+from cybilgraph.model.rules import translate
 from cybilgraph.model.vocabulary import RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
@@ -26,26 +26,26 @@ def with_hint(found: Finding, record: Record) -> Finding:
     """The finding of a record, with what can be said of how to mend it."""
     rule = found.rule.removeprefix(RULES)
     if advice := _IATI_RULES.get((rule, found.label)):
-        return in_language(replace(found, advice=advice))
+        return translate(replace(found, advice=advice))
     advise = _HINTS.get(rule)
-    return in_language(advise(found, record)) if advise and found.text else found
+    return translate(advise(found, record)) if advise and found.text else found
 
 
 def _suggest_name(found: Finding, _record: Record) -> Finding:
     """A name that stands in no list: the one in the list that it is most like."""
-    names, rule = reference(), found.rule.removeprefix(RULES)
+    names, rule = load_gazetteer(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
         entry = _similar_actor(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
         entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)
-    return _suggested(found, entry.name_like(found.text)) if entry else found
+    return _suggested(found, entry.closest_name(found.text)) if entry else found
 
 
-@remembered  # who is unknown takes part in more than one project
+@cache_by_name  # who is unknown takes part in more than one project
 def _similar_actor(name: str) -> GazetteerEntry | None:
-    names = reference()
-    return names.misspelt("actor", name) or names.resembling("actor", name)
+    names = load_gazetteer()
+    return names.find_misspelt("actor", name) or names.find_resembling("actor", name)
 
 
 def _suggested(found: Finding, name: str) -> Finding:

@@ -18,7 +18,7 @@ from types import TracebackType
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import BASE, RDF
-from cybilgraph.runtime.spill import Scratch
+from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: Records that are validated together, unless they are more that belong together.
 _GROUP_RECORDS = 500
@@ -54,7 +54,7 @@ class CrossRecordGroups:
 
     def __init__(self, context: str) -> None:
         """``context`` are the lines that are validated with every batch."""
-        self._base = Scratch(_SCHEMA)
+        self._base = TemporaryDatabase(_SCHEMA)
         self._count = 0
         self._note(context.split("\n"), -1)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from cybilgraph.model.findings import Fix
-from cybilgraph.readers.text import encoding_of
+from cybilgraph.readers.text import guess_encoding
 
 #: What separates the cells of a table, or quotes them: a value that has it would shift the row.
 _TABLE_SPECIAL = re.compile(r"[\",;\t|\n]")
@@ -33,7 +33,7 @@ class FixedFile:
 
     def reverted(self) -> FixedFile:
         """The text as it was, with every fix refused."""
-        mark, encoding = encoding_of(self.content)
+        mark, encoding = guess_encoding(self.content)
         content = mark + self.before.encode(encoding, errors="surrogateescape")
         return FixedFile(self.name, self.before, self.before, content, (), self.applied + self.refused)
 
@@ -46,7 +46,7 @@ class FixedFile:
 
 def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
     """Apply fixes to the file of this name; its encoding and the ends of its lines stay."""
-    mark, encoding = encoding_of(content)
+    mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="surrogateescape")
     write = _WRITERS.get(name.rpartition(".")[2].lower(), str)
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)

@@ -49,17 +49,17 @@ class RuleEntry:
 class Chapter:
     """The rules of one promise, the worst first."""
 
-    promise: str
+    category: str
     entries: tuple[RuleEntry, ...]
 
 
 def load_handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
     """All rules, in a language of LANGUAGES."""
     chapters = []
-    for promise in PROMISES:
-        rules = [rule for rule in catalogue().values() if rule.promise == promise]
+    for category in PROMISES:
+        rules = [rule for rule in catalogue().values() if rule.category == category]
         rules.sort(key=lambda rule: SEVERITIES.index(rule.severity))  # else in the order of the file
-        chapters.append(Chapter(promise, tuple(_entry(rule, language) for rule in rules)))
+        chapters.append(Chapter(category, tuple(_entry(rule, language) for rule in rules)))
     return chapters
 
 

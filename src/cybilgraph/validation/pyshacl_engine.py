@@ -20,7 +20,7 @@ from rdflib.plugins.sparql.sparql import SPARQLError
 from rdflib.term import Node
 
 from cybilgraph.errors import ShapesError
-from cybilgraph.model.findings import Result
+from cybilgraph.model.findings import ShaclResult
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.validation.shapes import Shapes
 
@@ -42,7 +42,7 @@ _PATH_FORMATS = {
 }
 
 
-def validate(ntriples: str, shapes: Shapes) -> list[Result]:
+def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
     """The results of these shapes over these triples, in no order. Raises ShapesError.
 
     Nothing is fetched: imports are not followed, and a query reads the data alone.
@@ -85,13 +85,13 @@ def _node(term: Any) -> Node:
     return Literal(term.value, lang=term.language, datatype=datatype, normalize=False)
 
 
-def _result(report: Graph, node: Node, shapes: Shapes) -> Result:
+def _result(report: Graph, node: Node, shapes: Shapes) -> ShaclResult:
     def term(predicate: Node) -> str:
         value = report.value(node, predicate)
         return "" if value is None else _term(value)
 
     path = report.value(node, SH.resultPath)
-    return Result(
+    return ShaclResult(
         focus=term(SH.focusNode),
         rule=shapes.name(term(SH.sourceShape).strip("<>")),
         path="" if path is None else sparql_path(_graph_of_shapes(shapes.text), path),

@@ -12,19 +12,19 @@ from sys import intern
 from typing import Any, Protocol, TypeVar
 
 from cybilgraph.model.fields import NARRATIVE
-from cybilgraph.model.findings import Finding, Report, Result
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.findings import Finding, Report, ShaclResult
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Source
-from cybilgraph.model.rules import SEVERITY_OF, in_language
+from cybilgraph.model.rules import SEVERITY_OF, translate
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import (
     describe,
     describe_day,
     describe_reference,
-    locate,
+    locate_statement,
     project_iri,
 )
-from cybilgraph.rdf.ntriples import plain
+from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.validation import CrossRecordGroups, comparison_lines, validate_batches
 from cybilgraph.validation.corrections import with_hint
 
@@ -129,7 +129,7 @@ def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str)
 
 def context_triples(day: str) -> str:
     """What is validated with every batch: the reference things, and the day."""
-    return "\n".join([*describe_reference(reference()), describe_day(day)])
+    return "\n".join([*describe_reference(load_gazetteer()), describe_day(day)])
 
 
 def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
@@ -172,7 +172,7 @@ class _Batch:
     described: list[Described]
     by_iri: dict[str, tuple[int, str]]
 
-    def validated(self, results: Iterable[Result], context: str) -> Iterator[ValidatedRecord]:
+    def validated(self, results: Iterable[ShaclResult], context: str) -> Iterator[ValidatedRecord]:
         """The records, each with what is wrong in it. What is wrong in reference data is told of all, and in
         what records say of a thing that several may name, of those that name it.
         """
@@ -189,9 +189,9 @@ class _Batch:
         for (record, lines), own in zip(self.described, findings, strict=True):
             yield ValidatedRecord(record, lines, own)
 
-    def finding(self, result: Result) -> tuple[int | None, Finding]:
+    def finding(self, result: ShaclResult) -> tuple[int | None, Finding]:
         """A result as a finding, with its place in the source of its record; and the number of that."""
-        focus, value = plain(result.focus), plain(result.value)
+        focus, value = term_text(result.focus), term_text(result.value)
         found = Finding(
             severity=SEVERITY_OF[result.severity],
             rule=intern(result.rule),  # many findings name it
@@ -205,7 +205,7 @@ class _Batch:
         )
         own = next((above for above in _ancestors(focus) if above in self.by_iri), None)
         if own is None:
-            return None, in_language(replace(found, text=focus))
+            return None, translate(replace(found, text=focus))
         number, again = self.by_iri[own]
         record = self.described[number][0]
 
@@ -213,7 +213,7 @@ class _Batch:
             return term.replace(own, own.removesuffix(again), 1) if again else term
 
         focus, value = named(focus), named(value)
-        located = locate(record, focus, result.first, value)
+        located = locate_statement(record, focus, result.first, value)
         placed = replace(
             found,
             focus=focus,
@@ -227,7 +227,7 @@ class _Batch:
             text=located.text,
             result=replace(result, focus=named(result.focus), value=named(result.value)) if again else result,
         )
-        return number, with_hint(in_language(placed), record)
+        return number, with_hint(translate(placed), record)
 
 
 def _batch(described: list[Described]) -> tuple[_Batch, str]:

@@ -9,7 +9,7 @@ from sys import intern
 import shacl
 
 from cybilgraph.errors import ShapesError
-from cybilgraph.model.findings import Result
+from cybilgraph.model.findings import ShaclResult
 from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.validation.shapes import Shapes
 
@@ -28,7 +28,7 @@ def _compiled(text: str) -> shacl.Shapes:
         raise ShapesError(f"The shapes cannot be used: {error}", "Mend the shape, or try the other engine.") from error
 
 
-def validate(ntriples: str, shapes: Shapes) -> list[Result]:
+def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
     """The results of these shapes over these triples, in the engine's order. Raises ShapesError."""
     try:
         found = _compiled(shapes.text).validate_text(ntriples, format="ntriples").results
@@ -45,7 +45,7 @@ def validate(ntriples: str, shapes: Shapes) -> list[Result]:
         return labels[int(blank[1]) - before]
 
     return [
-        Result(
+        ShaclResult(
             focus=term(result.focus_node),
             rule=intern(shapes.name(_BLANK.sub(r"_:b\1", result.source_shape or "").strip("<>"))),
             path=intern(result.path or ""),

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from random import Random
 
-from cybilgraph.model.gazetteer import GazetteerEntry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Scope, Text
 from cybilgraph.readers import Input, read_input
 
@@ -59,7 +59,7 @@ def page(number: int) -> str:
 
 def records(count: int) -> Iterator[Record]:
     """Records that state everything that a table can: what pages tell only in prose has its column."""
-    names = reference()
+    names = load_gazetteer()
     for number in range(count):
         random = Random(number)
         [record] = read_input(Input(f"{number:06}.txt", given=page(number).encode()))
@@ -107,14 +107,14 @@ def _templates() -> list[tuple[str, str]]:
 
 @cache
 def _entries(kind: str) -> list[GazetteerEntry]:
-    return [entry for entry in reference().entries[kind].values() if kind != "country" or entry.cell("demonyms")]
+    return [entry for entry in load_gazetteer().entries[kind].values() if kind != "country" or entry.cell("demonyms")]
 
 
 def _renamed(text: str, random: Random) -> str:
     """The text with each known name replaced by that of another thing of its kind, everywhere."""
     chosen: dict[tuple[str, str], GazetteerEntry] = {}
     pieces, last = [], 0
-    for mention in reference().mentions(text):
+    for mention in load_gazetteer().mentions(text):
         entry = mention.entries[0]
         kind = "country" if entry.kind == "demonym" else entry.kind
         other = chosen.setdefault((kind, entry.key), random.choice(_entries(kind)))

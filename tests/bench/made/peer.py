@@ -11,7 +11,7 @@ from urllib.parse import quote
 from rdflib import FOAF, RDF, RDFS, SKOS, XSD, Graph, Literal, Namespace, URIRef
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Date, Evidence, Named, Record
 from cybilgraph.rdf.ntriples import is_iri
 
@@ -191,7 +191,7 @@ class Converter:
             if named.kind == "actor":
                 actor = thing("actor", named.key)
                 self.graph.add((actor, RDF.type, CYB.Actor))
-                if country := reference().governments.get(named.key):
+                if country := load_gazetteer().governments.get(named.key):
                     self.graph.add((actor, ORG.classification, thing("actor-type", "government")))
                     self.graph.add((actor, CYB.seat, thing("country", country.key)))
             self._called.setdefault(thing(named.kind, named.key), set()).add(self._text(named.printed.text))

@@ -17,7 +17,7 @@ from cybilgraph import pipeline
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import LeftBlank, Place, Record
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.rdf.description import describe
@@ -470,7 +470,7 @@ def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:
 
 
 def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml_reader, "MAX_ELEMENT", 500_000)
+    monkeypatch.setattr(xml_reader, "MAX_ELEMENT_BYTES", 500_000)
     large = "<a><budget><b/></budget></a>" * 100_000
     given = wrapped(activity("", 1), activity(large, 2), activity("", 3), activity(large, 4), activity("", 5))
     records, error = salvaged(given)
@@ -537,7 +537,7 @@ def test_activities_inside_activities_are_none() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> None:
-    reference()
+    load_gazetteer()
 
     def peak(number: int) -> int:
         path = tmp_path / f"{number}.xml"

@@ -18,7 +18,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import CheckerBusy, CheckError, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.formats import GRAPH_FORMATS
-from cybilgraph.model.rules import LANGUAGES, in_language
+from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.scheduler import Caller
@@ -131,7 +131,7 @@ def test_languages_and_days(checker: Checker, language: str) -> None:
     assert report["as_of"] == "2031-01-01"
     messages = {found["message"] for found in report["findings"]}
     assert messages
-    assert messages <= {in_language(finding, language).message for finding in here.findings}
+    assert messages <= {translate(finding, language).message for finding in here.findings}
 
 
 def test_nothing_is_fetched_and_no_file_is_opened(checker: Checker, tmp_path: Path) -> None:

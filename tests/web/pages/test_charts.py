@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.web.pages import charts
 from cybilgraph.web.pages.charts import Bar, TimeSpan
 
@@ -20,7 +20,7 @@ def test_the_map_has_every_country_once_inside_its_box() -> None:
     picture = charts.world_map({"BZ": 2, "TV": 1}, {})
     codes = [mark["code"] for mark in picture.marks if mark["code"]]
     assert len(codes) == len(set(codes))
-    known = reference().entries["country"]
+    known = load_gazetteer().entries["country"]
     assert set(codes) <= set(known)
     # what is no land of its own on this map, or nobody lives there
     parts = {"AQ", "BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "YT", "TK", "UM", "GI"}

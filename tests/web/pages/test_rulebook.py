@@ -21,7 +21,7 @@ from tests.web.pages.test_query_page import BROWSER, http
 def test_the_handbook_has_every_rule_once() -> None:
     entries = [entry.name for chapter in load_handbook() for entry in chapter.entries]
     assert sorted(entries) == sorted(catalogue())
-    assert set(PROMISES) == {rule.promise for rule in catalogue().values()}
+    assert set(PROMISES) == {rule.category for rule in catalogue().values()}
 
 
 def test_the_page_lists_every_rule_with_its_message(server: str) -> None:

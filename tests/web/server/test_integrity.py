@@ -17,8 +17,8 @@ from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
 from cybilgraph.model.formats import RESULT_FORMATS
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.runtime.compression import pack
-from cybilgraph.runtime.files import Looked
+from cybilgraph.runtime.compression import compress
+from cybilgraph.runtime.files import ChecksumCache
 from cybilgraph.sparql.embedded import Limits
 from cybilgraph.web.server import integrity
 from cybilgraph.web.server.answer_cache import CacheKey
@@ -36,7 +36,7 @@ def copied(release: Release, tmp_path: Path) -> Release:
 
 
 def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.files._stamp", lambda _: (0,))  # nothing tells that anybody wrote
+    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # nothing tells that anybody wrote
     copied.verify()
     told: list[str] = []
     known = FileIntegrity(told.append)
@@ -76,7 +76,7 @@ def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch:
             return len(waited) > 3
 
     FileIntegrity(lambda _: None).watch(lambda: [copied], Stop())
-    assert waited == [600.0, *[Looked.BLOCK / integrity._SCAN_BYTES_PER_SECOND] * 3]
+    assert waited == [600.0, *[ChecksumCache.BLOCK / integrity._SCAN_BYTES_PER_SECOND] * 3]
 
 
 ALL = CacheKey.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
@@ -123,7 +123,7 @@ def hurt(store: Path) -> Path:
 def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
     copied: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.files._stamp", lambda _: (0,))
+    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))
     told: list[str] = []
     with lived(copied.folder.parent, told) as live:
         answers = live.current.answers
@@ -203,8 +203,8 @@ def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) ->
 
 def lost(live: LiveReleases) -> None:
     """End the process that has the data of the workers in memory."""
-    nursery = live.current.engine._pool._nursery._process.pid
-    os.kill(nursery, signal.SIGKILL)
+    fork_server = live.current.engine._pool._fork_server._process.pid
+    os.kill(fork_server, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("is_rdf", [True, False])
@@ -218,7 +218,7 @@ def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copi
         graph = folder / "0002" / GRAPH
         good = graph.read_bytes()
         graph.write_bytes(
-            pack(graph_of(graph.parent).replace(b"cyber", b"cyder")) if is_rdf else b"\xff\xfe<<" + good[4:]
+            compress(graph_of(graph.parent).replace(b"cyber", b"cyder")) if is_rdf else b"\xff\xfe<<" + good[4:]
         )
         live.integrity.check(live.current.release)
         assert "answered from on" in told[-1], "what is in memory is as good as before"
@@ -248,7 +248,7 @@ def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(c
         with pytest.raises(EngineUnavailable, match="is damaged on the disk of the server, and nothing is answered"):
             live.current.answers.find(ONE)
         assert not live.current.answers.find_fast(ONE)
-        assert engine._pool._nursery._process.poll() is not None, "it is not begun again and again"
+        assert engine._pool._fork_server._process.poll() is not None, "it is not begun again and again"
         engine.maintain()
         assert not engine.processes
         graph.write_bytes(good)

@@ -276,7 +276,7 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
 
 
 def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_server) -> None:
-    nursery, _ = nursery_of(served.process.pid)
+    fork_server, _ = nursery_of(served.process.pid)
     killed: list[int] = []
 
     def told() -> dict[object, dict[str, object]]:
@@ -293,20 +293,20 @@ def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_serv
 
     until(one_is_told, 60)
     until(lambda: set(nursery_of(served.process.pid)[1]) - set(killed))
-    os.kill(nursery, signal.SIGTERM)  # which it does not hear
-    os.kill(nursery, signal.SIGKILL)
-    until(lambda: nursery in told())
-    until(lambda: nursery_of(served.process.pid)[0] != nursery)
-    assert told()[killed[-1]]["how"] == told()[nursery]["how"] == "signal SIGKILL"
+    os.kill(fork_server, signal.SIGTERM)  # which it does not hear
+    os.kill(fork_server, signal.SIGKILL)
+    until(lambda: fork_server in told())
+    until(lambda: nursery_of(served.process.pid)[0] != fork_server)
+    assert told()[killed[-1]]["how"] == told()[fork_server]["how"] == "signal SIGKILL"
     assert "worker" in str(told()[killed[-1]]["process"])
-    assert "replaced" in str(told()[nursery]["done"])
+    assert "replaced" in str(told()[fork_server]["done"])
 
 
 def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
-        nursery, workers = nursery_of(served.process.pid)
-        os.kill(nursery, signal.SIGKILL)
+        fork_server, workers = nursery_of(served.process.pid)
+        os.kill(fork_server, signal.SIGKILL)
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
         until(lambda: not any(map(lives, workers)), 5)
@@ -520,11 +520,11 @@ def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
 
 
 def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_server) -> None:
-    nursery, workers = nursery_of(served.process.pid)
-    for process in (nursery, *workers):
+    fork_server, workers = nursery_of(served.process.pid)
+    for process in (fork_server, *workers):
         os.kill(process, signal.SIGSTOP)
     until(lambda: "does not answer" in get(f"{served.url}/readyz")[1])
     assert get(f"{served.url}/healthz")[0] == 200
     until(lambda: "loaded again" in get(f"{served.url}/readyz")[1])
     until(lambda: get(f"{served.url}/readyz")[0] == 200)
-    assert not any(map(lives, (nursery, *workers)))
+    assert not any(map(lives, (fork_server, *workers)))

@@ -2,19 +2,19 @@
 a statement to the place in the source that it comes from.
 """
 
-from cybilgraph.rdf.description.projects import describe, project_iri, with_source
+from cybilgraph.rdf.description.projects import describe, project_iri, replace_source
 from cybilgraph.rdf.description.reference_data import describe_day, describe_reference
 from cybilgraph.rdf.description.statement_fields import field_of, is_stated
-from cybilgraph.rdf.description.statement_places import Located, locate
+from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
 
 __all__ = [
-    "Located",
+    "StatementPlace",
     "describe",
     "describe_day",
     "describe_reference",
     "field_of",
     "is_stated",
-    "locate",
+    "locate_statement",
     "project_iri",
-    "with_source",
+    "replace_source",
 ]

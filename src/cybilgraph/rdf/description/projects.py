@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -34,25 +34,25 @@ from cybilgraph.model.vocabulary import (
     SPDX,
     VCARD,
     XSD,
-    thing,
+    thing_iri,
 )
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description.triples import Triples
-from cybilgraph.rdf.ntriples import decimal, is_iri
+from cybilgraph.rdf.description.triples import TripleWriter
+from cybilgraph.rdf.ntriples import format_decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
 #: Separates the paragraphs of a text that is one literal.
-PARAGRAPH = "\n\n"
+PARAGRAPH_SEPARATOR = "\n\n"
 
 
 def project_iri(record: Record) -> str:
     """IRI of the project that a record describes."""
-    return thing("project", record.key)
+    return thing_iri("project", record.key)
 
 
 def describe(record: Record) -> list[str]:
     """All triples of one record: the project, its parts and the record itself, sorted."""
-    triples = Triples(record.language.text, f"{record_iri(record.key)}/source")
+    triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source")
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
     for row in FIELDS:
@@ -61,38 +61,38 @@ def describe(record: Record) -> list[str]:
             for number, value in enumerate(record.values(row.name), start=1):
                 writer(triples, project, row, number, value)
         if row.kind is FieldKind.PROSE and (paragraphs := record.values(row.name)):
-            triples.text(project, row.term, PARAGRAPH.join(paragraph.text for paragraph in paragraphs))
+            triples.text(project, row.term, PARAGRAPH_SEPARATOR.join(paragraph.text for paragraph in paragraphs))
     _describe_record(triples, project, record)
     return triples.lines()
 
 
-def with_source(lines: bytes, key: str, read_from: Source) -> bytes:
+def replace_source(lines: bytes, key: str, read_from: Source) -> bytes:
     """The triples of a record of this key as they are when the like of it was read from this source."""
     source = f"{record_iri(key)}/source"
-    told = Triples()
-    told.plain(source, RDFS.label, read_from.name)
-    told.plain(f"{source}/checksum", SPDX.checksumValue, read_from.sha256)
-    for line in told.lines():
+    triples = TripleWriter()
+    triples.plain(source, RDFS.label, read_from.name)
+    triples.plain(f"{source}/checksum", SPDX.checksumValue, read_from.sha256)
+    for line in triples.lines():
         # At the start of a line: a text may have the same words.
         start = lines.index("\n{} {} ".format(*line.split(" ", 2)[:2]).encode()) + 1
         lines = lines[:start] + line.encode() + lines[lines.index(b"\n", start) :]
     return lines
 
 
-def _value(triples: Triples, project: str, row: Field, _number: int, value: Text) -> None:
+def _value(triples: TripleWriter, project: str, row: Field, _number: int, value: Text) -> None:
     if row.name in ("code", "slug", "iati"):
         triples.plain(project, row.term, value.text)
     else:
         triples.text(project, row.term, value.text)
 
 
-def _choice(triples: Triples, project: str, row: Field, _number: int, value: Named) -> None:
-    triples.link(project, row.term, thing(row.name, value.key))
+def _choice(triples: TripleWriter, project: str, row: Field, _number: int, value: Named) -> None:
+    triples.link(project, row.term, thing_iri(row.name, value.key))
     if not value.known:
-        _unknown(triples, value)
+        _add_unlisted_thing(triples, value)
 
 
-def _date(triples: Triples, project: str, row: Field, _number: int, value: Date) -> None:
+def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: Date) -> None:
     if value.value:
         datatype = XSD.duration if value.value.startswith("P") else _DATATYPES[len(value.value)]
         triples.plain(project, row.term, value.value, datatype)
@@ -102,7 +102,7 @@ def _date(triples: Triples, project: str, row: Field, _number: int, value: Date)
         triples.link(project, CYB.dating, node)
         triples.link(node, RDF.type, CYB.Dating)
         triples.link(node, CYB.property, row.term)
-        triples.link(node, CYB.basis, thing("basis", Basis.DERIVED))
+        triples.link(node, CYB.basis, thing_iri("basis", Basis.DERIVED))
         _evidence(triples, node, value.evidence)
 
 
@@ -114,7 +114,7 @@ ITEMS = {
 }
 
 
-def _item(triples: Triples, project: str, row: Field, number: int, value: Text) -> None:
+def _item(triples: TripleWriter, project: str, row: Field, number: int, value: Text) -> None:
     kind, segment = ITEMS[row.name]
     node = f"{project}/{segment}/{number}"
     triples.link(project, row.term, node)
@@ -124,40 +124,40 @@ def _item(triples: Triples, project: str, row: Field, number: int, value: Text) 
         triples.text(node, CYB.subheading, value.under)
 
 
-def _participation(triples: Triples, project: str, row: Field, _number: int, value: Participation) -> None:
-    _participate(triples, project, value)
-    triples.link(project, row.term, thing("actor", value.actor.key))
+def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:
+    _add_participation(triples, project, value)
+    triples.link(project, row.term, thing_iri("actor", value.actor.key))
 
 
-def _participate(triples: Triples, project: str, value: Participation) -> None:
+def _add_participation(triples: TripleWriter, project: str, value: Participation) -> None:
     node = f"{project}/participation/{value.actor.key}/{value.role}"
     triples.link(project, CYB.participation, node)
     triples.link(node, RDF.type, CYB.Participation)
-    triples.link(node, CYB.actor, thing("actor", value.actor.key))
-    triples.link(node, CYB.role, thing("role", value.role))
-    _how_known(triples, node, value.basis, value.actor, value.evidence)
+    triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
+    triples.link(node, CYB.role, thing_iri("role", value.role))
+    _add_basis(triples, node, value.basis, value.actor, value.evidence)
 
 
-def _scope(triples: Triples, project: str, row: Field, _number: int, value: Scope) -> None:
-    target = thing(row.name, value.concept.key)
+def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
+    target = thing_iri(row.name, value.concept.key)
     node = f"{project}/scope/{row.name}/{value.concept.key}"
     triples.link(project, row.term, target)
     triples.link(project, CYB.scope, node)
     triples.link(node, RDF.type, CYB.Scope)
     triples.link(node, CYB.concept, target)
-    _how_known(triples, node, value.basis, value.concept, value.evidence)
+    _add_basis(triples, node, value.basis, value.concept, value.evidence)
 
 
-def _how_known(triples: Triples, node: str, basis: str, named: Named, evidence: tuple[Evidence, ...]) -> None:
-    triples.link(node, CYB.basis, thing("basis", basis))
+def _add_basis(triples: TripleWriter, node: str, basis: str, named: Named, evidence: tuple[Evidence, ...]) -> None:
+    triples.link(node, CYB.basis, thing_iri("basis", basis))
     if not evidence:
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     _evidence(triples, node, evidence)
     if not named.known:
-        _unknown(triples, named)
+        _add_unlisted_thing(triples, named)
 
 
-def _evidence(triples: Triples, node: str, evidence: tuple[Evidence, ...]) -> None:
+def _evidence(triples: TripleWriter, node: str, evidence: tuple[Evidence, ...]) -> None:
     for number, words in enumerate(evidence, start=1):
         quote = f"{node}/evidence/{number}"
         triples.link(node, CYB.evidence, quote)
@@ -165,34 +165,34 @@ def _evidence(triples: Triples, node: str, evidence: tuple[Evidence, ...]) -> No
         triples.text(quote, OA.exact, words.quote)
         triples.link(quote, CYB.section, BY_NAME[words.section].term)
         triples.link(quote, PROV.wasDerivedFrom, triples.source)
-        triples.plain(quote, CYB.confidence, decimal(words.confidence), XSD.decimal)
+        triples.plain(quote, CYB.confidence, format_decimal(words.confidence), XSD.decimal)
         if words.place:
             triples.plain(quote, CYB.line, str(words.place.line), XSD.integer)
 
 
-def _unknown(triples: Triples, named: Named) -> None:
+def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
     """A name that the reference data do not know becomes a thing of its own."""
-    iri = thing(named.kind, named.key)
+    iri = thing_iri(named.kind, named.key)
     if named.kind == "actor":
         triples.link(iri, RDF.type, CYB.Actor)
-        if country := reference().governments.get(named.key):
-            triples.link(iri, ORG.classification, thing("actor-type", "government"))
-            triples.link(iri, CYB.seat, thing("country", country.key))
+        if country := load_gazetteer().governments.get(named.key):
+            triples.link(iri, ORG.classification, thing_iri("actor-type", "government"))
+            triples.link(iri, CYB.seat, thing_iri("country", country.key))
     triples.text(iri, SKOS.prefLabel, named.printed.text)
 
 
-def _relation(triples: Triples, project: str, row: Field, _number: int, value: Relation) -> None:
-    target = thing("project", value.project.key)
+def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:
+    target = thing_iri("project", value.project.key)
     node = f"{project}/relation/{row.name}/{value.project.key}"
     triples.link(project, row.term, target)
     triples.link(project, CYB.relation, node)
     triples.link(node, RDF.type, CYB.Relation)
     triples.link(node, CYB.property, row.term)
     triples.link(node, CYB.project, target)
-    _how_known(triples, node, value.basis, value.project, value.evidence)
+    _add_basis(triples, node, value.basis, value.project, value.evidence)
 
 
-def _contact(triples: Triples, project: str, row: Field, number: int, value: Contact) -> None:
+def _contact(triples: TripleWriter, project: str, row: Field, number: int, value: Contact) -> None:
     node = f"{project}/contact/{number}"
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, VCARD.Kind)
@@ -204,7 +204,7 @@ def _contact(triples: Triples, project: str, row: Field, number: int, value: Con
         triples.link(node, VCARD.hasEmail, address)
 
 
-def _link(triples: Triples, project: str, row: Field, number: int, value: WebLink) -> None:
+def _link(triples: TripleWriter, project: str, row: Field, number: int, value: WebLink) -> None:
     node = f"{project}/link/{number}"
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, CYB.WebLink)
@@ -226,14 +226,14 @@ _WRITERS: dict[FieldKind, Callable[..., None]] = {
 }
 
 
-def _describe_record(triples: Triples, project: str, record: Record) -> None:
+def _describe_record(triples: TripleWriter, project: str, record: Record) -> None:
     node = record_iri(record.key)
     triples.link(node, RDF.type, CYB.Record)
     triples.link(node, FOAF.primaryTopic, project)
     # A role that the text does not tell has no property of its own on the project.
     for value in record.participations:
         if value.role not in BY_NAME:
-            _participate(triples, project, value)
+            _add_participation(triples, project, value)
     for blank in record.left_blank:
         triples.link(node, CYB.leftBlank, BY_NAME[blank.name].term)
     if record.rights:

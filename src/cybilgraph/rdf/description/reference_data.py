@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cybilgraph.model.gazetteer import GazetteerEntry, Reference
-from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme, thing
-from cybilgraph.rdf.description.triples import Triples
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme_iri, thing_iri
+from cybilgraph.rdf.description.triples import TripleWriter
 
 _SCHEMES = {
     "theme": "Themes and topics",
@@ -24,14 +24,14 @@ _CLASSES = {
 }
 
 
-def describe_reference(reference: Reference) -> list[str]:
+def describe_reference(reference: Gazetteer) -> list[str]:
     """All triples of the reference things, sorted."""
-    triples = Triples()
+    triples = TripleWriter()
     for kind, title in _SCHEMES.items():
-        triples.link(scheme(kind), RDF.type, SKOS.ConceptScheme)
-        triples.text(scheme(kind), SKOS.prefLabel, title)
+        triples.link(scheme_iri(kind), RDF.type, SKOS.ConceptScheme)
+        triples.text(scheme_iri(kind), SKOS.prefLabel, title)
     for entry in reference:
-        iri = thing(entry.kind, entry.key)
+        iri = thing_iri(entry.kind, entry.key)
         triples.text(iri, SKOS.prefLabel, entry.name)
         for alias in entry.aliases:
             triples.text(iri, SKOS.altLabel, alias)
@@ -39,7 +39,7 @@ def describe_reference(reference: Reference) -> list[str]:
             triples.link(iri, RDF.type, _CLASSES[entry.kind])
         if entry.kind in _SCHEMES:
             triples.link(iri, RDF.type, SKOS.Concept)
-            triples.link(iri, SKOS.inScheme, scheme(entry.kind))
+            triples.link(iri, SKOS.inScheme, scheme_iri(entry.kind))
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
     return triples.lines()
@@ -50,63 +50,63 @@ def describe_day(day: str) -> str:
     return f'<{BASE}id/check> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
 
 
-def _country(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _country(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
     triples.plain(iri, SKOS.notation, entry.key)
     triples.plain(iri, CYB.alpha3, row["alpha3"])
     if row["numeric"]:
         triples.plain(iri, CYB.m49, row["numeric"])
-    triples.link(iri, SKOS.broader, thing("region", row["region"]))
+    triples.link(iri, SKOS.broader, thing_iri("region", row["region"]))
     for language in ("es", "fr"):
         triples.text(iri, SKOS.prefLabel, row[f"name_{language}"], language)
 
 
-def _region(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     triples.plain(iri, CYB.m49, entry.key)
     if entry.row["parent"]:
-        triples.link(iri, SKOS.broader, thing("region", entry.row["parent"]))
+        triples.link(iri, SKOS.broader, thing_iri("region", entry.row["parent"]))
 
 
-def _group(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _group(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     triples.link(iri, RDF.type, SKOS.Collection)
     for member in entry.cell("members"):
-        triples.link(iri, SKOS.member, thing("country", member))
+        triples.link(iri, SKOS.member, thing_iri("country", member))
     _homepage(triples, iri, entry)
 
 
-def _theme(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _theme(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["parent"]:
-        triples.link(iri, SKOS.broader, thing("theme", entry.row["parent"]))
+        triples.link(iri, SKOS.broader, thing_iri("theme", entry.row["parent"]))
     else:
-        triples.link(iri, SKOS.topConceptOf, scheme("theme"))
+        triples.link(iri, SKOS.topConceptOf, scheme_iri("theme"))
     for dimension in entry.cell("close_match"):
-        triples.link(iri, SKOS.closeMatch, thing("cmm", dimension.removeprefix("cmm-")))
+        triples.link(iri, SKOS.closeMatch, thing_iri("cmm", dimension.removeprefix("cmm-")))
 
 
-def _actor(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
-    triples.link(iri, ORG.classification, thing("actor-type", row["type"]))
+    triples.link(iri, ORG.classification, thing_iri("actor-type", row["type"]))
     if row["parent"]:
-        triples.link(iri, ORG.subOrganizationOf, thing("actor", row["parent"]))
+        triples.link(iri, ORG.subOrganizationOf, thing_iri("actor", row["parent"]))
     if row["country"]:
-        triples.link(iri, CYB.seat, thing("country", row["country"]))
+        triples.link(iri, CYB.seat, thing_iri("country", row["country"]))
     _homepage(triples, iri, entry)
     for same in entry.cell("same_as"):
         triples.link(iri, OWL.sameAs, same)
 
 
-def _iati_code(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["iati"]:
         triples.plain(iri, SKOS.notation, entry.row["iati"])
 
 
-def _homepage(triples: Triples, iri: str, entry: GazetteerEntry) -> None:
+def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["homepage"]:
         triples.link(iri, FOAF.homepage, entry.row["homepage"])
 
 
 #: kind → what is said of such a thing beside its names
-_WRITERS: dict[str, Callable[[Triples, str, GazetteerEntry], None]] = {
+_WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "country": _country,
     "region": _region,
     "group": _group,

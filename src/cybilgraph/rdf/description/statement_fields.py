@@ -5,7 +5,7 @@ together field by field.
 from __future__ import annotations
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.vocabulary import CYB, thing
+from cybilgraph.model.vocabulary import CYB, thing_iri
 from cybilgraph.rdf.description.projects import ITEMS
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
@@ -13,7 +13,7 @@ _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
 }
 _NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating)}
 _BY_SEGMENT = {segment: name for name, (_, segment) in ITEMS.items()} | {"contact": "contacts", "link": "links"}
-_STATED = f"<{thing('basis', 'stated')}>"
+_STATED = f"<{thing_iri('basis', 'stated')}>"
 
 
 def field_of(line: str, project: str) -> str:

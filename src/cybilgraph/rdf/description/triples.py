@@ -16,7 +16,7 @@ from cybilgraph.rdf.ntriples import literal
 _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-class Triples:
+class TripleWriter:
     """Lines being written."""
 
     def __init__(self, language: str = "en", source: str = "") -> None:
@@ -31,16 +31,16 @@ class Triples:
 
     def text(self, subject: str, predicate: str, text: str, language: str = "") -> None:
         """One triple with a text in a language."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(_told(text), language or self._language)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(_without_controls(text), language or self._language)} .")
 
     def plain(self, subject: str, predicate: str, text: str, datatype: str = "") -> None:
         """One triple with a plain or typed literal."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(_told(text), datatype=datatype)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(_without_controls(text), datatype=datatype)} .")
 
     def lines(self) -> list[str]:
         """The triples, sorted, each once."""
         return sorted(self._lines)
 
 
-def _told(text: str) -> str:
+def _without_controls(text: str) -> str:
     return _NO_XML.sub("\ufffd", text)

@@ -26,7 +26,7 @@ _GZIP_HEAD, _LAST = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff", b"\x03\0"
 
 
 @contextmanager
-def gzipped(path: Path) -> Iterator[IO[bytes]]:
+def open_gzip(path: Path) -> Iterator[IO[bytes]]:
     """A new file to write, its name with .gz: without name and time in its head (RFC 1952, section 2.3.1)."""
     with path.with_name(f"{path.name}.gz").open("wb") as raw:
         packed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
@@ -34,7 +34,7 @@ def gzipped(path: Path) -> Iterator[IO[bytes]]:
             yield output
 
 
-def deflated(data: bytes) -> bytes:
+def deflate_part(data: bytes) -> bytes:
     """A part of a deflate stream that other parts may follow: it ends at a whole byte, and refers to none before it
     (RFC 1951, section 2; zlib's full flush).
     """
@@ -42,7 +42,7 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
-class Packed:
+class CompressedFile:
     """A new file that is packed in both ways, part by part; a context manager. Raises OSError.
 
     Each is one whole, a member of gzip (RFC 1952, section 2.2) and a frame of Zstandard (RFC 8878, section 3.1): of
@@ -61,7 +61,7 @@ class Packed:
         self._gzip.write(_GZIP_HEAD)
         self._sum = self._size = 0
 
-    def __enter__(self) -> Packed:
+    def __enter__(self) -> CompressedFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -70,12 +70,12 @@ class Packed:
                 self._gzip.write(_LAST + struct.pack("<LL", self._sum, self._size & 0xFFFFFFFF))
 
     def add(self, part: bytes) -> None:
-        """Write what comes next, as ``deflated`` gives it."""
+        """Write what comes next, as ``deflate_part`` gives it."""
         self._write(part, zlib.decompressobj(-zlib.MAX_WBITS).decompress(part))
 
-    def copy(self, path: Path) -> Packed:
+    def copy(self, path: Path) -> CompressedFile:
         """A new file with what is in this one so far."""
-        other = Packed(path)
+        other = CompressedFile(path)
         self._gzip.flush()
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         with Path(self._gzip.name).open("rb") as written:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, file_type
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, media_type_of
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -29,9 +29,9 @@ from cybilgraph.model.vocabulary import (
     SPDX,
     VOID,
     XSD,
-    short,
+    shorten,
 )
-from cybilgraph.rdf.ntriples import Things, iri, literal, plain
+from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise
 
 DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
@@ -58,13 +58,13 @@ _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
 _PLACES = (CYB.country, CYB.region)
 _LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
-_EXAMPLES = 3
+_MAX_EXAMPLES = 3
 _RIGHTS = iri(DCTERMS.rights)
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 @dataclass(slots=True)
-class Statistics:
+class GraphStatistics:
     """Counts of the default graph. A resource is of a class, a statement has a property; a link leads from a
     thing of ours to another site.
     """
@@ -79,36 +79,36 @@ class Statistics:
     start: str = ""
     end: str = ""
 
-    def add(self, others: Statistics) -> None:
+    def add(self, others: GraphStatistics) -> None:
         """Add the counts of what comes behind, and is about other subjects."""
         self.triples += others.triples
         self.subjects += others.subjects
         self.classes += others.classes
         self.properties += others.properties
         self.links += others.links
-        self.examples = (self.examples + others.examples)[:_EXAMPLES]
+        self.examples = (self.examples + others.examples)[:_MAX_EXAMPLES]
         self.places |= others.places
         self.start = min(filter(None, (self.start, others.start)), default="")
         self.end = max(self.end, others.end)
 
 
-def statistics(graph: Things) -> Statistics:
+def count_statements(graph: StatementsBySubject) -> GraphStatistics:
     """Count the statements of a graph."""
-    found = Statistics(subjects=len(graph))
+    found = GraphStatistics(subjects=len(graph))
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
             if predicate in _LOOKED_AT:
-                _look_at(found, subject, predicate, terms)
+                _count_statement(found, subject, predicate, terms)
     found.triples = found.properties.total()
     return found
 
 
-def _look_at(found: Statistics, subject: str, predicate: str, terms: list[str]) -> None:
-    said = map(plain, terms)
+def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms: list[str]) -> None:
+    said = map(term_text, terms)
     if predicate == RDF.type:
         found.classes.update(said)
-        if len(found.examples) < _EXAMPLES and f"<{CYB.Project}>" in terms:
+        if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
             found.examples.append(subject)
     elif predicate == CYB.start:
         found.start = min(filter(None, (found.start, *said)), default="")
@@ -118,18 +118,20 @@ def _look_at(found: Statistics, subject: str, predicate: str, terms: list[str]) 
         found.places.update(said)
     elif subject.startswith(f"{BASE}id/"):
         found.links.update(
-            (predicate, site(term[1:-1])) for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}")
+            (predicate, origin_of(term[1:-1]))
+            for term in terms
+            if term.startswith("<") and not term.startswith(f"<{BASE}")
         )
 
 
-def site(address: str) -> str:
+def origin_of(address: str) -> str:
     """The site that an address is of: its scheme and host."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}/"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ReleaseFile:
     """A file of a release, to be taken away."""
 
     name: str
@@ -137,7 +139,9 @@ class File:
     sha256: str
 
 
-def write_descriptions(counts: Statistics, number: int, created: str, files: Iterable[File], folder: Path) -> None:
+def write_descriptions(
+    counts: GraphStatistics, number: int, created: str, files: Iterable[ReleaseFile], folder: Path
+) -> None:
     """Write void.ttl, and dcat in Turtle, JSON-LD and RDF/XML. Raises OSError."""
     files = list(files)
     void = sorted({*_dataset(number, created), *_void(counts, number, files)})
@@ -149,7 +153,7 @@ def write_descriptions(counts: Statistics, number: int, created: str, files: Ite
                 serialise([f"{line}\n".encode() for line in lines], fmt, output)
 
 
-def located(lines: Iterable[str], address: str) -> Iterator[str]:
+def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
     """The lines of a description, with the places where things are had at this address (that of a server's root)."""
     for line in lines:
         subject, predicate, rest = line.split(" ", 2)
@@ -158,11 +162,11 @@ def located(lines: Iterable[str], address: str) -> Iterator[str]:
         yield line
 
 
-def licensed(lines: Iterable[str], licence: str) -> Iterator[str]:
+def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
     """The lines of a description, with the licence that who serves the data gives (its address), wherever they tell
     of rights: of the dataset and of each file, as DCAT-AP wishes it.
     """
-    yield from _say(licence, (RDF.type, iri(DCTERMS.LicenseDocument)))
+    yield from _lines_about(licence, (RDF.type, iri(DCTERMS.LicenseDocument)))
     for line in lines:
         yield line
         subject, predicate, _ = line.split(" ", 2)
@@ -170,9 +174,9 @@ def licensed(lines: Iterable[str], licence: str) -> Iterator[str]:
             yield f"{subject} {iri(DCTERMS.license)} {iri(licence)} ."
 
 
-def paged(address: str) -> Iterator[str]:
+def describe_paging(address: str) -> Iterator[str]:
     """That the catalogue, had at this address, has one page; harvesters of CKAN look for the next one."""
-    yield from _say(
+    yield from _lines_about(
         address,
         (RDF.type, iri(HYDRA.PagedCollection)),
         (HYDRA.totalItems, _number(1)),
@@ -182,7 +186,7 @@ def paged(address: str) -> Iterator[str]:
     )
 
 
-def _say(subject: str, *pairs: tuple[str, str]) -> Iterator[str]:
+def _lines_about(subject: str, *pairs: tuple[str, str]) -> Iterator[str]:
     return (f"{iri(subject)} {iri(predicate)} {value} ." for predicate, value in pairs)
 
 
@@ -197,7 +201,7 @@ def _english(text: str) -> str:
 def _dataset(number: int, created: str) -> Iterator[str]:
     """What both descriptions say of the dataset."""
     made = literal(created, datatype=XSD.dateTime)
-    yield from _say(
+    yield from _lines_about(
         DATASET,
         (RDF.type, iri(VOID.Dataset)),
         (RDF.type, iri(DCAT.Dataset)),
@@ -211,15 +215,17 @@ def _dataset(number: int, created: str) -> Iterator[str]:
         (OWL.versionInfo, literal(str(number))),
         (DCTERMS.language, iri("http://publications.europa.eu/resource/authority/language/ENG")),
     )
-    yield from _say(f"{DATASET}#rights", (RDF.type, iri(DCTERMS.RightsStatement)), (RDFS.label, _english(RIGHTS)))
-    yield from _say(
+    yield from _lines_about(
+        f"{DATASET}#rights", (RDF.type, iri(DCTERMS.RightsStatement)), (RDFS.label, _english(RIGHTS))
+    )
+    yield from _lines_about(
         PUBLISHER, (RDF.type, iri(FOAF.Agent)), (FOAF.name, literal("cybilgraph")), (FOAF.homepage, iri(BASE))
     )
 
 
-def _void(counts: Statistics, number: int, files: list[File]) -> Iterator[str]:
+def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Iterator[str]:
     namespaces = {_namespace(term) for term in (*counts.classes, *counts.properties)}
-    yield from _say(
+    yield from _lines_about(
         DATASET,
         (FOAF.homepage, iri(BASE)),
         (VOID.sparqlEndpoint, iri(f"{BASE}sparql")),
@@ -239,8 +245,8 @@ def _void(counts: Statistics, number: int, files: list[File]) -> Iterator[str]:
     ):
         of_class = kind == VOID.classPartition
         part = f"{DATASET}#{'class' if of_class else 'property'}-{_key(term)}"
-        yield from _say(DATASET, (kind, iri(part)))
-        yield from _say(
+        yield from _lines_about(DATASET, (kind, iri(part)))
+        yield from _lines_about(
             part,
             (RDF.type, iri(VOID.Dataset)),
             (getattr(VOID, "class") if of_class else VOID.property, iri(term)),
@@ -248,8 +254,8 @@ def _void(counts: Statistics, number: int, files: list[File]) -> Iterator[str]:
         )
     for place, ((predicate, site_), many) in enumerate(sorted(counts.links.items()), start=1):
         links = f"{DATASET}#links-{place}"
-        yield from _say(DATASET, (VOID.subset, iri(links)))
-        yield from _say(
+        yield from _lines_about(DATASET, (VOID.subset, iri(links)))
+        yield from _lines_about(
             links,
             (RDF.type, iri(VOID.Linkset)),
             (VOID.linkPredicate, iri(predicate)),
@@ -259,10 +265,10 @@ def _void(counts: Statistics, number: int, files: list[File]) -> Iterator[str]:
         )
 
 
-def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> Iterator[str]:
+def _dcat(counts: GraphStatistics, number: int, created: str, files: list[ReleaseFile]) -> Iterator[str]:
     made = literal(created, datatype=XSD.dateTime)
     period, history = f"{DATASET}#period", f"{DATASET}#provenance"
-    yield from _say(
+    yield from _lines_about(
         CATALOG,
         (RDF.type, iri(DCAT.Catalog)),
         (DCTERMS.title, _english("The dataset of cybilgraph, and its files")),
@@ -273,7 +279,7 @@ def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> I
         (DCAT.dataset, iri(DATASET)),
         (DCAT.service, iri(SERVICE)),
     )
-    yield from _say(
+    yield from _lines_about(
         SERVICE,
         (RDF.type, iri(DCAT.DataService)),
         (DCTERMS.title, _english("SPARQL endpoint of cybilgraph")),
@@ -283,7 +289,7 @@ def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> I
         (DCAT.endpointDescription, iri(f"{BASE}sparql")),
         (DCAT.servesDataset, iri(DATASET)),
     )
-    yield from _say(
+    yield from _lines_about(
         DATASET,
         (DCAT.version, literal(str(number))),
         (DCAT.landingPage, iri(f"{BASE}release/{number}")),
@@ -293,7 +299,7 @@ def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> I
         *((DCTERMS.spatial, iri(place)) for place in counts.places),
         *((DCAT.distribution, iri(_distribution(file.name))) for file in files),
     )
-    yield from _say(
+    yield from _lines_about(
         history,
         (RDF.type, iri(DCTERMS.ProvenanceStatement)),
         (
@@ -302,21 +308,21 @@ def _dcat(counts: Statistics, number: int, created: str, files: list[File]) -> I
         ),
     )
     if counts.start and counts.end:
-        yield from _say(DATASET, (DCTERMS.temporal, iri(period)))
-        yield from _say(
+        yield from _lines_about(DATASET, (DCTERMS.temporal, iri(period)))
+        yield from _lines_about(
             period,
             (RDF.type, iri(DCTERMS.PeriodOfTime)),
             (DCAT.startDate, _time(counts.start)),
             (DCAT.endDate, _time(counts.end)),
         )
     for file in files:
-        yield from _of_file(file, number, made)
+        yield from _describe_file(file, number, made)
 
 
-def _of_file(file: File, number: int, made: str) -> Iterator[str]:
+def _describe_file(file: ReleaseFile, number: int, made: str) -> Iterator[str]:
     here, address = _distribution(file.name), iri(_address(number, file.name))
     inner, packed = _types(file.name)
-    yield from _say(
+    yield from _lines_about(
         here,
         (RDF.type, iri(DCAT.Distribution)),
         (DCTERMS.title, _english(file.name)),
@@ -331,7 +337,7 @@ def _of_file(file: File, number: int, made: str) -> Iterator[str]:
         *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{packed}")),) if packed else ()),
         (SPDX.checksum, iri(f"{here}-checksum")),
     )
-    yield from _say(
+    yield from _lines_about(
         f"{here}-checksum",
         (RDF.type, iri(SPDX.Checksum)),
         (SPDX.algorithm, iri(SPDX.checksumAlgorithm_sha256)),
@@ -356,7 +362,7 @@ def _syntax(name: str) -> str:
 def _types(name: str) -> tuple[str, str]:
     """The media types of what is in a file, and of what packs it."""
     suffixes = name.split(".")[1:]
-    outer = file_type(name)
+    outer = media_type_of(name)
     if len(suffixes) < 2:
         return outer, ""
     return _syntax(name) or _TABLES[suffixes[0]], outer
@@ -368,7 +374,7 @@ def _namespace(term: str) -> str:
 
 def _key(term: str) -> str:
     """A name for a term that no other has, and that can stand in an IRI."""
-    return quote(short(term).replace(":", "-", 1), safe="")
+    return quote(shorten(term).replace(":", "-", 1), safe="")
 
 
 def _time(value: str) -> str:

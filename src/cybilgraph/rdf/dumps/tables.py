@@ -17,9 +17,9 @@ from arro3.io import read_csv, write_parquet
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
-from cybilgraph.rdf.dumps.compressed_parts import gzipped
-from cybilgraph.rdf.ntriples import Things, texts
-from cybilgraph.runtime.spill import Scratch
+from cybilgraph.rdf.dumps.compressed_parts import open_gzip
+from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
+from cybilgraph.runtime.spill import TemporaryDatabase
 
 _FIELDS = tuple(
     row
@@ -38,9 +38,9 @@ COLUMNS = {
 }
 _PARTS = "; "
 _START = f"{BASE}id/project/"
-_ROW_GROUP = 100_000
+_ROWS_PER_GROUP = 100_000
 #: The names of so many things are in memory.
-_NAMES = 50_000
+_MAX_NAMES_IN_MEMORY = 50_000
 _ZSTD = "zstd(3)"
 
 Statements = dict[str, list[str]]
@@ -61,12 +61,12 @@ class _Project:
 
 
 #: Rows of each table. A cell that is a tuple has IRIs of things, whose names are to stand there.
-Rows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
+TableRows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
 
 
-def rows_of_tables(graph: Things) -> Rows:
+def make_table_rows(graph: StatementsBySubject) -> TableRows:
     """The rows of each table that a graph gives."""
-    rows: Rows = {table: [] for table in COLUMNS}
+    rows: TableRows = {table: [] for table in COLUMNS}
     for project in _projects(graph):
         rows["projects"].append(_project_row(project))
         rows["participations"] += _participation_rows(project)
@@ -74,12 +74,12 @@ def rows_of_tables(graph: Things) -> Rows:
     return rows
 
 
-class TableNames(Scratch):
+class TableNames(TemporaryDatabase):
     """The names of things, on disk: put them all, then ask. A context manager."""
 
     def __init__(self) -> None:
         super().__init__("CREATE TABLE named (thing, preferred, name); CREATE INDEX by_thing ON named (thing)")
-        self.of = lru_cache(maxsize=_NAMES)(self._of)
+        self.of = lru_cache(maxsize=_MAX_NAMES_IN_MEMORY)(self._of)
 
     def put(self, names: Iterable[tuple[str, str, int]]) -> None:
         """Take names: each of a thing, and how much it is preferred; 0 of one that is not."""
@@ -91,12 +91,12 @@ class TableNames(Scratch):
         return str(self.value(query, thing) or "")
 
 
-def named(row: tuple[str | tuple[str, ...], ...], names: TableNames) -> list[str]:
+def replace_iris(row: tuple[str | tuple[str, ...], ...], names: TableNames) -> list[str]:
     """A row with the names of things in the place of their IRIs."""
     return [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
 
 
-def write_tables(pieces: Iterable[Rows], names: TableNames, folder: Path) -> None:
+def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -> None:
     """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
@@ -109,21 +109,21 @@ def write_tables(pieces: Iterable[Rows], names: TableNames, folder: Path) -> Non
             writer.writerow(COLUMNS[table])
         for piece in pieces:
             for table, rows in piece.items():
-                writers[table].writerows(named(row, names) for row in rows)
+                writers[table].writerows(replace_iris(row, names) for row in rows)
     for table, path in plain_files.items():
-        with path.open("rb") as content, gzipped(folder / f"{table}.csv") as packed:
+        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as packed:
             shutil.copyfileobj(content, packed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
         with (folder / f"{table}.parquet").open("wb") as file:
-            output: Any = _Patient(file)
+            output: Any = _ErrorKeepingFile(file)
             read = read_csv(path, schema, has_header=True)
-            write_parquet(read, output, compression=_ZSTD, max_row_group_size=_ROW_GROUP)
+            write_parquet(read, output, compression=_ZSTD, max_row_group_size=_ROWS_PER_GROUP)
         if output.fault:
             raise output.fault
         path.unlink()
 
 
-class _Patient(io.RawIOBase):
+class _ErrorKeepingFile(io.RawIOBase):
     """Writes to a file, and keeps its first fault until it is asked for: arro3 has none to raise, it breaks down."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -142,7 +142,7 @@ class _Patient(io.RawIOBase):
         return len(data)
 
 
-def _projects(graph: Things) -> Iterator[_Project]:
+def _projects(graph: StatementsBySubject) -> Iterator[_Project]:
     """The projects, in the order of the graph."""
     found: dict[str, _Project] = {}
     for subject, statements in graph.items():
@@ -158,7 +158,7 @@ def _projects(graph: Things) -> Iterator[_Project]:
 
 
 def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:
-    values = [(row, texts(project.own, row.term)) for row in _FIELDS]
+    values = [(row, object_texts(project.own, row.term)) for row in _FIELDS]
     return project.iri, *(tuple(own) if row.term in _NAMED else _PARTS.join(own) for row, own in values)
 
 
@@ -166,7 +166,9 @@ def _participation_rows(project: _Project) -> Iterator[tuple[str | tuple[str, ..
     for part, node in project.parts.items():
         if f"<{CYB.Participation}>" not in node.get(RDF.type, ()):
             continue
-        quotes = [project.parts.get(quote.removeprefix(f"{project.iri}/"), {}) for quote in texts(node, CYB.evidence)]
+        quotes = [
+            project.parts.get(quote.removeprefix(f"{project.iri}/"), {}) for quote in object_texts(node, CYB.evidence)
+        ]
         surest = max(quotes, key=_confidence, default={})
         actor, role, basis = (_one(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
         yield (
@@ -186,10 +188,10 @@ def _confidence(quote: Statements) -> float:
 
 def _outcome_rows(project: _Project) -> Iterator[tuple[str, ...]]:
     for part, node in sorted(project.parts.items(), key=lambda item: (len(item[0]), item[0])):
-        for kind in texts(node, RDF.type):
+        for kind in object_texts(node, RDF.type):
             if kind in _ITEMS:
                 yield project.iri, _ITEMS[kind], part.rpartition("/")[2], _one(node, DCTERMS.description)
 
 
 def _one(node: Statements, term: str) -> str:
-    return next(iter(texts(node, term)), "")
+    return next(iter(object_texts(node, term)), "")

@@ -15,8 +15,8 @@ from itertools import islice
 from lxml import etree
 
 from cybilgraph.model.fields import BY_LABEL, FieldKind
-from cybilgraph.readers.html.tree import Element, labelled
-from cybilgraph.readers.text import plain
+from cybilgraph.readers.html.tree import Element, split_label
+from cybilgraph.readers.text import normalise
 
 _NEVER = frozenset(
     re.findall(
@@ -42,7 +42,7 @@ _BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[
 #: Labels that no menu has: what holds two of them is part of the project.
 _STRONG = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 #: More labels than this are on no page.
-_MOST = 1_000
+_MAX_UNFINISHED_ELEMENTS = 1_000
 
 
 class Page:
@@ -57,12 +57,12 @@ class Page:
                 _climb(self._strong, element, name)
         holds: dict[Element, set[str]] = defaultdict(set)
         for element, name, _ in found:
-            if not any(self.dropped(above) for above in _upwards(element)):
+            if not any(self.is_dropped(above) for above in _upwards(element)):
                 _climb(holds, element, name)
         self.fields = holds[root] - {"h1"}
         self.main = self._main(holds)
 
-    def dropped(self, element: Element) -> bool:
+    def is_dropped(self, element: Element) -> bool:
         """True for an element that is left out with all that it holds."""
         if self._never(element):
             return True
@@ -76,7 +76,7 @@ class Page:
     def headings(self) -> Iterator[Element]:
         """The h1 of the page that are shown, those inside the main element first."""
         first = islice(self.root.iter("h1"), 20)
-        shown = [h1 for h1 in first if not any(self.dropped(above) for above in _upwards(h1))]
+        shown = [h1 for h1 in first if not any(self.is_dropped(above) for above in _upwards(h1))]
         inside = [h1 for h1 in shown if any(above is self.main for above in _upwards(h1))]
         yield from inside
         yield from (h1 for h1 in shown if h1 not in inside)
@@ -99,10 +99,10 @@ class Page:
         walk = etree.iterwalk(self.root, events=("start",))
         number = 0
         for _, element in walk:
-            if element.tag in _NEVER or number > _MOST:
+            if element.tag in _NEVER or number > _MAX_UNFINISHED_ELEMENTS:
                 walk.skip_subtree()
                 continue
-            if element.tag == "h1" and plain("".join(element.itertext())[:200]):
+            if element.tag == "h1" and normalise("".join(element.itertext())[:200]):
                 number += 1
                 yield element, "h1", FieldKind.VALUE
                 yield element, "title", FieldKind.VALUE
@@ -127,7 +127,7 @@ class Page:
 
 def _label(words: str) -> tuple[str, FieldKind] | None:
     words = words[:400].strip()
-    row, value = labelled(plain(words)) if 1 < len(words) < 200 else (None, "")
+    row, value = split_label(normalise(words)) if 1 < len(words) < 200 else (None, "")
     if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG):
         return None
     return row.name, BY_LABEL[row.column].kind

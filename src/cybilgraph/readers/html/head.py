@@ -12,14 +12,14 @@ from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.html.tree import Element
 from cybilgraph.readers.page.sections import Section
-from cybilgraph.readers.text import plain
+from cybilgraph.readers.text import normalise
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.
 _LANGUAGE = re.compile(r"([a-z]{2,3})(-[a-z]{4}(?=$|[-_]))?(?:[-_][a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 _BEFORE_SITE = re.compile(r"\s[-–—|»·]\s")
 #: Data about a page is a few kilobytes.
-_MOST = 200_000
+_MAX_LINKED_DATA_CHARACTERS = 200_000
 
 
 class Head:
@@ -30,14 +30,14 @@ class Head:
         self._meta: dict[str, tuple[str, int]] = {}
         for meta in root.iter("meta"):
             name = (meta.get("property") or meta.get("name") or "").lower()
-            if name and (content := plain((meta.get("content") or "")[:2000])):
+            if name and (content := normalise((meta.get("content") or "")[:2000])):
                 self._meta.setdefault(name, (content, meta.sourceline or 1))
         self._data = dict(_linked_data(root))
 
     def sections(self) -> Iterator[Section]:
         """Address, day of change and language, where the head tells them."""
         for address, label, line in self._addresses():
-            if address := absolute(address, ""):
+            if address := resolve_address(address, ""):
                 yield _section("address", label, address, line)
                 break
         for name in ("article:modified_time", "og:updated_time", "dateModified"):
@@ -52,15 +52,17 @@ class Head:
     @property
     def base(self) -> str:
         """What relative addresses of the page are relative to."""
-        canonical = next((address for address, *_ in self._addresses() if absolute(address, "")), "")
-        given = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
-        return absolute(given, canonical) or canonical
+        canonical = next((address for address, *_ in self._addresses() if resolve_address(address, "")), "")
+        input_file = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
+        return resolve_address(input_file, canonical) or canonical
 
     @property
     def title(self) -> tuple[str, int]:
         """The title of the page without the name of its site, and its line."""
         site = self._meta.get("og:site_name", ("", 0))[0].casefold()
-        printed = next(((plain("".join(title.itertext())), title.sourceline or 1) for title in self._titles()), ("", 1))
+        printed = next(
+            ((normalise("".join(title.itertext())), title.sourceline or 1) for title in self._titles()), ("", 1)
+        )
         title, line = self._meta.get("og:title") or printed
         start = title[:1000]
         *_, last = (None, *_BEFORE_SITE.finditer(start))
@@ -77,15 +79,15 @@ class Head:
         for link in self._root.iter("link"):
             if "canonical" in (link.get("rel") or "").lower().split():
                 yield link.get("href") or "", "canonical", link.sourceline or 1
-        for name, told in (("og:url", self._meta), ("url", self._data), ("@id", self._data)):
-            if name in told:
-                yield told[name][0], name, told[name][1]
+        for name, source in (("og:url", self._meta), ("url", self._data), ("@id", self._data)):
+            if name in source:
+                yield source[name][0], name, source[name][1]
 
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def absolute(address: str, base: str) -> str:
+def resolve_address(address: str, base: str) -> str:
     """The address in full, empty where it is none of http or https, or leads to no page."""
     address = address.strip()
     if not address or address.startswith("#") or "/cdn-cgi/l/email-protection" in address:
@@ -109,7 +111,9 @@ def _linked_data(root: Element) -> Iterator[tuple[str, tuple[str, int]]]:
     """Names and values of the page's JSON-LD, those of the page itself last."""
     for script in root.iter("script"):
         raw = script.text or ""
-        if (script.get("type") or "").lower().strip() != "application/ld+json" or len(raw) > _MOST:
+        if (script.get("type") or "").lower().strip() != "application/ld+json" or len(
+            raw
+        ) > _MAX_LINKED_DATA_CHARACTERS:
             continue
         try:
             nodes: list[Any] = [json.loads(raw)]
@@ -124,4 +128,4 @@ def _linked_data(root: Element) -> Iterator[tuple[str, tuple[str, int]]]:
                 if "Page" in str(node.get("@type"))[:100] or "dateModified" in node:
                     for name in ("@id", "url", "dateModified"):
                         if isinstance(node.get(name), str):
-                            yield name, (plain(node[name][:2000]), script.sourceline or 1)
+                            yield name, (normalise(node[name][:2000]), script.sourceline or 1)

@@ -56,7 +56,7 @@ class PageLine:
     parts: list[Piece] = field(default_factory=list)
 
 
-def as_text(lines: list[PageLine], source: str) -> tuple[list[Text], dict[int, Place]]:
+def number_lines(lines: list[PageLine], source: str) -> tuple[list[Text], dict[int, Place]]:
     """The lines numbered as in the page's text, and where each of these numbers is in the file."""
     printed: list[Text] = []
     places: dict[int, Place] = {}

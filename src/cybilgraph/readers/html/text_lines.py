@@ -14,13 +14,13 @@ from lxml import etree
 
 from cybilgraph.model.fields import BY_LABEL, FieldKind
 from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece
-from cybilgraph.readers.html.tree import Element, first_words, labelled, offset
-from cybilgraph.readers.text import plain
+from cybilgraph.readers.html.tree import Element, first_words, raw_to_plain_offset, split_label
+from cybilgraph.readers.text import normalise
 
 #: No line of a page is longer; of one that is, the links are not looked for.
 _LONG = 20_000
 #: How many characters of a piece it is found by; how many pieces of a line are.
-_FIRST, _MOST_PARTS = 24, 100
+_FIRST, _MAX_PIECES = 24, 100
 _START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = HEADINGS | set(
@@ -39,14 +39,14 @@ _FILE_NAME = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$|^https?:", re.IGNORECASE
 _LOGO = re.compile(r"^(?:the )?(?:logo|flag) (?:of|for) (?:the )?|[ _-](?:logo|flag|icon)$", re.IGNORECASE)
 
 
-def read_lines(root: Element, dropped: Callable[[Element], bool]) -> list[PageLine]:
+def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[PageLine]:
     """The lines of a tree, without what is ``dropped``; in the order of the page."""
     reader = _Reader()
     walk = etree.iterwalk(root, events=("start", "end"))
     skipped: Element | None = None
     for event, element in walk:
         if event == "start":
-            if element is not root and dropped(element):
+            if element is not root and is_dropped(element):
                 skipped = element
                 walk.skip_subtree()
             else:
@@ -105,17 +105,17 @@ class _Reader:
             self._heading += tag in HEADINGS
             self._h1 = element if tag == "h1" else self._h1
         elif tag in _LISTS:
-            facts = [bool(labelled(first_words(item))[0]) for item in element[:200] if item.tag == "li"]
+            facts = [bool(split_label(first_words(item))[0]) for item in element[:200] if item.tag == "li"]
             number = int(start[1]) if tag == "ol" and (start := _START.fullmatch(element.get("start", "1"))) else None
             self._lists.append(_List(number, sum(facts) * 2 > len(facts)))
         elif tag == "li":
             self._item()
         elif tag == "tr":
-            self._rows.append(len(element) > 1 and bool(labelled(first_words(element[0]))[0]))
+            self._rows.append(len(element) > 1 and bool(split_label(first_words(element[0]))[0]))
         elif tag == "br":
             self._break()
         elif tag == "img":
-            self._pictures.append(plain(element.get("alt") or "")[:200])
+            self._pictures.append(normalise(element.get("alt") or "")[:200])
         elif tag == "a":
             self._open.append((self._length, element.get("href") or ""))
         self._pre += tag == "pre"
@@ -159,11 +159,11 @@ class _Reader:
 
     def flush(self) -> None:
         """End the line, where there is one."""
-        if text := plain(raw := "".join(self._words)):
+        if text := normalise(raw := "".join(self._words)):
             self._emit(raw, text)
         else:
             for alt in self._pictures:
-                name = plain(_LOGO.sub("", alt))
+                name = normalise(_LOGO.sub("", alt))
                 if name and not _FILE_NAME.search(name):
                     self._push(PageLine(name, self._at, alt[:24], alt=True))
         self._words, self._length, self._links, self._label, self._pictures = [], 0, [], 0, []
@@ -176,16 +176,20 @@ class _Reader:
             []
             if len(raw) > _LONG
             else [
-                PageLink(offset(raw, link.start), len(plain(raw[: link.stop])), link.address)
+                PageLink(raw_to_plain_offset(raw, link.start), len(normalise(raw[: link.stop])), link.address)
                 for link in [*self._links, *(PageLink(start, self._length, address) for start, address in self._open)][
                     :50
                 ]
                 if raw[link.start : link.stop].strip()
             ]
         )
-        parts = [] if len(raw) > _LONG else [piece._replace(start=offset(raw, piece.start)) for piece in self._parts]
+        parts = (
+            []
+            if len(raw) > _LONG
+            else [piece._replace(start=raw_to_plain_offset(raw, piece.start)) for piece in self._parts]
+        )
         line = PageLine(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
-        label, value = plain(raw[: self._label]), plain(raw[self._label :])
+        label, value = normalise(raw[: self._label]), normalise(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
         if row and value and value[0] != ":" and (row.kind is FieldKind.CHOICE or not value[0].islower()):
             # A label in bold print at the beginning of the line: its value gets a line of its own.
@@ -215,7 +219,7 @@ class _Reader:
             self._number, self._first = self._at, bare[:_FIRST].split("\n", 1)[0].rstrip()
             self._begun, text = bool(bare), bare
         for number, piece in enumerate(text.split("\n")):
-            if (words := piece.strip()) and (number or self._length) and len(self._parts) < _MOST_PARTS:
+            if (words := piece.strip()) and (number or self._length) and len(self._parts) < _MAX_PIECES:
                 start = self._length + len(piece) - len(piece.lstrip())
                 self._parts.append(Piece(start, self._at + number, words[:_FIRST].rstrip()))
             self._words += ["\n", piece] if number else [piece]

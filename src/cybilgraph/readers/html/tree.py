@@ -19,14 +19,14 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_LABEL, Field
 from cybilgraph.model.findings import Finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.text import codec_of, decode, plain
+from cybilgraph.readers.text import decode, find_codec, normalise
 
 #: An element of lxml, which has no types.
 Element: TypeAlias = Any
 
 #: A page has a few thousand tags, some twenty deep; libxml2 stops at 256.
 #: A page saved as HTML has its menus, styles and scripts with it.
-MAX_FILE = 5_000_000
+MAX_HTML_BYTES = 5_000_000
 MAX_DEPTH, MAX_TAGS, MAX_ATTRIBUTES = 250, 200_000, 1_000
 #: How far from the beginning a page may name its encoding (HTML 13.2.3.2: 1024 bytes; saved
 #: pages have a comment before it).
@@ -39,26 +39,26 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n?|\f")
 
 
-def decoded(given: Input, findings: list[Finding]) -> str:
+def decode_html(input_file: Input, findings: list[Finding]) -> str:
     """The text of an HTML file: by its mark, as UTF-8, by what it says of itself, as Windows-1252.
 
     UTF-8 comes before what the file says, since hardly any other text happens to be UTF-8, and
     programs that save a page often leave its old ``charset`` in it. Raises SourceError where
     the file is no text.
     """
-    with given.open(MAX_FILE, "A project page has less: save the page alone, not the site.") as file:
+    with input_file.open(MAX_HTML_BYTES, "A project page has less: save the page alone, not the site.") as file:
         content = file.read()
     if content[:2] in (b"<\0", b"\0<"):
         text = content.decode("utf-16-le" if content[0] else "utf-16-be", errors="replace")
     else:
-        text = _as_declared(content) or decode(given, content, findings)
+        text = _as_declared(content) or decode(input_file, content, findings)
     return _LINE_END.sub("\n", _CONTROL.sub("", text))
 
 
 def _as_declared(content: bytes) -> str:
     """The text by the encoding that the file names, where it must be heard; else empty."""
     match = _CHARSET.search(content, 0, _HEAD) or _DECLARED.search(content, 0, _HEAD)
-    name = codec_of(match[1].decode("ascii", errors="replace")) if match else ""
+    name = find_codec(match[1].decode("ascii", errors="replace")) if match else ""
     if not name or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
         return ""
     try:
@@ -73,31 +73,31 @@ def _as_declared(content: bytes) -> str:
         return ""
 
 
-def parse(given: Input, text: str) -> Element:
+def parse_html(input_file: Input, text: str) -> Element:
     """The root of the tree of an HTML text.
 
     Raises SourceError where there are no tags at all, or more than any page has.
     """
     raw = text.encode("utf-8", errors="replace")
-    etree.fromstring(raw or b" ", _parser(_Counter(given.name)))
+    etree.fromstring(raw or b" ", _parser(_Counter(input_file.name)))
     root: Element | None = etree.fromstring(raw or b" ", _parser())
     if root is None:
-        raise SourceError(f"{given.name}: the page has no text", "Open the page in a browser and save it again.")
+        raise SourceError(f"{input_file.name}: the page has no text", "Open the page in a browser and save it again.")
     for sibling in list(root.itersiblings()):  # what stands behind </html>
         root.append(sibling)
     for table in list(root.iter("table")):
-        _turn(table)
+        _transpose_table(table)
     return root
 
 
-def _turn(table: Element) -> None:
+def _transpose_table(table: Element) -> None:
     """A table whose first row is labels has its values in columns: a row of it becomes one label
     with its values. Nothing moves in a table of any other shape.
     """
     head, *rows = [*islice(table.iter("tr"), 50)] or [None]
     if head is None or len(head) < 2 or not rows or any(len(row) != len(head) for row in rows):
         return
-    labels = [labelled(first_words(cell)) for cell in head]
+    labels = [split_label(first_words(cell)) for cell in head]
     if not all(row and not value for row, value in labels) or next(table.iterdescendants("table"), None) is not None:
         return
     for cells in list(zip(head, *rows, strict=True)):
@@ -145,7 +145,7 @@ class _Counter:
         raise SourceError(f"{self._name}: {what}", "This is no project page; save the page's text instead.")
 
 
-def labelled(text: str) -> tuple[Field | None, str]:
+def split_label(text: str) -> tuple[Field | None, str]:
     """The field that this text is the label of, and the value behind the label."""
     match = _LABEL.fullmatch(text.strip())
     row = BY_LABEL.get(match[1].casefold()) if match else None
@@ -157,11 +157,11 @@ def first_words(element: Element) -> str:
     for inner in islice(element.iter(), 8):
         if inner.tag == "a":
             return ""
-        if inner.text and (words := plain(inner.text[:200])):
+        if inner.text and (words := normalise(inner.text[:200])):
             return words
     return ""
 
 
-def offset(raw: str, start: int) -> int:
+def raw_to_plain_offset(raw: str, start: int) -> int:
     """Where this place of the raw text is in the plain text."""
-    return len(plain(raw[:start] + "|")) - 1
+    return len(normalise(raw[:start] + "|")) - 1

@@ -14,7 +14,7 @@ from typing import TypeVar
 from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -30,11 +30,11 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.readers.iati import codes
 from cybilgraph.readers.iati.narratives import LANG, Narratives, place
-from cybilgraph.readers.iati.xml import Element, elements, odd_line
+from cybilgraph.readers.iati.xml import Element, find_undecodable_line, read_elements
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.names import kinds_under
-from cybilgraph.readers.page.sections import CODE, Section, Sections
-from cybilgraph.readers.text import WINDOWS, not_utf8, plain
+from cybilgraph.readers.page.names import kinds_for_field
+from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
+from cybilgraph.readers.text import WINDOWS, normalise, not_utf8_finding
 
 _HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
@@ -48,37 +48,37 @@ _Link = TypeVar("_Link", Participation, Scope, Relation, Date)
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
 
 
-def read_iati(given: Input) -> Iterator[Record]:
+def read_iati(input_file: Input) -> Iterator[Record]:
     """The records of a file, one for each activity.
 
     Raises SourceError where it is no IATI, is empty or too large; where it is damaged, after
     the records before the damage.
     """
     number = 0
-    odd = odd_line(given)
+    odd = find_undecodable_line(input_file)
     encoding = WINDOWS if odd else None
-    for element in elements(given, "iati-activities", "iati-activity", _HINT, encoding):
+    for element in read_elements(input_file, "iati-activities", "iati-activity", _HINT, encoding):
         number += 1
-        activity = _Activity(element, given)
+        activity = _Activity(element, input_file)
         if number == 1:
             if odd:
-                activity.tell(not_utf8(given, odd))
+                activity.tell(not_utf8_finding(input_file, odd))
             activity.check_version()
         yield activity.record()
     if not number:
-        raise SourceError(f"{given.name}: there is no activity in this file", _HINT)
+        raise SourceError(f"{input_file.name}: there is no activity in this file", _HINT)
 
 
 class _Activity:
     """Turns the elements of one iati-activity into sections."""
 
-    def __init__(self, element: Element, given: Input) -> None:
+    def __init__(self, element: Element, input_file: Input) -> None:
         named = next(element.iterfind("title/narrative"), element)
         language = element.get(LANG) or element.getparent().get(LANG) or named.get(LANG) or ""
         self._element = element
-        self._given = given
+        self._input_file = input_file
         self._findings: list[Finding] = []
-        self._sections = Sections(given, self._findings, place(element).line)
+        self._sections = RecordBuilder(input_file, self._findings, place(element).line)
         self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}
@@ -212,13 +212,13 @@ class _Activity:
         self._take(BY_NAME[name], child, self._texts.paragraphs(child))
 
     def _status(self, child: Element) -> None:
-        name = codes.status(child.get("code", "").strip())
+        name = codes.status_name(child.get("code", "").strip())
         self._take(BY_NAME["status"], child, self._texts.text(name, child))
 
     def _participant(self, child: Element) -> None:
         """A role that has no field is told by the participation alone."""
         code = child.get("role", "").strip()
-        role = codes.role(code)
+        role = codes.role_key(code)
         name = self._organisation(child)
         if role == codes.UNSPECIFIED:
             self._find("role", child, name[0].text if name else "", {"code": code[:40]})
@@ -226,7 +226,7 @@ class _Activity:
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, name)
 
     def _participant_of_ours(self, child: Element) -> None:
-        if child.get("role", "") in reference().entries["role"]:
+        if child.get("role", "") in load_gazetteer().entries["role"]:
             role = child.get("role", "")
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, self._organisation(child))
 
@@ -238,7 +238,7 @@ class _Activity:
         if child.get("vocabulary") not in codes.OWN:
             return
         names = [*self._texts.name(child), *self._texts.attribute(child, "code")]
-        if theme := next((name for name in names if reference().find("theme", name.text)), None):
+        if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
             self._take(BY_NAME["theme"], child, [theme])
         elif names:
             self._find("no-theme", child, names[0].text, {"tag": child.tag})
@@ -303,21 +303,21 @@ class _Activity:
 
     def _country(self, child: Element) -> list[Text]:
         code = self._texts.attribute(child, "code")
-        known = [text for text in code if reference().find("country", text.text)]
+        known = [text for text in code if load_gazetteer().find("country", text.text)]
         return known or self._texts.name(child) or code
 
     def _region(self, child: Element) -> list[Text]:
         code = child.get("code", "").strip()
-        means, name = codes.regions(child.get("vocabulary", "").strip(), code)
+        means, name = codes.find_regions(child.get("vocabulary", "").strip(), code)
         known = [text for region in means for text in self._texts.text(region, child)]
         return known or self._texts.name(child) or self._texts.text(name or code, child)
 
     def _as_printed(self, row: Field, child: Element, line: Text) -> Text:
         """What an element says, as it was printed, where that is the same."""
         own = {FieldKind.DATE: ("date",), FieldKind.ACTORS: ("actor",), FieldKind.CHOICE: (row.name,)}
-        kinds = own.get(row.kind) or kinds_under(row.name)
-        printed = plain(child.findtext(codes.PRINTED, ""))
-        same = any(codes.says_the_same(kind, printed, line.text) for kind in kinds)
+        kinds = own.get(row.kind) or kinds_for_field(row.name)
+        printed = normalise(child.findtext(codes.PRINTED, ""))
+        same = any(codes.is_same_meaning(kind, printed, line.text) for kind in kinds)
         return replace(line, text=printed) if same else line
 
     def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:

@@ -9,7 +9,7 @@ import csv
 from functools import cache
 
 from cybilgraph.model.dates import read_date
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Text
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.vocabulary import CYB
@@ -42,35 +42,35 @@ _FINALISATION, _CLOSED = "3", "4"
 _DAC, _M49 = "1", "2"
 
 
-def status(code: str) -> str:
+def status_name(code: str) -> str:
     """The name of a code of the list ActivityStatus; the code itself where it is none of them."""
     known = _CLOSED if code == _FINALISATION else code
-    statuses = reference().entries["status"].values()
+    statuses = load_gazetteer().entries["status"].values()
     return next((entry.name for entry in statuses if code and entry.row["iati"] == known), code)
 
 
-def role(code: str) -> str:
+def role_key(code: str) -> str:
     """The role of a code of the list OrganisationRole; ``unspecified`` where it is none of them."""
-    roles = reference().entries["role"].values()
+    roles = load_gazetteer().entries["role"].values()
     return next((entry.key for entry in roles if code and entry.row["iati"] == code), UNSPECIFIED)
 
 
-def says_the_same(kind: str, printed: str, said: str) -> bool:
+def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
     """Whether a name of a ``kind``, or a ``date``, is another way to say what an element says."""
     if kind == "date":
         date = read_date(Text(printed))
-        return date is not None and date.value == said
+        return date is not None and date.value == stated
     entry = find(kind, printed)
-    return entry is not None and entry is find(kind, said)
+    return entry is not None and entry is find(kind, stated)
 
 
-def regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:
+def find_regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:
     """The regions or groups that a code stands for, and its official name.
 
     Nothing and the empty text where the code is unknown. "South & Central Asia" of the OECD DAC
     is two regions of UN M49; "States Ex-Yugoslavia unspecified" is none.
     """
-    if vocabulary == _M49 and (region := reference().get("region", code.zfill(3))):
+    if vocabulary == _M49 and (region := load_gazetteer().get("region", code.zfill(3))):
         return (region.key,), region.name
     if vocabulary in ("", _DAC):
         return _dac().get(code.lstrip("0"), ((), ""))

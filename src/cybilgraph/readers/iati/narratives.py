@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.iati.xml import Element
 from cybilgraph.readers.page.names import BULLET
-from cybilgraph.readers.text import plain, unwrapped
+from cybilgraph.readers.text import normalise, unwrap
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: A line at least so long was ended by the width of an editor, a shorter one by its writer.
 _FULL = 60
 #: No text has more lines; what stands behind them is taken for one.
-_LINES_MOST = 20_000
+_MAX_LINES = 20_000
 
 
 class Narratives:
@@ -29,8 +29,8 @@ class Narratives:
 
     def text(self, value: str, element: Element) -> list[Text]:
         """One text; none where the value is blank."""
-        told = plain(value)
-        return [Text(told, place(element))] if told else []
+        texts = normalise(value)
+        return [Text(texts, place(element))] if texts else []
 
     def attribute(self, element: Element, name: str) -> list[Text]:
         """The value of an attribute; none where it is blank."""
@@ -38,7 +38,7 @@ class Narratives:
 
     def name(self, element: Element) -> list[Text]:
         """What an element says, on one line; none where it says nothing."""
-        return [text for narrative in self._chosen(element)[:1] for text in self.text(_said(narrative), narrative)]
+        return [text for narrative in self._chosen(element)[:1] for text in self.text(_full_text(narrative), narrative)]
 
     def names(self, element: Element, *tags: str) -> list[Text]:
         """What the elements of these names below an element say, a line each."""
@@ -46,22 +46,22 @@ class Narratives:
 
     def paragraphs(self, element: Element) -> list[Text]:
         """What an element says, its paragraphs and list items kept apart."""
-        told: list[Text] = []
+        texts: list[Text] = []
         for narrative in self._chosen(element):
-            told += (
-                text for text in unwrapped(_lines(_said(narrative), narrative.sourceline or 0), _goes_on) if text.text
+            texts += (
+                text for text in unwrap(_lines(_full_text(narrative), narrative.sourceline or 0), _goes_on) if text.text
             )
-        return told
+        return texts
 
     def _chosen(self, element: Element) -> list[Element]:
         """The narratives in the language of the activity; without such, in that of the first."""
-        told = [found for found in element.iterfind("narrative") if _said(found).strip()]
-        if not told:  # before version 2, and in some elements, the text stands in the element itself
+        texts = [found for found in element.iterfind("narrative") if _full_text(found).strip()]
+        if not texts:  # before version 2, and in some elements, the text stands in the element itself
             return [element] if element.find("narrative") is None else []
         wanted = self._language
-        spoken = [(found.get(LANG) or wanted).lower() for found in told]
+        spoken = [(found.get(LANG) or wanted).lower() for found in texts]
         best = min(spoken, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
-        return [found for found, language in zip(told, spoken, strict=True) if language == best]
+        return [found for found, language in zip(texts, spoken, strict=True) if language == best]
 
 
 def place(element: Element) -> Place:
@@ -69,13 +69,13 @@ def place(element: Element) -> Place:
     return Place(element.sourceline or 0)
 
 
-def _said(element: Element) -> str:
+def _full_text(element: Element) -> str:
     return "".join(element.itertext())
 
 
 def _lines(said: str, first: int) -> Iterator[Text]:
-    for number, printed in enumerate(said.split("\n", _LINES_MOST), start=first):
-        yield Text(plain(printed), Place(number, len(printed) - len(printed.lstrip()) + 1))
+    for number, printed in enumerate(said.split("\n", _MAX_LINES), start=first):
+        yield Text(normalise(printed), Place(number, len(printed) - len(printed.lstrip()) + 1))
 
 
 def _goes_on(line: Text, following: Text) -> bool:

@@ -14,14 +14,14 @@ from lxml import etree
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.text import wide_of
+from cybilgraph.readers.text import guess_wide_encoding
 
 #: The largest files of publishers have some hundred megabytes.
-MAX_FILE = 2_000_000_000
+MAX_IATI_BYTES = 2_000_000_000
 #: The most that is held of a file; the largest activities, with all their payments, have a tenth of it.
-MAX_ELEMENT = 16_000_000
+MAX_ELEMENT_BYTES = 16_000_000
 #: Bytes of one text, in any encoding less than what the parser takes at most (10,000,000, in UTF-8).
-MAX_TEXT = 5_000_000
+MAX_TEXT_BYTES = 5_000_000
 #: Comments and spaces before the first element are never so long.
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
@@ -83,7 +83,7 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _Narrowed:
+class _Transcoded:
     """A stream of UTF-16 or UTF-32 in UTF-8: there, a byte that stands for a sign is that sign."""
 
     def __init__(self, stream: _Readable, encoding: str) -> None:
@@ -104,7 +104,7 @@ class _Narrowed:
         return rest
 
 
-class _Shortened:
+class _TextLimited:
     """A stream in which no text is longer than the parser takes; its tags, and lines, are those that were there."""
 
     def __init__(self, stream: _Readable) -> None:
@@ -122,8 +122,8 @@ class _Shortened:
     def _short(self, chunk: bytes) -> bytes:
         end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
         text = chunk if end < 0 else chunk[:end]
-        if self._run + len(text) > MAX_TEXT:
-            begun = _BEGUN.match(text) if self._run <= MAX_TEXT else None
+        if self._run + len(text) > MAX_TEXT_BYTES:
+            begun = _BEGUN.match(text) if self._run <= MAX_TEXT_BYTES else None
             rest = begun.end() if begun else 0
             self.is_cut = True
             chunk = text[:rest] + _LEFT_OUT.sub(b"", text[rest:]) + chunk[len(text) :]
@@ -131,14 +131,14 @@ class _Shortened:
         return chunk
 
 
-class _Metered:
+class _ElementLimited:
     """A stream that is read up to so many bytes from one element to the next; of an element that is larger, nothing
     is kept.
     """
 
-    def __init__(self, stream: _Readable, given: Input) -> None:
-        self._stream = _Shortened(stream)
-        self._given = given
+    def __init__(self, stream: _Readable, input_file: Input) -> None:
+        self._stream = _TextLimited(stream)
+        self._input_file = input_file
         self._since = 0
         self._open: Element = None
         self._is_large = False
@@ -146,15 +146,15 @@ class _Metered:
         self.large: list[tuple[int, str]] = []
 
     def read(self, size: int) -> bytes:
-        if self._since > MAX_ELEMENT:
+        if self._since > MAX_ELEMENT_BYTES:
             if self._open is None:
                 raise SourceError(
-                    f"{self._given.name}: an element larger than {MAX_ELEMENT:,} bytes",
+                    f"{self._input_file.name}: an element larger than {MAX_ELEMENT_BYTES:,} bytes",
                     "Leave it out, or divide it; what stands before it was read.",
                 )
             self._is_large = True
             self._since = 0
-            _forget(self._open)
+            _clear_read_elements(self._open)
         chunk = self._stream.read(size)
         self._since += len(chunk)
         return chunk
@@ -167,22 +167,26 @@ class _Metered:
         """Whether the element that has been read is whole."""
         whole = not (self._is_large or self._stream.is_cut)
         if not whole:
-            how = f"larger than {MAX_ELEMENT:,} bytes" if self._is_large else f"with a text over {MAX_TEXT:,} bytes"
+            how = (
+                f"larger than {MAX_ELEMENT_BYTES:,} bytes"
+                if self._is_large
+                else f"with a text over {MAX_TEXT_BYTES:,} bytes"
+            )
             self.large.append((self._open.sourceline, how))
         self._since, self._open, self._is_large, self._stream.is_cut = 0, None, False, False
         return whole
 
 
-def _forget(element: Element) -> None:
+def _clear_read_elements(element: Element) -> None:
     """Drop all that has been read of an element, but for what the parser is in."""
     while len(element):
         del element[:-1]
         element = element[-1]
 
 
-def odd_line(given: Input) -> int:
+def find_undecodable_line(input_file: Input) -> int:
     """The first line that is not in UTF-8, in a file that declares no other encoding; 0 where there is none."""
-    with given.open(MAX_FILE) as stream:
+    with input_file.open(MAX_IATI_BYTES) as stream:
         head = stream.read(_CHUNK)
         if (declared := _DECLARED.match(head)) and declared[1].lower() != b"utf-8":
             return 0
@@ -200,7 +204,7 @@ def odd_line(given: Input) -> int:
     return 0
 
 
-def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
+def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
     """The elements of this name that stand in the root element; each is emptied when the next
     is asked for. ``encoding`` is that of the file, where it is not as it says.
 
@@ -208,13 +212,13 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
     says what is expected); where it is damaged, after all elements before the damage; where
     an element is too large, after all others.
     """
-    with given.open(MAX_FILE) as stream:
-        wide = wide_of(stream.read(_LOOKED_AT))
+    with input_file.open(MAX_IATI_BYTES) as stream:
+        wide = guess_wide_encoding(stream.read(_LOOKED_AT))
         stream.seek(0)
         encoding = "UTF-8" if wide else encoding
-        _check_head(_narrowed(stream, wide), given, root, hint, encoding)
+        _check_head(_transcode(stream, wide), input_file, root, hint, encoding)
         stream.seek(0)
-        source = _Metered(_narrowed(stream, wide), given)
+        source = _ElementLimited(_transcode(stream, wide), input_file)
         number = 0
         parser = etree.iterparse(source, events=("start", "end"), tag=tag, encoding=encoding, **_SAFE)
         try:
@@ -233,23 +237,24 @@ def elements(given: Input, root: str, tag: str, hint: str, encoding: str | None 
                     del parent[0]
         except etree.XMLSyntaxError as error:
             raise SourceError(
-                f"{given.name}{_stumbled(parser, error, 'the XML is damaged')} ({number:,} × {tag} before it)",
+                f"{input_file.name}{_parser_message(parser, error, 'the XML is damaged')} "
+                f"({number:,} × {tag} before it)",
                 "Get the file again, or mend it there; what stands before the damage was read.",
             ) from error
         if source.large:
             more = f", and {len(source.large) - 1:,} more" if len(source.large) > 1 else ""
             line, how = source.large[0]
             raise SourceError(
-                f"{given.name}:{line}: {tag} {how}{more}",
+                f"{input_file.name}:{line}: {tag} {how}{more}",
                 "Divide it; all others were read.",
             )
 
 
-def _narrowed(stream: _Readable, wide: str | None) -> _Readable:
-    return _Narrowed(stream, wide) if wide else stream
+def _transcode(stream: _Readable, wide: str | None) -> _Readable:
+    return _Transcoded(stream, wide) if wide else stream
 
 
-def _check_head(stream: _Readable, given: Input, root: str, hint: str, encoding: str | None) -> None:
+def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, encoding: str | None) -> None:
     """Read as far as the first element, and raise SourceError if it is not the right one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
     first, read, damage, code = None, 0, "", 0
@@ -258,17 +263,17 @@ def _check_head(stream: _Readable, given: Input, root: str, hint: str, encoding:
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:  # perhaps behind the first element
-            damage, code = _stumbled(parser, error, "this is no XML"), _fault(parser, error)[0]
+            damage, code = _parser_message(parser, error, "this is no XML"), _fault(parser, error)[0]
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": this is no XML: it has no element"
-        raise SourceError(f"{given.name}{what}", _RECODE if code in _OF_ENCODING else hint)
+        raise SourceError(f"{input_file.name}{what}", _RECODE if code in _OF_ENCODING else hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
-        raise SourceError(f"{given.name}: the first element is {name}, not {root}", hint)
+        raise SourceError(f"{input_file.name}: the first element is {name}, not {root}", hint)
     if first.getroottree().docinfo.doctype:
         raise SourceError(
-            f"{given.name}: it has a DOCTYPE, which may declare entities or name other files",
+            f"{input_file.name}: it has a DOCTYPE, which may declare entities or name other files",
             "Take the DOCTYPE out; an IATI file needs none.",
         )
 
@@ -279,7 +284,7 @@ def _fault(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
     return (first.type, (first.line, first.column)) if first else (error.code, error.position)
 
 
-def _stumbled(parser: Any, error: Any, what: str) -> str:
+def _parser_message(parser: Any, error: Any, what: str) -> str:
     """What is wrong with the text, and what the parser stumbled on first, with the place in front."""
     code, (line, column) = _fault(parser, error)
     where = f":{line}:{column}" if line else ""

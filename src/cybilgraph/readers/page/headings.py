@@ -16,10 +16,10 @@ _LOST = ("summary", "description", "aim", "context", "outcomes", "outputs", "act
 #: A lost heading that leaves no line of its own: one blank line more than between paragraphs.
 _ONE_HEADING = 2
 #: What stands above the text, and is no part of it, has fewer words: whom to ask.
-_ASIDE_WORDS = 16
+_MAX_CONTACT_WORDS = 16
 
 
-def under_lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
+def restore_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     """The sections of a page whose headings were lost: each left its own empty line between
     the blank lines around it, or one blank line more, so that the run of blank lines tells how
     many were passed: the shortest of them passes one. The first is that of the summary; where
@@ -30,7 +30,7 @@ def under_lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     lost = {id(line): runs[id(line)] for line in head.lines if runs.get(id(line), 0) > 1}
     if len(lost) < 2 or (usual and usual.most_common(1)[0][0] == 0):
         return
-    headings = _Lost(lost)
+    headings = _HeadingGuesser(lost)
     section, kept = head, list[Text]()
     for line, following in zip(head.lines, [*head.lines[1:], None], strict=True):
         begins = line is lines[0] and is_text(line.text)
@@ -42,7 +42,7 @@ def under_lost_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     head.lines[:] = kept
 
 
-class _Lost:
+class _HeadingGuesser:
     """Which heading was lost in front of a line, by the runs of blank lines (by line's identity)."""
 
     def __init__(self, runs: dict[int, int]) -> None:
@@ -55,7 +55,11 @@ class _Lost:
         run, first = self._runs.get(id(line), 0), self._at < 0
         if begins:
             self._at = 0
-        elif not run or self._at + 1 == len(self._order) or (first and self._dense and self._is_aside(line, following)):
+        elif (
+            not run
+            or self._at + 1 == len(self._order)
+            or (first and self._dense and self._is_contact_line(line, following))
+        ):
             return ""
         elif self._dense:
             # Above the summary the side of the page was lost, too; below it "Details" and the aim at most.
@@ -65,9 +69,9 @@ class _Lost:
         self._at = min(self._at, len(self._order) - 1)
         return self._order[self._at]
 
-    def _is_aside(self, line: Text, following: Text | None) -> bool:
+    def _is_contact_line(self, line: Text, following: Text | None) -> bool:
         """True for a line between two lost headings that is no text: whom to ask."""
-        short = len(line.text.split()) < _ASIDE_WORDS and not line.text.endswith(".")
+        short = len(line.text.split()) < _MAX_CONTACT_WORDS and not line.text.endswith(".")
         return short and following is not None and id(following) in self._runs
 
 

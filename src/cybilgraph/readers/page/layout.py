@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from cybilgraph.model.fields import BY_LABEL, BY_NAME, STEMS, Field, FieldKind
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, LABEL_STEMS, Field, FieldKind
 from cybilgraph.model.record import Place, Record, Text
-from cybilgraph.readers.page.headings import blank_lines, under_lost_headings
+from cybilgraph.readers.page.headings import blank_lines, restore_headings
 from cybilgraph.readers.page.names import BULLET, SORTING
-from cybilgraph.readers.page.sections import CODE, Section, Sections, is_text
-from cybilgraph.readers.text import unwrapped
+from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section, is_text
+from cybilgraph.readers.text import unwrap
 
 #: As far as a capture that was cut there may have it.
 RIGHTS = "The Cybil project repository is being "
@@ -38,9 +38,9 @@ _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 #: What may stand between a value and the label of the next: "From: Apr 2018 | To: Mar 2020".
 _COLON, _WORD, _BESIDE = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
 #: No label is longer.
-_LABEL_MOST, _LABEL_WORDS = 45, 4
+_MAX_LABEL_CHARACTERS, _MAX_LABEL_WORDS = 45, 4
 #: A form of lines "Country Kenya" tells of so many fields at least, each in so many characters at most.
-_FORM_LEAST, _VALUE_MOST = 3, 200
+_MIN_FORM_LINES, _MAX_VALUE_CHARACTERS = 3, 200
 #: What makes a sentence of a line that begins like a label.
 _VERB = re.compile(r"\b(?:is|are|was|were|be|been|has|have|had|will|can|should|may|which|that)\b", re.IGNORECASE)
 #: "This page (GFCE Code G0411) continues …": a page that labels no code may tell it so.
@@ -69,10 +69,10 @@ _SENTENCE = re.compile(
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 
-def read_page(lines: list[Text], values: Sections) -> Record:
+def read_page(lines: list[Text], values: RecordBuilder) -> Record:
     """The record of a page's lines (none of them blank, each with its place)."""
-    parts = [part for line in unwrapped(lines, _goes_on) for part in _labelled_apart(line)]
-    lines, rights = _cut_rights(_with_forms(parts))
+    parts = [part for line in unwrap(lines, _goes_on) for part in _labelled_apart(line)]
+    lines, rights = _split_rights(_with_forms(parts))
     for section in _sections(lines):
         values.take(section)
     if rights:
@@ -87,11 +87,11 @@ def read_page(lines: list[Text], values: Sections) -> Record:
 def _labelled_apart(line: Text) -> Iterator[Text]:
     """Of a line "Funded by: A. Implemented by: B." each label with its value."""
     start = 0
-    if line.text.count(":") > 1 and (first := _labelled(line.text.partition(":")[0])):
-        labels = (match for match in _NEXT_LABEL.finditer(line.text) if _labelled(match["label"]))
+    if line.text.count(":") > 1 and (first := _find_field(line.text.partition(":")[0])):
+        labels = (match for match in _NEXT_LABEL.finditer(line.text) if _find_field(match["label"]))
         ends = {match.start("label"): match.start() + 1 for match in labels}
         if first.kind in _ONE_LINE:
-            ends |= {begin: end for end, begin in _values_beside(line.text)}
+            ends |= {begin: end for end, begin in _find_inline_values(line.text)}
         for begin, end in sorted(ends.items()):
             yield line.part(start, end)
             start = begin
@@ -101,9 +101,9 @@ def _labelled_apart(line: Text) -> Iterator[Text]:
 def _with_forms(lines: list[Text]) -> list[Text]:
     """The lines; those of a form that was copied from a table, "Country Kenya", with a colon behind each label."""
     known = _first_words()
-    short = (line for line in lines if len(line.text) <= _VALUE_MOST)
+    short = (line for line in lines if len(line.text) <= _MAX_VALUE_CHARACTERS)
     likely = [line for line in short if line.text.partition(" ")[0].casefold() in known]
-    if len(likely) < _FORM_LEAST or not _may_be_form(map(_flat, likely)):  # as most pages
+    if len(likely) < _MIN_FORM_LINES or not _may_be_form(map(_find_unmarked_label, likely)):  # as most pages
         return lines
     for blank in (0, 1):
         lines = [line for block in _blocks(lines, blank) for line in _with_colons(block)]
@@ -124,22 +124,22 @@ def _with_colons(block: list[Text]) -> list[Text]:
     """A block with colons where it is a form: most lines are so, of several fields, and none is a heading. Else as
     it is.
     """
-    flat = [_flat(line) for line in block]
+    flat = [_find_unmarked_label(line) for line in block]
     if not _may_be_form(flat) or any(map(_is_heading, block)):
         return block
-    fitting = sum(bool(found or _open(line, guess=False)) for found, line in zip(flat, block, strict=True))
+    fitting = sum(bool(found or _open_section(line, guess=False)) for found, line in zip(flat, block, strict=True))
     if fitting * 2 <= len(block):
         return block
     return [_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
 
 
 def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
-    """Whether lines that ``_flat`` told of are of several fields."""
-    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _FORM_LEAST
+    """Whether lines that ``_find_unmarked_label`` told of are of several fields."""
+    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _MIN_FORM_LINES
 
 
 def _is_heading(line: Text) -> bool:
-    opened = _open(line, guess=False)
+    opened = _open_section(line, guess=False)
     return opened is not None and not opened.lines and opened.row.kind in _ONE_LINE
 
 
@@ -150,19 +150,21 @@ def _colon(line: Text, end: int) -> Text:
     return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=((end + 1, place), *line.breaks))
 
 
-def _flat(line: Text) -> tuple[Field, int] | None:
+def _find_unmarked_label(line: Text) -> tuple[Field, int] | None:
     """The field of a label that begins the line, the longest that fits, and where it ends; None where no value
     follows, or a sentence may ("Country programmes are …").
     """
     if " " not in line.text:
         return None
-    words = list(_WORD.finditer(line.text, 0, _LABEL_MOST))[: _LABEL_WORDS + 1]
+    words = list(_WORD.finditer(line.text, 0, _MAX_LABEL_CHARACTERS))[: _MAX_LABEL_WORDS + 1]
     for last in reversed(words[:-1]):
         end = last.end()
-        if (row := _labelled(line.text[:end])) and row.kind is not FieldKind.LAYOUT:
+        if (row := _find_field(line.text[:end])) and row.kind is not FieldKind.LAYOUT:
             value = line.text[end + 1 :]
             is_value = row.kind is FieldKind.CHOICE or value[0].isupper() or value[0].isdigit()
-            is_text = len(value) > _VALUE_MOST or _VERB.search(value) or (value.endswith(".") and " " in value)
+            is_text = (
+                len(value) > _MAX_VALUE_CHARACTERS or _VERB.search(value) or (value.endswith(".") and " " in value)
+            )
             return (row, end) if is_value and not (is_text and row.kind in _ONE_LINE) else None
     return None
 
@@ -172,12 +174,14 @@ def _first_words() -> frozenset[str]:
     return frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
 
 
-def _values_beside(text: str) -> Iterator[tuple[int, int]]:
+def _find_inline_values(text: str) -> Iterator[tuple[int, int]]:
     """Of "From: Apr 2018 To: Mar 2020", where a value ends, and where the label behind it begins."""
     for colon in list(_COLON.finditer(text))[1:]:
-        words = list(_WORD.finditer(text, max(0, colon.start() - _LABEL_MOST), colon.start()))[-_LABEL_WORDS:]
+        words = list(_WORD.finditer(text, max(0, colon.start() - _MAX_LABEL_CHARACTERS), colon.start()))[
+            -_MAX_LABEL_WORDS:
+        ]
         for word in words:
-            row = _labelled(text[word.start() : colon.start()]) if word[0][0].isupper() else None
+            row = _find_field(text[word.start() : colon.start()]) if word[0][0].isupper() else None
             before = text[: word.start()].rstrip(_BESIDE)
             if row and row.kind in _ONE_LINE and text[word.start() - 1] == " " and not before.endswith(":"):
                 yield len(before), word.start()
@@ -192,19 +196,19 @@ def _goes_on(line: Text, following: Text) -> bool:
         following.text[0].islower()
         and not _ENDED.search(line.text)
         and not BULLET.match(following.text)
-        and _open(line) is None
-        and _open(following) is None
+        and _open_section(line) is None
+        and _open_section(following) is None
     )
 
 
-def _cut_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
+def _split_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
     """The lines without the rights statement, and the statement: all from its first words to
     the end, or to a label that opens another section.
     """
     for index, line in enumerate(lines):
         at = line.text.find(RIGHTS)
         if at >= 0:
-            end = next((end for end in range(index + 1, len(lines)) if _open(lines[end])), len(lines))
+            end = next((end for end in range(index + 1, len(lines)) if _open_section(lines[end])), len(lines))
             words = line.part(at)
             statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
             before = line.part(0, at)
@@ -223,7 +227,7 @@ def _sections(lines: list[Text]) -> list[Section]:
     titled = False
     before = lines[0] if lines else Text("")
     for line, following in zip(lines, [*lines[1:], None], strict=True):
-        opened = _open(line, guess=titled) or _unknown_label(line, following, current)
+        opened = _open_section(line, guess=titled) or _unknown_label(line, following, current)
         if opened and _is_name(line, opened, current):
             opened = None
         if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _EMPTY_BELOW:
@@ -246,7 +250,7 @@ def _sections(lines: list[Text]) -> list[Section]:
         elif not (opened.lines and opened.row.kind in _ONE_LINE):
             current = opened
     if not any(section.row.kind in (FieldKind.PROSE, FieldKind.ITEMS) for section in sections):
-        sections += under_lost_headings(head, lines)
+        sections += restore_headings(head, lines)
     return [*sections, head]
 
 
@@ -266,7 +270,7 @@ def _unknown_label(line: Text, following: Text | None, current: Section) -> Sect
     items, unless it is the sub-heading of more of them: what stands below it is none of these.
     """
     assert line.place
-    if not line.text.endswith(":") or len(line.text) > _LABEL_MOST or SORTING.fullmatch(line.text):
+    if not line.text.endswith(":") or len(line.text) > _MAX_LABEL_CHARACTERS or SORTING.fullmatch(line.text):
         return None
     kind = current.row.kind
     ends = kind in (FieldKind.ACTORS, FieldKind.SCOPES) or (kind in _ONE_LINE and not current.lines)
@@ -275,27 +279,27 @@ def _unknown_label(line: Text, following: Text | None, current: Section) -> Sect
     return Section(BY_NAME["description"], line.text.rstrip(": "), line.place) if ends and current.label else None
 
 
-def _open(line: Text, guess: bool = True) -> Section | None:
+def _open_section(line: Text, guess: bool = True) -> Section | None:
     """The section that this line opens, or None where it is no label. With ``guess``, a label
     that is in no list is taken by what its words tell.
     """
-    begin = line.text[:_LABEL_MOST]
+    begin = line.text[:_MAX_LABEL_CHARACTERS]
     dashed = guess and (" – " in begin or " - " in begin or " — " in begin)
-    if len(line.text) > _LABEL_MOST and ":" not in begin and not dashed:
+    if len(line.text) > _MAX_LABEL_CHARACTERS and ":" not in begin and not dashed:
         return None
     assert line.place
-    if (numbered := _NUMBERED.match(line.text)) and (opened := _open(line.part(numbered.end()), guess)):
+    if (numbered := _NUMBERED.match(line.text)) and (opened := _open_section(line.part(numbered.end()), guess)):
         return opened
     label = line.text.rstrip(": ?")
-    row = _labelled(label) or (_meant(label) if guess and line.text.endswith((":", "?")) else None)
+    row = _find_field(label) or (_guess_field(label) if guess and line.text.endswith((":", "?")) else None)
     if row and not BULLET.match(line.text):
         return Section(row, label, line.place)
     match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
-    row = _labelled(match["label"]) if match else None
+    row = _find_field(match["label"]) if match else None
     if match and row is None and guess:
-        row = _meant(match["label"])
+        row = _guess_field(match["label"])
     if dashed and row is None and (match := _DASHED.fullmatch(line.text)):
-        row = found if (found := _labelled(match["label"])) and found.kind in _ONE_LINE else None
+        row = found if (found := _find_field(match["label"])) and found.kind in _ONE_LINE else None
     if match is None or row is None or row.kind is FieldKind.LAYOUT:
         return None
     if line.text.startswith("//", match.start("value")):
@@ -303,7 +307,7 @@ def _open(line: Text, guess: bool = True) -> Section | None:
     return Section(row, match["label"], line.place, [line.part(match.start("value"))])
 
 
-def _labelled(label: str) -> Field | None:
+def _find_field(label: str) -> Field | None:
     folded = label.casefold().replace("(s)", "s").replace("organiz", "organis")
     found = BY_LABEL.get(folded)
     if found is None and "project" in folded:
@@ -311,9 +315,9 @@ def _labelled(label: str) -> Field | None:
     return found
 
 
-def _meant(label: str) -> Field | None:
+def _guess_field(label: str) -> Field | None:
     """The field of a label that is in no list, by what its words tell."""
     folded = _OF_PROJECT.sub("", label.casefold())
     if folded.replace(" / ", "/").count(" ") > 3 or _SENTENCE.search(folded):
         return None
-    return next((row for stem, row in STEMS if stem.search(folded)), None)
+    return next((row for stem, row in LABEL_STEMS if stem.search(folded)), None)

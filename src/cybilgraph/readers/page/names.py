@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.model.gazetteer import GazetteerEntry, reference
-from cybilgraph.model.organisations import has_body, of_many_words
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.organisations import is_organisation_name, may_contain_comma
 from cybilgraph.model.record import Text
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
@@ -26,12 +26,12 @@ _GROUP = re.compile(
 SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
 
-def kinds_under(kind: str) -> tuple[str, ...]:
+def kinds_for_field(kind: str) -> tuple[str, ...]:
     """The kinds of thing that a value under this heading may be, the likeliest first."""
     return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
 
 
-def listed(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:
+def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:
     """The values of a list: no bullets, no lines that only sort it, no remark of priority.
 
     Several values on one line are told apart where each of them is a known name, so that
@@ -42,71 +42,73 @@ def listed(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> It
             continue
         item = without_bullet(line)
         item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
-        if known(item.text, kinds):
+        if is_known(item.text, kinds):
             yield item
             continue
         pieces = [item]
         if "actor" in kinds and (group := _GROUP.search(item.text)):
-            pieces = [item.part(0, group.start()), *parts(item.part(*group.span("names")), " ?, (?:and )?")]
-        for name in (name for piece in pieces for name in parts(piece, " / " if whole else r" ?; ?| / ")):
-            for part in [name] if known(name.text, kinds) else _of_one_kind(name):
+            pieces = [item.part(0, group.start()), *split_parts(item.part(*group.span("names")), " ?, (?:and )?")]
+        for name in (name for piece in pieces for name in split_parts(piece, " / " if whole else r" ?; ?| / ")):
+            for part in [name] if is_known(name.text, kinds) else _split_same_kind(name):
                 yield from _names(part, kinds)
 
 
 def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
     """What is told apart by commas and "and"."""
-    if known(part.text, kinds):
+    if is_known(part.text, kinds):
         yield part
         return
-    names = list(parts(part, r" ?, (?:and )?| and | & "))
-    if all(known(name.text, kinds) for name in names):
+    names = list(split_parts(part, r" ?, (?:and )?| and | & "))
+    if all(is_known(name.text, kinds) for name in names):
         yield from names
         return
-    names = list(parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
+    names = list(split_parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
     if "actor" in kinds and _are_bodies(part.text, names, kinds):
         yield from names
         return
     # One name that nobody knows does not spoil the others.
-    names = list(parts(part, r" ?, (?:and )?"))
+    names = list(split_parts(part, r" ?, (?:and )?"))
     least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
-    if sum(known(name.text, kinds) for name in names) < least:
+    if sum(is_known(name.text, kinds) for name in names) < least:
         yield part
         return
     for name in names:  # "Bosnia and Herzegovina, Serbia and Kosovo": only the last are two
-        yield from [name] if known(name.text, kinds) else _two(name, kinds)
+        yield from [name] if is_known(name.text, kinds) else _split_at_and(name, kinds)
 
 
-def _of_one_kind(name: Text) -> Iterator[Text]:
+def _split_same_kind(name: Text) -> Iterator[Text]:
     """The parts of a name that each begin with its first word, where such a name may go on behind a comma: "Ministry
     of Interior, Ministry of Trade and Industry" are two, for no ministry is in another.
     """
     first = re.escape(name.text.split(" ", 1)[0])
     again = rf"(?: ?, (?:and )?| and )(?=(?:the )?{first} (?:of|for)\b)"
-    yield from parts(name, again) if of_many_words(name.text) else [name]
+    yield from split_parts(name, again) if may_contain_comma(name.text) else [name]
 
 
-def _two(name: Text, kinds: tuple[str, ...]) -> list[Text]:
+def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
     """The two known names on both sides of an "and", or the name where it is not two."""
     for match in re.finditer(r" and | & ", name.text):
         pair = [name.part(0, match.start()), name.part(match.end())]
-        if all(known(each.text, kinds) for each in pair):
+        if all(is_known(each.text, kinds) for each in pair):
             return pair
     return [name]
 
 
 def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
     """True for "Monash University, AICTO and the Arab League"; not for "Ministry of Trade and Industry"."""
-    if of_many_words(whole) or any(_NO_BODY.match(name.text) for name in names):
+    if may_contain_comma(whole) or any(_NO_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
         return True  # "Free Press Unlimited and SMEX"
     return all(
-        known(name.text, kinds) or (" " in name.text and has_body(name.text)) or re.fullmatch("[A-Z]{3,8}", name.text)
+        is_known(name.text, kinds)
+        or (" " in name.text and is_organisation_name(name.text))
+        or re.fullmatch("[A-Z]{3,8}", name.text)
         for name in names
     )
 
 
-def known(name: str, kinds: tuple[str, ...]) -> bool:
+def is_known(name: str, kinds: tuple[str, ...]) -> bool:
     """True where a thing of one of these kinds is called so."""
     return any(find(kind, name) for kind in kinds)
 
@@ -115,7 +117,7 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
     an abbreviation behind it, and the government of a country that stands for it.
     """
-    names = reference()
+    names = load_gazetteer()
     bare = _BRACKETS.sub("", name)
     if entry := names.find(kind, name) or names.find(kind, bare):
         return entry
@@ -140,14 +142,14 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
 
 def near(kind: str, name: str) -> GazetteerEntry | None:
     """The thing whose name is most like this one; of an actor also the government of a country."""
-    names = reference()
+    names = load_gazetteer()
     if (entry := names.near(kind, name)) or kind != "actor":
         return entry
     country = names.near("country", name)
     return country and names.government(country)
 
 
-def parts(text: Text, separator: str) -> Iterator[Text]:
+def split_parts(text: Text, separator: str) -> Iterator[Text]:
     """The parts of a text between separators (a pattern), none of them empty."""
     start = 0
     for match in (*re.finditer(separator, text.text), None):

@@ -11,14 +11,14 @@ from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.layout import read_page
-from cybilgraph.readers.page.sections import Sections
-from cybilgraph.readers.text import decode, lines_of
+from cybilgraph.readers.page.sections import RecordBuilder
+from cybilgraph.readers.text import decode, read_lines
 
 _BEGINS = re.compile(
     r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE
 )
 #: A title, or a sentence that is all of a page, is shorter.
-_ONE_LINE_MOST = 400
+_MAX_SINGLE_LINE_CHARACTERS = 400
 _OTHERS = {
     **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "….html")),
     **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "….xml")),
@@ -28,18 +28,20 @@ _OTHERS = {
 }
 
 
-def read_page_text(given: Input) -> Iterator[Record]:
+def read_page_text(input_file: Input) -> Iterator[Record]:
     """The one record of a page's text.
 
     Raises SourceError where the file is empty, is no text, or is of another format by its first words.
     """
     findings: list[Finding] = []
-    text = decode(given, given.content, findings)
+    text = decode(input_file, input_file.content, findings)
     if other := _OTHERS.get((_BEGINS.match(text) or ("",))[0].strip().casefold()):
-        raise SourceError(f"{given.name}: this is {other[0]}, and not the text of a page", f"Name the file {other[1]}.")
-    lines = list(lines_of(text))
+        raise SourceError(
+            f"{input_file.name}: this is {other[0]}, and not the text of a page", f"Name the file {other[1]}."
+        )
+    lines = list(read_lines(text))
     if not lines:
-        raise SourceError(f"{given.name}: the file is empty", "Save the page's text again.")
-    if len(lines) == 1 and len(lines[0].text) > _ONE_LINE_MOST:
-        findings.append(finding("one-line", given.name, {"length": f"{len(lines[0].text):,}"}, line=1, column=1))
-    yield read_page(lines, Sections(given, findings))
+        raise SourceError(f"{input_file.name}: the file is empty", "Save the page's text again.")
+    if len(lines) == 1 and len(lines[0].text) > _MAX_SINGLE_LINE_CHARACTERS:
+        findings.append(finding("one-line", input_file.name, {"length": f"{len(lines[0].text):,}"}, line=1, column=1))
+    yield read_page(lines, RecordBuilder(input_file, findings))

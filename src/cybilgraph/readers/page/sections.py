@@ -1,7 +1,7 @@
 """Labelled sections → Record: what every format that prints labels and values has in common.
 
 A reader cuts its input into sections, each a field of the table of fields with the label as
-printed and the lines below it; ``Sections`` reads each by the kind of its field.
+printed and the lines below it; ``RecordBuilder`` reads each by the kind of its field.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from cybilgraph.model.dates import (
     find_periods,
+    possible_days,
     read_date,
     read_duration,
     read_range,
-    readings,
 )
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import reference, slug
+from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
     Date,
@@ -36,17 +36,17 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.contacts import is_address, is_person, no_addresses, read_contacts
-from cybilgraph.readers.inputs import MAX_BYTES, Input
+from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page.names import (
     BULLET,
     SORTING,
     find,
-    kinds_under,
-    known,
-    listed,
+    is_known,
+    kinds_for_field,
     near,
-    parts,
+    split_list,
+    split_parts,
     without_bullet,
 )
 
@@ -95,9 +95,9 @@ _SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2
 #: The footnote to "Kosovo*" is no item of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: A sub-heading is short, and so is a name.
-_SUBHEADING_MOST, _NAME_MOST = 60, 120
+_MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
 #: What a value weighs beside its characters, so that many short ones weigh too.
-_WEIGHT = 100
+_CHARACTERS_PER_VALUE = 100
 _T = TypeVar("_T")
 
 
@@ -114,14 +114,14 @@ class Section:
     whole: bool = False
 
 
-class Sections:
+class RecordBuilder:
     """Collects the values of one record, section by section, as long as they are not more than a
     project can tell: what is too much for one record must not cost its neighbours.
     """
 
-    def __init__(self, given: Input, findings: list[Finding], line: int = 0) -> None:
+    def __init__(self, input_file: Input, findings: list[Finding], line: int = 0) -> None:
         """``line`` is where the record begins, in a file that holds several."""
-        self._given = given
+        self._input_file = input_file
         self._line = line
         self._findings = findings
         self._values: dict[str, Any] = {}
@@ -129,7 +129,7 @@ class Sections:
         self._implied: dict[str, Date] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
         self._blank: list[LeftBlank] = []
-        self._room = MAX_BYTES
+        self._remaining_characters = MAX_PAGE_BYTES
 
     def take(self, section: Section) -> None:
         """Read one section by the kind of its field."""
@@ -140,7 +140,7 @@ class Sections:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
             if lines := self.kept(section.lines, section.place):
-                take = _TAKE[row.kind] if section.label or row.name != "title" else Sections._head
+                take = _TAKE[row.kind] if section.label or row.name != "title" else RecordBuilder._head
                 take(self, Section(row, section.label, section.place, lines, section.whole))
         elif section.label and row.name != "description":
             # "Details" stands above "Aim" by layout: nothing was left blank there.
@@ -149,7 +149,7 @@ class Sections:
     @property
     def full(self) -> bool:
         """Something was left out, and so will be all that comes."""
-        return self._room < 0
+        return self._remaining_characters < 0
 
     def kept(self, values: Iterable[_T], place: Place) -> list[_T]:
         """The values that the record has room for; where they are too much, the rest is left out
@@ -157,24 +157,24 @@ class Sections:
         """
         found: list[Any] = []
         for value in values:
-            weight = _WEIGHT + _characters(value)
-            if weight > self._room:
-                if isinstance(value, Text) and self._room > _WEIGHT:
-                    found.append(value.part(0, self._room - _WEIGHT))
+            weight = _CHARACTERS_PER_VALUE + _count_characters(value)
+            if weight > self._remaining_characters:
+                if isinstance(value, Text) and self._remaining_characters > _CHARACTERS_PER_VALUE:
+                    found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
                 if not self.full:
-                    self._tell_of_cut(getattr(value, "place", None) or place)
-                self._room = -1
+                    self._report_truncation(getattr(value, "place", None) or place)
+                self._remaining_characters = -1
                 break
-            self._room -= weight
+            self._remaining_characters -= weight
             found.append(value)
         return found
 
-    def _tell_of_cut(self, place: Place) -> None:
+    def _report_truncation(self, place: Place) -> None:
         self._findings.append(
             finding(
                 "too-much",
-                self._given.name,
-                {"most": f"{MAX_BYTES:,}", "weight": _WEIGHT},
+                self._input_file.name,
+                {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE},
                 line=place.line,
                 column=place.column,
             )
@@ -187,16 +187,16 @@ class Sections:
             values["slug"] = Text(page[1], address.place)
         if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
             values["slug"] = Text(made, title.place)
-        given: dict[str, Any] = {
+        input_file: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        source = self._given.source
+        source = self._input_file.source
         return Record(
             source=Source(source.name, source.sha256, self._line) if self._line else source,
             labels=self._labels,
             findings=tuple(self._findings),
             left_blank=tuple(entry for entry in self._blank if not self._has(entry.name)),
-            **given,
+            **input_file,
         )
 
     def _has(self, name: str) -> bool:
@@ -230,7 +230,7 @@ class Sections:
                 self._set_dates(dates)
             elif "code" not in self._values and not body and CODE.fullmatch(line.text):
                 self._values["code"] = line
-            elif "status" not in self._values and (status := reference().find("status", line.text)):
+            elif "status" not in self._values and (status := load_gazetteer().find("status", line.text)):
                 self._values["status"] = Named("status", status.key, line)
             elif not body and self._is_contact(line):
                 self._contacts(Section(BY_NAME["contacts"], "", section.place, [line]))
@@ -243,10 +243,10 @@ class Sections:
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
         """Keep the first value of a field that has but one; tell of another that says something else."""
         kept = self._values.setdefault(name, value)
-        if kept is not value and _conflict(kept, value):
+        if kept is not value and _are_in_conflict(kept, value):
             label, printed = label or BY_NAME[name].column, _printed(value)
             self.find("second-value", printed, label, {"label": label, "other": _quoted(value), "kept": _quoted(kept)})
-        elif isinstance(value, Date) and (both := readings(value)):
+        elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
 
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
@@ -257,10 +257,10 @@ class Sections:
         """True for an address alone, and for a name where an older page prints its contact:
         below the code, before the text.
         """
-        if is_address(line.text):
+        if is_email_address(line.text):
             return True
         name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
-        return "contacts" not in self._values and "code" in self._labels and is_person(name)
+        return "contacts" not in self._values and "code" in self._labels and may_be_person(name)
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -321,7 +321,7 @@ class Sections:
         lines, under = section.lines, ""
         for line, following in zip(lines, [*lines[1:], Text("")], strict=True):
             bulleted = BULLET.match(line.text)
-            short = line.text.endswith(":") and len(line.text) <= _SUBHEADING_MOST
+            short = line.text.endswith(":") and len(line.text) <= _MAX_SUBHEADING_CHARACTERS
             if short and not bulleted and BULLET.match(following.text):
                 under = line.text.rstrip(": ")
                 continue
@@ -339,11 +339,11 @@ class Sections:
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
-        for item in self._names(section, kinds_under(section.row.name)):
+        for item in self._names(section, kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
         for item in self._sorting(section):
             for kind in ("region", "group"):
-                if entry := reference().find(kind, item.text):
+                if entry := load_gazetteer().find(kind, item.text):
                     self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
 
     def _sorting(self, section: Section) -> Iterator[Text]:
@@ -357,33 +357,33 @@ class Sections:
         told as one: once for all that follow each other.
         """
         small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
-        named = told = False
+        named = reported = False
         for number, line in enumerate(section.lines):
             # "The project has three priority countries (…), which serve as hubs."
             is_prose = line.text.endswith(".") and bool(_PROSE.search(line.text))
             if is_prose and named and not BULLET.match(line.text):  # the text of the page goes on
-                self._no_name(section.lines[number:], section, told)
+                self._no_name(section.lines[number:], section, reported)
                 return
-            for item in [line] if is_prose else listed([line], kinds, section.whole):
-                odd = len(item.text) > _NAME_MOST or _NO_NAME.search(item.text) or small.fullmatch(item.text)
-                if is_prose or (odd and not known(item.text, kinds)):
-                    self._no_name([item], section, told)
-                    told = True
+            for item in [line] if is_prose else split_list([line], kinds, section.whole):
+                odd = len(item.text) > _MAX_NAME_CHARACTERS or _NO_NAME.search(item.text) or small.fullmatch(item.text)
+                if is_prose or (odd and not is_known(item.text, kinds)):
+                    self._no_name([item], section, reported)
+                    reported = True
                 else:
                     yield item
-                    named, told = True, False
+                    named, reported = True, False
 
-    def _no_name(self, lines: list[Text], section: Section, told: bool) -> None:
-        """Keep as text what is no name, and tell of it, unless that was ``told`` of what stands before it."""
+    def _no_name(self, lines: list[Text], section: Section, reported: bool) -> None:
+        """Keep as text what is no name, and tell of it, unless that was ``reported`` of what stands before it."""
         self._extend("description", lines)
-        if not told:
+        if not reported:
             self.find("not-a-name", lines[0], section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
         """Other projects: by code, by title, or by the address of their page."""
         for line in section.lines:
             named = without_bullet(line)
-            for item in [named] if section.whole else parts(named, r" ?; ?"):
+            for item in [named] if section.whole else split_parts(named, r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)
@@ -408,7 +408,7 @@ class Sections:
 
     def _contacts(self, section: Section) -> None:
         for line in section.lines:
-            for match in no_addresses(line.text):
+            for match in find_malformed_addresses(line.text):
                 self.find("contact-email-form", line.part(match.start(), match.end()), section.label)
         self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
 
@@ -426,9 +426,9 @@ class Sections:
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
         """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
-        for other in kinds_under(kind):
-            if entry := reference().find(other, printed.text):
-                if other == "country" and (also := reference().also_called(printed.text)):
+        for other in kinds_for_field(kind):
+            if entry := load_gazetteer().find(other, printed.text):
+                if other == "country" and (also := load_gazetteer().find_namesake(printed.text)):
                     values = {"printed": printed.text, "name": entry.name, "other": also.name}
                     self.find("ambiguous-name", printed, label, values=values)
                 return Named(other, entry.key, printed)
@@ -436,11 +436,11 @@ class Sections:
 
     def _resolve(self, kind: str, printed: Text, label: str) -> Named:
         """The reference thing of this name; if there is none, a thing of its own."""
-        names = reference()
+        names = load_gazetteer()
         entry = find(kind, printed.text)
         if entry is None and (entry := near(kind, printed.text)):
             self.find(
-                "near-name", printed, label, values={"printed": printed.text, "name": entry.name_like(printed.text)}
+                "near-name", printed, label, values={"printed": printed.text, "name": entry.closest_name(printed.text)}
             )
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
@@ -457,7 +457,7 @@ class Sections:
             self._findings.append(
                 finding(
                     rule,
-                    self._given.name,
+                    self._input_file.name,
                     values,
                     label=label,
                     line=place.line,
@@ -473,7 +473,7 @@ def is_text(line: str) -> bool:
     return _CUT.fullmatch(line) is not None
 
 
-def _conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
+def _are_in_conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
     """True where two values of one field cannot both hold. Of two dates one may be the more precise."""
     match kept, other:
         case Date(), Date() if kept.value and other.value:
@@ -490,30 +490,30 @@ def _printed(value: Text | Named | Date) -> Text:
 def _quoted(value: Text | Named | Date) -> str:
     """A value as printed, at most so long that a message can quote it."""
     text = _printed(value).text
-    return text if len(text) <= _NAME_MOST else f"{text[: _NAME_MOST - 1]}…"
+    return text if len(text) <= _MAX_NAME_CHARACTERS else f"{text[: _MAX_NAME_CHARACTERS - 1]}…"
 
 
-def _characters(value: Any) -> int:
+def _count_characters(value: Any) -> int:
     """The length of all texts in a value of a record."""
     if isinstance(value, Text):
         return len(value.text) + len(value.under)
     if isinstance(value, str):
         return len(value)
     if isinstance(value, tuple):
-        return sum(map(_characters, value))
-    return sum(_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
+        return sum(map(_count_characters, value))
+    return sum(_count_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
 
 
-_TAKE: dict[FieldKind, Callable[[Sections, Section], None]] = {
-    FieldKind.VALUE: Sections._value,
-    FieldKind.CHOICE: Sections._choice,
-    FieldKind.DATE: Sections._date,
-    FieldKind.PROSE: Sections._prose,
-    FieldKind.ITEMS: Sections._items,
-    FieldKind.ACTORS: Sections._actors,
-    FieldKind.SCOPES: Sections._scopes,
-    FieldKind.CONTACTS: Sections._contacts,
-    FieldKind.LINKS: Sections._links,
-    FieldKind.PROJECTS: Sections._projects,
-    FieldKind.RECORD: Sections._of_record,
+_TAKE: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
+    FieldKind.VALUE: RecordBuilder._value,
+    FieldKind.CHOICE: RecordBuilder._choice,
+    FieldKind.DATE: RecordBuilder._date,
+    FieldKind.PROSE: RecordBuilder._prose,
+    FieldKind.ITEMS: RecordBuilder._items,
+    FieldKind.ACTORS: RecordBuilder._actors,
+    FieldKind.SCOPES: RecordBuilder._scopes,
+    FieldKind.CONTACTS: RecordBuilder._contacts,
+    FieldKind.LINKS: RecordBuilder._links,
+    FieldKind.PROJECTS: RecordBuilder._projects,
+    FieldKind.RECORD: RecordBuilder._of_record,
 }

@@ -25,8 +25,8 @@ from cybilgraph.model.vocabulary import (
     RDFS,
     SKOS,
     SPDX,
-    short,
-    thing,
+    shorten,
+    thing_iri,
 )
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
@@ -34,7 +34,7 @@ from cybilgraph.readers.page.sections import CODE, Section
 from cybilgraph.readers.rdf.graph import RecordGraph, Term, read_graphs
 from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.literals import read_values
-from cybilgraph.readers.rdf.view import NOWHERE, View, on_one_line, own
+from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, parse_own_iri, to_one_line
 
 #: What is said of a thing that is only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
@@ -42,25 +42,25 @@ _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 _STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
 
 
-def read_rdf(given: Input) -> Iterator[Record]:
+def read_rdf(input_file: Input) -> Iterator[Record]:
     """The records of a file: of its named graphs, which are earlier captures, then of the present.
 
     Raises SourceError where the file is no RDF, or has no project; where it is damaged, after all
     projects but the one in which the damage is.
     """
-    source, places, graphs, damage = read_graphs(given)
+    source, places, graphs, damage = read_graphs(input_file)
     found = False
     for graph in graphs:
         for project, about in _projects(graph).items():
             if damage.error and damage.subject.startswith((project, *about)):
                 continue
             found = True
-            yield _record(View(given, graph, places), project, about, source)
+            yield _record(ProjectView(input_file, graph, places), project, about, source)
     if damage.error:
         raise damage.error
     if not found:
         raise SourceError(
-            f"{given.name}: no project in it",
+            f"{input_file.name}: no project in it",
             f"A project is of the class <{CYB.Project}>; cybilgraph convert shows how one looks.",
         )
 
@@ -73,15 +73,19 @@ def _projects(graph: RecordGraph) -> dict[str, list[str]]:
         predicates = graph.predicates(subject)
         if FOAF.primaryTopic in predicates:
             for topic in graph.values(subject, FOAF.primaryTopic):
-                if isinstance(topic, str) and (own(topic) or CYB.Record in graph.values(subject, RDF.type)):
+                if isinstance(topic, str) and (parse_own_iri(topic) or CYB.Record in graph.values(subject, RDF.type)):
                     about.setdefault(topic, []).append(subject)
         if RDF.type in predicates and CYB.Project in graph.values(subject, RDF.type):
             typed.add(subject)
             about.setdefault(subject, [])
-        elif (found := own(subject)) and found[0] == "project":
+        elif (found := parse_own_iri(subject)) and found[0] == "project":
             about.setdefault(subject, [])
     for project, records in about.items():
-        if (found := own(project)) and (record := record_iri(found[1])) not in records and graph.predicates(record):
+        if (
+            (found := parse_own_iri(project))
+            and (record := record_iri(found[1])) not in records
+            and graph.predicates(record)
+        ):
             records.append(record)
     # What another project calls its relation is no record, until more is said of it than a name.
     return {
@@ -91,7 +95,7 @@ def _projects(graph: RecordGraph) -> dict[str, list[str]]:
     }
 
 
-def _record(view: View, project: str, about: list[str], source: Source) -> Record:
+def _record(view: ProjectView, project: str, about: list[str], source: Source) -> Record:
     """One project's record."""
     nodes = [*about, project]
     for node in nodes:
@@ -104,7 +108,7 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
     for row in FIELDS:
         printed = _text(view, project, nodes, row, bool(stated))
         if printed.text:
-            sections.take(Section(row, short(row.term), printed.place or NOWHERE, [printed]))
+            sections.take(Section(row, shorten(row.term), printed.place or NOWHERE, [printed]))
     read = read_links(view, project) | read_values(view, project)
     for name, value in read.items():
         kept = sections.kept(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
@@ -115,7 +119,7 @@ def _record(view: View, project: str, about: list[str], source: Source) -> Recor
     return replace(record, findings=tuple(view.tell()))
 
 
-def _text(view: View, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
+def _text(view: ProjectView, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
     """The text of a field that is read as one; empty where there is none, or the field is of another kind."""
     if row.kind is FieldKind.VALUE:
         text = view.text(project, row.term)
@@ -130,44 +134,44 @@ def _text(view: View, project: str, nodes: list[str], row: Field, language_state
     return Text("")
 
 
-def _labels(view: View, project: str) -> Iterator[tuple[str, tuple[str, Place]]]:
+def _labels(view: ProjectView, project: str) -> Iterator[tuple[str, tuple[str, Place]]]:
     """What the fields are called here, and where they stand."""
     for row in FIELDS:
         for value in view.graph.values(project, row.term)[:1] if row.term else ():
-            yield row.name, (short(row.term), view.place(project, row.term, value) or NOWHERE)
+            yield row.name, (shorten(row.term), view.place(project, row.term, value) or NOWHERE)
 
 
-def _spoken(view: View, project: str) -> str:
+def _spoken(view: ProjectView, project: str) -> str:
     """The language of the title, where the record tells none."""
     titles = view.graph.values(project, DCTERMS.title)
     languages = [language for title in titles if (language := getattr(title, "language", None))]
     return "en" if "en" in languages or not languages else str(languages[0])
 
 
-def _of_record(view: View, node: str, predicate: str) -> Text:
+def _of_record(view: ProjectView, node: str, predicate: str) -> Text:
     """A literal, or an address; others of either are told of."""
     first, *rest = view.values(node, predicate) or [""]
     for other in rest[:1]:
         view.second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
-    return on_one_line(view.printed(node, predicate, first))
+    return to_one_line(view.printed(node, predicate, first))
 
 
 def _plain(term: Term) -> str:
     return term if isinstance(term, str) else term.value
 
 
-def _left_blank(view: View, nodes: list[str]) -> Iterator[LeftBlank]:
+def _left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
     for node in nodes:
         for term in view.values(node, CYB.leftBlank):
             if isinstance(term, str) and (row := BY_TERM.get(term)):
-                yield LeftBlank(row.name, short(term), view.place(node, CYB.leftBlank, term))
+                yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
             else:
                 view.leave(node, CYB.leftBlank, term)
 
 
-def _identified(view: View, record: Record, project: str, nodes: list[str]) -> Record:
+def _identified(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
     """The record with the identity that its IRI tells, where its code does not tell another."""
-    found = own(project)
+    found = parse_own_iri(project)
     if found is None or found[0] != "project":
         if project.startswith(("_:", BASE)):
             return record
@@ -184,11 +188,11 @@ def _identified(view: View, record: Record, project: str, nodes: list[str]) -> R
         return replace(record, code=Text(key))
     if record.code is None and not view.graph.values(project, CYB.slug):
         return replace(record, slug=Text(key))
-    view.find("other-key", Text(project, view.begin(project)), {"iri": thing("project", record.key)})
+    view.find("other-key", Text(project, view.begin(project)), {"iri": thing_iri("project", record.key)})
     return record
 
 
-def _checked(view: View, source: Source, nodes: list[str], start: str) -> Source:
+def _checked(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
     """The source with the checksum of the page that the record was made from: without code and
     title it is all that the project has for a name.
     """

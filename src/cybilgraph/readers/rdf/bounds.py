@@ -17,15 +17,15 @@ from collections.abc import Callable
 import pyoxigraph as ox
 
 #: People nest three or four deep; the parser holds a thousand.
-DEEPEST = 100
+MAX_NESTING_DEPTH = 100
 #: Strings within one JSON-LD context: each term has two.
-_CONTEXT_MOST = 500
+_MAX_CONTEXT_TERMS = 500
 #: Contexts × their strings: what is copied for each of them.
-_COPIES_MOST = 200_000_000
+_MAX_COPIED_BYTES = 200_000_000
 #: Values of a JSON-LD file: the parser takes half a kilobyte for each, and may hold them all.
-_VALUES_MOST = 2_000_000
+_MAX_JSON_VALUES = 2_000_000
 #: Namespaces that are declared at one place of an XML file, and attributes of one element.
-_NAMESPACES_MOST, _ATTRIBUTES_MOST = 1_000, 5_000
+_MAX_NAMESPACES, _MAX_ATTRIBUTES = 1_000, 5_000
 
 # Every alternative that opens something also matches without its end: a text that never ends
 # it must not be looked through again from each of its characters.
@@ -57,13 +57,13 @@ _XML = re.compile(
 )
 
 
-def too_much(content: bytes, syntax: ox.RdfFormat) -> str:
+def find_excess(content: bytes, syntax: ox.RdfFormat) -> str:
     """Why this text must not be parsed; empty where it may be."""
     return _CHECKS[syntax](content)
 
 
 def _too_deep(what: str = "Statements") -> str:
-    return f"{what} stand in each other more than {DEEPEST} deep"
+    return f"{what} stand in each other more than {MAX_NESTING_DEPTH} deep"
 
 
 def _lines(content: bytes) -> str:
@@ -77,7 +77,7 @@ def _turtle(content: bytes) -> str:
         kind = token.lastgroup
         if kind == "open":
             depth += 1
-            if depth > DEEPEST:
+            if depth > MAX_NESTING_DEPTH:
                 return _too_deep()
         elif kind == "close":
             depth = max(depth - 1, 0)
@@ -92,11 +92,11 @@ def _json(content: bytes) -> str:
         kind = token.lastgroup
         if kind in ("open", "next"):
             values += 1
-            if values > _VALUES_MOST:
-                return f"it has more than {_VALUES_MOST:,} values"
+            if values > _MAX_JSON_VALUES:
+                return f"it has more than {_MAX_JSON_VALUES:,} values"
         if kind == "open":
             depth += 1
-            if depth > DEEPEST:
+            if depth > MAX_NESTING_DEPTH:
                 return _too_deep("Objects")
             if named and not within:
                 within, strings, contexts = depth, 0, contexts + 1
@@ -106,12 +106,12 @@ def _json(content: bytes) -> str:
             depth = max(depth - 1, 0)
         elif within and kind == "string":
             strings, total = strings + 1, total + 1
-            if strings > _CONTEXT_MOST:
-                return f"a @context has more than {_CONTEXT_MOST // 2} terms"
+            if strings > _MAX_CONTEXT_TERMS:
+                return f"a @context has more than {_MAX_CONTEXT_TERMS // 2} terms"
         named = kind == "string" and _is_context(token[0])
         if named and within:
             return "a @context stands in another"
-    return "it has too many contexts" if contexts * total > _COPIES_MOST else ""
+    return "it has too many contexts" if contexts * total > _MAX_COPIED_BYTES else ""
 
 
 def _is_context(token: bytes) -> bool:
@@ -138,12 +138,12 @@ def _xml(content: bytes) -> str:
             namespaces -= opened.pop() if opened else 0
         elif kind in ("open", "empty"):
             declared = token[0].count(b"xmlns")
-            if namespaces + declared > _NAMESPACES_MOST or token[0].count(b"=") > _ATTRIBUTES_MOST:
+            if namespaces + declared > _MAX_NAMESPACES or token[0].count(b"=") > _MAX_ATTRIBUTES:
                 return "an element has too many namespaces or attributes"
             if kind == "open":
                 opened.append(declared)
                 namespaces += declared
-            if len(opened) > DEEPEST:
+            if len(opened) > MAX_NESTING_DEPTH:
                 return _too_deep("Elements")
     return ""
 

@@ -12,9 +12,9 @@ import pyoxigraph as ox
 from cybilgraph.errors import SourceError
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf.bounds import too_much
+from cybilgraph.readers.rdf.bounds import find_excess
 from cybilgraph.readers.rdf.positions import NOWHERE, Places, Spot, parse
-from cybilgraph.readers.text import wide_of
+from cybilgraph.readers.text import guess_wide_encoding
 
 #: Suffix → syntax. What of N3 is not Turtle is refused as the syntax error that it is there.
 SYNTAXES = {
@@ -28,34 +28,34 @@ SYNTAXES = {
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
 #: Most bytes of a file. The parser holds a whole object of JSON-LD in memory, at fifty times its size.
-MOST, MOST_JSON = 200_000_000, 50_000_000
+MAX_RDF_BYTES, MAX_JSON_LD_BYTES = 200_000_000, 50_000_000
 #: Statements of a file: each takes up to half a kilobyte. Three thousand projects have as many.
 MAX_STATEMENTS = 2_000_000
 #: Bytes of a file up to which each statement is looked up where it stands: this takes some five
 #: times as long as to parse it.
-MOST_LOCATED = 50_000_000
+MAX_LOCATED_BYTES = 50_000_000
 
 
 class Document:
     """The text of an RDF file, which the parser may be given."""
 
-    def __init__(self, given: Input) -> None:
+    def __init__(self, input_file: Input) -> None:
         """Raises SourceError where the file is of no syntax that is known, too large, or not to be parsed safely."""
-        self.name = given.name
-        suffix = given.suffix if given.suffix in SYNTAXES else PurePath(given.name).suffix.lower()
+        self.name = input_file.name
+        suffix = input_file.suffix if input_file.suffix in SYNTAXES else PurePath(input_file.name).suffix.lower()
         if suffix not in SYNTAXES:
-            raise SourceError(f"{given.name}: this is no file of RDF", f"Known suffixes: {', '.join(SYNTAXES)}.")
+            raise SourceError(f"{input_file.name}: this is no file of RDF", f"Known suffixes: {', '.join(SYNTAXES)}.")
         self.syntax = SYNTAXES[suffix]
-        with given.open(MOST_JSON if self.syntax == ox.RdfFormat.JSON_LD else MOST) as file:
+        with input_file.open(MAX_JSON_LD_BYTES if self.syntax == ox.RdfFormat.JSON_LD else MAX_RDF_BYTES) as file:
             self.content = file.read().removeprefix(b"\xef\xbb\xbf")
-        if wide := wide_of(self.content[:4096]):
+        if wide := guess_wide_encoding(self.content[:4096]):
             raise SourceError(
-                f"{given.name}: this is in {wide}, and RDF is in UTF-8",
+                f"{input_file.name}: this is in {wide}, and RDF is in UTF-8",
                 f"Save it as UTF-8, or turn it into that: iconv -f {wide} -t UTF-8",
             )
-        if reason := too_much(self.content, self.syntax):
+        if reason := find_excess(self.content, self.syntax):
             raise SourceError(
-                f"{given.name}: not read, since {reason}", "Write it without that, as N-Triples for example."
+                f"{input_file.name}: not read, since {reason}", "Write it without that, as N-Triples for example."
             )
 
     @cached_property
@@ -66,7 +66,7 @@ class Document:
     @property
     def is_small(self) -> bool:
         """Small enough to look each statement up."""
-        return len(self.content) <= MOST_LOCATED
+        return len(self.content) <= MAX_LOCATED_BYTES
 
     def statements(self, located: bool = True, base: str = BASE) -> Iterator[tuple[ox.Quad, Spot]]:
         """The statements in the order of the text, each with its place, if that is asked for.

@@ -33,7 +33,7 @@ class RecordGraph:
     def __init__(self, shared: RecordGraph | None = None) -> None:
         self._statements: dict[str, dict[str, dict[Term, int]]] = {}
         self._begins: dict[str, int] = {}
-        self._asked: set[tuple[str, str]] = set()
+        self._read_statements: set[tuple[str, str]] = set()
         self._shared = shared
 
     def add(self, subject: str, predicate: str, value: Term, begin: int = UNKNOWN, at: int = UNKNOWN) -> None:
@@ -52,7 +52,7 @@ class RecordGraph:
 
     def values(self, subject: str, predicate: str) -> list[Term]:
         """The values, each once, in the order of the file."""
-        self._asked.add((subject, predicate))
+        self._read_statements.add((subject, predicate))
         if subject not in self._statements and self._shared:
             return self._shared.values(subject, predicate)
         return list(self._statements.get(subject, {}).get(predicate, ()))
@@ -67,10 +67,10 @@ class RecordGraph:
         """The offset at which a thing is first spoken of as a subject."""
         return self._begins.get(subject, UNKNOWN)
 
-    def not_asked(self, subject: str) -> Iterator[tuple[str, Term]]:
+    def unread_statements(self, subject: str) -> Iterator[tuple[str, Term]]:
         """The predicates that nobody has asked for, each with a value."""
         for predicate, values in self._statements.get(subject, {}).items():
-            if (subject, predicate) not in self._asked:
+            if (subject, predicate) not in self._read_statements:
                 yield predicate, next(iter(values))
 
 
@@ -82,19 +82,19 @@ class ParseDamage:
     subject: str = ""
 
 
-def read_graphs(given: Input) -> tuple[Source, Places, list[RecordGraph], ParseDamage]:
+def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], ParseDamage]:
     """What a file says: earlier captures in the order of their number, then the present; of a
     damaged file, what stands before the damage.
 
     A named graph that is none of our captures is a part of the present. Raises SourceError
     where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
     """
-    document = Document(given)
+    document = Document(input_file)
     present = RecordGraph()
     earlier: dict[tuple[str, int], RecordGraph] = {}
     iris: dict[str, str] = {}  # each IRI is held once
     damage = ParseDamage()
-    for quad, spot in _sound(document, damage):
+    for quad, spot in _statements_before_damage(document, damage):
         graph = present
         if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
             graph = earlier.setdefault((unquote(version[1]), int(version[2])), RecordGraph(present))
@@ -105,11 +105,11 @@ def read_graphs(given: Input) -> tuple[Source, Places, list[RecordGraph], ParseD
         predicate = iris.setdefault(predicate, predicate)
         damage.subject = subject
         graph.add(iris.setdefault(subject, subject), predicate, value, spot.subject, spot.object)
-    source = Source(given.name, hashlib.sha256(document.content).hexdigest())
+    source = Source(input_file.name, hashlib.sha256(document.content).hexdigest())
     return source, document.places, [*(earlier[key] for key in sorted(earlier)), present], damage
 
 
-def _sound(document: Document, damage: ParseDamage) -> Iterator[tuple[ox.Quad, Spot]]:
+def _statements_before_damage(document: Document, damage: ParseDamage) -> Iterator[tuple[ox.Quad, Spot]]:
     """The statements before the damage, if there is one."""
     try:
         yield from document.statements(document.is_small)

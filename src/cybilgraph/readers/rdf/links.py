@@ -10,7 +10,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Evidence,
@@ -23,7 +23,7 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.vocabulary import CYB, OA, PROV
 from cybilgraph.readers.rdf.graph import Term
-from cybilgraph.readers.rdf.view import View, own
+from cybilgraph.readers.rdf.view import ProjectView, parse_own_iri
 
 #: Property → its field.
 BY_TERM = {row.term: row for row in FIELDS if row.term}
@@ -31,21 +31,21 @@ _PLACES = ("country", "region", "group")
 _NUMBER = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")
 #: Links as they stand in the graph: property and object.
-_Said = set[tuple[str, Term]]
+_ReadLinks = set[tuple[str, Term]]
 
 
-def read_links(view: View, project: str) -> dict[str, Any]:
+def read_links(view: ProjectView, project: str) -> dict[str, Any]:
     """Participations, scopes and relations: those with a node of their own, then direct links."""
-    said: _Said = set()
+    read: _ReadLinks = set()
     links: list[Participation | Scope | Relation] = [
-        *_participations(view, project, said),
-        *_scopes(view, project, said),
-        *_relations(view, project, said),
+        *_participations(view, project, read),
+        *_scopes(view, project, read),
+        *_relations(view, project, read),
     ]
     for row in FIELDS:
         if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS):
             for target in view.values(project, row.term):
-                if (row.term, target) not in said:
+                if (row.term, target) not in read:
                     links += _linked(view, row, (project, row.term, target))
     return {
         "participations": tuple(link for link in links if isinstance(link, Participation)),
@@ -54,7 +54,7 @@ def read_links(view: View, project: str) -> dict[str, Any]:
     }
 
 
-def _linked(view: View, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
+def _linked(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
     """The links of one field to the object of a statement: by its IRI, or by its name. ``node``
     tells how the link is known, where there is such a node.
     """
@@ -62,14 +62,14 @@ def _linked(view: View, row: Field, statement: tuple[str, str, Term], node: str 
     printed = view.text(node, CYB.nameAsPrinted)
     printed = printed if printed.text else Text("", view.place(*statement))
     if named := view.named(_kinds(row), statement[2], printed):
-        yield _made(row, named, basis, evidence)
+        yield _make_link(row, named, basis, evidence)
     elif record := view.resolve(row, *statement):
         links: list[Any] = [*record.participations, *record.scopes, *record.relations]
         for link in links:
             yield replace(link, basis=basis, evidence=evidence)
 
 
-def _made(row: Field, named: Named, basis: Basis, evidence: tuple[Evidence, ...]) -> Any:
+def _make_link(row: Field, named: Named, basis: Basis, evidence: tuple[Evidence, ...]) -> Any:
     if row.kind is FieldKind.ACTORS:
         return Participation(named, row.name, basis, evidence)
     return Scope(named, basis, evidence) if row.kind is FieldKind.SCOPES else Relation(row.name, named, basis, evidence)
@@ -82,54 +82,54 @@ def _kinds(row: Field) -> tuple[str, ...]:
     return {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",)}.get(row.kind, (row.name,))
 
 
-def _participations(view: View, project: str, said: _Said) -> Iterator[Participation]:
+def _participations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Participation]:
     for node in view.nodes(project, CYB.participation):
         role = _role(view, node)
         row = BY_NAME.get(role, BY_NAME["partner"])
         for actor in _targets(view, node, CYB.actor):
             if role in BY_NAME:
-                said.add((row.term, actor))
+                read.add((row.term, actor))
             for link in _linked(view, row, (node, CYB.actor, actor), node):
                 yield replace(link, role=role)
 
 
-def _role(view: View, node: str) -> str:
+def _role(view: ProjectView, node: str) -> str:
     """The key of the role; one that the list of roles does not have is kept by its own key."""
     for term in view.values(node, CYB.role):
-        found = own(term)
+        found = parse_own_iri(term)
         if found and found[0] == "role" and (found[1] not in BY_NAME or BY_NAME[found[1]].kind is FieldKind.ACTORS):
             return found[1]
-        if isinstance(term, ox.Literal) and (entry := reference().find("role", term.value)):
+        if isinstance(term, ox.Literal) and (entry := load_gazetteer().find("role", term.value)):
             return entry.key
         view.leave(node, CYB.role, term)
     return "unspecified"
 
 
-def _scopes(view: View, project: str, said: _Said) -> Iterator[Scope]:
+def _scopes(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Scope]:
     rows = [row for row in FIELDS if row.kind is FieldKind.SCOPES]
     for node in view.nodes(project, CYB.scope):
         for concept in _targets(view, node, CYB.concept):
-            kind = (own(concept) or ("", ""))[0]
+            kind = (parse_own_iri(concept) or ("", ""))[0]
             row = next((row for row in rows if row.name == kind), None)
             row = row or next((row for row in rows if concept in view.graph.values(project, row.term)), None)
             if row is None:
                 view.leave(node, CYB.concept, concept)
                 continue
-            said.update((row.term, concept) for row in rows)
+            read.update((row.term, concept) for row in rows)
             yield from _linked(view, row, (node, CYB.concept, concept), node)
 
 
-def _relations(view: View, project: str, said: _Said) -> Iterator[Relation]:
+def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Relation]:
     for node in view.nodes(project, CYB.relation):
         terms = [term for term in view.values(node, CYB.property) if isinstance(term, str)]
         row = next((row for term in terms if (row := BY_TERM.get(term)) and row.kind is FieldKind.PROJECTS), None)
         for target in _targets(view, node, CYB.project):
             found = row or BY_NAME["related"]
-            said.add((found.term, target))
+            read.add((found.term, target))
             yield from _linked(view, found, (node, CYB.project, target), node)
 
 
-def _targets(view: View, node: str, predicate: str) -> list[Term]:
+def _targets(view: ProjectView, node: str, predicate: str) -> list[Term]:
     """What a node leads to; without it, the node says nothing."""
     targets = view.values(node, predicate)
     if not targets:
@@ -137,11 +137,11 @@ def _targets(view: View, node: str, predicate: str) -> list[Term]:
     return targets
 
 
-def _basis(view: View, node: str) -> Basis:
-    return Basis.DERIVED if ("basis", "derived") in map(own, view.values(node, CYB.basis)) else Basis.STATED
+def _basis(view: ProjectView, node: str) -> Basis:
+    return Basis.DERIVED if ("basis", "derived") in map(parse_own_iri, view.values(node, CYB.basis)) else Basis.STATED
 
 
-def read_evidence(view: View, node: str) -> Iterator[Evidence]:
+def read_evidence(view: ProjectView, node: str) -> Iterator[Evidence]:
     """The quotes that a derived link or date was found in."""
     for quote in view.nodes(node, CYB.evidence):
         view.graph.values(quote, PROV.wasDerivedFrom)  # this file is the source now

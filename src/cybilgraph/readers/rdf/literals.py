@@ -15,18 +15,18 @@ from cybilgraph.model.record import Contact, Date, Named, Text, WebLink
 from cybilgraph.model.vocabulary import CYB, DCTERMS, SCHEMA, SKOS, VCARD
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.links import read_evidence
-from cybilgraph.readers.rdf.view import View, on_one_line
-from cybilgraph.readers.text import plain
+from cybilgraph.readers.rdf.view import ProjectView, to_one_line
+from cybilgraph.readers.text import normalise
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 
 
-def read_values(view: View, project: str) -> dict[str, Any]:
+def read_values(view: ProjectView, project: str) -> dict[str, Any]:
     """The values of the fields that are no links, by name."""
     return {row.name: value for row in FIELDS if (read := _READ.get(row.kind)) and (value := read(view, project, row))}
 
 
-def _choice(view: View, project: str, row: Field) -> Named | None:
+def _choice(view: ProjectView, project: str, row: Field) -> Named | None:
     first, *rest = view.values(project, row.term) or [""]
     for other in rest[:1]:
         view.second(row.term, *(view.printed(project, row.term, value) for value in (first, other)))
@@ -38,7 +38,7 @@ def _choice(view: View, project: str, row: Field) -> Named | None:
     return next(iter(record.values(row.name)), None) if record else None
 
 
-def _date(view: View, project: str, row: Field) -> Date | None:
+def _date(view: ProjectView, project: str, row: Field) -> Date | None:
     """The value, with the printed form beside it; a form that is no value is read as printed."""
     value, printed = view.text(project, row.term), view.text(project, f"{row.term}AsPrinted")
     dating = [node for node in view.nodes(project, CYB.dating) if row.term in view.values(node, CYB.property)]
@@ -55,8 +55,8 @@ def _date(view: View, project: str, row: Field) -> Date | None:
     return next(iter(record.values(row.name)), None) if record else None
 
 
-def _prose(view: View, project: str, row: Field) -> tuple[Text, ...]:
-    parts = [on_one_line(part) for text in view.texts(project, row.term) for part in _paragraphs(text)]
+def _prose(view: ProjectView, project: str, row: Field) -> tuple[Text, ...]:
+    parts = [to_one_line(part) for text in view.texts(project, row.term) for part in _paragraphs(text)]
     return tuple(part for part in parts if part.text)
 
 
@@ -68,11 +68,11 @@ def _paragraphs(text: Text) -> Iterator[Text]:
     yield text.part(start)
 
 
-def _items(view: View, project: str, row: Field) -> tuple[Text, ...]:
+def _items(view: ProjectView, project: str, row: Field) -> tuple[Text, ...]:
     items = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
-            items.append(on_one_line(view.printed(project, row.term, node)))
+            items.append(to_one_line(view.printed(project, row.term, node)))
             continue
         view.visit(node)
         text = view.text(node, DCTERMS.description)
@@ -84,7 +84,7 @@ def _items(view: View, project: str, row: Field) -> tuple[Text, ...]:
     return tuple(item for item in items if item.text)
 
 
-def _contacts(view: View, project: str, row: Field) -> tuple[Contact, ...]:
+def _contacts(view: ProjectView, project: str, row: Field) -> tuple[Contact, ...]:
     contacts: list[Contact] = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
@@ -104,7 +104,7 @@ def _contacts(view: View, project: str, row: Field) -> tuple[Contact, ...]:
     return tuple(contacts)
 
 
-def _links(view: View, project: str, row: Field) -> tuple[WebLink, ...]:
+def _links(view: ProjectView, project: str, row: Field) -> tuple[WebLink, ...]:
     links: list[WebLink] = []
     for node in view.values(project, row.term):
         if isinstance(node, ox.Literal):
@@ -131,10 +131,10 @@ def _foreign(node: str, project: str) -> bool:
 
 
 def _plain(term: Term) -> str:
-    return term if isinstance(term, str) else plain(term.value)
+    return term if isinstance(term, str) else normalise(term.value)
 
 
-_READ: dict[FieldKind, Callable[[View, str, Field], Any]] = {
+_READ: dict[FieldKind, Callable[[ProjectView, str, Field], Any]] = {
     FieldKind.CHOICE: _choice,
     FieldKind.DATE: _date,
     FieldKind.PROSE: _prose,

@@ -14,22 +14,22 @@ import pyoxigraph as ox
 
 from cybilgraph.model.fields import FIELDS, Field
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import GazetteerEntry, reference
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Named, Place, Record, Text
 from cybilgraph.model.rules import finding
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, short
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import Section, Sections
+from cybilgraph.readers.page.sections import RecordBuilder, Section
 from cybilgraph.readers.rdf.graph import RecordGraph, Term
 from cybilgraph.readers.rdf.positions import Places
-from cybilgraph.readers.text import plain, resolved
+from cybilgraph.readers.text import normalise, resolve_entities
 
 #: The place of what no line of the file tells.
 NOWHERE = Place(0, 0)
 #: Names that are looked up for one field, and predicates that are told of: more are counted.
-_NAMES_MOST, _TOLD_MOST = 1_000, 100
+_MAX_NAME_LOOKUPS, _MAX_REPORTED = 1_000, 100
 #: So many characters of a value are told.
-_QUOTED_MOST = 200
+_MAX_QUOTE_CHARACTERS = 200
 #: The terms of fields.
 _TERMS = frozenset(row.term for row in FIELDS if row.term)
 _OWN = re.compile(rf"{re.escape(BASE)}id/([a-z-]{{1,20}})/([^/?#]+)")
@@ -38,30 +38,30 @@ _LABELS = (SKOS.prefLabel, RDFS.label, FOAF.name, DCTERMS.title)
 _PROJECT_NAMES = (DCTERMS.identifier, CYB.slug, *_LABELS)
 
 
-def own(term: Term) -> tuple[str, str] | None:
+def parse_own_iri(term: Term) -> tuple[str, str] | None:
     """Kind and key of an IRI of ours (the inverse of ``vocab.thing``)."""
     match = _OWN.fullmatch(term) if isinstance(term, str) else None
     return (match[1], unquote(match[2])) if match else None
 
 
-class View:
+class ProjectView:
     """What a graph says of one project, in the language of its record."""
 
-    def __init__(self, given: Input, graph: RecordGraph, places: Places, language: str = "en") -> None:
+    def __init__(self, input_file: Input, graph: RecordGraph, places: Places, language: str = "en") -> None:
         self.graph = graph
         self._places = places
         self.language = language
         self.findings: list[Finding] = []
-        self._file = given.name
+        self._file = input_file.name
         self._visited: dict[str, None] = {}
         self._looked_up: Counter[str] = Counter()
         self._beyond: dict[str, Text] = {}  # of each field with too many names, the first that is not looked up
         self._left: dict[str, Text] = {}
         self._second: dict[str, tuple[Text, Text]] = {}
 
-    def sections(self) -> Sections:
+    def sections(self) -> RecordBuilder:
         """The reader of labelled texts, for what is given as text."""
-        return Sections(Input(self._file, given=b""), self.findings)
+        return RecordBuilder(Input(self._file, given=b""), self.findings)
 
     def visit(self, node: str) -> None:
         """Have what is said of a node, and not read, told of."""
@@ -101,7 +101,7 @@ class View:
         """A value as it is printed, with its place."""
         if isinstance(value, ox.Literal):
             text = self._places.text(value.value, self.graph.at(node, predicate, value))
-            told = resolved(text.text)
+            told = resolve_entities(text.text)
             return text if told == text.text else Text(told, text.place)
         return Text(value, self.place(node, predicate, value))
 
@@ -125,7 +125,7 @@ class View:
         first, *rest = self.texts(node, predicate) or [Text("")]
         for other in rest[:1]:
             self.second(predicate, first, other)
-        return on_one_line(first)
+        return to_one_line(first)
 
     def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
         """What a node is called; empty where it has no name."""
@@ -136,15 +136,15 @@ class View:
         """The thing of an IRI: ours, or one that our reference data know as the same. ``printed``
         is how it is called, and may be empty.
         """
-        if found := own(target):
+        if found := parse_own_iri(target):
             kind, key = found
             if kind in kinds:
-                entry = None if kind == "project" else reference().get(kind, key)
+                entry = None if kind == "project" else load_gazetteer().get(kind, key)
                 label = "" if entry else self.name(str(target), (SKOS.prefLabel,)).text
                 known = not label if kind == "project" else entry is not None
                 name = label or (entry.name if entry else key)
                 return Named(kind, key, printed if printed.text else replace(printed, text=name), known)
-        elif isinstance(target, str) and (entry := _same().get(target)) and entry.kind in kinds:
+        elif isinstance(target, str) and (entry := _load_same_as().get(target)) and entry.kind in kinds:
             return Named(entry.kind, entry.key, printed if printed.text else replace(printed, text=entry.name))
         return None
 
@@ -154,13 +154,13 @@ class View:
         """
         self._looked_up[row.name] += 1
         place = self.printed(node, predicate, target).place
-        if self._looked_up[row.name] > _NAMES_MOST:
+        if self._looked_up[row.name] > _MAX_NAME_LOOKUPS:
             self._beyond.setdefault(row.name, Text("", place))
             return None
         text = self._called(row, target)
         found: list[Finding] = []
-        sections = Sections(Input(self._file, given=b""), found)
-        sections.take(Section(row, short(row.term), place or NOWHERE, [Text(text, place)] if text else []))
+        sections = RecordBuilder(Input(self._file, given=b""), found)
+        sections.take(Section(row, shorten(row.term), place or NOWHERE, [Text(text, place)] if text else []))
         record = sections.record()
         self.findings += found
         if not record.values(row.name) and not record.scopes:
@@ -169,9 +169,9 @@ class View:
 
     def _called(self, row: Field, target: Term) -> str:
         if isinstance(target, ox.Literal):
-            return plain(target.value)
-        if (found := own(target)) and found[0] in reference().entries:
-            entry = reference().get(*found)
+            return normalise(target.value)
+        if (found := parse_own_iri(target)) and found[0] in load_gazetteer().entries:
+            entry = load_gazetteer().get(*found)
             return entry.name if entry else found[1]
         if row.kind == "projects":
             return self.name(target, _PROJECT_NAMES).text or ("" if target.startswith("_:") else target)
@@ -179,7 +179,9 @@ class View:
         if name := self.name(target).text:
             return name
         last = unquote(re.split(r"[/#:]", target.rstrip("/"))[-1])
-        known = any(reference().find(kind, last) for kind in ("actor", "country", "region", "group", "theme", "status"))
+        known = any(
+            load_gazetteer().find(kind, last) for kind in ("actor", "country", "region", "group", "theme", "status")
+        )
         return last if known else "" if target.startswith("_:") else target
 
     def leave(self, node: str, predicate: str, value: Term, more: str = "") -> None:
@@ -198,46 +200,46 @@ class View:
     def tell(self) -> list[Finding]:
         """All findings: also one for each predicate with statements that were not read."""
         for node in self._visited:
-            for predicate, value in self.graph.not_asked(node):
+            for predicate, value in self.graph.unread_statements(node):
                 self.leave(node, predicate, value)
         for predicate, (kept, other) in sorted(self._second.items()):
-            values = {"label": short(predicate), "kept": _quoted(kept), "other": _quoted(other)}
+            values = {"label": shorten(predicate), "kept": _quoted(kept), "other": _quoted(other)}
             self.find("second-value", other, values, predicate=predicate)
         left = sorted(self._left.items())
-        for predicate, text in left[:_TOLD_MOST]:
+        for predicate, text in left[:_MAX_REPORTED]:
             self.find("not-read", text, predicate=predicate)
-        if len(left) > _TOLD_MOST:
-            place = left[_TOLD_MOST][1].place
-            self.find("more-not-read", Text("", place), {"count": f"{len(left) - _TOLD_MOST:,}"})
+        if len(left) > _MAX_REPORTED:
+            place = left[_MAX_REPORTED][1].place
+            self.find("more-not-read", Text("", place), {"count": f"{len(left) - _MAX_REPORTED:,}"})
         for name, first in sorted(self._beyond.items()):
             count = f"{self._looked_up[name]:,}"
-            self.find("too-many", first, {"count": count, "name": name, "most": f"{_NAMES_MOST:,}"})
+            self.find("too-many", first, {"count": count, "name": name, "most": f"{_MAX_NAME_LOOKUPS:,}"})
         return self.findings
 
     def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
         """Add a finding for information."""
         text = _quoted(printed)
         place = printed.place or NOWHERE
-        label = short(predicate) if predicate else ""
+        label = shorten(predicate) if predicate else ""
         self.findings.append(
             finding(rule, self._file, values, text=text, label=label, line=place.line, column=place.column)
         )
 
 
 def _quoted(text: Text) -> str:
-    return text.text if len(text.text) <= _QUOTED_MOST else f"{text.text[: _QUOTED_MOST - 1]}…"
+    return text.text if len(text.text) <= _MAX_QUOTE_CHARACTERS else f"{text.text[: _MAX_QUOTE_CHARACTERS - 1]}…"
 
 
-def on_one_line(text: Text) -> Text:
+def to_one_line(text: Text) -> Text:
     """The text with single spaces, and the place of its first word."""
     text = text.part(0)
-    return Text(plain(text.text), text.place)
+    return Text(normalise(text.text), text.place)
 
 
 @cache
-def _same() -> dict[str, GazetteerEntry]:
+def _load_same_as() -> dict[str, GazetteerEntry]:
     """Addresses of others for things of the reference data."""
     same: dict[str, Any] = {}
-    for entry in reference():
+    for entry in load_gazetteer():
         same.update(dict.fromkeys(entry.cell("same_as"), entry))
     return same

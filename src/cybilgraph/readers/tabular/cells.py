@@ -13,13 +13,13 @@ from functools import lru_cache
 
 from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import SUGGESTED, alike
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.names import BULLET
-from cybilgraph.readers.page.sections import Section, Sections
-from cybilgraph.readers.text import lines_of
+from cybilgraph.readers.page.sections import RecordBuilder, Section
+from cybilgraph.readers.text import read_lines
 
 #: Stands in a cell whose page prints the heading and nothing under it. An empty cell says
 #: nothing, since every row of a table has every column.
@@ -32,7 +32,7 @@ NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
 #: What parts the values in a line. An address may have a semicolon in it: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
 #: No label is longer, and no more of a name is told.
-_NAME_MOST = 200
+_MAX_NAME_CHARACTERS = 200
 
 
 @dataclass(slots=True)
@@ -45,9 +45,9 @@ class Cell:
     blank: bool = False
 
 
-def field_called(name: str) -> Field | None:
+def find_field(name: str) -> Field | None:
     """The field of this column, key or label; None where there is none."""
-    return _field_called(name) if len(name) <= _NAME_MOST else None
+    return _field_called(name) if len(name) <= _MAX_NAME_CHARACTERS else None
 
 
 @lru_cache(maxsize=1_000)
@@ -56,13 +56,13 @@ def _field_called(name: str) -> Field | None:
     return None if row is None or row.kind is FieldKind.LAYOUT else row
 
 
-def unknown_name(given: Input, name: str, place: Place) -> Finding:
+def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
     """Says that no field has this name, and which may have been meant."""
-    name = name if len(name) <= _NAME_MOST else f"{name[: _NAME_MOST - 1]}…"
-    near = alike(name, [row.column for row in BY_NAME.values() if row.column], SUGGESTED)
+    name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
+    near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
     return finding(
         "unknown-column",
-        given.name,
+        input_file.name,
         {"name": name, "meant": near},
         label=name,
         line=place.line,
@@ -77,10 +77,10 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     """
     if text.strip().casefold() == LEFT_BLANK:
         return Cell(name, place, blank=True)
-    row = field_called(name)
+    row = find_field(name)
     lines = [
         Text(line.text, replace(place, line=place.line + at.line - 1) if spans and (at := line.place) else place)
-        for line in lines_of(text)
+        for line in read_lines(text)
     ]
     if row is None or row.kind is FieldKind.PROSE:
         return Cell(name, place, lines)
@@ -97,17 +97,17 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     return Cell(name, place, lines)
 
 
-def read_cells(given: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
+def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
     """The record of named cells; None where they are empty, or are the example of a template."""
-    values = Sections(given, findings, cells[0].place.line if cells else 0)
+    values = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
     filled = False
     seen: set[str] = set()
     # What tells which project this is comes first: however long the rest, it is not cut off.
-    for cell in sorted(cells, key=lambda cell: (row := field_called(cell.name)) is None or row.kind not in _ONE_LINE):
-        row = field_called(cell.name)
+    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in _ONE_LINE):
+        row = find_field(cell.name)
         if row is not None and row.kind in _ONE_LINE and cell.lines:
             if row.name in seen:  # a second value of what has but one is kept, and told of
-                findings.append(unknown_name(given, f"{cell.name} (again)", cell.place))
+                findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
                 row = None
             else:
                 seen.add(row.name)

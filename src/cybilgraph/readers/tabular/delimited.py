@@ -17,29 +17,29 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input, Stream
-from cybilgraph.readers.tabular.cells import Cell, field_called, read_cell, read_cells, unknown_name
-from cybilgraph.readers.text import clean, no_text, not_utf8, raw_lines
+from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
+from cybilgraph.readers.text import clean, not_text_error, not_utf8_finding, split_raw_lines
 
 #: A table of a hundred thousand projects is smaller.
-MAX_TABLE = 200_000_000
+MAX_TABLE_BYTES = 200_000_000
 #: No spreadsheet program has more rows.
-MOST_ROWS = 1_048_576
+MAX_ROWS = 1_048_576
 #: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@")
 SEPARATORS = ",;\t|"
 #: The first line that some spreadsheet programs write and read: it tells the separator.
-_TOLD = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = f"{SEPARATORS} \r\n"
-MOST_COLUMNS = 100
+MAX_COLUMNS = 100
 #: A title, or a remark, may stand above the names of the columns, which are in one of so many rows.
-MOST_ABOVE = 20
+MAX_ROWS_ABOVE_HEADER = 20
 #: What a spreadsheet program prints for a value that it could not work out (ECMA-376 part 1, 18.17.2.3).
 _ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)", re.IGNORECASE)
 #: So many lines below a row that does not end tell whether they are rows of their own.
 _LOOKED_AT = 50
 #: A cell of more characters is too long; so much of it is kept.
-_CELL_LONGEST, _CELL_MOST = 131_072, 30_000
-SMALLER = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
+_MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
+HINT_REDUCE_SIZE = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
 _TEMPLATE = "Get one that fits with: cybilgraph template csv"
 
 
@@ -58,20 +58,20 @@ class TableRow:
         """Where each cell begins."""
         line = self.line
         for number, cell in enumerate(self.cells, start=1):
-            yield Place(line, number, in_table=True)
-            line += len(raw_lines(cell)) - 1 if self.separator else 0
+            yield Place(line, number, is_cell=True)
+            line += len(split_raw_lines(cell)) - 1 if self.separator else 0
 
 
-def read_csv(given: Input) -> Iterator[Record]:
+def read_csv(input_file: Input) -> Iterator[Record]:
     """The records of a table in CSV.
 
     Raises SourceError where there is no row with names of columns, or no record below it.
     """
     findings: list[Finding] = []
-    yield from records_of_rows(given, csv_rows(given, findings), findings)
+    yield from records_of_rows(input_file, csv_rows(input_file, findings), findings)
 
 
-def records_of_rows(given: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
+def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
     """The records of the rows below that with names of columns; ``findings`` are those of the table so far.
 
     Raises SourceError where there is no such row, or no record below it.
@@ -83,25 +83,25 @@ def records_of_rows(given: Input, rows: Iterator[TableRow], findings: list[Findi
         if not any(cell.strip() for cell in row.cells):
             continue
         filled += 1
-        if filled > MOST_ROWS:
-            raise SourceError(f"{given.name}:{row.line}: more than {MOST_ROWS:,} rows", SMALLER)
+        if filled > MAX_ROWS:
+            raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", HINT_REDUCE_SIZE)
         if header is None and not names_columns(row.cells, is_first=not above):
             above.append(row)
-            if len(above) == MOST_ABOVE:
+            if len(above) == MAX_ROWS_ABOVE_HEADER:
                 break
             continue
         known = len(findings)
         findings += row.odd
         if header is None:
-            header = _header(given, row)
+            header = _header(input_file, row)
             if above:
-                findings.append(finding("above-columns", given.name, {"line": row.line}, line=above[0].line))
+                findings.append(finding("above-columns", input_file.name, {"line": row.line}, line=above[0].line))
             findings += [
-                unknown_name(given, name, place)
+                unknown_name_finding(input_file, name, place)
                 for name, place in zip(header, row.places(), strict=False)
-                if name and field_called(name) is None
+                if name and find_field(name) is None
             ]
-        elif record := read_cells(given, _cells(given, header, row, findings), findings):
+        elif record := read_cells(input_file, _cells(input_file, header, row, findings), findings):
             findings = []
             found += 1
             yield record
@@ -110,19 +110,22 @@ def records_of_rows(given: Input, rows: Iterator[TableRow], findings: list[Findi
     if header is None and above:
         names = ", ".join(filter(None, map(clean, above[0].cells)))
         raise SourceError(
-            f"{given.name}:{above[0].line}: neither the first row nor one of the next {MOST_ABOVE - 1} names columns, "
+            f"{input_file.name}:{above[0].line}: neither the first row nor one of "
+            f"the next {MAX_ROWS_ABOVE_HEADER - 1} names columns, "
             f"one of them called title or code; the first holds: {names[:120]}",
             _TEMPLATE,
         )
     if header is None:
-        raise SourceError(f"{given.name}: the table is empty", _TEMPLATE)
+        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE)
     if not found:
-        raise SourceError(f"{given.name}: there is no project below the names of the columns", "Add a row a project.")
+        raise SourceError(
+            f"{input_file.name}: there is no project below the names of the columns", "Add a row a project."
+        )
 
 
 def known_columns(cells: Iterable[object]) -> set[str]:
     """The fields that cells name."""
-    return {called.name for cell in cells if cell and (called := field_called(clean(str(cell))))}
+    return {called.name for cell in cells if cell and (called := find_field(clean(str(cell))))}
 
 
 def names_columns(cells: list[str], is_first: bool) -> bool:
@@ -133,16 +136,16 @@ def names_columns(cells: list[str], is_first: bool) -> bool:
     return bool(known & {"title", "code"}) and (is_first or len(known) > 1)
 
 
-def _header(given: Input, row: TableRow) -> list[str]:
+def _header(input_file: Input, row: TableRow) -> list[str]:
     names = [clean(cell) for cell in row.cells]
     while names and not names[-1]:
         names.pop()
-    if sum(map(bool, names)) > MOST_COLUMNS:
-        raise SourceError(f"{given.name}: more than {MOST_COLUMNS} columns", _TEMPLATE)
+    if sum(map(bool, names)) > MAX_COLUMNS:
+        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE)
     return names
 
 
-def _cells(given: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
+def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
     """The cells of a row; what stands beyond the last column is kept, and told of; so is the error of a spreadsheet
     program, which is no value.
     """
@@ -153,7 +156,7 @@ def _cells(given: Input, header: list[str], row: TableRow, odd: list[Finding]) -
         odd.append(
             finding(
                 "long-row",
-                given.name,
+                input_file.name,
                 {"cells": len(cells), "columns": len(header)},
                 line=places[len(header)].line,
                 column=len(header) + 1,
@@ -166,7 +169,7 @@ def _cells(given: Input, header: list[str], row: TableRow, odd: list[Finding]) -
             odd.append(
                 finding(
                     "cell-error",
-                    given.name,
+                    input_file.name,
                     {"error": error[0]},
                     label=name,
                     line=place.line,
@@ -182,16 +185,16 @@ def _cells(given: Input, header: list[str], row: TableRow, odd: list[Finding]) -
 # ---- CSV -----------------------------------------------------------------------------------
 
 
-def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
+def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
     """The encoding of a text that is too long to be decoded at once; the file is at its start again."""
     start = file.read(4)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         file.seek(0)
         return "utf-16"
     if start == b"PK\x03\x04":
-        raise SourceError(f"{given.name}: this is no text", "Save the table as CSV.")
+        raise SourceError(f"{input_file.name}: this is no text", "Save the table as CSV.")
     if b"\x00" in start:
-        raise no_text(given, start + file.read(4092))
+        raise not_text_error(input_file, start + file.read(4092))
     decoder = codecs.getincrementaldecoder("utf-8")()
     file.seek(0)
     lines = 1
@@ -201,7 +204,7 @@ def _encoding(file: Stream, given: Input, findings: list[Finding]) -> str:
             lines += chunk.count(b"\n")
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        findings.append(not_utf8(given, lines + error.object.count(b"\n", 0, error.start)))
+        findings.append(not_utf8_finding(input_file, lines + error.object.count(b"\n", 0, error.start)))
         return "cp1252"
     finally:
         file.seek(0)
@@ -227,7 +230,7 @@ class _Lines:
         self.number = 0
 
     @property
-    def tired(self) -> bool:
+    def has_reread_too_much(self) -> bool:
         """So much was read twice that each line is taken for a row from now on."""
         return self._returned > self._AGAIN
 
@@ -285,63 +288,67 @@ class _Lines:
         return first
 
 
-def csv_rows(given: Input, findings: list[Finding]) -> Iterator[TableRow]:
+def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
     """The rows of a table in CSV; ``findings`` takes what is odd about the text. Raises SourceError
     where it is none.
     """
-    csv.field_size_limit(_CELL_LONGEST)  # it is one for all of the process, and others may have changed it
-    with given.open(MAX_TABLE) as file:
-        text = io.TextIOWrapper(file, _encoding(file, given, findings), errors="replace", newline="")
-        yield from _csv_rows(given, _Lines(text))
+    csv.field_size_limit(
+        _MAX_PARSED_CELL_CHARACTERS
+    )  # it is one for all of the process, and others may have changed it
+    with input_file.open(MAX_TABLE_BYTES) as file:
+        text = io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline="")
+        yield from _csv_rows(input_file, _Lines(text))
 
 
-def _csv_rows(given: Input, lines: _Lines) -> Iterator[TableRow]:
+def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
     while (first := next(lines, None)) is not None:
-        if (told := _TOLD.fullmatch(first)) or not first.strip(_BLANK):
+        if (told := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
             separator = told[1] if told else separator
             lines.done()
             continue
         by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
         # What stands above the names of columns does not tell what parts them.
-        if not separator and (above == MOST_ABOVE or _known_columns(first, by)):
+        if not separator and (above == MAX_ROWS_ABOVE_HEADER or _known_columns(first, by)):
             separator = by
         lines.give_back(keep_first=False)
         begin = lines.number + 1
         odd: list[Finding] = []
         try:
-            cells = next(csv.reader([next(lines)] if lines.tired else lines, delimiter=by, strict=True), [])
+            cells = next(
+                csv.reader([next(lines)] if lines.has_reread_too_much else lines, delimiter=by, strict=True), []
+            )
         except csv.Error as error:
-            cells, odd = _mended(given, begin, lines, by, width, error)
+            cells, odd = _repair_row(input_file, begin, lines, by, width, error)
         lines.done()
         above += not separator
         width = (width or len(cells)) if separator else 0
-        yield TableRow(begin, [_unguarded(cell) for cell in cells], odd, by)
+        yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
 
 
-def _mended(
-    given: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
+def _repair_row(
+    input_file: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
 ) -> tuple[list[str], list[Finding]]:
     """A row whose quotation marks do not fit. Where rows follow, it is read to the end of its
     first line, so that they are not lost in it; where the file breaks off in it, to the end.
     """
-    ended = "unexpected end of data" in str(error) and not lines.tired
+    ended = "unexpected end of data" in str(error) and not lines.has_reread_too_much
     below = lines.taken[1:_LOOKED_AT]
-    rows = sum(len(_lenient(line, separator)) == width for line in below)
+    rows = sum(len(_split_leniently(line, separator)) == width for line in below)
     if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         rule = "broken-off"
     elif "more than" in str(error) or "larger" in str(error):
         whole = rows * 2 < len(below) + 1  # what is below are lines of the cell, and no rows
-        cells = _cut(lines.pass_cell() if whole else lines.give_back(), separator)
+        cells = _split_truncated(lines.pass_cell() if whole else lines.give_back(), separator)
         rule = "long-cell"
     else:
-        cells = _lenient(lines.give_back(), separator)
+        cells = _split_leniently(lines.give_back(), separator)
         rule = "quotation-marks"
-    return cells, [finding(rule, given.name, {"reason": error}, line=number)]
+    return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
 
 
-def _lenient(line: str, separator: str) -> list[str]:
+def _split_leniently(line: str, separator: str) -> list[str]:
     """The cells of one line, whatever its quotation marks."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
@@ -349,7 +356,7 @@ def _lenient(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _cut(line: str, separator: str) -> list[str]:
+def _split_truncated(line: str, separator: str) -> list[str]:
     """The cells of the first line of a row that is too long, each no longer than is kept. Where the line
     does not show where a cell ends, that is the last: of what stands behind it nothing tells to which
     column it belongs.
@@ -357,12 +364,12 @@ def _cut(line: str, separator: str) -> list[str]:
     cells, at, end = [], 0, re.escape(separator)
     cell = re.compile(rf'("[^"]*+(?:""[^"]*+)*+"|[^"{end}]*+){end}')
     while match := cell.match(line, at):
-        cells.append(match[1][:_CELL_MOST].strip('"').replace('""', '"'))
+        cells.append(match[1][:_MAX_CELL_CHARACTERS].strip('"').replace('""', '"'))
         at = match.end()
-    return [*cells, line[at : at + _CELL_MOST].strip().strip('"').replace('""', '"')]
+    return [*cells, line[at : at + _MAX_CELL_CHARACTERS].strip().strip('"').replace('""', '"')]
 
 
-def guarded(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """A cell that no spreadsheet program takes for a formula, also behind spaces: an apostrophe stands before it.
 
     For every table that is made for people to open. What programs read has texts as they are: answers of
@@ -371,7 +378,7 @@ def guarded(cell: str) -> str:
     return f"'{cell}" if _is_formula(cell) else cell
 
 
-def _unguarded(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     """A cell without the mark that keeps spreadsheet programs from taking it for a formula."""
     return cell[1:] if cell[:1] == "'" and _is_formula(cell[1:]) else cell
 
@@ -381,4 +388,4 @@ def _is_formula(cell: str) -> bool:
 
 
 def _known_columns(line: str, separator: str) -> int:
-    return len(known_columns(_lenient(line[:100_000], separator)))
+    return len(known_columns(_split_leniently(line[:100_000], separator)))

@@ -27,10 +27,10 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.record import Record
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.tabular.delimited import (
-    MOST_ABOVE,
-    MOST_COLUMNS,
-    MOST_ROWS,
-    SMALLER,
+    HINT_REDUCE_SIZE,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_ROWS_ABOVE_HEADER,
     TableRow,
     known_columns,
     names_columns,
@@ -38,13 +38,13 @@ from cybilgraph.readers.tabular.delimited import (
 )
 
 #: A workbook is an archive: what it unpacks to is what counts.
-MAX_WORKBOOK, MAX_UNPACKED = 50_000_000, 100_000_000
+MAX_WORKBOOK_BYTES, MAX_UNCOMPRESSED_BYTES = 50_000_000, 100_000_000
 #: Elements of all its parts: ten thousand projects have as many. Each takes openpyxl microseconds and hundreds of
 #: bytes, and what is no row, cell or text (a format, a rule, a merged range) several times that.
 MAX_ELEMENTS, _DEARER = 1_000_000, 4
 _CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
 #: openpyxl goes through the beginning of a part once for each sheet that names it.
-_SHEETS_OF_ALL = 10
+_MAX_SHEETS = 10
 #: Cells up to the last of each row, with those that the file leaves out between them.
 MAX_CELLS = 4_000_000
 #: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
@@ -56,38 +56,38 @@ _DAMAGED = (
 )
 
 
-def read_xlsx(given: Input) -> Iterator[Record]:
+def read_xlsx(input_file: Input) -> Iterator[Record]:
     """The records of the first sheet of a workbook that has named columns.
 
     Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet; and
     behind the records of the first, where it has another.
     """
-    with given.open(MAX_WORKBOOK) as file:
-        yield from records_of_rows(given, _workbook_rows(given, file), [])
+    with input_file.open(MAX_WORKBOOK_BYTES) as file:
+        yield from records_of_rows(input_file, _workbook_rows(input_file, file), [])
 
 
-def _workbook_rows(given: Input, file: Stream) -> Iterator[TableRow]:
+def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
     try:
-        _check_archive(given, file)
+        _check_archive(input_file, file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawings and rules that are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        yield from _sheet_rows(given, book)
+        yield from _sheet_rows(input_file, book)
     except _DAMAGED as error:
         raise SourceError(
-            f"{given.name}: this is no workbook that can be read, or it is damaged or locked",
+            f"{input_file.name}: this is no workbook that can be read, or it is damaged or locked",
             "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
         ) from error
 
 
-def _check_archive(given: Input, file: Stream) -> None:
+def _check_archive(input_file: Input, file: Stream) -> None:
     """What each part unpacks to is told by the archive's directory, and no more is ever unpacked.
     Elements are counted before a parser sees them: a file of some kilobytes may have millions.
     """
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > MAX_UNPACKED:
-            raise SourceError(f"{given.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
+        if unpacked > MAX_UNCOMPRESSED_BYTES:
+            raise SourceError(f"{input_file.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
         elements = sheets = 0
         for part in archive.infolist():
             with suppress(*_DAMAGED), archive.open(part) as content:  # a picture, say: whoever reads it will tell
@@ -95,14 +95,15 @@ def _check_archive(given: Input, file: Stream) -> None:
                     found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP.findall(chunk))
                     elements += cheap + _DEARER * max(found - cheap, 0)
                     sheets += len(_SHEET.findall(chunk))
-                    if elements * max(1, sheets / _SHEETS_OF_ALL) > MAX_ELEMENTS:
+                    if elements * max(1, sheets / _MAX_SHEETS) > MAX_ELEMENTS:
                         raise SourceError(
-                            f"{given.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
-                            SMALLER,
+                            f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, "
+                            f"or too many for its {sheets:,} sheets",
+                            HINT_REDUCE_SIZE,
                         )
 
 
-def _sheet_rows(given: Input, book: Any) -> Iterator[TableRow]:
+def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
     """The rows of the first sheet that has a row with names of columns; of the first of all where none has. Behind
     them, raises SourceError where another sheet is such a table, too.
     """
@@ -111,15 +112,17 @@ def _sheet_rows(given: Input, book: Any) -> Iterator[TableRow]:
     read = 0
     for sheet, _ in columns[:1]:
         sheet.reset_dimensions()  # the file may say less than it has; each row is as wide as it is
-        for number, row in enumerate(islice(sheet.iter_rows(), MOST_ROWS), start=1):
+        for number, row in enumerate(islice(sheet.iter_rows(), MAX_ROWS), start=1):
             read += len(row)
             if read > MAX_CELLS:
-                raise SourceError(f"{given.name}:{number}: more than {MAX_CELLS:,} cells to here", SMALLER)
+                raise SourceError(
+                    f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells to here", HINT_REDUCE_SIZE
+                )
             yield TableRow(number, [_shown(cell) for cell in row])
     # One known name alone begins what explains the columns.
     if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
         raise SourceError(
-            f"{given.name}: of its sheets one is read, and not {', '.join(tables)[:200]}, which has projects too",
+            f"{input_file.name}: of its sheets one is read, and not {', '.join(tables)[:200]}, which has projects too",
             "Put all projects into one sheet, or save each sheet as a file of its own.",
         )
 
@@ -127,7 +130,7 @@ def _sheet_rows(given: Input, book: Any) -> Iterator[TableRow]:
 def _columns(sheet: Any) -> set[str]:
     """The known names of columns in the row that has them; none where no row has."""
     above = 0
-    for row in sheet.iter_rows(max_row=MOST_ABOVE, max_col=MOST_COLUMNS):
+    for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
         if any(cells := [_shown(cell) for cell in row]):
             if names_columns(cells, is_first=not above):
                 return known_columns(cells)

@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from cybilgraph.model.values import value
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
-from cybilgraph.rdf.ntriples import Things, plain, texts
+from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
 
 #: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
@@ -66,13 +66,13 @@ class IndexEntry:
 Name = tuple[str, str, int]
 
 
-def index_entries(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
+def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
     """The projects of a part of a graph, in order, and the names of things there. It has all of each of its
     projects; what is ``broader`` than a thing is told of all of the graph.
     """
     projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
     names = [
-        (thing, plain(term), preferred + (preferred and term.endswith('"@en')))
+        (thing, term_text(term), preferred + (preferred and term.endswith('"@en')))
         for thing, own in graph.items()
         for label, preferred in ((SKOS.prefLabel, 1), (SKOS.altLabel, 0))
         for term in own.get(label, ())
@@ -80,28 +80,32 @@ def index_entries(graph: Things, broader: Mapping[str, list[str]]) -> tuple[list
     return projects, names
 
 
-def _index_entry(graph: Things, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
+def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
     own = graph[iri]
 
     def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
-        return (graph.get(part, {}) for term in terms for part in texts(own, term))
+        return (graph.get(part, {}) for term in terms for part in object_texts(own, term))
 
     # Where there are several, the first in order; of ends the last.
     title, code, status, start, summary = (
-        min(texts(own, term), default="")
+        min(object_texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
     )
-    links = {(_facet_of(thing), thing, "") for thing in _all_broader(texts(own, CYB.country), broader)}
-    links |= {(_facet_of(thing), thing, "") for theme in texts(own, CYB.theme) for thing in broader.get(theme, ())}
+    links = {(_facet_of(thing), thing, "") for thing in _all_broader(object_texts(own, CYB.country), broader)}
+    links |= {
+        (_facet_of(thing), thing, "") for theme in object_texts(own, CYB.theme) for thing in broader.get(theme, ())
+    }
     for node in parts(CYB.scope):
-        links |= {(_facet_of(thing), thing, basis) for thing in texts(node, CYB.concept) for basis in _bases(node)}
+        links |= {
+            (_facet_of(thing), thing, basis) for thing in object_texts(node, CYB.concept) for basis in _bases(node)
+        }
     for node in parts(CYB.participation):
-        roles, actors = (texts(node, term) for term in (CYB.role, CYB.actor))
+        roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
         links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
-    said = [text for term in (DCTERMS.abstract, CYB.aim, CYB.context) for text in texts(own, term)]
+    said = [text for term in (DCTERMS.abstract, CYB.aim, CYB.context) for text in object_texts(own, term)]
     for item in parts(CYB.outcome, CYB.output, CYB.activity):
-        said += texts(item, DCTERMS.description)
-    end = max(texts(own, CYB.end), default="")
+        said += object_texts(item, DCTERMS.description)
+    end = max(object_texts(own, CYB.end), default="")
     return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))
 
 
@@ -126,7 +130,7 @@ def _local_name(iri: str) -> str:
 
 
 def _bases(node: dict[str, list[str]]) -> list[str]:
-    return [_local_name(basis) for basis in texts(node, CYB.basis)]
+    return [_local_name(basis) for basis in object_texts(node, CYB.basis)]
 
 
 def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.model.gazetteer import FILES, SUGGESTED, alike, reference
-from cybilgraph.model.vocabulary import XSD, short, thing
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, closest_match, load_gazetteer
+from cybilgraph.model.vocabulary import XSD, shorten, thing_iri
 from cybilgraph.rdf.ntriples import literal
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, walk_groups
@@ -38,7 +38,7 @@ def stored_spelling(verb: Term, given: Term, facts: Facts) -> Note | None:
     if _DATE.match(given.value) and any(value.datatype in _DATES for value in literals):
         return Note(_dates(verb, "?" + verb.text.rpartition(":")[2], given.value, literals), given.start)
     names = {value.value: value for value in literals if len(value.value) < _MAX_FUZZY_CHARS}
-    best = alike(given.value, list(names), SUGGESTED) if len(given.value) < _MAX_FUZZY_CHARS else ""
+    best = closest_match(given.value, list(names), MIN_SUGGESTION_SCORE) if len(given.value) < _MAX_FUZZY_CHARS else ""
     return _meant(verb, given, names[best]) if best else None
 
 
@@ -48,22 +48,22 @@ def _meant(verb: Term, given: Term, value: Term) -> Note:
 
 def _shown(value: Term) -> str:
     if value.kind == "iri":
-        return short(value.value)
+        return shorten(value.value)
     text = literal(value.value, language=value.language)
-    return f"{text}^^{short(value.datatype)}" if value.datatype else text
+    return f"{text}^^{shorten(value.datatype)}" if value.datatype else text
 
 
 def _link(verb: Term, given: Term, example: str) -> str:
     """A property that leads to things, asked for a text."""
-    names = reference()
-    kind = next((kind for kind in FILES if example.startswith(thing(kind, ""))), "")
+    names = load_gazetteer()
+    kind = next((kind for kind in REFERENCE_FILES if example.startswith(thing_iri(kind, ""))), "")
     if kind and (entry := names.find(kind, given.value)):
-        return f"{verb.text} leads to things, not to texts. Did you mean {short(thing(kind, entry.key))}?"
+        return f"{verb.text} leads to things, not to texts. Did you mean {shorten(thing_iri(kind, entry.key))}?"
     return f"{verb.text} leads to things, not to texts such as {given.text}. Ask for the name of the thing."
 
 
 def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
-    kinds = sorted({short(value.datatype) for value in values if value.datatype})
+    kinds = sorted({shorten(value.datatype) for value in values if value.datatype})
     return (
         f"{verb.text} is as precise as it was printed ({', '.join(kinds)}), and dates of two kinds never match."
         f' Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'

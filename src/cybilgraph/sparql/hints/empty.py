@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
-from cybilgraph.model.gazetteer import FILES, SUGGESTED, GazetteerEntry, alike, reference
-from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, short, thing
+from cybilgraph.model.gazetteer import (
+    MIN_SUGGESTION_SCORE,
+    REFERENCE_FILES,
+    GazetteerEntry,
+    closest_match,
+    load_gazetteer,
+)
+from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, shorten, thing_iri
 from cybilgraph.sparql.hints.comparisons import mismatched_comparisons, stored_spelling
 from cybilgraph.sparql.hints.facts import Facts, iri_term
 from cybilgraph.sparql.hints.syntax_tree import Note, Outline, Term, Triple, walk_groups
@@ -103,7 +109,7 @@ def _graphs(terms: Iterable[Term], facts: Facts) -> Iterator[Note]:
         if term.kind != "iri" or facts.is_graph(term.value):
             continue
         known = facts.graphs() if facts.may_search() else []
-        meant = alike(term.value, known, SUGGESTED)
+        meant = closest_match(term.value, known, MIN_SUGGESTION_SCORE)
         more = f" Did you mean <{meant}>?" if meant else ""
         yield Note(f"There is no graph {term.text} in this release.{more}", term.start)
 
@@ -125,10 +131,10 @@ class _Names:
         if term.kind != "iri":
             return None
         if (right := _with_scheme(term.value)) != term.value:
-            return Note(f"There is no {term.text}. Did you mean {short(right)}?", term.start)
-        for kind in ("project", *FILES):
-            if term.value.startswith(thing(kind, "")):
-                return self._thing(term, kind, unquote(term.value.removeprefix(thing(kind, ""))), required=required)
+            return Note(f"There is no {term.text}. Did you mean {shorten(right)}?", term.start)
+        for kind in ("project", *REFERENCE_FILES):
+            if term.value.startswith(thing_iri(kind, "")):
+                return self._thing(term, kind, unquote(term.value.removeprefix(thing_iri(kind, ""))), required=required)
         if role == "thing" and not any(term.value.startswith(vocabulary.iri) for vocabulary in VOCABULARIES):
             known = self._facts is None or self._facts.is_thing(term.value)
             # An IRI in an expression may be a datatype or a function.
@@ -142,7 +148,7 @@ class _Names:
             role, "There is no"
         )
         if meant := self._meant(term, role):
-            return Note(f"{what} {term.text}. Did you mean {short(meant)}?", term.start)
+            return Note(f"{what} {term.text}. Did you mean {shorten(meant)}?", term.start)
         if role == "thing" or not required or self._facts is None:
             return None
         return Note(f"{what} {term.text}.", term.start)
@@ -167,7 +173,7 @@ class _Names:
                 if local in vocabulary.terms and role != "property":
                     local = local[:1].upper() + local[1:]
                 fitting = [name for name in sorted(vocabulary.terms) if self._is(role, vocabulary.iri + name)]
-                best = alike(local, fitting, SUGGESTED)
+                best = closest_match(local, fitting, MIN_SUGGESTION_SCORE)
                 if best and (best.lower() == local.lower() or local not in vocabulary.terms):
                     return vocabulary.iri + best
                 break
@@ -184,15 +190,15 @@ class _Names:
             return None  # what all of a kind begin with: STR(country:)
         if kind == "project":
             return self._project(term, key) if self._facts else None
-        names = reference()
+        names = load_gazetteer()
         if entry := names.get(kind, key):
             if self._facts is None or not required:
                 return None
             return Note(f"{term.text} is known ({entry.name}), but nothing in this release names it.", term.start)
         entry = _entry(kind, key)
         if entry:
-            iri = thing(entry.kind, entry.key)
-            return Note(f"There is no {term.text}. Did you mean {short(iri)} ({entry.name})?", term.start)
+            iri = thing_iri(entry.kind, entry.key)
+            return Note(f"There is no {term.text}. Did you mean {shorten(iri)} ({entry.name})?", term.start)
         if self._facts is None and kind == "actor":
             return None  # a release has more actors than the list
         return Note(f"There is no {term.text} in this release.", term.start)
@@ -200,8 +206,10 @@ class _Names:
     def _project(self, term: Term, key: str) -> Note:
         assert self._facts
         for other in (key.upper(), key.lower()):
-            if self._facts.is_thing(thing("project", other)):
-                return Note(f"There is no {term.text}. Did you mean {short(thing('project', other))}?", term.start)
+            if self._facts.is_thing(thing_iri("project", other)):
+                return Note(
+                    f"There is no {term.text}. Did you mean {shorten(thing_iri('project', other))}?", term.start
+                )
         return Note(f"There is no {term.text} in this release.", term.start)
 
 
@@ -211,13 +219,13 @@ def _words(key: str) -> str:
 
 def _entry(kind: str, key: str) -> GazetteerEntry | None:
     """The entry that is meant by a key: by a name, by another code of a country, as another kind, or nearly so."""
-    names = reference()
+    names = load_gazetteer()
     name = _words(key)
     if found := names.find(kind, name):
         return found
-    if kind == "country" and (found := names.coded(key)):
+    if kind == "country" and (found := names.find_country_by_code(key)):
         return found
-    others = (names.find(other, name) for other in FILES)
+    others = (names.find(other, name) for other in REFERENCE_FILES)
     return next(filter(None, others), None) or names.suggested(kind, name)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from cybilgraph.model.gazetteer import alike
+from cybilgraph.model.gazetteer import closest_match
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.hints.cursor import Unreadable
 from cybilgraph.sparql.hints.outline import parse_outline
@@ -84,7 +84,7 @@ def _prefixes(query: str, found: Sequence[Token]) -> Iterator[Note]:
 
 def _similar_prefix(prefix: str) -> str:
     """The prefix of ours that is like this one, or is the same; empty where there is none."""
-    return _PREFIX_ALIASES.get(prefix) or alike(prefix, tuple(PREFIXES), _MIN_SIMILARITY_PERCENT)
+    return _PREFIX_ALIASES.get(prefix) or closest_match(prefix, tuple(PREFIXES), _MIN_SIMILARITY_PERCENT)
 
 
 def _comparisons(_: str, found: Sequence[Token]) -> Iterator[Note]:

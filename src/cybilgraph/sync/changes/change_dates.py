@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
-from cybilgraph.runtime.files import written_whole
+from cybilgraph.runtime.files import atomic_write
 from cybilgraph.sync.changes.change_log import ChangeLog, ChangeLogCache
 
 
@@ -97,7 +97,7 @@ def _write(path: Path, rows: list[LastChange]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(LastChange))
     writer.writerows(map(astuple, rows))
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         content = text.getvalue().encode()
         file.write(content + _checksum_line(content))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, short
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
 from cybilgraph.rdf.description import field_of
-from cybilgraph.rdf.ntriples import plain
-from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import open_lines
 from cybilgraph.sync.patches import ADDED
 
@@ -85,7 +85,7 @@ def _brief(value: str, most: int = 80) -> str:
 def record_key(line: bytes) -> bytes:
     """The key of the record that a quad belongs to, as in its IRI; empty where it moves none."""
     found = _KEY.match(line)
-    if not found or _SOURCE.match(line) or is_of_version(line):
+    if not found or _SOURCE.match(line) or is_in_earlier_graph(line):
         return b""
     predicate = line.split(b" ", 2)[1]
     if predicate in _PROVENANCE_PROPERTIES or (
@@ -127,11 +127,11 @@ class ChangedNames:
         if english or not self._names.get(iri, (False, ""))[0] or number:
             before = self._names.get(iri)
             if before is None or english or not before[0]:
-                self._names[iri] = (english, plain(rest.rpartition(" ")[0]))
+                self._names[iri] = (english, term_text(rest.rpartition(" ")[0]))
 
     def of(self, iri: str) -> str:
         """The name of a thing, or its IRI by prefix."""
-        return self._names.get(iri, (False, short(iri)))[1]
+        return self._names.get(iri, (False, shorten(iri)))[1]
 
 
 def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
@@ -189,14 +189,14 @@ def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[
     term = rest.removesuffix(" .")
     if name == "left blank":
         row = _BY_TERM.get(term)
-        yield (row.column or row.name).replace("_", " ") if row else short(term[1:-1])
+        yield (row.column or row.name).replace("_", " ") if row else shorten(term[1:-1])
     elif subject == f"<{project}>":
         row = BY_NAME.get(name)
         of_field = row is not None and predicate in (f"<{row.term}>", f"<{row.term}AsPrinted>")
         if of_field and not term.startswith(f"<{project}/"):
-            yield names.of(term[1:-1]) if term.startswith("<") else plain(term)
+            yield names.of(term[1:-1]) if term.startswith("<") else term_text(term)
     elif subject.startswith(f"<{project}/"):
         if predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:
-            yield plain(term).removeprefix("mailto:")
+            yield term_text(term).removeprefix("mailto:")
     else:
-        yield plain(term)
+        yield term_text(term)

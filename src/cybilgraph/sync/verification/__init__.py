@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
-from cybilgraph.runtime.compression import NOT_PACKED
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification.site_checks import SiteChecks
 from cybilgraph.sync.verification.site_client import CheckFailed
@@ -74,7 +74,15 @@ def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = 
             except (FetchError, PatchError, QueryError) as error:
                 done = Check(name, Outcome.FAILS, error.what)
             # What a stranger sends is of any form.
-            except (ValueError, KeyError, TypeError, StopIteration, SyntaxError, OSError, *NOT_PACKED) as error:
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                StopIteration,
+                SyntaxError,
+                OSError,
+                *DECOMPRESSION_ERRORS,
+            ) as error:
                 done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
             found.checks.append(done)
             on_check(done)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.model.vocabulary import CYB, RDF
-from cybilgraph.rdf.ntriples import plain
-from cybilgraph.rdf.serialisation import is_of_version
+from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.sparql.queries import guard
 from cybilgraph.sparql.store import load_into_memory, query_bytes
 
@@ -30,7 +30,7 @@ class Dump:
     def subjects(self) -> list[str]:
         """Those of the present, as terms, in order. Raises OSError."""
         with self.path.open("rb") as lines:
-            return sorted({line.split(b" ", 1)[0].decode() for line in lines if not is_of_version(line)})
+            return sorted({line.split(b" ", 1)[0].decode() for line in lines if not is_in_earlier_graph(line)})
 
     def projects(self) -> list[str]:
         """The IRIs of those that are projects in the present, in order. Raises OSError."""
@@ -42,7 +42,7 @@ class Dump:
         """Their statements in the present. Raises OSError."""
         some = {subject.encode() for subject in subjects}
         with self.path.open("rb") as lines:
-            told = (line for line in lines if line.split(b" ", 1)[0] in some and not is_of_version(line))
+            told = (line for line in lines if line.split(b" ", 1)[0] in some and not is_in_earlier_graph(line))
             return by_subject(line.decode().rstrip("\n") for line in told)
 
     def rows(self, query: str) -> Counter[tuple[str, ...]]:
@@ -79,7 +79,7 @@ class TripleIndex:
 
     def pairs(self, predicate: str) -> list[tuple[str, str]]:
         """Subject, as a term, and what its object says."""
-        return [(subject, plain(value)) for subject, value in self._by_predicate.get(predicate, [])]
+        return [(subject, term_text(value)) for subject, value in self._by_predicate.get(predicate, [])]
 
     def values(self, predicate: str) -> list[str]:
         """What the objects say."""
@@ -88,4 +88,4 @@ class TripleIndex:
     def of(self, subject: str, predicate: str) -> list[str]:
         """What the objects of a subject say; a thing is told as a term."""
         found = [value for node, value in self._by_predicate.get(predicate, []) if node == subject]
-        return [value if value.startswith(("<", "_:")) else plain(value) for value in found]
+        return [value if value.startswith(("<", "_:")) else term_text(value) for value in found]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.rdf.dumps import COLUMNS, NAME, TableNames, named, read_table, rows_of_tables
-from cybilgraph.rdf.ntriples import things
-from cybilgraph.rdf.serialisation import as_quads, is_of_version
+from cybilgraph.rdf.dumps import COLUMNS, NAME, TableNames, make_table_rows, read_table, replace_iris
+from cybilgraph.rdf.ntriples import group_by_subject
+from cybilgraph.rdf.serialisation import convert_to_nquads, is_in_earlier_graph
 from cybilgraph.release.search import index_entries
-from cybilgraph.runtime.compression import NOT_PACKED, unpacked
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.sync.patches import ADDED, diff_lines, sort_lines
 
 _BLOCK_BYTES = 1 << 20
@@ -62,11 +62,11 @@ class DumpGraph:
         self._equal: set[tuple[str, str]] = set()
         plain = folder / "plain"
         with nquads.open("rb") as content, plain.open("wb") as output:
-            as_quads(content, BY_NAME["nquads"], output)
+            convert_to_nquads(content, BY_NAME["nquads"], output)
         with self._whole.open("wb") as whole, self._present.open("wb") as present:
             for line in sort_lines(plain):
                 whole.write(line)
-                if not is_of_version(line):
+                if not is_in_earlier_graph(line):
                     present.write(line)
         plain.unlink()
 
@@ -80,7 +80,7 @@ class DumpGraph:
         assert fmt
         plain = self._folder / "plain"
         try:
-            with unpacked(file, name) as content, plain.open("wb") as output:
+            with open_decompressed(file, name) as content, plain.open("wb") as output:
                 digest = hashlib.sha256()
                 while block := content.read(_BLOCK_BYTES):
                     digest.update(block)
@@ -89,8 +89,8 @@ class DumpGraph:
                 return ""
             quads = self._folder / "quads"
             with plain.open("rb") as content, quads.open("wb") as output:
-                as_quads(content, fmt, output)
-        except (SyntaxError, ValueError, *NOT_PACKED) as error:
+                convert_to_nquads(content, fmt, output)
+        except (SyntaxError, ValueError, *DECOMPRESSION_ERRORS) as error:
             return f"cannot be read as {fmt.title}: {error}"
         finally:
             plain.unlink(missing_ok=True)
@@ -111,15 +111,15 @@ class Tables:
         self._folder = folder
         keyed, self._rows = folder / "keyed", {table: folder / f"{table}.rows" for table in COLUMNS}
         with nquads.open("rb") as lines, keyed.open("wb") as output:
-            output.writelines(_key(line) + b"\t" + line for line in lines if not is_of_version(line))
+            output.writelines(_key(line) + b"\t" + line for line in lines if not is_in_earlier_graph(line))
         self._count = dict.fromkeys(COLUMNS, 0)
         with TableNames() as names, ExitStack() as stack:
             for part in _parts(keyed):
-                names.put(index_entries(things(part), {})[1])
+                names.put(index_entries(group_by_subject(part), {})[1])
             outputs = {table: stack.enter_context(path.open("wb")) for table, path in self._rows.items()}
             for part in _parts(keyed):
-                for table, rows in rows_of_tables(things(part)).items():
-                    outputs[table].writelines(_line(named(row, names)) for row in rows)
+                for table, rows in make_table_rows(group_by_subject(part)).items():
+                    outputs[table].writelines(_line(replace_iris(row, names)) for row in rows)
                     self._count[table] += len(rows)
         keyed.unlink()
 
@@ -134,7 +134,7 @@ class Tables:
                     return _other_columns(columns, COLUMNS[table])
                 for count, row in enumerate(rows):  # noqa: B007
                     output.write(_line(row))
-        except (ValueError, *NOT_PACKED) as error:
+        except (ValueError, *DECOMPRESSION_ERRORS) as error:
             return f"cannot be read: {error}"
         how = describe_difference(sort_lines(theirs), sort_lines(self._rows[table]), "rows")
         if not how and count + 1 != self._count[table]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cybilgraph.model.formats import file_type
+from cybilgraph.model.formats import media_type_of
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.sparql import queries
 from cybilgraph.sync.fetch import HttpResponse
@@ -70,7 +70,7 @@ def wrong_downloads(
         for what, ours in (
             ("contentSize", f"{fetch_headers[name].headers.get('Content-Length')} B"),
             ("sha256", sums[name]),
-            ("encodingFormat", file_type(name)),
+            ("encodingFormat", media_type_of(name)),
         ):
             if (told := file.get(what)) != ours:
                 yield f"{what} of {name} as {told}, and it is {ours}"
@@ -104,8 +104,8 @@ def check_media_types(client: SiteClient, fetch_headers: Mapping[str, HttpRespon
     wrong = []
     for name, head in fetch_headers.items():
         path, coding = _file(client, name), head.headers.get("Content-Encoding")
-        if head.type != file_type(name):
-            wrong.append(f"{path} is sent as {head.type}, and is {file_type(name)}")
+        if head.type != media_type_of(name):
+            wrong.append(f"{path} is sent as {head.type}, and is {media_type_of(name)}")
         if coding:
             wrong.append(f"{path} is packed once more on its way ({coding}): its checksum and parts do not hold")
         if f'filename="{name}"' not in (told := head.headers.get("Content-Disposition", "nothing")):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, short
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, shorten
 from cybilgraph.sync.verification.markup import Element, collapse_spaces, parse_page
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
@@ -71,7 +71,7 @@ class _ExpectedValues:
             what, value, more = row["what"], row["value"], row["more"]
             if what in (CYB.actor, CYB.concept):
                 self.links.add((value, _UNSPECIFIED_ROLE.get(more, more) if what == CYB.actor else kind_of(value)))
-                self.names[value].add(collapse_spaces(row["name"] or short(value)))
+                self.names[value].add(collapse_spaces(row["name"] or shorten(value)))
             elif what in _ITEMS.values():
                 self.texts[what].add(collapse_spaces(f"{more}: {value}" if more else value))
             elif what in _PROSE.values():
@@ -84,7 +84,7 @@ class _ExpectedValues:
                 self.web.add(f"{collapse_spaces(value or address)} <{address}>")
             else:
                 self.values[what].add(value)
-        self.title = self.values[DCTERMS.title] or {short(project)}  # what has no title is called so
+        self.title = self.values[DCTERMS.title] or {shorten(project)}  # what has no title is called so
 
     def of(self, words: Iterable[str]) -> set[str]:
         """The things that it links to as one of these."""

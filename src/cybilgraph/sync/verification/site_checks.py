@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError
-from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, short
-from cybilgraph.rdf.dumps import WHOLE
-from cybilgraph.rdf.ntriples import literal, plain
-from cybilgraph.runtime.compression import unpacked
-from cybilgraph.runtime.files import read_sums, sha256_of
+from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, shorten
+from cybilgraph.rdf.dumps import FULL_DUMPS
+from cybilgraph.rdf.ntriples import literal, term_text
+from cybilgraph.runtime.compression import open_decompressed
+from cybilgraph.runtime.files import parse_checksums, sha256_of
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import HashedLines, apply_patch, read_patch, sort_lines
 from cybilgraph.sync.verification.change_feeds import check_change_records, check_counts
@@ -184,7 +184,7 @@ class SiteChecks:
         latest = self._client.ok("/latest/SHA256SUMS")
         require_that(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
         require_that(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
-        self._sums = read_sums(listed)
+        self._sums = parse_checksums(listed)
         require_that(bool(self._sums), "SHA256SUMS names no file")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
         wrong = []
@@ -203,7 +203,7 @@ class SiteChecks:
         return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
 
     def _nquads(self) -> str:
-        return next((name for name in WHOLE if name in self._sums), "")
+        return next((name for name in FULL_DUMPS if name in self._sums), "")
 
     def _graph(self) -> str:
         """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
@@ -221,7 +221,7 @@ class SiteChecks:
 
     @staticmethod
     def _unpack(file: Path, name: str, into: Path) -> None:
-        with unpacked(file, name) as content, into.open("wb") as out:
+        with open_decompressed(file, name) as content, into.open("wb") as out:
             shutil.copyfileobj(content, out, 1 << 20)
 
     @property
@@ -292,29 +292,31 @@ class SiteChecks:
     @cached_property
     def _before(self) -> tuple[int, Path]:
         """The release before this one, and its N-Quads; 0 where there is none."""
-        plain = self._folder / "before.nq"
+        earlier_dump = self._folder / "before.nq"
         before = max((number for number in self._listed() if number < self.release), default=0)
         if before:
-            sums = read_sums(self._client.ok(f"/release/{before}/SHA256SUMS").body.decode())
-            name = next((name for name in WHOLE if name in sums), "")
+            sums = parse_checksums(self._client.ok(f"/release/{before}/SHA256SUMS").body.decode())
+            name = next((name for name in FULL_DUMPS if name in sums), "")
             require_that(bool(name), f"release {before} has no dump of N-Quads")
             packed = self._client.file(f"/release/{before}/{name}", self._folder / "before")
             require_that(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
-            self._unpack(packed, name, plain)
+            self._unpack(packed, name, earlier_dump)
             packed.unlink()
-        return before, plain
+        return before, earlier_dump
 
     def _patch(self) -> str:
         """The release before, with the changes since it, is this one."""
         ours = self._ours.path
-        before, plain = self._before
+        before, earlier_dump = self._before
         if not before:
             return _FIRST_RELEASE_NOTE
         path = f"/changes.rdfp?since={before}&until={self.release}"
         with self._client.file(path, self._folder / "patch").open("rb") as rows:
             _, changes = read_patch(rows)
             try:
-                how = describe_difference(apply_patch(sort_lines(plain), changes), sort_lines(ours), "statements")
+                how = describe_difference(
+                    apply_patch(sort_lines(earlier_dump), changes), sort_lines(ours), "statements"
+                )
             except PatchError as error:
                 raise CheckFailed(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
         require_that(not how, f"release {before} with {path} is not release {self.release}: it {how}")
@@ -322,10 +324,12 @@ class SiteChecks:
 
     def _words(self) -> str:
         """What has changed since the release before is told in words as both graphs give it."""
-        before, plain = self._before
+        before, earlier_dump = self._before
         if not before:
             return _FIRST_RELEASE_NOTE
-        return check_change_records(self._client, before, {before: plain, self.release: self._ours.path}, self._folder)
+        return check_change_records(
+            self._client, before, {before: earlier_dump, self.release: self._ours.path}, self._folder
+        )
 
     # ---- pages
 
@@ -403,10 +407,10 @@ class SiteChecks:
         wrong, checked, parts = [], 0, {part for part, _ in about.pairs(VOID.linkPredicate)}
         for links, predicate in about.pairs(VOID.linkPredicate):
             for target, told in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
-                count = int(self._client.rows(_links(predicate, plain(target)))[0]["n"])
+                count = int(self._client.rows(_links(predicate, term_text(target)))[0]["n"])
                 checked += 1
                 if int(told) != count:
-                    whole = f"void:triples of links by {short(predicate)} to {plain(target)}"
+                    whole = f"void:triples of links by {shorten(predicate)} to {term_text(target)}"
                     wrong.append(f"{whole} is {told}, and the endpoint counts {count:,}")
         for kind, total, query in (
             (getattr(VOID, "class"), VOID.entities, "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
@@ -418,7 +422,7 @@ class SiteChecks:
                     count = int(self._client.rows(query.format(iri))[0]["n"])
                     checked += 1
                     if int(told) != count:
-                        wrong.append(f"{short(total)} of {short(iri)} is {told}, and the endpoint counts {count:,}")
+                        wrong.append(f"{shorten(total)} of {shorten(iri)} is {told}, and the endpoint counts {count:,}")
         totals = [told for node, told in about.pairs(VOID.triples) if node not in parts]
         require_that(bool(totals), "there is no void:triples of the whole")
         both = f"the endpoint counts {self._triples:,}, and {self._quads:,} with named graphs"

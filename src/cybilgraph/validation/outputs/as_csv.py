@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from typing import TextIO
 
-from cybilgraph.model.findings import Report, visible
-from cybilgraph.readers.tabular.delimited import guarded
+from cybilgraph.model.findings import Report, escape_controls
+from cybilgraph.readers.tabular.delimited import escape_formula
 from cybilgraph.validation.outputs.wording import rule_name
 
 COLUMNS = (
@@ -38,4 +38,4 @@ def as_csv(report: Report, stream: TextIO) -> None:
 
 def _escape_cell(text: str) -> str:
     """A text that stays a text: no formula, also behind spaces, and nothing that steers a terminal."""
-    return guarded(visible(text, lines=True))
+    return escape_formula(escape_controls(text, lines=True))

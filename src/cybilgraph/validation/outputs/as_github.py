@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 from urllib.parse import unquote
 
-from cybilgraph.model.findings import Finding, Report, Severity, visible
+from cybilgraph.model.findings import Finding, Report, Severity, escape_controls
 from cybilgraph.validation.outputs.wording import rule_name, summary
 
 _COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -21,8 +21,10 @@ def as_github(report: Report, stream: TextIO) -> None:
     paths = {file: unquote(uri, errors="backslashreplace") for file, uri in uris.items()}
     for finding in report.findings:
         properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": rule_name(finding)}
-        said = "\n".join(visible(text) for text in (finding.message, finding.suggestion) if text)
-        listed = ",".join(f"{key}={visible(value).translate(_IN_PROPERTIES)}" for key, value in properties.items())
+        said = "\n".join(escape_controls(text) for text in (finding.message, finding.suggestion) if text)
+        listed = ",".join(
+            f"{key}={escape_controls(value).translate(_IN_PROPERTIES)}" for key, value in properties.items()
+        )
         stream.write(f"::{_COMMANDS[finding.severity]} {listed}::{said.translate(_IN_MESSAGES)}\n")
     stream.write(f"{summary(report)}\n")
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import jinja2
 
-from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, visible
+from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, escape_controls
 from cybilgraph.validation.outputs.wording import by_rule, cell_of, count_of, phrase_for, rule_name, summary
 
 
@@ -47,7 +47,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.filters |= {"visible": visible, "parts": _parts, "rule": rule_name, "cell": cell_of}
+    templates.filters |= {"visible": escape_controls, "parts": _parts, "rule": rule_name, "cell": cell_of}
     return templates
 
 
@@ -56,7 +56,7 @@ def _parts(excerpt: Excerpt) -> dict[str, Any]:
     begin = max(excerpt.mark - 1, 0)
     end = begin + excerpt.length
     return {
-        "before": ("…" if excerpt.cut else "") + visible(excerpt.text[:begin]),
-        "marked": visible(excerpt.text[begin:end]),
-        "after": visible(excerpt.text[end:]),
+        "before": ("…" if excerpt.cut else "") + escape_controls(excerpt.text[:begin]),
+        "marked": escape_controls(excerpt.text[begin:end]),
+        "after": escape_controls(excerpt.text[end:]),
     }

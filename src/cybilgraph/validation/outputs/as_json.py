@@ -9,13 +9,13 @@ from typing import Any, TextIO
 
 from cybilgraph.model.findings import (
     SEVERITIES,
-    Checked,
+    CheckedFile,
     Excerpt,
     Finding,
     Fix,
     Report,
-    Result,
     Severity,
+    ShaclResult,
 )
 from cybilgraph.model.vocabulary import BASE
 
@@ -33,7 +33,7 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "files": "The files, in the order of reading.",
         "findings": "What was found, in the order of files, lines, columns and severity.",
     },
-    Checked: {
+    CheckedFile: {
         "name": "The file's name in findings: its path below the folder that was asked for.",
         "uri": "Where it lies: relative to the folder that the check was started in, if it lies below that.",
         "records": "The keys of its records: code, IATI identifier or slug.",
@@ -60,7 +60,7 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "fix": "A mend that is certain.",
         "result": "What an engine reported, where a shape was broken.",
     },
-    Result: {
+    ShaclResult: {
         "focus": "The node that was found wrong, as N-Triples writes it (sh:focusNode).",
         "rule": "IRI of the shape, or of the nearest above it that has one (sh:sourceShape).",
         "path": "The path, as SPARQL writes it; empty for the node itself (sh:resultPath).",
@@ -144,7 +144,7 @@ def schema() -> dict[str, Any]:
         "title": "A report of cybilgraph check",
         **whole,
         "required": list(whole["properties"]),
-        "$defs": {each.__name__: _object(each, known) for each in (Checked, Finding, Excerpt, Fix, Result)},
+        "$defs": {each.__name__: _object(each, known) for each in (CheckedFile, Finding, Excerpt, Fix, ShaclResult)},
     }
 
 

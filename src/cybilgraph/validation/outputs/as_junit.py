@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from cybilgraph.model.findings import Checked, Finding, Report, visible
+from cybilgraph.model.findings import CheckedFile, Finding, Report, escape_controls
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.outputs.wording import place_of, rule_name
 
@@ -28,14 +28,14 @@ def as_junit(report: Report, stream: TextIO) -> None:
     files = {checked.name: checked for checked in report.files}
     suites = etree.Element("testsuites")
     for number, file in enumerate([*files, *(file for file in by_file if file not in files)]):
-        checked = files.get(file) or Checked(file, file)
+        checked = files.get(file) or CheckedFile(file, file)
         suites.append(_suite(number, checked, by_file.get(file, []), report))
     etree.indent(suites)
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     stream.write(f"{etree.tostring(suites, encoding='unicode')}\n")
 
 
-def _suite(number: int, checked: Checked, findings: list[Finding], report: Report) -> Any:
+def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: Report) -> Any:
     file = unquote(checked.uri)  # which has the folder, so that files of several reports stay apart
     suite = etree.Element("testsuite", name=_token(file), package="cybilgraph", id=str(number))
     etree.SubElement(suite, "properties")
@@ -53,7 +53,7 @@ def _suite(number: int, checked: Checked, findings: list[Finding], report: Repor
             unread = any(finding.rule == _UNREADABLE for finding in bad)
             errors, failures = errors + unread, failures + (not unread)
             what = "error" if unread else "failure"
-            told = etree.SubElement(case, what, message=visible(bad[0].message), type=bad[0].severity.value)
+            told = etree.SubElement(case, what, message=escape_controls(bad[0].message), type=bad[0].severity.value)
             told.text = "\n".join(map(_line, bad))
         notes += [_line(finding) for finding in found if not report.fails(finding)]
     sums = {"tests": len(suite) - 1, "failures": failures, "errors": errors}
@@ -68,9 +68,9 @@ def _line(finding: Finding) -> str:
     """A finding on one line: file, place, severity, what is said, and the rule."""
     place = f":{place}" if (place := place_of(finding)) else ""
     said = " ".join(filter(None, (finding.message, finding.suggestion)))
-    return visible(f"{finding.file}{place}: {finding.severity.value}: {said} [{rule_name(finding)}]")
+    return escape_controls(f"{finding.file}{place}: {finding.severity.value}: {said} [{rule_name(finding)}]")
 
 
 def _token(text: str) -> str:
     """A text as an attribute of type xs:token, which must not be empty."""
-    return " ".join(visible(text).split()) or "-"
+    return " ".join(escape_controls(text).split()) or "-"

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Any, TextIO
 
-from cybilgraph.model.findings import Finding, Fix, Report, Severity, visible
+from cybilgraph.model.findings import Finding, Fix, Report, Severity, escape_controls
 from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
 from cybilgraph.validation.outputs.wording import phrase_for, rule_name
@@ -63,7 +63,7 @@ def _rule(rule: Rule, language: str) -> dict[str, Any]:
         "fullDescription": {"text": said},
         "help": {"text": f"{said} {mend}".rstrip()},
         "helpUri": f"{RULES}{rule.name}",
-        "properties": {"tags": [rule.promise]},
+        "properties": {"tags": [rule.category]},
     }
 
 
@@ -90,7 +90,7 @@ def _result(
         "ruleId": rule_name(finding),
         "ruleIndex": places[rule_name(finding)],
         "level": _LEVELS[finding.severity],
-        "message": {"text": visible(said)},
+        "message": {"text": escape_controls(said)},
         "locations": [location],
         "partialFingerprints": {"finding/v1": f"{same}:{seen[same]}"},
     }
@@ -127,7 +127,7 @@ def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str
     deleted = {"startLine": fix.line, "startColumn": column, "endColumn": column + len(fix.old)}
     replacement = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
     return {
-        "description": {"text": visible(phrase_for(language, "fix", old=fix.old, new=fix.new))},
+        "description": {"text": escape_controls(phrase_for(language, "fix", old=fix.old, new=fix.new))},
         "artifactChanges": [{"artifactLocation": file, "replacements": [replacement]}],
     }
 

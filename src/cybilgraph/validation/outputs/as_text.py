@@ -15,8 +15,8 @@ from cybilgraph.model.findings import (
     Finding,
     Report,
     Severity,
-    inert,
-    visible,
+    escape_ci_commands,
+    escape_controls,
 )
 from cybilgraph.validation.outputs.wording import phrase_for, place_of, rule_name, summary, tally
 
@@ -36,7 +36,7 @@ def as_text(report: Report, stream: TextIO) -> None:
     """
     page = _Page(stream, report.language)
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
-        page.line(Text(visible(file), style="bold"))
+        page.line(Text(escape_controls(file), style="bold"))
         shown: tuple[int, Excerpt | None] | None = None
         for finding in findings:
             page.message(finding)
@@ -44,10 +44,10 @@ def as_text(report: Report, stream: TextIO) -> None:
                 page.source(finding)
                 shown = here
             if finding.suggestion:
-                page.line(Text(f"→ {visible(finding.suggestion)}", style="green"), page.margin)
+                page.line(Text(f"→ {escape_controls(finding.suggestion)}", style="green"), page.margin)
             if finding.fix:
                 fix = phrase_for(report.language, "fix", old=finding.fix.old, new=finding.fix.new)
-                page.line(Text(f"✎ {visible(fix)}", style="green"), page.margin)
+                page.line(Text(f"✎ {escape_controls(fix)}", style="green"), page.margin)
         page.line(Text())
     page.line(Text(summary(report)))
     if len(report.findings) > 1:
@@ -76,7 +76,7 @@ class _Page:
         place = place_of(finding) or "-"
         severity = phrase_for(self._language, finding.severity.value)
         head = Text(f"{place:>{len(_PLACE_COLUMN) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
-        said = Text(visible(finding.message)).append(f"  [{visible(rule_name(finding))}]", style="dim")
+        said = Text(escape_controls(finding.message)).append(f"  [{escape_controls(rule_name(finding))}]", style="dim")
         if self.margin < len(_PLACE_COLUMN):
             self.line(head)
             self.line(said, self.margin)
@@ -93,11 +93,11 @@ class _Page:
 
     def _put(self, line: Text) -> None:
         """Print one line as it is; a terminal takes no commands of a CI service, and a pipe may lead to one."""
-        self._console.print(line if self._width else Text(inert(line.plain)), soft_wrap=True)
+        self._console.print(line if self._width else Text(escape_ci_commands(line.plain)), soft_wrap=True)
 
     def source(self, finding: Finding) -> None:
         """The line of the source with the words marked; the words alone, where there is no line."""
-        label, words = visible(finding.label), visible(_brief(finding.text))
+        label, words = escape_controls(finding.label), escape_controls(_brief(finding.text))
         empty = (
             phrase_for(self._language, "empty") if finding.path and not words else ""
         )  # else it is of the file itself
@@ -129,9 +129,11 @@ def _marked(excerpt: Excerpt) -> str:
 def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     """What is shown of a line, and the columns on the screen before its mark and under it."""
     mark = excerpt.mark or 1
-    before = visible(excerpt.text[: mark - 1])
-    marked = visible(_marked(excerpt))
-    after = visible(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else visible(excerpt.text)
+    before = escape_controls(excerpt.text[: mark - 1])
+    marked = escape_controls(_marked(excerpt))
+    after = (
+        escape_controls(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else escape_controls(excerpt.text)
+    )
     lead = "…" if excerpt.cut else ""
     if cell_len(lead + before + marked + after) > width:
         # What is marked comes first, then what stands before it, to a third of the line; then the rest.

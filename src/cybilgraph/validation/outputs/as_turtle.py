@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TextIO
 
 from cybilgraph.model.findings import Finding, Report, Severity
-from cybilgraph.model.rules import catalogue, in_language
+from cybilgraph.model.rules import catalogue, translate
 from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
@@ -64,7 +64,7 @@ def _result(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "sh:sourceShape", iri(finding.rule)
     rule = catalogue().get(rule_name(finding))
     for language in rule.messages if rule else ():
-        yield "sh:resultMessage", literal(in_language(finding, language).message, language)
+        yield "sh:resultMessage", literal(translate(finding, language).message, language)
     if rule is None and finding.message:
         yield "sh:resultMessage", literal(finding.message)
     if finding.suggestion:

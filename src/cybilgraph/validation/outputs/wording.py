@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import PurePath
 
-from cybilgraph.model.findings import SEVERITIES, Finding, Report, Severity, visible
-from cybilgraph.model.rules import in_general
+from cybilgraph.model.findings import SEVERITIES, Finding, Report, Severity, escape_controls
+from cybilgraph.model.rules import general_message
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.excerpts import WORKBOOKS
 
@@ -138,7 +138,7 @@ def by_rule(report: Report) -> list[tuple[int, Finding]]:
     several: set[tuple[Severity, str, str]] = set()
     for finding in report.findings:
         # What differs between the findings of a rule of ours is a gap; rules of others may say anything.
-        key = (finding.severity, finding.rule, in_general(finding, report.language) or finding.message)
+        key = (finding.severity, finding.rule, general_message(finding, report.language) or finding.message)
         if first.setdefault(key, finding).message != finding.message:
             several.add(key)
         numbers[key] += 1
@@ -148,7 +148,10 @@ def by_rule(report: Report) -> list[tuple[int, Finding]]:
 
 def tally(report: Report) -> list[str]:
     """A line for each rule that found something: how often, and what it says; the worst first."""
-    return [visible(f"{number:>5,} × {finding.message} [{rule_name(finding)}]") for number, finding in by_rule(report)]
+    return [
+        escape_controls(f"{number:>5,} × {finding.message} [{rule_name(finding)}]")
+        for number, finding in by_rule(report)
+    ]
 
 
 def rule_name(finding: Finding) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, short
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, shorten
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages.query_page import answer_query, rows, serving
@@ -34,7 +34,7 @@ def terms() -> Response:
 
 
 def _term(row: dict[str, str]) -> dict[str, object]:
-    iri, name = row["thing"], short(row["thing"])
+    iri, name = row["thing"], shorten(row["thing"])
     others = sorted({other for other in row["others"].split("\n") if other and other != row["label"]})
     return {
         "name": f"<{iri}>" if name == iri else name,
@@ -49,7 +49,7 @@ def _term(row: dict[str, str]) -> dict[str, object]:
 def _reused() -> list[dict[str, object]]:
     """The terms of others that the graph is written with: the release need not be asked for them."""
     return [
-        {"name": short(f"{known.iri}{term}"), "kind": "class" if term[0].isupper() else "property", "label": term}
+        {"name": shorten(f"{known.iri}{term}"), "kind": "class" if term[0].isupper() else "property", "label": term}
         for known in VOCABULARIES
         if known is not CYB and known.iri in PREFIXES.values()
         for term in sorted(known.terms)

@@ -12,7 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
 from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
-from cybilgraph.model.formats import file_type
+from cybilgraph.model.formats import media_type_of
 from cybilgraph.release import Release
 from cybilgraph.web.api.protocol import FRESH, PINNED, Reply, Request
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -63,7 +63,7 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
     if response.status_code == 304:
         file.close()
         return Reply(304, headers)
-    kind = file_type(name)
+    kind = media_type_of(name)
     shown = "inline" if kind.startswith("text/") or "json" in kind else "attachment"
     headers |= {"content-type": kind, "content-disposition": f'{shown}; filename="{name}"'}
     part = response.content_range

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
-from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, called
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, find_formats
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.sparql import queries
@@ -37,7 +37,7 @@ def split_path(path: str) -> tuple[str, str]:
     """The name of a query in a path, and the format that the suffix tells, empty where there is none."""
     whole = path.removeprefix(ROOT)
     name, dot, suffix = whole.rpartition(".")
-    if dot and (suffix in _SUFFIXES or called(suffix)):
+    if dot and (suffix in _SUFFIXES or find_formats(suffix)):
         return name, _SUFFIXES.get(suffix, suffix)
     return whole, ""
 

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from cybilgraph.errors import FormatMismatch
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, called
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, find_formats
 from cybilgraph.runtime.bounded_cache import cache_short
 
 HTML = "text/html"
@@ -28,7 +28,7 @@ def negotiate(formats: tuple[Format, ...], accept: str, name: str = "", *, html:
     if name:
         if name.strip().lower() == "html" and html:
             return ()
-        if asked := tuple(fmt for fmt in called(name) if fmt in formats):
+        if asked := tuple(fmt for fmt in find_formats(name) if fmt in formats):
             return asked
         raise _mismatch(f"There is no format {name[:_MAX_MESSAGE_CHARS]!r} here", formats)
     accepted = _parse_accept(accept)

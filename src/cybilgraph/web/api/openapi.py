@@ -10,10 +10,10 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.wrappers import Response
 
-from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, file_type
-from cybilgraph.model.gazetteer import FILES
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, media_type_of
+from cybilgraph.model.gazetteer import REFERENCE_FILES
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.model.vocabulary import thing
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.readers.input_kinds import KINDS
 from cybilgraph.release.search import ORDERS
 from cybilgraph.sparql.queries import Query
@@ -127,7 +127,7 @@ def _of_query(query: Query) -> Operation:
 
 def _values(kind: str) -> str:
     """What a parameter of a named query takes."""
-    return f"{kind}: a code or a name, or the IRI {thing(kind, '')}…" if kind in FILES else kind
+    return f"{kind}: a code or a name, or the IRI {thing_iri(kind, '')}…" if kind in REFERENCE_FILES else kind
 
 
 def _names(formats: tuple[Format, ...]) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ OPERATIONS = (
     Operation("get", "/catalog", "The dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
     Operation(
         *("get", "/latest/{name}", "A file of the current release, as /release/N/NAME of any: with Range and ETag"),
-        answers={"text/plain": _TEXT, **{file_type(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
+        answers={"text/plain": _TEXT, **{media_type_of(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
         parameters=(ApiParameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
         problems=(404, 503),
     ),

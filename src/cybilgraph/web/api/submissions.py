@@ -15,8 +15,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from cybilgraph.errors import SourceError
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.readers import READERS, Input
-from cybilgraph.readers.input_kinds import BY_NAME, KINDS, InputKind, input_name, looks_like
-from cybilgraph.readers.text import codec_of, decode
+from cybilgraph.readers.input_kinds import BY_NAME, KINDS, InputKind, guess_suffix, input_name
+from cybilgraph.readers.text import decode, find_codec
 from cybilgraph.web.checker import Submission
 
 #: A saved page with its scripts and styles has some hundred kilobytes.
@@ -106,7 +106,7 @@ def _in_utf8(content: bytes, parameters: Mapping[str, str]) -> bytes:
         return content
     if charset in _UTF_8:  # what is not in it after all is told of with its line, when it is read
         return content
-    codec = charset if charset in _UTF_16 else codec_of(charset)
+    codec = charset if charset in _UTF_16 else find_codec(charset)
     try:
         text = content.decode(codec)
     except LookupError:
@@ -169,7 +169,7 @@ def _kind_of(given: Input) -> InputKind:
     kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
     if not kinds:
         raise UnsupportedMediaType(f"Files whose names end in {given.suffix} are read from the command line only")
-    return next((kind for kind in kinds if kind.suffix == looks_like(given.given or b"")), kinds[0])
+    return next((kind for kind in kinds if kind.suffix == guess_suffix(given.given or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:

@@ -13,7 +13,16 @@ from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.runtime.pool import Busy, Caller, Crashed, Died, Ended, Lanes, NotStarted, Pool
+from cybilgraph.runtime.pool import (
+    Busy,
+    Caller,
+    Pool,
+    PoolLimits,
+    ProcessExit,
+    WorkerCrashed,
+    WorkerDied,
+    WorkerStartFailed,
+)
 from cybilgraph.runtime.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
@@ -59,17 +68,17 @@ class Checker:
     """A pool of workers that check. Safe for use by several threads."""
 
     def __init__(
-        self, limits: CheckLimits | None = None, on_process_end: Callable[[Ended], object] = lambda _: None
+        self, limits: CheckLimits | None = None, on_process_end: Callable[[ProcessExit], object] = lambda _: None
     ) -> None:
         """Processes that end unasked are ``on_process_end``."""
         self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
         # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
-        lanes = Lanes(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
+        pool_limits = PoolLimits(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
         self._pool = Pool(
             "cybilgraph.web.checker.check_worker",
             (str(self._limits.memory),),
-            lanes,
+            pool_limits,
             on_process_end,
             environment=environment(Policy()),
         )
@@ -85,7 +94,7 @@ class Checker:
         try:
             request = {**submission, "wishes": outputs}
             head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
-        except (Busy, NotStarted):
+        except (Busy, WorkerStartFailed):
             raise CheckerBusy(
                 "Too many records are being checked at this moment", "Try again in a few seconds."
             ) from None
@@ -93,9 +102,9 @@ class Checker:
             raise CheckTimeout(
                 f"The check was stopped after {limits.seconds:g} seconds", "Send fewer projects at a time."
             ) from None
-        except Crashed:
+        except WorkerCrashed:
             raise _limit_exceeded() from None
-        except Died:
+        except WorkerDied:
             raise CheckerBusy(
                 "The process that checked the record was ended by something else", "Try again in a few seconds."
             ) from None

@@ -19,14 +19,14 @@ from typing import Any
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.record import Text
-from cybilgraph.model.rules import LANGUAGES, in_language
+from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.pipeline import CheckedInput, check_input
-from cybilgraph.rdf.forms import WRITERS, example
+from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.sandbox import Policy
-from cybilgraph.runtime.spill import stay_in_memory
-from cybilgraph.runtime.worker import Answering, nursery
+from cybilgraph.runtime.spill import keep_in_memory
+from cybilgraph.runtime.worker import Handler, run_fork_server
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.checker import DERIVED_OUTPUT, EDIT, FAILED, FORM_OUTPUT, HEAVY, RDF_OUTPUT, REPORT_OUTPUT
 from cybilgraph.web.checker.derived_claims import derived_claims
@@ -40,7 +40,7 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         checked = check_input(Input(request["name"], given=content), as_of)
         report = checked.report
         report.language = request["language"]
-        report.findings = [in_language(found, report.language) for found in report.findings]
+        report.findings = [translate(found, report.language) for found in report.findings]
         parts = [
             _render_output(checked, output_name) if output_name != EDIT else _edit(checked, request)
             for output_name in request["wishes"]
@@ -84,7 +84,7 @@ def _preload() -> None:
     for encoding in set(encodings.aliases.aliases.values()):
         with suppress(LookupError):  # those of another system
             codecs.lookup(encoding)
-    record = replace(example(), code=Text("G0001"))
+    record = replace(example_record(), code=Text("G0001"))
     page = b"<!doctype html><title>T</title><h1>A project</h1><h2>Summary</h2><p>It helps Belize.</p>"
     iati = (
         b"<?xml version='1.0'?><iati-activities version='2.03'><iati-activity><iati-identifier>X-1</iati-identifier>"
@@ -115,16 +115,16 @@ def _rdf(record: Any, name: str) -> bytes:
     return _render_output(checked, f"{RDF_OUTPUT}{name}")
 
 
-def _prepare() -> Answering:
+def _prepare() -> Handler:
     """Get ready in the worker itself: the engine of shapes has threads, which do not survive a fork."""
-    stay_in_memory()
+    keep_in_memory()
     _preload()
     return lambda request, content, _: answer(request, content)
 
 
 def main(memory: str) -> None:
     """Fork workers that can do nothing but check."""
-    nursery(_prepare, int(memory), Policy())
+    run_fork_server(_prepare, int(memory), Policy())
 
 
 if __name__ == "__main__":

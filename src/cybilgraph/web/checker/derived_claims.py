@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Date, Evidence, Participation, Record, Relation, Scope
 from cybilgraph.readers import Input
-from cybilgraph.readers.excerpts import CELLED
+from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS
 
 
 def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
     """Each derived link or date: its project, field and name, and the sentence that tells it."""
     for record in records:
-        has_cells = Input(record.source.name).suffix in CELLED
+        has_cells = Input(record.source.name).suffix in SUFFIXES_WITH_CELLS
         values = (*record.participations, *record.scopes, *record.relations, record.start, record.end, record.duration)
         for value, name in zip(values, ("",) * (len(values) - 3) + ("start", "end", "duration"), strict=True):
             for evidence in value.evidence if value else ():
@@ -35,7 +35,7 @@ def _claim_text(value: Any, name: str) -> dict[str, str]:
 
 
 def _name(kind: str, key: str, printed: str) -> str:
-    entry = reference().entries.get(kind, {}).get(key)
+    entry = load_gazetteer().entries.get(kind, {}).get(key)
     return entry.name if entry else printed
 
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
+from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Scheduler
@@ -240,7 +240,7 @@ def _page(node: str, rows: Iterable[LastChange]) -> Iterator[tuple[str, str, str
         yield version, DCTERMS.created, _time(row.created)
         yield version, DCTERMS.title, literal(row.title)
         if row.kind != "removed":
-            yield version, FOAF.primaryTopic, iri(f"{thing('project', '')}{row.key}")
+            yield version, FOAF.primaryTopic, iri(f"{thing_iri('project', '')}{row.key}")
 
 
 def _time(created: str) -> str:

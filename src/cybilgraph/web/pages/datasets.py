@@ -16,10 +16,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, file_type
-from cybilgraph.model.vocabulary import BASE, thing
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
+from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.rdf import dumps
-from cybilgraph.rdf.serialisation import statements
+from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, negotiate_rdf
 from cybilgraph.web.api.protocol import FRESH
@@ -93,7 +93,7 @@ def catalog(suffix: str = "") -> Response:
     formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
     if suffix and not formats:
         raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
-    return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.paged)
+    return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.describe_paging)
 
 
 @blueprint.get("/dataset")
@@ -115,8 +115,11 @@ def _description_response(
     if file not in of.served_files():
         raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
     with live().integrity.open(of, file) as whole:
-        lines = [*dumps.located(statements(whole.read()), request.url_root), *(more(request.base_url) if more else ())]
-    response = rdf_response([*dumps.licensed(lines, licence)] if (licence := _licence()) else lines, formats[0])
+        lines = [
+            *dumps.with_locations(turtle_to_ntriples(whole.read()), request.url_root),
+            *(more(request.base_url) if more else ()),
+        ]
+    response = rdf_response([*dumps.with_licence(lines, licence)] if (licence := _licence()) else lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _cacheable(response)
 
@@ -153,7 +156,7 @@ def sitemap_part(part: int) -> Response:
             url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
         )
     root = request.url_root
-    places = [*own, *(f"{root}{thing('project', key).removeprefix(BASE)}" for key in keys)]
+    places = [*own, *(f"{root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys)]
     return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))
 
 
@@ -237,7 +240,7 @@ def _files(release: Release) -> list[dict[str, Any]]:
         {
             "name": name,
             "what": _describe_file(name),
-            "type": file_type(name),
+            "type": media_type_of(name),
             "size": release.file_size(name),
             "sha256": release.checksum(name),
         }

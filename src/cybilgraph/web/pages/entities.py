@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.gazetteer import reference
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme, short, thing
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, shorten, thing_iri
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
@@ -82,7 +82,7 @@ def resource(room: str, path: str) -> BaseResponse | str:
     if entity_kind and (node, _TYPE, rdflib.URIRef(entity_kind.iri)) in graph:
         return _entity_page(view, entity_kind, key)
     mentions = named_query_rows("page-mentions", resource=iri)
-    return render_template("resource.html", view=view, mentions=mentions, path=page_path, short=short)
+    return render_template("resource.html", view=view, mentions=mentions, path=page_path, short=shorten)
 
 
 @blueprint.get("/id/project")
@@ -96,7 +96,7 @@ def projects(suffix: str = "") -> BaseResponse:
         return redirect(url_for("finding.table" if formats else "finding.search"), 303)
     return answer_response(
         answer_query(
-            queries.load_query("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme("project")]}), *formats
+            queries.load_query("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme_iri("project")]}), *formats
         )
     )
 
@@ -126,7 +126,7 @@ def _project(view: Resource, key: str) -> str:
         project=shown,
         view=view,
         path=page_path,
-        short=short,
+        short=shorten,
         findings=findings,
         is_told=is_told,
         suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
@@ -140,7 +140,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
     )
     shown = entity_queries.page_values(entity_kind.name, view.iri, linked, beside)
     return render_template(
-        "hub.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=short,
+        "hub.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=shorten,
         topics=len(entity_queries.with_topics(entity_kind.name, key)) - 1,
         gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
     )  # fmt: skip
@@ -149,7 +149,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
 def _gaps(covered: set[str]) -> list[tuple[str, str]]:
     """The themes of which neither they nor a topic of theirs are covered."""
     return [
-        (theme.name, thing("theme", theme.key))
+        (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
         if not covered & {*entity_queries.with_topics("theme", theme.key)}
     ]
@@ -163,7 +163,9 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     if formats:
         return answer_response(
             answer_query(
-                queries.load_query("page-kind").bind({"kind": [entity_kind.iri], "scheme": [scheme(entity_kind.name)]}),
+                queries.load_query("page-kind").bind(
+                    {"kind": [entity_kind.iri], "scheme": [scheme_iri(entity_kind.name)]}
+                ),
                 *formats,
             )
         )
@@ -203,7 +205,7 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
 
 def _other_capitalisation(kind: str, key: str) -> str:
     """The key of a thing that is spelt so but for capitals; empty where there is none."""
-    known = _keys(serving().release.folder) if kind == "project" else reference().entries.get(kind, {})
+    known = _keys(serving().release.folder) if kind == "project" else load_gazetteer().entries.get(kind, {})
     return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
 
 

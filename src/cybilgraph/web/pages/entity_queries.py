@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cybilgraph.model.gazetteer import GazetteerEntry, reference
-from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
 from cybilgraph.web.pages.resource import shorten_title
@@ -88,8 +88,8 @@ def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
 
 def with_topics(kind: str, key: str) -> list[str]:
     """The IRI of a thing; of a theme also those of its topics."""
-    topics = reference().entries["theme"].values() if kind == "theme" else ()
-    return [thing(kind, key), *(thing("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
+    topics = load_gazetteer().entries["theme"].values() if kind == "theme" else ()
+    return [thing_iri(kind, key), *(thing_iri("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
 
 
 def list_query(kind: EntityKind) -> str:
@@ -109,7 +109,7 @@ def related_query(kind: str, key: str) -> str:
 
 def themes() -> list[GazetteerEntry]:
     """The themes, without their topics."""
-    return [entry for entry in reference().entries["theme"].values() if not entry.row["parent"]]
+    return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
 def page_values(

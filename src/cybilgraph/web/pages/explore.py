@@ -9,8 +9,8 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.gazetteer import reference
-from cybilgraph.model.vocabulary import BASE, thing
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages.query_page import answer_query, csv_response, rows, serving
@@ -41,7 +41,7 @@ class ChartDefinition:
 
 def world(csv_response: Rows) -> charts.Chart:
     """The map, of rows of example-projects-per-country."""
-    names = {entry.key: entry.name for entry in reference().entries["country"].values()}
+    names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
     counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in csv_response}
     return charts.world_map(counts, names)
 
@@ -54,7 +54,7 @@ def _timeline(csv_response: Rows) -> charts.Chart:
 
 
 def _matrix(csv_response: Rows) -> charts.Chart:
-    themes = ((thing("theme", one.key), one.name) for one in entity_queries.themes())
+    themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
     return charts.matrix(csv_response, [*themes, ("", _NO_THEME)])
 
 

@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import ONTOLOGY
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, short
-from cybilgraph.rdf.serialisation import statements
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
+from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.pages.resource import page_path, rdf_response
 
@@ -53,10 +53,10 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
     if fmt:
-        return rdf_response(statements(ONTOLOGY.read_bytes()), fmt)
+        return rdf_response(turtle_to_ntriples(ONTOLOGY.read_bytes()), fmt)
     title, description, version, chapters = _read()
     return render_template(
-        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=short,
+        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
         path=page_path,
     )  # fmt: skip
 

@@ -12,9 +12,9 @@ from flask import Response, g, request, url_for
 from rdflib import SKOS
 
 from cybilgraph.model.formats import BY_NAME, Format
-from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, short
+from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, shorten
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.readers.tabular.delimited import guarded
+from cybilgraph.readers.tabular.delimited import escape_formula
 
 #: A title has so many characters where it is one of several; the page of its thing tells more of it.
 _MAX_TITLE_CHARS = 200
@@ -41,7 +41,7 @@ def shorten_title(text: str) -> str:
 def table_response(rows: Iterable[Iterable[str]]) -> Response:
     """A table for people to open, the names of its columns first, as CSV (RFC 4180)."""
     text = io.StringIO()
-    csv.writer(text).writerows(map(guarded, row) for row in rows)
+    csv.writer(text).writerows(map(escape_formula, row) for row in rows)
     return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
@@ -75,7 +75,7 @@ class Resource:
             found = [value for value in self.graph.objects(node, predicate) if isinstance(value, rdflib.Literal)]
             for value in sorted(found, key=lambda value: (value.language != "en", value)):
                 return str(value)
-        return short(str(node))
+        return shorten(str(node))
 
     def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
         """The objects of a property, in the order of the parts' numbers or of names."""

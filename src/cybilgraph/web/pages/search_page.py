@@ -12,7 +12,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import QueryError
-from cybilgraph.model.gazetteer import reference
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release.search import (
     FACETS,
@@ -172,7 +172,9 @@ def _unknown_values(query: SearchQuery) -> Iterator[tuple[str, str]]:
         for value in values:
             key = value.removeprefix(_ROOTS[kind])
             if _facet_key(kind, key) != key:
-                hint = "Write four digits: 2018." if kind == "year" else did_you_mean(_KINDS[kind], key, reference())
+                hint = (
+                    "Write four digits: 2018." if kind == "year" else did_you_mean(_KINDS[kind], key, load_gazetteer())
+                )
                 yield f"There is no {kind} “{key[:_MAX_ECHO_CHARS]}”", hint
 
 
@@ -180,7 +182,7 @@ def _facet_key(kind: str, value: str) -> str | None:
     """The key of the value of a facet that is called so; None where there is none."""
     if search_index().has_value(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
         return value
-    entry = reference().find(_KINDS[kind], value) if kind != "year" else None
+    entry = load_gazetteer().find(_KINDS[kind], value) if kind != "year" else None
     return entry.key if entry else None
 
 

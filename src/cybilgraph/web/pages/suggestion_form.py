@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from cybilgraph.errors import SuggestionError
-from cybilgraph.model.vocabulary import thing
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.problems import STATUSES
@@ -111,7 +111,7 @@ def _send_quota() -> ClientQuotas:
 
 
 def _page(key: str) -> str:
-    return page_path(thing("project", key))
+    return page_path(thing_iri("project", key))
 
 
 def _base(key: str) -> tuple[str, EditBase, str]:
@@ -120,7 +120,7 @@ def _base(key: str) -> tuple[str, EditBase, str]:
     That is the file that the record was read from, where the release has kept it and it is a
     text; else a form that is filled with what the graph says. Raises NotFound.
     """
-    iri = thing("project", key)
+    iri = thing_iri("project", key)
     rows = named_query_rows("page-source", project=iri)
     if not rows:
         raise NotFound(f"There is no record of {iri} in this release")

@@ -29,8 +29,8 @@ from cybilgraph.errors import (
     QueryTimeout,
     ServiceFailed,
 )
-from cybilgraph.model.findings import visible
-from cybilgraph.runtime.pool import Ended
+from cybilgraph.model.findings import escape_controls
+from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.runtime.scheduler import Caller
 
 _ROOT_LOGGER = logging.getLogger("cybilgraph")
@@ -116,7 +116,7 @@ class AccessLog:
         """Something has happened that is of no request."""
         _SERVER_LOGGER.info(what, extra={"told": {"event": "server", "message": what}})
 
-    def log_process_end(self, log_process_end: Ended) -> None:
+    def log_process_end(self, log_process_end: ProcessExit) -> None:
         """A process has ended unasked."""
         _SERVER_LOGGER.warning(str(log_process_end), extra={"told": process_end_fields(log_process_end)})
 
@@ -135,7 +135,7 @@ class AccessLog:
         self.writer.put(_RequestRecord(time.time(), kept, self._queries))
 
 
-def process_end_fields(ended: Ended) -> dict[str, Any]:
+def process_end_fields(ended: ProcessExit) -> dict[str, Any]:
     """What a line says of a process that has ended unasked."""
     what = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
     return {"event": "server", "message": str(ended), **what}
@@ -229,9 +229,9 @@ class _Text(logging.Formatter):
         event = fields.pop("event")
         if event == "server":
             traceback = f"\n{fields['exception']}" if "exception" in fields else ""
-            return visible(f"{_timestamp(record)} {fields['message']}") + visible(traceback, lines=True).replace(
-                "\n", "\n  "
-            )
+            return escape_controls(f"{_timestamp(record)} {fields['message']}") + escape_controls(
+                traceback, lines=True
+            ).replace("\n", "\n  ")
         query = fields.pop("query", "")
         parts = [_word(f"{fields.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
         parts += [
@@ -241,7 +241,7 @@ class _Text(logging.Formatter):
         ]
         if query:
             parts.append(f"query={json.dumps(' '.join(query.split()), ensure_ascii=False)}")
-        return visible(" ".join((_timestamp(record), event, *parts)))
+        return escape_controls(" ".join((_timestamp(record), event, *parts)))
 
 
 def _word(text: str) -> str:

@@ -421,13 +421,13 @@ class _ClientQueue:
         """Wait for a place. Raises TooManyRequests where none comes in time, or the caller leaves."""
         try:
             async with asyncio.timeout(seconds) as timer:
-                caller.waits_for(lambda: timer.reschedule(0))
+                caller.set_cancel(lambda: timer.reschedule(0))
                 await self.places.acquire()
         except TimeoutError:
             what = f"{self.count} of your requests are in work or wait: the turn of this one did not come in time"
             raise TooManyRequests(what, retry_after=5) from None
         finally:
-            caller.waits_for(None)
+            caller.set_cancel(None)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from cybilgraph.errors import FileDamaged, ReleaseBusy
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.runtime.files import Looked
+from cybilgraph.runtime.files import ChecksumCache
 
 #: Bytes that are read in a second.
 _SCAN_BYTES_PER_SECOND = 8_000_000
@@ -87,7 +87,7 @@ class FileIntegrity:
             while True:
                 _wait(stop, self._pause)
                 for release in releases():
-                    self.check(release, partial(_wait, stop, Looked.BLOCK / _SCAN_BYTES_PER_SECOND))
+                    self.check(release, partial(_wait, stop, ChecksumCache.BLOCK / _SCAN_BYTES_PER_SECOND))
 
     def _mark_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
         if (release.number, name) not in self._known:

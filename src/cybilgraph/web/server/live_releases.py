@@ -20,7 +20,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import SearchIndex
 from cybilgraph.sparql.embedded import EmbeddedEngine
 from cybilgraph.sparql.endpoint import Credentials, Endpoint
-from cybilgraph.sparql.pooled import Ended, PooledEngine, QueryLimits
+from cybilgraph.sparql.pooled import PooledEngine, ProcessExit, QueryLimits
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync.graph_store import find_difference, require_loaded
 from cybilgraph.web.server.answer_cache import AnswerCache
@@ -83,7 +83,7 @@ class LiveReleases:
         credentials: str = "",
         warm_seconds: float = math.inf,
         look_seconds: float = 600.0,
-        on_process_end: Callable[[Ended], object] = lambda _: None,
+        on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
         """``cache_bytes`` are the bytes for answers that are kept; what happens is ``on_event``. The current release is asked
         at the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,

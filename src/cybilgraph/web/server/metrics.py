@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cybilgraph.runtime.memory import resident
+from cybilgraph.runtime.memory import resident_bytes
 from cybilgraph.web.server.access_log import OUTCOMES, AccessLog, LogEntry
 from cybilgraph.web.server.live_releases import LiveReleases
 
@@ -88,8 +88,8 @@ class _LiveCollector(Collector):
         memory = GaugeMetricFamily(
             "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
         )
-        memory.add_metric(("server",), resident(os.getpid()))
-        memory.add_metric(("workers",), sum(map(resident, engine.processes)))
+        memory.add_metric(("server",), resident_bytes(os.getpid()))
+        memory.add_metric(("workers",), sum(map(resident_bytes, engine.processes)))
         yield memory
         yield _counter(
             "log_lines_left_out", "Lines of the log for which there was no room.", self._access_log.writer.dropped_lines

@@ -28,7 +28,7 @@ from typing import Any, cast
 from granian.log import logger
 from granian.server.mp import MPServer, WorkerProcess
 
-from cybilgraph.runtime.pool import Ended
+from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.web.server.access_log import process_end_fields
 
 #: Who is connected has so many seconds to ask and be answered; what is in work then, the server itself waits for.
@@ -79,7 +79,7 @@ class GracefulServer(MPServer):
             if not worker.interrupt_by_parent:
                 what, code, pause = "The process that answers requests", worker.inner.exitcode, self._pause()
                 when = f" in {pause:g} s" if pause else ""
-                ended = Ended(what, worker.inner.pid, code, f"it and all that it began are begun anew{when}")
+                ended = ProcessExit(what, worker.inner.pid, code, f"it and all that it began are begun anew{when}")
                 logger.error(str(ended), extra={"told": process_end_fields(ended)})
                 self._stopping.wait(pause)
                 cast("Any", self).respawned_wrks.clear()  # else two deaths in 5.5 seconds would be the end of all

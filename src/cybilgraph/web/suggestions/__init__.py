@@ -27,8 +27,8 @@ from filelock import FileLock, Timeout
 
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.readers.inputs import MAX_BYTES
-from cybilgraph.runtime.files import private_folder, written_whole
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES
+from cybilgraph.runtime.files import atomic_write, private_folder
 from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
 from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_valid, normalise_line_ends, records_in
 
@@ -36,7 +36,7 @@ from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_val
 MAX_WAITING, MAX_OF_PROJECT, MAX_OF_CLIENT = 200, 20, 10
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
-_MAX_FILE_BYTES = 4 * MAX_BYTES
+_MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
 _LOCK_TIMEOUT_SECONDS = 5.0
 _LOCK, _KEY = ".lock", ".client.key"
 
@@ -217,7 +217,7 @@ class SuggestionQueue:
                     "what the file has that the suggestion has not is lost then.",
                 )
             try:
-                with written_whole(target) as file:
+                with atomic_write(target) as file:
                     file.write(content)
             except OSError as error:
                 raise SuggestionError(f"{target} cannot be written: {error.strerror}", "Check its rights.") from error
@@ -253,7 +253,7 @@ class SuggestionQueue:
             private_folder(folder)
             for left in folder.glob(".*.part"):  # of a process that was killed
                 left.unlink(missing_ok=True)
-            with written_whole(folder / f"{given.id}.json", mode=0o600) as file:
+            with atomic_write(folder / f"{given.id}.json", mode=0o600) as file:
                 file.write(json.dumps(asdict(given), ensure_ascii=False, indent=1).encode(errors="replace") + b"\n")
         except OSError as error:
             raise SuggestionsFull(

@@ -10,8 +10,8 @@ from cybilgraph.errors import SourceError, SuggestionError
 from cybilgraph.identity import Identities
 from cybilgraph.model.record import Record
 from cybilgraph.readers import READERS, Input, read_input
-from cybilgraph.readers.input_kinds import KINDS, looks_like
-from cybilgraph.readers.inputs import MAX_BYTES
+from cybilgraph.readers.input_kinds import KINDS, guess_suffix
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 
 if TYPE_CHECKING:
     from cybilgraph.web.suggestions import Suggestion
@@ -30,8 +30,10 @@ def normalise_line_ends(text: str) -> str:
 
 def ensure_valid(given: Suggestion) -> None:
     """Raise SuggestionError where something that is sent is no suggestion; its text is not read as a record."""
-    if len(given.text.encode(errors="replace")) > MAX_BYTES:
-        raise SuggestionError(f"The record is larger than {MAX_BYTES:,} bytes", "A project page is a few kilobytes.")
+    if len(given.text.encode(errors="replace")) > MAX_PAGE_BYTES:
+        raise SuggestionError(
+            f"The record is larger than {MAX_PAGE_BYTES:,} bytes", "A project page is a few kilobytes."
+        )
     if normalise_line_ends(given.text).strip() == normalise_line_ends(given.base.text).strip():
         raise SuggestionError("Nothing was changed", "Change the record, and send it then.")
     if len(given.comment) > MAX_COMMENT_CHARS:
@@ -87,7 +89,7 @@ def _ensure_printable(given: Suggestion) -> None:
 
 def _ensure_same_format(given: Suggestion) -> None:
     own = Input(given.name).suffix
-    looks, looked = (looks_like(text.encode(errors="replace")) for text in (given.text, given.base.text))
+    looks, looked = (guess_suffix(text.encode(errors="replace")) for text in (given.text, given.base.text))
     # YAML is told from text by its first lines alone, which an edit may change.
     allowed = (own, looked, ".txt") if READERS.get(own) is READERS[".yaml"] else (own, looked)
     if READERS[looks] not in [READERS.get(suffix) for suffix in allowed]:

@@ -49,20 +49,20 @@ def parse(content: bytes, syntax: ox.RdfFormat, base: str) -> Iterator[tuple[ox.
         return
     quads = ox.parse(content, format=syntax, base_iri=base)
     # In XML nothing tells what begins at a place: text may begin with any character.
-    yield from _matched(quads, _SCANNERS[syntax](content), b"" if syntax == ox.RdfFormat.RDF_XML else content)
+    yield from _match_spots(quads, _SCANNERS[syntax](content), b"" if syntax == ox.RdfFormat.RDF_XML else content)
 
 
-def _matched(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes) -> Iterator[tuple[ox.Quad, Spot]]:
+def _match_spots(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes) -> Iterator[tuple[ox.Quad, Spot]]:
     ahead: deque[Spot] = deque()
     last = NOWHERE
     for quad in quads:
         if not ahead:
             ahead.extend(islice(spots, 1))
-        if ahead and _fits(quad, ahead[0], content):
+        if ahead and _may_match(quad, ahead[0], content):
             last = ahead.popleft()
         else:
             ahead.extend(islice(spots, _WINDOW - len(ahead)))
-            at = next((at for at, spot in enumerate(ahead) if _fits(quad, spot, content)), UNKNOWN)
+            at = next((at for at, spot in enumerate(ahead) if _may_match(quad, spot, content)), UNKNOWN)
             if at == UNKNOWN:
                 last = Spot(last.subject, last.subject, last.subject)
             else:
@@ -75,7 +75,7 @@ def _matched(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes) ->
 _NUMBERED, _ESCAPED = b"\\u", "\t\b\n\r\f\"'\\"
 
 
-def _fits(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
+def _may_match(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
     """True where what is printed at a place can be the statement. Without content, its predicate decides."""
     if not quad.predicate.value.endswith(spot.says):
         return False

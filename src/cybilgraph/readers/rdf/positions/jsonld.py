@@ -37,7 +37,7 @@ def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
     except SyntaxError:  # told of with its own places; or a mark has done harm, and there are none
         yield from ((quad, NOWHERE) for quad in ox.parse(content, format=ox.RdfFormat.JSON_LD, base_iri=base))
         return
-    bare = partial(_bare, re.compile(rf"{mark}([0-9]+)Z"))
+    bare = partial(_strip_mark, re.compile(rf"{mark}([0-9]+)Z"))
     for quad in quads:
         graph, _ = bare(quad.graph_name)
         subject, at = bare(quad.subject)
@@ -92,7 +92,7 @@ def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
             keys.pop()
 
 
-def _bare(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
+def _strip_mark(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
     """A term without its mark, and the place that the mark tells."""
     text = term.value if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal) else ""
     found = marks.search(text)

@@ -24,7 +24,7 @@ from zstandard import ZstdDecompressor
 from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
 
 # A busy machine is slow, and no test is about time.
@@ -53,7 +53,7 @@ def release(releases: Path) -> Release:
 
 @pytest.fixture(scope="session")
 def engine(release: Release) -> Iterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(release.store, Limits(timeout=60))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=60))
     yield engine
     engine.close()
 

@@ -1,8 +1,9 @@
-"""Imports point down the table of floors, never up and never sideways."""
+"""Imports point from a higher layer to a lower one, and each third-party package has one home."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,75 +12,61 @@ import pytest
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src" / "cybilgraph"
-#: Lowest first. Modules of one floor do not import each other; those of one package may.
-FLOORS = (
-    ("caches",),
-    ("vocab", "errors", "ntriples", "formats", "values", "files", "packed"),
-    (
-        "addresses",
-        "clock",
-        "fetch",
-        "fields",
-        "findings",
-        "graphs",
-        "keyed",
-        "patches",
-        "remembered",
-        "resources",
-        "scratch",
-        "sources",
-        "settings",
-        "workers",
-    ),
-    ("record", "organisations", "rules", "sizing", "workbook"),
-    ("reference", "dates"),
-    ("readers", "mentions", "queries", "identity"),
-    ("activities", "describe", "discretion", "fixes", "mending", "templates", "validation", "engine", "search"),
-    ("dumps", "forgetting"),
-    ("assemble", "checking", "intake", "foreign", "release"),
-    ("preparing",),
-    ("changes", "harvest", "loading", "pipeline", "publishing", "suggestions"),
-    ("checker", "verify"),
+#: Lowest first, as docs/architecture.md draws them. Packages of one layer do not import each other.
+LAYERS = (
+    ("errors", "version"),
+    ("runtime",),
+    ("model",),
+    ("extraction",),
+    ("readers",),
+    ("rdf",),
+    ("identity",),
+    ("sparql",),
+    ("validation",),
+    ("release",),
+    ("pipeline",),
+    ("sync",),
     ("web",),
     ("cli",),
 )
-FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
-#: Each third-party package has one home.
+LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
+#: The packages that may import each third-party package; "" is the top-level package itself.
 HOMES = {
-    "ahocorasick_rs": {"reference", "mentions"},
-    "arro3": {"dumps"},
+    "ahocorasick_rs": {"model", "extraction"},
+    "arro3": {"rdf"},
     "click": {"cli"},
-    "distributed": {"workers"},
     "defusedxml": {"readers"},
-    "filelock": {"harvest", "release", "suggestions"},
+    "distributed": {"runtime"},
+    "filelock": {"release", "sync", "web"},
     "flask": {"web"},
-    "fsspec": {"addresses"},
+    "fsspec": {"readers"},
     "granian": {"web"},
     "jinja2": {"validation"},
     "markdown_it": {"web"},
     "mdit_py_plugins": {"web"},
-    "openpyxl": {"readers", "workbook"},
-    "lxml": {"activities", "readers", "validation", "verify"},
+    "lxml": {"rdf", "readers", "sync", "validation"},
+    "openpyxl": {"rdf", "readers"},
     "phonenumbers": {"readers"},
     "prometheus_client": {"web"},
-    "pyoxigraph": {"engine", "foreign", "readers", "rules", "validation"},
+    "pyoxigraph": {"model", "rdf", "readers", "sparql", "validation"},
+    "pyroaring": {"release"},
     "pyshacl": {"validation"},
-    "pyroaring": {"search"},
-    "rapidfuzz": {"reference", "search"},
+    "rapidfuzz": {"model", "release"},
     "rdflib": {"", "validation", "web"},
     "rich": {"cli", "validation"},
     "shacl": {"validation"},
-    "slugify": {"reference"},
-    "SPARQLWrapper": {"engine"},
-    "urllib3": {"fetch"},
+    "slugify": {"model"},
+    "SPARQLWrapper": {"sparql"},
+    "urllib3": {"sync"},
     "werkzeug": {"web"},
-    "zstandard": {"dumps", "packed", "web"},
-    "yaml": {"readers", "templates"},
+    "yaml": {"rdf", "readers"},
+    "zstandard": {"rdf", "runtime", "web"},
 }
+FILES = sorted(path for path in SOURCE.rglob("*.py") if "node_modules" not in path.parts)
 
 
-def module_of(path: Path) -> str:
-    """The module or package of the table that a file belongs to; empty for the package itself."""
+def package_of(path: Path) -> str:
+    """The package of the table that a file belongs to; empty for the top-level package itself."""
     first = path.relative_to(SOURCE).parts[0]
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
@@ -92,21 +79,35 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-FILES = sorted(SOURCE.rglob("*.py"))
+def repeated(names: Iterator[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
-def test_every_module_has_a_floor() -> None:
-    assert {module_of(path) for path in FILES} - {""} == FLOOR.keys()
+def test_every_package_has_a_layer() -> None:
+    assert {package_of(path) for path in FILES} - {""} == LAYER.keys()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_down(path: Path) -> None:
-    here = module_of(path)
+def test_imports_point_to_lower_layers(path: Path) -> None:
+    here = package_of(path)
     for name in imports(path):
         root, _, rest = name.partition(".")
         if root == "cybilgraph" and here:
             there = rest.partition(".")[0]
-            if there in FLOOR and there != here:
-                assert FLOOR[there] < FLOOR[here], f"{here} imports {there}, which is not below it"
+            if there in LAYER and there != here:
+                assert LAYER[there] < LAYER[here], f"{here} imports {there}, which is not below it"
         if root in HOMES:
             assert here in HOMES[root], f"{root} is imported in {here or 'the package'}, not in {HOMES[root]}"
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    assert not repeated(path.stem for path in FILES if path.stem not in ("__init__", "__main__"))
+
+
+def test_no_two_public_classes_have_the_same_name() -> None:
+    assert not repeated(
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )

@@ -13,7 +13,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases, store_update
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.conftest import RECORDS, graph_of
 from tests.pipeline.test_preparation import DAY, added, changed, removed
 
@@ -29,7 +29,7 @@ def holds_its_graph(release: Release) -> bool:
 
 def is_read_from_disk(release: Release) -> bool:
     """By workers that can open no more files, once they have opened the store."""
-    engine = EmbeddedEngine(release.store, Limits(timeout=20))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=20))
     asked = ("SELECT ?t ?n { ?p dcterms:title ?t ; cyb:country/skos:prefLabel ?n }", "ASK { ?p cyb:implementor ?a }")
     try:
         return all(engine.answer(query, (BY_NAME["csv"],)).content for query in asked)

@@ -18,8 +18,8 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime import fork_server
 from cybilgraph.runtime.memory import private_bytes
-from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit, State, WorkerDied
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, ProcessExit, WorkerDied
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 
 JSON = (BY_NAME["json"],)
 WORK = pickle.dumps((os.getpid, (), {}))
@@ -34,7 +34,7 @@ def pool() -> Iterator[Pool]:
     pool.close()
 
 
-def until(pool: Pool, state: State) -> None:
+def until(pool: Pool, state: ForkServerState) -> None:
     end = time.monotonic() + 30
     while pool.state is not state:
         assert time.monotonic() < end
@@ -47,11 +47,11 @@ def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: py
     os.kill(before.pid, signal.SIGSTOP)
     [worker] = pool.processes
     pool._fork_server.send(worker, signal.SIGCONT)
-    until(pool, State.UNRESPONSIVE)
+    until(pool, ForkServerState.UNRESPONSIVE)
     assert pool.ask({}, WORK, seconds=60), "its workers work on"
     monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.05)
-    until(pool, State.RELOADING)
-    until(pool, State.READY)
+    until(pool, ForkServerState.RELOADING)
+    until(pool, ForkServerState.READY)
     assert pool.ask({}, WORK, seconds=60)
     assert before.poll() == -signal.SIGKILL
     assert worker not in pool.processes
@@ -77,10 +77,10 @@ def test_orders_that_nobody_takes_hold_nobody_up(pool: Pool) -> None:
 
 
 def test_while_what_was_lost_is_loaded_again_who_asks_is_told(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
     engine._pool._fork_server._process.kill()
-    until(engine._pool, State.RELOADING)
+    until(engine._pool, ForkServerState.RELOADING)
     os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)  # it loads, and loads
     with pytest.raises(EngineUnavailable, match="loaded again"):
         engine.answer("ASK {}", JSON, 0.1)
@@ -101,10 +101,10 @@ def test_what_a_process_only_might_use_is_not_its_own() -> None:
 
 
 def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
     engine._pool._fork_server._process.kill()
-    until(engine._pool, State.RELOADING)
+    until(engine._pool, ForkServerState.RELOADING)
     fork_server = engine._pool._fork_server._process.pid
     os.kill(fork_server, signal.SIGSTOP)
     threading.Timer(1.2, os.kill, (fork_server, signal.SIGCONT)).start()
@@ -120,7 +120,7 @@ def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(relea
 
 @pytest.mark.parametrize("patient", [True, False])
 def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release, patient: bool) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1, patient=patient))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, patient=patient))
     os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)
     threading.Timer(3, os.kill, (engine._pool._fork_server._process.pid, signal.SIGCONT)).start()
     began = time.monotonic()

@@ -22,7 +22,7 @@ from cybilgraph.runtime.pool import Pool, PoolLimits
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 from cybilgraph.runtime.wire import COMMAND, FORK
 from cybilgraph.sparql import Answer
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.pooled import PooledEngine
 from tests.sparql.test_embedded import SLOW
 
@@ -66,7 +66,7 @@ def asking(engine: PooledEngine) -> Iterator[Asked]:
 
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
 def test_who_has_no_query_in_work_gets_a_place_soon(release: Release, hogs: list[str]) -> None:
-    with asking(EmbeddedEngine(release.store, Limits(timeout=20))) as asked:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=20))) as asked:
         heavy = [asked.ask(name, SLOW) for name in hogs]
         asked.wait(long=2, paused=len(hogs) - 2)
         answer = asked.ask("light", HEAVY).result()
@@ -76,13 +76,13 @@ def test_who_has_no_query_in_work_gets_a_place_soon(release: Release, hogs: list
 
 
 def test_what_is_paused_keeps_its_deadline(release: Release) -> None:
-    with asking(EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=1))) as asked:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=1))) as asked:
         heavy = [asked.ask("hog", SLOW), asked.ask("other", SLOW)]
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
 
 
 def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = Limits(timeout=60, workers=1, long=1)
+    limits = QueryLimits(timeout=60, workers=1, long=1)
     arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
     pool = Pool("cybilgraph.sparql.query_worker", arguments, PoolLimits(quick=1, long=1, memory=1))
     with asking(PooledEngine("", "", limits, pool)) as asked:
@@ -99,7 +99,7 @@ def test_what_holds_too_much_to_be_paused_gives_way(release: Release, monkeypatc
 def test_what_begins_to_answer_and_then_takes_long_gives_its_quick_place_back(release: Release) -> None:
     # What stands last in a UNION comes first.
     query = f"SELECT ?a ?s ?n {{ {{ {SLOW} }} UNION {{ ?a ?b ?c . ?s a cyb:Country }} }}"
-    with asking(EmbeddedEngine(release.store, Limits(timeout=20, workers=1, long=1))) as asked:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long=1))) as asked:
         asked.ask("hog", query)
         asked.wait(long=1)
         assert asked.engine.answer("ASK {}", CSV, timeout=2).content
@@ -158,7 +158,7 @@ def test_one_client_has_no_more_places_than_it_may() -> None:
 
 
 def test_workers_are_known_before_they_have_worked(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=2))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=2))
     until = time.monotonic() + 10
     while len(engine.processes) < 2 and time.monotonic() < until:
         time.sleep(0.02)

@@ -29,7 +29,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Dataset
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.store import opens_all_files
 
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
@@ -75,7 +75,7 @@ def test_a_syntax_error_has_its_place_and_a_hint(engine: EmbeddedEngine) -> None
 
 
 def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=1, workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     started = time.monotonic()
     with pytest.raises(QueryTimeout, match="1 seconds"):
         engine.answer(SLOW, RESULT_FORMATS)
@@ -88,7 +88,7 @@ def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None
 
 
 def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=2, workers=1, long=0))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=0))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
         time.sleep(0.3)
@@ -99,7 +99,7 @@ def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
 
 
 def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=4, workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
         slow = [pool.submit(engine.answer, SLOW, RESULT_FORMATS) for _ in range(3)]
@@ -118,7 +118,7 @@ def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
 
 
 def test_a_long_query_is_answered_in_full(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
@@ -129,7 +129,7 @@ def test_a_long_query_is_answered_in_full(release: Release) -> None:
 
 
 def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(2) as pool:
         callers = [Caller("one"), Caller("one")]
@@ -146,8 +146,8 @@ def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
 
 def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
     graph = release.folder / GRAPH
-    on_disk = EmbeddedEngine(release.store, Limits(workers=1, store=1_000), graph=graph)
-    in_memory = EmbeddedEngine(release.store, Limits(workers=1, long=0, store=1_000_000_000), graph=graph)
+    on_disk = EmbeddedEngine(release.store, QueryLimits(workers=1, store=1_000), graph=graph)
+    in_memory = EmbeddedEngine(release.store, QueryLimits(workers=1, long=0, store=1_000_000_000), graph=graph)
     assert on_disk.storage == "on disk: 1,000 bytes of memory are allowed for it"
     assert in_memory.storage.startswith("in memory: ")
     query = "SELECT ?s ?p ?o { ?s ?p ?o } ORDER BY ?s ?p ?o LIMIT 5000"
@@ -163,7 +163,7 @@ def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
 
 
 def test_a_large_answer_is_whole_and_not_in_memory(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     answer = engine.answer("SELECT ?s ?o { ?s ?p ?o . ?a a cyb:Country } LIMIT 300000", (BY_NAME["csv"],))
     assert answer.body.size > 10_000_000
     assert answer.rows == answer.content.count(b"\r\n") - 1
@@ -231,7 +231,7 @@ def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: Embedded
 
 
 def test_the_deadline_holds_while_an_answer_flows(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=3, workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=3, workers=1))
     started = time.monotonic()
     with contextlib.suppress(QueryTimeout):
         engine.answer("SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 300000", RESULT_FORMATS)
@@ -240,14 +240,14 @@ def test_the_deadline_holds_while_an_answer_flows(release: Release) -> None:
 
 
 def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "nothing", Limits(workers=1))
+    engine = EmbeddedEngine(tmp_path / "nothing", QueryLimits(workers=1))
     with pytest.raises(EngineUnavailable, match="cannot be opened"):
         engine.answer("ASK {}", RESULT_FORMATS)
     engine.close()
 
 
 def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(answer=10_000, workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(answer=10_000, workers=1))
     with pytest.raises(AnswerTooLarge, match="10,000 bytes"):
         engine.answer("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
     assert engine.answer(TITLE, RESULT_FORMATS).content
@@ -255,7 +255,7 @@ def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Releas
 
 
 def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     [worker] = engine.processes
     os.kill(worker, signal.SIGKILL)
@@ -278,7 +278,7 @@ def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ite
             break
     del store
     assert not opens_all_files(folder)
-    engine = EmbeddedEngine(folder, Limits(workers=1))
+    engine = EmbeddedEngine(folder, QueryLimits(workers=1))
     yield engine
     engine.close()
 
@@ -293,7 +293,7 @@ def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scatt
 
 
 def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(1) as pool:
         query = pool.submit(engine.answer, SLOW, RESULT_FORMATS)

@@ -13,7 +13,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql import Dataset, queries
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.fast_path import FastPath, parse_lookup
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
@@ -103,7 +103,7 @@ PIECES = [
 @pytest.fixture(scope="module")
 def beside(release: Release) -> Iterator[EmbeddedEngine]:
     """An engine that has its store in memory."""
-    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
+    engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     assert engine._fast_path
     engine._fast_path.loading.join()
     yield engine

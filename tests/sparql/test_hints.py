@@ -16,7 +16,7 @@ from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.cursor import Unreadable
 from cybilgraph.sparql.hints.facts import Facts
@@ -353,7 +353,7 @@ def test_a_count_of_nothing_and_a_no_are_empty_too(engine: EmbeddedEngine, name:
 
 
 def test_a_timeout_tells_why(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(timeout=1, workers=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
     with pytest.raises(QueryTimeout) as error:
         engine.answer(query, JSON)

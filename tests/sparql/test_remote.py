@@ -16,7 +16,7 @@ from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.conftest import run, running_server
 from tests.web.api.test_protocol import q, send
 
@@ -114,7 +114,7 @@ def test_an_endpoint_on_the_list_is_asked(federated: str, server: str, query: st
 )
 def test_an_endpoint_is_asked_once(release: Release, listener: Listener, form: str) -> None:
     before = len(listener.came)
-    engine = EmbeddedEngine(release.store, Limits(workers=1, services=frozenset({listener.url})))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, services=frozenset({listener.url})))
     called = f"SERVICE SILENT <{listener.url}> {{ ?s a* ?o }} {'}' * (form.count('{') - form.count('}'))}"
     engine.answer(f"{form} {called}", FORMATS)
     assert engine.explain(f"{form} {called}") is not None
@@ -190,7 +190,7 @@ def test_who_is_asked_cannot_send_it_on(federated: str, redirecting: str, listen
 def test_the_guard_is_not_the_only_lock(release: Release, listener: Listener, server: str) -> None:
     """What calls none of the list runs where nothing can be sent, had it passed the guard; what does is held again."""
     good = f"{server}/sparql"
-    engine = EmbeddedEngine(release.store, Limits(workers=1, services=frozenset({good})))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, services=frozenset({good})))
     with pytest.raises(QueryError):
         engine.answer(f"SELECT * {{ SERVICE <{listener.url}> {{ ?s ?p ?o }} }}", RESULT_FORMATS)
     with pytest.raises(QueryRefused):

@@ -90,7 +90,7 @@ def outcome(attempt: Callable[[], object]) -> str:
 
 
 def main(module: str, *arguments: str) -> None:
-    worker = importlib.import_module(module)
+    confined = importlib.import_module(module)
 
     def fork_server(prepare: Callable[[], worker.Handler], *rest: Any) -> None:
         def prepare_attempts() -> worker.Handler:
@@ -110,8 +110,8 @@ def main(module: str, *arguments: str) -> None:
 
         worker.run_fork_server(prepare_attempts, *rest)
 
-    worker.run_fork_server = fork_server
-    worker.main(*arguments)
+    confined.run_fork_server = fork_server
+    confined.main(*arguments)
 
 
 if __name__ == "__main__":

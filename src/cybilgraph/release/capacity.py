@@ -31,7 +31,7 @@ class FittedLine:
 
 @dataclass(frozen=True, slots=True)
 class ResourceNeeds:
-    """What so many records need; bytes, and seconds. ``extrapolation`` is how many times more they are than were measured."""
+    """What a number of records needs, in bytes and seconds. ``extrapolation``: how many times the measured number."""
 
     records: int
     extrapolation: float

@@ -138,7 +138,7 @@ def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Patter
 
 
 def mentions(text: str, hidden: Iterable[str]) -> bool:
-    """Whether a text has a name or an address, as ``normalise_name`` gives them, also one that is written another way."""
+    """Whether a text has a name or an address, as ``normalise_name`` gives them, in any spelling."""
     known = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
     near = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in known]
     if not near:  # so it is of most lines, and the rest takes ten times as long

@@ -100,7 +100,7 @@ class Release:
         raise self._damaged(place)
 
     def reread(self, name: str, after_block: Callable[[], object]) -> None:
-        """Read a file of the manifest from the disk, whatever is known of it; ``after_block`` is called after each block.
+        """Read a file of the manifest again from the disk; ``after_block`` is called after each block.
 
         Raises FileDamaged.
         """

@@ -53,8 +53,8 @@ def redact(record: Record, hidden: IsHidden) -> Record:
 
 
 def _redact_key(key: str, printed: str, redact_text: Callable[[str], str]) -> str:
-    """A key that was made of a ``printed`` text, or of other words, as it is made of what is ``redact_text`` of them; empty
-    where nothing of them is left out.
+    """A key made from a ``printed`` text or from other words, made again from them after ``redact_text``; empty where
+    nothing is redacted.
     """
     words = printed if key == slug(printed) else key.replace("-", " ")
     left = redact_text(words)

@@ -49,7 +49,10 @@ _TIMEOUT_SECONDS = 30.0
 _SUBJECTS_PER_QUERY = 50
 #: So many triples are put in order; those of a larger answer come behind as they are.
 _MAX_SORTED_TRIPLES = 100_000
-_LOADED_QUERY = f"SELECT ?how ?is ?number {{ GRAPH <{LOADED_GRAPH}> {{ <{LOADED_GRAPH}> ?how ?is . ?is <{DCTERMS.identifier}> ?number }} }}"
+_LOADED_QUERY = (
+    f"SELECT ?how ?is ?number {{ GRAPH <{LOADED_GRAPH}> {{ <{LOADED_GRAPH}> ?how ?is . "
+    f"?is <{DCTERMS.identifier}> ?number }} }}"
+)
 _COUNT_QUERY = (
     "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER("
     + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OWN_GRAPH_PREFIXES)
@@ -58,7 +61,7 @@ _COUNT_QUERY = (
 
 
 class RequestFailed(Exception):
-    """The endpoint does not answer (status 0), or not as it should; ``server_message`` is what it says of that itself."""
+    """The endpoint does not answer (status 0), or not as it should; ``server_message`` is its own explanation."""
 
     def __init__(self, what: str, hint: str = "", status: int = 0, server_message: str = "") -> None:
         super().__init__(what)

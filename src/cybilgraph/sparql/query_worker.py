@@ -1,6 +1,7 @@
 """The query workers: processes that evaluate one query at a time over a release.
 
-Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``: with a
+Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``:
+with a
 GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. With
 OPENS (``opens``, or nothing) they may open files of the STORE later, and call the ENDPOINTs. The parent kills a worker
 at a deadline: that is the only way to stop a query of this engine.

@@ -220,7 +220,8 @@ def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]
 def _statement(how: str, name: str, number: int) -> bytes:
     """What the server says of a release: that it is there, WHOLE, or that its PRESENT is."""
     return (
-        f"{iri(LOADED_GRAPH)} {iri(how)} {iri(name)} .\n{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
+        f"{iri(LOADED_GRAPH)} {iri(how)} {iri(name)} .\n"
+        f"{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
     ).encode()
 
 

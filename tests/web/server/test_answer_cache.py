@@ -19,7 +19,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Dataset
-from cybilgraph.sparql.embedded import EmbeddedEngine, Limits
+from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.web.api.protocol import Request, build_reply, parse_request
 from cybilgraph.web.server.answer_cache import AnswerCache, CachedAnswer, CacheKey, choose_coding
 
@@ -55,7 +55,7 @@ def test_each_coding_is_the_same_content_and_made_once(answers: AnswerCache) -> 
 
 
 def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, Limits(store=10**9), graph=release.folder / GRAPH)
+    engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     assert engine._fast_path
     engine._fast_path.loading.join()
     engine._pool.close()  # no worker is asked

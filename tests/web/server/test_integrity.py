@@ -19,7 +19,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
 from cybilgraph.runtime.files import ChecksumCache
-from cybilgraph.sparql.embedded import Limits
+from cybilgraph.sparql.embedded import QueryLimits
 from cybilgraph.web.server import integrity
 from cybilgraph.web.server.answer_cache import CacheKey
 from cybilgraph.web.server.integrity import FileIntegrity
@@ -86,7 +86,9 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 @contextmanager
 def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[LiveReleases]:
     """What is served of a folder, from the disk, or from so many bytes of memory."""
-    live = LiveReleases(Releases(folder), Limits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append)
+    live = LiveReleases(
+        Releases(folder), QueryLimits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append
+    )
     try:
         live.current.warm_up.stop()
         assert live.warmed_up.wait(60)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cybilgraph.release import Releases
-from cybilgraph.sparql.embedded import Limits
+from cybilgraph.sparql.embedded import QueryLimits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
@@ -44,7 +44,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
     access_log = AccessLog("text", queries=False)
 
     async def answered() -> int:
-        live = LiveReleases(Releases(releases), Limits(), 10_000, access_log.log_event)
+        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.log_event)
         checker = Checker()
         app = create_app(live, checker, settings, access_log)
         status: list[int] = []
@@ -77,7 +77,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
 
 
 def test_what_stays_in_memory_is_left_out_when_garbage_is_looked_for(releases: Path) -> None:
-    live = LiveReleases(Releases(releases), Limits(), 10_000, lambda _: None)
+    live = LiveReleases(Releases(releases), QueryLimits(), 10_000, lambda _: None)
     try:
         assert live.warmed_up.wait(60)
         assert gc.get_freeze_count() > 10_000

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cybilgraph.release import Releases
-from cybilgraph.sparql.embedded import Limits
+from cybilgraph.sparql.embedded import QueryLimits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
@@ -120,7 +120,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
 
     async def answered() -> None:
         access_log = AccessLog("text", queries=False)
-        live = LiveReleases(Releases(releases), Limits(), 10_000, access_log.tell)
+        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.tell)
         checker = Checker()
         app = create_app(live, checker, Settings(), access_log)
         try:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cybilgraph.cli.serve import serve
-from cybilgraph.sparql.embedded import Limits
+from cybilgraph.sparql.embedded import QueryLimits
 from cybilgraph.web.server import settings
 from cybilgraph.web.server.settings import Settings
 
@@ -52,7 +52,7 @@ ROWS = settings.all_settings()
 def test_without_a_word_the_defaults_hold() -> None:
     assert parsed() == Settings()
     assert (Settings().timeout, Settings().answer_bytes, Settings().worker_memory) == (
-        Limits().timeout, Limits().answer, Limits().memory
+        QueryLimits().timeout, QueryLimits().answer, QueryLimits().memory
     )  # fmt: skip
 
 

@@ -137,7 +137,8 @@ def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]])
     """Write the index of a graph, of which ``parts`` are ``index_entries``; ``findings`` are as a report holds them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION}; BEGIN; {_SCHEMA}"
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION}; "
+            f"BEGIN; {_SCHEMA}"
         )
         last = 0
         for projects, names in parts:

@@ -273,8 +273,8 @@ def document() -> Response:
                 "title": "cybilgraph",
                 "version": __version__,
                 "summary": "Cyber capacity-building projects as linked data",
-                "description": f"Anybody may ask, without a key. What is sent to be checked may have {MAX_UPLOAD_BYTES:,} "
-                "bytes, and is not kept. Errors are problem details (RFC 9457).",
+                "description": "No key is needed. What is sent to be checked may have at most "
+                f"{MAX_UPLOAD_BYTES:,} bytes, and is not kept. Errors are problem details (RFC 9457).",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],

@@ -175,7 +175,8 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     given = request.args.get("page", "")
     page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     return render_template(
-        "list.html", entity_kind=entity_kind, path=page_path, many=len(known), busy=len(with_projects), page=page, pages=pages,
+        "list.html", entity_kind=entity_kind, path=page_path, many=len(known), busy=len(with_projects),
+        page=page, pages=pages,
         rows=with_projects[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         idle=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip

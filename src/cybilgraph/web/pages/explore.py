@@ -48,7 +48,9 @@ def world(csv_response: Rows) -> charts.Chart:
 
 def _timeline(csv_response: Rows) -> charts.Chart:
     return charts.timeline([
-        charts.TimeSpan(shorten_title(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"])
+        charts.TimeSpan(
+            shorten_title(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"]
+        )
         for row in csv_response
     ])  # fmt: skip
 

@@ -18,7 +18,8 @@ def home() -> str:
     [numbers] = named_query_rows("page-numbers")
     definition = explore.CHARTS["map"]
     return render_template(
-        "home.html", numbers=numbers, definition=definition, picture=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
+        "home.html", numbers=numbers, definition=definition,
+        picture=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
         examples=queries.example_queries(), path=page_path,
     )  # fmt: skip
 

@@ -115,7 +115,7 @@ def _load(folder: str, settings: Settings) -> Any:
     connections = Connections(
         settings.port, seconds=settings.send_seconds, most=settings.connections, is_proxy=is_proxy
     )
-    live.tended.append(connections.maintain)
+    live.maintenance_tasks.append(connections.maintain)
     app = create_app(live, Checker(on_process_end=access_log.log_process_end), settings, access_log)
     on_last_answers(app.drain)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

@@ -85,8 +85,8 @@ class LiveReleases:
         look_seconds: float = 600.0,
         on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
-        """``cache_bytes`` are the bytes for answers that are kept; what happens is ``on_event``. The current release is asked
-        at the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,
+        """``cache_bytes`` bounds the answers that are kept; events go to ``on_event``. The current release is asked at
+        the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,
         or has had so many seconds for that. Between two looks at all files are ``look_seconds``. Of processes that
         have ``on_process_end`` unasked, that is told.
 
@@ -365,8 +365,8 @@ class LiveReleases:
             self.endpoint_difference = difference_now
             self.current.answers.clear()
             self._on_event(
-                f"{self._endpoint.url} is not what release {release.number:04d} is: {difference_now}. Its answers may be "
-                f"wrong. Load it again: cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
+                f"{self._endpoint.url} is not what release {release.number:04d} is: {difference_now}. Its answers "
+                f"may be wrong. Load it again: cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
                 if difference_now
                 else f"{self._endpoint.url} is what release {release.number:04d} is again"
             )

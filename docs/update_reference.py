@@ -19,7 +19,7 @@ from cybilgraph.cli import main as command_line
 from cybilgraph.model import rules
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import FORMATS, Format
-from cybilgraph.model.formats import FieldKind as Carries
+from cybilgraph.model.formats import FormatKind as Carries
 from cybilgraph.model.vocabulary import BASE, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
@@ -128,7 +128,7 @@ def fields() -> Iterator[str]:
     rows = []
     for row in FIELDS:
         if row.column:
-            several = "several" if row.several else ""
+            several = "several" if row.is_multivalued else ""
             rows.append(
                 (f"`{row.column}`", _HOLDS[row.kind], several, f"`{_curie(row.term)}`" if row.term else "", row.about)
             )
@@ -143,7 +143,7 @@ def tables() -> Iterator[str]:
         rows = []
         for column in columns:
             row = by_column.get(column) if table == "projects" else None
-            many = " Several are separated by “; ”." if row and row.several and row.kind is not FieldKind.PROSE else ""
+            many = " Several are separated by “; ”." if row and row.is_multivalued and row.kind is not FieldKind.PROSE else ""
             rows.append(
                 (f"`{column}`", f"`{_curie(row.term)}`" if row else "", (row.about if row else _COLUMNS[column]) + many)
             )

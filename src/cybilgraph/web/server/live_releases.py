@@ -366,7 +366,8 @@ class LiveReleases:
             self.current.answers.clear()
             self._on_event(
                 f"{self._endpoint.url} is not what release {release.number:04d} is: {difference_now}. Its answers "
-                f"may be wrong. Load it again: cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
+                f"may be wrong. Load it again: "
+                f"cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
                 if difference_now
                 else f"{self._endpoint.url} is what release {release.number:04d} is again"
             )

@@ -32,6 +32,7 @@ from werkzeug.exceptions import (
     TooManyRequests,
 )
 
+from cybilgraph import queries
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.settings import Settings
 from cybilgraph.web import endpoint, files, named, problems
@@ -110,6 +111,8 @@ class Front:
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        # Python computes in one thread at a time: each more that reads long texts would hold up the event loop.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._clients: dict[str, _Client] = {}
         self._loop = _Loop()
         self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_REFUSALS)
@@ -186,7 +189,9 @@ class Front:
             decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
             if known := self._refusals.get(decisive):
                 return known
-        reply = await asyncio.to_thread(problems.reply, self._flask, path, request, error)
+        reader = None if request.is_short else self._reader
+        running = asyncio.get_running_loop()
+        reply = await running.run_in_executor(reader, problems.reply, self._flask, path, request, error)
         if decisive and "html" not in reply.headers["content-type"]:  # a page has the query on it
             self._refusals[decisive] = reply
         return reply
@@ -253,6 +258,12 @@ class Front:
         await self._loop.turn(entry.client)
         found = endpoint.at_once(asked, request, serving.answers, etag)
         if not found:
+            services = serving.answers.engine.services
+            if request.is_short:
+                queries.guard(asked.query, services)
+            else:
+                running = asyncio.get_running_loop()
+                await running.run_in_executor(self._reader, queries.guard, asked.query, services)
             left = max(until - time.monotonic(), 0.001)
             found = await endpoint.slow(asked, request, serving.answers, etag, left, entry.caller, self._threads)
         return _of(entry, asked, serving, found)
@@ -294,7 +305,7 @@ class Front:
         if request.is_short:
             return read(request)
         async with self._turn(caller, _PATIENCE):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
+            return await asyncio.get_running_loop().run_in_executor(self._reader, read, request)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import socket
@@ -169,6 +170,14 @@ def test_build_says_what_it_built_and_query_answers(tmp_path: Path) -> None:
     assert wrong.returncode == 2
     assert "line 1" in wrong.stderr.decode()
     assert "ex:" in wrong.stderr.decode()
+
+
+def test_the_command_that_build_shows_can_be_copied(tmp_path: Path) -> None:
+    source = tmp_path / "a page; touch planted $(touch planted).txt"
+    source.write_text("A project\n\nStatus: Finishd\n", encoding="utf-8")
+    done = run("build", source, "--into", tmp_path / "releases")
+    [line] = [line for line in done.stdout.decode().splitlines() if "cybilgraph check" in line]
+    assert shlex.split(line.partition(": ")[2]) == ["cybilgraph", "check", str(source)]
 
 
 def test_build_strict(tmp_path: Path) -> None:

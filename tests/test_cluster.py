@@ -91,7 +91,7 @@ def test_what_names_no_cluster_is_told(address: str) -> None:
         "tcp://example.org:8786",
         "tcp://[2001:db8::1]:8786",
         "tcp://localhost.example.org:8786",
-        "tcp://127.0.0.1@192.0.2.1:8786",
+        f"tcp://127.0.0.1{'@'}192.0.2.1:8786",
         "tcp://[",
         "tcp://0.0.0.0:8786",
     ],

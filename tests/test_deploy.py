@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from cybilgraph import settings
 from tests.conftest import ROOT, run, running_server
@@ -42,11 +46,49 @@ def test_the_unit_is_hardened(unit: Path) -> None:
 
 def test_the_unit_starts_what_there_is(unit: Path) -> None:
     [start] = re.findall(r"^ExecStart=(.*)", unit.read_text(), re.MULTILINE)
-    program, *arguments = shlex.split(start)
+    program, *arguments = shlex.split(start.removeprefix(":"))
     assert Path(program).exists()
     assert arguments == ["serve", str(unit.parent / "my releases"), "--log-format", "json"]
     kept = int(re.findall(r"TimeoutStopSec=(\d+)", unit.read_text())[0])
     assert kept > settings.Settings().stop_seconds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"a b",
+        b"x\nExecStartPre=/bin/false\n[Install]",
+        b"x\rUser=root",
+        b'" /etc "',
+        b"' /etc '",
+        b"back\\slash\\",
+        b"%h%n%%",
+        b"$HOME ${HOME} $$",
+        b"\\x0a\\n",
+        b"\xff\xc3",
+        "\u2028\u202eü".encode(),
+        b"; /bin/false ;",
+        b"{stop}",
+    ],
+)
+def test_no_name_of_a_folder_ends_its_word_in_the_unit(name: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    (tmp_path / "cybilgraph.service").write_bytes(run("deploy", "systemd", folder).stdout)
+    lines = (tmp_path / "cybilgraph.service").read_text(encoding="utf-8").splitlines()
+    plain = run("deploy", "systemd", tmp_path / "plain").stdout.decode().splitlines()
+    assert [line for line in lines if "ExecStart" not in line] == [line for line in plain if "ExecStart" not in line]
+    [start] = [line for line in lines if line.startswith("ExecStart=:")]
+    found = re.fullmatch(r'ExecStart=:"[^"]*" serve "((?:[^"\\]|\\.)*)" --log-format json', start)
+    assert found
+    # As systemd reads it (systemd.syntax(7), Quoting; systemd.unit(5), Specifiers).
+    word = re.sub(rb'\\x([0-9a-f]{2})|\\([\\"])|%(%)', _meant, os.fsencode(found[1]))
+    assert word == os.fsencode(folder)
+    checked = analyse("verify", "--man=no", "--recursive-errors=no", tmp_path / "cybilgraph.service")
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def _meant(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode()) if found[1] else found[2] or found[3]
 
 
 @pytest.fixture
@@ -71,16 +113,48 @@ def test_the_container_is_made_of_what_the_package_is_made_of(steps: list[tuple[
     assert all((ROOT / source).exists() for source in copied)
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     needed = {path.split("/")[0] for path in build["targets"]["wheel"]["force-include"]}
-    assert needed | {"src", "pyproject.toml", "README.md", "LICENSE", "requirements.txt"} == set(copied)
+    assert needed | {"src", "pyproject.toml", "README.md", "LICENSE", "requirements-serve.txt"} == set(copied)
 
 
-def test_the_container_has_the_pinned_versions(steps: list[tuple[str, str]]) -> None:
-    [pattern] = re.findall(r"grep -oE '(.*?)'", next(told for name, told in steps if name == "RUN"))
-    found = subprocess.run(
-        ["grep", "-oE", pattern, str(ROOT / "requirements.txt")], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert len(found) > 20
-    assert len(found) == len(re.findall(r"^\S", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+def test_the_container_installs_nothing_without_its_hash(steps: list[tuple[str, str]]) -> None:
+    installs = [told for name, told in steps if name == "RUN" for told in told.split("&&") if "pip install" in told]
+    assert len(installs) == 2
+    assert {"--require-hashes", "/source/requirements-serve.txt"} <= set(installs[0].split())
+    assert {"--no-index", "--no-deps", "--no-build-isolation", "/source"} <= set(installs[1].split())
+
+
+def test_the_base_of_the_container_can_be_pinned_by_its_digest(steps: list[tuple[str, str]]) -> None:
+    text = run("deploy", "container").stdout.decode()
+    assert next(step for step in steps if step[0] == "ARG")[1].startswith("PYTHON_IMAGE=")
+    assert {told.split()[0] for name, told in steps if name == "FROM"} == {"${PYTHON_IMAGE}"}
+    assert "--build-arg PYTHON_IMAGE=NAME@sha256:DIGEST" in text
+    assert not re.search(r"sha256:[0-9a-f]", text), "no digest is known here"
+    assert "--read-only" in text
+
+
+def test_the_container_has_what_the_server_needs_as_it_is_tested() -> None:
+    def pinned(file: str) -> dict[str, str]:
+        rows = re.split(r"\n(?=\S)", (ROOT / file).read_text(encoding="utf-8").strip())
+        return {re.split(r"==|\[", row)[0]: row for row in rows}
+
+    served, tested = pinned("requirements-serve.txt"), pinned("requirements.txt")
+    assert len(served) > 30
+    assert all("--hash=sha256:" in row for row in served.values())
+    assert all(_versions(tested[name]) == _versions(row) for name, row in served.items())
+    needed, waiting = set(), ["cybilgraph", "hatchling"]
+    while waiting:
+        name = waiting.pop()
+        for requirement in map(Requirement, metadata.requires(name) or ()):
+            other = canonicalize_name(requirement.name)
+            if other not in needed and (not requirement.marker or requirement.marker.evaluate({"extra": ""})):
+                needed.add(other)
+                waiting.append(other)
+    assert needed | {"hatchling"} <= served.keys()
+
+
+def _versions(row: str) -> set[str]:
+    """The version and the hashes of a requirement; which Pythons it is for depends on what else is pinned."""
+    return set(re.findall(r"==[^ ;]+|sha256:\w+", row.replace("'", " ")))
 
 
 def test_the_health_of_the_container_is_that_of_the_server(steps: list[tuple[str, str]], releases: Path) -> None:

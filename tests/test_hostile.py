@@ -9,6 +9,7 @@ import io
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -26,7 +27,8 @@ from cybilgraph.errors import SourceError
 from cybilgraph.findings import Severity
 from cybilgraph.mentions import derive
 from cybilgraph.readers import READERS, Input
-from tests.conftest import ROOT, SEED
+from tests.bench.served.client import Trap
+from tests.conftest import ROOT, SEED, graph_of
 from tests.hostile import BAIT, GOOD, cases
 
 #: One suffix of each reader; the other names of a format make no difference.
@@ -336,3 +338,59 @@ def test_the_limit_on_memory_is_one() -> None:
     code = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY})); bytearray({MEMORY})"
     assert b"MemoryError" in subprocess.run([sys.executable, "-c", code], capture_output=True).stderr
     assert resource.getrlimit(resource.RLIMIT_AS)[0] != MEMORY
+
+
+def _with_addresses(url: str) -> dict[str, bytes]:
+    """Files whose formats could each have a reader ask for what an address in them names."""
+    seed = SEED.read_text(encoding="utf-8")
+    xml = f'<?xml version="1.0"?><?xml-stylesheet href="{url}"?><!DOCTYPE x SYSTEM "{url}">'
+    include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{url}"/>'
+    schema = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="urn:x {url}"'
+    rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["title", "links", "summary"])
+    sheet.append(["A workbook", url, f'=WEBSERVICE("{url}")'])
+    sheet["A2"].hyperlink = url
+    packed = io.BytesIO()
+    book.save(packed)
+    texts = {
+        "a.txt": f"{seed}\n\nLinks\n\n{url}\n",
+        "a.md": f"{seed}\n\n![a picture]({url})\n[a link]({url})\n",
+        "a.html": f"<html><head><base href='{url}'><link rel=stylesheet href='{url}'><meta http-equiv=refresh "
+        f"content='0;url={url}'><script src='{url}'></script><script type='application/ld+json'>"
+        f'{{"@context": "{url}", "@type": "Project", "name": "A page", "url": "{url}"}}</script></head>'
+        f"<body><h1>A page</h1><img src='{url}'><iframe src='{url}'></iframe><a href='{url}'>a link</a></body></html>",
+        "a.csv": f'title,links,summary\nA table,{url},"=IMPORTDATA(""{url}"")"\n',
+        "a.json": json.dumps({"$schema": url, "@context": url, "title": "A document", "links": [url]}),
+        "a.jsonl": json.dumps({"title": "A line", "links": [url], "$ref": url}),
+        "a.yaml": f"title: A mapping\nlinks: [{url}]\nmore: !include {url}\n",
+        "a.jsonld": json.dumps({"@context": [url, {"@import": url}], "@id": url, "@type": f"{url}#Project"}),
+        "a.ttl": f"@base <{url}> . <> a <{url}#Project> ; <http://www.w3.org/2002/07/owl#imports> <{url}> ; "
+        f"<http://www.w3.org/ns/shacl#shapesGraph> <{url}> .",
+        "a.rdf": f'{xml}<rdf:RDF xmlns:rdf="{rdf}" xml:base="{url}"><rdf:Description rdf:about="{url}">{include}'
+        f"</rdf:Description></rdf:RDF>",
+        "a.xml": f'{xml}<iati-activities version="2.03" {schema}><iati-activity xml:base="{url}"><iati-identifier>a'
+        f'</iati-identifier><title><narrative>An activity</narrative></title>{include}<document-link url="{url}" '
+        f'format="text/html"><title><narrative>x</narrative></title></document-link></iati-activity></iati-activities>',
+        "b.xml": f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY % p SYSTEM "{url}"> %p; <!ENTITY e SYSTEM "{url}">]>'
+        "<iati-activities><iati-activity><iati-identifier>&e;</iati-identifier></iati-activity></iati-activities>",
+    }
+    return {"a.xlsx": packed.getvalue()} | {name: text.encode() for name, text in texts.items()}
+
+
+def test_no_address_in_a_record_is_asked_for(tmp_path: Path) -> None:
+    """Neither by the readers, nor by engines and workers that no audit hook of Python sees."""
+    trap = Trap()
+    try:
+        folder = folder_of(tmp_path / "records", _with_addresses(trap.url))
+        release, report = pipeline.build([folder], tmp_path / "releases")
+        assert trap.caught == 0
+        assert any(trap.url.encode() in line for line in graph_of(release.folder).splitlines()), "they were read"
+        assert report.sources == len(_with_addresses(trap.url)) + len(NEIGHBOURS)
+        pipeline.check(folder)
+        assert trap.caught == 0
+        socket.create_connection(("127.0.0.1", trap.port)).close()
+        assert trap.caught == 1, "the trap hears a request"
+    finally:
+        trap.close()

@@ -93,8 +93,9 @@ def test_every_npm_package_is_pinned_by_its_checksum_and_no_host() -> None:
     assert not any("resolved" in package for package in packages.values())
 
 
-def test_every_requirement_is_pinned_with_hashes_and_no_host() -> None:
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-serve.txt"])
+def test_every_requirement_is_pinned_with_hashes_and_no_host(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
     assert "://" not in text
     assert "index-url" not in text
     requirements = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]

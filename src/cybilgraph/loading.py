@@ -9,6 +9,7 @@ moment it says what is not so. The present of the one before is deleted when sit
 from __future__ import annotations
 
 import random
+import shlex
 import time
 import urllib.request
 from collections import Counter
@@ -74,7 +75,7 @@ def require(endpoint: Endpoint, release: Release) -> None:
         has = f"another make of release {number:04d}" if number == release.number else f"release {number:04d}"
         raise EndpointFailed(
             f"{endpoint.url} has {has if number else 'no whole release'}, not release {release.number:04d} of {folder}",
-            f"Load it: cybilgraph load {folder} --endpoint {endpoint.url}",
+            f"Load it: {shlex.join(('cybilgraph', 'load', str(folder), '--endpoint', endpoint.url))}",
         )
 
 

@@ -39,6 +39,11 @@ class Settings:
     quick_workers: int = _setting(2, "Queries in work at once while they are quick.", 1, most=256)
     long_workers: int = _setting(2, "Queries in work at once that take longer than a tenth of a second.", 1, most=256)
     store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger one stays on disk.", 0)
+    unsent_bytes: int = _setting(
+        2_000_000_000,
+        "Bytes of large answers on the disk until they are sent; one client has at most a quarter, or one answer.",
+        1000,
+    )
     cache_bytes: int = _setting(64_000_000, "Bytes of memory for answers that are kept.", 0)
     warm_seconds: float = _setting(
         30.0, "Seconds that a release which is opened has for the answers that most ask for; the others follow.", 0
@@ -46,12 +51,16 @@ class Settings:
     look_seconds: float = _setting(
         600.0, "Seconds between two readings of all files of what is served, to find what a disk has damaged.", 1
     )
-    at_once: int = _setting(8, "Queries and pages of one client in work at once.", 1)
-    waiting: int = _setting(128, "Queries and pages of one client that wait, before more are refused.", 0)
+    at_once: int = _setting(8, "Queries, pages and downloads of one client at once, until they are sent.", 1)
+    waiting: int = _setting(128, "Queries, pages and downloads of one client that wait, before more are refused.", 0)
     header_seconds: float = _setting(
         10.0, "Seconds within which the head of a request must have come.", 0.1, most=86_400
     )
     body_seconds: float = _setting(20.0, "Seconds within which the body of a request must have come.", 0.1, most=86_400)
+    send_seconds: float = _setting(
+        60.0, "Seconds within which a client must take 64 kB of what waits for it, or its connection ends.", 1
+    )
+    connections: int = _setting(512, "Connections of one client, which is no trusted proxy, at once.", 1)
     stop_seconds: int = _setting(35, "Seconds that a server which is told to stop gives to what is in work.", 1)
     trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
     service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")

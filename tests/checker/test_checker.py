@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from cybilgraph.readers import READERS, Input
 from cybilgraph.rules import LANGUAGES, in_language
 from cybilgraph.templates import WRITERS
 from cybilgraph.validation.outputs import OUTPUTS
+from cybilgraph.workers.turns import Caller
 from tests.conftest import RECORDS, SAMPLES, SEED
 from tests.hostile import cases
 
@@ -225,6 +226,21 @@ def test_only_so_many_wait(strict: Checker) -> None:
     for thread in threads:
         thread.join()
     assert CheckTimeout in ended
+
+
+def test_checks_of_one_client_do_not_keep_those_of_another_waiting() -> None:
+    checker = Checker(Limits(seconds=30))
+    flood, other = [Caller("flood") for _ in range(4)], Caller("other")
+    checker.check(SMALL, [JSON], other)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(checker.check, SLOW, [JSON], caller) for caller in flood]
+        wait(asked, 0.5)  # by then, all have come
+        for _ in range(3):
+            assert checker.check(SMALL, [JSON], other).records == 1
+        assert not any(one.done() for one in asked), "else nothing was proved"
+        for caller in flood:
+            caller.leave()
+    checker.close()
 
 
 def test_what_would_wait_on_disk_waits_in_memory(checker: Checker) -> None:

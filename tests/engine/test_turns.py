@@ -125,6 +125,38 @@ def test_of_one_client_what_has_begun_goes_on_first() -> None:
             turns.leave(caller)
 
 
+def test_who_has_left_gets_no_place() -> None:
+    turns, caller = Turns(1), Caller("gone")
+    caller.leave()
+    with pytest.raises(Busy):
+        turns.enter(caller, time.monotonic() + 1)
+    assert turns.used == (0, 0)
+
+
+def test_one_client_has_no_more_places_than_it_may() -> None:
+    turns = Turns(3, each=2)
+    hog = [Caller("hog") for _ in range(3)]
+    for caller in hog[:2]:
+        turns.enter(caller, time.monotonic())
+    with ThreadPoolExecutor(1) as threads:
+        entering = threads.submit(turns.enter, hog[2], time.monotonic() + 60)
+        while not turns.used[1]:
+            time.sleep(0.001)
+        light = Caller("light")
+        for _ in range(2):
+            turns.enter(light, time.monotonic())
+            turns.leave(light)
+        assert not entering.done()
+        turns.leave(hog[0])
+        entering.result()
+    assert turns.used == (2, 0)
+    for caller in hog[1:]:
+        turns.leave(caller)
+    for name in "abc":
+        turns.enter(Caller(name), time.monotonic())
+    assert turns.used == (3, 0)
+
+
 def test_workers_are_known_before_they_have_worked(release: Release) -> None:
     engine = EmbeddedEngine(release.store, Limits(workers=2))
     until = time.monotonic() + 10

@@ -118,6 +118,22 @@ def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
     assert answers.known(Question.of("SELECT (1 AS ?n) {}", (CSV,))) is None
 
 
+def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
+    """Texts of queries are not kept, and codings count when they are made, also of what cannot be compressed well."""
+    answers = Answers(engine, "1", 60_000)
+    for number in range(20):
+        text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY ?o LIMIT {number + 40} # {100_000 * 'x'}"
+        kept = answers.find(Question.of(text, (CSV,)))
+        assert isinstance(kept, Kept)
+        for coding in ("", "gzip", "zstd"):
+            kept.in_coding(coding)
+            entries = answers._kept.values()
+            sizes = [len(one.content or b"") + sum(map(len, one.encoded.values())) for one in entries]
+            assert sum(sizes) <= answers.size <= 60_000
+        assert answers.known(Question.of(text, (CSV,))) is kept
+    assert max(map(len, answers._kept)) < 100
+
+
 @pytest.mark.parametrize(("query", "most"), [("SELECT * { ?s ?p ?o } LIMIT 3000", 3), ("ASK {}", 1)])
 def test_nobody_waits_for_an_answer_that_will_not_be_kept(
     engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -20,6 +21,7 @@ import rdflib
 from cybilgraph.web.submissions import MAX_UPLOAD
 from tests.conftest import SEED, run
 from tests.hostile import ANY, GOOD, cases
+from tests.web.test_protocol import send
 from tests.web.test_sparql import BROWSER, Reply, http
 
 PAGE = SEED.read_bytes()
@@ -391,6 +393,34 @@ def test_bodies_that_never_end_do_not_hold_up_others(portal: str) -> None:
     with closing(raw(portal, "Content-Length: 5000")) as slow:
         slow.settimeout(40)
         assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_bodies_of_one_client_leave_room_for_others(portal: str) -> None:
+    """Twenty that are nearly whole: those that are too many are refused."""
+    head = b"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2000000\r\n\r\n"
+    with ExitStack() as held:
+        clients = []
+        for _ in range(20):
+            clients.append(held.enter_context(socket.create_connection(("127.0.0.1", int(portal.rpartition(":")[2])))))
+            clients[-1].sendall(head + 1_900_000 * b" ")
+        refused = [client for client in select.select(clients, [], [], 30)[0] if b" 429 " in client.recv(100)]
+        assert refused
+        reply = send(portal, "POST", "/api/check", PAGE, source="127.0.0.2", Content_Type="text/plain")
+        assert reply.status == 200
+
+
+def test_checks_of_one_client_do_not_keep_another_waiting(portal: str) -> None:
+    """Four large tables of one client, which it leaves when another has been answered."""
+    table = b"title,summary\n" + b"".join(b"Project %d,It helps Belize and UNODC.\n" % n for n in range(20_000))
+    head = f"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}"
+    with ExitStack() as held:
+        for _ in range(4):
+            client = held.enter_context(socket.create_connection(("127.0.0.1", int(portal.rpartition(":")[2]))))
+            client.sendall(f"{head}\r\n\r\n".encode() + table)
+        time.sleep(0.5)
+        for _ in range(3):
+            reply = send(portal, "POST", "/api/check", PAGE, source="127.0.0.2", Content_Type="text/plain")
+            assert reply.status == 200
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(server: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.web import clients
-from cybilgraph.web.clients import Clients
+from cybilgraph.web.clients import Clients, is_among, network
 
 
 class Clock:
@@ -66,3 +66,26 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ask(limited, f"192.0.2.{number}") == 0
         assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "who asks often is not forgotten"
     assert len(limited) == 50
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("x" * 1000, "x" * 100),
+    ],
+)
+def test_a_client_is_told_apart_by_its_network(address: str, name: str) -> None:
+    assert network(address) == name
+
+
+def test_a_proxy_is_known_by_address_or_network() -> None:
+    assert is_among("192.0.2.1", ["192.0.2.1"])
+    assert is_among("::ffff:192.0.2.1", ["198.51.100.0/24", "192.0.2.0/24"])
+    assert is_among("anything", ["*"])
+    assert not is_among("192.0.2.1", [])
+    assert not is_among("192.0.2.1", ["2001:db8::/32", "a name", "192.0.3.0/24"])

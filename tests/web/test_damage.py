@@ -154,7 +154,8 @@ def test_another_release_is_served_instead(copied: Release) -> None:
     told: list[str] = []
     with lived(folder, told) as live:
         assert live.current.release.number == 2
-        assert live.at(1).answers.find(ONE)
+        with live.opened(1) as earlier:
+            assert earlier.answers.find(ONE)
         hurt(folder / "0002" / "store")
         until(lambda: live.current.release.number == 1)
         until(lambda: answers(live))
@@ -262,6 +263,6 @@ def test_who_asks_a_damaged_earlier_release_is_told_so_and_of_the_others(copied:
     told: list[str] = []
     with lived(folder, told) as live:
         hurt(copied.store)
-        with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed:
-            live.at(1)
+        with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed, live.opened(1):
+            pass
         assert failed.value.hint == "There are: 2."

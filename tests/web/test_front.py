@@ -15,6 +15,7 @@ from cybilgraph.settings import Settings
 from cybilgraph.web import problems
 from cybilgraph.web.endpoint import Reply, Request
 from cybilgraph.web.front import Front, _Loop
+from cybilgraph.workers.turns import Caller
 
 
 def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
@@ -86,7 +87,7 @@ def test_what_is_long_is_read_in_a_thread() -> None:
     ours = threading.current_thread().name
 
     def reader(request: Request) -> str:
-        return asyncio.run(front._aside("192.0.2.1", lambda _: threading.current_thread().name, request))
+        return asyncio.run(front._aside(Caller("192.0.2.1"), lambda _: threading.current_thread().name, request))
 
     assert reader(Request("GET", "query=ASK{}", {"accept": "*/*"})) == ours
     for request in (

@@ -18,6 +18,7 @@ from cybilgraph.web import making
 from cybilgraph.web.front import Front, Scope
 from cybilgraph.web.journal import Entry
 from cybilgraph.web.making import InTurn, waiting
+from cybilgraph.workers.turns import Caller
 
 LONG = 10.0
 
@@ -33,14 +34,18 @@ class Site:
         self._threads = ThreadPoolExecutor(2)
 
     def ask(self, name: str) -> Future[Iterable[bytes]]:
-        return self._threads.submit(self._application, {"REMOTE_ADDR": name}, lambda *_: None)
+        return self._threads.submit(self._application, environ_of(name), lambda *_: None)
 
     def _page(self, environ: dict[str, Any], _: Callable[..., Any]) -> Iterator[bytes]:
-        name = environ["REMOTE_ADDR"]
+        name = environ["asgi.scope"]["entry"].client
         with waiting() if self._wait else nullcontext(), waiting() if self._wait else nullcontext():
             self.begun[name].set()
             assert self.go_on[name].wait(LONG)
         return iter([name.encode()])
+
+
+def environ_of(client: str) -> dict[str, Any]:
+    return {"asgi.scope": {"entry": Entry(client, "GET", "/", caller=Caller(client))}}
 
 
 def test_one_page_at_a_time() -> None:
@@ -87,7 +92,25 @@ def test_a_page_that_fails_gives_its_turn_back() -> None:
     application = InTurn(fails)
     for _ in range(2):
         with pytest.raises(KeyError):
-            application({}, lambda *_: None)
+            application(environ_of("a"), lambda *_: None)
+
+
+def test_a_stream_ends_when_its_client_has_gone() -> None:
+    ended: list[str] = []
+
+    def endless(*_: Any) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"more"
+        finally:
+            ended.append("closed")
+
+    environ = environ_of("a")
+    parts = iter(InTurn(endless)(environ, lambda *_: None))
+    assert next(parts) == b"more"
+    environ["asgi.scope"]["entry"].caller.leave()
+    assert list(parts) == []
+    assert ended == ["closed"]
 
 
 def test_pages_of_one_client_wait_for_each_other_and_not_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
+import psutil
 import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.graphs import GRAPH
 from cybilgraph.web.endpoint import PINNED
 from tests.conftest import RECORDS, SEED, running_server
-from tests.web.test_protocol import BROWSER, PROBLEM, Reply, q, send
+from tests.web.test_protocol import BROWSER, PROBLEM, SLOW, Reply, q, send
 
 COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
 
@@ -81,3 +83,45 @@ def test_a_page_of_an_earlier_release_cites_that(shelf: str) -> None:
     assert reply.headers["cybilgraph-release"] == "3"
     assert "cybilgraph, release 3 (" in reply.body.decode()
     assert f"{shelf}{target}".replace("&", "&amp;") in reply.body.decode()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
+    """A server over seven releases."""
+    folder = tmp_path_factory.mktemp("many")
+    pipeline.build([SEED], folder)
+    for number in range(2, 8):
+        shutil.copytree(folder / "0001", folder / f"{number:04d}")
+    (folder / "current").write_text("0007\n")
+    server = running_server(folder, "--timeout", 8, "--at-once", 20)
+    with server:
+        yield server
+
+
+def processes(server: running_server) -> int:
+    return len(psutil.Process(server.process.pid).children(recursive=True))
+
+
+def test_only_few_earlier_releases_are_open_at_once(many: running_server) -> None:
+    before, most = processes(many), 0
+    for number in range(20):
+        target = f"/sparql?{urlencode(q(f'{COUNT} # {number}', format='csv', release=f'{number % 6 + 1}'))}"
+        reply = send(many.url, "GET", target, **({"Accept": BROWSER} if number % 3 == 0 else {}))
+        assert (reply.status, reply.headers["cybilgraph-release"]) == (200, f"{number % 6 + 1}")
+        most = max(most, processes(many))
+    assert before < most <= before + 3 * 3, "each has a process that forks workers, a worker, and one for what is long"
+
+
+def test_who_asks_an_earlier_release_is_answered_or_told_to_come_again(many: running_server) -> None:
+    """Six releases at once, of which three may be open: what has begun is not stopped for others."""
+
+    def ask(number: int) -> Reply:
+        return send(many.url, "GET", f"/sparql?{urlencode(q(f'{SLOW} # {number}', release=f'{number}'))}")
+
+    with ThreadPoolExecutor(6) as threads:
+        replies = list(threads.map(ask, range(1, 7)))
+    assert {reply.status for reply in replies} == {503, 504}
+    assert all("retry-after" in reply.headers for reply in replies if reply.status == 503)
+    for number in range(1, 7):
+        while (reply := send(many.url, "GET", f"/sparql?{urlencode(q(COUNT, release=f'{number}'))}")).status != 200:
+            assert (reply.status, reply.headers["retry-after"]) == (503, "5")

@@ -22,8 +22,8 @@ from cybilgraph.patches import ADDED, END, Digested, Header, difference, ordered
 from cybilgraph.release import Release, Releases
 from cybilgraph.vocab import BASE
 
-#: Logs that are kept at once.
-_KEPT = 64
+#: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
+_KEPT, _KEPT_BYTES = 64, 2_000_000_000
 #: Seconds that one waits for a log that another makes.
 _PATIENCE = 60.0
 
@@ -32,7 +32,7 @@ _PATIENCE = 60.0
 class Log:
     """What is different between two releases; ``since`` is None for everything from the beginning.
 
-    ``size`` and ``sha256`` are of the patch.
+    ``size`` and ``sha256`` are of the patch, ``on_disk`` are the bytes of its files.
     """
 
     since: Release | None
@@ -42,6 +42,7 @@ class Log:
     counts: dict[str, int]
     size: int = 0
     sha256: str = ""
+    on_disk: int = 0
 
     @property
     def etag(self) -> str:
@@ -126,13 +127,17 @@ class Changes:
                     self._opened(release, GRAPH).close()  # it is read whole: each release here is a fresh one
                 folder = Path(tempfile.mkdtemp(dir=self._folder.path))
                 self._logs[name] = _log(old, new, folder)
-                if len(self._logs) > self._most:
+                while len(self._logs) > self._most or (len(self._logs) > 1 and self._on_disk > _KEPT_BYTES):
                     _, oldest = self._logs.popitem(last=False)
                     shutil.rmtree(oldest.folder, ignore_errors=True)
             self._logs.move_to_end(name)
             return self._logs[name]
         finally:
             self._lock.release()
+
+    @property
+    def _on_disk(self) -> int:
+        return sum(log.on_disk for log in self._logs.values())
 
     def steps(self, since: int, until: int) -> Iterator[Log]:
         """The logs from release to release between two, the oldest first, over those that are kept."""
@@ -171,7 +176,8 @@ def _log(old: Release | None, new: Release, folder: Path) -> Log:
     every = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
     log = Log(old, new, folder, header, {name: counts[name] for name in every})
     patch = Digested(log.patch())
-    return replace(log, size=sum(map(len, patch)), sha256=patch.sha256)
+    on_disk = sum(file.stat().st_size for file in folder.iterdir())
+    return replace(log, size=sum(map(len, patch)), sha256=patch.sha256, on_disk=on_disk)
 
 
 def as_json(log: Log, moved: dict[str, Release]) -> Iterator[str]:

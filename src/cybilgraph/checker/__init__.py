@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.rules import LANGUAGES
-from cybilgraph.workers.pool import Busy, Crashed, Died, Ended, Lanes, NotStarted, Pool
+from cybilgraph.workers.pool import Busy, Caller, Crashed, Died, Ended, Lanes, NotStarted, Pool
 from cybilgraph.workers.sandbox import Policy, environment
 
 #: What can be wished for, each followed by the name of its format; ``derived`` has but one.
@@ -61,7 +61,9 @@ class Checker:
     def __init__(self, limits: Limits | None = None, told: Callable[[Ended], object] = lambda _: None) -> None:
         """Processes that end unasked are ``told``."""
         self._limits = limits or Limits()
-        lanes = Lanes(self._limits.workers, self._limits.waiting)
+        workers, seconds = self._limits.workers, self._limits.seconds
+        # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
+        lanes = Lanes(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
         self._pool = Pool(
             "cybilgraph.checker.worker",
             (str(self._limits.memory),),
@@ -70,13 +72,17 @@ class Checker:
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission, wishes: Sequence[str]) -> Answer:
-        """What was wished of a submission. Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy."""
+    def check(self, given: Submission, wishes: Sequence[str], caller: Caller | None = None) -> Answer:
+        """What was wished of a submission; the workers are shared out fairly between callers.
+
+        Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy.
+        """
         submission = asdict(given)
         content = submission.pop("content")
         limits = self._limits
         try:
-            head, data = self._pool.ask({**submission, "wishes": wishes}, content, seconds=limits.seconds)
+            request = {**submission, "wishes": wishes}
+            head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
         except (Busy, NotStarted):
             raise CheckerBusy(
                 "Too many records are being checked at this moment", "Try again in a few seconds."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -151,5 +152,5 @@ def build(
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        again = visible(f"cybilgraph check {' '.join(sources)}")
+        again = visible(f"cybilgraph check {shlex.join(sources)}")
         console.print(f"Each of them, with its line: {again}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -36,9 +37,24 @@ def systemd(folder: Path) -> None:
       systemctl enable --now cybilgraph
     """
     program = Path(sys.executable).with_name("cybilgraph")
-    # A percent sign and a dollar have a meaning of their own in a unit (systemd.unit(5), systemd.service(5)).
-    quoted = str(folder.resolve()).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    click.echo(_template("cybilgraph.service").format(program=program, folder=quoted, stop=_STOP), nl=False)
+    quoted = {"program": _quoted(program), "folder": _quoted(folder.resolve())}
+    click.echo(_template("cybilgraph.service").format(**quoted, stop=_STOP), nl=False)
+
+
+def _quoted(path: Path) -> str:
+    """A path as one word of a command line of systemd in which variables are not replaced (systemd.syntax(7),
+    systemd.unit(5), systemd.service(5)).
+    """
+
+    def escaped(char: str) -> str:
+        if char == "%":
+            return "%%"
+        if char in '\\"':
+            return f"\\{char}"
+        # The end of a line would end the setting, and what is no UTF-8 would end the unit.
+        return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
+
+    return f'"{"".join(map(escaped, str(path)))}"'
 
 
 @deploy.command()

@@ -6,8 +6,13 @@ What the rest of the product knows of engines is here: a query and a format go i
 
 from __future__ import annotations
 
+import errno
+import sys
+import threading
 import weakref
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
@@ -16,32 +21,104 @@ from typing import IO, NamedTuple, Protocol
 from cybilgraph.formats import Format
 from cybilgraph.workers.turns import Caller
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
+
+
+class AnswerBudget:
+    """The bytes of large answers that are held until they have been sent: of all clients, and of one. Thread-safe."""
+
+    def __init__(self, total: int = sys.maxsize, each: int = sys.maxsize) -> None:
+        self._total, self._each = total, each
+        self._held: Counter[str] = Counter()
+        self._lock = threading.RLock()  # what is collected as garbage meanwhile gives back, too
+
+    @property
+    def used(self) -> int:
+        """Bytes that are held now."""
+        with self._lock:
+            return self._held.total()
+
+    def take(self, client: str, size: int) -> None:
+        """Count bytes that are held for a client. Raises OSError (EDQUOT) where they would be too many."""
+        with self._lock:
+            if self._held[client] + size > self._each:
+                raise OSError(errno.EDQUOT, "your other answers, which you have not read yet, take up your share")
+            if self._held.total() + size > self._total:
+                raise OSError(errno.EDQUOT, "too many answers are being sent at this moment")
+            self._held[client] += size
+
+    def give_back(self, client: str, size: int) -> None:
+        """Count bytes that are held no more."""
+        with self._lock:
+            self._held[client] -= size
+            if not self._held[client]:
+                del self._held[client]
+
+    @contextmanager
+    def held(self, client: str, size: int) -> Iterator[None]:
+        """A block in which bytes are held for a client. Raises OSError as ``take`` does."""
+        self.take(client, size)
+        try:
+            yield
+        finally:
+            self.give_back(client, size)
+
+
+class _Spool:
+    """A file without a name, whose bytes count against the budget of a client until it is closed."""
+
+    def __init__(self, budget: AnswerBudget, client: str) -> None:
+        self._budget, self._client, self._size = budget, client, 0
+        self.file: IO[bytes] = TemporaryFile()  # noqa: SIM115
+
+    def write(self, data: bytes) -> None:
+        self._budget.take(self._client, len(data))
+        self._size += len(data)
+        self.file.write(data)
+
+    def close(self) -> None:
+        size, self._size = self._size, 0
+        self._budget.give_back(self._client, size)
+        self.file.close()
 
 
 class Content:
-    """The bytes of a complete answer: a small one in memory, a large one on disk, without a name, as long
-    as anybody has it.
+    """The bytes of a complete answer: a small one in memory, a large one on disk, without a name, until it is closed
+    or nobody has it any more. A context manager: it is closed where its block fails.
     """
 
-    def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
+    def __init__(self, budget: AnswerBudget | None = None, client: str = "") -> None:
+        """What is on disk counts against the ``budget`` of the ``client``."""
+        self._budget, self._client = budget or AnswerBudget(), client
+        self._spool: _Spool | None = None
         self._last = b""
         self.size = 0
 
+    def __enter__(self) -> Content:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self.close()
+
+    @property
+    def in_memory(self) -> int:
+        """Bytes of memory that it takes, which no budget counts."""
+        return len(self._last)
+
     def add(self, part: bytes) -> None:
-        """Take a part that is not the last. Raises OSError where the disk is full."""
-        if self._file is None:
-            self._file = TemporaryFile()  # noqa: SIM115
-            weakref.finalize(self, self._file.close)
-        self._file.write(part)
+        """Take a part that is not the last. Raises OSError where the disk is full, or the budget is used up."""
+        if self._spool is None:
+            self._spool = _Spool(self._budget, self._client)
+            weakref.finalize(self, self._spool.close)
+        self._spool.write(part)
         self.size += len(part)
 
     def end(self, last: bytes) -> Content:
-        """Take the last part."""
-        if self._file:
-            self._file.write(last)
-            self._file.flush()
+        """Take the last part. Raises OSError as ``add`` does."""
+        if self._spool:
+            self._spool.write(last)
+            self._spool.file.flush()
         else:
             self._last = last
         self.size += len(last)
@@ -49,11 +126,16 @@ class Content:
 
     def blocks(self) -> Iterator[bytes]:
         """All of it, some at a time."""
-        if self._file is None:
+        if self._spool is None:
             yield self._last
             return
-        self._file.seek(0)
-        yield from iter(partial(self._file.read, _BLOCK), b"")
+        self._spool.file.seek(0)
+        yield from iter(partial(self._spool.file.read, _BLOCK), b"")
+
+    def close(self) -> None:
+        """Let go of what is on disk."""
+        if self._spool:
+            self._spool.close()
 
 
 class Graphs(NamedTuple):
@@ -123,7 +205,7 @@ class Engine(Protocol):
         """
         ...
 
-    def explain(self, query: str) -> tuple[Advice, ...]:
+    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Advice, ...]:
         """Why a query may be empty or slow, without running it. Raises QueryError."""
         ...
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cybilgraph import queries
-from cybilgraph.engine import ALL, Advice, Answer, Content, Graphs
+from cybilgraph.engine import ALL, Advice, Answer, AnswerBudget, Content, Graphs
 from cybilgraph.engine.advice import advise
 from cybilgraph.errors import (
     AnswerTooLarge,
@@ -50,7 +50,7 @@ class Limits:
     """What queries may use: seconds, bytes of an answer, bytes of memory beside the store; the processes for
     quick and for long queries; bytes for the store itself (0: it stays on disk); and the endpoints that
     they may call with SERVICE. Where it is not ``patient``, the seconds of a query are those of a clock from the first
-    one on: who asks while the data is being loaded is told to come again.
+    one on: who asks while the data is being loaded is told to come again. Answers on disk count against the ``budget``.
     """
 
     timeout: float = 30.0
@@ -61,6 +61,7 @@ class Limits:
     store: int = 0
     services: frozenset[str] = frozenset()
     patient: bool = True
+    budget: AnswerBudget = field(default_factory=AnswerBudget)
 
 
 class PooledEngine:
@@ -105,10 +106,10 @@ class PooledEngine:
         pool = self._pool_for(query)
 
         def once() -> Answer:
-            body = Content()
             request = _request(query, formats, graphs)
-            head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
-            return self._answer(pool, head, body, last)
+            with Content(self._limits.budget, caller.name if caller else "") as body:
+                head, last = pool.ask(request, seconds=_left(until), caller=caller, part=body.add)
+                return self._answer(pool, head, body, last)
 
         with _within(query, seconds), self._available(pool):
             for _ in range(_AGAIN):
@@ -137,12 +138,12 @@ class PooledEngine:
         pool = await loop.run_in_executor(threads, self._pool_for, query) if self._abroad else self._pool
 
         async def once() -> Answer:
-            body = Content()
             request = _request(query, formats, graphs)
-            head, last = await pool.ask_soon(
-                request, seconds=_left(until), caller=caller, part=body.add, threads=threads
-            )
-            return self._answer(pool, head, body, last)
+            with Content(self._limits.budget, caller.name) as body:
+                head, last = await pool.ask_soon(
+                    request, seconds=_left(until), caller=caller, part=body.add, threads=threads
+                )
+                return self._answer(pool, head, body, last)
 
         try:
             with self._available(pool):
@@ -161,14 +162,14 @@ class PooledEngine:
         """Nothing: all is a worker's. See Engine.at_once."""
         return None
 
-    def explain(self, query: str) -> tuple[Advice, ...]:
+    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Advice, ...]:
         """Why a query may be empty or slow; see Engine.explain.
 
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
         try:
             with self._available(self._pool):
-                head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout)
+                head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout, caller=caller)
                 self._has_read(self._pool, head)
         except (TimeoutError, Crashed):
             raise QueryError("The query is too large to be explained") from None

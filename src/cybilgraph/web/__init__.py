@@ -32,13 +32,14 @@ from cybilgraph.web import (
     terms,
 )
 from cybilgraph.web.clients import Clients
-from cybilgraph.web.front import Front
+from cybilgraph.web.front import SECURITY_HEADERS, Front
 from cybilgraph.web.journal import Journal
 from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
 from cybilgraph.web.observed import Observed
 from cybilgraph.web.submissions import MAX_UPLOAD
 from cybilgraph.web.view import titled
+from cybilgraph.workers.turns import Turns
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -65,6 +66,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     app.jinja_env.filters["titled"] = titled
     app.extensions["cybilgraph"] = {
         "live": live,
+        "comparing": Turns(1),
         "changes": Changes(live.releases, opened=live.damage.open),
         "suggestions": Suggestions(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
@@ -103,6 +105,7 @@ def create_app(live: Live, checker: Checker, settings: Settings, journal: Journa
     for section in sections:
         app.register_blueprint(section.blueprint)
     problems.register(app)
+    app.teardown_request(sparql.close)
     app.after_request(_headers)
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
@@ -133,9 +136,8 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
     policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
     response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     response.vary.add("Accept")
     if not current_app.extensions["cybilgraph"]["public_url"]:
         response.vary.add("Host")  # links begin with it

@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import zstandard
 from cachetools import LRUCache
@@ -29,9 +30,9 @@ from cybilgraph.web.making import waiting
 from cybilgraph.workers.turns import Caller, settle
 
 #: In order of preference; what is shorter than _WORTH bytes is not compressed.
-_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
-    "zstd": lambda data: zstandard.compress(data, 3),
-    "gzip": lambda data: _gzip(data),
+_ENCODERS: dict[str, Callable[[int], Any]] = {
+    "zstd": lambda size: zstandard.ZstdCompressor(3).compressobj(size=size),
+    "gzip": lambda _: zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS),
 }
 _WORTH = 1_000
 #: What is longer takes milliseconds to compress.
@@ -41,11 +42,13 @@ CODINGS = tuple(_ENCODERS)
 _SHARE, _PACKED_SHARE = 8, 4
 #: So many questions are known whose answers are not kept.
 _UNKEPT = 1_000
+#: Bytes of memory that an answer takes beside its content.
+_BOOKKEEPING = 1_000
 
 
-def _gzip(data: bytes) -> bytes:
-    compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return compressor.compress(data) + compressor.flush()
+def _encoded(body: Content, coding: str) -> bytes:
+    compressor = _ENCODERS[coding](body.size)
+    return b"".join([*map(compressor.compress, body.blocks()), compressor.flush()])
 
 
 @cache_short(entries=256, longest=1_000)
@@ -98,6 +101,11 @@ class _Packed(Content):
                 raise OverflowError
         self.packed = bytes(packed + compressor.flush())
 
+    @property
+    def in_memory(self) -> int:
+        """Bytes of memory that it takes."""
+        return len(self.packed)
+
     def blocks(self) -> Iterator[bytes]:
         """All of it, unpacked, some at a time."""
         yield from zstandard.ZstdDecompressor().read_to_iter(self.packed)
@@ -112,6 +120,8 @@ class Kept:
     answer: Answer
     content: bytes | None
     encoded: dict[str, bytes] = field(default_factory=dict)
+    #: Called when it takes more memory than before.
+    on_growth: Callable[[], object] = lambda: None
 
     @classmethod
     def of(cls, answer: Answer, room: int) -> Kept | None:
@@ -122,6 +132,7 @@ class Kept:
             body = _Packed(answer.body, room // _PACKED_SHARE)
         except OverflowError:
             return None
+        answer.body.close()
         return cls(replace(answer, body=body), None, {"zstd": body.packed})
 
     def in_coding(self, name: str) -> tuple[bytes | None, str]:
@@ -129,7 +140,8 @@ class Kept:
         if not name or self.answer.body.size < _WORTH:
             return self.content, ""
         if name not in self.encoded:
-            self.encoded[name] = _ENCODERS[name](self.answer.content if self.content is None else self.content)
+            self.encoded[name] = _encoded(self.answer.body, name)
+            self.on_growth()
         return self.encoded[name], name
 
     def at_hand(self, name: str) -> bool:
@@ -137,11 +149,8 @@ class Kept:
         return not name or name in self.encoded or self.answer.body.size < _LONG
 
     def size(self) -> int:
-        """Bytes of memory, those of all codings and of the bookkeeping included, about: of a table a coding takes a
-        twentieth, of texts a third; in gzip somewhat more than in Zstandard.
-        """
-        taken = len(self.encoded["zstd"]) * 7 // 3 if self.content is None else len(self.content) * 4 // 3
-        return taken + 1_000
+        """Bytes of memory, those of all codings and of the bookkeeping included."""
+        return len(self.content or b"") + sum(map(len, self.encoded.values())) + _BOOKKEEPING
 
 
 def is_large(answer: Answer, room: int) -> bool:
@@ -231,13 +240,20 @@ class Answers:
 
     def _keep(self, question: Question, answer: Answer) -> Kept | Answer:
         """The answer; kept, unless it is too large or is of this moment only."""
-        kept = Kept.of(answer, self._room)
+        kept, digest = Kept.of(answer, self._room), question.digest
         with self._lock:
             if kept and kept.size() <= self._room and not question.is_volatile:
-                self._kept[question.digest] = kept
+                kept.on_growth = partial(self._recount, digest)
+                self._kept[digest] = kept
             else:
-                self._unkept[question.digest] = True
+                self._unkept[digest] = True
         return kept or answer
+
+    def _recount(self, digest: bytes) -> None:
+        """Count the bytes of an answer again, and forget it where there is no room for it any more."""
+        with self._lock:
+            if (kept := self._kept.pop(digest, None)) and kept.size() <= self._room:
+                self._kept[digest] = kept
 
     def forget(self) -> None:
         """Keep nothing of what was answered until now."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 
@@ -17,14 +19,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.changes import Changes, Log, Moved, as_json, date_of, earliest, moved_until, of_log
 from cybilgraph.engine.store import serialise
-from cybilgraph.errors import FormatMismatch
+from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.formats import GRAPH_FORMATS, Format, Kind
 from cybilgraph.ntriples import iri, literal
 from cybilgraph.vocab import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing
 from cybilgraph.web import endpoint
 from cybilgraph.web.making import waiting
 from cybilgraph.web.negotiate import SUFFIXES, wanted
-from cybilgraph.web.sparql import live
+from cybilgraph.web.sparql import caller, live
+from cybilgraph.workers.turns import Busy, Turns
 
 blueprint = Blueprint("changes", __name__)
 
@@ -36,6 +39,8 @@ FORMATS = (
 _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
 #: Who does not say since when is told of so many releases; a page shows so many records.
 _LAST, _SHOWN = 10, 500
+#: Seconds that a client waits for its turn to have differences made.
+_PATIENCE = 60.0
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STREAM = f"{BASE}feed"
 _HAPPENED = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
@@ -50,7 +55,7 @@ def changes(suffix: str = "") -> BaseResponse:
     numbers = _numbers()
     last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
     since, until = _number("since") or (last or numbers)[-_LAST:][0], _number("until") or numbers[-1]
-    with waiting():
+    with _in_turn():
         log = made.between(since, until)
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
@@ -59,7 +64,9 @@ def changes(suffix: str = "") -> BaseResponse:
             response = _streamed(log.patch(), "text/x-rdf-patch; charset=utf-8", log)
             etag = log.etag
         case "json":
-            response = _streamed(as_json(log, made.moved(since, until)), "application/json", log)
+            with _in_turn():
+                moved = made.moved(since, until)
+            response = _streamed(as_json(log, moved), "application/json", log)
         case "atom":
             parts = stream_template("changes.atom.xml", **_told(log, made))
             response = _streamed(parts, "application/atom+xml; charset=utf-8", log)
@@ -93,12 +100,28 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
-    with waiting():
+    with _in_turn():
         rows = moved_until(made, live().releases, number) if everything else of_log(made.between(earlier[-1], number))
         output = io.BytesIO()
         serialise(_lines(_page(_address(number, everything=everything), rows)), fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)
     return _conditional(response, f"feed-{sha256(output.getvalue()).hexdigest()[:32]}", number, pinned=True)
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """A block in which differences may have to be made, one at a time, clients taking turns. Raises ReleaseBusy."""
+    turns: Turns = current_app.extensions["cybilgraph"]["comparing"]
+    own = caller()
+    with waiting():
+        try:
+            turns.enter(own, time.monotonic() + _PATIENCE)
+        except Busy:
+            raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.") from None
+        try:
+            yield
+        finally:
+            turns.leave(own)
 
 
 def _changes() -> Changes:
@@ -129,7 +152,8 @@ def _format(suffix: str) -> Format | None:
 
 
 def _told(log: Log, made: Changes, most: int | None = None) -> dict[str, object]:
-    moved = made.moved(log.header.since, log.header.until)
+    with _in_turn():
+        moved = made.moved(log.header.since, log.header.until)
     return {
         "log": log,
         "records": ((change, date_of(change, log, moved)) for change in islice(log.records(), most)),

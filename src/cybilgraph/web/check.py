@@ -22,6 +22,7 @@ from cybilgraph.vocab import RULES
 from cybilgraph.web.clients import Clients
 from cybilgraph.web.making import waiting
 from cybilgraph.web.problems import problem
+from cybilgraph.web.sparql import caller
 from cybilgraph.web.submissions import Sent, from_api, from_page
 
 blueprint = Blueprint("check", __name__)
@@ -63,7 +64,7 @@ def told_by_checker(submission: Submission, wishes: tuple[str, ...]) -> Answer:
     """What the checker of the running application makes of what was sent."""
     checker: Checker = current_app.extensions["cybilgraph"]["checker"]
     with waiting():
-        return checker.check(submission, wishes)
+        return checker.check(submission, wishes, caller())
 
 
 def checking() -> Clients:

@@ -7,8 +7,8 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from werkzeug.exceptions import TooManyRequests
@@ -82,10 +82,28 @@ class Clients:
 @cache_short(entries=4096, longest=_LONGEST)
 def network(address: str, bits: int = _OWN_BITS) -> str:
     """The name by which a client is told apart: of IPv6 its whole network, of so many bits."""
+    found = _parsed(address)
+    if found is None:
+        return address[:_LONGEST]  # a proxy may hand on whatever it was told
+    if found.version == 4:
+        return str(found)
+    return str(ipaddress.ip_network((found, bits), strict=False))
+
+
+def is_among(address: str, networks: Iterable[str]) -> bool:
+    """Whether an address is one of these, or in one of these networks; "*" has all of them."""
+    found = _parsed(address)
+    for one in networks:
+        with suppress(ValueError):
+            if one in ("*", address) or (found and found in ipaddress.ip_network(one, strict=False)):
+                return True
+    return False
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address; one of IPv4 also where a socket of IPv6 gives it (RFC 4291, section 2.5.5.2)."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return address[:_LONGEST]  # a proxy may hand on whatever it was told
-    if found.version == 4:
-        return address
-    return str(ipaddress.ip_network((found, bits), strict=False))
+        return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found

@@ -281,12 +281,11 @@ def at_once(asked: Asked, request: Request, answers: Answers, etag: str) -> Repl
 async def slow(
     asked: Asked, request: Request, answers: Answers, etag: str, seconds: float, caller: Caller, threads: Executor
 ) -> Reply:
-    """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
+    """The reply, by running a query that the guard lets through; what takes long is done in one of the ``threads``.
+
+    Raises QueryError.
+    """
     loop = asyncio.get_running_loop()
-    if len(asked.query) > SHORT:
-        await loop.run_in_executor(threads, queries.guard, asked.query, answers.engine.services)
-    else:
-        queries.guard(asked.query, answers.engine.services)
     found = await answers.find_soon(asked.question, seconds, caller, threads)
     if isinstance(found, Kept) and not found.at_hand(encoding(request.headers.get("accept-encoding", ""))):
         return await loop.run_in_executor(threads, reply, asked, request, found, etag)

@@ -1,7 +1,8 @@
 """The ASGI application: what must not wait is answered here, pages go on to Flask in threads.
 
 Bodies are read here, with limits on size and time, so that a slow sender costs no thread; a client
-that goes away has its query stopped; one that asks much waits in a queue of its own.
+that goes away has its query stopped; one that asks much waits in a queue of its own. A client has its place until
+its answer is sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -31,12 +32,13 @@ from werkzeug.exceptions import (
     TooManyRequests,
 )
 
+from cybilgraph import queries
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.settings import Settings
 from cybilgraph.web import endpoint, files, named, problems
-from cybilgraph.web.endpoint import Reply, Request
+from cybilgraph.web.endpoint import Asked, Reply, Request
 from cybilgraph.web.journal import Entry
-from cybilgraph.web.live import Live
+from cybilgraph.web.live import Live, Serving
 from cybilgraph.web.making import InTurn
 from cybilgraph.workers.turns import Caller, settle
 
@@ -58,8 +60,10 @@ _HEADER_CHARACTERS = 8_000
 _LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
 #: Characters of a header's name, and headers, that an error names.
 _SHOWN = 50
-#: The bodies of all requests together have no more bytes than this.
-_BODY_BYTES = 256_000_000
+#: The bodies of all requests together have no more bytes than this, and those of one client no more than that.
+_BODY_BYTES, _CLIENT_BODY_BYTES = 256_000_000, 32_000_000
+#: A response is sent in blocks of so many bytes: what waits in the HTTP server is little, however large it is.
+_BLOCK = 1 << 16
 #: A body that is too large, but not larger than this, is taken in before it is refused: a client that
 #: is still sending would else find its connection broken, and not the answer that says why.
 _TAKEN_IN = 16_000_000
@@ -72,14 +76,21 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
 _REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _METHODS_OF_NAMED = ("GET", "HEAD", "OPTIONS")
+#: What each response has, also one that is no page, so that no browser takes it for one, frames it or runs it.
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
 _COMMON = {
+    **SECURITY_HEADERS,
     "access-control-allow-origin": "*",
     "access-control-expose-headers": (
         "ETag, Retry-After, Link, Accept-Ranges, Content-Range, Content-Disposition, "
         "Cybilgraph-Release, Cybilgraph-Advice"
     ),
     "vary": "Accept, Accept-Encoding",
-    "x-content-type-options": "nosniff",
 }
 _PREFLIGHT = {
     "access-control-allow-headers": "Accept, Content-Type, If-None-Match",
@@ -100,10 +111,13 @@ class Front:
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        # Python computes in one thread at a time: each more that reads long texts would hold up the event loop.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._clients: dict[str, _Client] = {}
         self._loop = _Loop()
         self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_REFUSALS)
-        self._bytes = self._in_work = 0
+        self._bodies: Counter[str] = Counter()
+        self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0)."""
@@ -112,7 +126,7 @@ class Front:
         elif scope["type"] == "http":
             self._in_work += 1
             try:
-                await self._http(scope, receive, send)
+                await self._http(scope, receive, _in_blocks(send))
             finally:
                 self._in_work -= 1
 
@@ -147,18 +161,21 @@ class Front:
                 raise BadRequest("The header Host is no name or address of one host")
             if self._public.netloc:
                 _at_public_address(scope, headers, self._public)
-            async with self._body(headers, receive, most) as body:
-                if files.is_file(scope["path"]):
-                    await self._file(scope, replace(request, path=scope["path"]), send)
-                    return
+            entry: Entry = scope["entry"]
+            caller = entry.caller = Caller(entry.client)
+            async with self._body(headers, receive, most, caller) as body:
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
                     is_answer = request.method in ("GET", "HEAD", "POST")
-                    if not is_answer or not await self._aside(scope["entry"].client, endpoint.for_people, request):
-                        await _respond(send, await self._query(scope, request, receive), request.method)
+                    if not is_answer or not await self._aside(caller, endpoint.for_people, request):
+                        await self._query(entry, request, scope["scheme"], receive, send)
                         return
-                async with self._turn(Caller(scope["entry"].client), _PATIENCE):
-                    await self._pages(_with_length(scope, body), _replayed(body, receive), send)
+                with _watched(receive, entry):
+                    async with self._turn(caller, _PATIENCE):
+                        if files.is_file(scope["path"]):
+                            await self._file(entry, replace(request, path=scope["path"]), send)
+                        else:
+                            await self._pages(_with_length(scope, body), _replayed(body), send)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
             await _respond(send, await self._told(scope["path"], request, error), request.method)
@@ -172,66 +189,123 @@ class Front:
             decisive = (path, request.headers.get("accept"), given, str(error), error.retry_after)
             if known := self._refusals.get(decisive):
                 return known
-        reply = await asyncio.to_thread(problems.reply, self._flask, path, request, error)
+        reader = None if request.is_short else self._reader
+        running = asyncio.get_running_loop()
+        reply = await running.run_in_executor(reader, problems.reply, self._flask, path, request, error)
         if decisive and "html" not in reply.headers["content-type"]:  # a page has the query on it
             self._refusals[decisive] = reply
         return reply
 
-    async def _file(self, scope: Scope, request: Request, send: Send) -> None:
+    async def _file(self, entry: Entry, request: Request, send: Send) -> None:
         """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""
         loop = asyncio.get_running_loop()
-        reply = await loop.run_in_executor(self._files, files.file_reply, self._live, request)
-        scope["entry"].release = int(reply.headers.get("cybilgraph-release", 0))
-        await _respond(send, reply, request.method, self._files)
+        # Not in the threads for blocks: the checksums of an earlier release may have to be verified first.
+        reply = await loop.run_in_executor(self._threads, files.file_reply, self._live, request)
+        entry.release = int(reply.headers.get("cybilgraph-release", 0))
+        await self._respond(send, reply, request.method, entry.caller)
 
-    async def _query(self, scope: Scope, request: Request, receive: Receive) -> Reply:
+    async def _query(self, entry: Entry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
         """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
         methods = _METHODS if request.path == "/sparql" else _METHODS_OF_NAMED
         if request.method == "OPTIONS":
             allowed = ", ".join(methods)
-            return Reply(204, _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed})
+            allow = _PREFLIGHT | {"allow": allowed, "access-control-allow-methods": allowed}
+            await _respond(send, Reply(204, allow), request.method)
+            return
         if request.method not in methods:
             raise MethodNotAllowed(methods)
-        entry: Entry = scope["entry"]
-        asked = await self._aside(entry.client, endpoint.read, request)
+        caller = entry.caller
+        assert caller
+        asked = await self._aside(caller, endpoint.read, request)
+        current = self._live.current
         if asked is None:
-            address = f"{scope['scheme']}://{request.headers.get('host', 'localhost')}/sparql"
-            now = self._live.current
-            described = endpoint.described(request, address, now.release, federated=bool(now.engine.services))
-            if self._public.netloc:
-                return described
-            return replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
+            address = f"{scheme}://{request.headers.get('host', 'localhost')}/sparql"
+            services = bool(current.engine.services)
+            described = endpoint.described(request, address, current.release, federated=services)
+            if not self._public.netloc:
+                described = replace(described, headers=described.headers | {"vary": f"{_COMMON['vary']}, Host"})
+            await _respond(send, described, request.method)
+            return
         entry.ask(asked.query, asked.query_hash)
-        serving = self._live.current
-        caller = entry.caller = Caller(entry.client)
         seconds = min(asked.timeout or self._live.timeout, self._live.timeout)
         until = time.monotonic() + seconds
-        if asked.release not in (0, serving.release.number):
-            async with self._turn(caller, seconds):  # it may have to be opened
-                loop = asyncio.get_running_loop()
-                serving = await loop.run_in_executor(self._threads, self._live.at, asked.release)
-        entry.release = serving.release.number
-        etag = serving.answers.etag(asked.question)
-        if found := endpoint.quick(asked, request, serving.answers, etag):
-            entry.cached = True
-        else:
-            with _watched(receive, caller):
-                async with self._turn(caller, seconds):
-                    await self._loop.turn(caller.name)
-                    found = endpoint.at_once(asked, request, serving.answers, etag)
-                    if not found:
-                        left = max(until - time.monotonic(), 0.001)
-                        found = await endpoint.slow(asked, request, serving.answers, etag, left, caller, self._threads)
-        if found.answer:
-            entry.format, entry.rows = found.answer.format.name, found.answer.rows
-        return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
+        found = None
+        if asked.release in (0, current.release.number):
+            found = self._quick(entry, asked, request, current)
+            if found and not found.blocks and len(found.content) <= _BLOCK:
+                await _respond(send, found, request.method)
+                return
+        with _watched(receive, entry):
+            async with self._turn(caller, seconds):
+                if not found:
+                    async with self._opened(asked.release) as serving:
+                        found = await self._answer(entry, asked, request, serving, until)
+                await self._respond(send, found, request.method, caller)
 
-    async def _aside(self, client: str, read: Callable[[Request], Read], request: Request) -> Read:
+    def _quick(self, entry: Entry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
+        """The reply, if it costs nothing."""
+        etag = serving.answers.etag(asked.question)
+        found = endpoint.quick(asked, request, serving.answers, etag)
+        entry.cached = found is not None
+        return found and _of(entry, asked, serving, found)
+
+    async def _answer(self, entry: Entry, asked: Asked, request: Request, serving: Serving, until: float) -> Reply:
+        """The reply, however long it takes. Raises CybilgraphError."""
+        if found := self._quick(entry, asked, request, serving):
+            return found
+        assert entry.caller
+        etag = serving.answers.etag(asked.question)
+        await self._loop.turn(entry.client)
+        found = endpoint.at_once(asked, request, serving.answers, etag)
+        if not found:
+            services = serving.answers.engine.services
+            if request.is_short:
+                queries.guard(asked.query, services)
+            else:
+                running = asyncio.get_running_loop()
+                await running.run_in_executor(self._reader, queries.guard, asked.query, services)
+            left = max(until - time.monotonic(), 0.001)
+            found = await endpoint.slow(asked, request, serving.answers, etag, left, entry.caller, self._threads)
+        return _of(entry, asked, serving, found)
+
+    @asynccontextmanager
+    async def _opened(self, number: int) -> AsyncIterator[Serving]:
+        """The release of a number, open until the block ends. Raises ReleaseError."""
+        if number in (0, self._live.current.release.number):
+            yield self._live.current
+            return
+        opened = self._live.opened(number)
+        serving = await asyncio.get_running_loop().run_in_executor(self._threads, opened.__enter__)
+        try:
+            yield serving
+        finally:
+            opened.__exit__(None, None, None)
+
+    async def _respond(self, send: Send, reply: Reply, method: str, caller: Caller | None) -> None:
+        """Send a reply that may be large, while its client has a place and is there; its file is closed afterwards.
+
+        Raises ServiceUnavailable where too much is held for answers that are not sent yet.
+        """
+        assert caller
+        body = reply.answer.body if reply.answer else None
+        size = len(reply.content) + (body.in_memory if body and reply.blocks else 0)
+        try:
+            self._live.budget.take(caller.name, size)
+        except OSError as error:
+            raise ServiceUnavailable(f"There is no room for the answer: {error.strerror}", retry_after=5) from None
+        try:
+            await _respond(send, reply, method, self._files, caller)
+        finally:
+            self._live.budget.give_back(caller.name, size)
+            if body:
+                body.close()
+
+    async def _aside(self, caller: Caller, read: Callable[[Request], Read], request: Request) -> Read:
         """What is read of a request; in a thread, as work of its client, where the request is long."""
         if request.is_short:
             return read(request)
-        async with self._turn(Caller(client), _PATIENCE):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
+        async with self._turn(caller, _PATIENCE):
+            return await asyncio.get_running_loop().run_in_executor(self._reader, read, request)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
@@ -255,8 +329,8 @@ class Front:
                 del self._clients[caller.name]
 
     @asynccontextmanager
-    async def _body(self, headers: dict[str, str], receive: Receive, most: int) -> AsyncIterator[bytes]:
-        """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, ServiceUnavailable."""
+    async def _body(self, headers: dict[str, str], receive: Receive, most: int, caller: Caller) -> AsyncIterator[bytes]:
+        """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable."""
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > max(most, _TAKEN_IN):
             raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
@@ -278,8 +352,10 @@ class Front:
                 taken += len(part)
                 if taken <= most:
                     body += part
-                    self._bytes += len(part)
-                if self._bytes > _BODY_BYTES:
+                    self._bodies[caller.name] += len(part)
+                if self._bodies[caller.name] > _CLIENT_BODY_BYTES:
+                    raise TooManyRequests("Your requests send too much at once", retry_after=5)
+                if self._bodies.total() > _BODY_BYTES:
                     raise ServiceUnavailable("Too much is being sent at this moment", retry_after=5)
                 if not message.get("more_body") or taken > _TAKEN_IN:
                     break
@@ -287,7 +363,9 @@ class Front:
                 raise RequestEntityTooLarge(f"The request is larger than {most:,} bytes")
             yield bytes(body)
         finally:
-            self._bytes -= len(body)
+            self._bodies[caller.name] -= len(body)
+            if not self._bodies[caller.name]:
+                del self._bodies[caller.name]
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -356,15 +434,16 @@ class _Client:
 
 
 @contextmanager
-def _watched(receive: Receive, caller: Caller) -> Iterator[None]:
-    """A block of work for a client: if the client goes away meanwhile, the caller leaves."""
+def _watched(receive: Receive, entry: Entry) -> Iterator[None]:
+    """A block of work for a client: if the client goes away before all is sent, the caller leaves."""
     loop = asyncio.get_running_loop()
     watching: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        caller.leave()
+        if entry.caller and not entry.sent:
+            entry.caller.leave()
 
     timer = loop.call_later(_WATCHED, lambda: watching.append(loop.create_task(watch())))
     try:
@@ -375,22 +454,51 @@ def _watched(receive: Receive, caller: Caller) -> Iterator[None]:
             task.cancel()
 
 
-async def _respond(send: Send, reply: Reply, method: str, threads: Executor | None = None) -> None:
+def _of(entry: Entry, asked: Asked, serving: Serving, found: Reply) -> Reply:
+    """The reply with the headers that name its release; what it is goes into the log."""
+    number = entry.release = serving.release.number
+    if found.answer:
+        entry.format, entry.rows = found.answer.format.name, found.answer.rows
+    return replace(found, headers=found.headers | endpoint.lasting(asked, number))
+
+
+def _in_blocks(send: Send) -> Send:
+    """As ``send``, which returns once the HTTP server has taken all but a few blocks of the body."""
+
+    async def in_blocks(message: MutableMapping[str, Any]) -> None:
+        body = message.get("body", b"")
+        if len(body) > _BLOCK:
+            for start in range(0, len(body), _BLOCK):
+                part = bytes(body[start : start + _BLOCK])
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            message = {**message, "body": b""}
+            if message.get("more_body"):
+                return
+        await send(message)
+
+    return in_blocks
+
+
+async def _respond(
+    send: Send, reply: Reply, method: str, threads: Executor | None = None, caller: Caller | None = None
+) -> None:
     headers = [(name.encode(), value.encode()) for name, value in (_COMMON | reply.headers).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     if reply.blocks and method != "HEAD":
         loop = asyncio.get_running_loop()
         while block := await loop.run_in_executor(threads, next, reply.blocks, b""):
             await send({"type": "http.response.body", "body": block, "more_body": True})
+            if caller and caller.gone:
+                return
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replayed(body: bytes) -> Receive:
     """A body that was read already, to be read again."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    message = {"type": "http.request", "body": body, "more_body": False}
 
     async def again() -> MutableMapping[str, Any]:
-        return messages.pop() if messages else await receive()
+        return message
 
     return again
 

@@ -78,6 +78,8 @@ class Entry:
     #: Not the error itself: it holds on to its frames, and so to the request, until garbage is collected.
     error: type[Exception] | None = None
     caller: Caller | None = None
+    #: Whether the last part of the response was sent.
+    sent: bool = False
 
     def ask(self, query: str, query_hash: str) -> None:
         """Note the query. Lines may wait to be written, so that only what a line shows of it is kept."""

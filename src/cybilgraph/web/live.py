@@ -6,16 +6,19 @@ import gc
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from cybilgraph.engine.embedded import EmbeddedEngine
 from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Ended, Limits, PooledEngine
 from cybilgraph.engine.remote import RemoteEngine
-from cybilgraph.errors import FileDamaged, QueryError, ReleaseError
+from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
 from cybilgraph.graphs import GRAPH
 from cybilgraph.loading import difference, require
 from cybilgraph.release import Release, Releases
@@ -30,6 +33,12 @@ _EVERY = 1.0
 _DAMAGED = "The data of release {} is damaged on the disk of the server, and nothing is answered from it"
 #: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
 _COMPARED = 60.0
+#: Earlier releases that are open at once: each has worker processes of its own.
+_MAX_EARLIER = 3
+#: Seconds that a request waits for an earlier release to be opened.
+_OPEN_SECONDS = 5.0
+#: Releases whose checksums are not verified again while their manifests stay the same.
+_MAX_VERIFIED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,19 @@ class Serving:
     warming: Warming
 
     def close(self) -> None:
-        """End the engine's workers."""
+        """End the engine's workers, and drop the answers."""
         self.warming.stop()
         self.engine.close()
+        self.answers.forget()
         self.search.close()
+
+
+@dataclass(slots=True)
+class _Earlier:
+    """An earlier release that is open, and how many requests use it."""
+
+    serving: Serving
+    users: int = 0
 
 
 class Live:
@@ -90,11 +108,15 @@ class Live:
         self._compare_after = 0.0
         #: What was told last of an endpoint that does not hold the release.
         self._awaited = ""
-        self._earlier: dict[int, Serving] = {}
-        self._shelf: dict[int, tuple[int, Release]] = {}
+        self._earlier: OrderedDict[int, _Earlier] = OrderedDict()
+        self._shelf: LRUCache[int, tuple[int, Release]] = LRUCache(_MAX_VERIFIED)
         #: Seconds that a query may take at most.
         self.timeout = limits.timeout
-        self._lock, self._looking, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
+        #: What answers may take until they have been sent.
+        self.budget = limits.budget
+        self._opening, self._looking, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
+        #: Guards ``_earlier``, for moments only: an event loop takes it, too.
+        self._unused = threading.Condition()
         self._stop = threading.Event()
         #: What is served no more, and may still have queries under way.
         self._closing: list[Serving] = []
@@ -115,19 +137,67 @@ class Live:
         threading.Thread(target=self._tend, daemon=True).start()
         threading.Thread(target=self.damage.watch, args=(self._held, self._stop), daemon=True).start()
 
-    def at(self, number: int) -> Serving:
-        """The release of a number; 0 is the current one. Raises ReleaseError, ReleaseGone."""
+    @contextmanager
+    def opened(self, number: int) -> Iterator[Serving]:
+        """The release of a number (0: the current one), which stays open until the block ends.
+
+        Raises ReleaseError, ReleaseGone, and ReleaseBusy where requests use all earlier releases that may be open.
+        """
         if number in (0, self.current.release.number):
-            return self.current
-        with waiting(), self._lock:
-            release = self.shelf(number)
-            if number not in self._earlier or self._earlier[number].release is not release:
-                # Few ask for the past: it stays on disk, and only the last that was asked for is open.
-                for left in self._earlier.values():
-                    self._close_later(left)
-                limits = replace(self._limits, workers=1, long=1, store=0)
-                self._earlier = {number: self._serving(release, self._embedded(release, limits))}
-            return self._earlier[number]
+            yield self.current
+            return
+        earlier = None
+        try:
+            with waiting():
+                earlier = self._open_earlier(number)
+            yield earlier.serving
+        finally:
+            if earlier:
+                with self._unused:
+                    earlier.users -= 1
+                    self._unused.notify_all()
+
+    def _open_earlier(self, number: int) -> _Earlier:
+        """An earlier release with one user more; the least recently used one is closed for it."""
+        release = self.shelf(number)
+        until = time.monotonic() + _OPEN_SECONDS
+        if known := self._use(number, release):
+            return known
+        if not self._opening.acquire(timeout=_OPEN_SECONDS):
+            raise _busy(number)
+        try:
+            if known := self._use(number, release):  # opened meanwhile
+                return known
+            with self._unused:
+                if not self._unused.wait_for(lambda: self._removable(number) is not None, until - time.monotonic()):
+                    raise _busy(number)
+                removed = [self._earlier.pop(one).serving for one in self._removable(number) or ()]
+            for serving in removed:
+                serving.close()
+            serving = self._serving(release, self._embedded(release, replace(self._limits, workers=1, long=1, store=0)))
+            with self._unused:
+                self._earlier[number] = earlier = _Earlier(serving, users=1)
+            return earlier
+        finally:
+            self._opening.release()
+
+    def _use(self, number: int, release: Release) -> _Earlier | None:
+        """An earlier release that is open, with one user more; None where it is not, or was built again since."""
+        with self._unused:
+            known = self._earlier.get(number)
+            if not known or known.serving.release is not release:
+                return None
+            known.users += 1
+            self._earlier.move_to_end(number)
+            return known
+
+    def _removable(self, number: int) -> list[int] | None:
+        """Which releases to close before this one is opened; None where requests still use all of them."""
+        if number in self._earlier:  # as it was before it was built again
+            return None if self._earlier[number].users else [number]
+        if len(self._earlier) < _MAX_EARLIER:
+            return []
+        return [one for one, earlier in self._earlier.items() if not earlier.users][:1] or None
 
     def shelf(self, number: int) -> Release:
         """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
@@ -212,7 +282,7 @@ class Live:
     def _tend(self) -> None:
         """Each second, begin anew what has ended, and look after what is answered from the disk."""
         while not self._stop.wait(_EVERY):
-            for serving in (self.current, *list(self._earlier.values())):
+            for serving in (self.current, *self._open_ones()):
                 serving.engine.tend()
                 if serving.engine.reads_disk:
                     self._hold(serving)
@@ -246,10 +316,13 @@ class Live:
         number = serving.release.number
         serving.answers.forget()  # some may have been made of what was damaged already
         if serving is not self.current:
-            with self._lock:
-                self._earlier.clear()
+            with self._unused:
+                if number in self._earlier and self._earlier[number].serving is serving:
+                    del self._earlier[number]
+                self._unused.notify_all()
+            with self._looking:
                 self._shelf.pop(number, None)  # who asks for it next has it looked at, and is told
-            self._close_later(serving)
+            serving.close()  # its engine refuses all queries already
             return "it is looked at again when it is asked for"
         if not serving.engine.refused:
             return "all but queries that call other endpoints are answered from memory"
@@ -362,8 +435,18 @@ class Live:
     def close(self) -> None:
         """End all workers."""
         self._stop.set()
-        for serving in (self.current, *self._earlier.values(), *self._closing):
+        for serving in (self.current, *self._open_ones(), *self._closing):
             serving.close()
+
+    def _open_ones(self) -> list[Serving]:
+        """The earlier releases that are open."""
+        with self._unused:
+            return [earlier.serving for earlier in self._earlier.values()]
+
+
+def _busy(number: int) -> ReleaseBusy:
+    what = f"Release {number} cannot be opened now: others are being asked"
+    return ReleaseBusy(what, "Ask again in a few seconds, or ask the current release.")
 
 
 def _set_apart() -> None:

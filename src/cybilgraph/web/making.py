@@ -22,7 +22,7 @@ _held = threading.local()
 
 class InTurn:
     """A WSGI application (PEP 3333) whose pages are made one at a time, clients taking turns. How slowly a
-    page is fetched, or what streams is made, holds nobody up.
+    page is fetched, or what streams is made, holds nobody up; a stream ends when its client has gone.
     """
 
     def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
@@ -31,11 +31,23 @@ class InTurn:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The response to one request. Raises ServiceUnavailable where its turn does not come."""
-        _enter(self._turns, Caller(environ.get("REMOTE_ADDR", "")))
+        caller: Caller = environ["asgi.scope"]["entry"].caller
+        _enter(self._turns, caller)
         try:
-            return self._pages(environ, start_response)
+            return _while_there(self._pages(environ, start_response), caller)
         finally:
             _leave()
+
+
+def _while_there(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
+    """The parts of a response, up to where the caller leaves."""
+    try:
+        for part in parts:
+            if caller.gone:
+                return
+            yield part
+    finally:
+        getattr(parts, "close", lambda: None)()
 
 
 @contextmanager

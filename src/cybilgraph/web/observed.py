@@ -15,7 +15,7 @@ from cybilgraph.engine.pooled import PooledEngine
 from cybilgraph.errors import QueryError
 from cybilgraph.formats import BY_NAME
 from cybilgraph.web.clients import network
-from cybilgraph.web.front import Front, Receive, Scope, Send
+from cybilgraph.web.front import SECURITY_HEADERS, Front, Receive, Scope, Send
 from cybilgraph.web.journal import Entry, Journal
 from cybilgraph.web.live import Live
 from cybilgraph.web.metrics import Metrics
@@ -25,6 +25,7 @@ _TEXT = "text/plain; charset=utf-8"
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 #: The workers have so many seconds to answer; what they did is good for so many more.
 _PATIENCE, _GOOD = 5.0, 1.0
+_FAILED = b"The server failed: this is a fault of ours. Please report it.\n"
 _READY_AND_WARMING = b"ready; the answers that most will ask for are still being asked ahead\n"
 #: Who is told that it is not ready may ask again after so many seconds.
 _AGAIN = 2
@@ -73,6 +74,7 @@ class Observed:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             else:
                 entry.bytes += len(message.get("body", b""))
+                entry.sent = not message.get("more_body")
             await send(message)
 
         own = self._own.get(scope["path"])
@@ -83,8 +85,12 @@ class Observed:
             else:
                 await self._front(scope, receive, counted)
             whole = True
+        except Exception:
+            if not entry.status:
+                await _say(counted, scope["method"], 500, _TEXT, _FAILED)
+            raise  # the server logs it
         finally:
-            if not whole:  # the server answers so
+            if not whole:
                 entry.status = 500
             entry.end()
             self._metrics.count(entry)
@@ -131,7 +137,9 @@ def _ask(engine: PooledEngine) -> str:
 async def _say(
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]], method: str, status: int, kind: str, content: bytes
 ) -> None:
-    headers = {"content-type": kind, "content-length": str(len(content)), "cache-control": "no-store"}
+    headers = {
+        **SECURITY_HEADERS, "content-type": kind, "content-length": str(len(content)), "cache-control": "no-store",
+    }  # fmt: skip
     if status == 503:
         headers["retry-after"] = str(_AGAIN)
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -15,6 +15,7 @@ from granian.log import LogLevels
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.checker import Checker
+from cybilgraph.engine import AnswerBudget
 from cybilgraph.engine.endpoint import Credentials, Endpoint
 from cybilgraph.engine.pooled import Limits
 from cybilgraph.errors import ServeError
@@ -23,6 +24,8 @@ from cybilgraph.release import Releases
 from cybilgraph.settings import Settings
 from cybilgraph.suggestions import Suggestions
 from cybilgraph.web import BUNDLE, create_app
+from cybilgraph.web.clients import is_among
+from cybilgraph.web.connections import Connections
 from cybilgraph.web.journal import Journal, of_http_server
 from cybilgraph.web.live import Live
 from cybilgraph.web.stopping import StoppingServer, when_told
@@ -95,10 +98,16 @@ def _load(folder: str, settings: Settings) -> Any:
         store=settings.store_memory,
         services=frozenset(settings.service),
         patient=False,
+        budget=AnswerBudget(settings.unsent_bytes, max(settings.unsent_bytes // 4, settings.answer_bytes)),
     )
     where = (settings.endpoint, settings.credentials)
     times = (settings.warm_seconds, settings.look_seconds)
     live = Live(Releases(Path(folder)), limits, settings.cache_bytes, journal.tell, *where, *times, journal.ended)
+    is_proxy = partial(is_among, networks=settings.trusted_proxy)
+    connections = Connections(
+        settings.port, seconds=settings.send_seconds, most=settings.connections, is_proxy=is_proxy
+    )
+    live.tended.append(connections.tend)
     app = create_app(live, Checker(told=journal.ended), settings, journal)
     when_told(app.end)
     return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app

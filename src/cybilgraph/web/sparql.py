@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,8 @@ blueprint = Blueprint("sparql", __name__)
 
 NTRIPLES = BY_NAME["ntriples"]
 _ROWS_SHOWN = 500
+#: A larger answer is not shown: to read it all would take seconds, in which nobody else is answered.
+_BYTES_SHOWN = 5_000_000
 _JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
 #: What stands in the editor of who comes with no query.
 _FIRST = """# The titles of projects, with the countries that they are about
@@ -75,16 +78,35 @@ def index() -> Search:
     return serving().search
 
 
+def caller() -> Caller:
+    """Whose request this is, for work that is shared out fairly, and that stops when they leave."""
+    scope = request.environ.get("asgi.scope")
+    return (scope and scope["entry"].caller) or Caller()
+
+
 def pin(release: str) -> int:
     """Answer this request from the release of a number, as it stands in the address; without one, from the
     current one, and 0 is returned. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
     """
     number = endpoint.release_number(release)
     if number:
-        g.serving = live().at(number)
+        _open(number)
         g.pinned = number
         after_this_request(_tell_release)
     return number
+
+
+def _open(number: int) -> None:
+    """Answer this request from the release of a number, which stays open until the request ends."""
+    close(None)
+    g.opened = ExitStack()
+    g.serving = g.opened.enter_context(live().opened(number))
+
+
+def close(_: BaseException | None) -> None:
+    """Let go of the release that was opened for this request, if any; for the end of each request."""
+    if "opened" in g:
+        g.opened.close()
 
 
 def _tell_release(response: Response) -> Response:
@@ -94,7 +116,7 @@ def _tell_release(response: Response) -> Response:
 
 def find(query: str, *formats: Format, of: Serving | None = None) -> Answer:
     """The answer to a query of our own, from the release of this request or from another."""
-    found = (of or serving()).answers.find(Question.of(query, formats))
+    found = (of or serving()).answers.find(Question.of(query, formats), caller=caller())
     return found.answer if isinstance(found, Kept) else found
 
 
@@ -118,8 +140,8 @@ def sparql(name: str = "") -> Response | str:
     entry.release = serving().release.number
     queries.guard(asked.query, serving().engine.services)
     if request.values.get("explain"):
-        return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query)))
-    found = serving().answers.find(asked.question, asked.timeout, Caller(request.remote_addr or ""))
+        return Response(_page(asked.query, None, query, advice=serving().engine.explain(asked.query, caller=caller())))
+    found = serving().answers.find(asked.question, asked.timeout, caller())
     answer = found.answer if isinstance(found, Kept) else found
     entry.format, entry.rows = answer.format.name, answer.rows
     page = _page(asked.query, answer, query, answer.advice or None, **_using(asked, query))
@@ -141,7 +163,7 @@ def _asked(path: str) -> Asked | None:
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = endpoint.read(Request(request.method, request.query_string.decode(), headers, request.get_data(), path))
     if asked and asked.release:
-        g.serving = live().at(asked.release)
+        _open(asked.release)
     return asked
 
 
@@ -256,7 +278,10 @@ def _citation(asked: Asked, of: Query | None) -> str:
 
 
 def _shown(answer: Answer) -> dict[str, object]:
-    """What the page shows of an answer: a table, a yes or no, or Turtle."""
+    """What the page shows of an answer: a table, a yes or no, or Turtle; or that it is too large."""
+    if answer.body.size > _BYTES_SHOWN:
+        what = f"The answer has {answer.body.size:,} bytes: too many for a page. Choose a format to download it"
+        return {"text": f"{what}, or add a LIMIT."}
     if answer.format is not _JSON:
         return {"text": answer.content.decode()}
     result = json.loads(answer.content)

@@ -41,10 +41,10 @@ class _Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """``quick`` places and how many may wait for one; ``long`` places (0: all work is done in its quick
-    place), how many may wait for one, and the bytes that all these may hold. After the seconds of a ``turn`` work
-    is long; after each more of them it gives its place to who has fewer. ``patient``: what the first workers take to
-    start is no part of the seconds of work.
+    """``quick`` places, how many may wait for one, for how many seconds (``patience``), and how many ``each`` caller
+    may have; ``long`` places (0: all work is done in its quick place), how many may wait for one, and the bytes that
+    all these may hold. After the seconds of a ``turn`` work is long; after each more of them it gives its place to who
+    has fewer. ``patient``: what the first workers take to start is no part of the seconds of work.
     """
 
     quick: int
@@ -54,6 +54,8 @@ class Lanes:
     memory: int = 2_000_000_000
     turn: float = 0.1
     patient: bool = True
+    patience: float = _PATIENCE
+    each: int = sys.maxsize
 
 
 class Pool:
@@ -71,7 +73,7 @@ class Pool:
         """Processes that end unasked are ``told``. They start with the ``environment``, or by default with ours."""
         self._lanes = lanes
         self._nursery = Nursery(module, arguments, os.environ if environment is None else environment, told)
-        self._quick = Turns(lanes.quick, lanes.waiting)
+        self._quick = Turns(lanes.quick, lanes.waiting, lanes.each)
         self._long = Turns(lanes.long, lanes.paused)
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
@@ -151,12 +153,12 @@ class Pool:
 
     def _once(self, question: Question, caller: Caller) -> Told:
         """What a worker answers. Raises as ``ask`` does, and _Lost."""
-        self._quick.enter(caller, min(question.until, time.monotonic() + _PATIENCE))
+        self._quick.enter(caller, min(question.until, time.monotonic() + self._lanes.patience))
         with self._work(caller, question) as (worker, question):
             return worker.ask(question)
 
     async def _once_soon(self, question: Question, caller: Caller, threads: Executor) -> Told:
-        await self._quick.enter_soon(caller, min(question.until, time.monotonic() + _PATIENCE))
+        await self._quick.enter_soon(caller, min(question.until, time.monotonic() + self._lanes.patience))
         with self._work(caller, question) as (worker, question):
             return await worker.ask_soon(question, threads)
 

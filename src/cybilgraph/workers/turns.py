@@ -59,11 +59,14 @@ def settle(future: asyncio.Future[None]) -> None:
 
 
 class Turns:
-    """``places`` for callers, who are told apart by name; at most ``waiting`` wait. Safe for several threads."""
+    """``places`` for callers, who are told apart by name; at most ``waiting`` wait, and one caller has at most ``each``
+    of the places. Safe for several threads.
+    """
 
-    def __init__(self, places: int, waiting: int = sys.maxsize) -> None:
+    def __init__(self, places: int, waiting: int = sys.maxsize, each: int = sys.maxsize) -> None:
         self._free = places
         self._most = waiting
+        self._each = each
         self._inside: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
         self._lock = threading.Lock()
@@ -101,8 +104,10 @@ class Turns:
 
     def _ask(self, caller: Caller, call: Callable[[], object], *, begun: bool = False) -> _Ticket | None:
         """Nothing where there is a place at once; else a ticket, which is called. Raises Busy."""
+        if caller.gone:
+            raise Busy
         with self._lock:
-            if self._free:
+            if self._free and self._inside[caller.name] < self._each:
                 self._free -= 1
                 self._inside[caller.name] += 1
                 return None
@@ -127,16 +132,20 @@ class Turns:
             self._inside[caller.name] -= 1
             if not self._inside[caller.name]:
                 del self._inside[caller.name]
-            if not self._queue:
+            ticket = self._next()
+            if not ticket:
                 self._free += 1
                 return
-            ticket = self._next()
             self._queue.remove(ticket)
             self._inside[ticket.client] += 1
             ticket.call()
 
-    def _next(self) -> _Ticket:
-        oldest = min(self._queue, key=lambda ticket: self._inside[ticket.client])  # of equals
+    def _next(self) -> _Ticket | None:
+        """Who is called to a place that is free; None where those who wait have as many as they may."""
+        able = [ticket for ticket in self._queue if self._inside[ticket.client] < self._each]
+        if not able:
+            return None
+        oldest = min(able, key=lambda ticket: self._inside[ticket.client])  # of equals
         own = (ticket for ticket in self._queue if ticket.client == oldest.client)
         return next((ticket for ticket in own if ticket.begun), oldest)
 

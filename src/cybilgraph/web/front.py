@@ -244,6 +244,7 @@ class Front:
 
     def _quick(self, entry: Entry, asked: Asked, request: Request, serving: Serving) -> Reply | None:
         """The reply, if it costs nothing."""
+        entry.release = serving.release.number
         etag = serving.answers.etag(asked.question)
         found = endpoint.quick(asked, request, serving.answers, etag)
         entry.cached = found is not None
@@ -456,10 +457,9 @@ def _watched(receive: Receive, entry: Entry) -> Iterator[None]:
 
 def _of(entry: Entry, asked: Asked, serving: Serving, found: Reply) -> Reply:
     """The reply with the headers that name its release; what it is goes into the log."""
-    number = entry.release = serving.release.number
     if found.answer:
         entry.format, entry.rows = found.answer.format.name, found.answer.rows
-    return replace(found, headers=found.headers | endpoint.lasting(asked, number))
+    return replace(found, headers=found.headers | endpoint.lasting(asked, serving.release.number))
 
 
 def _in_blocks(send: Send) -> Send:

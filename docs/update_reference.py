@@ -143,7 +143,11 @@ def tables() -> Iterator[str]:
         rows = []
         for column in columns:
             row = by_column.get(column) if table == "projects" else None
-            many = " Several are separated by “; ”." if row and row.is_multivalued and row.kind is not FieldKind.PROSE else ""
+            many = (
+                " Several are separated by “; ”."
+                if row and row.is_multivalued and row.kind is not FieldKind.PROSE
+                else ""
+            )
             rows.append(
                 (f"`{column}`", f"`{_curie(row.term)}`" if row else "", (row.about if row else _COLUMNS[column]) + many)
             )

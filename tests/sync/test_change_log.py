@@ -155,6 +155,18 @@ def test_logs_are_made_once_and_only_some_are_kept(shelf: Path) -> None:
     changes.close()
 
 
+def test_logs_that_are_large_make_room_for_each_other(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = ChangeLogCache(Releases(shelf))
+    first, second = changes.between(1, 2), changes.between(2, 3)
+    assert first.is_there
+    monkeypatch.setattr("cybilgraph.sync.changes.change_log._MAX_CACHED_BYTES", second.on_disk + 1)
+    third = changes.between(3, 4)
+    assert third.is_there
+    assert not first.folder.exists()
+    assert not second.folder.exists()
+    changes.close()
+
+
 def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for name in ("Ann Old", "Bea New"):

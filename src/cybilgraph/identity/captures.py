@@ -58,8 +58,8 @@ WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
 """
 _KEY_OF = """
 SELECT coalesce(
-    (SELECT key FROM projects WHERE key = ?1), (SELECT key FROM aliases WHERE alias = ?1),
-    (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ?1 LIMIT 1))
+    (SELECT key FROM projects WHERE key = ?), (SELECT key FROM aliases WHERE alias = ?),
+    (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ? LIMIT 1))
 """
 
 
@@ -128,8 +128,8 @@ class IdentityDatabase:
         assert not self._is_resolved
         number = len(self._strong)
         self._base.run(
-            "INSERT INTO captures VALUES (?1, ?2, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            *(number, one.key, one.code, one.iati, one.slugged, one.updated, one.recent, file, one.line),
+            "INSERT INTO captures VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, one.key, one.key, one.code, one.iati, one.slugged, one.updated, one.recent, file, one.line),
             *(one.title, one.started, one.ended, one.countries, one.actors),
         )
         self._base.fill(
@@ -148,7 +148,7 @@ class IdentityDatabase:
 
     def key_of(self, key: str) -> str | None:
         """The present key of a project that is called by any key, slug or identifier."""
-        found: str | None = self.resolved_database.value(_KEY_OF, key)
+        found: str | None = self.resolved_database.value(_KEY_OF, key, key, key)
         return found
 
     def _resolve(self) -> None:
@@ -156,7 +156,9 @@ class IdentityDatabase:
         base.run("CREATE INDEX by_name ON names (name, number, strong)")
         joined = self._joined()
         base.run("DELETE FROM names WHERE name IN (SELECT name FROM ambiguous)")
-        base.fill("UPDATE captures SET root = ?1 WHERE number IN (?1, ?2)", joined)
+        base.fill(
+            "UPDATE captures SET root = ? WHERE number IN (?, ?)", ((first, first, other) for first, other in joined)
+        )
         base.run("CREATE INDEX by_root ON captures (root) WHERE root IS NOT NULL")
         base.run(_KEYS)
         base.run("CREATE INDEX by_project ON captures (project, updated, recent, number, key)")

@@ -120,7 +120,7 @@ def test_who_asks_an_earlier_release_is_answered_or_told_to_come_again(many: run
 
     with ThreadPoolExecutor(6) as threads:
         replies = list(threads.map(ask, range(1, 7)))
-    assert {reply.status for reply in replies} == {503, 504}
+    assert {503} <= {reply.status for reply in replies} <= {503, 504}
     assert all("retry-after" in reply.headers for reply in replies if reply.status == 503)
     for number in range(1, 7):
         while (reply := send(many.url, "GET", f"/sparql?{urlencode(q(COUNT, release=f'{number}'))}")).status != 200:

@@ -83,7 +83,7 @@ class TableNames(TemporaryDatabase):
 
     def put(self, names: Iterable[tuple[str, str, int]]) -> None:
         """Take names: each of a thing, and how much it is preferred; 0 of one that is not."""
-        self.fill("INSERT INTO named VALUES (?1, ?3, ?2)", (name for name in names if name[2]))
+        self.fill("INSERT INTO named (thing, name, preferred) VALUES (?, ?, ?)", (name for name in names if name[2]))
 
     def _of(self, thing: str) -> str:
         """The most preferred name of a thing; empty where it has none."""

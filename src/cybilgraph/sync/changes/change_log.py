@@ -30,7 +30,7 @@ from cybilgraph.sync.changes.record_changes import (
 from cybilgraph.sync.patches import ADDED, END, HashedLines, Header, diff_lines, sort_lines
 
 #: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
-_MAX_CACHED_LOGS, _KEPT_BYTES = 64, 2_000_000_000
+_MAX_CACHED_LOGS, _MAX_CACHED_BYTES = 64, 2_000_000_000
 #: Seconds that one waits for a log that another makes.
 _LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -137,7 +137,7 @@ class ChangeLogCache:
                     self._open_file(release, GRAPH).close()  # it is read whole: each release here is a fresh one
                 folder = Path(tempfile.mkdtemp(dir=self._folder.path))
                 self._logs[name] = _log(old, new, folder)
-                while len(self._logs) > self._max_logs or (len(self._logs) > 1 and self._on_disk > _KEPT_BYTES):
+                while len(self._logs) > self._max_logs or (len(self._logs) > 1 and self._on_disk > _MAX_CACHED_BYTES):
                     _, oldest = self._logs.popitem(last=False)
                     shutil.rmtree(oldest.folder, ignore_errors=True)
             self._logs.move_to_end(name)

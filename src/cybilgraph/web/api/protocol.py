@@ -296,12 +296,11 @@ async def run_query(
     caller: Caller,
     threads: Executor,
 ) -> Reply:
-    """The reply, by running the query; what takes long is done in one of the ``threads``. Raises QueryError."""
+    """The reply, by running a query that the guard lets through; what takes long is done in one of the ``threads``.
+
+    Raises QueryError.
+    """
     loop = asyncio.get_running_loop()
-    if len(query_request.query) > SHORT:
-        await loop.run_in_executor(threads, queries.guard, query_request.query, answers.engine.services)
-    else:
-        queries.guard(query_request.query, answers.engine.services)
     found = await answers.find_async(query_request.cache_key, seconds, caller, threads)
     if isinstance(found, CachedAnswer) and not found.is_ready_in(
         choose_coding(request.headers.get("accept-encoding", ""))

@@ -34,6 +34,7 @@ from werkzeug.exceptions import (
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.scheduler import Caller, settle
+from cybilgraph.sparql import queries
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
 from cybilgraph.web.server.access_log import LogEntry
@@ -110,6 +111,8 @@ class Application:
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        # Python computes in one thread at a time: each more that reads long texts would hold up the event loop.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._clients: dict[str, _ClientQueue] = {}
         self._loop = _FairLoop()
         self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_MAX_CACHED_REFUSALS)
@@ -186,7 +189,9 @@ class Application:
             refusal_key = (path, request.headers.get("accept"), given, str(error), error.retry_after)
             if known := self._refusals.get(refusal_key):
                 return known
-        reply = await asyncio.to_thread(problems.error_reply, self._flask, path, request, error)
+        reader = None if request.is_short else self._reader
+        loop = asyncio.get_running_loop()
+        reply = await loop.run_in_executor(reader, problems.error_reply, self._flask, path, request, error)
         if refusal_key and "html" not in reply.headers["content-type"]:  # a page has the query on it
             self._refusals[refusal_key] = reply
         return reply
@@ -241,6 +246,7 @@ class Application:
         self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
     ) -> Reply | None:
         """The reply, if it costs nothing."""
+        entry.release = serving.release.number
         etag = serving.answers.etag(query_request.cache_key)
         found = protocol.cached_reply(query_request, request, serving.answers, etag)
         entry.cached = found is not None
@@ -257,6 +263,12 @@ class Application:
         await self._loop.turn(entry.client)
         found = protocol.fast_path_reply(query_request, request, serving.answers, etag)
         if not found:
+            services = serving.answers.engine.services
+            if request.is_short:
+                queries.guard(query_request.query, services)
+            else:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._reader, queries.guard, query_request.query, services)
             seconds_left = max(until - time.monotonic(), 0.001)
             found = await protocol.run_query(
                 query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
@@ -300,7 +312,7 @@ class Application:
         if request.is_short:
             return read(request)
         async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read, request)
+            return await asyncio.get_running_loop().run_in_executor(self._reader, read, request)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
@@ -453,10 +465,9 @@ def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
 
 def _of(entry: LogEntry, query_request: QueryRequest, serving: OpenRelease, found: Reply) -> Reply:
     """The reply with the headers that name its release; what it is goes into the log."""
-    number = entry.release = serving.release.number
     if found.answer:
         entry.format, entry.rows = found.answer.format.name, found.answer.rows
-    return replace(found, headers=found.headers | protocol.permalink_headers(query_request, number))
+    return replace(found, headers=found.headers | protocol.permalink_headers(query_request, serving.release.number))
 
 
 def _in_blocks(send: Send) -> Send:

@@ -36,13 +36,13 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(unpacked)
     script = (
-        "import cybilgraph, pathlib, sys; from cybilgraph import resources, queries\n"
+        "import cybilgraph, pathlib, sys; from cybilgraph.model import resources; from cybilgraph.sparql import queries\n"
         "assert str(pathlib.Path(cybilgraph.__file__)).startswith(sys.argv[1]), cybilgraph.__file__\n"
-        "assert len(queries.examples()) >= 15 and len(list(resources.shape_files())) >= 4\n"
+        "assert len(queries.example_queries()) >= 15 and len(list(resources.shape_files())) >= 4\n"
         "assert cybilgraph.check(resources.RECORDS).conforms\n"
         "from cybilgraph.validation.outputs import OUTPUTS\n"
         "OUTPUTS['html'](cybilgraph.check(resources.RECORDS), open('report.html', 'w', encoding='utf-8'))\n"
-        "from flask import Flask; from cybilgraph.web import create_app, documentation\n"
+        "from flask import Flask; from cybilgraph.web import create_app; from cybilgraph.web.pages import documentation\n"
         "assert len([documentation.load(address) for address in documentation.addresses()]) > 20\n"
     )
     command = [sys.executable, "-c", script, str(unpacked)]

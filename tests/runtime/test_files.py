@@ -64,7 +64,7 @@ def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> 
 #: Has a folder, says which, and waits to be killed.
 _HOLDING = """
 import time
-from cybilgraph.files import TemporaryFolder
+from cybilgraph.runtime.files import TemporaryFolder
 folder = TemporaryFolder("tests")
 (folder.path / "file").write_text("x")
 print(folder.path, flush=True)

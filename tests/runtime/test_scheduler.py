@@ -168,8 +168,8 @@ def test_workers_are_known_before_they_have_worked(release: Release) -> None:
 
 
 _NURSERY = """
-from cybilgraph.workers.inside import run_fork_server
-from cybilgraph.workers.sandbox import Policy
+from cybilgraph.runtime.worker import run_fork_server
+from cybilgraph.runtime.sandbox import Policy
 
 def answer(head, content, send):
     try:

@@ -230,7 +230,7 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with server as site:
         assert send(site, "GET", "/changes?since=1").status == 200
-        [before] = tmp_path.glob("cybilgraph.sync.changes.*")
+        [before] = tmp_path.glob("cybilgraph.changes.*")
         with running_server(shelf):
             assert before.exists(), "another server on the same machine takes it not away"
         os.killpg(server.process.pid, signal.SIGKILL)
@@ -241,4 +241,4 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
         if not before.exists():
             break
         time.sleep(0.1)
-    assert not list(tmp_path.glob("cybilgraph.sync.changes.*"))
+    assert not list(tmp_path.glob("cybilgraph.changes.*"))

@@ -287,7 +287,7 @@ def test_changes_are_told_when_temporary_files_were_taken_away(
     with running_server(folder) as url:
         right = get(url, "/changes.rdfp?since=3&until=4")
         assert right.status == 200
-        for taken in ("cybilgraph.sync.changes.*", "cybilgraph.sync.changes.*/*", "cybilgraph.sync.changes.*/*/quads"):
+        for taken in ("cybilgraph.changes.*", "cybilgraph.changes.*/*", "cybilgraph.changes.*/*/quads"):
             [there] = temporary.glob(taken)
             shutil.rmtree(there) if there.is_dir() else there.unlink()
             again = get(url, "/changes.rdfp?since=3&until=4")

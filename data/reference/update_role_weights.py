@@ -72,7 +72,7 @@ def labelled() -> Iterator[Labelled]:
         found = actors.find_phrase_roles(record, told, helped, names)
         for candidate in actors.find_candidates(record, told, found, helped, names):
             right = frozenset(true.pop(candidate.actor.key, ()))
-            yield Labelled(first, frozenset(role_model.role_features(candidate, helped)), candidate.told, right)
+            yield Labelled(first, frozenset(role_model.role_features(candidate, helped)), candidate.phrase_roles, right)
         stated: dict[str, dict[str, float]] = defaultdict(dict)
         for link in record.participations:
             stated[link.actor.key][link.role] = 1.0

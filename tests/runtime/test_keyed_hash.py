@@ -29,21 +29,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_list_of_forgotten_names_has_no_hash_that_can_be_guessed(folder: Path) -> None:
-    Releases(folder).forget(EMAIL)
+    Releases(folder).erase(EMAIL)
     entries = (folder / "forgotten").read_text()
     for who in (EMAIL, NAME, "mailto:" + EMAIL):
         assert plain(who) not in entries
     assert (folder / "forgotten").stat().st_mode & 0o777 == 0o600
     assert (folder / "forgotten.key").stat().st_mode & 0o777 == 0o600
-    assert EMAIL in Releases(folder).forgotten()
-    assert "other@example.org" not in Releases(folder).forgotten()
+    assert EMAIL in Releases(folder).erased_hashes()
+    assert "other@example.org" not in Releases(folder).erased_hashes()
     key = (folder / "forgotten.key").read_text().strip()
-    assert key not in repr(Releases(folder).forgotten())
+    assert key not in repr(Releases(folder).erased_hashes())
     assert key.encode() not in everything(folder / "0001")
 
 
 def test_neither_the_list_nor_its_key_leaves_the_folder(folder: Path, tmp_path: Path) -> None:
-    Releases(folder).forget(EMAIL)
+    Releases(folder).erase(EMAIL)
     publish(Releases(folder).current(), str(tmp_path / "elsewhere"))
     assert not list((tmp_path / "elsewhere").rglob("forgotten*"))
     with running_server(folder) as url:
@@ -54,20 +54,20 @@ def test_neither_the_list_nor_its_key_leaves_the_folder(folder: Path, tmp_path: 
 
 def test_a_list_of_plain_hashes_is_honoured_and_keyed(folder: Path) -> None:
     (folder / "forgotten").write_text(f"{plain(EMAIL)}\n{plain('Somebody Else')}\n")
-    assert EMAIL in Releases(folder).forgotten()
+    assert EMAIL in Releases(folder).erased_hashes()
     release, _ = pipeline.build([SEED], folder, dumps=False)
     assert EMAIL.encode() not in everything(release.folder)
     entries = (folder / "forgotten").read_text()
     assert plain(EMAIL) not in entries
     assert plain("Somebody Else") not in entries
-    assert EMAIL in Releases(folder).forgotten()
-    assert "somebody  ELSE" in Releases(folder).forgotten()
+    assert EMAIL in Releases(folder).erased_hashes()
+    assert "somebody  ELSE" in Releases(folder).erased_hashes()
     assert len(entries.splitlines()) == 2
 
 
 @pytest.mark.parametrize("how", ["is missing", "is another one", "cannot be read"])
 def test_nothing_is_built_without_the_key(folder: Path, how: str) -> None:
-    Releases(folder).forget(EMAIL)
+    Releases(folder).erase(EMAIL)
     key = folder / "forgotten.key"
     match how:
         case "is missing":
@@ -82,11 +82,11 @@ def test_nothing_is_built_without_the_key(folder: Path, how: str) -> None:
     assert "Restore the key from a backup" in built.stderr.decode()
     assert Releases(folder).numbers == [1]
     with pytest.raises(ReleaseError, match="its key"):
-        Releases(folder).forget(NAME)
+        Releases(folder).erase(NAME)
 
 
 def test_a_list_that_is_damaged_is_not_taken_for_an_empty_one(folder: Path) -> None:
-    Releases(folder).forget(EMAIL)
+    Releases(folder).erase(EMAIL)
     (folder / "forgotten").write_bytes(b"hmac-sha256:0\n")
     with pytest.raises(ReleaseError, match=r"Line 1 of .* is damaged"):
         pipeline.build([SEED], folder, dumps=False)

@@ -10,6 +10,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.rdf import serialisation
 from cybilgraph.release import Release
 from cybilgraph.sparql import store
 from tests.conftest import graph_of
@@ -42,6 +43,6 @@ class _Counted(bytes):
 def test_a_large_block_is_not_copied_for_each_part_of_it() -> None:
     block = _Counted(b"".join(b'<urn:a> <urn:p> "%d" .\n' % number for number in range(20_000)))
     output = io.BytesIO()
-    store.serialise([block], BY_NAME["turtle"], output)
+    serialisation.serialise([block], BY_NAME["turtle"], output)
     assert output.getvalue().count(b'"') == 40_000
     assert _Counted.copied <= 2 * len(block)

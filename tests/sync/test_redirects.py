@@ -108,7 +108,7 @@ def test_a_query_and_its_credentials_stay_with_one_origin(
 ) -> None:
     first.leads, first.status = {"/sparql": f"{other.url}/sparql"}, status
     with pytest.raises(RequestFailed, match="redirects elsewhere") as error:
-        Endpoint(f"{first.url}/sparql", credentials).ask("ASK {} #" + "x" * length)
+        Endpoint(f"{first.url}/sparql", credentials).query("ASK {} #" + "x" * length)
     assert other.url in str(error.value)
     assert "name it in place" in error.value.hint
     assert [path for _, path, _ in first.requests] == ["/sparql"]
@@ -118,14 +118,14 @@ def test_a_query_and_its_credentials_stay_with_one_origin(
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_a_query_follows_a_redirect_within_the_origin(first: Server, status: int) -> None:
     first.leads, first.status = {"/sparql": "/query"}, status
-    assert bool(Endpoint(f"{first.url}/sparql", SECRETS[1]).ask("ASK {}"))
+    assert bool(Endpoint(f"{first.url}/sparql", SECRETS[1]).query("ASK {}"))
     assert first.requests[-1] == ("GET", "/query", "Bearer token")
 
 
 def test_a_long_query_is_not_sent_on_without_its_text(first: Server) -> None:
     first.leads = {"/sparql": "/query"}
     with pytest.raises(RequestFailed, match="redirects elsewhere"):
-        Endpoint(f"{first.url}/sparql").ask("ASK {} #" + "x" * 3_000)
+        Endpoint(f"{first.url}/sparql").query("ASK {} #" + "x" * 3_000)
 
 
 @pytest.mark.parametrize("status", REDIRECTS)
@@ -179,7 +179,7 @@ def test_a_strange_redirect_is_refused(first: Server, target: str) -> None:
     with Site(first.url, attempts=1) as site, pytest.raises(FetchError, match="redirects to another site"):
         site.get("/a")
     with pytest.raises(RequestFailed):
-        Endpoint(f"{first.url}/a").ask("ASK {}")
+        Endpoint(f"{first.url}/a").query("ASK {}")
 
 
 def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -187,9 +187,9 @@ def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.Monk
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
     with running(certificate=files) as secure:
         secure.leads = {path: f"{first.url}{path}" for path in ("/sparql", "/store", "/a")}
-        assert bool(Endpoint(f"{secure.url}/query", SECRETS[0]).ask("ASK {}")), "the certificate is accepted"
+        assert bool(Endpoint(f"{secure.url}/query", SECRETS[0]).query("ASK {}")), "the certificate is accepted"
         with pytest.raises(RequestFailed, match="redirects elsewhere"):
-            Endpoint(f"{secure.url}/sparql", SECRETS[0]).ask("ASK {}")
+            Endpoint(f"{secure.url}/sparql", SECRETS[0]).query("ASK {}")
         with pytest.raises(LoadError, match="redirects elsewhere"):
             graph_store._GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")
         host = first.url.removeprefix("http://")

@@ -66,7 +66,7 @@ def test_a_cache_that_asks_again_gets_what_is_left_of_a_forgotten_contact(tmp_pa
         held = {target: send(url, "GET", target) for target in PINNED}
         assert EMAIL.encode() in held[PINNED[0]].body
         time.sleep(1.1)  # dates of HTTP have no fractions of a second
-        Releases(tmp_path).forget(EMAIL)
+        Releases(tmp_path).erase(EMAIL)
         until(lambda: EMAIL.encode() not in send(url, "GET", PINNED[0]).body)
         until(lambda: all(send(url, "GET", target).status == 200 for target in PINNED))
         for target, old in held.items():

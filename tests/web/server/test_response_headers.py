@@ -120,7 +120,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
 
     async def answered() -> None:
         access_log = AccessLog("text", queries=False)
-        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.tell)
+        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.log_event)
         checker = Checker()
         app = create_app(live, checker, Settings(), access_log)
         try:

@@ -18,7 +18,7 @@ from cybilgraph.release import Release
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification import Outcome, Verification, verify
 from cybilgraph.sync.verification.site_checks import SiteChecks
-from cybilgraph.sync.verification.site_client import CheckFailed
+from cybilgraph.sync.verification.site_client import SiteCheckFailed
 from tests.conftest import graph_of, run
 from tests.support.publisher import FaultyProxy, Publisher, published
 
@@ -92,9 +92,9 @@ def test_answers_that_are_not_what_the_dump_gives_are_found(way: FaultyProxy, tm
         checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         for name in ("endpoint", "dumps", "graph"):
             checks[name]()
-        with pytest.raises(CheckFailed, match=r": example-who-funds-whom \(1 rows missing, 0 too many\)$"):
+        with pytest.raises(SiteCheckFailed, match=r": example-who-funds-whom \(1 rows missing, 0 too many\)$"):
             checks["example queries"]()
-        with pytest.raises(CheckFailed, match="has other statements about <https"):
+        with pytest.raises(SiteCheckFailed, match="has other statements about <https"):
             checks["statements"]()
 
 
@@ -125,7 +125,7 @@ def test_an_example_about_what_is_not_in_the_data_answers_nothing(
     with Site(way.url, attempts=2, pause=0.001) as site:
         examples = dict(SiteChecks(site, tmp_path, quick=True).checks())["example queries"]
         if there:
-            with pytest.raises(CheckFailed, match=r"full-description \([0-9]+ rows missing, 0 too many"):
+            with pytest.raises(SiteCheckFailed, match=r"full-description \([0-9]+ rows missing, 0 too many"):
                 examples()
         else:
             assert examples().startswith("all 1 answer")
@@ -200,7 +200,7 @@ def _made(way: FaultyProxy, folder: Path, *names: str) -> list[str]:
         checks = dict(SiteChecks(site, folder, quick=False).checks())
         for name in names[:-1]:
             checks[name]()
-        with pytest.raises(CheckFailed) as wrong:
+        with pytest.raises(SiteCheckFailed) as wrong:
             checks[names[-1]]()
     return re.split(r"; (?=[a-z]+\.[a-z.]+ )", str(wrong.value))
 
@@ -316,7 +316,7 @@ def test_a_page_that_prints_something_else_is_found(way: FaultyProxy, tmp_path: 
     way.harmed["/id/project/G0020"] = _PAGES[says]
     with Site(way.url, attempts=2, pause=0.001) as site:
         printed = dict(SiteChecks(site, tmp_path, quick=True).checks())["page values"]
-        with pytest.raises(CheckFailed, match=f"^/id/project/G0020: {re.escape(says)}"):
+        with pytest.raises(SiteCheckFailed, match=f"^/id/project/G0020: {re.escape(says)}"):
             printed()
 
 
@@ -437,7 +437,7 @@ def test_a_file_that_is_sent_as_another_is_found(
         checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         checks["dumps"]()
         way.retold[f"/{name}"] = {header: value}
-        with pytest.raises(CheckFailed) as wrong:
+        with pytest.raises(SiteCheckFailed) as wrong:
             checks["file types"]()
     assert str(wrong.value).startswith(f"/release/1/{name} {says}")
 
@@ -472,10 +472,12 @@ def test_changes_that_do_not_lead_to_the_release_are_found(publisher: Publisher,
             checks[name]()
         assert checks["patch"]() == "release 2 with what has changed since is release 3"
         way.harmed["/changes.rdfp"] = lambda body: re.sub(rb"\nA [^\n]*\n", b"\n", body, count=1)
-        with pytest.raises(CheckFailed, match=r"^release 2 with /changes\S+ is not release 3: it lacks 1 statements"):
+        with pytest.raises(
+            SiteCheckFailed, match=r"^release 2 with /changes\S+ is not release 3: it lacks 1 statements"
+        ):
             checks["patch"]()
         way.harmed["/changes.rdfp"] = lambda body: body.replace(b"\nD <", b"\nD <x:none> <x:none> <", 1)
-        with pytest.raises(CheckFailed, match="cannot be applied to the dump of release 2: The"):
+        with pytest.raises(SiteCheckFailed, match="cannot be applied to the dump of release 2: The"):
             checks["patch"]()
 
 

@@ -17,7 +17,7 @@ from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification.site_checks import SiteChecks
-from cybilgraph.sync.verification.site_client import CheckFailed
+from cybilgraph.sync.verification.site_client import SiteCheckFailed
 
 
 class Outcome(StrEnum):
@@ -69,7 +69,7 @@ def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = 
         for name, check in looked.checks():
             try:
                 done = Check(name, Outcome.HOLDS, check())
-            except CheckFailed as error:
+            except SiteCheckFailed as error:
                 done = Check(name, Outcome.FAILS, str(error))
             except (FetchError, PatchError, QueryError) as error:
                 done = Check(name, Outcome.FAILS, error.what)

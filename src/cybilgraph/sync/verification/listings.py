@@ -20,7 +20,7 @@ from cybilgraph.sync.verification.project_page import json_ld_of
 from cybilgraph.sync.verification.site_client import (
     BROWSER,
     STALE_CACHE_HINT,
-    CheckFailed,
+    SiteCheckFailed,
     SiteClient,
     first_differences,
     require_that,
@@ -149,7 +149,7 @@ def _locations(client: SiteClient, path: str, folder: Path) -> Iterator[str]:
             )
             yield client.own_path((element.text or "").strip(), path)
     except ValueError as error:
-        raise CheckFailed(f"{path} cannot be read: {error}") from error
+        raise SiteCheckFailed(f"{path} cannot be read: {error}") from error
 
 
 def check_release_list(client: SiteClient) -> str:

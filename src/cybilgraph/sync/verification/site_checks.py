@@ -33,7 +33,7 @@ from cybilgraph.sync.verification.project_page import ProjectPage, values_query
 from cybilgraph.sync.verification.site_client import (
     BROWSER,
     NTRIPLES,
-    CheckFailed,
+    SiteCheckFailed,
     SiteClient,
     cache_buster,
     first_differences,
@@ -318,7 +318,9 @@ class SiteChecks:
                     apply_patch(sort_lines(earlier_dump), changes), sort_lines(ours), "statements"
                 )
             except PatchError as error:
-                raise CheckFailed(f"{path} cannot be applied to the dump of release {before}: {error.what}") from error
+                raise SiteCheckFailed(
+                    f"{path} cannot be applied to the dump of release {before}: {error.what}"
+                ) from error
         require_that(not how, f"release {before} with {path} is not release {self.release}: it {how}")
         return f"release {before} with what has changed since is release {self.release}"
 

@@ -20,14 +20,14 @@ STALE_CACHE_HINT = "empty the caches in front of the site, or start it anew, and
 _MAX_DIFFERENCES = 5
 
 
-class CheckFailed(Exception):
+class SiteCheckFailed(Exception):
     """What a check finds wrong."""
 
 
 def require_that(condition: bool, wrong: str) -> None:
     """Raises Wrong, with these words, where something is not true."""
     if not condition:
-        raise CheckFailed(wrong)
+        raise SiteCheckFailed(wrong)
 
 
 def first_differences(wrong: list[str]) -> str:
@@ -73,7 +73,7 @@ class SiteClient:
         try:
             return json.loads(reply.body)
         except ValueError as error:
-            raise CheckFailed(
+            raise SiteCheckFailed(
                 f"{path} is no JSON, but {reply.type} ({error}): does a proxy answer for the site?"
             ) from error
 

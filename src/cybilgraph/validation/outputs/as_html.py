@@ -32,8 +32,8 @@ def as_html(report: Report, stream: TextIO) -> None:
         rules=by_rule(report),
         summary=summary(report),
         severities=SEVERITIES,
-        word=lambda key, **gaps: phrase_for(language, key, **gaps),
-        counted=lambda number, key: count_of(language, number, key),
+        phrase_for=lambda key, **gaps: phrase_for(language, key, **gaps),
+        count_of=lambda number, key: count_of(language, number, key),
     ):
         stream.write(part)
 

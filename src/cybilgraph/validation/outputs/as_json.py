@@ -118,11 +118,11 @@ def schema() -> dict[str, Any]:
         "Severity": severity,
         "list[str]": {"type": "array", "items": _TYPES["str"]},
         "tuple[tuple[str, str], ...]": {"type": "object", "additionalProperties": _TYPES["str"]},
-        "list[Checked]": {"type": "array", "items": {"$ref": "#/$defs/Checked"}},
+        "list[CheckedFile]": {"type": "array", "items": {"$ref": "#/$defs/CheckedFile"}},
         "Findings": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
         "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
         "tuple[str, ...]": {"type": "array", "items": _TYPES["str"]},
-        "Result | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Result"}]},
+        "ShaclResult | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/ShaclResult"}]},
         "Fix | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Fix"}]},
     }
     whole = _object(Report, known)

@@ -55,7 +55,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class RenderedDocument:
     """A rendered document: its title, its other headings, the addresses it links to by the heading they are under,
     and what follows the title as HTML, which still names the site as ``SITE``.
     """
@@ -102,20 +102,20 @@ def addresses() -> Mapping[str, str]:
 
 
 @cache
-def load(address: str) -> Document:
+def load(address: str) -> RenderedDocument:
     """The document at an address of ``addresses()``. Raises KeyError where there is none."""
     path = addresses()[address]
     return render((resources.ROOT / path).read_text(encoding="utf-8"), path)
 
 
-def render(text: str, path: str) -> Document:
+def render(text: str, path: str) -> RenderedDocument:
     """A document from its Markdown, which begins with its title; links in it are relative to ``path``."""
     tokens = _MARKDOWN.parse(text)
     _adapt(tokens, path)
     title, *headings = _headings(tokens)
     start = next(number for number, token in enumerate(tokens, 1) if token.type == "heading_close")
     body = _MARKDOWN.renderer.render(tokens[start:], _MARKDOWN.options, {})
-    return Document(title.title, tuple(headings), _links(tokens), body)
+    return RenderedDocument(title.title, tuple(headings), _links(tokens), body)
 
 
 @cache

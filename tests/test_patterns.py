@@ -121,9 +121,9 @@ def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
 PATTERNS = own_patterns()
 #: Patterns that are held only against texts of bounded length, and where that is.
 BOUNDED = {
-    "mentions.persons._OF": "the 40 characters before a name",
-    "mentions.located._HALVES": "a sentence, which has at most 1,500 characters",
-    "mentions.literals._TOKEN": "the table of phrases, which is ours",
+    "extraction.persons._OF": "the 40 characters before a name",
+    "extraction.locations._HALVES": "a sentence, which has at most 1,500 characters",
+    "extraction.prefilter._TOKEN": "the table of phrases, which is ours",
 }
 
 
@@ -163,6 +163,9 @@ def test_a_pattern_that_backtracks_is_found(pattern: re.Pattern[Any], how: str) 
 def test_patterns_are_collected_from_everywhere() -> None:
     places = {found.place for found in PATTERNS}
     assert len(places) > 200
-    wanted = ("queries._TOKEN", "queries._STRINGS", "dates._FORMS", "readers.kinds._PATTERNS", "mentions.themes.cues")
+    wanted = (
+        *("sparql.queries._TOKEN", "sparql.queries._STRINGS", "model.dates._FORMS"),
+        *("readers.input_kinds._PATTERNS", "extraction.themes.load_cues"),
+    )
     assert places.issuperset(wanted), "in modules, dicts, tuples, and what cached functions return"
     assert set(BOUNDED) <= places

@@ -94,7 +94,7 @@ def other(request: pytest.FixtureRequest, first: Server) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_store, "_PAUSE", 0.01)
+    monkeypatch.setattr(graph_store, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
 SECRETS = (Credentials("me", "secret"), Credentials("", "token"))

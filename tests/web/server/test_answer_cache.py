@@ -150,7 +150,7 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
         in_work.append(in_work[-1] - 1)
         return found
 
-    monkeypatch.setattr(engine, "answer_soon", watched)
+    monkeypatch.setattr(engine, "answer_async", watched)
 
     async def asked(threads: ThreadPoolExecutor) -> None:
         await asyncio.gather(*(answers.find_async(question, 20, Caller("x"), threads) for _ in range(3)))

@@ -244,7 +244,7 @@ def _page(
         "query.html",
         query=query or (of.text if of else _INITIAL_QUERY),
         answer=answer and _answer_values(answer),
-        named_queries=of,
+        named=of,
         hints=hints,
         faults=faults or {},
         given=_parameter_values(of) if of else {},

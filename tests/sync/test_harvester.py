@@ -26,7 +26,7 @@ def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
 
 
 def take(way: FaultyProxy, into: Path, *formats: str, attempts: int = 4) -> Harvest:
-    with Site(way.url, timeout=0.5, attempts=attempts, pause=0.001) as site:
+    with Site(way.url, timeout=20, attempts=attempts, pause=0.001) as site:
         return harvest(site, into, formats)
 
 

@@ -67,9 +67,9 @@ def test_an_interrupted_command_ends_as_one() -> None:
     assert (done.exit_code, done.output) == (130, "Aborted!\n")
 
 
-def test_what_a_process_has_loaded_is_not_looked_through_again() -> None:
-    with ProcessPool() as crew:
-        frozen = [crew.submit(gc.get_freeze_count).result() for _ in range(crew.size + 1)]
-        often = crew.submit(gc.get_threshold).result()[0]
+def test_worker_collects_garbage_less_often_after_its_first_task() -> None:
+    with ProcessPool() as pool:
+        frozen = [pool.submit(gc.get_freeze_count).result() for _ in range(pool.size + 1)]
+        threshold = pool.submit(gc.get_threshold).result()[0]
     assert any(frozen)
-    assert often > 10 * gc.get_threshold()[0]
+    assert threshold > 10_000  # Python starts with 2,000 or less; this process may have been changed by other tests

@@ -14,7 +14,6 @@ import os
 import platform
 import resource
 import socket
-import ssl
 import struct
 import sys
 import sysconfig
@@ -358,6 +357,8 @@ _DNS, _HTTP, _HTTPS = 53, 80, 443
 def _readable(policy: Policy) -> list[str]:
     if not policy.endpoints:
         return list(policy.folders)
+    import ssl  # loading OpenSSL takes 20 ms, which most workers need not spend
+
     certificates = [*ssl.get_default_verify_paths(), os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")]
     code = [*sys.path, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))]
     return [*policy.folders, *_RESOLVING, *(path for path in (*certificates, *code) if path)]

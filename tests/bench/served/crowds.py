@@ -20,6 +20,8 @@ from .client import Address, Reply, ask, connect, exchange, look_up, receive, re
 Outcome = tuple[str, float, str]
 #: What the server grants a body, and the head of a request.
 BODY, HEAD = 20.0, 10.0
+#: Seconds that a request waits for others of its client.
+QUEUE = 5.0
 _PRODUCT = HEAVY["cross product, counted"][0]
 #: Large, and below the limit of an answer (256 MB), however much data there is.
 _LARGE = "SELECT * { ?a ?b ?c } LIMIT 200000"
@@ -217,6 +219,28 @@ def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:
     return f"{len(sent)} left", time.perf_counter() - began, ""
 
 
+def long_queries(address: Address, clients: int = 40, seconds: float = 5) -> Outcome:
+    """Clients that send queries of nearly the maximum size, each of them new, one after another."""
+    values = "VALUES ?n { " + "1 " * 9_000 + "} "
+
+    def sent(number: int) -> bytes:
+        body = f"SELECT * {{ {values} }} # {time.time_ns()}.{number} ".encode().ljust(98_000, b"#")
+        return request(address, "POST", body=body, content_type="application/sparql-query")
+
+    async def one(number: int, until: float) -> list[Reply | OSError]:
+        replies = []
+        while time.perf_counter() < until:
+            replies.append(await _one(address, sent(number), asyncio.Semaphore(1)))
+        return replies
+
+    async def all_of_them() -> list[Reply | OSError]:
+        until = time.perf_counter() + seconds
+        found = await asyncio.gather(*(one(number, until) for number in range(clients)))
+        return [reply for replies in found for reply in replies]
+
+    return _judge(asyncio.run(all_of_them()), {200, 429, 503}, QUEUE)
+
+
 #: Those that take long by themselves, and go beside the others.
 ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
 CROWDS: dict[str, Callable[[Address], Outcome]] = {
@@ -224,6 +248,7 @@ CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "100 requests pipelined": pipelined,
     "500 idle connections": idle_500,
     "200 look-ups at once": look_ups_200,
+    "40 clients with long queries": long_queries,
     "500 heavy queries at once": heavy_from_500,
     "100 slow queries of browsers": browsers_100,
     "50 clients leave before": leave_before,

@@ -141,6 +141,24 @@ def test_an_answer_byte_by_byte_holds_nobody_up(held: Held, limits: Limits) -> N
     assert held.site.sent < 100_000
 
 
+@pytest.mark.parametrize("drip", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim responses", "byte by byte"])
+def test_response_head_without_end_is_abandoned(held: Held, drip: bytes) -> None:
+    held.site.send = lambda handler: handler.endless(drip, 0.01)
+    with pytest.raises(FetchError, match="no answer in time"):
+        take(held.site, held.into, Limits(grace=0.5))
+    assert held.site.sent < 100_000
+
+
+def test_headers_without_end_are_abandoned(held: Held) -> None:
+    def send(handler: _Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        handler.endless(b"x", 0.01)
+
+    held.site.send = send
+    with pytest.raises(FetchError, match="no answer in time"):
+        take(held.site, held.into, Limits(grace=0.5))
+
+
 def bomb(suffix: str, size: int) -> bytes:
     """Lines that compress as well as can be."""
     content = GOOD * (size // len(GOOD))

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +20,9 @@ from typing import Any
 from urllib.parse import urljoin
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import HTTPResponse as RawResponse
 
 from cybilgraph.errors import AnswerLost, FetchError
 from cybilgraph.version import __version__
@@ -41,7 +47,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one download: its ``bytes``, its ``seconds`` in all attempts, and the mean ``bytes_per_second``
-    that each attempt has to reach after ``grace`` seconds.
+    that each attempt has to reach after ``grace`` seconds; the head of a response has to be there by then.
     """
 
     bytes: int = 100_000_000_000
@@ -100,6 +106,7 @@ class Site:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             retries=False,
         )
+        self._pool.pool_classes_by_scheme = _pool_classes(self.limits.grace)
 
     def __enter__(self) -> Site:
         return self
@@ -252,6 +259,51 @@ class Site:
                 self._wait(pause)
         lost = AnswerLost if there else FetchError
         raise lost(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
+
+
+def _pool_classes(head_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the pools by scheme, whose connections wait so many seconds for the head of a response.
+
+    The time limit of a socket holds between two packets: a head that comes byte by byte, or after any number of
+    interim responses (RFC 9110, section 15.2), has no end.
+    """
+
+    class Connection(HTTPConnection):
+        def getresponse(self) -> RawResponse:  # type: ignore[override]  # as in urllib3
+            timed_out = threading.Event()
+
+            def stop(connected: socket.socket) -> None:
+                timed_out.set()
+                with suppress(OSError):
+                    # The method of an SSL socket would also discard its state, which the reader still uses.
+                    socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+            timer = threading.Timer(head_seconds, stop, (self.sock,))
+            timer.daemon = True
+            timer.start()
+            try:
+                response = super().getresponse()
+            except Exception:
+                if timed_out.is_set():
+                    raise TimeoutError from None  # urllib3 turns it into its own error
+                raise
+            finally:
+                timer.cancel()
+            if timed_out.is_set():  # what has come of the headers looks like all of them
+                response.close()
+                raise TimeoutError
+            return response
+
+    class SecureConnection(Connection, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
 
 
 class _TooLarge(FetchError):

@@ -26,13 +26,14 @@ from cybilgraph.extraction.role_model import (
 )
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
+from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 
 #: Sections that tell what changed or where to read more: who acts there may be anyone.
 _IGNORED_SECTIONS = ("links",)
 #: Sections that tell of others too.
-_BACKGROUND_SECTIONS = ("context", "outcomes", "outputs", "activities")
+_BACKGROUND_SECTIONS = sections(Content.BACKGROUND, Content.RESULTS, Content.ACTIVITIES)
 #: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
 _AT_HOME = 0.75
 #: How sure it is that the only actor that a clause about money names gives it.

@@ -9,9 +9,12 @@ from cybilgraph.extraction.actors import phrase_roles
 from cybilgraph.extraction.phrases import has_phrase
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
+from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.record import Date, Record, Text
 
-_SECTIONS = ("title", "summary", "description", "aim")
+_SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
+#: Here only durations are found: its dates are those of other events.
+_DURATION_ONLY = sections(Content.BACKGROUND)
 #: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.
 _SURE_ALONE, _SURE_LED, _SURE_YEAR = 0.95, 0.9, 0.8
 _BOTH = {"start", "end"}
@@ -62,7 +65,7 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
     if stated and record.duration:
         return found
     for sentence in sentences:
-        if sentence.section not in (*_SECTIONS, "context"):
+        if sentence.section not in (*_SECTIONS, *_DURATION_ONLY):
             continue
         low = sentence.text.text.lower()
         lasts = "year" in low or "month" in low or "week" in low

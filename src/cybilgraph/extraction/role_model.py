@@ -18,12 +18,13 @@ from cybilgraph.extraction.context import context_features
 from cybilgraph.extraction.phrases import ROLES, has_phrase
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import BODY, DEMONYM, PLACE
+from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import GazetteerEntry
 from cybilgraph.model.organisations import is_organisation_word, is_public_authority
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections that tell what the project is for.
-PURPOSE_SECTIONS = ("summary", "description", "aim")
+PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
 #: The confidence of the plainest phrases.
 MIN_SURE_CONFIDENCE = 0.95
 #: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and

@@ -17,20 +17,21 @@ from cybilgraph.extraction.phrases import has_phrase, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.spans import DEMONYM, PLACE, PLACES
 from cybilgraph.extraction.themes import ScopeQuotes, add_themes
+from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
 #: Sections whose places are those of the project, not those of its results or its links.
-_SECTIONS = ("summary", "aim", "description")
+_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
 #: They tell it where those do not: the context tells of neighbours, an activity of a venue.
-_LATER = ("context", "activities")
+_LATER = sections(Content.BACKGROUND, Content.ACTIVITIES)
 #: What is at least so sure is taken from them all the same ("participants came from").
 _SURE = 0.95
 #: Where those name a region or nothing, what lists countries tells which they are. What a country
 #: does itself ("Kenya and Ghana adopted") is a result of the project, or in the context its past.
-_RESULTS, _PAST = ("outcomes", "outputs", "activities"), "context"
-_LISTING = (*_SECTIONS, *_RESULTS, _PAST)
+_RESULTS, _PAST = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
+_LISTING = (*_SECTIONS, *_RESULTS, *_PAST)
 #: Beside fewer countries than this a region is told by more than "in": only such phrases are so sure.
 _MIN_COUNTRIES_OF_LIST, _MIN_TOLD_CONFIDENCE = 3, 0.9
 #: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
@@ -195,7 +196,7 @@ def _add_listed_countries(
     for sentence in sentences:
         countries = {
             entry.key: entry
-            for name in find_listed_places(sentence, past=sentence.section == _PAST)
+            for name in find_listed_places(sentence, past=sentence.section in _PAST)
             for entry in place_entries(sentence, name, names)
             if entry.kind == "country" and entry.key not in donors
         }

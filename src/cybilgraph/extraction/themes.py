@@ -13,11 +13,12 @@ from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
+from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections whose themes are the project's, where its title names none.
-_PURPOSE = ("summary", "aim")
+_PURPOSE = sections(Content.PURPOSE)
 #: How sure a theme is that the words of the title tell, or that the purpose names.
 _CUED, _IN_PURPOSE = 0.8, 0.7
 

@@ -26,13 +26,25 @@ class FieldKind(StrEnum):
     LAYOUT = "layout"  # a heading of the page with no field of its own
 
 
+class Content(StrEnum):
+    """What a section of prose is about. Extraction chooses by it which sections to read for what."""
+
+    PURPOSE = "purpose"  # what the project is, and what it wants to reach
+    DETAILS = "details"  # anything else about the project itself
+    BACKGROUND = "background"  # why it is needed: names neighbours and the past, too
+    ACTIVITIES = "activities"  # what it did, and where
+    RESULTS = "results"  # what came of it, and who else acted on it
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One row of the table of fields.
 
-    ``term`` is the property that links a project to the value. ``column`` is what the field is
-    called in tables and documents (CSV, JSON …), ``about`` tells people what belongs there.
-    ``labels`` are other headings or labels that stand for it, in lower case, without colon.
+    ``term`` is the property that links a project to the value. ``column`` is the name of the field
+    in tables and documents (CSV, JSON …), ``about`` tells people what belongs there.
+    ``labels`` are other headings or labels of the field, in lower case, without colon.
+    A section of prose has its ``content``, and ``iati``: the IATI element that carries it, and its type there
+    (code lists DescriptionType and ResultType).
     """
 
     name: str
@@ -41,6 +53,18 @@ class Field:
     column: str = ""
     about: str = ""
     labels: tuple[str, ...] = ()
+    content: Content | None = None
+    iati: tuple[str, str] | None = None
+
+    @property
+    def segment(self) -> str:
+        """The local name of its term, which is also a segment of the IRIs of its nodes."""
+        return re.split("[/#]", self.term)[-1]
+
+    @property
+    def node_class(self) -> str:
+        """The class of the nodes of an ITEMS field: its term with a capital letter."""
+        return f"{self.term.removesuffix(self.segment)}{self.segment[:1].upper()}{self.segment[1:]}"
 
     @property
     def is_multivalued(self) -> bool:
@@ -49,7 +73,7 @@ class Field:
 
 
 _DATE = "Month and year (Apr 2018), or as much as is known: 2018, 2018-04, 2018-04-30."
-#: To add a field: a row here, an attribute in Record, a term in the ontology, a shape.
+#: To add a field: a row here, an attribute in Record, a term in the ontology, a value in a sample.
 FIELDS = (
     Field(
         "title",
@@ -233,6 +257,8 @@ FIELDS = (
         "summary",
         "The project in a few sentences.",
         ("short introduction on the project", "short introduction", "short description", "in short", "abstract"),
+        content=Content.PURPOSE,
+        iati=("description", "1"),
     ),
     Field(
         "description",
@@ -244,6 +270,8 @@ FIELDS = (
             *("details", "general information", "target groups", "target group", "project description"),
             *("about the project", "further information", "more information", "project site", "project sites"),
         ),
+        content=Content.DETAILS,
+        iati=("description", "4"),
     ),
     Field(
         "aim",
@@ -261,6 +289,8 @@ FIELDS = (
             ),
             *("specific objectives", "purpose", "aim / objectives", "main objective"),
         ),
+        content=Content.PURPOSE,
+        iati=("description", "2"),
     ),
     Field(
         "context",
@@ -269,6 +299,8 @@ FIELDS = (
         "context",
         "Why it is needed.",
         ("background", "rationale", "why", "why this project", "the problem", "why is it needed"),
+        content=Content.BACKGROUND,
+        iati=("description", "4"),
     ),
     Field(
         "outcomes",
@@ -288,6 +320,8 @@ FIELDS = (
             "main results",
             "impact",
         ),
+        content=Content.RESULTS,
+        iati=("result", "2"),
     ),
     Field(
         "outputs",
@@ -304,6 +338,8 @@ FIELDS = (
             "main outputs",
             "products",
         ),
+        content=Content.RESULTS,
+        iati=("result", "1"),
     ),
     Field(
         "activities",
@@ -319,6 +355,8 @@ FIELDS = (
             "key activities",
             "project activities",
         ),
+        content=Content.ACTIVITIES,
+        iati=("description", "4"),
     ),
     Field(
         "links",
@@ -402,5 +440,11 @@ LABEL_STEMS = tuple(
         ("summary", "summary|short description|introduction|abstract"),
     )
 )
-#: The sections that tell of the project in sentences, in the order of a page.
-NARRATIVE = tuple(row.name for row in FIELDS if row.kind in (FieldKind.PROSE, FieldKind.ITEMS))
+#: The fields that describe the project in sentences, in the order of a page.
+NARRATIVE_FIELDS = tuple(row for row in FIELDS if row.kind in (FieldKind.PROSE, FieldKind.ITEMS))
+NARRATIVE = tuple(row.name for row in NARRATIVE_FIELDS)
+
+
+def sections(*contents: Content) -> tuple[str, ...]:
+    """Return the names of the sections about any of these, in the order of a page."""
+    return tuple(row.name for row in NARRATIVE_FIELDS if row.content in contents)

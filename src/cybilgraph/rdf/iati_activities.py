@@ -40,6 +40,7 @@ from cybilgraph.readers.iati.codes import (
     CONFIDENCE,
     EVIDENCE,
     FIELD,
+    IMPACT,
     LEFT_BLANK,
     OF,
     OURS,
@@ -48,6 +49,7 @@ from cybilgraph.readers.iati.codes import (
     SECTION,
     STATED,
     WITHOUT_ELEMENT,
+    fields_of,
     is_same_meaning,
 )
 
@@ -58,11 +60,10 @@ _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <{SKOS.prefLabel}> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
 _REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
-#: Code lists DescriptionType, ActivityDateType (planned and actual), RelatedActivityType, ResultType.
-_SUMMARY, _AIM, _OTHER = "1", "2", "4"
+#: Code lists DescriptionType "other", ActivityDateType (planned and actual), RelatedActivityType.
+_OTHER = "4"
 _START, _END = ("1", "2"), ("3", "4")
 _PARENT, _SIBLING = "1", "3"
-_OUTPUT, _OUTCOME, _IMPACT = "1", "2", "3"
 #: Code lists OrganisationType "other", Vocabulary "reporting organisation", IndicatorMeasure "qualitative",
 #: DocumentCategory "activity web page", OtherIdentifierType "internal".
 _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "A12", "A1"
@@ -167,10 +168,9 @@ def _without_element(activity: Any, record: Record) -> None:
 
 
 def _descriptions(activity: Any, record: Record) -> None:
-    kinds = {"summary": _SUMMARY, "aim": _AIM, "description": _OTHER, "context": _OTHER, "activities": _OTHER}
-    for name, kind in kinds.items():
-        if paragraphs := record.values(name):
-            own = {FIELD: name} if kind == _OTHER else {}
+    for row, kind in fields_of("description"):
+        if paragraphs := record.values(row.name):
+            own = {FIELD: row.name} if kind == _OTHER else {}
             _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind, **own})
 
 
@@ -241,9 +241,9 @@ def _links(activity: Any, record: Record) -> None:
 
 
 def _results(activity: Any, record: Record) -> None:
-    for kind, items in ((_OUTPUT, record.outputs), (_OUTCOME, record.outcomes)):
-        for item in items:
-            result = _add(activity, "result", attributes={"type": _IMPACT if item.under == "Impact" else kind})
+    for row, kind in fields_of("result"):
+        for item in record.values(row.name):
+            result = _add(activity, "result", attributes={"type": IMPACT if item.under == "Impact" else kind})
             _add(result, "title", item.text)
             indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # the schema wants one
             _add(indicator, "title", item.text)

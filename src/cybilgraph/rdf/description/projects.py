@@ -106,19 +106,10 @@ def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: 
         _evidence(triples, node, value.evidence)
 
 
-#: field of a list → the class of its nodes and the last part of their address
-ITEMS = {
-    "outcomes": (CYB.Outcome, "outcome"),
-    "outputs": (CYB.Output, "output"),
-    "activities": (CYB.Activity, "activity"),
-}
-
-
 def _item(triples: TripleWriter, project: str, row: Field, number: int, value: Text) -> None:
-    kind, segment = ITEMS[row.name]
-    node = f"{project}/{segment}/{number}"
+    node = f"{project}/{row.segment}/{number}"
     triples.link(project, row.term, node)
-    triples.link(node, RDF.type, kind)
+    triples.link(node, RDF.type, row.node_class)
     triples.text(node, DCTERMS.description, value.text)
     if value.under:
         triples.text(node, CYB.subheading, value.under)

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import CYB, thing_iri
-from cybilgraph.rdf.description.projects import ITEMS
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
     f"<{row.term}AsPrinted>": row.name for row in FIELDS if row.kind is FieldKind.DATE
 }
 _NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating)}
-_BY_SEGMENT = {segment: name for name, (_, segment) in ITEMS.items()} | {"contact": "contacts", "link": "links"}
+_BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind is FieldKind.ITEMS} | {
+    "contact": "contacts",
+    "link": "links",
+}
 _STATED = f"<{thing_iri('basis', 'stated')}>"
 
 

@@ -18,7 +18,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import thing_iri
-from cybilgraph.rdf.description.projects import ITEMS, PARAGRAPH_SEPARATOR, project_iri
+from cybilgraph.rdf.description.projects import PARAGRAPH_SEPARATOR, project_iri
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +99,5 @@ def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Tex
                 case WebLink(text=text):
                     yield row, Text(text, value.place), {f"{project}/link/{number}"}
                 case Text():
-                    parts = {f"{project}/{ITEMS[row.name][1]}/{number}"} if row.name in ITEMS else set()
+                    parts = {f"{project}/{row.segment}/{number}"} if row.kind is FieldKind.ITEMS else set()
                     yield row, value, parts

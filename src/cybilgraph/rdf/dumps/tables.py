@@ -29,7 +29,7 @@ _FIELDS = tuple(
     in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.PROSE, FieldKind.SCOPES, FieldKind.ACTORS)
 )
 _NAMED = {row.term for row in _FIELDS if row.kind in (FieldKind.CHOICE, FieldKind.SCOPES, FieldKind.ACTORS)}
-_ITEMS = {CYB.Outcome: "outcome", CYB.Output: "output", CYB.Activity: "activity"}
+_ITEMS = {row.node_class: row.segment for row in FIELDS if row.kind is FieldKind.ITEMS}
 #: The columns of each table. Names of several things in one cell are parted by "; ".
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS)),

@@ -40,7 +40,7 @@ _HINT = "An IATI activity file has iati-activities as its first element; other X
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _LESS = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields of which an element of ours may be, though IATI has one code for several.
-_TEXTS = frozenset({"description", "context", "activities"})
+_TEXTS = frozenset(row.name for row, _ in codes.fields_of("description"))
 _CODE = frozenset({"code"})
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")

@@ -9,16 +9,27 @@ import csv
 from functools import cache
 
 from cybilgraph.model.dates import read_date
+from cybilgraph.model.fields import NARRATIVE_FIELDS, Field
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Text
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.page.names import find
 
-#: Code lists DescriptionType, RelatedActivityType and ResultType → fields, and what else there is.
-DESCRIPTIONS, DESCRIPTION = {"1": "summary", "2": "aim"}, "description"
+
+def fields_of(element: str) -> list[tuple[Field, str]]:
+    """Return the fields that an element of IATI carries, each with the type of the element, in the order of a page."""
+    return [(row, row.iati[1]) for row in NARRATIVE_FIELDS if row.iati and row.iati[0] == element]
+
+
+def _by_type(element: str) -> dict[str, str]:
+    return {kind: row.name for row, kind in reversed(fields_of(element))}
+
+
+#: Code lists DescriptionType, ResultType and RelatedActivityType → fields, and the field of any other code.
+DESCRIPTIONS, DESCRIPTION = _by_type("description"), "description"
+RESULTS, RESULT, IMPACT = _by_type("result"), "outcomes", "3"
 RELATIONS, RELATION = {"1": "part_of"}, "related"
-RESULTS, RESULT, IMPACT = {"1": "outputs"}, "outcomes", "3"
 #: Code list ActivityDateType: the actual date, else the planned.
 DATES = {"start": ("2", "1"), "end": ("4", "3")}
 #: The vocabularies of sectors and tags that are a publisher's own words.

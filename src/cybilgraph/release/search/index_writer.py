@@ -12,6 +12,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.values import value
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
@@ -29,6 +30,8 @@ _MAX_TERMS, _MIN_TERM_LETTERS = 300_000, 3
 _MAX_CACHED_NAMES = 50_000
 _ONGOING = f"{BASE}id/status/ongoing"
 _PROJECT = f"<{CYB.Project}>"
+_PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
+_ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
 _YEAR = re.compile(r"\d{4}")
 
 _SCHEMA = """
@@ -102,8 +105,8 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     for node in parts(CYB.participation):
         roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
         links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
-    said = [text for term in (DCTERMS.abstract, CYB.aim, CYB.context) for text in object_texts(own, term)]
-    for item in parts(CYB.outcome, CYB.output, CYB.activity):
+    said = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
+    for item in parts(*_ITEM_TERMS):
         said += object_texts(item, DCTERMS.description)
     end = max(object_texts(own, CYB.end), default="")
     return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))

@@ -42,7 +42,7 @@ def test_loads_the_same_in_both_libraries() -> None:
     assert not any(isinstance(quad.subject, ox.BlankNode) for quad in triples)
 
 
-def test_the_table_in_python_equals_the_file() -> None:
+def test_vocabulary_has_the_terms_of_the_ontology() -> None:
     assert {str(term).removeprefix(CYB.iri) for term in TERMS} == CYB.terms
 
 

@@ -1,15 +1,16 @@
 """The only home of IRIs and prefixes: our own terms, those we reuse, and how ours are minted.
 
 The names are a contract with data partners: change none that a release has carried.
-Every own term has its label, definition and example in ontology/cybilgraph.ttl; a test
-holds that this table and that file name the same terms.
+Our own terms are read from ontology/cybilgraph.ttl, where each has its label, definition and example.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: All our IRIs begin with this. A constant, not configuration: a server at any address
@@ -33,29 +34,8 @@ class Vocabulary:
         raise AttributeError(f"no term {term!r} in {self.iri}")
 
 
-CYB = Vocabulary(
-    f"{BASE}ontology#",
-    (
-        # classes
-        *("Project", "Actor", "Country", "Region", "Group", "Theme", "Outcome", "Output", "Activity"),
-        *("Participation", "Scope", "Dating", "Relation", "WebLink", "Record"),
-        # of a project
-        *("slug", "iatiIdentifier", "aim", "context", "status", "start", "end", "duration"),
-        *("startAsPrinted", "endAsPrinted", "durationAsPrinted"),
-        *("country", "region", "group", "theme", "funder", "implementer", "partner", "beneficiary"),
-        *("accountable", "extending"),
-        *("outcome", "output", "activity", "subheading", "link", "contact", "follows"),
-        # of the nodes that say how we know a link
-        *("participation", "actor", "role", "scope", "concept", "dating", "relation", "project", "property"),
-        *("nameAsPrinted", "basis", "evidence", "confidence", "line", "column", "section"),
-        # of rules, and of a check
-        *("ReadingRule", "AdviceRule", "suggestion", "goodExample", "badExample", "badLine"),
-        *("exampleFormat", "exampleEncoding", "exampleCommand"),
-        *("reads", "joinsOn", "supersedes", "asOf"),
-        # of a record, and of reference things
-        *("leftBlank", "seat", "alpha3", "m49"),
-    ),
-)
+#: Our own terms are those that the ontology defines.
+CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", ONTOLOGY.read_text(encoding="utf-8"), re.MULTILINE))
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies"))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary(

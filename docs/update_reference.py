@@ -1,8 +1,10 @@
-"""Write the generated parts of ``docs/reference``: commands, settings, formats, fields, tables and addresses.
+"""Write the generated parts of ``docs/reference`` (commands, settings, formats, fields, tables, addresses) and of
+``shapes`` (lists of the properties of fields).
 
-Run ``make docs`` after a change of what they describe. A generated part stands between the lines
-``[//]: # (generated: NAME)`` and ``[//]: # (end)``, which are invisible in Markdown; the text around it is written
-by hand. ``update_reference.py --check`` writes nothing, names each file that is out of date, and exits with 1.
+Run ``make docs`` after a change of what they describe. A generated part is between the lines
+``[//]: # (generated: NAME)`` and ``[//]: # (end)``, which are invisible in Markdown, in Turtle between the comments
+``# (generated: NAME)`` and ``# (end)``; the text around it is written by hand. ``update_reference.py --check``
+writes nothing, names each file that is out of date, and exits with 1.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -17,10 +20,11 @@ import click
 
 from cybilgraph.cli import main as command_line
 from cybilgraph.model import rules
-from cybilgraph.model.fields import FIELDS, FieldKind
+from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS, FieldKind
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import FormatKind as Carries
-from cybilgraph.model.vocabulary import BASE, PREFIXES
+from cybilgraph.model.resources import shape_files
+from cybilgraph.model.vocabulary import BASE, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
 from cybilgraph.readers.input_kinds import KINDS
@@ -30,7 +34,10 @@ from cybilgraph.web.api.openapi import OPERATIONS
 #: The command whose options are settings.
 _SERVER = "serve"
 REFERENCE = Path(__file__).parent / "reference"
+FILES = (*sorted(REFERENCE.glob("*.md")), *shape_files())
 _PART = re.compile(r"(\[//\]: # \(generated: ([\w-]+)\)\n).*?(\n\[//\]: # \(end\)\n)", re.DOTALL)
+_TURTLE_PART = re.compile(r"( *# \(generated: ([\w-]+)\)\n).*?( *# \(end\)\n)", re.DOTALL)
+_TURTLE_INDENT = " " * 8
 
 #: What a column of the tables holds, where it is not a field of a record.
 _COLUMNS = {
@@ -187,6 +194,22 @@ def rule_groups() -> Iterator[str]:
     ))  # fmt: skip
 
 
+def field_terms() -> Iterator[str]:
+    """The properties of all fields, for a shape."""
+    return (_curie(row.term) for row in FIELDS if row.term)
+
+
+def text_terms() -> Iterator[str]:
+    """The properties of the title and of all prose, for a shape."""
+    return (_curie(term) for term in (DCTERMS.title, *(row.term for row in NARRATIVE_FIELDS)))
+
+
+def paragraph_terms() -> Iterator[str]:
+    """The same without those that link to nodes."""
+    prose = (row.term for row in NARRATIVE_FIELDS if row.kind is FieldKind.PROSE)
+    return (_curie(term) for term in (DCTERMS.title, *prose))
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     "settings": settings,
@@ -199,11 +222,24 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "addresses": addresses,
     "rule-groups": rule_groups,
 }
+TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "field-terms": field_terms,
+    "text-terms": text_terms,
+    "paragraph-terms": paragraph_terms,
+}
 
 
-def updated(text: str) -> str:
-    """A document with each of its generated parts as it is now. Raises KeyError for a part of unknown name."""
+def updated(path: Path) -> str:
+    """The text of a file with each of its generated parts as it is now. Raises KeyError for a part of unknown name."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".ttl":
+        return _TURTLE_PART.sub(lambda part: f"{part[1]}{_wrapped(TURTLE_PARTS[part[2]]())}\n{part[3]}", text)
     return _PART.sub(lambda part: f"{part[1]}\n{_joined(PARTS[part[2]]())}\n{part[3]}", text)
+
+
+def _wrapped(terms: Iterable[str]) -> str:
+    indent = {"initial_indent": _TURTLE_INDENT, "subsequent_indent": _TURTLE_INDENT}
+    return textwrap.fill(" ".join(terms), 110, break_long_words=False, break_on_hyphens=False, **indent)
 
 
 def _joined(lines: Iterable[str]) -> str:
@@ -305,12 +341,10 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 def run() -> int:
     """Write what is out of date, or only name it; the exit code."""
     only_check = "--check" in sys.argv[1:]
-    stale = [
-        path for path in sorted(REFERENCE.glob("*.md")) if updated(path.read_text("utf-8")) != path.read_text("utf-8")
-    ]
+    stale = [path for path in FILES if updated(path) != path.read_text("utf-8")]
     for path in stale:
         if not only_check:
-            path.write_text(updated(path.read_text("utf-8")), encoding="utf-8")
+            path.write_text(updated(path), encoding="utf-8")
         sys.stdout.write(f"{path.name} {'is out of date: run make docs' if only_check else 'updated'}\n")
     return 1 if stale and only_check else 0
 

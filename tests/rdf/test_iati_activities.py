@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.model.fields import FIELDS
+from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS
 from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.readers import Input, read_input
@@ -78,6 +78,7 @@ def test_a_code_of_another_form_comes_back(tmp_path: Path) -> None:
 
 def test_every_column_comes_back_and_as_it_was_printed(tmp_path: Path) -> None:
     row = {
+        **{field.column: f"Words for {field.column}" for field in NARRATIVE_FIELDS},
         "code": "G0123",
         "iati_identifier": "GB-GOV-1-300001",
         "title": "Cyber in the Caucasus",

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cybilgraph.model.fields import BY_NAME, NARRATIVE
+from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Text
 from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.page.sections import Section, is_text
 
-#: The order of the sections on a page, for pages whose headings were lost; "Details" stands above the aim.
-_LOST = (*NARRATIVE, "links")
+#: The sections of the page layout of the portal in their order; "Details" is above the aim.
+_LOST = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
 #: A lost heading that leaves no line of its own: one blank line more than between paragraphs.
 _ONE_HEADING = 2
 #: What stands above the text, and is no part of it, has fewer words: whom to ask.

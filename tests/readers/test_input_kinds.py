@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
-
 import pytest
 
 from cybilgraph.readers import READERS
@@ -51,15 +49,14 @@ def test_a_text_looks_like(content: str, suffix: str) -> None:
     assert guess_suffix(content.encode("utf-16")) == suffix
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "line",
     ["#\n", "# a\n\n  ", "<!---->", "<!--a--> \n", "<?xml?>", "<!doctype a>", "<!doctype a[]>\n", "# {\n@prefix"],
 )
 def test_many_comments_are_looked_through_at_once(line: str) -> None:
     """Comments could be counted as one or as several, each in twice as many ways as the one before."""
-    begin = process_time()
     guess_suffix(line.encode() * 1_000)
-    assert process_time() - begin < 1
     assert guess_suffix(line.encode() * 1_000 + b"x") == guess_suffix(line.encode() * 30 + b"x")
 
 

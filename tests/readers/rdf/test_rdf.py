@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -430,7 +429,6 @@ def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
 
 @pytest.mark.timeout(60)
 def test_much_of_anything_takes_no_long_time() -> None:
-    begun = time.monotonic()
     with pytest.raises(SourceError, match="no project"):
         read(b"# a comment\n" * 1_000_000, "x.nt")
     a = "<https://w3id.org/cybilgraph/id/project/a>"
@@ -443,7 +441,6 @@ def test_much_of_anything_takes_no_long_time() -> None:
     assert "25,000" in record.findings[-1].message
     [record] = read("".join(f"{a} <urn:p{i}> 1 .\n" for i in range(25_000)), "x.ttl")
     assert len(record.findings) == 101
-    assert time.monotonic() - begun < 50
 
 
 _TERMS = st.sampled_from(

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,14 +80,13 @@ def test_its_text_may_be_left_out(form: str) -> None:
     assert "Release 0001 is served" in told[1]
 
 
+@pytest.mark.timeout(60)
 def test_who_tells_does_not_wait_for_who_reads() -> None:
     there, here = os.pipe()
     kept = AccessLog("json", queries=True, handle=here)
-    began = time.process_time(), time.monotonic()
     for _ in range(15_000):
         kept.log_request(entry())
     assert kept.writer.dropped_lines > 1_000
-    assert time.monotonic() - began[1] < 30
     os.close(there)  # nobody will read any more: what waits is thrown away
     kept.writer.close()
     os.close(here)

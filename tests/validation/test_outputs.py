@@ -97,7 +97,20 @@ def report() -> Report:
 
 
 def both(report: Report) -> list[Report]:
-    return [report, hostile(), Report(as_of="2024-01-01"), replace(hostile(), language="fr", fail_on=Severity.INFO)]
+    return [
+        report,
+        hostile(),
+        truncated(),
+        Report(as_of="2024-01-01"),
+        replace(hostile(), language="fr", fail_on=Severity.INFO),
+    ]
+
+
+def truncated() -> Report:
+    """A report that lists 5 of its findings."""
+    report = hostile()
+    report.truncate(5, 1_000_000, lambda _: 1)
+    return report
 
 
 # ---- the same in each ----------------------------------------------------------------------
@@ -417,6 +430,35 @@ def test_the_sums_in_three_languages() -> None:
     assert count_of("en", 0, "violation") == "0 violations"
     ranks = [SEVERITIES.index(finding.severity) for _, finding in by_rule(hostile())]
     assert ranks == sorted(ranks)
+
+
+def test_a_truncated_report_keeps_its_totals_and_says_what_it_leaves_out() -> None:
+    whole, report = hostile(), truncated()
+    assert len(list(report.findings)) == 5
+    assert report.counts == whole.counts
+    assert summary(report) == summary(whole)
+    assert (report.conforms, report.passes) == (whole.conforms, whole.passes) == (False, False)
+    totals = [sum(number for number, _ in by_rule(each)) for each in (report, whole)]
+    assert totals == [len(list(whole.findings))] * 2
+    omitted = len(list(whole.findings)) - 5
+    for name in OUTPUTS:
+        text = written(report, name)
+        assert f"{omitted} more findings are not listed" in text, name
+        assert "cybilgraph check FILE" in text, name
+        assert "more findings" not in written(whole, name), name
+    document = json.loads(written(report, "json"))
+    assert sum(each["count"] for each in document["omitted"]) == omitted
+
+
+def test_a_report_is_truncated_by_the_size_of_its_findings() -> None:
+    report = hostile()
+    report.truncate(1_000, 10, lambda _: 4)
+    assert len(list(report.findings)) == 2
+    none = hostile()
+    none.truncate(1_000, 3, lambda _: 4)
+    assert not list(none.findings)
+    assert not none.passes
+    assert "sh:conforms false" in written(none, "turtle")
 
 
 def test_sarif_gives_the_fix_where_the_words_stand(tmp_path: Path) -> None:

@@ -164,6 +164,15 @@ class Finding:
         return (self.file, self.line, self.column, rank, self.rule, self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class OmittedFindings:
+    """How many findings of a rule a truncated report does not list."""
+
+    severity: Severity
+    rule: str
+    count: int
+
+
 class Findings(Protocol):
     """A list of findings; or what is asked for as one, where they are many."""
 
@@ -182,7 +191,8 @@ class Report:
 
     ``as_of`` is the day that rules took for today, ``language`` that of the messages, and
     ``fail_on`` the least severity with which the run has failed. ``statements`` are those of RDF
-    that was held against shapes of others: it has no records.
+    that was held against shapes of others: it has no records. ``omitted`` counts the findings that
+    ``truncate`` removed, by severity and rule; all totals include them.
     """
 
     as_of: str = ""
@@ -194,6 +204,7 @@ class Report:
     unread: int = 0
     files: list[CheckedFile] = field(default_factory=list)
     findings: Findings = field(default_factory=list[Finding])
+    omitted: list[OmittedFindings] = field(default_factory=list)
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Add findings; order does not matter, ``sort`` puts them right."""
@@ -210,22 +221,44 @@ class Report:
         kept.extend(filter(wanted, self.findings))
         self.findings = kept
 
+    def truncate(self, max_findings: int, max_size: int, size_of: Callable[[Finding], int]) -> None:
+        """Keep the first findings and the first record keys of each file, and count the findings removed.
+
+        At most ``max_findings`` are kept, and none after their sizes, by ``size_of``, add up to ``max_size``.
+        """
+        kept: list[Finding] = []
+        omitted: Counter[tuple[Severity, str]] = Counter()
+        size = 0
+        for finding in self.findings:
+            if len(kept) < max_findings and size < max_size and not omitted:
+                size += size_of(finding)
+                if size <= max_size:
+                    kept.append(finding)
+                    continue
+            omitted[finding.severity, finding.rule] += 1
+        self.findings = kept
+        self.omitted = [OmittedFindings(*key, count) for key, count in sorted(omitted.items())]
+        for file in self.files:
+            del file.records[max_findings:]
+
     @property
     def counts(self) -> dict[Severity, int]:
         """How many findings are of each severity, the worst first."""
         found = Counter(finding.severity for finding in self.findings)
+        for omitted in self.omitted:
+            found[omitted.severity] += omitted.count
         return {severity: found[severity] for severity in SEVERITIES}
 
     @property
     def conforms(self) -> bool:
         """No violation; warnings and information are allowed."""
-        return all(finding.severity is not Severity.VIOLATION for finding in self.findings)
+        return not self.counts[Severity.VIOLATION]
 
-    def fails(self, finding: Finding) -> bool:
+    def fails(self, finding: Finding | OmittedFindings) -> bool:
         """Whether this finding is bad enough for the run to have failed."""
         return SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
 
     @property
     def passes(self) -> bool:
         """No finding is as bad as ``fail_on``."""
-        return not any(map(self.fails, self.findings))
+        return not any(map(self.fails, (*self.findings, *self.omitted)))

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from cybilgraph.model.findings import Report, escape_controls
 from cybilgraph.readers.tabular.delimited import escape_formula
-from cybilgraph.validation.outputs.wording import rule_name
+from cybilgraph.validation.outputs.wording import omission_note, rule_name
 
 COLUMNS = (
     *("severity", "rule", "file", "line", "column", "cell", "record", "label", "text"),
@@ -17,7 +17,7 @@ COLUMNS = (
 
 def as_csv(report: Report, stream: TextIO) -> None:
     """One row a finding (RFC 4180). A cell that a spreadsheet program would take for a formula
-    begins with an apostrophe.
+    begins with an apostrophe. The last row of a truncated report has only a message, which says so.
     """
     rows = csv.writer(stream)
     rows.writerow(COLUMNS)
@@ -34,6 +34,8 @@ def as_csv(report: Report, stream: TextIO) -> None:
                 *mend,
             )
         )
+    if note := omission_note(report):
+        rows.writerow([note if column == "message" else "" for column in COLUMNS])
 
 
 def _escape_cell(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TextIO
 from urllib.parse import unquote
 
 from cybilgraph.model.findings import Finding, Report, Severity, escape_controls
-from cybilgraph.validation.outputs.wording import rule_name, summary
+from cybilgraph.validation.outputs.wording import omission_note, rule_name, summary
 
 _COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -27,6 +27,8 @@ def as_github(report: Report, stream: TextIO) -> None:
         )
         stream.write(f"::{_COMMANDS[finding.severity]} {listed}::{said.translate(_IN_MESSAGES)}\n")
     stream.write(f"{summary(report)}\n")
+    if note := omission_note(report):
+        stream.write(f"::notice::{note}\n")
 
 
 def _place(finding: Finding) -> dict[str, str]:

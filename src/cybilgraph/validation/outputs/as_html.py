@@ -10,7 +10,15 @@ from typing import Any, TextIO
 import jinja2
 
 from cybilgraph.model.findings import SEVERITIES, Excerpt, Report, escape_controls
-from cybilgraph.validation.outputs.wording import by_rule, cell_of, count_of, phrase_for, rule_name, summary
+from cybilgraph.validation.outputs.wording import (
+    by_rule,
+    cell_of,
+    count_of,
+    omission_note,
+    phrase_for,
+    rule_name,
+    summary,
+)
 
 
 def as_html(report: Report, stream: TextIO) -> None:
@@ -31,6 +39,7 @@ def as_html(report: Report, stream: TextIO) -> None:
         files=files,
         rules=by_rule(report),
         summary=summary(report),
+        note=omission_note(report),
         severities=SEVERITIES,
         phrase_for=lambda key, **gaps: phrase_for(language, key, **gaps),
         count_of=lambda number, key: count_of(language, number, key),

@@ -13,11 +13,13 @@ from cybilgraph.model.findings import (
     Excerpt,
     Finding,
     Fix,
+    OmittedFindings,
     Report,
     Severity,
     ShaclResult,
 )
 from cybilgraph.model.vocabulary import BASE
+from cybilgraph.validation.outputs.wording import omission_note
 
 SCHEMA_IRI = f"{BASE}schema/report.json"
 
@@ -32,12 +34,18 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "unread": "How many files could not be read, or not to their end.",
         "files": "The files, in the order of reading.",
         "findings": "What was found, in the order of files, lines, columns and severity.",
+        "omitted": "How many findings of each rule a truncated report does not list; counts include them.",
     },
     CheckedFile: {
         "name": "The file's name in findings: its path below the folder that was asked for.",
         "uri": "Where it lies: relative to the folder that the check was started in, if it lies below that.",
-        "records": "The keys of its records: code, IATI identifier or slug.",
+        "records": "The keys of its records: code, IATI identifier or slug. A truncated report has the first of them.",
         "tracked": "Where it lies below the root of its git repository; empty where it lies in none.",
+    },
+    OmittedFindings: {
+        "severity": "How bad they are.",
+        "rule": "IRI of the rule that found them.",
+        "count": "How many findings of this severity and rule are not listed.",
     },
     Finding: {
         "severity": "How bad it is.",
@@ -82,13 +90,20 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "new": "The words that should.",
     },
 }
+_PARTS = (CheckedFile, OmittedFindings, Finding, Excerpt, Fix, ShaclResult)
 _TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": "integer", "minimum": 0}}
 
 
 def report_document(report: Report) -> dict[str, Any]:
     """The report as it is, with the sums: what the schema describes."""
     counts = {severity.value: count for severity, count in report.counts.items()}
-    return {"$schema": SCHEMA_IRI, "conforms": not counts[Severity.VIOLATION], "counts": counts, **fields_of(report)}
+    return {
+        "$schema": SCHEMA_IRI,
+        "conforms": not counts[Severity.VIOLATION],
+        "counts": counts,
+        "note": omission_note(report),
+        **fields_of(report),
+    }
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -119,6 +134,7 @@ def schema() -> dict[str, Any]:
         "list[str]": {"type": "array", "items": _TYPES["str"]},
         "tuple[tuple[str, str], ...]": {"type": "object", "additionalProperties": _TYPES["str"]},
         "list[CheckedFile]": {"type": "array", "items": {"$ref": "#/$defs/CheckedFile"}},
+        "list[OmittedFindings]": {"type": "array", "items": {"$ref": "#/$defs/OmittedFindings"}},
         "Findings": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
         "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
         "tuple[str, ...]": {"type": "array", "items": _TYPES["str"]},
@@ -136,6 +152,7 @@ def schema() -> dict[str, Any]:
             "required": severity["enum"],
             "additionalProperties": False,
         },
+        "note": _TYPES["str"] | {"description": "How many findings are not listed, and how to list them; else empty."},
         **whole["properties"],
     }
     return {
@@ -144,7 +161,7 @@ def schema() -> dict[str, Any]:
         "title": "A report of cybilgraph check",
         **whole,
         "required": list(whole["properties"]),
-        "$defs": {each.__name__: _object(each, known) for each in (CheckedFile, Finding, Excerpt, Fix, ShaclResult)},
+        "$defs": {each.__name__: _object(each, known) for each in _PARTS},
     }
 
 

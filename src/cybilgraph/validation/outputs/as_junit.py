@@ -10,7 +10,7 @@ from lxml import etree
 
 from cybilgraph.model.findings import CheckedFile, Finding, Report, escape_controls
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.outputs.wording import place_of, rule_name
+from cybilgraph.validation.outputs.wording import omission_note, place_of, rule_name
 
 _UNREADABLE = f"{RULES}unreadable"
 #: The schema wants a time and a host for each suite; a report tells neither.
@@ -27,15 +27,16 @@ def as_junit(report: Report, stream: TextIO) -> None:
         by_file[finding.file].append(finding)
     files = {checked.name: checked for checked in report.files}
     suites = etree.Element("testsuites")
+    note = omission_note(report)
     for number, file in enumerate([*files, *(file for file in by_file if file not in files)]):
         checked = files.get(file) or CheckedFile(file, file)
-        suites.append(_suite(number, checked, by_file.get(file, []), report))
+        suites.append(_suite(number, checked, by_file.get(file, []), report, note))
     etree.indent(suites)
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     stream.write(f"{etree.tostring(suites, encoding='unicode')}\n")
 
 
-def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: Report) -> Any:
+def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: Report, note: str) -> Any:
     file = unquote(checked.uri)  # which has the folder, so that files of several reports stay apart
     suite = etree.Element("testsuite", name=_token(file), package="cybilgraph", id=str(number))
     etree.SubElement(suite, "properties")
@@ -44,7 +45,7 @@ def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: R
         cases.pop((finding.record, ""), None)
         cases.setdefault((finding.record, rule_name(finding)), []).append(finding)
     failures = errors = 0
-    notes = []
+    notes = [note] if note else []
     for (record, rule), found in cases.items() or [(("", ""), [])]:
         title = " ".join(filter(None, (record, rule))) or checked.name
         case = etree.SubElement(suite, "testcase", name=_token(title), classname=_token(file), time=_TIME)

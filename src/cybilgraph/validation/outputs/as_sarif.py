@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from cybilgraph.model.findings import Finding, Fix, Report, Severity, escape_controls
 from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
-from cybilgraph.validation.outputs.wording import phrase_for, rule_name
+from cybilgraph.validation.outputs.wording import omission_note, phrase_for, rule_name
 from cybilgraph.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -31,6 +31,8 @@ def as_sarif(report: Report, stream: TextIO) -> None:
     ]
     places = {rule["id"]: index for index, rule in enumerate(described)}
     uris = {checked.name: checked.uri for checked in report.files}
+    note = omission_note(report)
+    notifications = {"toolExecutionNotifications": [{"message": {"text": note}}]} if note else {}
     seen: Counter[str] = Counter()
     run = {
         "tool": {
@@ -44,7 +46,9 @@ def as_sarif(report: Report, stream: TextIO) -> None:
         "language": report.language,
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The folder that the check was started in."}}},
-        "invocations": [{"executionSuccessful": not report.unread, "exitCode": int(not report.passes)}],
+        "invocations": [
+            {"executionSuccessful": not report.unread, "exitCode": int(not report.passes), **notifications}
+        ],
         "artifacts": [{"location": _location(checked.uri)} for checked in report.files],
         "results": [_result(finding, places, uris, report.language, seen) for finding in report.findings],
     }

@@ -18,7 +18,7 @@ from cybilgraph.model.findings import (
     escape_ci_commands,
     escape_controls,
 )
-from cybilgraph.validation.outputs.wording import phrase_for, place_of, rule_name, summary, tally
+from cybilgraph.validation.outputs.wording import omission_note, phrase_for, place_of, rule_name, summary, tally
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 #: What stands before a finding's severity and before a rule's message, in so many columns; and the
@@ -50,6 +50,8 @@ def as_text(report: Report, stream: TextIO) -> None:
                 page.line(Text(f"✎ {escape_controls(fix)}", style="green"), page.margin)
         page.line(Text())
     page.line(Text(summary(report)))
+    if note := omission_note(report):
+        page.line(Text(note))
     if len(report.findings) > 1:
         for line in tally(report):
             page.line(Text(line), hanging=len(_COUNT_COLUMN))

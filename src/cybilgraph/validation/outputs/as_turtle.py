@@ -14,7 +14,7 @@ from cybilgraph.model.rules import catalogue, translate
 from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
-from cybilgraph.validation.outputs.wording import rule_name
+from cybilgraph.validation.outputs.wording import omission_note, rule_name
 
 _SEVERITIES = {Severity.VIOLATION: SH.Violation, Severity.WARNING: SH.Warning, Severity.INFO: SH.Info}
 _PATH = re.compile(r"<[^<>]*+>|[()^/|*+?]")
@@ -37,9 +37,11 @@ def as_turtle(report: Report, stream: TextIO) -> None:
     for prefix in _USED:
         stream.write(f"@prefix {prefix}: <{PREFIXES[prefix]}> .\n")
     listed = [f"{node}/result/{number}" for number in range(1, len(results) + 1)]
-    whole = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results else "true")]
+    whole = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results or report.omitted else "true")]
     if report.as_of:
         whole.append(("cyb:asOf", literal(report.as_of, datatype=XSD.date)))
+    if note := omission_note(report):
+        whole.append(("rdfs:comment", literal(note, report.language)))
     _write(stream, node, [*whole, *(("sh:result", iri(result)) for result in listed)])
     for result, statements, finding in zip(listed, results, report.findings, strict=True):
         _write(stream, result, [*statements, ("cyb:evidence", iri(f"{result}/evidence"))])

@@ -54,6 +54,7 @@ _WORDS = {
         "line": "line",
         "times": "Times",
         "clean": "Nothing was found wrong or missing.",
+        "omitted": "{number} more findings are not listed. To list all of them, run: cybilgraph check FILE",
         "unmet value": "This value does not meet {constraint}.",
         "unmet property": "What is said by {property} does not meet {constraint}.",
         "unmet node": "This node does not meet {constraint}.",
@@ -72,6 +73,7 @@ _WORDS = {
         "line": "línea",
         "times": "Veces",
         "clean": "No se encontró nada incorrecto ni ausente.",
+        "omitted": "No se muestran {number} hallazgos más. Para verlos todos, ejecute: cybilgraph check ARCHIVO",
         "unmet value": "Este valor no cumple {constraint}.",
         "unmet property": "Lo que dice {property} no cumple {constraint}.",
         "unmet node": "Este nodo no cumple {constraint}.",
@@ -90,6 +92,7 @@ _WORDS = {
         "line": "ligne",
         "times": "Fois",
         "clean": "Rien d’incorrect ni de manquant n’a été trouvé.",
+        "omitted": "{number} autres constats non affichés. Pour les voir tous, lancez : cybilgraph check FICHIER",
         "unmet value": "Cette valeur ne respecte pas {constraint}.",
         "unmet property": "Ce que dit {property} ne respecte pas {constraint}.",
         "unmet node": "Ce nœud ne respecte pas {constraint}.",
@@ -131,6 +134,12 @@ def summary(report: Report) -> str:
     )
 
 
+def omission_note(report: Report) -> str:
+    """Say how many findings a truncated report does not list, and how to list them; empty for a complete one."""
+    number = sum(omitted.count for omitted in report.omitted)
+    return phrase_for(report.language, "omitted", number=f"{number:,}") if number else ""
+
+
 def by_rule(report: Report) -> list[tuple[int, Finding]]:
     """How often each rule was broken, with the finding that tells what it says; the worst first."""
     first: dict[tuple[Severity, str, str], Finding] = {}
@@ -142,6 +151,16 @@ def by_rule(report: Report) -> list[tuple[int, Finding]]:
         if first.setdefault(key, finding).message != finding.message:
             several.add(key)
         numbers[key] += 1
+    for omitted in report.omitted:
+        example = Finding(severity=omitted.severity, rule=omitted.rule, message="", file="")
+        message = general_message(example, report.language)
+        key = (omitted.severity, omitted.rule, message)
+        if key not in numbers:
+            # A rule without general words has a key for each message; the first stands for all.
+            key = next((known for known in numbers if known[:2] == key[:2]), key)
+        first.setdefault(key, replace(example, message=key[2]))
+        several.add(key)
+        numbers[key] += omitted.count
     ordered = sorted(numbers.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1:]))
     return [(number, replace(first[key], message=key[2]) if key in several else first[key]) for key, number in ordered]
 

@@ -160,11 +160,16 @@ def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
     return query[:star] + " ".join(f"?{name}" for name in order) + query[star + 1 :] if order else query
 
 
+def too_long() -> QuerySyntaxError:
+    """The error for a query over ``MAX_QUERY_BYTES``."""
+    return QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Ask for less at a time.")
+
+
 def check_length(query: str) -> None:
     """Refuse a query that is too long, before anything else reads it. Raises QuerySyntaxError."""
     # To encode a text takes time, too: one with too many characters has too many bytes.
     if len(query) > MAX_QUERY_BYTES or len(query.encode(errors="surrogatepass")) > MAX_QUERY_BYTES:
-        raise QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Ask for less at a time.")
+        raise too_long()
 
 
 def guard(query: str, services: frozenset[str] = frozenset()) -> None:

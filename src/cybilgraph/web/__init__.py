@@ -13,8 +13,7 @@ from flask import Flask, Response, current_app, g
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import completion, openapi, problems
-from cybilgraph.web.api.submissions import MAX_UPLOAD_BYTES
-from cybilgraph.web.checker import Checker
+from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.pages import (
     changes_page,
     check_form,

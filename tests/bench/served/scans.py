@@ -80,6 +80,7 @@ def scans(address: Address, sizes: tuple[int, ...] = SIZES) -> Iterator[Attack]:
         largest = min(max(sizes), 100_000)
         yield from _on_other_routes(address, name, text(unit, largest))
     yield from _records(address, min(max(sizes), 100_000))
+    yield from _bodies(address, 5 * max(sizes))
     yield from _headers(address)
 
 
@@ -108,6 +109,52 @@ def _records(address: Address, size: int) -> Iterator[Attack]:
         yield Attack(f"check: {name}", sent, FINE | {400, 415, 422, 429, 503}, 12)
         words = quote(record[:15_000], safe="")[:60_000].rpartition("%")[0]
         yield Attack(f"search: {name}", request(search, arguments=f"q={words}", accept="text/html"), FINE | {400, 429})
+
+
+#: Bodies that take long to decode, each a beginning, a unit that is repeated, and an end.
+BODIES = {
+    "escapes that are none": (FORM, b"text=", b"%", b""),
+    "escapes": (FORM, b"text=", b"%41", b""),
+    "fields": (FORM, b"text=a", b"&a=1", b""),
+    "empty fields": (FORM, b"text=a", b"&", b""),
+    "lists in JSON": ("application/json", b'{"text":[[]', b",[]", b"]}"),
+    "nested lists in JSON": ("application/json", b'{"text":', b"[", b""),
+    "keys in JSON": ("application/json", b'{"text":"a"', b',"%d":0', b"}"),
+    "escaped characters in JSON": ("application/json", b'{"text":"', b"\\u0041", b'"}'),
+    "parts": (
+        "multipart/form-data; boundary=x",
+        b"",
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n',
+        b"",
+    ),
+    "boundaries that are none": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n',
+        b"\r\n--",
+        b"\r\n--x--\r\n",
+    ),
+    "rows with findings": ("text/csv", b"title,status,from,to\n", b"P%d,Finishd,Apr 2018,Mar 2017\n", b""),
+}
+
+
+def body(unit: tuple[str, bytes, bytes, bytes], size: int) -> tuple[str, bytes]:
+    """The Content-Type and a body of about so many bytes."""
+    content_type, before, middle, behind = unit
+    number = (size - len(before) - len(behind)) // len(middle)
+    units = b"".join(map(middle.__mod__, range(number * 2 // 3))) if b"%d" in middle else middle * number
+    return content_type, before + units + behind
+
+
+def _bodies(address: Address, size: int) -> Iterator[Attack]:
+    """Bodies to all routes that take one, and to one that takes none."""
+    for name, unit in BODIES.items():
+        content_type, sent = body(unit, size)
+        for path in ("/api/check", "/check", "/suggest/G0020", "/sparql", "/sparql/use", "/"):
+            to, accept = Address(address.port, path, address.host), "text/html" if path != "/api/check" else "*/*"
+            whole = request(to, "POST", body=sent.replace(b"text=", b"query=", 1) if "sparql" in path else sent,
+                            content_type=content_type, accept=accept)  # fmt: skip
+            statuses = FINE | {400, 404, 405, 413, 415, 422, 429, 503}
+            yield Attack(f"body to {path}: {name}", whole, statuses, 12)
 
 
 def _headers(address: Address) -> Iterator[Attack]:

@@ -306,7 +306,7 @@ WRONG = [
     post("POST of no type, a query", None, SELECT, status=415, type=PROBLEM),
     post("POST of an unreadable type", ";;;", SELECT, status=415, type=PROBLEM),
     post("POST multipart", "multipart/form-data; boundary=x", SELECT, status=415, type=PROBLEM),
-    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="400,000 bytes"),
+    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="330,000 bytes"),
     Case("too large an answer", q(
         "SELECT ?x ?t { { SELECT ?x { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
             + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(16))

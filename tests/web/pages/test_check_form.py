@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from cybilgraph.web.api.submissions import MAX_UPLOAD_BYTES
+from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from tests.conftest import SEED, run
 from tests.support.hostile import ANY, GOOD, cases
 from tests.web.api.test_protocol import send

@@ -21,7 +21,8 @@ from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__
 from cybilgraph.web.api import named_queries
-from cybilgraph.web.api.submissions import EXTRA_OUTPUTS, MAX_UPLOAD_BYTES
+from cybilgraph.web.checker import MAX_UPLOAD_BYTES
+from cybilgraph.web.checker.submissions import EXTRA_OUTPUTS
 from cybilgraph.web.pages.changes_page import FORMATS as CHANGES
 from cybilgraph.web.pages.check_form import OUTPUT_TYPES
 from cybilgraph.web.pages.search_page import FACET_TITLES

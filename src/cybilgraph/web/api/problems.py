@@ -37,7 +37,7 @@ from cybilgraph.sparql import Hint
 from cybilgraph.web.api import hint_header, protocol
 from cybilgraph.web.pages import query_page
 
-_PROBLEM_TYPE = "application/problem+json"
+PROBLEM_TYPE = "application/problem+json"
 #: The first class that an error is of decides.
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
@@ -75,10 +75,8 @@ def error_reply(
     app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException
 ) -> protocol.Reply:
     """An error outside of Flask, in the same form."""
-    body = request.body if request.body.count(b"&") <= protocol.MAX_PARAMETERS else b""
-    with app.test_request_context(
-        path, method=request.method, query_string=request.arguments, headers=request.headers, data=body
-    ):
+    with app.test_request_context(path, method=request.method, query_string=request.arguments, headers=request.headers):
+        query_page.set_request(request)
         response = app.process_response(
             _http_problem(error) if isinstance(error, HTTPException) else _cybilgraph_problem(error)
         )
@@ -141,18 +139,19 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    kind = "" if request.values.get("format", "html").strip().lower() == "html" else _PROBLEM_TYPE
-    match kind or request.accept_mimetypes.best_match([_PROBLEM_TYPE, "text/html", "text/plain"], _PROBLEM_TYPE):
+    sent = query_page.sent_request(request.path)
+    kind = "" if sent.shown("format", "html").strip().lower() == "html" else PROBLEM_TYPE
+    match kind or request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html", "text/plain"], PROBLEM_TYPE):
         case "text/html":
             # Who wrote a query on the page finds it there again, to mend it.
-            query = request.values.get("query") if request.path.rstrip("/") == "/sparql" else None
-            template = "problem.html" if query is None else "query-problem.html"
+            query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else ""
+            template = "query-problem.html" if query else "problem.html"
             response = make_response(
                 render_template(template, problem=problem, query=query, **query_page.form_values())
             )
         case "text/plain":
             response = Response(_problem_text(problem), content_type="text/plain; charset=utf-8")
         case _:
-            response = Response(json.dumps(problem), mimetype=_PROBLEM_TYPE)
+            response = Response(json.dumps(problem), mimetype=PROBLEM_TYPE)
     response.status_code = status
     return response

@@ -10,7 +10,8 @@ import asyncio
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl, quote
 
@@ -33,8 +34,12 @@ SHORT = 3_000
 _SECONDS_PATTERN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
 _HOW_TO_SEND = "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query."
-#: So many parameters a request may have.
-MAX_PARAMETERS = 1_000
+#: So many parameters a request may have, and so many bytes beside the query.
+MAX_PARAMETERS, _MAX_OTHER_BYTES = 1_000, 10_000
+#: Bytes of a form: the query with each byte written as %41, and what is beside it.
+MAX_BODY_BYTES = 3 * (queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES)
+#: Where a query may be the body of a request.
+QUERY_PATHS = ("/sparql", "/sparql/use")
 QUERY_TYPE = "application/sparql-query"
 _UPDATE = "application/sparql-update"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -54,7 +59,7 @@ _MAX_LINK_CHARS = 8_000
 _ANSWER_PARAMETERS = ("query", "default-graph-uri", "named-graph-uri", "format")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """What of an HTTP request is looked at: ``arguments`` is the query of the address, names of headers are
     in lower case.
@@ -71,6 +76,22 @@ class Request:
         """Whether an event loop may read it."""
         accepted = len(self.headers.get("accept", "")) + len(self.headers.get("accept-encoding", ""))
         return len(self.path) + len(self.arguments) + len(self.body) + 3 * accepted <= SHORT
+
+    @cached_property
+    def parameters(self) -> dict[str, list[str]]:
+        """The parameters of the address and of the body, decoded once.
+
+        Raises QuerySyntaxError, QueryRefused, UnsupportedMediaType.
+        """
+        return _parameters(self)
+
+    def shown(self, name: str, default: str = "") -> str:
+        """A parameter for an error page; the default where the request cannot be decoded, or the value is too long."""
+        for request in (self, replace(self, method="GET", body=b"")):
+            with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
+                value = _first(request.parameters, name, default)
+                return value if len(value) <= queries.MAX_QUERY_BYTES else default
+        return default
 
 
 @dataclass(frozen=True)
@@ -139,7 +160,7 @@ def _parse_cached(arguments: str, accept: str, path: str) -> QueryRequest | None
 
 
 def _parse(request: Request) -> QueryRequest | None:
-    sent = _parameters(request)
+    sent = request.parameters
     formats = _formats(request, sent)
     name, _ = named_queries.split_path(request.path)
     if request.path.startswith(named_queries.ROOT):
@@ -191,7 +212,7 @@ def wants_page(request: Request) -> bool:
     ):
         return False  # as nearly all programs
     try:
-        return not _formats(request, _parameters(request))
+        return not _formats(request, request.parameters)
     except (FormatMismatch, QuerySyntaxError, UnsupportedMediaType):
         return False
 
@@ -228,6 +249,10 @@ def _parameters(request: Request) -> dict[str, list[str]]:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
+    # Decoding takes a moment for each escape, which is at least a byte of the result, as is what is no escape.
+    escapes, most = text.count("%"), queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES
+    if escapes > most or len(text) - 2 * escapes > most:
+        raise queries.too_long()
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError as error:
@@ -236,9 +261,9 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         raise QuerySyntaxError(f"The request has more than {MAX_PARAMETERS:,} parameters") from error
 
 
-def _first(sent: dict[str, list[str]], name: str) -> str:
+def _first(sent: dict[str, list[str]], name: str, default: str = "") -> str:
     """What was sent by this name; of several the first: SPARQLWrapper sends a format in each way it knows."""
-    return sent.get(name, [""])[0]
+    return sent.get(name, [default])[0]
 
 
 def _graphs(sent: dict[str, list[str]]) -> Dataset:

@@ -1,15 +1,19 @@
 """Checks what a stranger sent, by the same line as the command line, in a process that can be stopped.
 
-What goes in is a ``Submission``; what comes out is what was wished of it: the report in any of
-the outputs, the graph, the derived statements, the forms that are filled with its records.
+What goes in is a ``Submission``, or the raw body of a request as an ``Upload``: a worker decodes it. What comes out is
+what was wished of it: the report in any of the outputs, the graph, the derived statements, the forms that are filled
+with its records.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate, pairwise
+from typing import Any
+
+from werkzeug.exceptions import default_exceptions
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
 from cybilgraph.model.rules import LANGUAGES
@@ -29,8 +33,18 @@ from cybilgraph.runtime.sandbox import Policy, environment
 REPORT_OUTPUT, RDF_OUTPUT, FORM_OUTPUT, DERIVED_OUTPUT = "report/", "rdf/", "form/", "derived"
 #: Why the records are no edit of ``Submission.base``: a JSON list of what is wrong and what to do, or nothing.
 EDIT = "edit"
-#: Why a worker gives no answer: the limits of one check, or a mistake of ours.
-HEAVY, FAILED = "heavy", "failed"
+#: The report as the API sends it, followed by the name of its format: with what else was asked for, and always in JSON
+#: where no record was read.
+API_OUTPUT = "api/"
+#: For the page: what it shows of a report, as JSON; the text of the record, if it is not too long to show; and the file
+#: that a button of the form asks for.
+PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT = "page", "text", "file"
+#: Why a worker gives no answer: the limits of one check, a mistake of ours, or what was sent (with an HTTP status).
+HEAVY, FAILED, REFUSED = "heavy", "failed", "refused"
+#: Bytes of a body; a saved page with its scripts and styles has some hundred kilobytes.
+MAX_UPLOAD_BYTES = 2_000_000
+#: A report lists at most so many findings, and so many characters of them as JSON.
+MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +71,31 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """The body of a request as it was sent, with its Content-Type and the query of its address; ``is_form`` if the
+    form of a page sent it, whose text is an edit of ``base``, read under ``name``, where these are given.
+    """
+
+    content: bytes
+    content_type: str
+    arguments: str = ""
+    is_form: bool = False
+    base: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckAnswer:
-    """What was wished for, by its name, and of how many records. None was read where ``records`` is 0."""
+    """What was wished for, by its name, and of how many records. None was read where ``records`` is 0.
+
+    ``about`` describes the submission: ``name``, ``language``, ``kind`` and its ``title``, ``is_text``, ``file`` (the
+    name of the download that was asked for, which ``is_readable`` or else a report), the ``fields`` of the form, and
+    the ``problem`` where no record was read.
+    """
 
     records: int
     parts: dict[str, bytes]
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 class Checker:
@@ -83,16 +117,16 @@ class Checker:
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission, outputs: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
+    def check(self, given: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
         """What was wished of a submission; the workers are shared out fairly between callers.
 
-        Raises CheckerBusy, CheckFailed, CheckTimeout, or CheckTooHeavy.
+        Raises CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy, and HTTPException where an upload is refused.
         """
-        submission = asdict(given)
-        content = submission.pop("content")
+        how = asdict(given)
+        content = how.pop("content")
         limits = self._limits
         try:
-            request = {**submission, "wishes": outputs}
+            request = {"upload" if isinstance(given, Upload) else "submission": how, "wishes": outputs}
             head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
         except (Busy, WorkerStartFailed):
             raise CheckerBusy(
@@ -111,11 +145,13 @@ class Checker:
         if head.get("error") == FAILED:
             logging.getLogger("cybilgraph").error("A check failed, which is a bug of cybilgraph: %s", head["message"])
             raise CheckFailed("We could not check this file", "Please report it: it is a fault of this site.")
+        if head.get("error") == REFUSED:
+            raise default_exceptions[head["status"]](head["message"])
         if "error" in head:
             raise _limit_exceeded()
         ends = accumulate(head["sizes"], initial=0)
         parts = [data[start:end] for start, end in pairwise(ends)]
-        return CheckAnswer(head["records"], dict(zip(outputs, parts, strict=True)))
+        return CheckAnswer(head["records"], dict(zip(outputs, parts, strict=True)), head["about"])
 
     @property
     def processes(self) -> list[int]:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import codecs
 import encodings.aliases
+import hashlib
 import io
 import json
 import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from cybilgraph.errors import SuggestionError
+from cybilgraph.model.findings import SEVERITIES, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.record import Text
 from cybilgraph.model.rules import LANGUAGES, translate
@@ -27,56 +33,225 @@ from cybilgraph.readers import READERS, Input
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import keep_in_memory
 from cybilgraph.runtime.worker import Handler, run_fork_server
+from cybilgraph.validation.fixes import apply_fixes
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import DERIVED_OUTPUT, EDIT, FAILED, FORM_OUTPUT, HEAVY, RDF_OUTPUT, REPORT_OUTPUT
+from cybilgraph.validation.outputs.as_json import fields_of
+from cybilgraph.validation.outputs.wording import omission_note
+from cybilgraph.web.checker import (
+    API_OUTPUT,
+    DERIVED_OUTPUT,
+    EDIT,
+    FAILED,
+    FILE_OUTPUT,
+    FORM_OUTPUT,
+    HEAVY,
+    MAX_FINDINGS,
+    MAX_REPORT_CHARS,
+    PAGE_OUTPUT,
+    RDF_OUTPUT,
+    REFUSED,
+    REPORT_OUTPUT,
+    TEXT_OUTPUT,
+    Submission,
+    Upload,
+)
 from cybilgraph.web.checker.derived_claims import derived_claims
-from cybilgraph.web.suggestions.admission import ensure_same_project
+from cybilgraph.web.checker.submissions import SentRecord, decode_upload
+from cybilgraph.web.suggestions import EditBase, Suggestion
+from cybilgraph.web.suggestions.admission import (
+    MAX_COMMENT_CHARS,
+    MAX_NAME_CHARS,
+    ensure_same_project,
+    ensure_valid,
+)
+
+#: An answer has no more bytes than this.
+_MAX_ANSWER_BYTES = 20_000_000
+#: What the page shows: characters of a text, of the graph, and of the words that a finding or claim quotes; claims.
+_MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_QUOTE_CHARS, _MAX_CLAIMS = 1_000_000, 200_000, 300, 1_000
+#: Fields of the form that its page has again, and the characters that it shows of them.
+_SHOWN_FIELDS = {
+    "comment": MAX_COMMENT_CHARS,
+    **dict.fromkeys(("sender", "email", "format", "send"), MAX_NAME_CHARS),
+}
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
     """The head and the parts of an answer, or the head of a failure and nothing."""
+    outputs, upload = request["wishes"], request.get("upload")
     try:
-        as_of = date.fromisoformat(request["as_of"]) if request["as_of"] else None
-        checked = check_input(Input(request["name"], given=content), as_of)
-        report = checked.report
-        report.language = request["language"]
-        report.findings = [translate(found, report.language) for found in report.findings]
-        parts = [
-            _render_output(checked, output_name) if output_name != EDIT else _edit(checked, request)
-            for output_name in request["wishes"]
-        ]
+        if upload:
+            sent = decode_upload(Upload(content, **upload))
+        else:
+            sent = SentRecord(Submission(content=content, **request["submission"]))
+        sent, checked = _check(sent)
+        parts = [_render_output(sent, checked, output_name) for output_name in outputs]
+        about = _about(sent, checked.report) if upload or PAGE_OUTPUT in outputs else {}
+    except HTTPException as error:
+        return {"error": REFUSED, "status": error.code, "message": error.description}, b""
     except (MemoryError, RecursionError):
         return {"error": HEAVY}, b""
     except OSError as error:  # all that a check needs is in memory: whatever wants more than that is our mistake
         return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
-    return {"records": checked.report.records, "sizes": [len(part) for part in parts]}, b"".join(parts)
+    if sum(map(len, parts)) > _MAX_ANSWER_BYTES:
+        return {"error": HEAVY}, b""
+    return {"records": checked.report.records, "sizes": [len(part) for part in parts], "about": about}, b"".join(parts)
 
 
-def _edit(checked: CheckedInput, request: dict[str, Any]) -> bytes:
-    """Say why the records are no edit of the base, as JSON; nothing where they are one."""
-    try:
-        ensure_same_project(request["name"], request["base"], checked.records)
-    except SuggestionError as error:
-        return json.dumps([error.what, error.hint]).encode()
-    return b""
+def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
+    """Check a record, after applying the fix that was asked for if there is one at its place."""
+    given = sent.submission
+    as_of = date.fromisoformat(given.as_of) if given.as_of else None
+    checked = check_input(Input(given.name, given=given.content), as_of)
+    fixes = [found.fix for found in checked.report.findings if found.fix]
+    if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
+        content = apply_fixes(given.name, given.content, chosen).content
+        sent = replace(sent, submission=replace(given, content=content))
+        checked = check_input(Input(given.name, given=content), as_of)
+    report = checked.report
+    report.language = given.language
+    report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, lambda found: len(json.dumps(found, default=fields_of)))
+    report.findings = [translate(found, report.language) for found in report.findings]
+    return sent, checked
 
 
-def _render_output(checked: CheckedInput, output_name: str) -> bytes:
-    """One thing that was wished for; nothing where no record was read."""
+def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
+    """Describe a submission, as ``CheckAnswer.about``."""
+    problem: dict[str, Any] = {}
+    if not report.records:
+        problem = {"message": "There is no project in it", "suggestion": ""}
+        for first in list(report.findings)[:1]:
+            place = {key: number for key in ("line", "column") if (number := getattr(first, key))}
+            problem = {"message": first.message or problem["message"], "suggestion": first.suggestion, **place}
+    fields = {key: value.strip()[: _SHOWN_FIELDS[key]] for key, value in sent.fields.items() if key in _SHOWN_FIELDS}
+    return {
+        "name": sent.submission.name,
+        "language": sent.submission.language,
+        "kind": sent.kind.name,
+        "title": sent.kind.title,
+        "is_text": sent.text is not None,
+        "file": sent.file_name,
+        "is_readable": bool(report.records) or not sent.file_output,
+        "fields": fields,
+        "problem": problem,
+    }
+
+
+def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) -> bytes:
+    """One thing that was wished for; where no record was read, nothing but reports."""
+    if output_name in _OUTPUTS:
+        return _OUTPUTS[output_name](sent, checked)
     kind, slash, name = output_name.partition("/")
     if kind + slash == REPORT_OUTPUT:
-        text = io.StringIO()
-        OUTPUTS[name](checked.report, text)
-        return text.getvalue().encode(errors="replace")
+        return _report(checked.report, name)
+    if kind + slash == API_OUTPUT:
+        return _api_report(sent, checked, name)
     if not checked.records:
         return b""
-    if output_name == DERIVED_OUTPUT:
-        return json.dumps(list(derived_claims(checked.records))).encode()
     if kind + slash == RDF_OUTPUT:
         output = io.BytesIO()
         serialise(checked.blocks, BY_NAME[name], output)
         return output.getvalue()
     return WRITERS[name](checked.records)
+
+
+def _report(report: Report, name: str) -> bytes:
+    text = io.StringIO()
+    OUTPUTS[name](report, text)
+    return text.getvalue().encode(errors="replace")
+
+
+def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
+    """The report that a program asked for; in JSON where no record was read."""
+    if not checked.report.records:
+        return _report(checked.report, "json")
+    content = _report(checked.report, name)
+    if name != "json" or not (sent.extras or sent.fix):
+        return content
+    document = json.loads(content)
+    if sent.fix:
+        document["text"] = sent.text
+    if DERIVED_OUTPUT in sent.extras:
+        document["derived"] = list(derived_claims(checked.records))
+    if "turtle" in sent.extras:
+        document["turtle"] = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+    return json.dumps(document, ensure_ascii=False).encode(errors="replace")
+
+
+def _derived(_: SentRecord, checked: CheckedInput) -> bytes:
+    return json.dumps(list(derived_claims(checked.records))).encode() if checked.records else b""
+
+
+def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
+    """What the page shows of a report, as JSON: so much that the server can render it in a moment."""
+    if sent.file_name:
+        return b""
+    report = checked.report
+    findings = [
+        {key: getattr(found, key) for key in ("severity", "rule", "line", "label", "message", "suggestion", "fix")}
+        | {"text": found.text[:_MAX_QUOTE_CHARS]}
+        for found in sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity))  # each kind by line
+    ]
+    derived = [
+        claim | {"quote": str(claim["quote"])[:_MAX_QUOTE_CHARS]}
+        for claim in islice(derived_claims(checked.records), _MAX_CLAIMS)
+    ]
+    turtle = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+    if len(turtle) > _MAX_TURTLE_CHARS:
+        turtle = turtle[:_MAX_TURTLE_CHARS].rpartition("\n")[0] + "\n# …"
+    page = {
+        "records": report.records,
+        "counts": report.counts,
+        "note": omission_note(report),
+        "findings": findings,
+        "derived": derived,
+        "turtle": turtle,
+    }
+    return json.dumps(page, default=fields_of).encode()
+
+
+def _text(sent: SentRecord, _: CheckedInput) -> bytes:
+    """The text of a record for the page to show; nothing where it is too long, or a file is wanted."""
+    text = "" if sent.file_name else sent.text or ""
+    return text.encode(errors="replace") if len(text) <= _MAX_TEXT_CHARS else b""
+
+
+def _file(sent: SentRecord, checked: CheckedInput) -> bytes:
+    """The file that a button of the form asks for; the report in JSON where no record was read."""
+    if not sent.file_name:
+        return b""
+    if not sent.file_output:
+        return sent.submission.content
+    if not checked.report.records:
+        return _report(checked.report, "json")
+    return _render_output(sent, checked, sent.file_output)
+
+
+def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
+    """Say why a record is no edit of the base, as JSON; nothing where it is one, or is not sent as one.
+
+    Raises BadRequest where it is no text.
+    """
+    given, fields = sent.submission, sent.fields
+    if fields and "send" not in fields:
+        return b""
+    text = sent.text
+    if text is None:
+        raise BadRequest("The record is no text")
+    if fields and fields.get("base") != hashlib.sha256(given.base.encode()).hexdigest():
+        what = "The record has changed since you opened it"
+        return json.dumps([what, "Copy your text, open the form again, and paste it there."]).encode()
+    sender = {key: fields.get(key, "").strip() for key in ("comment", "sender", "email")}
+    base = EditBase("", "", given.base, is_source=False)
+    try:
+        ensure_valid(Suggestion(project="", title="", name=given.name, base=base, text=text, **sender))
+        ensure_same_project(given.name, given.base, checked.records)
+    except SuggestionError as error:
+        return json.dumps([error.what, error.hint]).encode()
+    return b""
+
+
+_OUTPUTS = {DERIVED_OUTPUT: _derived, PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FILE_OUTPUT: _file, EDIT: _edit}
 
 
 def _preload() -> None:
@@ -96,23 +271,40 @@ def _preload() -> None:
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
     outputs = [f"{REPORT_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
-    outputs += [DERIVED_OUTPUT, EDIT, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
+    outputs += [*_OUTPUTS, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
-    request = {"as_of": "", "language": LANGUAGES[-1], "wishes": outputs, "base": form.decode()}
-    head, _ = answer({**request, "name": "a.yaml"}, form)
+    submission = {"as_of": "", "language": LANGUAGES[-1], "base": form.decode()}
+    head, _ = answer({"submission": submission | {"name": "a.yaml"}, "wishes": outputs}, form)
     assert head["records"] == 1, head
-    answer({**request, "name": "a.txt"}, text)  # with findings that quote a wide character
+    answer(
+        {"submission": submission | {"name": "a.txt"}, "wishes": outputs}, text
+    )  # with findings that quote a wide character
+    for content_type, body in _uploads(text):
+        upload = {"content_type": content_type}
+        head, _ = answer({"upload": upload | {"is_form": True}, "wishes": [PAGE_OUTPUT]}, body)
+        assert head["records"] == 1, head
+        answer({"upload": upload, "wishes": [f"{API_OUTPUT}json"]}, body)
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
     # Two records of one code, which are then compared with each other.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
     for suffix in READERS:
-        answer({**request, "wishes": [], "name": f"a{suffix}"}, samples.get(suffix[1:], text))
+        answer({"submission": submission | {"name": f"a{suffix}"}, "wishes": []}, samples.get(suffix[1:], text))
+
+
+def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
+    """A record as the two kinds of forms."""
+    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
+    file = (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n"
+    return ("multipart/form-data; boundary=x", file), (
+        "application/x-www-form-urlencoded",
+        urlencode({"text": text, "include": "turtle,derived"}).encode(),
+    )
 
 
 def _rdf(record: Any, name: str) -> bytes:
     checked = check_input(Input("a.json", given=WRITERS["json"]([record])))
-    return _render_output(checked, f"{RDF_OUTPUT}{name}")
+    return _render_output(SentRecord(Submission("", b"")), checked, f"{RDF_OUTPUT}{name}")
 
 
 def _prepare() -> Handler:

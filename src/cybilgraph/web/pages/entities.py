@@ -201,7 +201,7 @@ def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
         if (found := _SUFFIXES[suffix]) in offered:
             return (found,)
         raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
-    return negotiate(offered, request.headers.get("Accept", ""), request.values.get("format", ""), html=True)
+    return negotiate(offered, request.headers.get("Accept", ""), request.args.get("format", ""), html=True)
 
 
 def _other_capitalisation(kind: str, key: str) -> str:

@@ -64,7 +64,7 @@ def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
 def _format(suffix: str) -> Format | None:
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
-    name = suffix or request.values.get("format", "")
+    name = suffix or request.args.get("format", "")
     formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     return formats[0] if formats else None
 

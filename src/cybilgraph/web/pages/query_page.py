@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -138,7 +139,7 @@ def sparql(name: str = "") -> Response | str:
     entry.ask(query_request.query, query_request.query_hash)
     entry.release = serving().release.number
     queries.guard(query_request.query, serving().engine.services)
-    if request.values.get("explain"):
+    if sent_request(request.path.rstrip("/")).shown("explain"):
         return Response(
             _page(
                 query_request.query, None, query, hints=serving().engine.explain(query_request.query, caller=caller())
@@ -163,13 +164,27 @@ def use() -> str:
 
 def _parse_request(path: str) -> QueryRequest | None:
     """What this request asks, as if it had been sent to ``path``; answers come from its release from now on."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    query_request = protocol.parse_request(
-        Request(request.method, request.query_string.decode(), headers, request.get_data(), path)
-    )
+    query_request = protocol.parse_request(sent_request(path))
     if query_request and query_request.release:
         _open(query_request.release)
     return query_request
+
+
+def sent_request(path: str) -> Request:
+    """The request as the SPARQL Protocol sees it, as if sent to ``path``; without its body on pages of no query."""
+    if "sent_request" not in g:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
+        method, body = (request.method, request.get_data(cache=False)) if is_query else ("GET", b"")
+        set_request(Request(method, request.query_string.decode("latin-1"), headers, body, path))
+    found: Request = g.sent_request
+    return found
+
+
+def set_request(given: Request) -> None:
+    """Let this be what ``sent_request`` returns, if it is for a page of queries; of others, no body is decoded."""
+    is_query = given.path.rstrip("/") in protocol.QUERY_PATHS
+    g.sent_request = given if is_query else replace(given, method="GET", body=b"")
 
 
 @blueprint.get("/api/queries")
@@ -260,6 +275,7 @@ def form_values(of: Query | None = None) -> dict[str, object]:
     return {
         "formats": [fmt.name for fmt in (named_queries.formats(of) if of else FORMATS)],
         "tables": [fmt.name for fmt in RESULT_FORMATS],
+        "pinned": sent_request(request.path).shown("release"),
     }
 
 

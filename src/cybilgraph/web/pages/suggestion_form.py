@@ -9,21 +9,27 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.problems import STATUSES
-from cybilgraph.web.api.submissions import SentRecord, read_form_request, record_from_bytes, record_from_text
-from cybilgraph.web.checker import EDIT, FORM_OUTPUT, Submission
-from cybilgraph.web.pages.check_form import check_quota, render_form, respond_to_form, run_checker
+from cybilgraph.web.checker import EDIT, FORM_OUTPUT, TEXT_OUTPUT, CheckAnswer, Submission
+from cybilgraph.web.checker.submissions import record_from_bytes
+from cybilgraph.web.pages.check_form import (
+    FORM_OUTPUTS,
+    check_quota,
+    render_form,
+    respond_to_form,
+    run_checker,
+    upload,
+)
 from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact
 from cybilgraph.web.pages.resource import page_path
 from cybilgraph.web.server.quotas import ClientQuotas, client_network
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
-from cybilgraph.web.suggestions.admission import ensure_valid
 
 blueprint = Blueprint("suggest", __name__)
 
@@ -55,17 +61,18 @@ def page(key: str) -> Response:
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
         }
         if request.method != "POST":
-            return render_form(record_from_text(base.text, name), {"suggest": about})
-        sent = read_form_request()
-        if "send" not in request.form:
-            return respond_to_form(sent, {"suggest": about})
+            submission = Submission(name, base.text.encode(errors="replace"))
+            return render_form(run_checker(submission, FORM_OUTPUTS), {"suggest": about})
+        answer = run_checker(upload(is_form=True, base=base.text, name=name), (*FORM_OUTPUTS, EDIT))
+        if "send" not in answer.about["fields"]:
+            return respond_to_form(answer, {"suggest": about})
         try:
             return _send(
-                suggestions, Suggestion(project=key, title=title, name=name, base=base, **_sender_fields(sent)), about
+                suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""), about
             )
         except SuggestionError as error:
             status = next(status for kind, status in STATUSES if isinstance(error, kind))
-            return render_form(sent, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+            return render_form(answer, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
 
 
 def _ensure_same_origin() -> None:
@@ -83,23 +90,12 @@ def _ensure_same_origin() -> None:
         raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
 
 
-def _sender_fields(sent: SentRecord) -> dict[str, str]:
-    """What a sender says."""
-    if sent.text is None:
-        raise BadRequest("The record is no text")
-    return {"text": sent.text, **{name: request.form.get(name, "").strip() for name in ("comment", "sender", "email")}}
-
-
-def _send(suggestions: SuggestionQueue, given: Suggestion, about: dict[str, Any]) -> Response:
-    if request.form.get("base") != about["base"]:
-        raise SuggestionError(
-            "The record has changed since you opened it", "Keep your text, open the form anew, and put it in again."
-        )
-    ensure_valid(given)
-    # Only the sandboxed checker reads what a stranger wrote as a record.
-    submission = replace(record_from_text(given.text, given.name).submission, base=given.base.text)
-    if problem := run_checker(submission, (EDIT,)).parts[EDIT]:
+def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion, about: dict[str, Any]) -> Response:
+    """Queue an edit that the checker has found to be one. Raises SuggestionError, TooManyRequests."""
+    if problem := answer.parts[EDIT]:
         raise SuggestionError(*json.loads(problem))
+    sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
+    given = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
     with _send_quota().admit(request.remote_addr or ""):
         taken = suggestions.send(given, client_network(request.remote_addr or "", _QUOTA_BITS))
     return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)

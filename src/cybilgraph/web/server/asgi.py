@@ -37,6 +37,7 @@ from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.sparql import queries
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
+from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease
 from cybilgraph.web.server.render_queue import RenderQueue
@@ -53,8 +54,8 @@ _QUERY_THREADS, _PAGE_THREADS = 96, 96
 _FILE_THREADS = 4
 #: So many seconds a request waits for others of its client.
 _QUEUE_TIMEOUT_SECONDS = 5.0
-#: The body of a query may be this large: queries.MAX_BYTES, each written as %41, and what is beside it.
-_MAX_QUERY_BODY_BYTES = 400_000
+#: Bytes of the form for a suggestion, whose record may have readers.inputs.MAX_PAGE_BYTES; and of what no route reads.
+_MAX_SUGGESTION_BYTES, _MAX_UNREAD_BYTES = 1_000_000, 10_000
 #: Characters of a header, as most servers and proxies bound them; fewer of those whose parts are all compared.
 _HEADER_CHARACTERS = 8_000
 _LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
@@ -148,7 +149,7 @@ class Application:
         headers = _headers(scope)
         path = "/" + scope["path"].strip("/")
         is_query = path == "/sparql" or path.startswith(named_queries.ROOT)
-        max_bytes = min(_MAX_QUERY_BODY_BYTES, self._max_bytes) if is_query else self._max_bytes
+        max_bytes = min(_max_body_bytes(path), self._max_bytes)
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
             if too_long := [name for name in headers if len(headers[name]) > _LONGEST.get(name, _HEADER_CHARACTERS)]:
@@ -383,6 +384,15 @@ def _headers(scope: Scope) -> dict[str, str]:
     for name, value in scope["headers"]:
         lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     return {name: ", ".join(values) for name, values in lines.items()}
+
+
+def _max_body_bytes(path: str) -> int:
+    """The bytes that the body of a request may have, by what is done with it there."""
+    if path in protocol.QUERY_PATHS:
+        return protocol.MAX_BODY_BYTES
+    if path in ("/check", "/api/check"):
+        return MAX_UPLOAD_BYTES
+    return _MAX_SUGGESTION_BYTES if path.startswith("/suggest/") else _MAX_UNREAD_BYTES
 
 
 def _percent_encoded(part: re.Match[bytes]) -> bytes:

@@ -78,6 +78,8 @@ class Middleware:
             await send(message)
 
         own = self._own.get(scope["path"])
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            own = None  # the application refuses it (RFC 9112, section 3.2)
         completed = False
         try:
             if own and scope["method"] in ("GET", "HEAD"):

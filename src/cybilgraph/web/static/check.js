@@ -95,7 +95,7 @@
       !report.records
         ? "No record could be read."
         : `${counted(report.records, "record")}: ${counted(violation, "violation")}, ${counted(warning, "warning")}` +
-            (info ? `, ${info} info` : "") + (report.findings.length ? "" : ". All is well.")
+            (info ? `, ${info} info` : "") + (report.note ? `. ${report.note}` : report.findings.length ? "" : ". All is well.")
     );
     document.getElementById("take").hidden = !report.records;
   }

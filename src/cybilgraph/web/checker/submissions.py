@@ -1,29 +1,44 @@
-"""A request → the record that it brings, and what is wished of it: JSON, a form, a file, or the bare record."""
+"""Decode what a client sent to be checked: JSON, a form, a file, or the bare record.
+
+Only check workers do this with the bodies of requests: decoding takes time and memory, and holds the interpreter.
+"""
 
 from __future__ import annotations
 
 import codecs
+import io
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl
 
-from flask import json, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.model.rules import LANGUAGES
+from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.input_kinds import BY_NAME, KINDS, InputKind, guess_suffix, input_name
 from cybilgraph.readers.text import decode, find_codec
-from cybilgraph.web.checker import Submission
+from cybilgraph.web.checker import FORM_OUTPUT, RDF_OUTPUT, Submission, Upload
 
-#: A saved page with its scripts and styles has some hundred kilobytes.
-MAX_UPLOAD_BYTES = 2_000_000
 #: What can be asked for beside a report in JSON.
 EXTRA_OUTPUTS = ("turtle", "derived")
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+#: What the form can give back: the record as it was sent; and in each form and as RDF: output of the checker, suffix.
+SOURCE = "source"
+DOWNLOADS = {
+    **{name: (f"{FORM_OUTPUT}{name}", name) for name in WRITERS if name != "schema"},
+    **{name: (f"{RDF_OUTPUT}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
+}
+_MAX_FIELDS = 1_000
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+_FORMS = (_FORM, _MULTIPART)
 _ANY = ("", "application/octet-stream", "text/plain")
 _SUFFIXES = frozenset(READERS) - {""}
 _LINE_END = re.compile(r"\r\n?")
@@ -36,39 +51,70 @@ _UTF_16 = ("utf-16", "utf-16le", "utf-16be")
 
 @dataclass(frozen=True, slots=True)
 class SentRecord:
-    """What a request brings. ``text`` is the record as text, or nothing where it is none (a workbook).
+    """A decoded submission: what to check, and what else the client asked for.
 
-    ``fix`` is the place, as line:column, of a mend that is to be applied.
+    ``fix`` is the place, as line:column, of a fix to apply. ``fields`` are those of the page's form.
     """
 
     submission: Submission
-    kind: InputKind
-    text: str | None
     extras: tuple[str, ...] = ()
     fix: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
-    def changed(self, content: bytes) -> SentRecord:
-        """The same with another content."""
-        submission = replace(self.submission, content=content)
-        text = _as_text(Input(submission.name, given=content), self.kind)
-        return replace(self, submission=submission, text=text, fix="")
+    @property
+    def kind(self) -> InputKind:
+        """What kind of record it is. Raises UnsupportedMediaType."""
+        given = Input(self.submission.name, given=self.submission.content)
+        return next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
+
+    @property
+    def text(self) -> str | None:
+        """The record as text; None where it is none (a workbook)."""
+        if not self.kind.is_text:
+            return None
+        content = self.submission.content
+        try:
+            return _LINE_END.sub("\n", decode(Input(self.submission.name, given=content), content, []))
+        except SourceError:
+            return None
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file that a button of the form asks for; empty where none does."""
+        wanted = self.fields.get("download")
+        if not wanted:
+            return ""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.submission.name.rpartition(".")[0]).strip("-") or "record"
+        return f"{stem}{self.kind.suffix}" if wanted == SOURCE else f"{stem}.{DOWNLOADS[wanted][1]}"
+
+    @property
+    def file_output(self) -> str:
+        """The output of the checker that this file is; empty where it is the record as it was sent."""
+        wanted = self.fields.get("download", SOURCE)
+        return "" if wanted == SOURCE else DOWNLOADS[wanted][0]
 
 
-def read_api_request() -> SentRecord:
-    """What a program sends. Raises BadRequest, UnsupportedMediaType."""
-    options: dict[str, Any] = dict(request.args.items())
+def decode_upload(upload: Upload) -> SentRecord:
+    """Decode the body of a request. Raises BadRequest, RequestEntityTooLarge, UnsupportedMediaType."""
+    media_type, parameters = parse_options_header(upload.content_type)
+    media_type = media_type.lower()
+    return (_decode_page_form if upload.is_form else _decode_api_body)(upload, media_type, parameters)
+
+
+def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> SentRecord:
+    """Decode what a program sent."""
+    options: dict[str, Any] = dict(reversed(parse_qsl(upload.arguments, keep_blank_values=True)))
     options.pop("format", None)  # of the report
-    media_type = request.mimetype
     if media_type in _FORMS:
-        options |= request.form.to_dict()
-        file = request.files.get("file")
+        fields, file = _decode_form(upload.content, media_type, parameters)
+        options |= fields
         if file is not None:
-            content = _in_utf8(file.read(), file.mimetype_params)
+            content = _in_utf8(file.stream.read(), file.mimetype_params)
             return _sent(content, {"name": file.filename or "", **options}, file.mimetype)
         if "text" not in options:
             raise BadRequest("No record was sent: the form has neither a part 'file' nor a field 'text'")
         return _sent(_text(options), options, "")
-    content = _in_utf8(request.get_data(), request.mimetype_params)
+    content = _in_utf8(upload.content, parameters)
     if media_type == "application/json" and (asked := _envelope(content)) is not None:
         return _sent(_text(asked), options | asked, "")
     if media_type not in _ANY and not any(media_type in kind.media_types for kind in KINDS):
@@ -77,22 +123,38 @@ def read_api_request() -> SentRecord:
     return _sent(content, options, media_type)
 
 
-def read_form_request() -> SentRecord:
-    """What the page's form sends: the text, or the file where one was chosen. Raises BadRequest."""
-    options: dict[str, Any] = request.form.to_dict()
-    file = request.files.get("file")
+def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> SentRecord:
+    """Decode what the page's form sent: the text, or the file where one was chosen."""
+    fields, file = _decode_form(upload.content, media_type, parameters)
+    options: dict[str, Any] = dict(fields)
+    if (wanted := fields.get("download")) and wanted not in (SOURCE, *DOWNLOADS):
+        raise BadRequest(f"There is no download {wanted[:40]!r}")
+    content = _text(options)
     if file is not None and file.filename:
-        return _sent(file.read(), options | {"name": file.filename}, "")
-    return _sent(_text(options), options, "")
+        content = file.stream.read()
+        options["name"] = file.filename
+    if upload.name:
+        options |= {"name": upload.name, "format": ""}
+    sent = _sent(content, options, "")
+    return replace(sent, submission=replace(sent.submission, base=upload.base), fields=fields)
 
 
-def record_from_text(text: str, name: str, language: str = LANGUAGES[0]) -> SentRecord:
-    """A record that is not of this request, under a name whose suffix tells its reader."""
-    return record_from_bytes(text.encode(errors="replace"), name, language)
+def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) -> tuple[dict[str, str], Any]:
+    """Decode the fields of a form, the first of each name, and its file. Raises RequestEntityTooLarge."""
+    too_many = RequestEntityTooLarge(f"The form has more than {_MAX_FIELDS:,} parts")
+    if media_type == _FORM and body.count(b"&") >= _MAX_FIELDS:
+        raise too_many
+    # Workers open no file: all parts stay in memory.
+    parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=None, max_form_parts=_MAX_FIELDS)
+    try:
+        _, fields, files = parser.parse(io.BytesIO(body), media_type, len(body), dict(parameters))
+    except RequestEntityTooLarge:
+        raise too_many from None
+    return fields.to_dict(), files.get("file")
 
 
 def record_from_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> SentRecord:
-    """The same, as the bytes of a file."""
+    """A record of the release, under a name whose suffix selects its reader."""
     return _sent(content, {"name": name, "lang": language}, "")
 
 
@@ -152,15 +214,9 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecor
     except ValueError:
         raise BadRequest(f"as_of is a day, as 2026-12-31, and not {as_of!r}") from None
     name = input_name(name, asked, media_type, content, _SUFFIXES)
-    given = Input(name, given=content)
-    kind = next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
-    return SentRecord(
-        Submission(name, content, language, as_of),
-        kind,
-        _as_text(given, kind),
-        _extras(options),
-        _option(options, "fix"),
-    )
+    sent = SentRecord(Submission(name, content, language, as_of), _extras(options), _option(options, "fix"))
+    _ = sent.kind  # raises where the server reads no such files
+    return sent
 
 
 def _kind_of(given: Input) -> InputKind:
@@ -185,12 +241,3 @@ def _extras(options: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(asked, list) or not all(name in EXTRA_OUTPUTS for name in asked):
         raise BadRequest(f"'include' has some of: {', '.join(EXTRA_OUTPUTS)}")
     return tuple(dict.fromkeys(asked))
-
-
-def _as_text(given: Input, kind: InputKind) -> str | None:
-    if not kind.is_text:
-        return None
-    try:
-        return _LINE_END.sub("\n", decode(given, given.given or b"", []))
-    except SourceError:
-        return None

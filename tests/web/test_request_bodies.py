@@ -1,0 +1,164 @@
+"""Bodies of requests: a limit for each route, nothing long decoded in the server's own process, bounded answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.bench.served.client import Address, Monitor, exchange
+from tests.bench.served.scans import BODIES, body
+from tests.conftest import run, running_server
+from tests.web.pages.test_check_form import Controls, form, part, post, submit
+from tests.web.pages.test_query_page import BROWSER, http
+
+URL_ENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=xyz"
+#: A form may be as long as a query of which each byte is escaped.
+LONGEST_QUERY_FORM = 350_000
+
+
+def table(rows: int) -> bytes:
+    """Records with several findings each."""
+    return b"title,status,from,to\n" + b"".join(b"Project %d,Finishd,Apr 2018,Mar 2017\n" % n for n in range(rows))
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "limit"),
+    [
+        ("/api/check", 2_100_000, "2,000,000"),
+        ("/check", 2_100_000, "2,000,000"),
+        ("/suggest/G0020", 1_900_000, "1,000,000"),
+        ("/sparql", 390_000, "330,000"),
+        ("/sparql/use", 1_900_000, "330,000"),
+        ("/", 1_900_000, "10,000"),
+        ("/api/queries/example-actors-by-type", 390_000, "10,000"),
+    ],
+)
+def test_a_body_over_the_limit_of_its_route_is_refused(portal: str, path: str, size: int, limit: str) -> None:
+    reply = post(portal, b"query=" + b"%" * size, URL_ENCODED, BROWSER, path)
+    assert reply.status == 413
+    assert f"{limit} bytes" in reply.body.decode()
+    assert len(reply.body) < 10_000
+
+
+@pytest.mark.parametrize("unit", [b"%", b"%41", b"a"])
+@pytest.mark.parametrize("path", ["/sparql", "/sparql/use"])
+def test_a_query_over_its_limit_is_refused_and_not_repeated(portal: str, path: str, unit: bytes) -> None:
+    sent = b"format=html&query=" + unit * 109_000
+    reply = post(portal, sent, URL_ENCODED, BROWSER, path)
+    assert reply.status == 400
+    assert "longer than 100,000 bytes" in reply.body.decode()
+    assert len(reply.body) < 10_000
+
+
+def test_a_refused_query_within_the_limit_stays_in_the_form(portal: str) -> None:
+    query = "SELECT * { " + "# comment\n" * 2_000
+    reply = post(portal, query.encode(), "application/sparql-query", BROWSER, "/sparql")
+    assert reply.status == 400
+    assert Controls(reply.body).fields["query"] == query
+
+
+#: Loaded by each Python of the server as it starts: writes down what decodes more than a query can be.
+_OBSERVER = """
+import json
+import sys
+import urllib.parse
+from werkzeug.formparser import FormDataParser
+
+def observed(name, decode, size):
+    def wrapper(*given, **named):
+        if size(given) > LONGEST and not any("check_worker" in word for word in sys.orig_argv):
+            print(f"DECODED {size(given)} by {name}", file=sys.stderr, flush=True)
+        return decode(*given, **named)
+    return wrapper
+
+json.loads = observed("json.loads", json.loads, lambda given: len(given[0]))
+for name in ("parse_qsl", "unquote", "unquote_to_bytes", "unquote_plus"):
+    setattr(urllib.parse, name, observed(name, getattr(urllib.parse, name), lambda given: len(given[0])))
+FormDataParser.parse = observed("FormDataParser", FormDataParser.parse, lambda given: (given[3] or 0))
+"""
+
+
+@pytest.fixture(scope="module")
+def observed(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
+    """A server whose log says when its own process decodes a long body."""
+    folder = tmp_path_factory.mktemp("observer")
+    (folder / "sitecustomize.py").write_text(f"LONGEST = {LONGEST_QUERY_FORM}\n{_OBSERVER}", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        server = running_server(releases, "--suggestions", folder / "queue", "--rate", 100_000)
+        with server:
+            yield server
+
+
+@pytest.mark.parametrize("path", ["/api/check", "/check", "/suggest/G0020"])
+@pytest.mark.parametrize("name", [name for name in BODIES if name != "rows with findings"])
+def test_only_workers_decode_long_bodies(observed: running_server, path: str, name: str) -> None:
+    """And whoever asks whether the server is alive is answered meanwhile."""
+    health = Address(urlsplit(observed.url).port or 0, "/healthz")
+    content_type, sent = body(BODIES[name], 990_000)
+    with Monitor(health, 0.01) as alive:
+        reply = post(observed.url, sent, content_type, BROWSER if path != "/api/check" else "*/*", path)
+    assert reply.status in (200, 400, 413, 415, 422), reply.body[:500]
+    assert not alive.failures
+    assert alive.seconds
+    assert "DECODED" not in observed.log
+
+
+def test_a_text_of_lists_is_a_clear_error(portal: str) -> None:
+    sent = b'{"text":[' + b"[]," * 600_000 + b"[]]}"
+    reply = post(portal, sent, "application/json")
+    assert reply.status == 400
+    assert json.loads(reply.body)["detail"] == "'text' is the record as a string"
+
+
+def test_a_report_is_bounded_and_its_totals_are_those_of_the_command_line(portal: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(table(300))
+    whole = json.loads(run("check", "a.csv", "-f", "json", cwd=tmp_path).stdout)
+    report = json.loads(post(portal, form(part("file", table(300), "a.csv")), MULTIPART).body)
+    assert report["counts"] == whole["counts"]
+    assert report["records"] == whole["records"] == 300
+    assert len(report["findings"]) <= 1_000 < len(whole["findings"])
+    assert report["findings"] == whole["findings"][: len(report["findings"])]
+    omitted = sum(each["count"] for each in report["omitted"])
+    assert len(report["findings"]) + omitted == len(whole["findings"])
+    assert f"{omitted:,} more findings are not listed" in report["note"]
+    assert "cybilgraph check" in report["note"]
+    assert (whole["omitted"], whole["note"]) == ([], "")
+
+
+@pytest.mark.parametrize("name", ["json", "html", "sarif", "junit", "turtle", "csv", "text", "github"])
+def test_each_format_of_a_report_is_bounded(portal: str, name: str) -> None:
+    sizes = [len(post(portal, table(rows), "text/csv", path=f"/api/check?format={name}").body) for rows in (600, 1_200)]
+    assert max(sizes) < 2_500_000
+    assert sizes[1] - sizes[0] < 100_000
+
+
+def test_the_page_of_a_long_table_is_bounded_and_says_what_it_leaves_out(portal: str) -> None:
+    reply = post(portal, form(part("file", table(600), "a.csv"), part("lang", b"en")), MULTIPART, BROWSER, "/check")
+    assert reply.status == 200
+    assert len(reply.body) < 2_000_000
+    assert "more findings are not listed. To list all of them, run: cybilgraph check FILE" in reply.body.decode()
+
+
+def test_what_is_refused_of_a_sender_is_not_repeated_in_full(portal: str) -> None:
+    fields = Controls(http(f"{portal}/suggest/G0020", Accept=BROWSER).body).fields
+    reply = submit(
+        portal, "/suggest/G0020", **fields | {"send": "yes", "comment": "x" * 900_000, "sender": "y" * 5_000}
+    )
+    assert reply.status == 422
+    assert len(reply.body) < 100_000
+    found = Controls(reply.body).fields
+    assert (len(found["comment"]), len(found["sender"])) == (2_000, 200)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/", "/sparql?query=ASK%7B%7D"])
+@pytest.mark.parametrize("other", ["localhost", "example.org", ""])
+def test_two_hosts_are_refused(portal: str, path: str, other: str) -> None:
+    address = Address(urlsplit(portal).port or 0, path)
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nHost: {other}\r\nConnection: close\r\n\r\n"
+    assert exchange(address, head.encode()).status == 400

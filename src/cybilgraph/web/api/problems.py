@@ -140,12 +140,13 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **(extra or {}),
     }
     sent = query_page.sent_request(request.path)
-    kind = "" if sent.shown("format", "html").strip().lower() == "html" else PROBLEM_TYPE
+    name = sent.shown("format")
+    kind = "" if name is None or name.strip().lower() == "html" else PROBLEM_TYPE
     match kind or request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html", "text/plain"], PROBLEM_TYPE):
         case "text/html":
             # Who wrote a query on the page finds it there again, to mend it.
-            query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else ""
-            template = "query-problem.html" if query else "problem.html"
+            query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else None
+            template = "problem.html" if query is None else "query-problem.html"
             response = make_response(
                 render_template(template, problem=problem, query=query, **query_page.form_values())
             )

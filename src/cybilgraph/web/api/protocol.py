@@ -85,13 +85,13 @@ class Request:
         """
         return _parameters(self)
 
-    def shown(self, name: str, default: str = "") -> str:
-        """A parameter for an error page; the default where the request cannot be decoded, or the value is too long."""
+    def shown(self, name: str) -> str | None:
+        """A parameter for a page to show; None where it is not sent, too long, or cannot be decoded."""
         for request in (self, replace(self, method="GET", body=b"")):
             with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
-                value = _first(request.parameters, name, default)
-                return value if len(value) <= queries.MAX_QUERY_BYTES else default
-        return default
+                first = request.parameters.get(name, [])[:1]
+                return next((value for value in first if len(value) <= queries.MAX_QUERY_BYTES), None)
+        return None
 
 
 @dataclass(frozen=True)
@@ -261,9 +261,9 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         raise QuerySyntaxError(f"The request has more than {MAX_PARAMETERS:,} parameters") from error
 
 
-def _first(sent: dict[str, list[str]], name: str, default: str = "") -> str:
+def _first(sent: dict[str, list[str]], name: str) -> str:
     """What was sent by this name; of several the first: SPARQLWrapper sends a format in each way it knows."""
-    return sent.get(name, [default])[0]
+    return sent.get(name, [""])[0]
 
 
 def _graphs(sent: dict[str, list[str]]) -> Dataset:

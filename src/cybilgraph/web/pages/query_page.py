@@ -275,7 +275,7 @@ def form_values(of: Query | None = None) -> dict[str, object]:
     return {
         "formats": [fmt.name for fmt in (named_queries.formats(of) if of else FORMATS)],
         "tables": [fmt.name for fmt in RESULT_FORMATS],
-        "pinned": sent_request(request.path).shown("release"),
+        "pinned": sent_request(request.path).shown("release") or "",
     }
 
 

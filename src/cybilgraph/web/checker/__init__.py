@@ -44,7 +44,7 @@ HEAVY, FAILED, REFUSED = "heavy", "failed", "refused"
 #: Bytes of a body; a saved page with its scripts and styles has some hundred kilobytes.
 MAX_UPLOAD_BYTES = 2_000_000
 #: A report lists at most so many findings, and so many characters of them as JSON.
-MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 1_000_000
+MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from cybilgraph.errors import SuggestionError
-from cybilgraph.model.findings import SEVERITIES, Report
+from cybilgraph.model.findings import SEVERITIES, Finding, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.record import Text
 from cybilgraph.model.rules import LANGUAGES, translate
@@ -67,8 +67,9 @@ from cybilgraph.web.suggestions.admission import (
 
 #: An answer has no more bytes than this.
 _MAX_ANSWER_BYTES = 20_000_000
-#: What the page shows: characters of a text, of the graph, and of the words that a finding or claim quotes; claims.
-_MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_QUOTE_CHARS, _MAX_CLAIMS = 1_000_000, 200_000, 300, 1_000
+#: What the page shows: characters of a text, of the graph, of each text of a finding, of the quote of a claim; claims.
+_MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_MESSAGE_CHARS, _MAX_QUOTE_CHARS = 1_000_000, 200_000, 1_000, 300
+_MAX_CLAIMS = 1_000
 #: Fields of the form that its page has again, and the characters that it shows of them.
 _SHOWN_FIELDS = {
     "comment": MAX_COMMENT_CHARS,
@@ -110,9 +111,14 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
         checked = check_input(Input(given.name, given=content), as_of)
     report = checked.report
     report.language = given.language
-    report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, lambda found: len(json.dumps(found, default=fields_of)))
+    report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
     report.findings = [translate(found, report.language) for found in report.findings]
     return sent, checked
+
+
+def _length(found: Finding) -> int:
+    """The characters of a finding as JSON."""
+    return len(json.dumps(found, ensure_ascii=False, default=fields_of))
 
 
 def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
@@ -188,8 +194,8 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
         return b""
     report = checked.report
     findings = [
-        {key: getattr(found, key) for key in ("severity", "rule", "line", "label", "message", "suggestion", "fix")}
-        | {"text": found.text[:_MAX_QUOTE_CHARS]}
+        {key: getattr(found, key) for key in ("severity", "rule", "line", "fix")}
+        | {key: getattr(found, key)[:_MAX_MESSAGE_CHARS] for key in ("label", "message", "suggestion", "text")}
         for found in sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity))  # each kind by line
     ]
     derived = [

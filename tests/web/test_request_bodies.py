@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import pytest
 
 from tests.bench.served.client import Address, Monitor, exchange
 from tests.bench.served.scans import BODIES, body
-from tests.conftest import run, running_server
+from tests.conftest import ROOT, run, running_server
 from tests.web.pages.test_check_form import Controls, form, part, post, submit
 from tests.web.pages.test_query_page import BROWSER, http
 
@@ -85,29 +86,35 @@ FormDataParser.parse = observed("FormDataParser", FormDataParser.parse, lambda g
 
 @pytest.fixture(scope="module")
 def observed(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
-    """A server whose log says when its own process decodes a long body."""
+    """A server whose log says when its own process decodes a long body, and that is asked whether it is alive."""
     folder = tmp_path_factory.mktemp("observer")
     (folder / "sitecustomize.py").write_text(f"LONGEST = {LONGEST_QUERY_FORM}\n{_OBSERVER}", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
         server = running_server(releases, "--suggestions", folder / "queue", "--rate", 100_000)
-        with server:
-            yield server
+        with server as url:
+            with Monitor(Address(urlsplit(url).port or 0, "/healthz"), 0.01) as alive:
+                yield server
+            assert not alive.failures, "whoever asks whether the server is alive is answered meanwhile"
+            assert len(alive.seconds) > 20
 
 
 @pytest.mark.parametrize("path", ["/api/check", "/check", "/suggest/G0020"])
 @pytest.mark.parametrize("name", [name for name in BODIES if name != "rows with findings"])
 def test_only_workers_decode_long_bodies(observed: running_server, path: str, name: str) -> None:
-    """And whoever asks whether the server is alive is answered meanwhile."""
-    health = Address(urlsplit(observed.url).port or 0, "/healthz")
     content_type, sent = body(BODIES[name], 990_000)
     before = len(observed.log)
-    with Monitor(health, 0.01) as alive:
-        reply = post(observed.url, sent, content_type, BROWSER if path != "/api/check" else "*/*", path)
+    reply = post(observed.url, sent, content_type, BROWSER if path != "/api/check" else "*/*", path)
     assert reply.status in (200, 400, 413, 415, 422), reply.body[:500]
-    assert not alive.failures
-    assert alive.seconds
     assert "DECODED" not in observed.log[before:]
+
+
+def test_no_page_decodes_the_body_of_a_request() -> None:
+    """Flask would, for whoever asks for one of these."""
+    decoding = re.compile(r"\brequest\.(form|values|files|json|get_json)\b")
+    for path in (ROOT / "src" / "cybilgraph" / "web").rglob("*.*"):
+        if path.suffix in (".py", ".html"):
+            assert not decoding.search(path.read_text(encoding="utf-8")), path
 
 
 def test_a_text_of_lists_is_a_clear_error(portal: str) -> None:

@@ -57,7 +57,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     """
     csv.field_size_limit(sys.maxsize)  # answers of our own engine are read, whose limit is that of an answer
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_UPLOAD_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["titled"] = shorten_title

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import importlib
 import os
+import resource
 import socket
+import stat
 import struct
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from cybilgraph.runtime import worker
@@ -68,6 +72,17 @@ def attempts(request: dict[str, Any]) -> dict[str, Callable[[], object]]:
         "kill all": lambda: os.kill(-1, 0),
         "pidfd": lambda: os.pidfd_open(parent),
         "ptrace": lambda: call(101 if IS_X86 else 117, 16, parent, 0, 0),
+        "tgkill": lambda: call(234 if IS_X86 else 131, parent, parent, 0),
+        "limit of another": lambda: resource.prlimit(parent, resource.RLIMIT_NPROC),
+        "priority of another": lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
+        "processors of another": lambda: os.sched_setaffinity(parent, range(os.cpu_count() or 1)),
+        "scheduler of another": lambda: os.sched_setscheduler(parent, os.SCHED_OTHER, os.sched_param(0)),
+        "scheduling attributes of another": lambda: call(314 if IS_X86 else 274, parent, None, 0),
+        "input priority of another": lambda: call(251 if IS_X86 else 30, 1, parent, 0),
+        "signals by a descriptor": lambda: fcntl.fcntl(request["connection"], fcntl.F_SETOWN, parent),
+        "which signal": lambda: fcntl.fcntl(request["connection"], 10, 9),
+        "owner by ioctl": lambda: fcntl.ioctl(request["connection"], 0x8901, struct.pack("i", parent)),
+        "own namespaces": lambda: call(272 if IS_X86 else 97, 0),
         "memory of others": lambda: call(310 if IS_X86 else 270, parent, None, 0, None, 0, 0),
         "io_uring": lambda: call(425, 1, ctypes.create_string_buffer(120)),
         "bpf": lambda: call(
@@ -89,6 +104,15 @@ def outcome(attempt: Callable[[], object]) -> str:
     return "done"
 
 
+def a_socket() -> int:
+    """A descriptor of the connection to the server."""
+    for descriptor in range(3, 1000):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                return descriptor
+    raise AssertionError("a worker has a connection")
+
+
 def main(module: str, *arguments: str) -> None:
     confined = importlib.import_module(module)
 
@@ -101,7 +125,7 @@ def main(module: str, *arguments: str) -> None:
             def answer(request: dict[str, Any], _: bytes, __: object) -> tuple[dict[str, Any], bytes]:
                 for descriptor in (0, 1, 2):  # a number that is free must help nobody
                     os.close(descriptor)
-                tried = attempts(request)
+                tried = attempts(request | {"connection": a_socket()})
                 here = {what: outcome(attempt) for what, attempt in tried.items()}
                 there = {what: before.submit(outcome, attempt).result() for what, attempt in tried.items()}
                 return {"here": here, "there": there, "environment": dict(os.environ)}, b""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import resource
@@ -20,7 +21,7 @@ import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -137,6 +138,34 @@ def _attempts(policy: Policy) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "start a program", lambda: os.execve("", ["-"], {})  # noqa: S606, S607
         yield "fork", _fork
         yield "send a signal", lambda: os.kill(os.getppid(), 0)
+        yield "be the owner of signals", lambda: fcntl.fcntl(2, fcntl.F_SETOWN, 0)
+        for what, number, arguments in _harmless_calls():
+            yield what, partial(_checked_call, number, *arguments)
+
+
+def _harmless_calls() -> Iterator[tuple[str, int, tuple[Any, ...]]]:
+    """Yield system calls on the server that change nothing: by their arguments, or since these are not valid."""
+    server = os.getppid()
+    numbers = _numbers(_OTHER_NUMBERS) | _numbers(_CHECKED_NUMBERS)
+    for name, arguments in (
+        ("tgkill", (server, server, 0)),
+        ("prlimit64", (server, 0, None, None)),
+        ("setpriority", (-1, server, 0)),
+        ("ioprio_set", (-1, server, 0)),
+        ("sched_setaffinity", (server, 0, None)),
+        ("sched_setscheduler", (server, -1, None)),
+        ("sched_setattr", (server, None, 0)),
+        ("process_vm_readv", (server, None, 0, None, 0, 0)),
+        ("process_vm_writev", (server, None, 0, None, 0, 0)),
+        ("pidfd_open", (-1, 0)),
+        ("pidfd_send_signal", (-1, 0, None, 0)),
+    ):
+        yield f"call {name}", numbers[name], arguments
+
+
+def _checked_call(number: int, *arguments: Any) -> None:
+    if _call(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), "refused")
 
 
 def _fork() -> None:
@@ -149,7 +178,7 @@ def _is_refused(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except OSError as error:
-        return error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE)
+        return error.errno in (errno.EACCES, errno.EPERM, errno.ENOSYS, errno.EMFILE)
     return False
 
 
@@ -185,116 +214,130 @@ def take_attempt() -> str:
 
 # ---- seccomp
 
+# We list what is allowed: a list of refusals misses what a later kernel adds, and calls that hurt other processes only
+# (prlimit64 or sched_setattr on the server). It has the calls of CPython, the C libraries and our native modules once
+# they work, and harmless relatives, for other versions. The tests run real work of each kind of worker under it.
 #: Names of system calls, with their numbers on x86-64 and ARM64 (which has none of the older ones).
-_NUMBERS = """
-    open 2 -                creat 85 -              openat 257 56           openat2 437 437
-    name_to_handle_at 303 264                       open_by_handle_at 304 265
-    unlink 87 -             unlinkat 263 35         rmdir 84 -              rename 82 -
-    renameat 264 38         renameat2 316 276       link 86 -               linkat 265 37
-    symlink 88 -            symlinkat 266 36        mkdir 83 -              mkdirat 258 34
-    mknod 133 -             mknodat 259 33          chmod 90 -              fchmod 91 52
-    fchmodat 268 53         fchmodat2 452 452       chown 92 -              fchown 93 55
-    lchown 94 -             fchownat 260 54         truncate 76 45          ftruncate 77 46
-    fallocate 285 47        utime 132 -             utimes 235 -            futimesat 261 -
-    utimensat 280 88        setxattr 188 5          lsetxattr 189 6         fsetxattr 190 7
-    removexattr 197 14      lremovexattr 198 15     fremovexattr 199 16
-    execve 59 221           execveat 322 281        fork 57 -               vfork 58 -
-    clone 56 220            clone3 435 435          unshare 272 97          setns 308 268
-    ptrace 101 117          process_vm_readv 310 270                        process_vm_writev 311 271
-    process_madvise 440 440                         kcmp 312 272            pidfd_open 434 434
-    pidfd_getfd 438 438     pidfd_send_signal 424 424                       kill 62 129
-    tkill 200 130           tgkill 234 131          rt_sigqueueinfo 129 138 rt_tgsigqueueinfo 297 240
-    socket 41 198           socketpair 53 199       connect 42 203          bind 49 200
-    listen 50 201           accept 43 202           accept4 288 242         ioctl 16 29
-    io_uring_setup 425 425  io_uring_enter 426 426  io_uring_register 427 427
-    bpf 321 280             perf_event_open 298 241 userfaultfd 323 282     fanotify_init 300 262
-    mount 165 40            umount2 166 39          pivot_root 155 41       chroot 161 51
-    move_mount 429 429      open_tree 428 428       fsopen 430 430          fsconfig 431 431
-    fsmount 432 432         fspick 433 433          mount_setattr 442 442   swapon 167 224
-    swapoff 168 225         reboot 169 142          acct 163 89             quotactl 179 60
-    quotactl_fd 443 443     syslog 103 116          init_module 175 105     finit_module 313 273
-    delete_module 176 106   kexec_load 246 104      kexec_file_load 320 294 keyctl 250 219
-    add_key 248 217         request_key 249 218     settimeofday 164 170    clock_settime 227 112
-    sethostname 170 161     setdomainname 171 162   iopl 172 -              ioperm 173 -
-    modify_ldt 154 -        shmget 29 194           msgget 68 186           semget 64 190
-    mq_open 240 180         mq_unlink 241 181       seccomp 317 277
+_ALLOWED_NUMBERS = """
+    brk 12 214              mmap 9 222              munmap 11 215           mprotect 10 226
+    mremap 25 216           madvise 28 233          mincore 27 232          membarrier 324 283
+    get_mempolicy 239 236   futex 202 98            set_robust_list 273 99  set_tid_address 218 96
+    rseq 334 293            gettid 186 178          getpid 39 172           getppid 110 173
+    exit 60 93              exit_group 231 94       restart_syscall 219 128
+    sched_yield 24 124      sched_getaffinity 204 123                       sched_getparam 143 121
+    sched_getscheduler 145 120                      sched_get_priority_max 146 125
+    sched_get_priority_min 147 126                  getcpu 309 168          clock_gettime 228 113
+    clock_getres 229 114    clock_nanosleep 230 115 nanosleep 35 101        gettimeofday 96 169
+    time 201 -              times 100 153           getrusage 98 165        sysinfo 99 179
+    uname 63 160            getrandom 318 278       getrlimit 97 163        setrlimit 160 164
+    getuid 102 174          geteuid 107 175         getgid 104 176          getegid 108 177
+    rt_sigaction 13 134     rt_sigprocmask 14 135   rt_sigreturn 15 139     rt_sigpending 127 136
+    rt_sigsuspend 130 133   rt_sigtimedwait 128 137 sigaltstack 131 132     pause 34 -
+    read 0 63               write 1 64              readv 19 65             writev 20 66
+    pread64 17 67           pwrite64 18 68          preadv 295 69           preadv2 327 286
+    lseek 8 62              close 3 57              close_range 436 436     fadvise64 221 223
+    fstat 5 80              newfstatat 262 79       stat 4 -                lstat 6 -
+    statx 332 291           dup 32 23               dup2 33 -               dup3 292 24
+    sendto 44 206           recvfrom 45 207         sendmsg 46 211          recvmsg 47 212
+    sendmmsg 307 269        recvmmsg 299 243        shutdown 48 210         getsockname 51 204
+    getpeername 52 205      setsockopt 54 208       getsockopt 55 209       poll 7 -
+    ppoll 271 73            select 23 -             pselect6 270 72         epoll_wait 232 -
+    epoll_pwait 281 22      epoll_ctl 233 21        epoll_create1 291 20    eventfd2 290 19
+    pipe2 293 59
+"""
+#: What policies that open files need beyond that, and those with endpoints. (The C library binds a netlink socket to
+#: learn the machine's addresses.)
+_OPENING_NUMBERS = """
+    readlink 89 -           readlinkat 267 78       access 21 -             faccessat 269 48
+    faccessat2 439 439      getcwd 79 17            getdents64 217 61       statfs 137 43
+    fstatfs 138 44
+"""
+_CONNECTING_NUMBERS = "socketpair 53 199            connect 42 203          bind 49 200"
+#: What is allowed only with some arguments.
+_CHECKED_NUMBERS = """
+    clone 56 220            kill 62 129             tgkill 234 131          prlimit64 302 261
+    prctl 157 167           fcntl 72 25             ioctl 16 29             open 2 -
+    openat 257 56           socket 41 198
+"""
+#: What is tried, to prove that it is refused; and what this module itself needs before.
+_OTHER_NUMBERS = """
+    seccomp 317 277         setpriority 141 140     ioprio_set 251 30       sched_setaffinity 203 122
+    sched_setscheduler 144 119                      sched_setattr 314 274   process_vm_readv 310 270
+    process_vm_writev 311 271                       pidfd_open 434 434      pidfd_send_signal 424 424
 """
 #: The machine's name to the kernel (audit.h), and the column of its numbers.
 _MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}
-#: No call with a higher number is known here (mseal). What is newer may open files by a new name, and the calls of
-#: x32 have numbers above 2**30.
-_HIGHEST = 462
-#: Programs fall back to an older call where these are not there.
-_NOT_IMPLEMENTED = frozenset({"clone3", "openat2"})
-#: What only policies with endpoints need. (The C library binds a netlink socket to learn of the machine's addresses.)
-_CONNECTING = frozenset({"socket", "socketpair", "connect", "bind"})
-_OPENING = frozenset({"open", "openat"})
+#: From this number on, programs fall back to an older call where the kernel has none (as for clone3): what is not
+#: allowed does not exist for them. The calls of x32 have numbers above 2**30.
+_FIRST_OPTIONAL = 424
 
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_GET_ACTION_AVAIL, _SECCOMP_FILTER_FLAG_TSYNC = 1, 2, 1
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _SECCOMP_RET_ALLOW, _SECCOMP_RET_ERRNO = 0x7FFF0000, 0x00050000
-_DENY, _UNKNOWN = _SECCOMP_RET_ERRNO | errno.EACCES, _SECCOMP_RET_ERRNO | errno.ENOSYS
+_DENY, _UNKNOWN = _SECCOMP_RET_ERRNO | errno.EPERM, _SECCOMP_RET_ERRNO | errno.ENOSYS
 #: Instructions of classic BPF (linux/filter.h), and where struct seccomp_data has what they read.
 _LOAD, _IF_EQUAL, _IF_GREATER, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 _AT_NUMBER, _AT_MACHINE, _AT_ARGUMENTS = 0, 4, 16
+_ALLOWED = (_RETURN, 0, 0, _SECCOMP_RET_ALLOW)
 
-_CLONE_THREAD = 0x00010000
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+#: Of clone(2): what makes a thread, and what would give it namespaces of its own.
+_CLONE_THREAD, _CLONE_NEW = 0x00010000, 0x7E020000
+#: Commands of fcntl(2), ioctl(2) and prctl(2) that change or send nothing to others: F_DUPFD, F_GETFD, F_SETFD,
+#: F_GETFL, F_SETFL, F_DUPFD_CLOEXEC; TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX; PR_SET_NAME,
+#: PR_GET_NAME, PR_SET_VMA.
+_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
+_IOCTL_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+_PRCTL_OPTIONS = (15, 16, 0x53564D41)
 _AF_NETLINK = 16
 _Instruction = tuple[int, int, int, int]
 
 
-def _numbers() -> dict[str, int]:
-    """Return the numbers of this machine's system calls by their names."""
+def _numbers(table: str) -> dict[str, int]:
+    """Return the numbers of this machine's system calls in a table by their names."""
     column = _MACHINES[platform.machine()][1]
-    words = iter(_NUMBERS.split())
+    words = iter(table.split())
     return {row[0]: int(row[column]) for row in zip(words, words, words, strict=True) if row[column] != "-"}
 
 
 def _filter(policy: Policy) -> list[_Instruction]:
     """Return a program that decides on each system call; jumps count from the instruction behind their own."""
-    numbers = _numbers()
+    checked = _numbers(_CHECKED_NUMBERS)
     program: list[_Instruction] = [
         (_LOAD, 0, 0, _AT_MACHINE),
         (_IF_EQUAL, 1, 0, _MACHINES[platform.machine()][0]),
         (_RETURN, 0, 0, _DENY),
         (_LOAD, 0, 0, _AT_NUMBER),
-        (_IF_GREATER, 0, 1, _HIGHEST),
-        (_RETURN, 0, 0, _UNKNOWN),
     ]
 
-    def deny_if(name: str, argument: int, test: int, value: int, *, is_met: bool = True) -> None:
-        if name in numbers:
-            program.extend(
-                (
-                    (_IF_EQUAL, 0, 4, numbers[name]),
-                    (_LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument),  # its lower half: both machines are little-endian
-                    (test, 0 if is_met else 1, 1 if is_met else 0, value),
-                    (_RETURN, 0, 0, _DENY),
-                    (_LOAD, 0, 0, _AT_NUMBER),
-                )
-            )
+    def check(name: str, argument: int, *tests: _Instruction) -> None:
+        """Decide on a call by one of its arguments: tests that jump to the end refuse it."""
+        if name in checked:
+            load = (_LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument)  # its lower half: both machines are little-endian
+            block = [load, *tests, (_RETURN, 0, 0, _DENY)]
+            program.extend([(_IF_EQUAL, 0, len(block), checked[name]), *block])
 
-    deny_if("clone", 0, _IF_ANY_BIT, _CLONE_THREAD, is_met=False)
-    for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):  # abort() sends itself a signal
-        deny_if(name, 0, _IF_EQUAL, os.getpid(), is_met=False)
-    for request in (_TIOCSTI, _TIOCLINUX):  # they type into the operator's terminal
-        deny_if("ioctl", 1, _IF_EQUAL, request)
-    allowed = {"clone", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "ioctl"}
+    def allow_values(name: str, argument: int, values: Iterable[int]) -> None:
+        check(name, argument, *(step for value in values for step in ((_IF_EQUAL, 0, 1, value), _ALLOWED)))
+
+    plain = _numbers(_ALLOWED_NUMBERS)
     if not policy.is_sealed:
+        plain |= _numbers(_OPENING_NUMBERS)
+        writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
         for name, flags in (("open", 1), ("openat", 2)):
-            deny_if(name, flags, _IF_ANY_BIT, os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        allowed |= _OPENING
+            check(name, flags, (_IF_ANY_BIT, 1, 0, writing), _ALLOWED)
     if policy.endpoints:
-        deny_if("socket", 0, _IF_GREATER, _AF_NETLINK)
-        allowed |= _CONNECTING
-    for name, number in numbers.items():
-        if name not in allowed:
-            program += [
-                (_IF_EQUAL, 0, 1, number),
-                (_RETURN, 0, 0, _UNKNOWN if name in _NOT_IMPLEMENTED else _DENY),
-            ]
-    return [*program, (_RETURN, 0, 0, _SECCOMP_RET_ALLOW)]
+        plain |= _numbers(_CONNECTING_NUMBERS)
+        check("socket", 0, (_IF_GREATER, 1, 0, _AF_NETLINK), _ALLOWED)
+    for number in plain.values():
+        program += [(_IF_EQUAL, 0, 1, number), _ALLOWED]
+    check("clone", 0, (_IF_ANY_BIT, 2, 0, _CLONE_NEW), (_IF_ANY_BIT, 0, 1, _CLONE_THREAD), _ALLOWED)
+    for name in ("kill", "tgkill"):  # abort() sends itself a signal
+        allow_values(name, 0, [os.getpid()])
+    allow_values("prlimit64", 0, [0, os.getpid()])
+    allow_values("prctl", 0, _PRCTL_OPTIONS)
+    allow_values("fcntl", 1, _FCNTL_COMMANDS)
+    allow_values("ioctl", 1, _IOCTL_REQUESTS)
+    return [*program, (_IF_GREATER, 0, 1, _FIRST_OPTIONAL - 1), (_RETURN, 0, 0, _UNKNOWN), (_RETURN, 0, 0, _DENY)]
 
 
 class _Program(ctypes.Structure):
@@ -325,12 +368,14 @@ def _has_seccomp() -> bool:
     if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.maxsize < 2**32:
         return False
     action = ctypes.c_uint32(_SECCOMP_RET_ERRNO)
-    return _call(_numbers()["seccomp"], _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
+    return _call(_numbers(_OTHER_NUMBERS)["seccomp"], _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
 
 
 def _install_filter(program: list[_Instruction]) -> None:
     code = _Program(len(program), b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
-    if _call(_numbers()["seccomp"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(code)):
+    if _call(
+        _numbers(_OTHER_NUMBERS)["seccomp"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(code)
+    ):
         raise OSError(ctypes.get_errno(), "The kernel takes no filter of system calls (seccomp)")
 
 

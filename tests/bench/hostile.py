@@ -20,13 +20,11 @@ from pathlib import Path
 from served import Server, projects_of, released, served
 from served.attacks import queries, requests
 from served.client import Address, Monitor, Neighbour, Trap, connect, exchange, look_up, receive
-from served.crowds import ASIDE, CROWDS, Outcome
+from served.crowds import ALIVE, ASIDE, CROWDS, Outcome
 from served.scans import refused, scans
 
 #: Of the other client's look-ups, 99 in 100 are answered within so many seconds.
 BOUND = 0.25
-#: And whoever asks whether the server is alive is told so within so many seconds.
-ALIVE = 0.2
 #: Seconds for which both are measured while nothing else happens; and of 1,000 requests, so many more than then may
 #: miss their deadline during scans: other processes of the machine take their time, too.
 QUIET, MISSES = 10.0, 5

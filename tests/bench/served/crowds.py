@@ -6,6 +6,7 @@ Each is a function that gives what came, the seconds it took, and what is wrong,
 from __future__ import annotations
 
 import asyncio
+import resource
 import select
 import socket
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from .attacks import GRACE, HEAVY, LIMIT
-from .client import Address, Reply, ask, connect, exchange, look_up, receive, request
+from .client import Address, Monitor, Reply, ask, connect, exchange, look_up, receive, request
 
 Outcome = tuple[str, float, str]
 #: What the server grants a body, and the head of a request.
@@ -25,6 +26,9 @@ QUEUE = 5.0
 _PRODUCT = HEAVY["cross product, counted"][0]
 #: Large, and below the limit of an answer (256 MB), however much data there is.
 _LARGE = "SELECT * { ?a ?b ?c } LIMIT 200000"
+#: Who asks whether the server is alive is told so within so many seconds.
+ALIVE = 0.2
+FLOOD, FLOOD_SECONDS = 4_000, 10.0
 _NONE = "https://example.org/none"
 
 
@@ -102,6 +106,40 @@ def idle_500(address: Address) -> Outcome:
                 connection.sendall(b"GET /sparql HT")
         reply = exchange(address, look_up(address, _NONE))
     return str(reply.status), time.perf_counter() - began, "late" if reply.seconds > 1 else ""
+
+
+def flood(address: Address) -> Outcome:
+    """4,000 connections of one client that say nothing or half a word, opened again a second after the server closes them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, 2 * resource.getrlimit(resource.RLIMIT_NOFILE)[1:])
+    began = time.perf_counter()
+    opened = 0
+    with ExitStack() as stack, Monitor(address) as alive:
+        held: list[socket.socket | None] = [None] * FLOOD
+        while time.perf_counter() < began + FLOOD_SECONDS:
+            for number, connection in enumerate(held):
+                if connection and not _is_closed(connection):
+                    continue
+                if connection:
+                    connection.close()
+                with suppress(OSError):
+                    held[number] = connection = stack.enter_context(connect(address, source="127.0.0.4"))
+                    connection.sendall(b"GET /sparql HT" if number % 2 else b"")
+                    opened += 1
+            time.sleep(1)
+    seconds = time.perf_counter() - began
+    late = alive.failures or alive.within(0.99) > ALIVE
+    told = f"{opened} opened"
+    return told, seconds, f"healthz: 99 in 100 within {alive.within(0.99) * 1000:.0f} ms" if late else ""
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def slow_body(address: Address) -> Outcome:
@@ -247,6 +285,7 @@ CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,
     "100 requests pipelined": pipelined,
     "500 idle connections": idle_500,
+    "4,000 connections of one client": flood,
     "200 look-ups at once": look_ups_200,
     "40 clients with long queries": long_queries,
     "500 heavy queries at once": heavy_from_500,

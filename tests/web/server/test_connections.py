@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -194,11 +196,100 @@ def test_a_page_tells_that_an_answer_is_too_large_for_it(server: running_server)
 def test_a_client_has_few_connections_and_others_have_theirs(server: running_server) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(asking(server, b"GET / HT")) for _ in range(60)]
-        for client in clients[40:]:
-            client.settimeout(250)
-            with suppress(ConnectionError):
-                assert client.recv(100) == b""
+        until(lambda: count_open(clients) == 40)
         assert send(server.url, "GET", SMALL, source="127.0.0.2").status == 200
-        for client in clients[:40]:
+        for client in filter(is_open, clients):
+            client.settimeout(250)
             client.sendall(b"TP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def holding(stack: ExitStack, server: running_server, source: str, number: int) -> list[socket.socket]:
+    """Connections of one client; each second one sends half of a request line."""
+    sent = (b"", b"GET / HT")
+    return [stack.enter_context(asking(server, sent[one % 2], source)) for one in range(number)]
+
+
+def is_open(client: socket.socket) -> bool:
+    """Whether the server has neither closed a connection nor sent anything."""
+    client.settimeout(0)
+    try:
+        client.recv(1)
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
+def count_open(clients: list[socket.socket]) -> int:
+    return sum(map(is_open, clients))
+
+
+def answered(server: running_server, source: str, number: int = 20) -> int:
+    """How many of so many requests, each over a new connection, are answered."""
+    return sum(send(server.url, "GET", SMALL, source=source).status == 200 for _ in range(number))
+
+
+@pytest.fixture(scope="module")
+def small_server(releases: Path) -> Iterator[running_server]:
+    running = running_server(releases, *PATIENT, "--connections", 16, "--total-connections", 32)
+    with running:
+        yield running
+
+
+def test_one_client_cannot_fill_the_server(small_server: running_server) -> None:
+    with ExitStack() as stack:
+        clients = holding(stack, small_server, "127.0.0.2", 200)
+        assert answered(small_server, "127.0.0.3") == 20
+        until(lambda: count_open(clients) == 16)
+
+
+def test_many_clients_cannot_fill_the_server_and_the_largest_lose_first(small_server: running_server) -> None:
+    with ExitStack() as stack:
+        modest = holding(stack, small_server, "127.0.0.4", 2)
+        greedy = [holding(stack, small_server, f"127.0.1.{number}", 16) for number in range(10)]
+        assert answered(small_server, "127.0.0.3") == 20
+        until(lambda: count_open(modest) + sum(map(count_open, greedy)) <= 32)
+        assert count_open(modest) == 2
+        assert all(count_open(clients) <= 4 for clients in greedy)
+
+
+def test_more_clients_than_connections_cannot_fill_the_server(small_server: running_server) -> None:
+    with ExitStack() as stack:
+        clients = [holding(stack, small_server, f"127.0.1.{number}", 1)[0] for number in range(100)]
+        assert answered(small_server, "127.0.0.3") == 20
+        until(lambda: count_open(clients) <= 32)
+
+
+def test_requests_in_work_are_kept_before_idle_connections(small_server: running_server) -> None:
+    with ExitStack() as stack:
+        idle = holding(stack, small_server, "127.0.0.2", 15)
+        newest = stack.enter_context(asking(small_server, get(target(), version="1.0"), "127.0.0.2"))
+        until(lambda: answers(small_server))
+        for number in range(4):
+            holding(stack, small_server, f"127.0.1.{number}", 16)
+        until(lambda: count_open(idle) < 10)
+        assert not drained(newest), "its answer comes whole"
+
+
+def test_idle_connections_end_after_the_time_for_a_head(releases: Path) -> None:
+    server = running_server(releases, "--header-seconds", 1)
+    with server, ExitStack() as stack:
+        silent, half = holding(stack, server, "127.0.0.2", 2)
+        kept_alive = stack.enter_context(asking(server, get(SMALL), "127.0.0.2"))
+        kept_alive.settimeout(250)
+        assert kept_alive.recv(10_000).startswith(b"HTTP/1.1 200")
+        until(lambda: count_open([silent, half, kept_alive]) == 0)
+
+
+def test_server_raises_its_limit_on_open_files() -> None:
+    code = (
+        "import resource\n"
+        "from cybilgraph.web.server.connections import accepted_connections\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))\n"
+        "print(accepted_connections(1000), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    for hard, printed in ((4096, "2000 4096 4096"), (1024, "512 1024 1024")):
+        ran = subprocess.run([sys.executable, "-c", code.format(hard=hard)], capture_output=True, text=True, check=True)
+        assert ran.stdout.strip() == printed

@@ -1,117 +1,272 @@
-"""Connections that cost more than a client may: those that take what is sent too slowly, and too many of one client.
+"""Bounds the connections of each client and of all, and closes those whose client reads too slowly.
 
-The HTTP server says nothing of its connections, so they are looked at from outside: as open files of this process
-(proc(5)), with what the kernel knows of each (tcp(7), TCP_INFO). Where the system is not Linux, none is closed.
+The HTTP server accepts connections by itself and reports none of them, so a thread finds them among the open files of
+this process (proc(5)), with what the kernel knows about each (tcp(7), TCP_INFO). It looks many times a second, and the
+HTTP server accepts twice as many connections as may stay: a flood of them meets this thread before it fills the server.
+On systems other than Linux no connection is closed.
+
+The calls go to the C library with the interpreter lock held. Python's own functions release it, and where other threads
+compute, each of thousands of calls would wait for it anew.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import socket
 import struct
 import sys
+import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from cybilgraph.web.server.quotas import client_network
 
-#: A client that lets data wait must take so many bytes in the seconds that a connection has for that.
-_LEAST = 64_000
+Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+#: The pause between two looks: where many are connected, looking takes some 10 ms, and is done less often.
+_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, _PAUSE_FACTOR = 0.05, 0.25, 10
+#: How often the progress of connections is measured.
+_PROGRESS_SECONDS = 1.0
+#: A client that lets data wait must take this many bytes in the seconds that a connection has for that.
+_MIN_TAKEN_BYTES = 64_000
 #: The kernel takes no more bytes from the server than the client may have on the way, and these.
-_UNSENT = 128_000
-_OPEN = "/proc/self/fd"
+_MAX_UNSENT_BYTES = 128_000
+_OPEN_FILES = "/proc/self/fd"
 #: In struct tcp_info (linux/tcp.h): where bytes_acked (u64) and notsent_bytes (u32) are.
 _ACKED, _NOT_SENT, _INFO_BYTES = 120, 144, 148
+#: In struct linux_dirent64 (getdents(2)): where d_reclen (u16) and d_name are; and the bytes that are read at once.
+_ENTRY_BYTES, _ENTRY_NAME, _BLOCK_BYTES = 16, 19, 1 << 15
+#: The bytes of struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
+_ADDRESS_BYTES = {socket.AF_INET: 16, socket.AF_INET6: 28}
+_MAX_ADDRESS_BYTES = 128
+#: A server needs no more open files than this, and these for other things than connections.
+_MAX_OPEN_FILES, _OTHER_OPEN_FILES = 65_536, 512
 
 
-@dataclass(slots=True)
-class _Known:
-    """What is known of a connection: the moment when its client had last taken enough, and its bytes until then."""
+def accepted_connections(total: int) -> int:
+    """Raise this process's limit on open files, and return how many connections the HTTP server may accept.
 
-    first: float
-    last: float
-    taken: int
+    That is twice the ``total`` that may stay, or what the limit leaves room for.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return max(min(2 * total, max(limit, soft) - _OTHER_OPEN_FILES), 2)
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A connection, and when its client had last taken enough (monotonic seconds), and its bytes until then.
+
+    ``peer`` is the client's address as the kernel writes it, which no other connection at the port has.
+    """
+
+    descriptor: int
+    peer: bytes
+    client: str
+    port: int
+    is_exempt: bool
+    opened_at: float
+    progress_at: float
+    taken: int = 0
 
 
 class Connections:
-    """The connections of this process at a port, looked at each time that ``maintain`` is called."""
+    """The connections of this process at a port."""
 
     def __init__(
         self,
         port: int,
         *,
-        seconds: float,
-        most: int,
+        send_seconds: float,
+        per_client: int,
+        total: int,
         is_proxy: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """A client that takes less than 64 kB in so many ``seconds``, while more waits for it, loses its connection.
-        One client, unless its address ``is_proxy``, has at most so many connections.
+        """Allow ``per_client`` connections of one client, unless its address ``is_proxy``, and ``total`` of all.
+
+        A client that takes less than 64 kB in ``send_seconds``, while more waits for it, loses its connection.
         """
-        self._port, self._seconds, self._most = port, seconds, most
+        self._port, self._send_seconds = port, send_seconds
+        self._per_client, self._total = per_client, total
         self._is_proxy, self._clock = is_proxy, clock
-        self._known: dict[int, _Known] = {}
+        self._known: dict[bytes, _Connection] = {}
+        self._has_limited_unsent = False
+        self._in_work: Counter[tuple[str, int]] = Counter()
+        self._measured_at = -_PROGRESS_SECONDS
 
-    def maintain(self) -> None:
-        """Close what takes too little, and the newest of what is too many."""
-        if sys.platform != "linux":
+    def track_requests(self, app: Asgi) -> Asgi:
+        """Wrap an ASGI application, so that connections whose request is in work are closed last."""
+
+        async def tracked(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+            if not scope.get("client"):
+                await app(scope, receive, send)
+                return
+            host, port = scope["client"]
+            key = client_network(host), int(port)  # some servers give it as text
+            self._in_work[key] += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._in_work[key] -= 1
+                if not self._in_work[key]:
+                    del self._in_work[key]
+
+        return tracked
+
+    def watch(self) -> None:
+        """Enforce the limits from now on, in a thread of its own."""
+        if sys.platform == "linux":
+            threading.Thread(target=self._run, name="connections", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            began = time.monotonic()
+            self.enforce()
+            took = time.monotonic() - began
+            time.sleep(min(max(took * _PAUSE_FACTOR, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
+
+    def enforce(self) -> None:
+        """Close the connections that are over a limit, or whose client takes too little."""
+        now = self._clock()
+        found = list(self._find(now))
+        closed = set(self._surplus(found))
+        if now >= self._measured_at + _PROGRESS_SECONDS:
+            self._measured_at = now
+            closed.update(connection for connection in found if self._is_stalled(connection, now))
+        for connection in closed:
+            _reset(connection)
+        self._known = {connection.peer: connection for connection in found if connection not in closed}
+
+    def _find(self, now: float) -> Iterator[_Connection]:
+        """Yield each connection at the port."""
+        for descriptor in _open_files():
+            peer = _address(_library().getpeername, descriptor)
+            if not peer:
+                if not self._has_limited_unsent:
+                    self._has_limited_unsent = _limit_unsent(descriptor, self._port)
+            elif known := self._known.get(peer):
+                known.descriptor = descriptor
+                yield known
+            elif _parsed(_address(_library().getsockname, descriptor))[1] == self._port:
+                address, port = _parsed(peer)
+                client, is_proxy = client_network(address), self._is_proxy(address)
+                yield _Connection(descriptor, peer, client, port, is_proxy, now, now)
+
+    def _surplus(self, found: list[_Connection]) -> Iterator[_Connection]:
+        """Yield what is over a limit: first the connections of the clients that have the most.
+
+        A client keeps those whose request is in work, then its oldest.
+        """
+        of_client: defaultdict[str, list[_Connection]] = defaultdict(list)
+        ranked: list[tuple[int, bool, float, _Connection]] = []
+        for connection in found:
+            if connection.is_exempt:
+                ranked.append((-1, False, 0.0, connection))
+            else:
+                of_client[connection.client].append(connection)
+        if len(found) <= self._total and all(len(own) <= self._per_client for own in of_client.values()):
             return
-        now, before, self._known = self._clock(), self._known, {}
-        clients: Counter[str] = Counter()
-        found = [(before.get(number) or _Known(now, now, 0), number, one) for number, one in self._sockets()]
-        for known, number, connection in sorted(found, key=lambda one: one[0].first):
-            with connection, suppress(OSError):  # it may have ended meanwhile
-                address = connection.getpeername()[0]
-                taken, waits = _state(connection)
-                if not waits or taken >= known.taken + _LEAST:
-                    known.last, known.taken = now, taken
-                client = client_network(address)
-                clients[client] += not self._is_proxy(address)
-                if now - known.last > self._seconds or clients[client] > self._most:
-                    _reset(connection)
-                else:
-                    self._known[number] = known
+        for own in of_client.values():
+            # Of those that came since the last look, the first has most likely the lowest descriptor.
+            ordered = sorted((self._is_idle(one), one.opened_at, one.descriptor, one) for one in own)
+            ranked += [(rank, idle, -opened_at, one) for rank, (idle, opened_at, _, one) in enumerate(ordered)]
+        ranked.sort(key=lambda row: row[:3])
+        for place, (rank, *_, connection) in enumerate(ranked):
+            if rank >= self._per_client or (place >= self._total and rank >= 0):
+                yield connection
 
-    def _sockets(self) -> Iterator[tuple[int, socket.socket]]:
-        """Each connection at the port, by the number of its socket; a handle of our own, so that it stays the same."""
-        for name in os.listdir(_OPEN):  # noqa: PTH208
-            with suppress(OSError, ValueError):
-                handle = os.dup(int(name))
-                try:
-                    one = socket.socket(fileno=handle)
-                except OSError:  # no socket
-                    os.close(handle)
-                    continue
-                if one.family not in (socket.AF_INET, socket.AF_INET6) or one.getsockname()[1] != self._port:
-                    one.close()
-                elif one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    _limit(one)
-                    one.close()
-                else:
-                    yield os.fstat(handle).st_ino, one
+    def _is_idle(self, connection: _Connection) -> bool:
+        return (connection.client, connection.port) not in self._in_work
+
+    def _is_stalled(self, connection: _Connection, now: float) -> bool:
+        """Whether the client has taken too little for too long of what waits for it."""
+        taken, waits = _progress(connection.descriptor)
+        if not waits or taken >= connection.taken + _MIN_TAKEN_BYTES:
+            connection.progress_at, connection.taken = now, taken
+        return now - connection.progress_at > self._send_seconds
 
 
-def _limit(listening: socket.socket) -> None:
-    """Have the kernel hold little for each connection that is taken from now on: it inherits the option."""
-    option = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
-    if listening.getsockopt(socket.IPPROTO_TCP, option) != _UNSENT:
-        listening.setsockopt(socket.IPPROTO_TCP, option, _UNSENT)
+@cache
+def _library() -> ctypes.PyDLL:
+    return ctypes.PyDLL(None)
 
 
-def _state(connection: socket.socket) -> tuple[int, bool]:
-    """How many bytes the client has taken, and whether more waits in the kernel."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-    if len(info) < _INFO_BYTES:  # of a kernel before Linux 4.6
+def _open_files() -> Iterator[int]:
+    """Yield the open files of this process."""
+    folder = os.open(_OPEN_FILES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    block = ctypes.create_string_buffer(_BLOCK_BYTES)
+    try:
+        while (size := _library().getdents64(folder, block, _BLOCK_BYTES)) > 0:
+            entries, start = block.raw[:size], 0
+            while start < size:
+                name_at, end = start + _ENTRY_NAME, start + struct.unpack_from("H", entries, start + _ENTRY_BYTES)[0]
+                name, start = entries[name_at : entries.index(0, name_at)], end
+                if name.isdigit():
+                    yield int(name)
+    finally:
+        os.close(folder)
+
+
+def _address(call: Any, descriptor: int) -> bytes:
+    """Return one of the two addresses of a connection over TCP, as the kernel writes it; nothing of other files."""
+    buffer, size = ctypes.create_string_buffer(_MAX_ADDRESS_BYTES), ctypes.c_uint(_MAX_ADDRESS_BYTES)
+    if call(descriptor, buffer, ctypes.byref(size)):
+        return b""
+    (family,) = struct.unpack_from("H", buffer)
+    return buffer.raw[: _ADDRESS_BYTES.get(family, 0)]
+
+
+def _parsed(address: bytes) -> tuple[str, int]:
+    """Return the host and the port of an address."""
+    if len(address) == _ADDRESS_BYTES[socket.AF_INET]:
+        return socket.inet_ntop(socket.AF_INET, address[4:8]), int.from_bytes(address[2:4])
+    if len(address) == _ADDRESS_BYTES[socket.AF_INET6]:
+        return socket.inet_ntop(socket.AF_INET6, address[8:24]), int.from_bytes(address[2:4])
+    return "", 0
+
+
+def _limit_unsent(descriptor: int, port: int) -> bool:
+    """Have the kernel hold little for each connection that is accepted from now on: it inherits the option.
+
+    Returns whether this is the socket that listens at the port.
+    """
+    if _parsed(_address(_library().getsockname, descriptor))[1] != port:
+        return False
+    with socket.socket(fileno=os.dup(descriptor)) as listening:
+        if listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", 25), _MAX_UNSENT_BYTES)
+            return True
+    return False
+
+
+def _progress(descriptor: int) -> tuple[int, bool]:
+    """Return how many bytes the client has taken, and whether more waits in the kernel."""
+    info, size = ctypes.create_string_buffer(_INFO_BYTES), ctypes.c_uint(_INFO_BYTES)
+    failed = _library().getsockopt(descriptor, socket.IPPROTO_TCP, socket.TCP_INFO, info, ctypes.byref(size))
+    if failed or size.value < _INFO_BYTES:  # it has just ended, or the kernel is older than Linux 4.6
         return 0, False
     (taken,) = struct.unpack_from("Q", info, _ACKED)
     (waiting,) = struct.unpack_from("I", info, _NOT_SENT)
     return taken, waiting > 0
 
 
-def _reset(connection: socket.socket) -> None:
+def _reset(connection: _Connection) -> None:
     """Close a connection without sending what waits: the HTTP server sees that, and drops it."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.shutdown(socket.SHUT_RDWR)
+    library = _library()
+    handle = library.dup(connection.descriptor)  # our own, which no other connection can take the place of
+    if handle < 0:
+        return
+    if _address(library.getpeername, handle) == connection.peer:
+        at_once = struct.pack("ii", 1, 0)
+        library.setsockopt(handle, socket.SOL_SOCKET, socket.SO_LINGER, at_once, len(at_once))
+        library.shutdown(handle, socket.SHUT_RDWR)
+    library.close(handle)

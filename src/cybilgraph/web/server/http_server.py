@@ -25,7 +25,7 @@ from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging
-from cybilgraph.web.server.connections import Connections
+from cybilgraph.web.server.connections import Connections, accepted_connections
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.quotas import is_among
 from cybilgraph.web.server.settings import Settings
@@ -34,6 +34,8 @@ from cybilgraph.web.suggestions import SuggestionQueue
 
 #: The head of a request has no more bytes than this.
 _MAX_HEAD_BYTES = 131_072
+#: Connections that wait to be accepted; by default, Linux allows no more (listen(2)).
+_MAX_BACKLOG = 4096
 
 
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
@@ -59,6 +61,8 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
         interface=Interfaces.ASGI,
         workers=1,
         websockets=False,
+        backlog=_MAX_BACKLOG,
+        backpressure=accepted_connections(settings.total_connections),
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_MAX_HEAD_BYTES
@@ -111,11 +115,16 @@ def _load(folder: str, settings: Settings) -> Any:
         *times,
         access_log.log_process_end,
     )
-    is_proxy = partial(is_among, networks=settings.trusted_proxy)
     connections = Connections(
-        settings.port, seconds=settings.send_seconds, most=settings.connections, is_proxy=is_proxy
+        settings.port,
+        send_seconds=settings.send_seconds,
+        per_client=settings.connections,
+        total=(accepted_connections(settings.total_connections) + 1) // 2,
+        is_proxy=partial(is_among, networks=settings.trusted_proxy),
     )
-    live.maintenance_tasks.append(connections.maintain)
+    connections.watch()
     app = create_app(live, Checker(on_process_end=access_log.log_process_end), settings, access_log)
     on_last_answers(app.drain)
-    return wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy)) if settings.trusted_proxy else app
+    if settings.trusted_proxy:
+        app = wrap_asgi_with_proxy_headers(app, list(settings.trusted_proxy))
+    return connections.track_requests(app)

@@ -61,6 +61,9 @@ class Settings:
         60.0, "Seconds within which a client must take 64 kB of what waits for it, or its connection ends.", 1
     )
     connections: int = _setting(512, "Connections of one client, which is no trusted proxy, at once.", 1)
+    total_connections: int = _setting(
+        4_096, "Connections of all clients at once; beyond that, the clients with the most lose theirs.", 2
+    )
     stop_seconds: int = _setting(35, "Seconds that a server which is told to stop gives to what is in work.", 1)
     trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy that may tell who the client is.")
     service: tuple[str, ...] = _setting((), "Address of an endpoint that queries may call with SERVICE.")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def test_of_one_client_what_has_begun_goes_on_first() -> None:
             while turns.used[1] <= number:
                 time.sleep(0.001)
         with pytest.raises(Busy):
-            turns.enter(Caller("late"), time.monotonic())
+            turns.enter(Caller("hog"), time.monotonic())
         turns.leave(left)
         entering[2].result()
         assert not any(each.done() for each in entering[:2])
@@ -155,6 +155,58 @@ def test_one_client_has_no_more_places_than_it_may() -> None:
     for name in "abc":
         turns.enter(Caller(name), time.monotonic())
     assert turns.used == (3, 0)
+
+
+class Queue:
+    """Callers that wait for the places of a scheduler, each in a thread, until the block ends."""
+
+    def __init__(self, turns: Scheduler, threads: ThreadPoolExecutor) -> None:
+        self.turns, self._threads = turns, threads
+
+    def join(self, name: str) -> Future[None]:
+        """Wait as a client of this name; returns once it is in the queue."""
+        before = self.turns.used[1]
+        entering = self._threads.submit(self.turns.enter, Caller(name), time.monotonic() + 250)
+        while self.turns.used[1] == before:
+            time.sleep(0.001)
+        return entering
+
+
+def serve(turns: Scheduler, holder: str, waiting: list[tuple[str, Future[None]]]) -> Iterator[str]:
+    """Give the only place on, from its holder to each that waits; yields the name of each that gets it."""
+    while waiting:
+        turns.leave(Caller(holder))
+        done = wait([entered for _, entered in waiting], return_when=FIRST_COMPLETED).done
+        ((holder, entered),) = [one for one in waiting if one[1] in done]
+        waiting.remove((holder, entered))
+        yield holder
+    turns.leave(Caller(holder))
+
+
+def test_clients_take_turns_however_many_requests_each_has_in_the_queue() -> None:
+    turns = Scheduler(1)
+    turns.enter(Caller("heavy"), 0)
+    with ThreadPoolExecutor(8) as threads:
+        queue = Queue(turns, threads)
+        waiting = [(name, queue.join(name)) for name in ("heavy", "heavy", "heavy", "other", "light", "other")]
+        assert [*serve(turns, "heavy", waiting)] == ["heavy", "other", "light", "heavy", "other", "heavy"]
+    assert turns.used == (0, 0)
+
+
+def test_full_queue_has_room_for_a_client_with_fewer_requests_there() -> None:
+    turns = Scheduler(1, waiting=3)
+    turns.enter(Caller("heavy"), 0)
+    with ThreadPoolExecutor(8) as threads:
+        queue = Queue(turns, threads)
+        first, second, newest = (queue.join("heavy") for _ in range(3))
+        light = threads.submit(turns.enter, Caller("light"), time.monotonic() + 250)
+        with pytest.raises(Busy):
+            newest.result(250)
+        with pytest.raises(Busy):
+            turns.enter(Caller("light"), time.monotonic() + 250)
+        waiting = [("heavy", first), ("heavy", second), ("light", light)]
+        assert [*serve(turns, "heavy", waiting)] == ["heavy", "light", "heavy"]
+    assert turns.used == (0, 0)
 
 
 def test_workers_are_known_before_they_have_worked(release: Release) -> None:

@@ -1,4 +1,8 @@
-"""Places that are given out fairly: next is who has the fewest, then who has waited longest."""
+"""Gives out places fairly: the next one to the client with the fewest, then to the one that has waited longest.
+
+A client waits since its request came, or since it got its last place, if that was later: clients take turns, however
+many requests each has in the queue.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 
 class Busy(Exception):
@@ -50,6 +55,8 @@ class _Ticket:
     client: str
     call: Callable[[], object]
     begun: bool
+    number: int
+    is_displaced: bool = False
 
 
 def settle(future: asyncio.Future[None]) -> None:
@@ -60,7 +67,8 @@ def settle(future: asyncio.Future[None]) -> None:
 
 class Scheduler:
     """``places`` for callers, who are told apart by name; at most ``waiting`` wait, and one caller has at most ``each``
-    of the places. Safe for several threads.
+    of the places. Where the queue is full, a newcomer takes the place of the newest of the client with the most there.
+    Safe for several threads.
     """
 
     def __init__(self, places: int, waiting: int = sys.maxsize, each: int = sys.maxsize) -> None:
@@ -69,6 +77,9 @@ class Scheduler:
         self._each = each
         self._inside: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
+        self._events = count(1)
+        #: When each client that is here got its last place, as a number of an event.
+        self._served: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def enter(self, caller: Caller, deadline: float, *, begun: bool = False) -> None:
@@ -109,21 +120,47 @@ class Scheduler:
         with self._lock:
             if self._free and self._inside[caller.name] < self._each:
                 self._free -= 1
-                self._inside[caller.name] += 1
+                self._admit(caller.name)
                 return None
             if len(self._queue) >= self._most and not begun:
-                raise Busy
-            ticket = _Ticket(caller.name, call, begun)
+                self._displace(caller.name)
+            ticket = _Ticket(caller.name, call, begun, next(self._events))
             self._queue.append(ticket)
         caller.set_cancel(call)
         return ticket
+
+    def _admit(self, client: str) -> None:
+        self._inside[client] += 1
+        self._served[client] = next(self._events)
+
+    def _displace(self, client: str) -> None:
+        """Make room in a full queue: the client with the most tickets there loses its newest.
+
+        Raises Busy where this client would have as many as that one.
+        """
+        waiting = Counter(ticket.client for ticket in self._queue if not ticket.begun)
+        (largest, most), *_ = waiting.most_common(1) or [("", 0)]
+        if most <= waiting[client] + 1:
+            raise Busy
+        ticket = next(one for one in reversed(self._queue) if one.client == largest and not one.begun)
+        self._queue.remove(ticket)
+        ticket.is_displaced = True
+        ticket.call()
+
+    def _forget(self, client: str) -> None:
+        """Keep nothing of a client that has left."""
+        if client not in self._inside and all(ticket.client != client for ticket in self._queue):
+            self._served.pop(client, None)
 
     def _settle(self, caller: Caller, ticket: _Ticket) -> None:
         """Raise Busy where a ticket was not called."""
         caller.set_cancel(None)
         with self._lock:
-            if ticket in self._queue:
+            is_waiting = ticket in self._queue
+            if is_waiting:
                 self._queue.remove(ticket)
+            if is_waiting or ticket.is_displaced:
+                self._forget(ticket.client)
                 raise Busy
 
     def leave(self, caller: Caller) -> None:
@@ -133,19 +170,21 @@ class Scheduler:
             if not self._inside[caller.name]:
                 del self._inside[caller.name]
             ticket = self._next()
-            if not ticket:
+            if ticket:
+                self._queue.remove(ticket)
+                self._admit(ticket.client)
+                ticket.call()
+            else:
                 self._free += 1
-                return
-            self._queue.remove(ticket)
-            self._inside[ticket.client] += 1
-            ticket.call()
+            self._forget(caller.name)
 
     def _next(self) -> _Ticket | None:
         """Who is called to a place that is free; None where those who wait have as many as they may."""
         able = [ticket for ticket in self._queue if self._inside[ticket.client] < self._each]
         if not able:
             return None
-        oldest = min(able, key=lambda ticket: self._inside[ticket.client])  # of equals
+        # A client with many tickets waits with each as if it had come when its last place was given out.
+        oldest = min(able, key=lambda one: (self._inside[one.client], max(one.number, self._served.get(one.client, 0))))
         own = (ticket for ticket in self._queue if ticket.client == oldest.client)
         return next((ticket for ticket in own if ticket.begun), oldest)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.runtime.memory import mapped_later
+from cybilgraph.runtime.memory import limit_arenas, mapped_later, release_free_memory
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
 from cybilgraph.runtime.watchdog import exit_with_parent, kill_with_parent
 from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
@@ -28,6 +28,8 @@ SendPart = Callable[[bytes], None]
 Handler = Callable[[dict[str, Any], bytes, SendPart], tuple[dict[str, Any], bytes]]
 #: So often it is looked whether a worker has ended.
 _POLL_SECONDS = 1.0
+#: After a request of this size, its memory is given back to the system, which takes a few milliseconds.
+_LARGE_BYTES = 100_000
 
 
 def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:
@@ -38,6 +40,7 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
     The parent is told that this one has loaded, that it has done an order, and which worker has ended unasked.
     The process must have no threads: they do not survive a fork.
     """
+    limit_arenas()
     for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
         signal.signal(stop, signal.SIG_IGN)
     control = socket.socket(fileno=0)
@@ -158,3 +161,5 @@ def _serve(stream: Any, answer: Handler) -> None:
     for line in stream:
         request = json.loads(line)
         send(*answer(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))
+        if request["size"] >= _LARGE_BYTES:
+            release_free_memory()

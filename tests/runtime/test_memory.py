@@ -1,0 +1,44 @@
+"""Threads share the memory that they give back."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+COUNT_ARENAS = """
+import ctypes, threading
+from cybilgraph.runtime.memory import limit_arenas, release_free_memory
+if {limited}:
+    limit_arenas()
+library, barrier = ctypes.CDLL(None), threading.Barrier(16)
+library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def work():
+    taken = [library.malloc(10_000) for _ in range(100)]
+    barrier.wait()
+    for each in taken:
+        library.free(each)
+threads = [threading.Thread(target=work) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+release_free_memory()
+library.fdopen.restype = ctypes.c_void_p
+library.malloc_info(0, ctypes.c_void_p(library.fdopen(1, b"w")))
+library.fflush(None)
+"""
+
+
+def count_arenas(*, limited: bool) -> int:
+    """The arenas of a process in which 16 threads took memory."""
+    command = [sys.executable, "-c", COUNT_ARENAS.format(limited=limited)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_share_two_arenas() -> None:
+    assert count_arenas(limited=False) > 2, "else this test means nothing"
+    assert count_arenas(limited=True) == 2

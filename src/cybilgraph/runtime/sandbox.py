@@ -216,7 +216,8 @@ def take_attempt() -> str:
 
 # We list what is allowed: a list of refusals misses what a later kernel adds, and calls that hurt other processes only
 # (prlimit64 or sched_setattr on the server). It has the calls of CPython, the C libraries and our native modules once
-# they work, and harmless relatives, for other versions. The tests run real work of each kind of worker under it.
+# they work, and harmless relatives, for other versions. The tests of the checker and of
+# queries run under it.
 #: Names of system calls, with their numbers on x86-64 and ARM64 (which has none of the older ones).
 _ALLOWED_NUMBERS = """
     brk 12 214              mmap 9 222              munmap 11 215           mprotect 10 226

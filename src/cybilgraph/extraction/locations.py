@@ -1,4 +1,4 @@
-"""Which places a sentence says that a project is for or in; and which it only lists."""
+"""Find the places that a project is for or in, and places that are only listed."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
-#: How sure the country of a body is that is helped.
+#: Confidence in the country of a beneficiary.
 _HOME = 0.85
-#: What tells that a sentence is of other places; and what tells of places, or of a body that has its own.
+#: Claims of sentences about other places; and claims about places or about bodies with a country.
 _OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
-#: Whose country is helped: who is helped, and with whom others work.
+#: The roles whose country benefits.
 _OF_HELPED = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
-#: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
+#: A list item that consists of places, "• Kenya (priority)", or introduces some: "In Africa:".
 _ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:")
-#: Places one after the other; not "Kenya, Ghana and ITU", who act. And "Kenya: a policy brief".
+#: A sequence of places, except one with actors such as "Kenya, Ghana and ITU". ``_HEAD``: "Kenya: a policy
+#: brief".
 _LIST = re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])")
 _HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
-#: Places of which a clause says what they do.
+#: Places that are the subject of a clause.
 _SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
 #: "West and" before "Central Africa".
 _HALF = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
 _HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))++\Z")
-#: What is at home in the country that the project works with.
+#: The text before the name of a language.
 _LANGUAGE = re.compile(r"\bin \Z")
 
 
 def is_item(sentence: Sentence) -> bool:
-    """True for an item of a list that is places and nothing else."""
+    """Return whether a sentence is a list item that consists of places."""
     return PLACE in sentence.marked and _ITEM.fullmatch(sentence.marked) is not None
 
 
 def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
-    """The places that a title names: but for those elsewhere, where it has others."""
+    """Yield the places in a title. Places elsewhere count only if there is no other."""
     if has_phrase(sentence, "compare"):
         return
     here = sentence.names
@@ -51,7 +52,7 @@ def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
 
 
 def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
-    """The names that a sentence says the project is for or in, and how surely."""
+    """Yield the names that are places of the project according to the sentence, with their confidence."""
     kinds = kinds_in(sentence)
     if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
         return
@@ -68,8 +69,10 @@ def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
 
 
 def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
-    """The names that a sentence says the project is for or in, or lists. Where it tells of what
-    was before (``past``), what places did themselves is not of the project.
+    """Yield the names that are places of the project, or are listed.
+
+    In the past history (``past``), places that are subjects of a clause are skipped: what they did was not
+    part of the project.
     """
     if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
@@ -87,7 +90,7 @@ def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
 
 
 def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
-    """Where lists of places stand in the marked sentence."""
+    """Return the spans of lists of places in the marked sentence."""
     several = sentence.marked.count(PLACE) > 1
     found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
     head = _HEAD.match(sentence.marked)
@@ -95,8 +98,9 @@ def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
 
 
 def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[GazetteerEntry]:
-    """The places that a name is, or the country that it is of, or is at home in; and the regions of
-    which a half stands before it: "North, West and Central Africa".
+    """Return the places that a name stands for: the place itself, or the country of a demonym or of a body.
+
+    Includes the regions whose halves are printed before it: "North, West and Central Africa".
     """
     known = (
         names.get("country", entry.key) if entry is not None and entry.kind == "demonym" else entry

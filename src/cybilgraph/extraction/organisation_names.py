@@ -1,4 +1,4 @@
-"""Capitalised names in a sentence that no list knows: organisations by their words, and others."""
+"""Find capitalised names that are not listed: organisations, by their words, and other names."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word, may_contain_comma
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: What is a name by its letters alone: an abbreviation, or a capital inside.
+#: An unmistakable name: an abbreviation, or a word with a capital inside.
 _OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
 _WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = (
     r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&"
     r"|in(?= (?:ICT|IT|STEM|Tech|Technology|Cyber|Cybersecurity|Security|Science|Information|International)\b))"
 )
-#: "École nationale à vocation régionale": small letters in a name.
+#: Lower-case words in a name: "École nationale à vocation régionale".
 _SMALL = r"(?: (?:nationale|nationaux|régionale?|générale?|supérieure?|publique|nacional|à vocation|d[’']\w+)\b){0,3}"
 _LINK_FIRST, _LINK_LAST = re.compile(rf"{_LINK} "), re.compile(rf",? {_LINK}\Z")
-#: "INCIBE of León": a name and its town.
+#: "INCIBE of León": a name with its town.
 _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-Þ][\w-]+\Z")
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
 _OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
-#: "Mentoring of the CSIRT", "Hosting the Office": a word that only begins the sentence, and the name.
+#: A word that begins the sentence before a name: "Mentoring of the CSIRT", "Hosting the Office".
 _LEADS = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
-#: "A risk assessment framework (RAF)": an abbreviation, with an ending.
+#: "A risk assessment framework (RAF)": an abbreviation, possibly in the plural.
 _ABBREVIATION = re.compile(r" \((?P<letters>[A-Z]{2,8})s?\)")
-#: "Grid Guard is a joint programme": the name of a project.
+#: "Grid Guard is a joint programme": a project name.
 _PROJECT = re.compile(
     r"(?:The )?(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*){0,4})(?: \([^)]{1,60}\))? (?:is|was) an? "
     r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
 )
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
-#: "The consulting firm Cyber Resilience": what follows is a name, whatever its words are.
+#: "The consulting firm Cyber Resilience": a name follows, whatever its words are.
 _FIRM = re.compile(
     r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider"
     r"|association|organi[sz]ation|collective|cooperative|operator) \Z"
 )
-#: "The TSARKA association": an organisation, whatever its name is.
+#: "The TSARKA association": the name before it is an organisation, whatever its words are.
 _BODY_FOLLOWS = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
-#: What stands before one who acts, whatever the words of the name are: "funded by Digital Rights Kenya".
+#: Text before an actor, whatever the words of its name: "funded by Digital Rights Kenya".
 _ACTOR_NEXT = re.compile(
     r"(?:\b(?:(?:co-?)?(?:fund|financ|organi[sz]|host)|implement|deliver|execut|conduct|carried out|sponsor|support"
     r"|back|manag|coordinat|facilitat|commission|taught|train|written|develop|prepar|provid|led|run)\w* (?:jointly )?by"
@@ -55,80 +55,80 @@ _ACTOR_NEXT = re.compile(
     r"|\bpartners?(?: [a-z]+){0,4}(?:,|:)?(?: are| is| were| was| include[sd]?| being| such as| like)?) (?:the )?\Z",
     re.IGNORECASE,
 )
-#: What follows one who acts: "Vodafone Fiji is a partner".
+#: Text after an actor: "Vodafone Fiji is a partner".
 _ACTOR_BEFORE = re.compile(
     r",? (?:which |who )?(?:is|are|was|were|act(?:s|ed)? as) (?:an? |the |our |its )?(?:\w+ )?"
     r"(?:partners?|donors?|funders?|sponsors?|implementers?)\b"
 )
-#: The last words of what stands before, which are looked for first.
+#: The last words of texts that ``_ACTOR_NEXT`` matches; testing these first is cheaper.
 _LAST_WORDS = (
     *("by ", "through ", "with ", "of ", "from ", "the ", "partner ", "partners ", "partner: ", "partners: "),
     *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
 )
-#: How far in front of a name that is looked for, and between how many names of one list.
+#: How far to look back from a name, and past how many names of a list.
 _MAX_NEXT_CHARACTERS, _MAX_LIST_ITEMS = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
-#: "National CSIRT", of which each country has one: a kind, and no name.
+#: "National CSIRT": a kind of team that every country has, not a name.
 _KIND_OF_TEAM = re.compile(
     r"(?:(?:National|Governmental|Government|Sectoral|Regional|Military) )*C(?:ER|SIR|IR)Ts?(?:/C(?:ER|SIR|IR)Ts?)*"
 )
-#: "The third Steering Committee meeting": each project has one.
+#: "The third Steering Committee meeting": every project has one.
 _KIND_OF_GROUP = re.compile(r"(?:Project )?(?:Steering|Organi[sz]ing|Advisory|Technical) (?:Committee|Board|Group)")
 #: "Ministries of Justice": of any country.
 _KINDS = {"Ministries", "Agencies", "Authorities", "Academies", "Offices", "Departments", "Institutions", "Governments"}
-#: A name that has the name of a place in it.
+#: A name that contains the name of a place.
 _HAS_PLACE = re.compile(r"Port of |[A-Z][a-z]+[A-Z]|(?:\w+ )?International ")
 #: "UNODC Regional Office": still UNODC.
 _ITS_OFFICE = re.compile(
     r"(?:['’]s)?(?: (?:Regional|Country|Sub-?regional|Liaison|Project|National|Field))* Offices?"
     r"|(?: [A-Z][a-z]+){1,3} (?:Department|Division|Section|Unit|Fund)"
 )
-#: What follows a name that begins a sentence, and not any word that does.
+#: Text after a name at the start of a sentence, but not after ordinary words.
 FIRST_ACTS = re.compile(
     r",? and (?:the )?[A-Z]| will "
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
-#: What makes the name of one that of another: "Internet Society Foundation".
+#: Words that turn a name into another name: "Internet Society Foundation".
 _CALLED_AFTER = re.compile(r" (?:Foundation|Academy|Institute|School|College|Fund|Council|University)")
-#: No common word begins a sentence so: "LACNIC", "CaribNOG".
+#: "LACNIC", "CaribNOG": no ordinary word at the start of a sentence looks like this.
 _OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
-#: Where a run begins: at a capital, or with "d'e" before it ("d'eGovernment").
+#: A run starts at a capital, possibly after "d'e" ("d'eGovernment").
 _CAPITAL, _BEFORE_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ]"), 3
 _APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
-#: A word, how many of them a country's name has that is looked for in a title, and how many letters.
+#: A word; the most words and the fewest letters of a country name when correcting spelling in a title.
 _TOKEN, _MAX_COUNTRY_WORDS, _MIN_COUNTRY_CHARACTERS = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
-#: What may be one country: "Trinidad and Tobago".
+#: A possible country name: "Trinidad and Tobago".
 _PAIR = re.compile(r"\b[^\W\d_]+ (?:and|&) [^\W\d_]+\b")
-#: What follows the names of several: "are partners".
+#: Text after several names: "are partners".
 _PLURAL = re.compile(r" (?:are|were|have|both|jointly|together) ")
-#: What ministries are for: "Ministry of Telecommunications and the Information Society".
+#: A subject of ministries: "Ministry of Telecommunications and the Information Society".
 _SOCIETY = "Information Society"
-#: Whose office is a body: "Prime Minister's Office".
+#: A post whose office is a body: "Prime Minister's Office".
 _POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|Commissioner|Ombudsman|Registrar)\Z")
 _OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
 _EFFORTS = frozenset(("Project", "Programme", "Program", "Initiative", "Campaign", "Strategy", "Plan"))
 _ANDS = ("and", "&", "et", "y")
-#: "United Nations Economic and Social Commission": a known name that only begins another.
+#: A listed name at the start of a longer one: "United Nations Economic and Social Commission".
 _GOES_ON = re.compile(r" [A-Z]")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
-#: What only has a different ending is not misspelt: "Governments of Fiji", "the Institute's Centre".
+#: Endings that are not typos: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
-#: A name that is no longer is near to another only by a slip in one of several words: "World Bnak".
+#: Names up to this length match others only by a typo in one of several words: "World Bnak".
 _SHORT_NAME = 12
-#: Who acts for a country.
+#: The representative of a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
 def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]) -> list[Span]:
-    """The spans with those of names that no list knows: a longer name holds the shorter ones in it."""
+    """Add spans for unlisted names. A longer name replaces the shorter ones inside it."""
     for match in _runs(words):
         if (
             not match.start()
             and _only_begins(match[0])
             and (match[0].endswith(("ly", "s")) or not FIRST_ACTS.match(words, match.end()))
         ):
-            continue  # the first word of a sentence, as most of them are
+            continue  # an ordinary first word, the usual case
         for start, end in _parts(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
             if inside:
@@ -150,8 +150,10 @@ def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: d
 
 
 def _runs(words: str) -> Iterator[re.Match[str]]:
-    """The runs of words with capitals. They are looked for at capitals only, since the pattern for them may begin
-    with a small letter, and would be tried everywhere.
+    """Yield the runs of capitalised words.
+
+    The search starts near capitals only: the pattern may begin with a small letter and would be tried
+    everywhere.
     """
     at = 0
     while capital := _CAPITAL.search(words, at):
@@ -163,9 +165,10 @@ def _runs(words: str) -> Iterator[re.Match[str]]:
 
 
 def find_non_organisations(words: str) -> Iterator[str]:
-    """What a sentence says to be a project, and the abbreviations that it introduces and that are
-    of things: what they stand for has small letters, or is a strategy, a framework or the like,
-    and has no body in it.
+    """Yield names that are not organisations: the project that a sentence defines, and abbreviations of things.
+
+    The expansion of such an abbreviation is in lower case or ends in a word such as "strategy" or
+    "framework", and contains no word for an organisation.
     """
     if project := _PROJECT.match(words):
         yield project["name"]
@@ -186,7 +189,7 @@ def find_non_organisations(words: str) -> Iterator[str]:
 
 
 def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> list[Span]:
-    """The spans with those of countries that are spelt nearly right, and nothing else that no list knows."""
+    """Add spans for misspelt country names, without any other unlisted names."""
     tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
     for most in range(_MAX_COUNTRY_WORDS, 0, -1):
         for (start, _, begins), (_, end, ends) in zip(tokens, tokens[most - 1 :], strict=False):
@@ -202,7 +205,7 @@ def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> l
 
 
 def is_organisation_in_context(words: str, start: int, end: int) -> bool:
-    """True where the words around a name tell that it is one of an organisation."""
+    """Return whether the words around a name show that it is an organisation."""
     return _firm_before(words, start) or _BODY_FOLLOWS.match(words, end) is not None
 
 
@@ -211,25 +214,25 @@ def _firm_before(words: str, start: int) -> bool:
 
 
 def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
-    """Where a name ends without the known one that it is of: "the Fund of the UK Government" is the Fund."""
+    """Return the end of a name without a listed owner: "the Fund of the UK Government" is the Fund."""
     owner = inside[-1] if inside and inside[-1].mark == ACTOR and inside[-1].end == end else None
     of = owner and _OF_OWNER.search(words, start, owner.start)
     return of.start() if of else end
 
 
 def _may_act(name: str) -> bool:
-    """True for several words with a capital and without a figure."""
+    """Return whether a name has several words, starts with a capital and contains no digit."""
     return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
 
 
 def _is_thing(name: str) -> bool:
-    """True for what is called by what it is: "Cyber Bootcamp Project", "Corporate Security"."""
+    """Return whether a name describes a thing: "Cyber Bootcamp Project", "Corporate Security"."""
     last = name.rsplit(" ", 1)[-1]
     return last in _EFFORTS or (name.count(" ") == 1 and last in organisations.words("thing"))
 
 
 def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
-    """True where one who acts stands here, or in the list that goes on here."""
+    """Return whether the position is that of an actor, alone or in a list."""
     if start and _ACTOR_BEFORE.match(words, end):
         return True
     for _ in range(_MAX_LIST_ITEMS):
@@ -247,9 +250,9 @@ def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
 def _classify_name(
     words: str, start: int, end: int, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]
 ) -> Span | None:
-    """The span of a capitalised name among those that are known, or None where it is none: an
-    abbreviation that the record has introduced, a known name that is spelt nearly so, an
-    organisation, another name.
+    """Return the span of a capitalised name, or None if it is not a name of interest.
+
+    It may be an abbreviation introduced earlier, a misspelt known name, an organisation or another name.
     """
     name = words[start:end]
     inside = [span for span in spans if span.start < end and start < span.end]
@@ -278,7 +281,7 @@ def _classify_name(
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
-    # "Port of Spain" is a town, and no place in Spain; "ChildFund Vietnam" is an organisation there.
+    # "Port of Spain" is a town, not a place in Spain; "ChildFund Vietnam" is an organisation in Vietnam.
     if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
         own = _OWN.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
     if mark == BODY or (
@@ -289,19 +292,19 @@ def _classify_name(
 
 
 def _has_initials_behind(words: str, start: int, end: int) -> bool:
-    """True for a name behind which its initials stand in brackets: "Africa Quantitative Sciences (AQS)"."""
+    """Return whether the initials of a name follow in brackets: "Africa Quantitative Sciences (AQS)"."""
     short = _ABBREVIATION.match(words, end)
     return short is not None and short["letters"] == "".join(re.findall(r"\b[A-Z]", words[start:end]))
 
 
 def _only_begins(word: str) -> bool:
-    """True for a word that has its capital from the beginning of the sentence."""
+    """Return whether a word is probably capitalised only because it begins the sentence."""
     return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
 
 def _is_part_of_longer_name(words: str, span: Span, start: int, end: int) -> bool:
-    """True for a name inside a longer one: "Oxford" in "Oxford Brookes University", and "Internet Society" in
-    "Internet Society Foundation".
+    """Return whether a span is only part of a longer name: "Oxford" in "Oxford Brookes University", "Internet
+    Society" in "Internet Society Foundation".
     """
     if span.start < start or end < span.end:
         return False
@@ -310,10 +313,8 @@ def _is_part_of_longer_name(words: str, span: Span, start: int, end: int) -> boo
 
 
 def _parts(words: str, start: int, end: int, spans: list[Span], names: Gazetteer) -> Iterator[tuple[int, int]]:
-    """A run of capitalised words parted where each side is a name of its own, without the words
-    that only begin a sentence.
-    """
-    if words.find(" ", start, end) < 0:  # as in most runs
+    """Split a run of capitalised words into separate names, without words that only begin the sentence."""
+    if words.find(" ", start, end) < 0:  # the usual case
         yield from _trimmed(words, start, end)
         return
     joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
@@ -348,8 +349,10 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Gazetteer
 
 
 def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
-    """True where two names stand beside each other; not in "Ministry of Trade, Industry and
-    Commerce", nor in "Information and Communication Authority". ``plural``: what follows is of several.
+    """Return whether two parts are separate names.
+
+    They are not in "Ministry of Trade, Industry and Commerce" and "Information and Communication Authority".
+    ``plural``: a plural verb follows.
     """
     if between == " for the " and (" " not in right or not is_organisation_name(right)):
         return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
@@ -380,7 +383,9 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
 
 
 def _ends_with_country(between: str, place: Span, right: str) -> bool:
-    """True where a name ends with its country: "the Ministry of Interior of Senegal and Data Senegal"."""
+    """Return whether the left name ends with its country: "the Ministry of Interior of Senegal and Data
+    Senegal".
+    """
     return place.mark == PLACE and (
         (between.strip(", ") in _ANDS and is_organisation_name(right))
         or (between == " and the " and right[:1].isupper())
@@ -392,7 +397,7 @@ def _begins_only(word: str) -> bool:
 
 
 def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": what follows is the name
+    if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": the name follows
         start = at + 5
     if not start and (lead := _LEADS.match(words, start, end)) and is_organisation_name(words[lead.end() : end]):
         start = lead.end() if not is_organisation_word(lead[1] or lead[2]) else start
@@ -403,7 +408,7 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     while words.find(" ", start, end) > 0 and (tail := _LINK_LAST.search(words, max(start, end - 10), end)):
         end = tail.start()
     if words.startswith(("on ", "in "), start):
-        return  # "A and B, on Tuesday": when, or where
+        return  # "A and B, on Tuesday": a time or place
     while end > start and words[end - 1] in ".,’'/":
         end -= 1
     if words[start:end].endswith(("'s", "’s")):
@@ -413,14 +418,15 @@ def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _head(name: str) -> str:
-    """The name without what it is of or for: "Bureau" of "Bureau of Digital Policy"."""
+    """Return the name without its complement: "Bureau" of "Bureau of Digital Policy"."""
     return _HEAD.split(name, maxsplit=1)[0]
 
 
 def _kind(name: str, after: str) -> str | None:
-    """What a capitalised name is: an organisation by its words, a name, or nothing; None for
-    organisations of any country. ``after`` is what follows a name that begins the sentence, where
-    any word has a capital.
+    """Return the mark of a capitalised name: an organisation, another name, or an empty string for neither.
+
+    Return None for organisations of any country. ``after`` is the text after a name that begins the
+    sentence, where any word is capitalised.
     """
     if ("RT" in name and _KIND_OF_TEAM.fullmatch(name)) or _KIND_OF_GROUP.fullmatch(name):
         return ""
@@ -442,8 +448,10 @@ def _kind(name: str, after: str) -> str | None:
 
 
 def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Span], names: Gazetteer) -> Span:
-    """A name of no list, or of one that is spelt nearly so; a country at its end or before it is
-    where it is at home. What only has a country's name is neither: "the US state of Georgia".
+    """Return the span of an unlisted or misspelt name.
+
+    A country at its beginning or end is its home country. A name that is only a country's name, as in "the
+    US state of Georgia", refers to neither.
     """
     name = words[start:end]
     if names.find("country", name):
@@ -477,13 +485,15 @@ def _near_entry(name: str, mark: str, names: Gazetteer) -> GazetteerEntry | None
 
 
 def _misspelt(name: str, entry: GazetteerEntry) -> str:
-    """The name, where the entry is not called so but for the endings of words; else nothing."""
+    """Return the name if the entry is called differently, apart from word endings; otherwise an empty string."""
     bare = fold(_ENDING.sub("", name))
     return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
 def _of_each_country(name: str, found: GazetteerEntry, names: Gazetteer) -> bool:
-    """True where the name lacks only the country: "National Cyber Security Centre" is not that of the UK."""
+    """Return whether only the country is missing: "National Cyber Security Centre" is not necessarily that of
+    the UK.
+    """
     words = set(fold(name).split())
     others = (set(fold(called).split()) for called in found.names)
     return any(words < other and all(names.find("country", word) for word in other - words) for other in others)

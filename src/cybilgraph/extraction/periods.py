@@ -1,4 +1,4 @@
-"""When the project began and ended, and how long it runs, where only a sentence tells."""
+"""Find the start, end and duration of a project in sentences."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.record import Date, Record, Text
 
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
-#: Here only durations are found: its dates are those of other events.
+#: Sections searched only for durations, because their dates are those of other events.
 _DURATION_ONLY = sections(Content.BACKGROUND)
-#: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.
+#: Confidence in a period that is a whole sentence, that follows an introductory word, or that is a year alone.
 _SURE_ALONE, _SURE_LED, _SURE_YEAR = 0.95, 0.9, 0.8
 _BOTH = {"start", "end"}
 _LEADS = re.compile(
@@ -38,13 +38,13 @@ _ENDS = re.compile(
 )
 _UNTIL = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
 _UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
-#: "From 3 to 5 May 2019 a workshop took place": of the workshop.
+#: "From 3 to 5 May 2019 a workshop took place": a period of an event, not of the project.
 _EVENT = re.compile(
     r",? (?:an? |the |its )?(?:[\w-]+ ){0,2}"
     r"(?:workshop|meeting|conference|seminar|event|hackathon|visit|ceremony|webinar)\b"
 )
 _YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
-#: "The agency, created in 2015": of something else.
+#: "The agency, created in 2015": a date of something else.
 _OF_ANOTHER = re.compile(
     r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed)"
     r" (?:in|during) \Z",
@@ -59,7 +59,7 @@ _DURATION = re.compile(
 
 
 def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
-    """The dates among start, end and duration that the record does not state."""
+    """Return those of start, end and duration that the record does not state."""
     found: dict[str, Date] = {}
     stated = record.start or record.end
     if stated and record.duration:
@@ -107,13 +107,16 @@ def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
 
 
 def _is_of_the_year(before: str, after: str) -> bool:
-    """True for "In 2018 …" and "… in 2018."; not for "the law of 2018 that", "founded in 2018"."""
+    """Return whether a year is that of the project.
+
+    It is in "In 2018 …" and "… in 2018.", but not in "the law of 2018 that" or "founded in 2018".
+    """
     alone = len(before) < 8 or after[:1] in (",", ".", "")
     return alone and bool(_YEAR_FIRST.search(before)) and not _OF_ANOTHER.search(before)
 
 
 def _acts(sentence: Sentence) -> bool:
-    """True where the sentence tells what the project did, and not the history before it."""
+    """Return whether a sentence is about actions of the project rather than its history."""
     return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in phrase_roles(sentence))
 
 

@@ -1,4 +1,4 @@
-"""Where the project helps: countries, regions and groups; and its themes."""
+"""Find the beneficiary countries, regions and groups of a project, and its themes."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
-#: Sections whose places are those of the project, not those of its results or its links.
+#: Sections whose places are those of the project, rather than of its results or links.
 _SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
-#: They tell it where those do not: the context tells of neighbours, an activity of a venue.
+#: Sections used if the first have no places: the context also mentions neighbours, and activities mention
+#: venues.
 _LATER = sections(Content.BACKGROUND, Content.ACTIVITIES)
-#: What is at least so sure is taken from them all the same ("participants came from").
+#: Places with at least this confidence are used from them anyway ("participants came from").
 _SURE = 0.95
-#: Where those name a region or nothing, what lists countries tells which they are. What a country
-#: does itself ("Kenya and Ghana adopted") is a result of the project, or in the context its past.
+#: If only a region or nothing is known, lists of countries show which ones. A country as a subject ("Kenya and
+#: Ghana adopted") is a result of the project; in the context, it belongs to the past.
 _RESULTS, _PAST = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
 _LISTING = (*_SECTIONS, *_RESULTS, *_PAST)
-#: Beside fewer countries than this a region is told by more than "in": only such phrases are so sure.
+#: With fewer countries than this, a region needs a phrase of this confidence, more than "in".
 _MIN_COUNTRIES_OF_LIST, _MIN_TOLD_CONFIDENCE = 3, 0.9
-#: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
+#: Regions whose names mean something else in prose ("Australia and New Zealand" are two donors).
 _NEVER = {("region", "001"), ("region", "053")}
-#: The group of those that give help: beside other countries they are not helped.
+#: The group of donor countries. Next to other countries, they are not beneficiaries.
 _DONORS = "dac"
-#: How sure a place is that stands in the title, or alone as an item of a list, or with others.
+#: Confidence in a place in the title, as a list item, or in a list of several.
 _IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
-#: How sure the country of an authority is, where nothing else tells of one.
+#: Confidence in the country of an authority if no other place is known.
 _HOME = 0.8
 
 
 def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
-    """Places and themes that the prose tells, and headings do not.
+    """Yield the places and themes found only in prose.
 
-    A country is added from a sentence only where neither a heading nor the title names one,
-    for prose compares, remembers and introduces people; a country that is an item of a list
-    is always added, and then those of sentences are not. Where the sentences of the purpose
-    name no country either, or one beside a region, those that any section lists are added.
+    A country in a sentence counts only if neither a heading nor the title names one, because prose also
+    compares, gives history and introduces people. A country as a list item always counts, and then sentences
+    do not. If the purpose names no country, or only one next to a region, countries listed in any section
+    count.
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
     donors = _donors(names)
@@ -89,7 +90,7 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
 
 
 def _among(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
-    """Those donors that stand in one list with more others that are helped: "Kenya, Ghana, Togo and Japan"."""
+    """Return the donors that are listed with a larger number of beneficiaries: "Kenya, Ghana, Togo and Japan"."""
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
         for low, high in find_place_lists(sentence):
@@ -101,15 +102,16 @@ def _among(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
 
 
 def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
-    """True where these say no country that is helped, or a single one beside a region or group."""
+    """Return whether there is no beneficiary country, or only one next to a region or group."""
     places = list(places)
     most = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
     return len(_countries(places) - donors) <= most
 
 
 def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> ScopeQuotes:
-    """What the title names, and the places that are items of a list. A donor in the title may only
-    tell who gives, unless that says "in".
+    """Return the places in the title and those that are list items.
+
+    A donor in the title may be the funder, unless the title says "in".
     """
     found: ScopeQuotes = {}
     for sentence in sentences:
@@ -125,7 +127,7 @@ def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, do
                 _add(found, sentence, entry, _IN_TITLE)
         elif sentence.section in (*_SECTIONS, *_LATER) and is_item(sentence):
             for name in sentence.names:
-                if name.mark == PLACE:  # and not the town before it
+                if name.mark == PLACE:  # skip the town before it
                     for entry in place_entries(sentence, name, names):
                         _add(found, sentence, entry, _ALONE)
     return found
@@ -139,9 +141,10 @@ def _add_phrase_places(
     donors: Set[str],
     least: float = 0,
 ) -> None:
-    """Add the places that sentences tell at least so surely; beside the countries that a heading or
-    the title names (``placed``) only what may stand there. What is of a donor ("Estonian companies")
-    is no place that is helped.
+    """Add the places in sentences with at least this confidence.
+
+    If a heading or the title names countries (``placed``), only compatible places are added. A donor's
+    demonym ("Estonian companies") is not a place.
     """
     for sentence in sentences:
         if sentence.names and not is_item(sentence):
@@ -152,7 +155,8 @@ def _add_phrase_places(
                 for entry in place_entries(sentence, name, names)
                 if not (name.mark == DEMONYM and entry.key in donors)
             ]
-            # Those in one list with a country of the title are helped as it is: the title names one of them.
+            # Countries listed together with a country from the title also benefit: the title names only one of
+            # them.
             known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
             beside = [
                 (low, high) for low, high in (find_place_lists(sentence) if known else ()) if _any_in(known, low, high)
@@ -164,7 +168,7 @@ def _add_phrase_places(
 
 
 def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> None:
-    """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
+    """Add the countries of the authorities that the purpose names, if no other place is known."""
     for sentence in sentences:
         if not (has_phrase(sentence, "aside") or has_phrase(sentence, "compare")):
             for name in sentence.names:
@@ -180,7 +184,11 @@ def _any_in(places: Iterable[int], low: int, high: int) -> bool:
 
 
 def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bool:
-    """True where no countries are known, or for a region beside many, or that more than "in" tells."""
+    """Return whether a place is compatible with the known countries.
+
+    Without known countries, any is. Otherwise it must be a region with many countries or with strong
+    evidence.
+    """
     if entry.kind == "country" or not placed:
         return not placed
     return len(placed) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_TOLD_CONFIDENCE
@@ -189,8 +197,10 @@ def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bo
 def _add_listed_countries(
     found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]
 ) -> None:
-    """Add the countries of every sentence that names two or more, and those that results and
-    activities name one by one; donors apart.
+    """Add the countries of each sentence that names several, and those that results and activities name
+    individually.
+
+    Donors are skipped.
     """
     single: dict[str, tuple[Sentence, GazetteerEntry]] = {}
     for sentence in sentences:

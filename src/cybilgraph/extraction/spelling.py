@@ -1,4 +1,4 @@
-"""Names that a text spells nearly right, and that were taken for what they are nearly; and those of two countries."""
+"""Report misspelt names that were matched to a similar name, and names shared by two countries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from cybilgraph.model.rules import finding
 
 
 def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazetteer) -> Iterator[Finding]:
-    """What was taken for a name that it is nearly, or that is of another country, too: each spelling
-    once, where it first stands.
-    """
+    """Report each misspelt or ambiguous spelling where it first occurs."""
     seen: set[str] = set()
     for sentence in sentences:
         for name in sentence.names:

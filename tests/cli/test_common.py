@@ -107,9 +107,9 @@ def test_check_a_wrong_date_names_the_line(tmp_path: Path) -> None:
         (
             "photo.jpg",
             b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50,
-            "no reader for files of the kind '.jpg'",
+            "unsupported file type '.jpg'",
         ),
-        ("photo.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50, "no text"),
+        ("photo.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50, "not a text file"),
         ("empty.txt", b"", "the file is empty"),
         ("blank.txt", b"\n \n\t\n", "the file is empty"),
         ("big.txt", b"x" * 6_000_000, "larger than"),

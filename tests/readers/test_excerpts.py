@@ -120,7 +120,7 @@ def test_a_line_is_decoded_as_its_reader_does(name: str, end: str, encoding: str
 
 def test_what_is_no_line_is_not_shown(tmp_path: Path) -> None:
     assert shown("a.xlsx", b"PK\x03\x04\n\n\n") is None
-    assert shown("a.txt", b"\x00\x01\x02\x03\x04\n\x00\x00\n") is None, "no text"
+    assert shown("a.txt", b"\x00\x01\x02\x03\x04\n\x00\x00\n") is None, "not text"
     assert shown("a.txt", b"one line") is None
     assert shown("a.txt", b"one\ntwo", line=0) is None
     assert shown("a.json", b"{\n" + b"x" * 1_000_001 + b"\n}") is None

@@ -99,13 +99,13 @@ def test_what_cannot_be_had_is_told(web: tuple[Path, str], tmp_path: Path, memor
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as packed:
         packed.writestr("../outside.txt", "A project")
     for address, words in (
-        (f"{memory}/nowhere", "there is nothing"),
-        (f"{url}/nowhere.csv", "there is nothing"),
-        (f"{url}/secret.txt?signature=wrong", "no permission"),
-        (f"{url}/", "names no file"),
-        ("http://me:password@localhost:9/a.csv", "cannot be reached"),
+        (f"{memory}/nowhere", "not found"),
+        (f"{url}/nowhere.csv", "not found"),
+        (f"{url}/secret.txt?signature=wrong", "permission denied"),
+        (f"{url}/", "does not name a file"),
+        ("http://me:password@localhost:9/a.csv", "cannot be accessed"),
         ("nonsense://a", "Protocol not known: nonsense"),
-        (f"zip://::{(tmp_path / 'evil.zip').as_uri()}", "lies outside of it"),
+        (f"zip://::{(tmp_path / 'evil.zip').as_uri()}", "outside that folder"),
         (f"zip://::{(folder / 'secret.txt').as_uri()}", "not a zip file"),
     ):
         with pytest.raises(AddressError, match=words) as error:

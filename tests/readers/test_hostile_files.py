@@ -310,7 +310,7 @@ def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
     assert (report.records, report.unread) == (6, 1)
     [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
     assert (finding.file, finding.line) == ("a.csv", 5)
-    assert finding.message == "more than 3 projects; those before were read"
+    assert finding.message == "more than 3 projects; the ones before were read"
 
 
 def test_a_key_that_comes_many_times_takes_linear_time() -> None:

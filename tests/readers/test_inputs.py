@@ -83,7 +83,11 @@ def test_odd_things_in_a_folder_are_reported_not_waited_for(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
     (tmp_path / "Makefile").write_text("all:", encoding="utf-8")
-    for name, says in (("pipe.txt", "no regular file"), ("loop.txt", "cannot be read"), ("Makefile", "no reader")):
+    for name, says in (
+        ("pipe.txt", "not a regular file"),
+        ("loop.txt", "cannot be read"),
+        ("Makefile", "unsupported file type"),
+    ):
         [given] = [found for found in find_inputs([tmp_path]) if found.name == name]
         with pytest.raises(SourceError, match=says):
             list(read_input(given))

@@ -75,7 +75,7 @@ def write_yaml(records: Iterable[Record]) -> bytes:
         sort_keys=False,
         width=100,
     )
-    return ("# Projects for cybilgraph. Leave out what is not known.\n#\n" + "".join(lines) + "\n" + body).encode()
+    return ("# Projects for cybilgraph. Omit unknown fields.\n#\n" + "".join(lines) + "\n" + body).encode()
 
 
 def write_schema(_records: Iterable[Record]) -> bytes:
@@ -127,7 +127,7 @@ def example_record() -> Record:
     return Record(
         source=Source("example", ""),
         code=Text(EXAMPLE),
-        title=Text("An example: write your project over it, or delete it"),
+        title=Text("Example: replace it with your project, or delete it"),
         status=named("status", "Finished"),
         start=Date("2018-04", Text("Apr 2018")),
         end=Date("2020-03", Text("Mar 2020")),
@@ -137,8 +137,8 @@ def example_record() -> Record:
         ),
         scopes=(Scope(named("country", "Belize"), Basis.STATED), Scope(named("theme", "Cybercrime"), Basis.STATED)),
         contacts=(Contact("A Name", "name@example.org"),),
-        summary=texts("What the project is, in a few sentences."),
-        aim=texts("What it wants to reach."),
+        summary=texts("The project in a few sentences."),
+        aim=texts("What the project aims to achieve."),
         outcomes=texts("What changed.", "What else changed."),
         links=(WebLink("Read more", "https://example.org/"),),
     )

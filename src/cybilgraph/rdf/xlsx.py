@@ -51,7 +51,9 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
                 filled.number_format = "@"
     about = book.create_sheet("columns")
     for row in columns:
-        about.append([row.column, row.about, "several: one a line, or ; between them" if row.is_multivalued else "one"])
+        about.append(
+            [row.column, row.about, "several: one per line, or separated by ;" if row.is_multivalued else "one"]
+        )
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         _InMemory(book, archive).write_data()

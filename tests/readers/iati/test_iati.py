@@ -327,17 +327,17 @@ BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};
     ("content", "says"),
     [
         (b"", "empty"),
-        (b"  \n ", "no XML"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "no XML"),
-        ("Strategy for Belize\nSummary\nText.", "no XML"),
-        ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "first element is html"),
-        ('<rss version="2.0"><channel/></rss>', "first element is rss"),
-        ('<iati-organisations version="2.03"/>', "first element is iati-organisations"),
-        ('<iati-activities xmlns="urn:x"/>', "first element is iati-activities"),
+        (b"  \n ", "invalid XML"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "invalid XML"),
+        ("Strategy for Belize\nSummary\nText.", "invalid XML"),
+        ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "root element is html"),
+        ('<rss version="2.0"><channel/></rss>', "root element is rss"),
+        ('<iati-organisations version="2.03"/>', "root element is iati-organisations"),
+        ('<iati-activities xmlns="urn:x"/>', "root element is iati-activities"),
         ('<iati-activities version="2.03"/>', "no activity"),
         ('<iati-activities version="2.03">', "damaged"),
         (f"<!DOCTYPE x [{BOMB}]><iati-activities><iati-activity>&e9;</iati-activity></iati-activities>", "DOCTYPE"),
-        (f'<!DOCTYPE x [{BOMB}]><iati-activities version="&e9;"/>', "no XML"),
+        (f'<!DOCTYPE x [{BOMB}]><iati-activities version="&e9;"/>', "invalid XML"),
         (
             f'<!DOCTYPE x [<!ENTITY a "{"a" * 200_000}">]><iati-activities>{"&a;" * 200_000}</iati-activities>',
             "DOCTYPE",
@@ -345,10 +345,10 @@ BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};
         ("<!DOCTYPE x [<!ENTITY % a \"<!ENTITY b SYSTEM 'file:///etc/passwd'>\">%a;]><iati-activities/>", "DOCTYPE"),
         ('<!DOCTYPE iati-activities SYSTEM "file:///etc/passwd"><iati-activities/>', "DOCTYPE"),
         (wrapped("<iati-activity>" + "<a>" * 300_000), "damaged"),
-        ("<a>" * 300_000, "first element is a"),
-        (f"<!--{'-a' * 1_000_000}--><iati-activities/>", "no XML"),
-        ('<?xml version="1.0" encoding="UTF-16"?><iati-activities/>', "no XML"),
-        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "no XML"),
+        ("<a>" * 300_000, "root element is a"),
+        (f"<!--{'-a' * 1_000_000}--><iati-activities/>", "invalid XML"),
+        ('<?xml version="1.0" encoding="UTF-16"?><iati-activities/>', "invalid XML"),
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "invalid XML"),
         ("<iati-activities " + "".join(f" a{n}='1'" for n in range(200_000)) + "/>", "no"),
     ],
     ids=lambda value: repr(value[:40]),
@@ -461,7 +461,7 @@ def test_half_a_character_is_damage_behind_what_was_read(encoding: str, harm: by
 
 
 def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:
-    with pytest.raises(SourceError, match="an encoding that is not known here") as error:
+    with pytest.raises(SourceError, match="its declared encoding is unknown") as error:
         list(read_iati(Input("a.xml", given=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
     assert error.value.hint.startswith("Save it as UTF-8")
 
@@ -483,12 +483,12 @@ def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "an encoding that is not known"),
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "its declared encoding is unknown"),
         (wrapped("<a></b>"), "iati.xml:3:"),
-        (wrapped("<a></b>"), "a tag ends another element"),
+        (wrapped("<a></b>"), "an end tag does not match"),
         (wrapped("<a>R & D</a>"), "write it as &amp;"),
         (wrapped("<a b=c/>"), "not in quotes"),
-        (wrapped("<a b='c' b='d'/>"), "stands twice"),
+        (wrapped("<a b='c' b='d'/>"), "occurs twice"),
         (wrapped("<a><!-- -- --></a>"), "hyphens"),
         (wrapped("<x:a/>")[:-3], "prefix"),
     ],

@@ -330,7 +330,7 @@ def test_a_file_that_is_cut_in_the_middle(fmt: Format) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-16be", "utf-32"])
 def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
     given = '<urn:a> <urn:b> "a text of some length" .'.encode(encoding)
-    with pytest.raises(SourceError, match=f"this is in {encoding.upper()}") as error:
+    with pytest.raises(SourceError, match=f"this is {encoding.upper()}") as error:
         read(given)
     assert "iconv -f" in error.value.hint
 
@@ -339,19 +339,19 @@ def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
     "text", ["<urn:а> <urn:б> 'только по-русски и больше ничего' .", "<urn:a> <urn:b> '\x01\x02\x03\x04' ."]
 )
 def test_the_mark_of_an_encoding_is_believed_whatever_is_behind_it(text: str) -> None:
-    with pytest.raises(SourceError, match="this is in UTF-16LE"):
+    with pytest.raises(SourceError, match="this is UTF-16LE"):
         read(text.encode("utf-16"))
 
 
 def test_rdf_xml_in_another_encoding_is_told_as_such() -> None:
     given = '<?xml version="1.0" encoding="klingon"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
-    with pytest.raises(SourceError, match="another encoding than UTF-8") as error:
+    with pytest.raises(SourceError, match="an encoding other than UTF-8") as error:
         read(given, "x.rdf")
     assert error.value.hint.startswith("Save it as UTF-8")
 
 
 def test_a_syntax_error_tells_line_and_column() -> None:
-    with pytest.raises(SourceError, match=r"^file.ttl:2:1: this is no Turtle: "):
+    with pytest.raises(SourceError, match=r"^file.ttl:2:1: invalid Turtle: "):
         read("<urn:a> <urn:b> 1 .\nab ab ab .\n")
 
 
@@ -400,7 +400,7 @@ def test_what_would_end_the_process_is_refused(name: str, tmp_path: Path) -> Non
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / name], capture_output=True, text=True, timeout=25)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{name}: not read, since " in done.stdout
+    assert f"{name}: not parsed, because " in done.stdout
 
 
 @pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld"])
@@ -562,6 +562,6 @@ def test_a_second_value_is_told_of_as_such() -> None:
     [("a.rdf", '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), ("a.ttl", "<urn:a> <urn:b> " + "[ <urn:c> " * 200)],
 )
 def test_the_advice_fits_whatever_is_not_parsed(name: str, content: str) -> None:
-    with pytest.raises(SourceError, match="not read, since") as told:
+    with pytest.raises(SourceError, match="not parsed, because") as told:
         list(read_input(Input(name, given=content.encode())))
-    assert told.value.hint == "Write it without that, as N-Triples for example."
+    assert told.value.hint == "Avoid this, for example by writing N-Triples."

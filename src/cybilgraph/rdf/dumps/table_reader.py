@@ -52,4 +52,4 @@ def _attempt(step: Callable[[], Any]) -> Any:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # its errors have no base: some are Exception itself, and panics not even that
-        raise ValueError(f"this is no Parquet, or it is damaged: {str(error)[:_MAX_MESSAGE_CHARACTERS]}") from error
+        raise ValueError(f"not a valid Parquet file: {str(error)[:_MAX_MESSAGE_CHARACTERS]}") from error

@@ -1,8 +1,8 @@
-"""Which part of an HTML page is the project's: menus, banners and sidebars are left out.
+"""Find the part of an HTML page that describes the project, without menus, banners and sidebars.
 
-An element is left out for what it is (nav, script), for being hidden, or for its class; but no
-element that holds the title or several labels is left out for its class: templates name their
-elements in many ways.
+An element is dropped because of its tag (nav, script), because it is hidden, or because of its class. An
+element with the title or several labels is never dropped because of its class, since templates use class
+names in many ways.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _CONTENT_CLASS = re.compile(
     r"(?:^|\s)(?:(?:entry|page|post|main|site|project)[_-])?(?:content|main|article)(?:$|\s)", re.IGNORECASE
 )
 _BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[\s_-])", re.IGNORECASE)
-#: Labels that no menu has: what holds two of them is part of the project.
+#: Labels that menus do not contain: an element with two of them is part of the project.
 _STRONG = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
-#: More labels than this are on no page.
+#: The maximum number of labels on a page.
 _MAX_UNFINISHED_ELEMENTS = 1_000
 
 
 class Page:
-    """A parsed page: which of its elements are left out, and the one that holds the project."""
+    """A parsed page: the elements that are dropped, and the main element."""
 
     def __init__(self, root: Element) -> None:
         self.root = root
@@ -63,7 +63,7 @@ class Page:
         self.main = self._main(holds)
 
     def is_dropped(self, element: Element) -> bool:
-        """True for an element that is left out with all that it holds."""
+        """Return whether an element is dropped with its content."""
         if self._never(element):
             return True
         if element.tag in ("html", "body", "main", "article") or len(self._strong.get(element, ())) > 1:
@@ -74,7 +74,7 @@ class Page:
         return chrome or element.get("role") in _ROLES or bool(_CHROME_CLASS.search(_names(element)))
 
     def headings(self) -> Iterator[Element]:
-        """The h1 of the page that are shown, those inside the main element first."""
+        """Yield the visible h1 elements, those inside the main element first."""
         first = islice(self.root.iter("h1"), 20)
         shown = [h1 for h1 in first if not any(self.is_dropped(above) for above in _upwards(h1))]
         inside = [h1 for h1 in shown if any(above is self.main for above in _upwards(h1))]
@@ -95,7 +95,7 @@ class Page:
         )
 
     def _labels(self) -> Iterator[tuple[Element, str, FieldKind]]:
-        """Where the page prints a label or its heading: element, field, kind of field."""
+        """Yield the labels and titles on the page: element, field, kind of field."""
         walk = etree.iterwalk(self.root, events=("start",))
         number = 0
         for _, element in walk:
@@ -114,7 +114,7 @@ class Page:
                     yield where, row[0], row[1]
 
     def _main(self, holds: dict[Element, set[str]]) -> Element:
-        """The innermost element of content that holds all labels which the page has."""
+        """Return the innermost content element with all labels of the page."""
         chosen = self.root
         for element in self.root.iter("main", "article", "div", "section", "td"):
             named = element.tag in ("main", "article") or element.get("role") == "main"
@@ -150,5 +150,5 @@ def _climb(holds: dict[Element, set[str]], element: Element, name: str) -> None:
 
 
 def _inside(element: Element) -> bool:
-    """True for the header or footer of an article, not of the whole page."""
+    """Return whether a header or footer belongs to an article rather than the whole page."""
     return any(above.tag in ("main", "article", "section") for above in element.iterancestors())

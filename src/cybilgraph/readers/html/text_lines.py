@@ -1,7 +1,7 @@
-"""A tree of HTML → the lines that saving the page as text would give, with the links in them.
+"""Convert an HTML tree to the lines that saving the page as text would give, with the links in them.
 
-What innerText does (HTML 3.2.7), and what people see: blocks stand apart by a blank line, list
-items carry a bullet or their number, empty headings leave their empty lines.
+The result is that of innerText (HTML 3.2.7), plus what readers see: blank lines between blocks, bullets or
+numbers of list items, and empty lines for empty headings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece
 from cybilgraph.readers.html.tree import Element, first_words, raw_to_plain_offset, split_label
 from cybilgraph.readers.text import normalise
 
-#: No line of a page is longer; of one that is, the links are not looked for.
+#: The longest line in which links are located.
 _LONG = 20_000
-#: How many characters of a piece it is found by; how many pieces of a line are.
+#: The number of characters by which a piece is found, and the maximum number of pieces per line.
 _FIRST, _MAX_PIECES = 24, 100
 _START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -40,7 +40,7 @@ _LOGO = re.compile(r"^(?:the )?(?:logo|flag) (?:of|for) (?:the )?|[ _-](?:logo|f
 
 
 def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[PageLine]:
-    """The lines of a tree, without what is ``dropped``; in the order of the page."""
+    """Return the lines of a tree in page order, without dropped elements."""
     reader = _Reader()
     walk = etree.iterwalk(root, events=("start", "end"))
     skipped: Element | None = None
@@ -64,7 +64,7 @@ def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[Pag
 
 @dataclass(slots=True)
 class _List:
-    """A list that is open: its next number (None: bullets), and whether it lists labels and values."""
+    """An open list: its next number (None for bullets), and whether it contains labels with values."""
 
     number: int | None
     facts: bool
@@ -72,7 +72,7 @@ class _List:
 
 
 class _Reader:
-    """Collects lines, one block after the other."""
+    """Collects lines, block by block."""
 
     def __init__(self) -> None:
         self.lines: list[PageLine] = []
@@ -84,16 +84,16 @@ class _Reader:
         self._pictures: list[str] = []
         self._links: list[PageLink] = []
         self._parts: list[Piece] = []
-        self._open: list[tuple[int, str]] = []  # links that are open
+        self._open: list[tuple[int, str]] = []  # open links
         self._lists: list[_List] = []
-        self._rows: list[bool] = []  # rows of tables that are open: true where a label begins one
+        self._rows: list[bool] = []  # open table rows: true if the first cell is a label
         self._heading = self._pre = self._terms = 0
-        self._begun = self._shown = False  # the line has words; has a space that shows
+        self._begun = self._shown = False  # whether the line has words; whether it has a visible space
         self._h1: Element | None = None
-        self._paragraphs: list[tuple[int, int]] = []  # lines and blank lines where one began
+        self._paragraphs: list[tuple[int, int]] = []  # number of lines and blank lines at the start of each
 
     def start(self, element: Element) -> None:
-        """A tag opens."""
+        """Handle a start tag."""
         tag = element.tag
         self._at = max(self._at, element.sourceline or 0)
         if tag in _BLOCKS:
@@ -122,7 +122,7 @@ class _Reader:
         self._terms += tag == "dt"
 
     def end(self, element: Element) -> None:
-        """A tag closes."""
+        """Handle an end tag."""
         tag = element.tag
         shown = self._shown
         if tag in _BLOCKS:
@@ -145,12 +145,12 @@ class _Reader:
             self._h1 = None if tag == "h1" else self._h1
             before, blank = self._paragraphs.pop()
             if before == len(self.lines) and before and (shown or tag in HEADINGS):
-                self._blank = blank + 2  # an empty line, and the space behind it
+                self._blank = blank + 2  # an empty line and the space below it
         self._pre -= tag == "pre"
         self._terms -= tag == "dt"
 
     def data(self, text: str) -> None:
-        """Text between tags."""
+        """Handle text between tags."""
         for number, part in enumerate(text.split("\n") if self._pre else [text]):
             if number:
                 self._at += 1
@@ -158,7 +158,7 @@ class _Reader:
             self._add(part)
 
     def flush(self) -> None:
-        """End the line, where there is one."""
+        """End the current line, if there is one."""
         if text := normalise(raw := "".join(self._words)):
             self._emit(raw, text)
         else:
@@ -192,7 +192,7 @@ class _Reader:
         label, value = normalise(raw[: self._label]), normalise(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
         if row and value and value[0] != ":" and (row.kind is FieldKind.CHOICE or not value[0].islower()):
-            # A label in bold print at the beginning of the line: its value gets a line of its own.
+            # A bold label at the start of the line: its value gets a line of its own.
             self._push(PageLine(label, self._number, self._first, term=True))
             cut = len(text) - len(value)
             line.text = value
@@ -236,7 +236,7 @@ class _Reader:
         elif self._begun:
             self.flush()
         else:
-            self._shown = True  # a paragraph of a break alone shows an empty line
+            self._shown = True  # a paragraph with only a line break is visible as an empty line
             self._blank += 1
 
     def _item(self) -> None:
@@ -248,7 +248,9 @@ class _Reader:
         listed.items += 1
 
     def _cell(self, element: Element, step: int) -> None:
-        """The cells of a row are one line; those of a row that a label begins are lines each."""
+        """Handle a cell. The cells of a row form one line, unless a label begins the row: then each has its
+        own.
+        """
         if self._rows and self._rows[-1]:
             self._block()
             self._terms += step * (element.getprevious() is None)

@@ -1,4 +1,4 @@
-"""Values of a project in RDF → those of a record, by the kind of their field."""
+"""Convert RDF values of a project to those of a record, by the kind of their field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 def read_values(view: ProjectView, project: str) -> dict[str, Any]:
-    """The values of the fields that are no links, by name."""
+    """Return the values of the fields that are not links, by name."""
     return {row.name: value for row in FIELDS if (read := _READ.get(row.kind)) and (value := read(view, project, row))}
 
 
@@ -39,7 +39,7 @@ def _choice(view: ProjectView, project: str, row: Field) -> Named | None:
 
 
 def _date(view: ProjectView, project: str, row: Field) -> Date | None:
-    """The value, with the printed form beside it; a form that is no value is read as printed."""
+    """Return a date with its printed form. An invalid value is read as a printed date."""
     value, printed = view.text(project, row.term), view.text(project, f"{row.term}AsPrinted")
     dating = [node for node in view.nodes(project, CYB.dating) if row.term in view.values(node, CYB.property)]
     evidence = tuple(words for node in dating for words in read_evidence(view, node))
@@ -126,7 +126,7 @@ def _links(view: ProjectView, project: str, row: Field) -> tuple[WebLink, ...]:
 
 
 def _foreign(node: str, project: str) -> bool:
-    """False for a node of the project's own, and for one without a name: they are no address."""
+    """Return whether a node is an external address: neither a blank node nor a node of the project itself."""
     return not node.startswith(("_:", f"{project}/"))
 
 

@@ -42,7 +42,7 @@ STAND_INS = {
 
 def page(title: str, *summary: str) -> Record:
     text = "\n\n".join([title, "Summary", *summary])
-    [record] = read_input(Input("page.txt", given=text.encode()))
+    [record] = read_input(Input("page.txt", data=text.encode()))
     return record
 
 
@@ -54,8 +54,8 @@ def told(title: str, *summary: str) -> dict[str, str]:
     """The roles that phrases and labels tell, whatever is likely."""
     record, names = page(title, *summary), load_gazetteer()
     parts = list(split_sentences(record, names))
-    helped = {scope.concept.key for scope in find_scopes(record, parts, names)}
-    found = find_phrase_roles(record, parts, helped, names)
+    beneficiary_countries = {scope.concept.key for scope in find_scopes(record, parts, names)}
+    found = find_phrase_roles(record, parts, beneficiary_countries, names)
     return dict(roles(record)) | {key: role for key, by_role in found.items() for role in by_role}
 
 
@@ -114,7 +114,7 @@ def test_a_phrase_is_tried_wherever_it_fits() -> None:
     matcher = Matcher()
     for row in PHRASES:
         marked = row["example"].lower()
-        tries = matcher.tries(marked)
+        tries = matcher.candidates(marked)
         fits = {
             (phrase.number, at)
             for phrase in phrases()
@@ -489,7 +489,7 @@ def test_listed_places_are_places() -> None:
 
 def test_what_is_stated_is_not_doubled() -> None:
     text = "A project\n\nFunders\n\nEuropean Union\n\nCountries\n\nKenya\n\nSummary\n\nFunded by the European Union in Kenya.\n"
-    [record] = read_input(Input("page.txt", given=text.encode()))
+    [record] = read_input(Input("page.txt", data=text.encode()))
     record = derive(record)
     assert [(link.actor.key, link.basis) for link in record.participations] == [("eu", Basis.STATED)]
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("KE", Basis.STATED)]
@@ -605,7 +605,7 @@ def test_what_is_no_slip_is_taken_for_nothing(name: str) -> None:
 @pytest.mark.parametrize("country", ["Samoa", "the Government of Samoa", "Moldova", "the Government of Maldova"])
 def test_an_aim_that_is_of_another_country_is_told_of(country: str) -> None:
     text = f"Cybercrime training in Belize\nAim\nTo support {country} in writing a law."
-    [record] = read_input(Input("page.txt", given=text.encode()))
+    [record] = read_input(Input("page.txt", data=text.encode()))
     assert "aim-of-another-country" in {found.rule.rpartition("#")[2] for found in derive(record).findings}
 
 
@@ -867,7 +867,7 @@ def test_an_address_tells_no_theme(address: str) -> None:
 @pytest.mark.parametrize("item", ["A guide written with the support of NRD", "Toolkit with the support of NRD"])
 def test_outputs_are_written_with_support(item: str) -> None:
     text = f"A course\n\nSummary\n\nIt ended.\n\nOutputs\n\n• {item}"
-    [record] = read_input(Input("page.txt", given=text.encode()))
+    [record] = read_input(Input("page.txt", data=text.encode()))
     assert roles(derive(record)) == {("nrd-cyber-security", "unspecified")}
 
 

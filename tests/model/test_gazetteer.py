@@ -103,7 +103,7 @@ def test_finds(kind: str, name: str, key: str) -> None:
 )
 def test_near_names(name: str, key: str | None) -> None:
     assert NAMES.find("country", name) is None
-    near = NAMES.near("country", name)
+    near = NAMES.find_near("country", name)
     assert (near.key if near else None) == key
 
 
@@ -117,7 +117,7 @@ def test_a_name_is_never_near_another(name: str) -> None:
 
 def test_mentions_take_the_longest_name_and_whole_words_only() -> None:
     text = "The Democratic Republic of the Congo and Guinea-Bissau, not nigerian or Omani; the UK Home Office."
-    found = [(text[m.start : m.end], [entry.key for entry in m.entries]) for m in NAMES.mentions(text)]
+    found = [(text[m.start : m.end], [entry.key for entry in m.entries]) for m in NAMES.find_mentions(text)]
     assert ("Democratic Republic of the Congo", ["CD"]) in found
     assert ("Guinea-Bissau", ["GW"]) in found
     assert ("UK Home Office", ["uk-home-office"]) in found
@@ -125,8 +125,10 @@ def test_mentions_take_the_longest_name_and_whole_words_only() -> None:
 
 
 def test_an_abbreviation_counts_in_its_own_capitals_only() -> None:
-    assert [entry.key for m in NAMES.mentions("RIA and ria") for entry in m.entries] == ["ria"]
-    assert not [m for m in NAMES.mentions("they first saw us in march") if any(e.kind != "theme" for e in m.entries)]
+    assert [entry.key for m in NAMES.find_mentions("RIA and ria") for entry in m.entries] == ["ria"]
+    assert not [
+        m for m in NAMES.find_mentions("they first saw us in march") if any(e.kind != "theme" for e in m.entries)
+    ]
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
@@ -153,8 +155,8 @@ def test_no_name_that_is_as_near_is_left_out_for_its_length() -> None:
         for cut in range(len(name)):
             nearest = max(fuzz.ratio(fold(name[cut:]), known) for known in map(fold, COUNTRY_NAMES))
             if 4 <= len(fold(name[cut:])) <= 120:
-                assert (NAMES.suggested("country", name[cut:]) is not None) == (nearest >= MIN_SUGGESTION_SCORE)
-                assert nearest >= MIN_MATCH_SCORE or NAMES.near("country", name[cut:]) is None
+                assert (NAMES.suggest("country", name[cut:]) is not None) == (nearest >= MIN_SUGGESTION_SCORE)
+                assert nearest >= MIN_MATCH_SCORE or NAMES.find_near("country", name[cut:]) is None
 
 
 def test_a_key_needs_no_file() -> None:

@@ -90,7 +90,7 @@ def test_a_date_that_cannot_be_read_is_not_missing_too() -> None:
         (page, {"date-form"}),
         (page.replace("From: after the rains\n", ""), {"date-form", "has-start"}),
     ):
-        report = check_inputs([Input("page.txt", given=text.encode())], as_of=DAY)
+        report = check_inputs([Input("page.txt", data=text.encode())], as_of=DAY)
         told = {found.rule.rpartition("#")[2] for found in report.findings}
         assert told & {"date-form", "has-start"} == rules
 

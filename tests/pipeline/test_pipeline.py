@@ -83,7 +83,7 @@ def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
 
     def sizes(words: str) -> list[int]:
         """Of the batches of five records."""
-        pages = [Input(f"{number}.txt", given=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
+        pages = [Input(f"{number}.txt", data=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
         records = [next(read_input(page)) for page in pages]
         return [len(batch.described) for batch, _ in record_findings._batches(records)]
 

@@ -27,7 +27,7 @@ def read(path: Path) -> list[Record]:
 def there_and_back(records: list[Record]) -> list[Record]:
     output = io.BytesIO()
     write_activities(records, output)
-    return list(read_input(Input("out.xml", given=output.getvalue())))
+    return list(read_input(Input("out.xml", data=output.getvalue())))
 
 
 def can_be_said(record: Record) -> dict[str, object]:
@@ -145,7 +145,7 @@ def test_how_a_value_was_printed_is_taken_where_it_says_the_same(said: str, is_:
         f'<recipient-country code="GE"><cyb:printed>{said}</cyb:printed></recipient-country>'
         "</iati-activity></iati-activities>"
     )
-    [record] = read_input(Input("a.xml", given=activity.encode()))
+    [record] = read_input(Input("a.xml", data=activity.encode()))
     assert [(link.concept.key, link.concept.printed.text) for link in record.scopes] == [("GE", is_)]
 
 
@@ -171,7 +171,7 @@ def test_what_does_not_say_rightly_from_which_words_it_was_derived_is_derived_an
         f'<recipient-country code="FJ">{evidence}</recipient-country>'
         '<recipient-country code="TO"/></iati-activity></iati-activities>'
     )
-    [record] = read_input(Input("a.xml", given=activity.encode()))
+    [record] = read_input(Input("a.xml", data=activity.encode()))
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("TO", "stated")]
 
 

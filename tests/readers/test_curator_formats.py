@@ -326,7 +326,7 @@ def test_a_file_that_is_cut_gives_whole_records_or_an_error(form: str, tmp_path:
     | st.text(alphabet='title,code;"\n\t{}[]:&*-ab \\u00e9', max_size=120).map(str.encode)
 )
 def test_any_bytes_are_records_or_an_error(suffix: str, content: bytes) -> None:
-    given_ = Input(f"any{suffix}", given=content)
+    given_ = Input(f"any{suffix}", data=content)
     object.__setattr__(given_, "path", None)
     from cybilgraph.readers import READERS
 
@@ -467,14 +467,14 @@ def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
 )
 def test_an_address_with_a_semicolon_comes_back(links: tuple[WebLink, ...], form: str) -> None:
     record = replace(example_record(), code=Text("G0001"), links=links)
-    [back] = read_input(Input(f"a.{form}", given=WRITERS[form]([record])))
+    [back] = read_input(Input(f"a.{form}", data=WRITERS[form]([record])))
     assert back.links == links
 
 
 def test_links_of_one_line_are_parted_between_addresses() -> None:
     address = "https://e.org/?a=1;b=2"
     cell = f"{address}; Read <{address}>;More <{address}>;https://f.org/"
-    [record] = read_input(Input("a.csv", given=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
+    [record] = read_input(Input("a.csv", data=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
     assert [link.url for link in record.links] == [address, address, address, "https://f.org/"]
 
 
@@ -483,7 +483,7 @@ def test_values_of_every_kind_are_counted_and_held_once(value: str, monkeypatch:
     monkeypatch.setattr(documents, "MAX_VALUES", 10_000)
     peaks = []
     for count in (8_000, 16_000):
-        source = Input("a.json", given=f'[{{"title": "A", "x": [{", ".join([value] * count)}]}}]'.encode())
+        source = Input("a.json", data=f'[{{"title": "A", "x": [{", ".join([value] * count)}]}}]'.encode())
         gc.collect()
         tracemalloc.start()
         try:
@@ -502,7 +502,7 @@ def test_values_of_every_kind_are_counted_and_held_once(value: str, monkeypatch:
 def test_a_deep_document_is_told_with_what_to_do() -> None:
     for deep in ("a: " + "[" * 5000, "\n".join(f"{' ' * depth}a:" for depth in range(50))):
         with pytest.raises(SourceError, match="nested too deeply: more than 20 levels") as error:
-            list(read_input(Input("a.yaml", given=deep.encode())))
+            list(read_input(Input("a.yaml", data=deep.encode())))
         assert error.value.hint.startswith("Nest lists and objects")
 
 
@@ -523,11 +523,11 @@ def titles(given: Input, error: str) -> list[str]:
     ],
 )
 def test_a_project_without_a_value_is_told_and_its_neighbours_are_read(name: str, text: str) -> None:
-    assert titles(Input(name, given=text.encode()), "number 1 .*1 more|a.jsonl:1: .*1 more") == ["A", "B"]
+    assert titles(Input(name, data=text.encode()), "number 1 .*1 more|a.jsonl:1: .*1 more") == ["A", "B"]
 
 
 def test_what_breaks_off_is_read_behind_a_project_without_a_value() -> None:
-    assert titles(Input("a.json", given=b'[{}, {"title": "A"}, {"title": '), "invalid JSON") == ["A"]
+    assert titles(Input("a.json", data=b'[{}, {"title": "A"}, {"title": '), "invalid JSON") == ["A"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -567,8 +567,8 @@ def sheet(rows: list[list[str]], as_workbook: bool) -> Input:
             book.active.append(row)  # what looks like an error is one
         content = io.BytesIO()
         book.save(content)
-        return Input("a.xlsx", given=content.getvalue())
-    return Input("a.csv", given="\r\n".join(";".join(row) for row in rows).encode())
+        return Input("a.xlsx", data=content.getvalue())
+    return Input("a.csv", data="\r\n".join(";".join(row) for row in rows).encode())
 
 
 @pytest.mark.parametrize("as_workbook", [True, False])

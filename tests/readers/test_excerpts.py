@@ -18,7 +18,7 @@ FOUND = Finding(severity=Severity.INFO, rule="x", message="x", file="a.txt", lin
 
 def shown(name: str, content: bytes, **place: object) -> Excerpt | None:
     finding = replace(FOUND, file=name, **place)
-    [found] = with_excerpts([finding], {name: Input(name, given=content)})
+    [found] = with_excerpts([finding], {name: Input(name, data=content)})
     return found.excerpt
 
 
@@ -149,7 +149,7 @@ def test_excerpts_come_only_when_asked_for() -> None:
 @pytest.mark.timeout(60)
 def test_many_findings_on_a_long_row_take_linear_time() -> None:
     line = ",".join("abcdefgh" for _ in range(10_000)).encode()
-    given = {"a.csv": Input("a.csv", given=b"x\n" + line)}
+    given = {"a.csv": Input("a.csv", data=b"x\n" + line)}
     findings = [replace(FOUND, file="a.csv", column=column, text="abcd") for column in range(1, 2_000)]
     found = with_excerpts(findings, given)
     assert all(marked(each.excerpt) == "abcd" for each in found)

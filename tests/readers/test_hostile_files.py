@@ -190,7 +190,7 @@ def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject
     added = data.draw(st.binary(max_size=30) | st.sampled_from([b'"', b"<", b"&", b"\x00", b"{", b"]", b"\n" * 9]))
     content = good[:at] + added + good[at + lost :]
     try:
-        for record in READERS[suffix](Input(f"any{suffix}", given=content)):
+        for record in READERS[suffix](Input(f"any{suffix}", data=content)):
             describe(derive(record))
     except SourceError as error:
         assert error.what
@@ -217,7 +217,7 @@ def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject
     ids=lambda text: text[:20],
 )
 def test_no_prose_takes_a_long_time(text: str) -> None:
-    [record] = READERS[".txt"](Input("a.txt", given=f"A project\n\nSummary\n\n{text}\n".encode()))
+    [record] = READERS[".txt"](Input("a.txt", data=f"A project\n\nSummary\n\n{text}\n".encode()))
     derive(record)
 
 
@@ -315,7 +315,7 @@ def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
 
 def test_a_key_that_comes_many_times_takes_linear_time() -> None:
     content = b'{"title": "x", "a (again, 3)": "c", ' + b",".join([b'"a": "b"'] * 100_000) + b"}"
-    [record] = READERS[".json"](Input("a.json", given=content))
+    [record] = READERS[".json"](Input("a.json", data=content))
     assert [line.text for line in record.description[:4]] == [
         "a (again, 3): c",
         "a: b",

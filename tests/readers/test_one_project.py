@@ -57,7 +57,7 @@ def test_it_is_the_same_record_in_every_format(name: str) -> None:
 
 def test_it_is_the_same_record_in_a_workbook() -> None:
     page = read("project.txt")
-    [record] = READERS[".xlsx"](Input("project.xlsx", given=WRITERS["xlsx"]([page])))
+    [record] = READERS[".xlsx"](Input("project.xlsx", data=WRITERS["xlsx"]([page])))
     assert record == page
     assert triples(record) == triples(page)
 
@@ -87,7 +87,7 @@ def test_what_was_escaped_twice_is_the_same_text_in_every_format(said: str) -> N
     }
     told = {}
     for name, text in files.items():
-        [record] = read_input(Input(name, given=text.encode()))
+        [record] = read_input(Input(name, data=text.encode()))
         assert record.title
         told[name] = record.title.text, record.aim[0].text
     assert set(told.values()) == {told["a.txt"]}

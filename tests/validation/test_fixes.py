@@ -108,7 +108,7 @@ def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mend
 )
 def test_a_name_is_mended_as_it_is_written_where_no_other_can_be_meant(printed: str, fix: str, meant: str) -> None:
     page = f"A project\n\nFunders\n{printed}\n"
-    found = check_inputs([Input("a.txt", given=page.encode())]).findings
+    found = check_inputs([Input("a.txt", data=page.encode())]).findings
     assert [finding.fix.new for finding in found if finding.fix] == [fix] * bool(fix)
     told = [finding for finding in found if finding.rule.endswith("#known-actor")]
     assert [dict(finding.values).get("meant", "") for finding in told] == [meant] * (not fix)
@@ -213,7 +213,7 @@ ADDRESSES = {
 )
 def test_addresses_that_are_none_are_told_of(name: str, link: str, email: str, fixes: set[str]) -> None:
     content = ADDRESSES[name].format(link=link, email=email).encode()
-    found = check_inputs([Input(name, given=content)], excerpts=True).findings
+    found = check_inputs([Input(name, data=content)], excerpts=True).findings
     told = {finding.rule.partition("#")[2]: finding for finding in found}
     assert told["web-link-address"].text == link
     assert "contact-email-form" in told
@@ -222,5 +222,5 @@ def test_addresses_that_are_none_are_told_of(name: str, link: str, email: str, f
 
 def test_addresses_and_what_only_looks_like_them() -> None:
     text = "A training\n\nContact\nA Name @example\na@example.org\n\nRead more\nThe and/or law\nhttps://example.org/a\n"
-    found = check_inputs([Input("a.txt", given=text.encode())]).findings
+    found = check_inputs([Input("a.txt", data=text.encode())]).findings
     assert not {"web-link-address", "contact-email-form"} & {finding.rule.partition("#")[2] for finding in found}

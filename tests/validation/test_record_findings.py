@@ -23,7 +23,7 @@ BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in r
 
 def told(*rows: str) -> list[Finding]:
     text = HEADER + "\n".join(rows)
-    found = check_inputs([Input("all.csv", given=text.encode())], as_of=date(2026, 11, 25)).findings
+    found = check_inputs([Input("all.csv", data=text.encode())], as_of=date(2026, 11, 25)).findings
     return [finding for finding in found if "has-" not in finding.rule]
 
 
@@ -119,7 +119,7 @@ def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) 
     text = (
         f"Training of judges for Peru\n\nCybil code: G9999\n\nStatus: Finished\n\nTo: Mar 2035\n\n{link}\n\n  • G9999\n"
     )
-    inputs = [Input("a.txt", given=text.encode()), Input("b.txt", given=text.replace("Peru", "Chile").encode())]
+    inputs = [Input("a.txt", data=text.encode()), Input("b.txt", data=text.replace("Peru", "Chile").encode())]
     report = check_inputs(inputs, as_of=date(2024, 1, 1))
     places = {(each.file, each.rule.removeprefix(RULES), each.line) for each in report.findings}
     loop = "part-of-loop" if link == "Part of" else "follows-loop"

@@ -85,7 +85,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
         _print_lines(
             *unified_diff(before, given.text, given.target if now is not None else "the form", "suggested"), ""
         )
-    checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
+    checked = pipeline.check_input(Input(given.name, data=given.text.encode(errors="replace")))
     OUTPUTS["text"](checked.report, sys.stdout)
 
 

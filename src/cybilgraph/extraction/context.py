@@ -17,11 +17,13 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: Names in a list share the text before the first and after the last.
-_ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
-_LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_ONE})*")
+_NAME_AND_ABBREVIATION = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
+_LIST = re.compile(
+    rf"{_NAME_AND_ABBREVIATION}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_NAME_AND_ABBREVIATION})*"
+)
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
 #: The end of the context of a name: in "funded by A and delivered by B", "funded" is not context of B.
-_END = re.compile(
+_CONTEXT_END = re.compile(
     r";|:|\. |and (?<= and )(?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out"
     r"|conducted|run|managed|led|funded|financed|paid for|sponsored) by\b)"
 )
@@ -49,10 +51,10 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
         start, end = names.span()
         remark = _REMARK.match(marked, end)
         behind = remark.end() if remark else end
-        left = _WORD.findall(_END.split(marked[max(0, start - _MAX_CONTEXT_CHARACTERS) : start])[-1])
+        left = _WORD.findall(_CONTEXT_END.split(marked[max(0, start - _MAX_CONTEXT_CHARACTERS) : start])[-1])
         while left and left[-1] in _ARTICLES:
             left.pop()
-        right = _WORD.findall(_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
+        right = _WORD.findall(_CONTEXT_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
         place = _position(left)
         own = (*_features_before(left, place), *_features_after(right, place), *money)
         for at in range(start, end):

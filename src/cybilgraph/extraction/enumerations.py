@@ -12,11 +12,11 @@ from cybilgraph.extraction.spans import MARKS
 from cybilgraph.model.gazetteer import fold_in_place
 
 #: The text between "funded by" and the first donor.
-_FOLLOWS = re.compile(r"(?: (?:the |these )?following(?: [\w-]+){0,4})?:\Z")
+_TAIL = re.compile(r"(?: (?:the |these )?following(?: [\w-]+){0,4})?:\Z")
 #: An introduction and its first item in one sentence.
 _INLINE = re.compile(rf"[^:{MARKS}]{{1,120}}: (?=(?:the )?[{MARKS}])")
 #: The roles that an introduction may give.
-_TELLS = frozenset(ACTING) - {"acts", "unspecified"}
+_INTRODUCED_ROLES = frozenset(ACTING) - {"acts", "unspecified"}
 #: The beginning of an item that starts with a name.
 _ITEM = re.compile(rf"(?:[•*–-] ?)?(?:the )?[{MARKS}]")
 
@@ -37,17 +37,19 @@ def apply_introductions(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
         elif not _ITEM.match(sentence.marked):
             lead = ""
             yield sentence
-        elif text.under:
-            yield _with_introduction(sentence, f"{text.under}:")
+        elif text.subheading:
+            yield _with_introduction(sentence, f"{text.subheading}:")
         else:
             yield _with_introduction(sentence, lead if sentence.section == section else "")
 
 
 def _with_introduction(item: Sentence, lead: str, begin: int = 0) -> Sentence:
     """Return the item with its introduction; no name comes before ``begin``."""
-    before = f"{_FOLLOWS.sub('', fold_in_place(lead.rstrip()))} " if lead else ""
+    before = f"{_TAIL.sub('', fold_in_place(lead.rstrip()))} " if lead else ""
     marked = before + item.marked[begin:]
-    if not before or not any(hit.phrase.claim in _TELLS and hit.mark_offsets for hit in find_matches(marked)):
+    if not before or not any(
+        hit.phrase.claim in _INTRODUCED_ROLES and hit.mark_offsets for hit in find_matches(marked)
+    ):
         return item
     further = len(before) - begin
     return replace(item, marked=marked, names=tuple(replace(name, at=name.at + further) for name in item.names))

@@ -6,31 +6,31 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.extraction.actors import phrase_roles
-from cybilgraph.extraction.phrases import has_phrase, kinds_in, phrase_claims, phrase_spans
+from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
 #: Confidence in the country of a beneficiary.
-_HOME = 0.85
+_HOME_COUNTRY_CONFIDENCE = 0.85
 #: Claims of sentences about other places; and claims about places or about bodies with a country.
-_OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
+_OTHER_PLACE_CLAIMS, _PLACE_CLAIMS = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
 #: The roles whose country benefits.
-_OF_HELPED = ("beneficiary", "counterpart")
+_BENEFICIARY_ROLES = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
 #: A list item that consists of places, "• Kenya (priority)", or introduces some: "In Africa:".
 _ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:")
-#: A sequence of places, except one with actors such as "Kenya, Ghana and ITU". ``_HEAD``: "Kenya: a policy
+#: A sequence of places, except one with actors such as "Kenya, Ghana and ITU". ``_LIST_HEAD``: "Kenya: a policy
 #: brief".
 _LIST = re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])")
-_HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
+_LIST_HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
 #: Places that are the subject of a clause.
 _SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
 #: "West and" before "Central Africa".
-_HALF = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
-_HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))++\Z")
+_COMPASS_POINT = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
+_COMPASS_POINTS = re.compile(rf"(?:{_COMPASS_POINT.pattern}(?:,? and |, ))++\Z")
 #: The text before the name of a language.
-_LANGUAGE = re.compile(r"\bin \Z")
+_LANGUAGE_BEFORE = re.compile(r"\bin \Z")
 
 
 def is_item(sentence: Sentence) -> bool:
@@ -47,14 +47,14 @@ def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
         others = tuple(name for name in here if not _within(name, elsewhere))
         here = others if any(place_entries(sentence, name, names) for name in others) else here
     for name in here:
-        if not (name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at])):
+        if not (name.mark == DEMONYM and _LANGUAGE_BEFORE.search(sentence.marked[: name.at])):
             yield name
 
 
 def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
     """Yield the names that are places of the project according to the sentence, with their confidence."""
-    kinds = kinds_in(sentence)
-    if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
+    kinds = claims_in(sentence)
+    if not kinds.isdisjoint(_OTHER_PLACE_CLAIMS) or kinds.isdisjoint(_PLACE_CLAIMS):
         return
     elsewhere = phrase_spans(sentence, "elsewhere")
     acting: dict[int, str] = {}
@@ -64,8 +64,8 @@ def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not _within(name, elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        if (name.home or name.mark == PLACE) and acting.get(name.at) in _OF_HELPED:
-            yield name, _HOME
+        if (name.home or name.mark == PLACE) and acting.get(name.at) in _BENEFICIARY_ROLES:
+            yield name, _HOME_COUNTRY_CONFIDENCE
 
 
 def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
@@ -76,7 +76,7 @@ def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
     """
     if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
-    if not _OF_OTHERS.isdisjoint(kinds_in(sentence)):
+    if not _OTHER_PLACE_CLAIMS.isdisjoint(claims_in(sentence)):
         return
     sure = {name.at for _, name in phrase_claims(sentence, "listed")}
     place_offsets = {name.at for name, _ in find_places(sentence)}
@@ -93,7 +93,7 @@ def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
     """Return the spans of lists of places in the marked sentence."""
     several = sentence.marked.count(PLACE) > 1
     found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
-    head = _HEAD.match(sentence.marked)
+    head = _LIST_HEAD.match(sentence.marked)
     return [*found, head.span()] if head else found
 
 
@@ -108,8 +108,8 @@ def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[Gaze
     )
     places = [entry for entry in known if entry is not None and entry.kind in PLACES]
     region = name.of("region")
-    if region and (match := _HALVES.search(sentence.marked[: name.at])):
-        halves = (f"{half} {region.name.split()[-1]}" for half in _HALF.findall(match[0]))
+    if region and (match := _COMPASS_POINTS.search(sentence.marked[: name.at])):
+        halves = (f"{half} {region.name.split()[-1]}" for half in _COMPASS_POINT.findall(match[0]))
         places += (entry for half in halves if (entry := names.find("region", half)))
     return places
 

@@ -12,7 +12,7 @@ from cybilgraph.model.organisations import is_organisation_name, is_organisation
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: An unmistakable name: an abbreviation, or a word with a capital inside.
-_OWN = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
+_DISTINCTIVE_NAME = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
 _WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = (
     r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&"
@@ -26,7 +26,7 @@ _OF_TOWN = re.compile(r"(?<!Port)(?<!Bank)(?<!Government) (?:of|from|in) [A-ZÀ-
 _OF_OWNER = re.compile(r" of (?:the )?\Z")
 _OF_OR_IN = re.compile(r"(?:^| )(?:of|in|from|and) (?:the )?\Z")
 #: A word that begins the sentence before a name: "Mentoring of the CSIRT", "Hosting the Office".
-_LEADS = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
+_LEADING_WORD = re.compile(r"(\w+) (?:of|on|for) the |([A-Z][a-z]+ing) the ")
 #: "A risk assessment framework (RAF)": an abbreviation, possibly in the plural.
 _ABBREVIATION = re.compile(r" \((?P<letters>[A-Z]{2,8})s?\)")
 #: "Grid Guard is a joint programme": a project name.
@@ -37,16 +37,16 @@ _PROJECT = re.compile(
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": a name follows, whatever its words are.
-_FIRM = re.compile(
+_BODY_TYPE_BEFORE = re.compile(
     r"\b(?:firms?|company|consultancy|NGO|charity|think[- ]tank|start-?up|contractor|non-profit|provider"
     r"|association|organi[sz]ation|collective|cooperative|operator) \Z"
 )
 #: "The TSARKA association": the name before it is an organisation, whatever its words are.
-_BODY_FOLLOWS = re.compile(
+_BODY_TYPE_AFTER = re.compile(
     r" (?:association|foundation|institute|consortium|consultancy|ministry|university|agency|NGO)\b"
 )
 #: Text before an actor, whatever the words of its name: "funded by Digital Rights Kenya".
-_ACTOR_NEXT = re.compile(
+_ACTOR_AFTER = re.compile(
     r"(?:\b(?:(?:co-?)?(?:fund|financ|organi[sz]|host)|implement|deliver|execut|conduct|carried out|sponsor|support"
     r"|back|manag|coordinat|facilitat|commission|taught|train|written|develop|prepar|provid|led|run)\w* (?:jointly )?by"
     r"|\b(?:deliver|implement|channell?|execut)ed through|\b(?:partnership|cooperation|co-operation|collaboration"
@@ -56,17 +56,17 @@ _ACTOR_NEXT = re.compile(
     re.IGNORECASE,
 )
 #: Text after an actor: "Vodafone Fiji is a partner".
-_ACTOR_BEFORE = re.compile(
+_ACTOR_IS_BEFORE = re.compile(
     r",? (?:which |who )?(?:is|are|was|were|act(?:s|ed)? as) (?:an? |the |our |its )?(?:\w+ )?"
     r"(?:partners?|donors?|funders?|sponsors?|implementers?)\b"
 )
-#: The last words of texts that ``_ACTOR_NEXT`` matches; testing these first is cheaper.
-_LAST_WORDS = (
+#: The last words of texts that ``_ACTOR_AFTER`` matches; testing these first is cheaper.
+_ACTOR_AFTER_ENDINGS = (
     *("by ", "through ", "with ", "of ", "from ", "the ", "partner ", "partners ", "partner: ", "partners: "),
     *("partner, ", "partners, ", "are ", "is ", "was ", "were ", "include ", "included ", "includes ", "as ", "like "),
 )
 #: How far to look back from a name, and past how many names of a list.
-_MAX_NEXT_CHARACTERS, _MAX_LIST_ITEMS = 70, 15
+_MAX_LOOKBEHIND_CHARACTERS, _MAX_LIST_ITEMS = 70, 15
 _LISTED = re.compile(r"(?: \([^)]{1,30}\))?(?:,? (?:and|&)|,)(?: (?:by|from|with))?(?: the)? ")
 #: "National CSIRT": a kind of team that every country has, not a name.
 _KIND_OF_TEAM = re.compile(
@@ -89,13 +89,13 @@ FIRST_ACTS = re.compile(
     r"| (?:(?:has|have) )?(?:deliver|implement|conduct|execut|manag|fund|financ)(?:s|ed|es)?\b"
 )
 #: Words that turn a name into another name: "Internet Society Foundation".
-_CALLED_AFTER = re.compile(r" (?:Foundation|Academy|Institute|School|College|Fund|Council|University)")
+_NAMED_AFTER = re.compile(r" (?:Foundation|Academy|Institute|School|College|Fund|Council|University)")
 #: "LACNIC", "CaribNOG": no ordinary word at the start of a sentence looks like this.
-_OWN_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
+_DISTINCTIVE_LETTERS = re.compile(r"\A[A-Z]+\Z|[a-z][A-Z]")
 _NAMES = re.compile(rf"{_WORD}{_SMALL}(?:,? (?:{_LINK} ){{0,3}}{_WORD}{_SMALL}){{0,11}}")
 #: A run starts at a capital, possibly after "d'e" ("d'eGovernment").
 _CAPITAL, _BEFORE_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ]"), 3
-_APART = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
+_SEPARATOR = re.compile(r",? (?:and|&|et|y) (?:the )?|, (?:the )?|['’]s? | for the ")
 #: A word; the most words and the fewest letters of a country name when correcting spelling in a title.
 _TOKEN, _MAX_COUNTRY_WORDS, _MIN_COUNTRY_CHARACTERS = re.compile(r"[^\W\d_][\w'’-]*|&"), 4, 4
 #: A possible country name: "Trinidad and Tobago".
@@ -108,28 +108,28 @@ _SOCIETY = "Information Society"
 _POST = re.compile(r"(?:Prosecutor|General|Minister|President|Governor|Attorney|Commissioner|Ombudsman|Registrar)\Z")
 _OFFICE = re.compile(r"(?:Office|Department|Chambers|Cabinet|Secretariat)\b")
 _EFFORTS = frozenset(("Project", "Programme", "Program", "Initiative", "Campaign", "Strategy", "Plan"))
-_ANDS = ("and", "&", "et", "y")
+_CONJUNCTIONS = ("and", "&", "et", "y")
 #: A listed name at the start of a longer one: "United Nations Economic and Social Commission".
-_GOES_ON = re.compile(r" [A-Z]")
+_CONTINUES = re.compile(r" [A-Z]")
 _OWNER_SIGN = re.compile(r"['’]s?\Z")
 #: Endings that are not typos: "Governments of Fiji", "the Institute's Centre".
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
 #: Names up to this length match others only by a typo in one of several words: "World Bnak".
-_SHORT_NAME = 12
+_MAX_SHORT_NAME_CHARACTERS = 12
 #: The representative of a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
 def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]) -> list[Span]:
     """Add spans for unlisted names. A longer name replaces the shorter ones inside it."""
-    for match in _runs(words):
+    for match in _find_runs(words):
         if (
             not match.start()
-            and _only_begins(match[0])
+            and _is_ordinary_first_word(match[0])
             and (match[0].endswith(("ly", "s")) or not FIRST_ACTS.match(words, match.end()))
         ):
             continue  # an ordinary first word, the usual case
-        for start, end in _parts(words, *match.span(), spans, names):
+        for start, end in _split_run(words, *match.span(), spans, names):
             inside = [span for span in spans if span.start < end and start < span.end]
             if inside:
                 if any(span.mark == ACTOR and not _is_part_of_longer_name(words, span, start, end) for span in inside):
@@ -149,7 +149,7 @@ def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: d
     return sorted(spans, key=lambda span: span.start)
 
 
-def _runs(words: str) -> Iterator[re.Match[str]]:
+def _find_runs(words: str) -> Iterator[re.Match[str]]:
     """Yield the runs of capitalised words.
 
     The search starts near capitals only: the pattern may begin with a small letter and would be tried
@@ -173,17 +173,17 @@ def find_non_organisations(words: str) -> Iterator[str]:
     if project := _PROJECT.match(words):
         yield project["name"]
     for match in _ABBREVIATION.finditer(words):
-        letters, meant = match["letters"], list[str]()
+        letters, expansion = match["letters"], list[str]()
         for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):
             if word not in _JOINING:
-                meant.insert(0, word)
-            if len(meant) == len(letters):
+                expansion.insert(0, word)
+            if len(expansion) == len(letters):
                 break
-        if "".join(word[:1] for word in meant).upper() != letters or any(
-            is_organisation_word(word.title()) for word in meant
+        if "".join(word[:1] for word in expansion).upper() != letters or any(
+            is_organisation_word(word.title()) for word in expansion
         ):
             continue
-        if meant[-1].islower() or meant[-1].rstrip("s") in organisations.words("thing"):
+        if expansion[-1].islower() or expansion[-1].rstrip("s") in organisations.words("thing"):
             yield letters
             yield f"{letters}s"
 
@@ -191,8 +191,8 @@ def find_non_organisations(words: str) -> Iterator[str]:
 def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> list[Span]:
     """Add spans for misspelt country names, without any other unlisted names."""
     tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
-    for most in range(_MAX_COUNTRY_WORDS, 0, -1):
-        for (start, _, begins), (_, end, ends) in zip(tokens, tokens[most - 1 :], strict=False):
+    for length in range(_MAX_COUNTRY_WORDS, 0, -1):
+        for (start, _, begins), (_, end, ends) in zip(tokens, tokens[length - 1 :], strict=False):
             if (
                 begins
                 and ends
@@ -200,17 +200,17 @@ def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> l
                 and all(span.end <= start or end <= span.start for span in spans)
                 and (near := _near_entry(words[start:end], NAME, names))
             ):
-                spans = [*spans, Span(start, end, PLACE, (near,), near=words[start:end])]
+                spans = [*spans, Span(start, end, PLACE, (near,), printed_spelling=words[start:end])]
     return sorted(spans, key=lambda span: span.start)
 
 
 def is_organisation_in_context(words: str, start: int, end: int) -> bool:
     """Return whether the words around a name show that it is an organisation."""
-    return _firm_before(words, start) or _BODY_FOLLOWS.match(words, end) is not None
+    return _follows_body_type(words, start) or _BODY_TYPE_AFTER.match(words, end) is not None
 
 
-def _firm_before(words: str, start: int) -> bool:
-    return _FIRM.search(words, max(0, start - 20), start) is not None
+def _follows_body_type(words: str, start: int) -> bool:
+    return _BODY_TYPE_BEFORE.search(words, max(0, start - 20), start) is not None
 
 
 def _without_owner(words: str, start: int, end: int, inside: list[Span]) -> int:
@@ -231,13 +231,13 @@ def _is_thing(name: str) -> bool:
     return last in _EFFORTS or (name.count(" ") == 1 and last in organisations.words("thing"))
 
 
-def _acts_here(words: str, start: int, end: int, spans: list[Span]) -> bool:
+def _is_actor_position(words: str, start: int, end: int, spans: list[Span]) -> bool:
     """Return whether the position is that of an actor, alone or in a list."""
-    if start and _ACTOR_BEFORE.match(words, end):
+    if start and _ACTOR_IS_BEFORE.match(words, end):
         return True
     for _ in range(_MAX_LIST_ITEMS):
-        if words.endswith(_LAST_WORDS, 0, start) and _ACTOR_NEXT.search(
-            words, max(0, start - _MAX_NEXT_CHARACTERS), start
+        if words.endswith(_ACTOR_AFTER_ENDINGS, 0, start) and _ACTOR_AFTER.search(
+            words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start
         ):
             return True
         before = [span for span in spans if span.end < start and _LISTED.fullmatch(words, span.end, start)]
@@ -257,33 +257,33 @@ def _classify_name(
     name = words[start:end]
     inside = [span for span in spans if span.start < end and start < span.end]
     if name in short:
-        meant = short[name]
-        return Span(start, end, meant.mark, meant.entries, meant.home) if meant else None
+        expansion = short[name]
+        return Span(start, end, expansion.mark, expansion.entries, expansion.home) if expansion else None
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
     if near := _near_entry(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
-        return Span(bare, bare + len(place), PLACE, (near,), near=place)
+        return Span(bare, bare + len(place), PLACE, (near,), printed_spelling=place)
     if " " in name and (near := _near_entry(name, BODY, names)) and near.name != name:
-        return Span(start, end, ACTOR, (near,), near=_misspelt(name, near))
-    mark, own = _kind(name, "" if start else words[end:]), None
+        return Span(start, end, ACTOR, (near,), printed_spelling=_misspelt(name, near))
+    mark, own = _classify_mark(name, "" if start else words[end:]), None
     if mark is None:
         return None
-    if mark != BODY and _firm_before(words, start):
+    if mark != BODY and _follows_body_type(words, start):
         mark = BODY if inside else NAME
-    if mark == NAME and _BODY_FOLLOWS.match(words, end):
+    if mark == NAME and _BODY_TYPE_AFTER.match(words, end):
         mark = BODY
     ends_with_place = len(inside) == 1 and inside[0].end == end and not _OF_OR_IN.search(words, start, inside[0].start)
     if (
         (not mark or (mark == NAME and ends_with_place))
         and _may_act(name)
         and not _is_thing(name)
-        and _acts_here(words, start, end, spans)
+        and _is_actor_position(words, start, end, spans)
     ):
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
     # "Port of Spain" is a town, not a place in Spain; "ChildFund Vietnam" is an organisation in Vietnam.
     if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
-        own = _OWN.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
+        own = _DISTINCTIVE_NAME.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
     if mark == BODY or (
         mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
     ):
@@ -297,7 +297,7 @@ def _has_initials_behind(words: str, start: int, end: int) -> bool:
     return short is not None and short["letters"] == "".join(re.findall(r"\b[A-Z]", words[start:end]))
 
 
-def _only_begins(word: str) -> bool:
+def _is_ordinary_first_word(word: str) -> bool:
     """Return whether a word is probably capitalised only because it begins the sentence."""
     return word.isalpha() and word[1:].islower() and "CERT" not in word and "CSIRT" not in word
 
@@ -308,29 +308,31 @@ def _is_part_of_longer_name(words: str, span: Span, start: int, end: int) -> boo
     """
     if span.start < start or end < span.end:
         return False
-    called_after = span.start == start and _CALLED_AFTER.fullmatch(words, span.end, end) is not None
+    called_after = span.start == start and _NAMED_AFTER.fullmatch(words, span.end, end) is not None
     return called_after or (span.end - span.start) * 2 < end - start
 
 
-def _parts(words: str, start: int, end: int, spans: list[Span], names: Gazetteer) -> Iterator[tuple[int, int]]:
+def _split_run(words: str, start: int, end: int, spans: list[Span], names: Gazetteer) -> Iterator[tuple[int, int]]:
     """Split a run of capitalised words into separate names, without words that only begin the sentence."""
     if words.find(" ", start, end) < 0:  # the usual case
-        yield from _trimmed(words, start, end)
+        yield from _trim(words, start, end)
         return
     joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
     for pair in _PAIR.finditer(words, start, end) if joined else ():
         if _near_entry(pair[0], NAME, names):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
-                yield from _parts(words, *side, spans, names) if side[0] < side[1] else ()
+                yield from _split_run(words, *side, spans, names) if side[0] < side[1] else ()
             return
     cuts, plural = [start], _PLURAL.match(words, end) is not None
-    for match in _APART.finditer(words, start, end):
+    for match in _SEPARATOR.finditer(words, start, end):
         left, right = words[cuts[-1] : match.start()].removeprefix("The "), words[match.end() : end]
-        if _are_apart(match[0], left, right, plural) or any(
+        if _are_separate(match[0], left, right, plural) or any(
             (known.mark == ACTOR and known.start == match.end())
             or (
-                known.mark == ACTOR and cuts[-1] <= known.start < match.start() and not _GOES_ON.match(words, known.end)
+                known.mark == ACTOR
+                and cuts[-1] <= known.start < match.start()
+                and not _CONTINUES.match(words, known.end)
             )
             or (known.mark == PLACE and cuts[-1] == known.start and known.end == match.start())
             or (known.end == match.start() and cuts[-1] < known.start and _ends_with_country(match[0], known, right))
@@ -343,12 +345,12 @@ def _parts(words: str, start: int, end: int, spans: list[Span], names: Gazetteer
             )
             for known in spans
         ):
-            yield from _trimmed(words, cuts[-1], match.start())
+            yield from _trim(words, cuts[-1], match.start())
             cuts.append(match.end())
-    yield from _trimmed(words, cuts[-1], end)
+    yield from _trim(words, cuts[-1], end)
 
 
-def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
+def _are_separate(between: str, left: str, right: str, plural: bool) -> bool:
     """Return whether two parts are separate names.
 
     They are not in "Ministry of Trade, Industry and Commerce" and "Information and Communication Authority".
@@ -358,12 +360,12 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
         return False  # "National School for the Judiciary", "Centre for the Protection of Infrastructure"
     if _POST.search(left) and _OFFICE.match(right):
         return False  # "Public Prosecutor's Office"
-    joins = between.strip() in _ANDS
+    joins = between.strip() in _CONJUNCTIONS
     if joins and plural and not may_contain_comma(left):
         return True
     if not is_organisation_name(left):
         return not (joins and is_organisation_name(right))
-    if joins and _OWN.fullmatch(right):
+    if joins and _DISTINCTIVE_NAME.fullmatch(right):
         return True  # "the Bank of Zambia and ZESCO"
     if (
         between.endswith(" the ")
@@ -372,7 +374,7 @@ def _are_apart(between: str, left: str, right: str, plural: bool) -> bool:
     ):
         return True  # an article begins a name: "the Security Council, the Agency and the Bureau"
     if may_contain_comma(left):
-        first = _APART.split(right, maxsplit=1)[0].split(" ")
+        first = _SEPARATOR.split(right, maxsplit=1)[0].split(" ")
         ends = between == ", " and len(first) > 1 and first[-1] != "Society" and is_organisation_word(first[-1])
         return is_organisation_name(right) and (ends or is_organisation_word(first[0]))
     return (
@@ -387,21 +389,21 @@ def _ends_with_country(between: str, place: Span, right: str) -> bool:
     Senegal".
     """
     return place.mark == PLACE and (
-        (between.strip(", ") in _ANDS and is_organisation_name(right))
+        (between.strip(", ") in _CONJUNCTIONS and is_organisation_name(right))
         or (between == " and the " and right[:1].isupper())
     )
 
 
-def _begins_only(word: str) -> bool:
+def _is_leading_filler(word: str) -> bool:
     return word == "NGO" or word.strip(",") in organisations.words("no") or word.endswith("-based")
 
 
-def _trimmed(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _trim(words: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if (at := words.find(" NGO ", start, end)) >= 0:  # "Kyrgyz NGO Civil Initiative": the name follows
         start = at + 5
-    if not start and (lead := _LEADS.match(words, start, end)) and is_organisation_name(words[lead.end() : end]):
+    if not start and (lead := _LEADING_WORD.match(words, start, end)) and is_organisation_name(words[lead.end() : end]):
         start = lead.end() if not is_organisation_word(lead[1] or lead[2]) else start
-    while start < end and (first := words[start:end].split(" ", 1)[0]) and _begins_only(first):
+    while start < end and (first := words[start:end].split(" ", 1)[0]) and _is_leading_filler(first):
         start += len(first) + 1
         while start < end and _LINK_FIRST.match(words, start, end):
             start += words[start:end].index(" ") + 1
@@ -422,7 +424,7 @@ def _head(name: str) -> str:
     return _HEAD.split(name, maxsplit=1)[0]
 
 
-def _kind(name: str, after: str) -> str | None:
+def _classify_mark(name: str, after: str) -> str | None:
     """Return the mark of a capitalised name: an organisation, another name, or an empty string for neither.
 
     Return None for organisations of any country. ``after`` is the text after a name that begins the
@@ -442,7 +444,7 @@ def _kind(name: str, after: str) -> str | None:
         return ""
     if len(name) < 3 or any(map(str.isdigit, name)):
         return ""
-    if after and len(tokens) == 1 and not _OWN_LETTERS.search(name) and not FIRST_ACTS.match(after):
+    if after and len(tokens) == 1 and not _DISTINCTIVE_LETTERS.search(name) and not FIRST_ACTS.match(after):
         return ""
     return NAME
 
@@ -457,17 +459,17 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     if names.find("country", name):
         return Span(start, end, NAME, ())
     home = next(
-        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _at_home(words, span, start, end)),
+        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _is_home(words, span, start, end)),
         None,
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
         return Span(start, end, ACTOR, (found,), home)
     if mark == BODY and (found := _near_entry(name, mark, names)):
-        return Span(start, end, ACTOR, (found,), home, near=_misspelt(name, found))
+        return Span(start, end, ACTOR, (found,), home, printed_spelling=_misspelt(name, found))
     return Span(start, end, mark, (find_actor(name, names),), home)
 
 
-def _at_home(words: str, span: Span, start: int, end: int) -> bool:
+def _is_home(words: str, span: Span, start: int, end: int) -> bool:
     return span.start == start or (
         span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
     )
@@ -476,11 +478,11 @@ def _at_home(words: str, span: Span, start: int, end: int) -> bool:
 @cache_short(entries=5_000, longest=500)
 def _near_entry(name: str, mark: str, names: Gazetteer) -> GazetteerEntry | None:
     if mark == BODY:
-        if len(name) > _SHORT_NAME:
-            found = names.near("actor", name)
+        if len(name) > _MAX_SHORT_NAME_CHARACTERS:
+            found = names.find_near("actor", name)
         else:
             found = names.find_misspelt("actor", name) if " " in name else None
-        return None if found and _of_each_country(name, found, names) else found
+        return None if found and _lacks_only_country(name, found, names) else found
     return names.find_misspelt("country", name)
 
 
@@ -490,7 +492,7 @@ def _misspelt(name: str, entry: GazetteerEntry) -> str:
     return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
-def _of_each_country(name: str, found: GazetteerEntry, names: Gazetteer) -> bool:
+def _lacks_only_country(name: str, found: GazetteerEntry, names: Gazetteer) -> bool:
     """Return whether only the country is missing: "National Cyber Security Centre" is not necessarily that of
     the UK.
     """

@@ -28,10 +28,10 @@ _RUN = re.compile(
     rf"{_WORD}(?: (?:(?:de|da|dos|del|la|van|von|der|al|el|bin|ben) )*(?:{_WORD}|[A-Z]\.?(?= [A-Z]))){{0,5}}(?![\w-])"
 )
 #: Text before the rest of a body's name: "Centre for Anna Lindh".
-_OF = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
+_BODY_BEFORE = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
 _MAX_LOOKBEHIND_CHARACTERS = 40
 #: The most spaces in the name of a person.
-_MOST = 5
+_MAX_SPACES = 5
 
 
 def find_persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> Iterator[Span]:
@@ -42,9 +42,9 @@ def find_persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact])
     """
     found = [*_find_contacts(words, contacts), *_find_by_title_or_given_name(words)]
     spans, last = list(spans) if found else [], 0
-    for start, end, told in sorted(found, key=lambda one: (one[0], -one[1])):
-        known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
-        if start >= last and not known and not _is_of_body(words, start, end):
+    for start, end, is_certain in sorted(found, key=lambda one: (one[0], -one[1])):
+        known = any(span.start < end and start < span.end and (span.mark == ACTOR or not is_certain) for span in spans)
+        if start >= last and not known and not _is_body_name(words, start, end):
             yield Span(start, end, NAME, ())
             last = end
 
@@ -68,15 +68,17 @@ def _find_by_title_or_given_name(words: str) -> Iterator[tuple[int, int, bool]]:
         # Skip words before the given name: the start of the sentence, or a post.
         while " " in words[start:end] and (first := words[start:end].split(" ", 1)[0]) not in _given_names():
             start += len(first) + 1
-        if 0 < words.count(" ", start, end) < _MOST:
+        if 0 < words.count(" ", start, end) < _MAX_SPACES:
             yield start, end, False
 
 
-def _is_of_body(words: str, start: int, end: int) -> bool:
+def _is_body_name(words: str, start: int, end: int) -> bool:
     """Return whether the name belongs to an organisation: "Anna Lindh Foundation", "the firm Baker Tilly"."""
     name = words[start:end]
-    no_person = any(word in organisations.words(tells) for word in name.split()[1:] for tells in ("thing", "common"))
-    of = _OF.search(words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start)
+    no_person = any(
+        word in organisations.words(category) for word in name.split()[1:] for category in ("thing", "common")
+    )
+    of = _BODY_BEFORE.search(words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start)
     return (
         no_person
         or is_organisation_name(name)

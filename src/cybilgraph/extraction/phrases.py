@@ -147,9 +147,9 @@ _CLAIMS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIO
 
 
 #: The start of the group with the names that a phrase makes a claim about.
-_FOUND = "(?P<found>"
+_CLAIM_GROUP = "(?P<found>"
 #: The marks that a placeholder may begin with. Each of its names has one of them.
-_MARKS = {
+_PLACEHOLDER_MARKS = {
     "actors": ACTOR + BODY + NAME + PLACE + DEMONYM,
     "more": ACTOR + BODY + NAME + PLACE + DEMONYM,
     "bodies": ACTOR + BODY,
@@ -160,7 +160,7 @@ _MARKS = {
     "project": PROJECT,
 }
 #: Text that may precede the main clause: "In 2018 the", "Funded by A; ".
-_LEAD = re.compile(
+_CLAUSE_LEAD = re.compile(
     rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
     rf"|(?:under|within|through|as part of) (?:the )?[^,;{ACTOR}{BODY}]{{1,80}}, "
     r"|(?:with|under|through|at|in|for|from|since|during|after|before|following|thanks to|upon|on|as|while|when|to"
@@ -177,26 +177,26 @@ _MONEY = re.compile(
     rf"|sponsored|{_UNITS}|prize money)\b|\$|€|£"
 )
 #: The beginnings of these words; one search for all takes a tenth of the time.
-_OF_MONEY = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
+_MONEY_WORDS = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
 _LOST = re.compile(_LOSS)
 _CLAUSE = re.compile(
     r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
     r"|(?:is |was )?(?:implemented|delivered|executed|carried out|conducted|run|managed|led) by\b)"
 )
 #: Text before a place of origin or destination.
-_BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
+_PLACE_BEFORE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
 #: Text before a partner of the acting organisation.
-_BESIDE_ANOTHER = tuple(
+_PARTNERSHIP_BEFORE = tuple(
     f"{how} with {article}"
     for how in ("partnership", "collaboration", "cooperation", "co-operation", "conjunction", "association")
     for article in ("", "the ")
 )
 #: Text before a government that receives something.
-_GIVEN_TO = re.compile(
+_RECIPIENT_BEFORE = re.compile(
     r"\b(?:lent|lends?|gave|gives?|given|granted|grants?|awarded|awards?|paid|provided|provides?|offered|offers?|help"
     r"|helped|helps|helping|assist\w*|support\w*) (?:the )?(?:\w+ )?governments? of (?:the )?\Z"
 )
-_WHERE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
+_DESTINATION_BEFORE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
 #: How far to look back for text that must precede a phrase.
 _MAX_LOOKBEHIND_CHARACTERS = 120
 #: A main clause begins at most this many characters into the sentence.
@@ -216,8 +216,8 @@ class Phrase:
     claim: str
     confidence: float
     text: str
-    ahead: str
-    leads: bool
+    before_text: str
+    is_anchored: bool
     marks: str
     words: Collection[str]
     needs: list[Clause]
@@ -233,12 +233,12 @@ class Phrase:
     @cached_property
     def before(self) -> re.Pattern[str] | None:
         """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
-        return _compiled(self.ahead) if self.ahead else None
+        return _compiled(self.before_text) if self.before_text else None
 
     @property
-    def alone(self) -> bool:
+    def is_about_sentence(self) -> bool:
         """Whether the phrase makes a claim about the sentence rather than about names."""
-        return _FOUND not in self.text
+        return _CLAIM_GROUP not in self.text
 
 
 @value(frozen=True, slots=True)
@@ -264,7 +264,7 @@ def phrases() -> tuple[Phrase, ...]:
 @cache
 def _parsed_parts() -> dict[str, Group]:
     """Parse the placeholders for the prefilter; those for names consist of marks only."""
-    of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _MARKS.items()}
+    of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _PLACEHOLDER_MARKS.items()}
     return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
 
 
@@ -279,7 +279,7 @@ def use_phrases_from(file: Path) -> None:
 def _phrase(number: int, row: dict[str, str]) -> Phrase:
     text = row["phrase"].removeprefix("^")
     part = re.match(r"{(\w+)}", text)
-    marks = _MARKS.get(part[1], "") if part else ""
+    marks = _PLACEHOLDER_MARKS.get(part[1], "") if part else ""
     group = parse(text, _parsed_parts())
     words = frozenset(marks) or first_words(group)
     if not marks and not all(len(word) > 1 for word in words):
@@ -289,8 +289,8 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
     before = row["before"]
     for name, pattern in _PARTS.items():
         text, before = text.replace(f"{{{name}}}", pattern), before.replace(f"{{{name}}}", pattern)
-    first, found, rest = text.partition(_FOUND)
-    text = first + found + rest.replace(_FOUND, "(?:")  # names after the first group are not part of the claim
+    first, found, rest = text.partition(_CLAIM_GROUP)
+    text = first + found + rest.replace(_CLAIM_GROUP, "(?:")  # names after the first group are not part of the claim
     if row["says"] not in _CLAIMS:
         raise ReferenceDataError(
             f"phrases.csv: unknown claim {row['says']!r} in column says", f"Use one of: {', '.join(_CLAIMS)}."
@@ -307,8 +307,8 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
             f"phrases.csv: confidence {confidence} of {row['phrase'][:60]!r} is out of range",
             "Use a number above 0 and at most 1.",
         )
-    leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, text, before, leads, marks, words, required_words(group))
+    is_anchored = row["phrase"].startswith("^")
+    return Phrase(number, row["says"], confidence, text, before, is_anchored, marks, words, required_words(group))
 
 
 def _compiled(text: str) -> re.Pattern[str]:
@@ -350,7 +350,7 @@ class Matcher:
         self._words = AhoCorasick(words, implementation=Implementation.DFA)
         self._of_word = [(meets[word], begin[word], named[word], word in MARKS) for word in words]
 
-    def tries(self, marked: str) -> set[tuple[int, int]]:
+    def candidates(self, marked: str) -> set[tuple[int, int]]:
         """Return the phrases that may match the marked sentence, each with its possible start."""
         words = self._words.find_matches_as_indexes(marked, overlapping=True)
         words.sort(key=itemgetter(1), reverse=True)
@@ -367,11 +367,13 @@ class Matcher:
                 marks.append(start)
             elif begun and not (start and marked[start - 1].isalnum()):
                 begins.append((start, begun))
-        tries = {(number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]}
+        candidates = {
+            (number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]
+        }
         for start in marks:
             missed, needs_of = ~behind[start], self._needs[marked[start]]
-            tries.update([(number, start) for number in needs_of.keys() & named if not needs_of[number] & missed])
-        return tries
+            candidates.update([(number, start) for number in needs_of.keys() & named if not needs_of[number] & missed])
+        return candidates
 
 
 _matcher = cache(Matcher)
@@ -383,32 +385,36 @@ def find_matches(marked: str) -> tuple[PhraseMatch, ...]:
 
     Results are cached: sentences that differ only in names are equal once they are marked.
     """
-    known, tries = phrases(), sorted(_matcher().tries(marked))
-    return tuple(hit for number, start in tries if (hit := _match_phrase(marked, known[number], start)))
+    known, candidates = phrases(), sorted(_matcher().candidates(marked))
+    return tuple(hit for number, start in candidates if (hit := _match_phrase(marked, known[number], start)))
 
 
 @lru_cache(maxsize=100)
-def _leads(marked: str, start: int) -> bool:
+def _is_clause_lead(marked: str, start: int) -> bool:
     """Return whether the text before this position only leads to the main clause."""
-    return _LEAD.fullmatch(marked, 0, start) is not None
+    return _CLAUSE_LEAD.fullmatch(marked, 0, start) is not None
 
 
 def _match_phrase(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None:
-    if phrase.leads and start and not (phrase.marks and start <= _MAX_LEAD_CHARACTERS and _leads(marked, start)):
+    if (
+        phrase.is_anchored
+        and start
+        and not (phrase.marks and start <= _MAX_LEAD_CHARACTERS and _is_clause_lead(marked, start))
+    ):
         return None
     if phrase.claim == "acts" and marked.endswith("whose ", 0, start):
         return None  # "◆, whose ◈ provides": a body of the owner
     mark = marked[start]
     if mark == PLACE and phrase.claim in ACTING:
-        if marked.endswith(_BESIDE, 0, start):
+        if marked.endswith(_PLACE_BEFORE, 0, start):
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
-        if phrase.claim != "beneficiary" and _GIVEN_TO.search(
+        if phrase.claim != "beneficiary" and _RECIPIENT_BEFORE.search(
             marked, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start
         ):
             return None  # "lent the government of ◇ funds"
-    if mark == NAME and phrase.claim in ACTING and marked.endswith(_WHERE, 0, start):
+    if mark == NAME and phrase.claim in ACTING and marked.endswith(_DESTINATION_BEFORE, 0, start):
         return None  # "came to ◎ twice as partners"
-    if phrase.marks and phrase.claim in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
+    if phrase.marks and phrase.claim in ("implementer", "acts") and marked.endswith(_PARTNERSHIP_BEFORE, 0, start):
         return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)
     if match is None or (
@@ -460,12 +466,12 @@ def phrase_claims(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Nam
     """
     taken: list[PhraseMatch] = []
     for hit in matches_in(sentence):
-        if hit.phrase.claim in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
+        if hit.phrase.claim in kinds and not any(_contains(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.mark_offsets)
 
 
-def _holds(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
+def _contains(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
     if not (outer.start <= inner.start and inner.end <= outer.end and outer.mark_offsets >= inner.mark_offsets):
         return False
     return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
@@ -473,22 +479,22 @@ def _holds(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
 
 def matches_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
     """Return the phrases in a sentence; none if it has no names."""
-    if sentence.hits is None:
-        sentence.hits = find_matches(sentence.marked) if sentence.names else ()
-    found: tuple[PhraseMatch, ...] = sentence.hits
+    if sentence.matches is None:
+        sentence.matches = find_matches(sentence.marked) if sentence.names else ()
+    found: tuple[PhraseMatch, ...] = sentence.matches
     return found
 
 
-def kinds_in(sentence: Sentence) -> frozenset[str]:
+def claims_in(sentence: Sentence) -> frozenset[str]:
     """Return the claims of all phrases in a sentence."""
-    if sentence.kinds is None:
-        sentence.kinds = frozenset(hit.phrase.claim for hit in matches_in(sentence))
-    return sentence.kinds
+    if sentence.claims is None:
+        sentence.claims = frozenset(hit.phrase.claim for hit in matches_in(sentence))
+    return sentence.claims
 
 
 def mentions_money(marked: str) -> bool:
     """Return whether a marked sentence mentions money other than losses."""
-    if not _OF_MONEY.find_matches_as_indexes(marked):
+    if not _MONEY_WORDS.find_matches_as_indexes(marked):
         return False
     lost = find_losses(marked)
     return any(not _is_within(match.start(), lost) for match in _MONEY.finditer(marked))
@@ -497,7 +503,9 @@ def mentions_money(marked: str) -> bool:
 @lru_cache(maxsize=2_000)
 def find_losses(marked: str) -> tuple[tuple[int, int], ...]:
     """Return the spans of a marked sentence about losses of money."""
-    return tuple(match.span() for match in _LOST.finditer(marked)) if _OF_MONEY.find_matches_as_indexes(marked) else ()
+    return (
+        tuple(match.span() for match in _LOST.finditer(marked)) if _MONEY_WORDS.find_matches_as_indexes(marked) else ()
+    )
 
 
 def _is_within(at: int, phrase_spans: Iterable[tuple[int, int]]) -> bool:
@@ -519,7 +527,7 @@ def names_near_money(sentence: Sentence) -> Iterator[Name]:
 
 def has_phrase(sentence: Sentence, kind: str) -> bool:
     """Return whether a sentence has a phrase with this claim."""
-    return kind in kinds_in(sentence)
+    return kind in claims_in(sentence)
 
 
 def phrase_spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:

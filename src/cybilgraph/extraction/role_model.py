@@ -29,7 +29,7 @@ PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
 MIN_SURE_CONFIDENCE = 0.95
 #: The minimum confidence, and the roles, for which a phrase counts although the model finds no role likely.
 #: Phrases for implementers and unspecified roles are too weak.
-_MIN_PLAIN_CONFIDENCE, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
+_MIN_PLAIN_CONFIDENCE, _PLAIN_ROLES = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
 #: The minimum probability of a role; and of one with a phrase of at least _MIN_PLAIN_CONFIDENCE. Little more
 #: can be known about an unspecified role.
 _MIN_PROBABILITY, _MIN_PROBABILITY_WITH_PHRASE, _MIN_PROBABILITY_UNSPECIFIED = 0.5, 0.25, 0.1
@@ -40,7 +40,7 @@ _MIN_PROBABILITY_OF_BOTH = 0.7
 #: order.
 Weights = Mapping[str, Sequence[int]]
 #: The weights of no feature.
-_NOTHING = (0,) * len(ROLES)
+_NO_WEIGHTS = (0,) * len(ROLES)
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
         plain = plain or {
             role
             for role, confidence in phrase_roles.items()
-            if role in _PLAINLY and confidence >= _MIN_PLAIN_CONFIDENCE
+            if role in _PLAIN_ROLES and confidence >= _MIN_PLAIN_CONFIDENCE
         }
     if not plain and not likely:
         return {}
@@ -105,7 +105,7 @@ def role_probabilities(role_features: Iterable[str], weights: Weights | None = N
     """Return the probability of each role, from 0 to 1; ``weights`` replace those of role-weights.csv."""
     weights = _weights() if weights is None else weights
     known = [weights[sign] for sign in role_features if sign in weights]
-    totals = map(sum, zip(_NOTHING, *known, strict=True))
+    totals = map(sum, zip(_NO_WEIGHTS, *known, strict=True))
     return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
 
 
@@ -121,28 +121,28 @@ def clearest_sentence(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
     return max(candidate.names, key=speaks)
 
 
-def role_features(candidate: Candidate, helped: set[str]) -> set[str]:
+def role_features(candidate: Candidate, beneficiary_countries: set[str]) -> set[str]:
     """Return the features of a candidate, as named in role-weights.csv.
 
-    ``helped`` are the beneficiary countries of the project.
+    ``beneficiary_countries`` are the beneficiary countries of the project.
     """
     actor, named = candidate.actor, candidate.names
     found = {"always", f"named {min(len(named), 3)}", *(f"stated {role}" for role in candidate.stated)}
     found.update(f"other {role}" for role in ("funder", "implementer") if role in candidate.others)
-    found.update(f"told {role}" for role in candidate.phrase_roles or ("nothing",))
-    found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.phrase_roles.items())
-    found.update(f"told {role} in {_section_kind(section)}" for role, section in candidate.phrase_sections)
+    found.update(f"phrase {role}" for role in candidate.phrase_roles or ("none",))
+    found.update(f"phrase {role} {confidence:.2f}" for role, confidence in candidate.phrase_roles.items())
+    found.update(f"phrase {role} in {_section_kind(section)}" for role, section in candidate.phrase_sections)
     if candidate.first:
         found.add("first")
     purpose = any(sentence.section in PURPOSE_SECTIONS for sentence, _ in named)
     for sentence, name in named:
-        found.update(_name_features(sentence, name, helped))
+        found.update(_name_features(sentence, name, beneficiary_countries))
         if sentence.section in PURPOSE_SECTIONS or not (purpose or sentence.section == "title"):
             found.update(_context_features(sentence, name))
     if actor.row:
         found.add(f"type {actor.row['type']}")
         if seat := actor.row["country"]:
-            found.add("seat helped" if seat in helped else "seat elsewhere")
+            found.add("seat helped" if seat in beneficiary_countries else "seat elsewhere")
     elif not actor.key.startswith("government-of-"):  # the name of a government says nothing more
         if is_public_authority(actor.name):
             found.add("official")
@@ -157,13 +157,14 @@ def _section_kind(section: str) -> str:
     return "purpose" if section in PURPOSE_SECTIONS else "title" if section == "title" else "background"
 
 
-def _name_features(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
+def _name_features(sentence: Sentence, name: Name, beneficiary_countries: set[str]) -> Iterator[str]:
     yield f"in {_section_kind(sentence.section)}"
     yield f"mark {name.mark}"
-    if is_helped_authority(name, helped):
+    if is_helped_authority(name, beneficiary_countries):
         yield "helped authority"
     if home := name.entries[0] if name.mark in (PLACE, DEMONYM) else name.home:
-        yield f"{'state' if home is not name.home else 'home'} {'helped' if home.key in helped else 'elsewhere'}"
+        place = "helped" if home.key in beneficiary_countries else "elsewhere"
+        yield f"{'state' if home is not name.home else 'home'} {place}"
 
 
 def _context_features(sentence: Sentence, name: Name) -> Iterator[str]:
@@ -173,9 +174,9 @@ def _context_features(sentence: Sentence, name: Name) -> Iterator[str]:
         yield "compare"
 
 
-def is_helped_authority(name: Name, helped: set[str]) -> bool:
+def is_helped_authority(name: Name, beneficiary_countries: set[str]) -> bool:
     """Return whether a name is an authority of a beneficiary country. One without a country is assumed to be."""
-    if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
+    if name.mark != BODY or not beneficiary_countries or (name.home and name.home.key not in beneficiary_countries):
         return False
     return is_public_authority(name.entries[0].name)
 

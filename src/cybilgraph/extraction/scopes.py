@@ -26,23 +26,23 @@ from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 _SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
 #: Sections used if the first have no places: the context also mentions neighbours, and activities mention
 #: venues.
-_LATER = sections(Content.BACKGROUND, Content.ACTIVITIES)
+_FALLBACK_SECTIONS = sections(Content.BACKGROUND, Content.ACTIVITIES)
 #: Places with at least this confidence are used from them anyway ("participants came from").
-_SURE = 0.95
+_MIN_FALLBACK_CONFIDENCE = 0.95
 #: If only a region or nothing is known, lists of countries show which ones. A country as a subject ("Kenya and
 #: Ghana adopted") is a result of the project; in the context, it belongs to the past.
-_RESULTS, _PAST = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
-_LISTING = (*_SECTIONS, *_RESULTS, *_PAST)
+_RESULT_SECTIONS, _PAST_SECTIONS = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
+_LISTING_SECTIONS = (*_SECTIONS, *_RESULT_SECTIONS, *_PAST_SECTIONS)
 #: With fewer countries than this, a region needs a phrase of this confidence, more than "in".
-_MIN_COUNTRIES_OF_LIST, _MIN_TOLD_CONFIDENCE = 3, 0.9
+_MIN_COUNTRIES_OF_LIST, _MIN_REGION_CONFIDENCE = 3, 0.9
 #: Regions whose names mean something else in prose ("Australia and New Zealand" are two donors).
-_NEVER = {("region", "001"), ("region", "053")}
+_AMBIGUOUS_REGIONS = {("region", "001"), ("region", "053")}
 #: The group of donor countries. Next to other countries, they are not beneficiaries.
 _DONORS = "dac"
 #: Confidence in a place in the title, as a list item, or in a list of several.
-_IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
+_TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
 #: Confidence in the country of an authority if no other place is known.
-_HOME = 0.8
+_HOME_CONFIDENCE = 0.8
 
 
 def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
@@ -57,19 +57,19 @@ def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> 
     donors = _donors(names)
     found = _find_unambiguous_places(sentences, names, donors)
     add_themes(found, sentences, stated, names)
-    placed = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, placed, donors)
-    wide = not placed and _is_wide((*stated, *found), donors)
-    least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _add_phrase_places(found, _in_sections(sentences, _LATER), names, placed, donors, least)
+    known_countries = _countries(stated) | (_countries(found) - donors or _countries(found))
+    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, known_countries, donors)
+    wide = not known_countries and _is_wide((*stated, *found), donors)
+    least = _MIN_FALLBACK_CONFIDENCE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
+    _add_phrase_places(found, _in_sections(sentences, _FALLBACK_SECTIONS), names, known_countries, donors, least)
     if wide:
-        _add_listed_countries(found, _in_sections(sentences, _LISTING), names, donors)
+        _add_listed_countries(found, _in_sections(sentences, _LISTING_SECTIONS), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
         _add_home_countries(found, _in_sections(sentences, _SECTIONS), names, donors)
     helps = (_countries(stated) | _countries(found)) - donors
-    unhelped = donors - placed - _among(found, names, donors) if helps else frozenset()
+    unhelped = donors - known_countries - _donors_in_lists(found, names, donors) if helps else frozenset()
     for (kind, key), quotes in found.items():
-        if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
+        if (kind, key) not in stated | _AMBIGUOUS_REGIONS and not (kind == "country" and key in unhelped):
             first, (entry, _) = next(iter(quotes.items()))
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
@@ -89,7 +89,7 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
     return {key for kind, key in places if kind == "country"}
 
 
-def _among(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
+def _donors_in_lists(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
     """Return the donors that are listed with a larger number of beneficiaries: "Kenya, Ghana, Togo and Japan"."""
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
@@ -118,18 +118,18 @@ def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, do
         if sentence.section == "title":
             for name in find_title_places(sentence, names):
                 for entry in place_entries(sentence, name, names):
-                    placed = name.mark != DEMONYM and any(
+                    has_place_claim = name.mark != DEMONYM and any(
                         name == other for _, other in phrase_claims(sentence, "place")
                     )
-                    if entry.key not in donors or placed:
-                        _add(found, sentence, entry, _IN_TITLE)
+                    if entry.key not in donors or has_place_claim:
+                        _add(found, sentence, entry, _TITLE_CONFIDENCE)
             for entry in sentence.themes:
-                _add(found, sentence, entry, _IN_TITLE)
-        elif sentence.section in (*_SECTIONS, *_LATER) and is_item(sentence):
+                _add(found, sentence, entry, _TITLE_CONFIDENCE)
+        elif sentence.section in (*_SECTIONS, *_FALLBACK_SECTIONS) and is_item(sentence):
             for name in sentence.names:
                 if name.mark == PLACE:  # skip the town before it
                     for entry in place_entries(sentence, name, names):
-                        _add(found, sentence, entry, _ALONE)
+                        _add(found, sentence, entry, _ITEM_CONFIDENCE)
     return found
 
 
@@ -137,18 +137,18 @@ def _add_phrase_places(
     found: ScopeQuotes,
     sentences: Iterable[Sentence],
     names: Gazetteer,
-    placed: Set[str],
+    known_countries: Set[str],
     donors: Set[str],
     least: float = 0,
 ) -> None:
     """Add the places in sentences with at least this confidence.
 
-    If a heading or the title names countries (``placed``), only compatible places are added. A donor's
+    If a heading or the title names countries (``known_countries``), only compatible places are added. A donor's
     demonym ("Estonian companies") is not a place.
     """
     for sentence in sentences:
         if sentence.names and not is_item(sentence):
-            told_here = [
+            mentioned = [
                 (name.at, entry, confidence)
                 for name, confidence in find_places(sentence)
                 if confidence >= least
@@ -157,13 +157,15 @@ def _add_phrase_places(
             ]
             # Countries listed together with a country from the title also benefit: the title names only one of
             # them.
-            known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
+            known = [at for at, entry, _ in mentioned if entry.kind == "country" and entry.key in known_countries]
             beside = [
-                (low, high) for low, high in (find_place_lists(sentence) if known else ()) if _any_in(known, low, high)
+                (low, high)
+                for low, high in (find_place_lists(sentence) if known else ())
+                if _any_within(known, low, high)
             ]
-            for at, entry, confidence in told_here:
+            for at, entry, confidence in mentioned:
                 listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
-                if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
+                if listed or (entry.kind, entry.key) in found or _is_compatible(entry, confidence, known_countries):
                     _add(found, sentence, entry, confidence)
 
 
@@ -176,22 +178,22 @@ def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names
                 home = name.home or (actor and names.get("country", actor.row.get("country", "")))
                 official = actor and (actor.row.get("type") == "government" or is_public_authority(actor.name))
                 if official and home and home.kind == "country" and home.key not in donors:
-                    _add(found, sentence, home, _HOME)
+                    _add(found, sentence, home, _HOME_CONFIDENCE)
 
 
-def _any_in(places: Iterable[int], low: int, high: int) -> bool:
+def _any_within(places: Iterable[int], low: int, high: int) -> bool:
     return any(low <= at < high for at in places)
 
 
-def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bool:
+def _is_compatible(entry: GazetteerEntry, confidence: float, known_countries: Set[str]) -> bool:
     """Return whether a place is compatible with the known countries.
 
     Without known countries, any is. Otherwise it must be a region with many countries or with strong
     evidence.
     """
-    if entry.kind == "country" or not placed:
-        return not placed
-    return len(placed) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_TOLD_CONFIDENCE
+    if entry.kind == "country" or not known_countries:
+        return not known_countries
+    return len(known_countries) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_REGION_CONFIDENCE
 
 
 def _add_listed_countries(
@@ -206,19 +208,19 @@ def _add_listed_countries(
     for sentence in sentences:
         countries = {
             entry.key: entry
-            for name in find_listed_places(sentence, past=sentence.section in _PAST)
+            for name in find_listed_places(sentence, past=sentence.section in _PAST_SECTIONS)
             for entry in place_entries(sentence, name, names)
             if entry.kind == "country" and entry.key not in donors
         }
         if len(countries) > 1:
             for entry in countries.values():
-                _add(found, sentence, entry, _LISTED)
-        elif sentence.section in _RESULTS:
+                _add(found, sentence, entry, _LIST_CONFIDENCE)
+        elif sentence.section in _RESULT_SECTIONS:
             for entry in countries.values():
                 single.setdefault(entry.key, (sentence, entry))
     if len(single) > 1 or not any(kind in PLACES for kind, _ in found):
         for sentence, entry in single.values():
-            _add(found, sentence, entry, _LISTED)
+            _add(found, sentence, entry, _LIST_CONFIDENCE)
 
 
 def _add(found: ScopeQuotes, sentence: Sentence, entry: GazetteerEntry, confidence: float) -> None:

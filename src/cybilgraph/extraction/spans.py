@@ -17,7 +17,7 @@ PLACES = ("country", "region", "group")
 class Span:
     """A name in a sentence: its position, mark, entries and home country.
 
-    ``near`` is the printed spelling if it is misspelt or ambiguous.
+    ``printed_spelling`` is set if the name is misspelt or ambiguous.
     """
 
     start: int
@@ -25,7 +25,7 @@ class Span:
     mark: str
     entries: tuple[GazetteerEntry, ...]
     home: GazetteerEntry | None = None
-    near: str = ""
+    printed_spelling: str = ""
 
 
 def find_actor(name: str, names: Gazetteer) -> GazetteerEntry:

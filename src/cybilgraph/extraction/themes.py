@@ -18,9 +18,9 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 
 #: Sections whose themes count if the title names none.
-_PURPOSE = sections(Content.PURPOSE)
+_PURPOSE_SECTIONS = sections(Content.PURPOSE)
 #: Confidence in a theme from words of the title, or from the purpose.
-_CUED, _IN_PURPOSE = 0.8, 0.7
+_CUE_CONFIDENCE, _PURPOSE_CONFIDENCE = 0.8, 0.7
 
 ScopeQuotes = dict[tuple[str, str], dict[Sentence, tuple[GazetteerEntry, float]]]
 
@@ -52,7 +52,7 @@ def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[
         within = {key for kind, key in found if kind == "theme"}
         if cued := _find_cued_theme(sentences, within, names):
             entry, sentence = cued
-            found[entry.kind, entry.key] = {sentence: (entry, _CUED)}
+            found[entry.kind, entry.key] = {sentence: (entry, _CUE_CONFIDENCE)}
         else:
             _add_purpose_themes(found, sentences, within)
     for key in [key for kind, key in (*stated, *found) if kind == "theme"]:
@@ -77,10 +77,10 @@ def _find_cued_theme(
 
 def _add_purpose_themes(found: ScopeQuotes, sentences: Iterable[Sentence], within: Set[str]) -> None:
     for sentence in sentences:
-        if sentence.section in _PURPOSE:
+        if sentence.section in _PURPOSE_SECTIONS:
             for entry in sentence.themes:
                 if _is_within(entry, within):
-                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _PURPOSE_CONFIDENCE)
 
 
 def _is_within(entry: GazetteerEntry, themes: Set[str]) -> bool:

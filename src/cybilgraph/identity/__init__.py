@@ -56,9 +56,9 @@ class Identities:
         """Add a record; its number is that of the records before it."""
         self.add_identity(identity_of(record), record.source.name)
 
-    def add_identity(self, one: RecordIdentity, file: str) -> None:
+    def add_identity(self, identity: RecordIdentity, file: str) -> None:
         """Add a record by its identity and its file."""
-        self._captures.add(one, file)
+        self._captures.add(identity, file)
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """Yield each project's key, in order, with the number and own key of each of its records, oldest first."""

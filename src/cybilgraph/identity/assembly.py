@@ -54,12 +54,12 @@ class Assembly:
         """Begin; every record is also added to ``identities``, which the caller closes."""
         self._spool = Spool()
         self._shared: set[str] = set()
-        self._aside = TemporaryDatabase(_SCHEMA)
+        self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
         # Captures are read up to three times, together with their neighbours; keys are looked up for each
         # relation.
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
-        self._present = lru_cache(_CACHED_KEYS)(self._present_key)
+        self._current = lru_cache(_CACHED_KEYS)(self._current_key)
 
     def __enter__(self) -> Assembly:
         return self
@@ -68,7 +68,7 @@ class Assembly:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spool.close()
-        self._aside.close()
+        self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Add a record and its sorted triples. Call this before ``blocks``."""
@@ -79,7 +79,7 @@ class Assembly:
         self._identities.add_identity(capture, file)
         self._shared.update(shared)
         if len(self._shared) > _LINES_PER_BLOCK:
-            self._put_aside()
+            self._store_shared()
         self._spool.put(own)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
@@ -95,10 +95,10 @@ class Assembly:
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
                 block: bytes = self._spool[records[0][0]]
-                if self._is_present(block):
+                if self._is_current(block):
                     yield block
                     continue
-            *earlier, newest = self._different(key, records)
+            *earlier, newest = self._drop_repetitions(key, records)
             present = _MergedProject(key)
             for record in earlier:
                 present.add(self._lines(*record, key))
@@ -110,39 +110,41 @@ class Assembly:
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
 
-    def _different(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Return the records of a project in order, with only the last of repetitions in one file."""
         last = {_statement_hash(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
         kept = {number for number, _ in last.values()}
         return [record for record in records if not last or record[0] in kept]
 
-    def _put_aside(self) -> None:
-        aside = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
-        self._aside.fill("INSERT INTO shared VALUES (?, ?)", aside)
+    def _store_shared(self) -> None:
+        database = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
+        self._database.fill("INSERT INTO shared VALUES (?, ?)", database)
         self._shared.clear()
 
     def shared(self, others: Iterable[str] = ()) -> Iterator[str]:
         """Yield the lines that belong to no project, and ``others``, sorted and distinct."""
-        self._put_aside()
-        aside = self._aside
+        self._store_shared()
+        database = self._database
         replaced = (
             f"<{thing_iri('project', old)}> <{DCTERMS.isReplacedBy}> <{thing_iri('project', key)}> ."
             for old, key in self._identities.aliases()
         )
-        shared = aside.rows("SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line")
-        aside.run("DELETE FROM rest")
-        aside.fill(
-            "INSERT INTO rest VALUES (?)",
-            ((line,) for line in chain(_with_one_preferred_name(shared), replaced, others)),
+        shared = database.rows(
+            "SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line"
         )
-        return (line for (line,), _ in groupby(aside.rows("SELECT line FROM rest ORDER BY line")))
+        database.run("DELETE FROM rest")
+        database.fill(
+            "INSERT INTO rest VALUES (?)",
+            ((line,) for line in chain(_keep_one_preferred_name(shared), replaced, others)),
+        )
+        return (line for (line,), _ in groupby(database.rows("SELECT line FROM rest ORDER BY line")))
 
-    def _is_present(self, block: bytes) -> bool:
+    def _is_current(self, block: bytes) -> bool:
         """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""
         if _RELATION.encode() not in block:
             return True
         named = {key for pattern in _NAMED for key in pattern.findall(block)}
-        return all(self._present(name.decode()) == name.decode() for name in named)
+        return all(self._current(name.decode()) == name.decode() for name in named)
 
     def _lines_of(self, number: int, record_key: str, key: str) -> list[str]:
         """Return the lines of a record, with ``key`` as the key of its project."""
@@ -151,19 +153,19 @@ class Assembly:
             for iri in (lambda name: thing_iri("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(record_key))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
-        return sorted(self._related(line) for line in lines) if _RELATION in text else lines
+        return sorted(self._with_current_key(line) for line in lines) if _RELATION in text else lines
 
-    def _related(self, line: str) -> str:
+    def _with_current_key(self, line: str) -> str:
         """Replace the key of another project in a relation by its current one."""
         if _RELATION not in line and _TO_PROJECT not in line:
             return line
-        line = _RELATED.sub(lambda found: f"{found[1]}/{self._present(found[2])}", line)
+        line = _RELATED.sub(lambda found: f"{found[1]}/{self._current(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)
         if predicate in _RELATIONS or predicate == f"<{CYB.project}>":
-            rest = _PROJECT.sub(lambda found: self._present(found[1]), rest)
+            rest = _PROJECT.sub(lambda found: self._current(found[1]), rest)
         return f"{subject} {predicate} {rest}"
 
-    def _present_key(self, key: str) -> str:
+    def _current_key(self, key: str) -> str:
         return self._identities.key_of(key) or key
 
 
@@ -203,22 +205,22 @@ class _MergedProject:
         """Add the lines of the next capture, which is not the newest."""
         self._earlier += 1
         graph = version_graph(self._key, self._earlier)
-        for name, by_field in self._told(lines).items():
+        for name, by_field in self._group_by_field(lines).items():
             if name not in _NEWEST_ONLY:
-                self._take(name, list(self._of_source(by_field)))
-        sources = (line for line in self._of_record(lines) if f"<{self._record}/source" in line)
-        self._sources.update(self._of_source(sources))
+                self._set_field(name, list(self._with_own_source(by_field)))
+        sources = (line for line in self._record_lines(lines) if f"<{self._record}/source" in line)
+        self._sources.update(self._with_own_source(sources))
         self._sources.add(f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .")
 
     def lines(self, newest: list[str]) -> list[str]:
         """Return all lines, given those of the newest capture."""
-        by_field = self._told(newest)
-        won = {name for name, lines in by_field.items() if self._take(name, lines)}
+        by_field = self._group_by_field(newest)
+        won = {name for name, lines in by_field.items() if self._set_field(name, lines)}
         filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
-        kept = (line for line in self._of_record(newest) if not _is_filled(line, filled))
+        kept = (line for line in self._record_lines(newest) if not _is_filled(line, filled))
         return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
 
-    def _told(self, lines: list[str]) -> dict[str, list[str]]:
+    def _group_by_field(self, lines: list[str]) -> dict[str, list[str]]:
         """Group lines by field."""
         by_field: dict[str, list[str]] = defaultdict(list)
         for line in lines:
@@ -226,18 +228,18 @@ class _MergedProject:
                 by_field[field_of(line, self._project)].append(line)
         return by_field
 
-    def _of_record(self, lines: list[str]) -> Iterator[str]:
+    def _record_lines(self, lines: list[str]) -> Iterator[str]:
         """Return the lines about the record itself and its sources."""
         return (line for line in lines if line.startswith((f"<{self._record}>", f"<{self._record}/")))
 
-    def _take(self, name: str, lines: list[str]) -> bool:
+    def _set_field(self, name: str, lines: list[str]) -> bool:
         """Set the lines of a field, unless an earlier capture states what this one only derives."""
         stated = is_stated(lines)
         if wins := stated >= self._fields.get(name, (False,))[0]:
             self._fields[name] = (stated, lines)
         return wins
 
-    def _of_source(self, lines: Iterable[str]) -> Iterator[str]:
+    def _with_own_source(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield the lines of an earlier capture with a source IRI of its own."""
         source = f"<{self._record}/source"
         return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
@@ -245,8 +247,8 @@ class _MergedProject:
 
 def _statement_hash(lines: list[str]) -> bytes:
     """Return a hash of the statements about a project and their file, regardless of line numbers."""
-    said = (line for line in lines if line.split(" ", 2)[1] != _LINE)
-    return blake2b("\n".join(said).encode(), digest_size=16).digest()
+    statements = (line for line in lines if line.split(" ", 2)[1] != _LINE)
+    return blake2b("\n".join(statements).encode(), digest_size=16).digest()
 
 
 def _is_filled(line: str, filled: set[str]) -> bool:
@@ -255,7 +257,7 @@ def _is_filled(line: str, filled: set[str]) -> bool:
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 
 
-def _with_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
     """Keep one preferred name per resource and language, the shortest; the other printed names of an unlisted
     resource become alternative names (SKOS, S14).
 

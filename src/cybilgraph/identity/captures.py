@@ -53,7 +53,7 @@ INSERT OR REPLACE INTO aliases SELECT key, project FROM captures
 WHERE key <> project AND key NOT IN (SELECT key FROM projects) ORDER BY number
 """
 #: Rows of the previous release with keys that no project has now.
-_FORMER = """
+_FORMER_KEYS = """
 SELECT key, name FROM earlier
 WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
 """
@@ -124,20 +124,22 @@ class IdentityDatabase:
         """Delete the database."""
         self._base.close()
 
-    def add(self, one: RecordIdentity, file: str) -> None:
+    def add(self, identity: RecordIdentity, file: str) -> None:
         """Add a record and its file. Call this before the first query."""
         assert not self._is_resolved
         number = len(self._strong)
+        key, place = identity.key, (file, identity.line)
+        age = (identity.slugged, identity.updated, identity.recent)
+        facts = (identity.title, identity.started, identity.ended, identity.countries, identity.actors)
         self._base.run(
             "INSERT INTO captures VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(number, one.key, one.key, one.code, one.iati, one.slugged, one.updated, one.recent, file, one.line),
-            *(one.title, one.started, one.ended, one.countries, one.actors),
+            *(number, key, key, identity.code, identity.iati, *age, *place, *facts),
         )
         self._base.fill(
             "INSERT INTO names VALUES (?, ?, ?)",
-            [(name, number, names is one.strong) for names in (one.strong, one.weak) for name in names],
+            [(name, number, names is identity.strong) for names in (identity.strong, identity.weak) for name in names],
         )
-        self._strong.append(bool(one.strong))
+        self._strong.append(bool(identity.strong))
 
     @property
     def resolved_database(self) -> TemporaryDatabase:
@@ -165,7 +167,7 @@ class IdentityDatabase:
         base.run("CREATE INDEX by_project ON captures (project, updated, recent, number, key)")
         base.run(_PROJECTS)
         base.run(_ALIASES)
-        for old, name in base.rows(_FORMER):
+        for old, name in base.rows(_FORMER_KEYS):
             present = base.value("SELECT project FROM names JOIN captures USING (number) WHERE name = ? LIMIT 1", name)
             for key in (old, *([name.removeprefix("key:")] if name.startswith("key:") else ())):
                 present = present or self.key_of(old)
@@ -206,9 +208,9 @@ class _Groups:
 
     def join(self, numbers: list[int]) -> None:
         for number in numbers[1:]:
-            one, other = sorted((self.root(numbers[0]), self.root(number)))
-            self._parents[other] = one
-            self._strong[one] |= self._strong[other]
+            identity, other = sorted((self.root(numbers[0]), self.root(number)))
+            self._parents[other] = identity
+            self._strong[identity] |= self._strong[other]
 
     def identified(self, numbers: list[int]) -> set[int]:
         """Return the roots of these numbers whose groups have a strong name."""

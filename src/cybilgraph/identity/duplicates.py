@@ -31,7 +31,7 @@ _RAREST_WORDS = 3
 #: In groups up to this size, each project is reported.
 _MAX_REPORTED_PROJECTS = 5
 #: The number of words counted in memory, and of projects cached for comparison.
-_AT_ONCE, _AT_HAND = 10_000, 1_000
+_MAX_COUNTED_WORDS, _MAX_CACHED_PROJECTS = 10_000, 1_000
 _PLACES = ("country", "region", "group")
 
 # ``words`` counts the occurrences of words in titles. A row of ``blocks`` assigns a project to a word, or to
@@ -67,7 +67,7 @@ class _Project:
 def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
     """Yield findings about similar projects, given the database of captures.IdentityDatabase."""
 
-    @lru_cache(maxsize=_AT_HAND)
+    @lru_cache(maxsize=_MAX_CACHED_PROJECTS)
     def project(number: int) -> _Project:
         [row] = captures.rows(_PROJECT, number)
         return _Project(*row[:-2], *(frozenset(json.loads(keys)) for keys in row[-2:]))
@@ -81,7 +81,7 @@ def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
         for _, members in groupby(rows, key=itemgetter(0)):
             compared = [(at, number) for _, at, number in islice(members, _MAX_BLOCK_PROJECTS)]
             for (one, first), (other, second) in combinations(compared, 2):
-                if not groups.are_one(first, second) and (rule := _duplicate_rule(project(first), project(second))):
+                if not groups.are_joined(first, second) and (rule := _duplicate_rule(project(first), project(second))):
                     groups.join(first, second)
                     # Keep the order of the blocks in which pairs first occur, whatever the words.
                     found.append(((compared[0][0], one, other), first, second, rule))
@@ -104,13 +104,13 @@ class _Groups:
     def of(self, number: int) -> list[int]:
         return self._groups.get(number) or [number]
 
-    def are_one(self, one: int, other: int) -> bool:
+    def are_joined(self, one: int, other: int) -> bool:
         return one in self._groups and self._groups[one] is self._groups.get(other)
 
     def join(self, one: int, other: int) -> None:
-        relaxations, group = sorted((self.of(one), self.of(other)), key=len)
-        group += relaxations
-        self._groups |= dict.fromkeys((one, other, *relaxations), group)
+        smaller, group = sorted((self.of(one), self.of(other)), key=len)
+        group += smaller
+        self._groups |= dict.fromkeys((one, other, *smaller), group)
 
 
 def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Finding:
@@ -125,7 +125,7 @@ def _count(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
     counts: Counter[str] = Counter()
     for (title,) in captures.rows(_TITLES):
         counts.update(_words(title))
-        if len(counts) > _AT_ONCE:
+        if len(counts) > _MAX_COUNTED_WORDS:
             blocks.fill(counted, sorted(counts.items()))
             counts.clear()
     blocks.fill(counted, sorted(counts.items()))
@@ -134,13 +134,13 @@ def _count(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
 def _fill(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
     """Assign each project to blocks for its rarest words, and for its dates and countries."""
 
-    @lru_cache(maxsize=_AT_ONCE)
-    def times(word: str) -> int:
+    @lru_cache(maxsize=_MAX_COUNTED_WORDS)
+    def occurrences_of(word: str) -> int:
         return int(blocks.value("SELECT times FROM words WHERE word = ?", word))
 
     for number, title, start, end, countries in captures.rows(_FACTS):
         # Titles that are nearly the same share at least one of their rarest words.
-        shared = sorted((often, word) for word in _words(title) if (often := times(word)) > 1)
+        shared = sorted((occurrences, word) for word in _words(title) if (occurrences := occurrences_of(word)) > 1)
         names = [word for _, word in shared[:_RAREST_WORDS]]
         names += [f"{start} {end} {country}" for country in json.loads(countries)]  # words contain no spaces
         blocks.fill("INSERT INTO blocks (block, project) VALUES (?, ?)", [(name, number) for name in names])
@@ -153,14 +153,14 @@ def _duplicate_rule(one: _Project, other: _Project) -> str:
     """
     same_time = one.start == other.start and one.end == other.end
     shared = one.countries & other.countries and one.actors & other.actors
-    least = _MIN_WEAK_TITLE_SCORE if same_time and one.start and shared else _MIN_TITLE_SCORE
+    threshold = _MIN_WEAK_TITLE_SCORE if same_time and one.start and shared else _MIN_TITLE_SCORE
     if not one.title or not (same_time or not (one.start and other.start)):
         return ""  # whatever the titles
     titles = one.title[:_MAX_TITLE_CHARACTERS], other.title[:_MAX_TITLE_CHARACTERS]
-    likely = similarity(*titles, least)
-    if likely < least or _are_distinct_titles(*titles):
+    score = similarity(*titles, threshold)
+    if score < threshold or _are_distinct_titles(*titles):
         return ""
-    if likely >= _MIN_TITLE_SCORE:
+    if score >= _MIN_TITLE_SCORE:
         return "duplicate-suspected"
     return "overlap-suspected"
 

@@ -117,7 +117,7 @@ class ShaclResult:
         return first[1] if (first := _FIRST_IRI.search(self.path)) else ""
 
     @property
-    def fault(self) -> ShaclResult:
+    def without_messages(self) -> ShaclResult:
         """The result without its messages, whose wording differs between engines."""
         return replace(self, messages=())
 

@@ -165,7 +165,7 @@ class Gazetteer:
         """Return the other country that a name may mean: "Congo" names two countries."""
         return self._also.get(fold(name))
 
-    def near(self, kind: str, name: str) -> GazetteerEntry | None:
+    def find_near(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the entry that a misspelt name must mean: similar to this name, without a rival of about the
         same score.
 
@@ -184,9 +184,9 @@ class Gazetteer:
             return None
         country = self.governments.get(entry.key) if kind == "actor" and called.startswith(_GOVERNMENT_OF) else None
         owner = folded.partition(" of ")[2]
-        return entry if country in (None, self.find("country", owner), self.near("country", owner)) else None
+        return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
 
-    def suggested(self, kind: str, name: str) -> GazetteerEntry | None:
+    def suggest(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the most similar entry for a "did you mean?" question, or None."""
         best = self._closest(kind, fold(name), MIN_SUGGESTION_SCORE)
         return self._names[kind][best[0]] if best else None
@@ -278,7 +278,7 @@ class Gazetteer:
             return self._abbreviated(kind, folded)
         head, _, owner = folded.partition(" of ")
         if kind == "actor" and fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
-            country = self.suggested("country", owner)
+            country = self.suggest("country", owner)
             return country and self.government(country)
         shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
         for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
@@ -334,7 +334,7 @@ class Gazetteer:
         """The key of each government with its country."""
         return {self.government(country).key: country for country in self.entries["country"].values()}
 
-    def mentions(self, text: str) -> list[Mention]:
+    def find_mentions(self, text: str) -> list[Mention]:
         """Return the known names in a text: the longest at each position, without overlaps.
 
         An abbreviation matches only in its own capitals ("RIA", never "ria"), any other name only with a

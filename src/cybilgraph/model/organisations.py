@@ -11,14 +11,14 @@ from cybilgraph.runtime.bounded_cache import cache_short
 
 
 @cache
-def words(tells: str) -> frozenset[str]:
+def words(category: str) -> frozenset[str]:
     """Return the words of a category in data/reference/organisation-words.csv.
 
     ``body`` words make a name an organisation, ``thing`` words something else ("Strategy"), ``common`` words
     occur in names of all kinds, ``no`` words only begin a sentence.
     """
     with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
-        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
+        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == category)
 
 
 _MAY_CONTAIN_COMMA = re.compile(

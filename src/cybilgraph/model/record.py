@@ -51,13 +51,13 @@ class Place:
 class Text:
     """A value, paragraph or list item with normalised spaces.
 
-    ``under`` is the subheading above a list item ("In FY21/22"). If the source prints the text on several
+    ``subheading`` is the subheading above a list item ("In FY21/22"). If the source prints the text on several
     lines, ``breaks`` holds the offset and place of each further line.
     """
 
     text: str
     place: Place | None = field(default=None, compare=False)
-    under: str = ""
+    subheading: str = ""
     breaks: tuple[tuple[int, Place], ...] = field(default=(), compare=False)
 
     def at(self, offset: int) -> Place | None:
@@ -75,7 +75,7 @@ class Text:
         breaks = self.breaks and tuple(
             (at - start, place) for at, place in self.breaks if start < at < start + len(piece)
         )
-        return Text(piece, self.at(start), self.under, breaks)
+        return Text(piece, self.at(start), self.subheading, breaks)
 
 
 @value(frozen=True, slots=True)
@@ -239,9 +239,9 @@ class Record:
 
     def __post_init__(self) -> None:
         for name, order in _LINK_ORDER.items():
-            if len(given := getattr(self, name)) > 1:
-                links = {order(link): link for link in reversed(given)}  # the first printed link wins
-                object.__setattr__(self, name, tuple(links[key] for key in sorted(links)))
+            if len(links := getattr(self, name)) > 1:
+                unique = {order(link): link for link in reversed(links)}  # the first printed link wins
+                object.__setattr__(self, name, tuple(unique[key] for key in sorted(unique)))
 
     @property
     def key(self) -> str:

@@ -228,7 +228,7 @@ def fix_files(
     }
     while any(change.applied for change in changes.values()):
         mended = [
-            replace(input_file, given=changes[input_file.name].content) if input_file.name in changes else input_file
+            replace(input_file, data=changes[input_file.name].content) if input_file.name in changes else input_file
             for input_file in inputs
         ]
         after = check_inputs(mended, engine, as_of, True, progress, len(inputs), context_inputs)

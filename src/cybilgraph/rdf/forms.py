@@ -71,7 +71,7 @@ def write_yaml(records: Iterable[Record]) -> bytes:
     lines = [f"# {row.column:{width}}  {row.about}\n" for row in COLUMNS]
     body = yaml.dump(
         {"projects": [_document(record) for record in records]},
-        Dumper=_Quoting,
+        Dumper=_QuotingDumper,
         allow_unicode=True,
         sort_keys=False,
         width=100,
@@ -202,13 +202,13 @@ def _items(texts: Iterable[Text]) -> Iterator[Any]:
     """Yield list items, grouped by subheading."""
     group: dict[str, Any] | None = None
     for text in texts:
-        if not text.under:
+        if not text.subheading:
             group = None
             yield text.text
-        elif group and group["under"] == text.under:
+        elif group and group["under"] == text.subheading:
             group["items"].append(text.text)
         else:
-            group = {"under": text.under, "items": [text.text]}
+            group = {"under": text.subheading, "items": [text.text]}
             yield group
 
 
@@ -228,11 +228,11 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in NAMES and ";" in value) else value
 
 
-class _Quoting(yaml.SafeDumper):
+class _QuotingDumper(yaml.SafeDumper):
     """Quotes every string so that no YAML reader interprets it (NO, 2018-10)."""
 
 
-_Quoting.add_representer(
+_QuotingDumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if len(text) > 100 else None),
 )

@@ -40,10 +40,10 @@ from cybilgraph.readers.iati.codes import (
     CONFIDENCE,
     EVIDENCE,
     FIELD,
+    FIELD_ATTRIBUTE,
+    GENERATED_PREFIX,
     IMPACT,
     LEFT_BLANK,
-    OF,
-    OURS,
     PARTICIPANT,
     PRINTED,
     SECTION,
@@ -82,7 +82,7 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
             block += b"".join(names.get(actor, b"") for actor in sorted(set(_ACTOR.findall(block))))
-            yield from read_input(Input("graph.nt", given=block))
+            yield from read_input(Input("graph.nt", data=block))
 
 
 def _key(line: bytes) -> bytes:
@@ -118,7 +118,9 @@ def _activity(record: Record) -> Any:
         day = record.updated.text
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
     activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
-    _add(activity, "iati-identifier").text = _clean(record.iati.text if record.iati else f"{OURS}{record.key}")
+    _add(activity, "iati-identifier").text = _clean(
+        record.iati.text if record.iati else f"{GENERATED_PREFIX}{record.key}"
+    )
     # We only pass on information: a secondary reporter does not take part.
     reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
     _add(activity, "reporting-org", "cybilgraph", reporter)
@@ -160,11 +162,11 @@ def _without_element(activity: Any, record: Record) -> None:
         for value in record.values(name):
             printed = value.printed if isinstance(value, Date) else value
             if name != "slug" or not record.title or printed.text != slug(record.title.text):
-                element = _add(activity, STATED, printed.text, {OF: name})
+                element = _add(activity, STATED, printed.text, {FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date):
                     _add_evidence(element, value)
     for blank in record.left_blank:
-        _add(activity, LEFT_BLANK, attributes={OF: blank.name})
+        _add(activity, LEFT_BLANK, attributes={FIELD_ATTRIBUTE: blank.name})
 
 
 def _descriptions(activity: Any, record: Record) -> None:
@@ -245,7 +247,7 @@ def _links(activity: Any, record: Record) -> None:
 def _results(activity: Any, record: Record) -> None:
     for row, kind in fields_of("result"):
         for item in record.values(row.name):
-            result = _add(activity, "result", attributes={"type": IMPACT if item.under == "Impact" else kind})
+            result = _add(activity, "result", attributes={"type": IMPACT if item.subheading == "Impact" else kind})
             _add(result, "title", item.text)
             indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # required by the schema
             _add(indicator, "title", item.text)

@@ -21,7 +21,7 @@ RDF_FORMATS = {
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
 _VERSION = f"<{BASE}graph/".encode()
-_OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
+_IN_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 
 
 def is_in_earlier_graph(line: bytes) -> bool:
@@ -29,7 +29,7 @@ def is_in_earlier_graph(line: bytes) -> bool:
 
     A triple with such a graph as its object has the same end, but only two terms before it.
     """
-    found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
+    found = _IN_VERSION.fullmatch(line) if _VERSION in line else None
     return found is not None and found[1].count(b" ") > 1
 
 

@@ -32,13 +32,13 @@ _MAX_PHONE_DIGITS = 15
 #: A pair of years, not a telephone number: 2018-2020.
 _YEARS = re.compile(r"(?:19|20)\d\d\D{1,3}(?:19|20)\d\d")
 #: Text allowed between two digits of a number.
-_PART = r"[\s()/._-]{0,3}"
+_BETWEEN_DIGITS = r"[\s()/._-]{0,3}"
 #: An alternative ending for a second line: 7946 0958/9.
-_OR_ELSE = r"(?:/\d{1,2})?"
+_ALTERNATIVE_ENDING = r"(?:/\d{1,2})?"
 #: Characters that replace ASCII characters: full-width forms from Chinese and Japanese keyboards, non-breaking,
 #: thin and zero-width spaces, and other hyphens. Each is replaced by one character, which keeps positions
 #: valid.
-_ODD = (
+_ASCII_FORMS = (
     {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
     | dict.fromkeys((0xA0, 0xAD, 0x1680, *range(0x2000, 0x200E), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF), " ")
     | dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
@@ -49,9 +49,9 @@ _LINK = re.compile(
     r"|\b(?:tel|sms|callto):(?://)?(?:\+|%2B)?\d[\d().-]{4,24}+(?! ?\d)",
     re.IGNORECASE,
 )
-_TELLS_COUNTRY, _ANYTHING = re.compile(r"[+\uff0b][\s(]{0,3}\d"), re.compile(r".+", re.DOTALL)
+_INTERNATIONAL, _ANYTHING = re.compile(r"[+\uff0b][\s(]{0,3}\d"), re.compile(r".+", re.DOTALL)
 #: Each link contains one of these; most texts contain none.
-_OF_LINKS = ("://", "www.", "mailto:", "tel:", "sms:", "callto:")
+_LINK_SIGNS = ("://", "www.", "mailto:", "tel:", "sms:", "callto:")
 _CALL = re.compile(r"(?:tel|sms|callto):", re.IGNORECASE)
 #: Separators of values in a link, of words in it (host names contain dots), and of words elsewhere.
 _VALUES, _HYPHENS, _WORDS = re.compile(r"[/?&=:;,#]"), re.compile(r"[+_-]"), re.compile(r"[\W_]+")
@@ -74,7 +74,7 @@ def is_email_address(line: str) -> bool:
 
 def find_malformed_addresses(text: str) -> Iterator[re.Match[str]]:
     """Yield malformed e-mail addresses: name@@example.org."""
-    for match in _LIKE_EMAIL.finditer(_HIDDEN_EMAIL.sub(lambda hidden: " " * len(hidden[0]), text)):
+    for match in _LIKE_EMAIL.finditer(_HIDDEN_EMAIL.sub(lambda is_hidden: " " * len(is_hidden[0]), text)):
         if not _EMAIL.fullmatch(match[0]):
             yield match
 
@@ -84,40 +84,40 @@ def find_addresses(text: str) -> Iterator[str]:
     return (normalise_addresses(match[0]) for match in _IN_PROSE.finditer(to_ascii_forms(text)))
 
 
-def redact_contacts(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]] = ()) -> str:
+def redact_contacts(text: str, is_hidden: Callable[[str], bool], known: Collection[re.Pattern[str]] = ()) -> str:
     """Remove contact details from a text.
 
-    These are e-mail addresses and telephone numbers that are ``hidden``, and text that matches ``known``
+    These are e-mail addresses and telephone numbers that are ``is_hidden``, and text that matches ``known``
     contact details (``phone_patterns``, ``address_pattern``). A link that contains any is removed entirely.
     Unknown telephone numbers are recognised if they begin with + and are valid in their country.
     """
-    if any(sign in text for sign in _OF_LINKS):
+    if any(sign in text for sign in _LINK_SIGNS):
         text = _redact_matches(
-            text, _LINK.finditer(to_ascii_forms(text)), lambda link: _link_tells(link, hidden, known)
+            text, _LINK.finditer(to_ascii_forms(text)), lambda link: _link_has_contacts(link, is_hidden, known)
         )
-    return _redact_text(text, hidden, known)
+    return _redact_text(text, is_hidden, known)
 
 
-def _redact_text(text: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> str:
+def _redact_text(text: str, is_hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> str:
     """Remove contact details as ``redact_contacts`` does, but from within links too."""
     # Most texts contain none of these and are returned unchanged.
     if "@" in text or "at" in text or "\uff20" in text:
         text = _redact_matches(
-            text, _IN_PROSE.finditer(to_ascii_forms(text)), lambda found: hidden(normalise_addresses(found))
+            text, _IN_PROSE.finditer(to_ascii_forms(text)), lambda found: is_hidden(normalise_addresses(found))
         )
     for pattern in known:
         text = _redact_matches(text, pattern.finditer(to_ascii_forms(text)), bool)
-    if _TELLS_COUNTRY.search(text):
-        text = _redact_matches(text, _find_international_numbers(to_ascii_forms(text)), hidden)
+    if _INTERNATIONAL.search(text):
+        text = _redact_matches(text, _find_international_numbers(to_ascii_forms(text)), is_hidden)
     return text
 
 
-def _link_tells(link: str, hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> bool:
+def _link_has_contacts(link: str, is_hidden: Callable[[str], bool], known: Collection[re.Pattern[str]]) -> bool:
     """Return whether a link contains contact details: in a parameter value, or in hyphenated words."""
-    if _CALL.match(link) and hidden(link):
+    if _CALL.match(link) and is_hidden(link):
         return True
     values = _VALUES.sub(" ", to_ascii_forms(unquote(link)))
-    return any(_redact_text(said, hidden, known) != said for said in (values, _HYPHENS.sub(" ", values)))
+    return any(_redact_text(form, is_hidden, known) != form for form in (values, _HYPHENS.sub(" ", values)))
 
 
 def _find_international_numbers(text: str) -> Iterator[re.Match[str]]:
@@ -127,11 +127,11 @@ def _find_international_numbers(text: str) -> Iterator[re.Match[str]]:
             yield match
 
 
-def _redact_matches(text: str, found: Iterable[re.Match[str]], gone: Callable[[str], bool]) -> str:
-    """Replace the matches that ``gone`` selects, and keep all other text unchanged."""
+def _redact_matches(text: str, found: Iterable[re.Match[str]], is_selected: Callable[[str], bool]) -> str:
+    """Replace the matches that ``is_selected`` selects, and keep all other text unchanged."""
     parts, end = [], 0
     for match in found:
-        if gone(match[0]):
+        if is_selected(match[0]):
             parts += [text[end : match.start()], REDACTED]
             end = match.end()
     return "".join((*parts, text[end:]))
@@ -139,7 +139,7 @@ def _redact_matches(text: str, found: Iterable[re.Match[str]], gone: Callable[[s
 
 def to_ascii_forms(text: str) -> str:
     """Replace variants of ASCII characters by these characters, one for one."""
-    return text if text.isascii() else text.translate(_ODD)
+    return text if text.isascii() else text.translate(_ASCII_FORMS)
 
 
 def phone_patterns(note: str) -> list[re.Pattern[str]]:
@@ -185,8 +185,8 @@ def _number_pattern(number: str) -> re.Pattern[str]:
         country, digits = rf"(?:\+|00)?{parsed.country_code}", phonenumbers.national_significant_number(parsed)
     except phonenumbers.NumberParseException:
         pass  # no country code
-    prefix = rf"(?:\(?{country}{_PART})?(?:\(?0{_PART})?\(?"
-    return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_PART.join(digits)}{_OR_ELSE}(?!\w)")
+    prefix = rf"(?:\(?{country}{_BETWEEN_DIGITS})?(?:\(?0{_BETWEEN_DIGITS})?\(?"
+    return re.compile(rf"(?<![\w+])(?<!\w-){prefix}{_BETWEEN_DIGITS.join(digits)}{_ALTERNATIVE_ENDING}(?!\w)")
 
 
 def normalise_addresses(text: str) -> str:
@@ -204,11 +204,11 @@ def read_contacts(lines: Iterable[Text], before: Iterable[Contact] = ()) -> list
     contacts = list(before)
     for line in lines:
         for part in re.split(r" ?; ?", line.text):
-            _read(_HIDDEN_EMAIL.sub("", part), line.place, contacts)
+            _read_part(_HIDDEN_EMAIL.sub("", part), line.place, contacts)
     return contacts
 
 
-def _read(text: str, place: Place | None, contacts: list[Contact]) -> None:
+def _read_part(text: str, place: Place | None, contacts: list[Contact]) -> None:
     """Read a part of a line, which may contain several names and addresses: Ann ann@example.org, Ben
     ben@example.org.
     """

@@ -44,13 +44,13 @@ _NOTES = ("note", "position", "role", "phone", "telephone", "tel", "mobile", "fa
 _MAX_DEPTH = 20
 _TOO_MANY = "more than"
 _TOO_DEEP = f"nested too deeply: more than {_MAX_DEPTH} levels"
-_FLATTER = "Nest lists and objects as in this example: cybilgraph template yaml"
+_NESTING_HINT = "Nest lists and objects as in this example: cybilgraph template yaml"
 #: The start of a list of projects.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
 #: The maximum number of unknown keys reported; the values of all are kept in the description.
 _MAX_REPORTED = 100
 #: A lone surrogate such as "\\ud800", which cannot be encoded.
-_HALF = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def read_json(input_file: Input) -> Iterator[Record]:
@@ -83,13 +83,13 @@ def read_yaml(input_file: Input) -> Iterator[Record]:
     text = decode(input_file, _content(input_file), findings)
     try:
         _check_events(input_file, text)
-        values = [_of_node(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
+        values = [_node_value(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         yield from _read_before_line(input_file, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         if "nesting depth" in (error.problem or ""):
-            raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _FLATTER) from error
+            raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _NESTING_HINT) from error
         raise SourceError(f"{input_file.name}{where}: invalid YAML: {error.problem}", _HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
         reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deeply"
@@ -104,7 +104,7 @@ def _read_before_line(input_file: Input, text: str, line: int, findings: list[Fi
     indents = {lines[number].index("-") for number in items}
     last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
     try:
-        values = map(_of_node, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
+        values = map(_node_value, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
         yield from _records(
             input_file, (record for value in values for record in _documents(input_file, value)), findings
         )
@@ -164,7 +164,7 @@ def _on_line(number: int, offset: int) -> Place:
     return Place(number, offset + 1)
 
 
-def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
+def _move_to_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
     """Move the error for a trailing comma to the comma, as Python 3.13 reports it."""
     before = error.doc[: error.pos].rstrip(" \t\r\n")
     if error.doc[error.pos : error.pos + 1] not in ("}", "]") or not before.endswith(","):
@@ -175,7 +175,7 @@ def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
 
 def _json_error(input_file: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
     if isinstance(error, json.JSONDecodeError):
-        error = _at_comma(error)
+        error = _move_to_comma(error)
         where = f"{line + error.lineno - 1}:{error.colno}"
         if error.msg.startswith(_TOO_MANY):
             return SourceError(f"{input_file.name}:{where}: {error.msg}", "Split it into smaller files.")
@@ -241,7 +241,7 @@ class _Decoder(json.JSONDecoder):
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
             counted(text, end)
             value, after = scanstring(text, end, strict)
-            return _PlacedText(_HALF.sub("\ufffd", value), place(end - 1)), after
+            return _PlacedText(_SURROGATE.sub("\ufffd", value), place(end - 1)), after
 
         def placed(scan_once: Any, text: str, at: int) -> tuple[Any, int]:
             value, after = scan_once(text, at)
@@ -265,7 +265,7 @@ class _Decoder(json.JSONDecoder):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _unique_keys((_HALF.sub("\ufffd", key), value) for key, value in pairs)
+    return _unique_keys((_SURROGATE.sub("\ufffd", key), value) for key, value in pairs)
 
 
 def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
@@ -296,21 +296,21 @@ def _check_events(input_file: Input, text: str) -> None:
             )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _FLATTER)
+            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _NESTING_HINT)
 
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _of_node(node: yaml.Node) -> Any:
+def _node_value(node: yaml.Node) -> Any:
     """Convert a YAML node to a value. Every scalar is the text as written."""
     if isinstance(node, yaml.MappingNode):
         return _unique_keys(
-            (_of_node(key), _of_node(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
+            (_node_value(key), _node_value(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
         )
     if isinstance(node, yaml.SequenceNode):
-        return [_of_node(item) for item in node.value]
+        return [_node_value(item) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)
     if not node.style and node.value in ("", "~", "null"):  # plain scalar; libyaml reports its style as an empty string
         return None
@@ -326,7 +326,7 @@ def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
         lists = [
             each for name, each in value.items() if (name.key if isinstance(name, _RepeatedKey) else name) in _LISTS
         ]
-        value = [record for each in lists for record in _listed(each)] if lists else value
+        value = [record for each in lists for record in _as_list(each)] if lists else value
     bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
         if isinstance(record, dict):
@@ -346,11 +346,11 @@ def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: l
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
-        again = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
-        told = {name for name, _place in again}
-        unknown = (cell for cell in cells if cell.name not in told and find_field(cell.name) is None)
+        repeated = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
+        repeated_names = {name for name, _place in repeated}
+        unknown = (cell for cell in cells if cell.name not in repeated_names and find_field(cell.name) is None)
         odd = [unknown_name_finding(input_file, cell.name, cell.place) for cell in islice(unknown, _MAX_REPORTED)]
-        odd += [_repeated_key_finding(input_file, name, place) for name, place in again]
+        odd += [_repeated_key_finding(input_file, name, place) for name, place in repeated]
         if not any(cell.lines for cell in cells):
             empty.append(number)
         elif record := read_cells(input_file, cells, findings + odd):
@@ -405,10 +405,10 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
         return Cell(name, place, lines)
     if isinstance(value, str):
         return read_cell(name, value, place)
-    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place) if line.text])
+    return Cell(name, place, [line for item in _as_list(value) for line in _lines(item, place) if line.text])
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -420,12 +420,12 @@ def _lines(item: Any, place: Place) -> Iterator[Text]:
             yield Text(line, place)
     elif item.keys() == {"under", "items"}:
         yield Text(f"{clean(str(item['under']))}:", place)
-        for inner in _listed(item["items"]):
+        for inner in _as_list(item["items"]):
             yield from (Text(f"• {line.text}", line.place) for line in _lines(inner, place))
     elif item.keys() <= {"name", "email", *_NOTES}:
         parts = (str(item.get("name") or ""), f"<{item['email']}>" if item.get("email") else "")
         yield Text(clean(" ".join(part for part in parts if part)), place)
-        notes = (clean(str(note)) for name in _NOTES for note in _listed(item.get(name)) if note)
+        notes = (clean(str(note)) for name in _NOTES for note in _as_list(item.get(name)) if note)
         yield from (Text(f"({note})", place) for note in notes)
     elif item.keys() <= {"text", "url"}:
         url = f"<{item['url']}>" if item.get("url") else ""

@@ -23,10 +23,10 @@ MAX_EXCERPT_CHARACTERS, _CHARACTERS_BEFORE = 300, 100
 #: Longer lines are not shown: a whole file may be a single line.
 _MAX_LINE_CHARACTERS = 1_000_000
 #: How many characters of the words are searched for: the rest of a paragraph may be on the next line.
-_NEEDLE = 24
+_MAX_SEARCH_CHARACTERS = 24
 #: A place may be that of the quotation mark before the words, or of the sentence that contains them. Only words
 #: with at least _TELLING characters are searched for in a sentence.
-_QUOTED, _TELLING = 2, 4
+_MAX_QUOTE_OFFSET, _MIN_SENTENCE_CHARACTERS = 2, 4
 
 _PAGES, _TABLES = ("", ".txt", ".text"), (".csv", ".tsv")
 #: Formats whose places are cell numbers; workbooks have no lines of text.
@@ -64,11 +64,11 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
             for number, (line, cells) in enumerate(islice(_with_cells(input_file, lines), last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
-                        found[index] = _shown(found[index], line, cells)
+                        found[index] = _add_excerpt(found[index], line, cells)
     return found
 
 
-def _shown(finding: Finding, line: str, cells: Cells | None) -> Finding:
+def _add_excerpt(finding: Finding, line: str, cells: Cells | None) -> Finding:
     """Return the finding with its excerpt; its place and that of its fix become those of the words."""
     part = excerpt(line, finding, cells)
     fix = finding.fix
@@ -83,15 +83,16 @@ def _shown(finding: Finding, line: str, cells: Cells | None) -> Finding:
 def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
     """Return the part of a line that a finding is about; ``cells`` are the cells on a line of a table."""
     words = (finding.text or finding.label).split("\n", 1)[0]
+    sought = words[:_MAX_SEARCH_CHARACTERS]
     if cells is not None:
-        start = line.find(words[:_NEEDLE], *cells[finding.cell]) if words and finding.cell in cells else -1
+        start = line.find(sought, *cells[finding.cell]) if words and finding.cell in cells else -1
     elif finding.column:
         begin = min(finding.column - 1, len(line))
-        at = line.find(words[:_NEEDLE], begin) if words else -1
-        near = begin + (_QUOTED if len(words) < _TELLING else len(line))
+        at = line.find(sought, begin) if words else -1
+        near = begin + (_MAX_QUOTE_OFFSET if len(words) < _MIN_SENTENCE_CHARACTERS else len(line))
         start = at if 0 <= at <= near else len(line) - len(line[begin:].lstrip())
     else:
-        start = line.find(words[:_NEEDLE]) if words else -1
+        start = line.find(sought) if words else -1
     cut = max(min(start - _CHARACTERS_BEFORE, len(line) - MAX_EXCERPT_CHARACTERS), 0)
     text = line[cut : cut + MAX_EXCERPT_CHARACTERS]
     if start < 0:

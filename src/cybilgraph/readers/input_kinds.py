@@ -55,7 +55,7 @@ _COMMENTS = r"<\?xml[^>]*>\s*|<!--.*?-->\s*"
 #: A literal in N-Quads with its language or datatype; possessive for the same reason.
 _LITERAL = r'"(?:[^"\\\n]++|\\.)*+"\S*+'
 #: Patterns for the start of the text, with the suffix that they imply; the first match wins.
-_BEGINS: tuple[tuple[str, str], ...] = (
+_SIGNATURES: tuple[tuple[str, str], ...] = (
     (r"<!doctype html|<html\b", ".html"),
     (rf"(?>{_COMMENTS})*+<(?:iati|\w*:?iati-activit)", ".xml"),
     (rf"(?>{_COMMENTS}|<!doctype[^\[>]*(?:\[.*?\])?>\s*)*+<(?:\w+:)?rdf\b", ".rdf"),
@@ -70,29 +70,29 @@ _BEGINS: tuple[tuple[str, str], ...] = (
     (r"[\[{]", ".json"),
     (_HASHES + r"(?:---|%yaml|projects:\s*\n)", ".yaml"),
 )
-_PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _BEGINS)
+_PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _SIGNATURES)
 _YAML = re.compile(r"(?:- )?([\w-]+): *(?:\S.*)?$")
 _MAX_NAME_CHARACTERS = 100
 
 
-def input_name(name: str, asked: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
+def input_name(name: str, requested: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
     """Return the name of an input, whose suffix selects the reader.
 
-    The kind ``asked`` for wins, then the suffix of the file name if it is ``known``, then a media type more
+    The kind ``requested`` wins, then the suffix of the file name if it is ``known``, then a media type more
     specific than "text" or "bytes", then the content. Raises KeyError if there is no kind with the name
     asked for.
     """
     stem = escape_controls(PurePosixPath(name.replace("\\", "/")).name)[-_MAX_NAME_CHARACTERS:].strip(". ") or "record"
-    given = PurePosixPath(stem).suffix
-    if asked:
-        suffix = BY_NAME[asked].suffix
-    elif given and given.lower() in known:
+    own_suffix = PurePosixPath(stem).suffix
+    if requested:
+        suffix = BY_NAME[requested].suffix
+    elif own_suffix and own_suffix.lower() in known:
         return stem
     else:
         suffix = next(_of_media_type(media_type), "") or guess_suffix(content)
-    if given.lower() == suffix:
+    if own_suffix.lower() == suffix:
         return stem
-    return f"{stem.removesuffix(given) if given.lower() in known else stem}{suffix}"
+    return f"{stem.removesuffix(own_suffix) if own_suffix.lower() in known else stem}{suffix}"
 
 
 def _of_media_type(media_type: str) -> Iterator[str]:

@@ -36,12 +36,12 @@ class Input:
     """A file to read.
 
     ``name`` is its path relative to the given folder, so that it does not depend on where the folder is.
-    ``given`` is read in place of the file at ``path``.
+    ``data`` is read in place of the file at ``path``.
     """
 
     name: str
     path: Path | None = None
-    given: bytes | None = None
+    data: bytes | None = None
     is_from_folder: bool = False
     #: The original address of a file that was copied here temporarily.
     address: str = ""
@@ -102,8 +102,8 @@ class Input:
             ) from error
 
     def _stream(self) -> Stream:
-        if self.path is None or self.given is not None:
-            return io.BytesIO(self.given or b"")
+        if self.path is None or self.data is not None:
+            return io.BytesIO(self.data or b"")
         file = _FixedLengthFile(self.path)
         if not stat.S_ISREG(file.status.st_mode):
             file.close()
@@ -201,7 +201,7 @@ def _standard_input(kind: str) -> Input:
     content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
     if len(content) > MAX_STDIN_BYTES:
         raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
-    return Input(f"<stdin>{kind}", given=content)
+    return Input(f"<stdin>{kind}", data=content)
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:

@@ -17,17 +17,17 @@ from cybilgraph.readers.inputs import Input
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 #: An ampersand that was escaped once or more.
-_AGAIN = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
+_ESCAPED_AMPERSAND = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20)))
 _LINE_END = re.compile(r"\r\n?|\n")
 #: Text without line separators that editors, git and line counters do not treat as line ends.
-_PARTED = re.compile(r"[^\f\v\x85\u2028\u2029]+")
-_BROKEN = re.compile(r"[a-z]-$")
+_LINE_PART = re.compile(r"[^\f\v\x85\u2028\u2029]+")
+_HYPHENATED = re.compile(r"[a-z]-$")
 #: The maximum number of lines in a wrapped paragraph.
 _MAX_WRAPPED_CHARACTERS = 200
 #: UTF-32LE comes first: its byte order mark begins with that of UTF-16LE.
-_MARKS = {
+_BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -41,7 +41,7 @@ _ENCODINGS = re.compile(
 )
 #: A text may contain a few stray control characters; binary data contains more, and a short one at least one in
 #: ten characters.
-_STRAY, _SHARE = 2, 10
+_MAX_STRAY_CONTROLS, _MIN_CHARACTERS_PER_CONTROL = 2, 10
 
 
 def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
@@ -54,10 +54,10 @@ def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
     if encoding == WINDOWS:
         findings.append(not_utf8_finding(input_file, _first_odd_line(content)))
     begin = text[:4096]
-    normalise = begin.encode(errors="replace")
-    controls = len(normalise) - len(normalise.translate(None, _CONTROLS))
-    nothing = 0 if encoding == "utf-8" else begin.count("\ufffd")  # invalid bytes
-    if controls > _STRAY or (controls + nothing) * _SHARE > len(begin):
+    sample = begin.encode(errors="replace")
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    invalid = 0 if encoding == "utf-8" else begin.count("\ufffd")  # invalid bytes
+    if controls > _MAX_STRAY_CONTROLS or (controls + invalid) * _MIN_CHARACTERS_PER_CONTROL > len(begin):
         raise not_text_error(input_file, content[:4096])
     return text
 
@@ -85,7 +85,7 @@ def not_text_error(input_file: Input, begin: bytes) -> SourceError:
 
 def guess_wide_encoding(begin: bytes) -> str | None:
     """Return the UTF-16 or UTF-32 encoding that the byte order mark or the content indicates, or None."""
-    for mark, marked in _MARKS.items():
+    for mark, marked in _BYTE_ORDER_MARKS.items():
         if begin.startswith(mark):
             return re.sub("-(?=[LB]E)", "", marked.upper())
     for width, encodings in ((4, ("UTF-32LE", "UTF-32BE")), (2, ("UTF-16LE", "UTF-16BE"))):
@@ -94,14 +94,14 @@ def guess_wide_encoding(begin: bytes) -> str | None:
             text = whole.decode(encoding, errors="replace")
             odd = sum(not (char.isprintable() or char.isspace() or char == "\ufeff") for char in text)
             latin = sum(char < "\u0250" for char in text)
-            if "\ufffd" not in text[:-1] and odd <= _STRAY and latin * 2 > len(text):
+            if "\ufffd" not in text[:-1] and odd <= _MAX_STRAY_CONTROLS and latin * 2 > len(text):
                 return encoding
     return None
 
 
 def guess_encoding(content: bytes) -> tuple[bytes, str]:
     """Return the byte order mark of a text (possibly empty) and its encoding."""
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return mark, encoding
     if _first_odd_line(content):
@@ -136,7 +136,7 @@ def read_lines(text: str) -> Iterator[Text]:
             if line := normalise(bare) if "  " in bare or "&" in bare else bare:
                 yield Text(line, Place(number, raw.index(bare) + 1))
             continue
-        for part in _PARTED.finditer(raw):
+        for part in _LINE_PART.finditer(raw):
             if line := clean(part[0]):
                 yield Text(line, Place(number, part.start() + len(part[0]) - len(part[0].lstrip()) + 1))
 
@@ -160,14 +160,16 @@ def resolve_entities(text: str) -> str:
     Doubly escaped ones are resolved completely: a text is then the same whichever formats, each with its own
     escaping, it has passed through.
     """
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), _AGAIN.sub("&", text)) if "&" in text else text
+    return (
+        _ENTITY.sub(lambda match: html.unescape(match[0]), _ESCAPED_AMPERSAND.sub("&", text)) if "&" in text else text
+    )
 
 
-def unwrap(lines: Iterable[Text], goes_on: Callable[[Text, Text], bool]) -> Iterator[Text]:
-    """Join lines that an editor has wrapped; ``goes_on`` tells whether a line continues the one before."""
+def unwrap(lines: Iterable[Text], is_continuation: Callable[[Text, Text], bool]) -> Iterator[Text]:
+    """Join lines that an editor has wrapped; ``is_continuation`` tells whether a line continues the one before."""
     whole: list[Text] = []
     for line in lines:
-        if whole and len(whole) < _MAX_WRAPPED_CHARACTERS and goes_on(whole[-1], line):
+        if whole and len(whole) < _MAX_WRAPPED_CHARACTERS and is_continuation(whole[-1], line):
             whole.append(line)
             continue
         if whole:
@@ -184,7 +186,7 @@ def _join_lines(lines: list[Text]) -> Text:
     for line in lines:
         assert line.place
         if text:
-            text = text[:-1] if _BROKEN.search(text) else f"{text} "  # join a word broken at the end of a line
+            text = text[:-1] if _HYPHENATED.search(text) else f"{text} "  # join a word broken at the end of a line
             breaks.append((len(text), line.place))
         breaks += ((len(text) + at, place) for at, place in line.breaks)
         text += line.text

@@ -92,7 +92,7 @@ def _redact_value(given: Any, redact_text: Callable[[str], str]) -> Any:
             return given if all(new is old for new, old in zip(parts, given, strict=True)) else parts
         case Text() if (text := redact_text(given.text)) != given.text:
             breaks = tuple((len(redact_text(given.text[:offset])), place) for offset, place in given.breaks)
-            return replace(given, text=text, under=redact_text(given.under), breaks=breaks)
+            return replace(given, text=text, subheading=redact_text(given.subheading), breaks=breaks)
         case Named(known=False) | Named(kind="project") if key := _redact_key(
             given.key, given.printed.text, redact_text
         ):

@@ -464,5 +464,5 @@ def _is_thing(kind: str, value: str, names: Gazetteer) -> bool:
 
 def did_you_mean(kind: str, value: str, names: Gazetteer) -> str:
     """What to do where no thing of a kind is called so."""
-    near = names.suggested(kind, value)
+    near = names.suggest(kind, value)
     return f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."

@@ -86,9 +86,9 @@ def _require_agreement(found: dict[str, list[ShaclResult]]) -> list[ShaclResult]
     not looked at (the order of results, labels of blank nodes, words that an engine makes).
     """
     (first, results), *context = found.items()
-    faults = Counter(result.fault for result in results)
+    faults = Counter(result.without_messages for result in results)
     for other, theirs in context:
-        again = Counter(result.fault for result in theirs)
+        again = Counter(result.without_messages for result in theirs)
         alone = {first: faults - again, other: again - faults}
         differences = [(name, result) for name, only in alone.items() for result in sorted(only.elements())]
         if differences:

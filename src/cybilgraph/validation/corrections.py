@@ -38,7 +38,7 @@ def _suggest_name(found: Finding, _record: Record) -> Finding:
         entry = _similar_actor(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
-        entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)
+        entry = next((near for kind in kinds if (near := names.suggest(kind, found.text))), None)
     return _suggested(found, entry.closest_name(found.text)) if entry else found
 
 

@@ -31,7 +31,7 @@ PAGES = sorted(
 
 def read(page: str | bytes, name: str = "page.html") -> Record:
     content = page if isinstance(page, bytes) else page.encode()
-    [record] = read_page_html(Input(name, given=content))
+    [record] = read_page_html(Input(name, data=content))
     return record
 
 

@@ -41,7 +41,7 @@ def activity(content: str, number: int = 0) -> str:
 
 
 def read(content: str | bytes) -> list[Record]:
-    return list(read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())))
+    return list(read_iati(Input("iati.xml", data=content if isinstance(content, bytes) else content.encode())))
 
 
 def one(content: str) -> Record:
@@ -54,7 +54,7 @@ def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
     records: list[Record] = []
     error = None
     try:
-        for record in read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())):
+        for record in read_iati(Input("iati.xml", data=content if isinstance(content, bytes) else content.encode())):
             records.append(record)  # noqa: PERF402
     except SourceError as caught:
         error = caught
@@ -110,7 +110,7 @@ def test_an_activity_field_by_field(sample: list[Record]) -> None:
     assert [item.text for item in record.outputs] == [
         "Twelve analysts trained: In two courses, in Kingston and Belmopan."
     ]
-    assert [(item.text, item.under) for item in record.outcomes] == [
+    assert [(item.text, item.subheading) for item in record.outcomes] == [
         ("Teams answer incidents within a day.", ""),
         ("Less harm by cybercrime", "Impact"),
     ]
@@ -209,7 +209,7 @@ It is the first.</narrative></description>
 <document-link url="https://example.org/strategy"><title><narrative>The strategy</narrative></title></document-link>
 <result type="1"><title><narrative>A draft</narrative></title></result>
 <result type="2"><title><narrative>The strategy was passed.</narrative></title></result>"""
-    [from_page] = read_input(Input("page.txt", given=page.encode()))
+    [from_page] = read_input(Input("page.txt", data=page.encode()))
     [from_iati] = read(wrapped(f'<iati-activity xml:lang="en">{iati}</iati-activity>'))
     assert from_iati == from_page
     assert derive(from_iati) == derive(from_page)
@@ -462,7 +462,7 @@ def test_half_a_character_is_damage_behind_what_was_read(encoding: str, harm: by
 
 def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:
     with pytest.raises(SourceError, match="its declared encoding is unknown") as error:
-        list(read_iati(Input("a.xml", given=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
+        list(read_iati(Input("a.xml", data=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
     assert error.value.hint.startswith("Save it as UTF-8")
 
 
@@ -563,7 +563,7 @@ def test_what_no_code_list_knows_is_told_where_it_stands_and_in_the_terms_of_iat
             '<activity-status code="99"/>\n<activity-date type="2" iso-date="2017-02-30"/>\n'
         )
     )
-    report = pipeline.check_inputs([Input("a.xml", given=text.encode())])
+    report = pipeline.check_inputs([Input("a.xml", data=text.encode())])
     told = {found.rule.rpartition("#")[2]: found for found in report.findings}
     assert (told["known-actor"].line, told["known-actor"].text) == (6, "Nobody")
     assert told["known-actor"].label == "participating-org"

@@ -18,7 +18,7 @@ from tests.conftest import RECORDS, SEED
 
 def read(text: str | bytes, name: str = "page.txt") -> Record:
     given = text if isinstance(text, bytes) else text.encode()
-    [record] = read_input(Input(name, given=given))
+    [record] = read_input(Input(name, data=given))
     return record
 
 
@@ -243,14 +243,14 @@ def test_a_page_without_line_ends_is_told() -> None:
 
 @pytest.mark.parametrize("encoding", ["UTF-16", "UTF-32"])
 def test_wide_encodings_with_their_mark_are_read(encoding: str) -> None:
-    [record] = read_input(Input("page.txt", given="Course in Fiji\n\nSummary\n\nIt teaches.\n".encode(encoding)))
+    [record] = read_input(Input("page.txt", data="Course in Fiji\n\nSummary\n\nIt teaches.\n".encode(encoding)))
     assert record.title is not None
     assert record.title.text == "Course in Fiji"
 
 
 def test_a_paragraph_is_no_title() -> None:
     paragraph = "This project teaches officials " + "and officials " * 25
-    [record] = read_input(Input("page.txt", given=f"{paragraph}\n\nSummary\n\nIt teaches.\n".encode()))
+    [record] = read_input(Input("page.txt", data=f"{paragraph}\n\nSummary\n\nIt teaches.\n".encode()))
     assert record.title is None
     assert [text.text for text in record.description] == [paragraph.strip()]
 
@@ -272,7 +272,7 @@ def test_a_capture_that_begins_in_the_middle() -> None:
 
 def test_a_subheading_goes_with_its_items() -> None:
     record = read("A project\nActivities\nIn FY21/22:\n• One;\n• Two\nThree.\n")
-    assert [(item.text, item.under) for item in record.activities] == [
+    assert [(item.text, item.subheading) for item in record.activities] == [
         ("One", "In FY21/22"),
         ("Two", "In FY21/22"),
         ("Three.", ""),
@@ -333,7 +333,7 @@ def test_what_holds_no_record_is_a_clear_error(given: bytes) -> None:
 @given(st.one_of(st.binary(max_size=500), st.text(max_size=500).map(lambda text: text.encode(errors="surrogatepass"))))
 def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
     try:
-        [record] = read_input(Input("page.txt", given=content))
+        [record] = read_input(Input("page.txt", data=content))
     except SourceError as error:
         assert error.hint
     else:
@@ -346,7 +346,7 @@ _LINES = st.sampled_from([label.title() for row in FIELDS for label in row.label
 @given(st.lists(_LINES, min_size=1, max_size=12))
 def test_any_order_of_labels_ends_in_a_record(lines: list[str]) -> None:
     try:
-        [record] = read_input(Input("page.txt", given="\n".join(lines).encode(errors="replace")))
+        [record] = read_input(Input("page.txt", data="\n".join(lines).encode(errors="replace")))
     except SourceError:
         return
     for name in BY_NAME:
@@ -650,7 +650,7 @@ def test_prose_and_names_that_begin_like_a_label_are_no_form(text: str) -> None:
 
 def test_headings_may_say_project_before_and_be_spelt_as_in_america() -> None:
     text = b"A course\n\nGFCE Code G0411\n\nProject Summary\n\nIt trains.\n\nImplementing organization: INTERPOL\n"
-    [record] = read_input(Input("page.txt", given=text))
+    [record] = read_input(Input("page.txt", data=text))
     assert record.summary
     assert not record.contacts
     assert [link.role for link in record.participations] == ["implementer"]
@@ -660,7 +660,7 @@ def test_where_a_project_stands_and_how_long_are_no_countries() -> None:
     [record] = read_input(
         Input(
             "page.txt",
-            given=b"A course\n\nCountry\n\nViet Nam\n\nProject Site\n\nHanoi\n\n"
+            data=b"A course\n\nCountry\n\nViet Nam\n\nProject Site\n\nHanoi\n\n"
             b"Term of Cooperation\n\nFrom June 26, 2019 to November 25, 2021\n",
         )
     )

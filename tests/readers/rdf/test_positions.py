@@ -335,7 +335,7 @@ def test_what_a_record_says_knows_its_place(suffix: str, syntax: ox.RdfFormat) -
         outcomes=(Text("A law."), Text("A team.")),
     )
     content = written(record, syntax)
-    [back] = read_rdf(Input(f"x.{suffix}", given=content))
+    [back] = read_rdf(Input(f"x.{suffix}", data=content))
     assert back == record
     lines = content.decode().split("\n")
     for text in (back.title, back.code, *back.summary, *back.outcomes):
@@ -356,7 +356,7 @@ def test_paragraphs_and_names_know_their_lines(tmp_path: Path) -> None:
   cyb:funder "Council of Europe" ;
   cyb:start "soon" ;
   cyb:unknown 5 .'''
-    [record] = read_rdf(Input("x.ttl", given=text.encode()))
+    [record] = read_rdf(Input("x.ttl", data=text.encode()))
     assert [part.place for part in record.summary] == [Place(5, 23), Place(8, 3)]
     assert record.participations[0].actor.printed.place == Place(9, 15)
     assert record.start

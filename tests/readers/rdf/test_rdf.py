@@ -55,7 +55,7 @@ def write(lines: list[str], name: str) -> bytes:
 
 
 def read(content: str | bytes, name: str = "file.ttl") -> list[Record]:
-    return list(read_rdf(Input(name, given=content.encode() if isinstance(content, str) else content)))
+    return list(read_rdf(Input(name, data=content.encode() if isinstance(content, str) else content)))
 
 
 def turtle(text: str) -> Record:
@@ -143,7 +143,7 @@ FULL = Record(
     ),
     contacts=(Contact("Ann", "ann@example.org", "Head"), Contact("", "b@example.org"), Contact("Ben")),
     summary=(Text("One."), Text("Two.")),
-    outcomes=tuple(Text(f"{number}. • Item;", under="In FY21/22" if number > 6 else "") for number in range(12)),
+    outcomes=tuple(Text(f"{number}. • Item;", subheading="In FY21/22" if number > 6 else "") for number in range(12)),
     links=(WebLink("Page", "https://example.org/a"), WebLink("No address")),
     left_blank=(LeftBlank("funder", "Funders"), LeftBlank("context", "Context")),
     language=Text("fr-be"),
@@ -178,7 +178,7 @@ def test_earlier_captures_come_first_in_the_order_of_their_number(tmp_path: Path
         for number, title in enumerate(titles):
             more = "Status: Ongoing\nContext\nWhy." if number % 2 else "Aims\nMuch."  # none has it from another
             text = f"{title}\nCybil code: G0001\n{more}\nFunders\nThe X Fund\nSummary\nText.".encode()
-            [record] = read_input(Input("x.txt", given=text))
+            [record] = read_input(Input("x.txt", data=text))
             captures.append(record)
             assembly.add(record, describe(record))
         other = Record(source=Source("y", "1" * 64), title=Text("Other"), slug=Text("other"))
@@ -239,7 +239,7 @@ def test_direct_links_written_by_hand_are_stated() -> None:
         "2020-04",
         "P2Y",
     ]
-    assert record.outcomes == (Text("A law."), Text("A team.", under="Later"))
+    assert record.outcomes == (Text("A law."), Text("A team.", subheading="Later"))
     assert record.contacts == (Contact("Ann", "ann@example.org"), Contact("", "ben@example.org"))
     assert record.links == (WebLink("https://example.org/page", "https://example.org/page"),)
     assert record.summary == (Text("It helps them."), Text("And more."))
@@ -408,7 +408,7 @@ def test_what_is_more_than_the_parser_has_room_for_is_a_clear_error(suffix: str)
     long = b"y" * 16_800_000
     content = b'{"@id": "' + long + b'"}' if suffix == "jsonld" else b"# " + long + b"\n"
     with pytest.raises(SourceError, match="16 MB"):
-        list(read_rdf(Input(f"a.{suffix}", given=content)))
+        list(read_rdf(Input(f"a.{suffix}", data=content)))
 
 
 def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
@@ -549,7 +549,7 @@ def test_a_second_value_is_told_of_as_such() -> None:
   cyb:status <https://w3id.org/cybilgraph/id/status/ongoing> ,
     <https://w3id.org/cybilgraph/id/status/finished> ;
   cyb:unknown 5 ."""
-    [record] = read_rdf(Input("x.ttl", given=text.encode()))
+    [record] = read_rdf(Input("x.ttl", data=text.encode()))
     assert record.end
     assert record.end.value == "2018-03"
     told = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
@@ -563,5 +563,5 @@ def test_a_second_value_is_told_of_as_such() -> None:
 )
 def test_the_advice_fits_whatever_is_not_parsed(name: str, content: str) -> None:
     with pytest.raises(SourceError, match="not parsed, because") as told:
-        list(read_input(Input(name, given=content.encode())))
+        list(read_input(Input(name, data=content.encode())))
     assert told.value.hint == "Avoid this, for example by writing N-Triples."

@@ -100,7 +100,7 @@ def test_a_hostile_file_is_read_as_it_is_outside(checker: Checker, name: str) ->
     if len(content) > 300_000:
         pytest.skip("too slow for this test: larger files are for test_hostile.py")
     answer = checker.check(Submission(name, content), [JSON])
-    here = pipeline.check_input(Input(name, given=content)).report
+    here = pipeline.check_input(Input(name, data=content)).report
     assert answer.records == here.records
     report = json.loads(answer.parts[JSON])
     found = [(found["rule"], found["message"]) for found in report["findings"]]
@@ -130,7 +130,7 @@ def test_what_can_be_wished_for(checker: Checker) -> None:
 def test_languages_and_days(checker: Checker, language: str) -> None:
     page = b"A project\n\nStatus: Finished\n\nFrom: Apr 2018\n\nTo: Mar 2030\n\nSummary\n\nIt helps Belize.\n"
     answer = checker.check(Submission("a.txt", page, language, "2031-01-01"), [JSON])
-    here = pipeline.check_input(Input("a.txt", given=page)).report
+    here = pipeline.check_input(Input("a.txt", data=page)).report
     report = json.loads(answer.parts[JSON])
     assert report["as_of"] == "2031-01-01"
     messages = {found["message"] for found in report["findings"]}

@@ -111,8 +111,8 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, row.node_class)
     triples.text(node, DCTERMS.description, value.text)
-    if value.under:
-        triples.text(node, CYB.subheading, value.under)
+    if value.subheading:
+        triples.text(node, CYB.subheading, value.subheading)
 
 
 def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:

@@ -119,13 +119,13 @@ class DumpWriter:
         self._files = ExitStack()
         self._paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in GRAPH_FORMATS}
         # Files that are identical so far: each is created when they diverge, or copied at the end.
-        self._alike = dict(_FORMATS_WITHOUT_HISTORY)
+        self._identical = dict(_FORMATS_WITHOUT_HISTORY)
         self._outputs = {
             fmt: self._files.enter_context(CompressedFile(path))
             for fmt, path in self._paths.items()
-            if fmt not in self._alike
+            if fmt not in self._identical
         }
-        self._begun: set[Format] = set()
+        self._started: set[Format] = set()
 
     def __enter__(self) -> DumpWriter:
         self._write(_head)
@@ -138,7 +138,7 @@ class DumpWriter:
         finally:
             self._files.__exit__(kind, error, trace)
         if kind is None:
-            for fmt, other in self._alike.items():
+            for fmt, other in self._identical.items():
                 for end in (".gz", ".zst"):
                     shutil.copyfile(f"{self._paths[other]}{end}", f"{self._paths[fmt]}{end}")
 
@@ -149,14 +149,14 @@ class DumpWriter:
 
     def add(self, piece: Mapping[str, bytes]) -> None:
         """Write the next result of ``serialise_chunk``."""
-        for fmt, other in [*self._alike.items()]:
+        for fmt, other in [*self._identical.items()]:
             if piece[fmt.suffix] != piece[other.suffix]:
-                del self._alike[fmt]
+                del self._identical[fmt]
                 self._outputs[fmt] = self._files.enter_context(self._outputs[other].copy(self._paths[fmt]))
         for fmt, output in self._outputs.items():
             if part := piece[fmt.suffix]:
                 between = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).between
-                if between and fmt in self._begun:
+                if between and fmt in self._started:
                     output.add(deflate_part(between))
-                self._begun.add(fmt)
+                self._started.add(fmt)
                 output.add(part)

@@ -20,17 +20,17 @@ _GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
 _TABLES = {"hash_log": 15, "chain_log": 15}
 _BYTES = 1 << 18
 #: The block size for Zstandard: with smaller blocks, compressors that work in turns lose the processor's cache.
-_AT_ONCE = 1 << 20
+_BLOCK_BYTES = 1 << 20
 #: The header of a gzip file without name and time; an empty final block of a deflate stream.
-_GZIP_HEAD, _LAST = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff", b"\x03\0"
+_GZIP_HEAD, _FINAL_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff", b"\x03\0"
 
 
 @contextmanager
 def open_gzip(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file with the suffix .gz, without name and time in its header (RFC 1952, section 2.3.1)."""
     with path.with_name(f"{path.name}.gz").open("wb") as raw:
-        packed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
-        with packed, io.BufferedWriter(packed, _BYTES) as output:
+        compressed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
+        with compressed, io.BufferedWriter(compressed, _BYTES) as output:
             yield output
 
 
@@ -39,8 +39,8 @@ def deflate_part(data: bytes) -> bytes:
 
     It ends at a byte boundary and does not refer to earlier parts (RFC 1951, section 2; zlib's full flush).
     """
-    packer = zlib.compressobj(_GZIP_LEVEL, wbits=-zlib.MAX_WBITS)
-    return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+    compressor = zlib.compressobj(_GZIP_LEVEL, wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
 class CompressedFile:
@@ -56,9 +56,9 @@ class CompressedFile:
         self._gzip = self._files.enter_context(path.with_name(f"{path.name}.gz").open("xb"))
         raw = self._files.enter_context(path.with_name(f"{path.name}.zst").open("xb"))
         chosen = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, write_checksum=True, **_TABLES)
-        packer = zstandard.ZstdCompressor(compression_params=chosen)
-        stream: Any = packer.stream_writer(raw)
-        self._zstandard = self._files.enter_context(io.BufferedWriter(stream, _AT_ONCE))
+        compressor = zstandard.ZstdCompressor(compression_params=chosen)
+        stream: Any = compressor.stream_writer(raw)
+        self._zstandard = self._files.enter_context(io.BufferedWriter(stream, _BLOCK_BYTES))
         self._gzip.write(_GZIP_HEAD)
         self._sum = self._size = 0
 
@@ -68,7 +68,7 @@ class CompressedFile:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._files:
             if kind is None:
-                self._gzip.write(_LAST + struct.pack("<LL", self._sum, self._size & 0xFFFFFFFF))
+                self._gzip.write(_FINAL_BLOCK + struct.pack("<LL", self._sum, self._size & 0xFFFFFFFF))
 
     def add(self, part: bytes) -> None:
         """Write the next result of ``deflate_part``."""
@@ -78,11 +78,11 @@ class CompressedFile:
         """Create a new file with the content of this one so far."""
         other = CompressedFile(path)
         self._gzip.flush()
-        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         with Path(self._gzip.name).open("rb") as written:
             written.seek(len(_GZIP_HEAD))
             while parts := written.read(_BYTES):
-                other._write(parts, unpacker.decompress(parts))
+                other._write(parts, decompressor.decompress(parts))
         return other
 
     def _write(self, parts: bytes, content: bytes) -> None:

@@ -57,7 +57,7 @@ SOURCE = "https://cybilportal.org/"
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
 _PLACES = (CYB.country, CYB.region)
-_LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
+_COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
 _RIGHTS = iri(DCTERMS.rights)
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -98,24 +98,24 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
-            if predicate in _LOOKED_AT:
+            if predicate in _COUNTED_PROPERTIES:
                 _count_statement(found, subject, predicate, terms)
     found.triples = found.properties.total()
     return found
 
 
 def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms: list[str]) -> None:
-    said = map(term_text, terms)
+    texts = map(term_text, terms)
     if predicate == RDF.type:
-        found.classes.update(said)
+        found.classes.update(texts)
         if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
             found.examples.append(subject)
     elif predicate == CYB.start:
-        found.start = min(filter(None, (found.start, *said)), default="")
+        found.start = min(filter(None, (found.start, *texts)), default="")
     elif predicate == CYB.end:
-        found.end = max(found.end, *said)
+        found.end = max(found.end, *texts)
     elif predicate in _PLACES:
-        found.places.update(said)
+        found.places.update(texts)
     elif subject.startswith(f"{BASE}id/"):
         found.links.update(
             (predicate, origin_of(term[1:-1]))
@@ -203,7 +203,7 @@ def _english(text: str) -> str:
 
 def _dataset(number: int, created: str) -> Iterator[str]:
     """Yield the statements about the dataset that both descriptions share."""
-    made = literal(created, datatype=XSD.dateTime)
+    created_at = literal(created, datatype=XSD.dateTime)
     yield from _lines_about(
         DATASET,
         (RDF.type, iri(VOID.Dataset)),
@@ -212,7 +212,7 @@ def _dataset(number: int, created: str) -> Iterator[str]:
         (DCTERMS.description, _english(ABOUT)),
         (DCTERMS.identifier, literal(DATASET)),
         (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (DCTERMS.rights, iri(f"{DATASET}#rights")),
         (DCTERMS.source, iri(SOURCE)),
         (OWL.versionInfo, literal(str(number))),
@@ -269,7 +269,7 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Ite
 
 
 def _dcat(counts: GraphStatistics, number: int, created: str, files: list[ReleaseFile]) -> Iterator[str]:
-    made = literal(created, datatype=XSD.dateTime)
+    created_at = literal(created, datatype=XSD.dateTime)
     period, history = f"{DATASET}#period", f"{DATASET}#provenance"
     yield from _lines_about(
         CATALOG,
@@ -277,7 +277,7 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
         (DCTERMS.title, _english("The dataset of cybilgraph, and its files")),
         (DCTERMS.description, _english("One dataset, in its current release, and the SPARQL endpoint that serves it.")),
         (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (FOAF.homepage, iri(BASE)),
         (DCAT.dataset, iri(DATASET)),
         (DCAT.service, iri(SERVICE)),
@@ -319,25 +319,25 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
             (DCAT.endDate, _time(counts.end)),
         )
     for file in files:
-        yield from _describe_file(file, number, made)
+        yield from _describe_file(file, number, created_at)
 
 
-def _describe_file(file: ReleaseFile, number: int, made: str) -> Iterator[str]:
+def _describe_file(file: ReleaseFile, number: int, created_at: str) -> Iterator[str]:
     here, address = _distribution(file.name), iri(_address(number, file.name))
-    inner, packed = _types(file.name)
+    inner, compression = _types(file.name)
     yield from _lines_about(
         here,
         (RDF.type, iri(DCAT.Distribution)),
         (DCTERMS.title, _english(file.name)),
         (DCTERMS.identifier, literal(file.name)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (DCTERMS.rights, iri(f"{DATASET}#rights")),
         (DCAT.accessURL, address),
         (DCAT.downloadURL, address),
         (DCAT.byteSize, literal(str(file.size), datatype=XSD.nonNegativeInteger)),
         (DCAT.mediaType, iri(f"{_MEDIA_TYPE}{inner}")),
         (DCTERMS.format, iri(f"{_MEDIA_TYPE}{inner}")),
-        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{packed}")),) if packed else ()),
+        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{compression}")),) if compression else ()),
         (SPDX.checksum, iri(f"{here}-checksum")),
     )
     yield from _lines_about(

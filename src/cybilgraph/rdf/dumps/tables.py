@@ -55,7 +55,7 @@ class _Project:
     parts: dict[str, Statements] = field(default_factory=dict)
 
     @property
-    def is_one(self) -> bool:
+    def is_project(self) -> bool:
         """Whether this is a project, rather than only an old key that was replaced."""
         return f"<{CYB.Project}>" in self.own.get(RDF.type, ())
 
@@ -111,15 +111,15 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
             for table, rows in piece.items():
                 writers[table].writerows(replace_iris(row, names) for row in rows)
     for table, path in plain_files.items():
-        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as packed:
-            shutil.copyfileobj(content, packed, 1 << 18)
+        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as compressed:
+            shutil.copyfileobj(content, compressed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
         with (folder / f"{table}.parquet").open("wb") as file:
             output: Any = _ErrorKeepingFile(file)
             read = read_csv(path, schema, has_header=True)
             write_parquet(read, output, compression=_ZSTD, max_row_group_size=_ROWS_PER_GROUP)
-        if output.fault:
-            raise output.fault
+        if output.error:
+            raise output.error
         path.unlink()
 
 
@@ -128,17 +128,17 @@ class _ErrorKeepingFile(io.RawIOBase):
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.fault: OSError | None = None
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         try:
-            if not self.fault:
+            if not self.error:
                 self._file.write(data)
         except OSError as error:
-            self.fault = error
+            self.error = error
         return len(data)
 
 
@@ -154,7 +154,7 @@ def _projects(graph: StatementsBySubject) -> Iterator[_Project]:
                 project.parts[part] = statements
             else:
                 project.own = statements
-    return (project for project in found.values() if project.is_one)
+    return (project for project in found.values() if project.is_project)
 
 
 def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:

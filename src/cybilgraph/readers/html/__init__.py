@@ -29,7 +29,7 @@ from cybilgraph.readers.text import normalise
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 #: Titles and texts of error pages from a server or its firewall.
-_REFUSAL = re.compile(
+_ERROR_PAGE = re.compile(
     r"just a moment|attention required|access denied|checking your browser|one moment, please|(?:error )?[45]\d\d\b"
     r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ _PAIRED = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 _NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
 _ONE_LINE = (*_PAIRED, *_NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 _MAX_LINES = 20_000
-_AGAIN = "Open the page in a browser, wait until it has loaded completely, and save it again."
+_SAVE_AGAIN_HINT = "Open the page in a browser, wait until it has loaded completely, and save it again."
 _BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
 
 
@@ -61,12 +61,12 @@ def read_page_html(input_file: Input) -> Iterator[Record]:
     lines = _with_title_first(_join_labels_and_values(lines), page, head)
     lines = list(_with_addresses(_without_pictures(lines), head.base))
     if not lines:
-        raise SourceError(f"{input_file.name}: the page has no text", _AGAIN)
+        raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
     printed, places = number_lines(lines, text)
     values = _PlacedSections(input_file, findings, places)
     for section in head.sections():
-        values.of_head(section)
-    for section in _linked_in_prose(lines, printed, head.base):
+        values.take_placed(section)
+    for section in _prose_links(lines, printed, head.base):
         values.take(section)
     yield read_page(printed, values)
 
@@ -78,7 +78,7 @@ class _PlacedSections(RecordBuilder):
         super().__init__(input_file, findings)
         self._places = places
 
-    def of_head(self, section: Section) -> None:
+    def take_placed(self, section: Section) -> None:
         """Read a section whose places are already those in the file."""
         super().take(section)
 
@@ -113,10 +113,12 @@ def _check(input_file: Input, page: Page, head: Head, lines: list[PageLine]) -> 
     if any((box.get("type") or "").lower() == "password" for box in root.iter("input")):
         raise SourceError(f"{input_file.name}: this is a login page", "Log in, open the project page and save it.")
     first = lines[0].text if lines else ""
-    if refusal := _REFUSAL.match(head.title[0]) or _REFUSAL.match(first):
-        raise SourceError(f"{input_file.name}: this is an error page ({refusal[0]!r}), not a project page", _AGAIN)
+    if error_page := _ERROR_PAGE.match(head.title[0]) or _ERROR_PAGE.match(first):
+        raise SourceError(
+            f"{input_file.name}: this is an error page ({error_page[0]!r}), not a project page", _SAVE_AGAIN_HINT
+        )
     if not lines:
-        raise SourceError(f"{input_file.name}: the page has no text", _AGAIN)
+        raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
 
 
 def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
@@ -128,7 +130,7 @@ def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
         if last and row and row.kind in _PAIRED and not value and not line.term and not split_label(line.text)[0]:
             label = f"{last.text.rstrip(': ')}: "
             pieces = [Piece(0, line.number, line.first), *line.parts]
-            last.text, last.parts = label + line.text, [piece.moved(len(label)) for piece in pieces]
+            last.text, last.parts = label + line.text, [piece.shifted(len(label)) for piece in pieces]
             last.term = False
         else:
             paired.append(line)
@@ -188,7 +190,7 @@ def _with_addresses(lines: list[PageLine], base: str) -> Iterator[PageLine]:
             yield line
 
 
-def _linked_in_prose(lines: list[PageLine], printed: list[Text], base: str) -> Iterator[Section]:
+def _prose_links(lines: list[PageLine], printed: list[Text], base: str) -> Iterator[Section]:
     """Yield the links in prose whose addresses are not listed: a text field keeps only the words of a link."""
     rows = [row.kind if row else None for _, row in _with_fields(lines)]
     shown = [text.text for text, kind in zip(printed, rows, strict=True) if kind is FieldKind.LINKS]

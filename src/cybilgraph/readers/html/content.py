@@ -18,7 +18,7 @@ from cybilgraph.model.fields import BY_LABEL, FieldKind
 from cybilgraph.readers.html.tree import Element, split_label
 from cybilgraph.readers.text import normalise
 
-_NEVER = frozenset(
+_DROPPED_TAGS = frozenset(
     re.findall(
         r"\w+",
         "script style noscript template svg nav select option input textarea iframe object embed video audio canvas"
@@ -40,9 +40,9 @@ _CONTENT_CLASS = re.compile(
 )
 _BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[\s_-])", re.IGNORECASE)
 #: Labels that menus do not contain: an element with two of them is part of the project.
-_STRONG = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
+_STRONG_KINDS = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 #: The maximum number of labels on a page.
-_MAX_UNFINISHED_ELEMENTS = 1_000
+_MAX_LABELS = 1_000
 
 
 class Page:
@@ -53,24 +53,24 @@ class Page:
         self._strong: dict[Element, set[str]] = defaultdict(set)
         found = list(self._labels())
         for element, name, kind in found:
-            if kind in _STRONG:
-                _climb(self._strong, element, name)
+            if kind in _STRONG_KINDS:
+                _add_to_ancestors(self._strong, element, name)
         holds: dict[Element, set[str]] = defaultdict(set)
         for element, name, _ in found:
             if not any(self.is_dropped(above) for above in _upwards(element)):
-                _climb(holds, element, name)
+                _add_to_ancestors(holds, element, name)
         self.fields = holds[root] - {"h1"}
         self.main = self._main(holds)
 
     def is_dropped(self, element: Element) -> bool:
         """Return whether an element is dropped with its content."""
-        if self._never(element):
+        if self._is_always_dropped(element):
             return True
         if element.tag in ("html", "body", "main", "article") or len(self._strong.get(element, ())) > 1:
             return False
         if element.tag == "button":
             return element not in self._strong and (parent := element.getparent()) is not None and parent.tag[0] != "h"
-        chrome = element.tag in _CHROME and not (element.tag in ("header", "footer") and _inside(element))
+        chrome = element.tag in _CHROME and not (element.tag in ("header", "footer") and _is_in_section(element))
         return chrome or element.get("role") in _ROLES or bool(_CHROME_CLASS.search(_names(element)))
 
     def headings(self) -> Iterator[Element]:
@@ -81,8 +81,8 @@ class Page:
         yield from inside
         yield from (h1 for h1 in shown if h1 not in inside)
 
-    def _never(self, element: Element) -> bool:
-        if element.tag in _NEVER or element.get("hidden", "until-found") != "until-found":
+    def _is_always_dropped(self, element: Element) -> bool:
+        if element.tag in _DROPPED_TAGS or element.get("hidden", "until-found") != "until-found":
             return True
         if element.get("aria-hidden") == "true" and element.tag in _ICONS:
             return True
@@ -99,7 +99,7 @@ class Page:
         walk = etree.iterwalk(self.root, events=("start",))
         number = 0
         for _, element in walk:
-            if element.tag in _NEVER or number > _MAX_UNFINISHED_ELEMENTS:
+            if element.tag in _DROPPED_TAGS or number > _MAX_LABELS:
                 walk.skip_subtree()
                 continue
             if element.tag == "h1" and normalise("".join(element.itertext())[:200]):
@@ -128,7 +128,7 @@ class Page:
 def _label(words: str) -> tuple[str, FieldKind] | None:
     words = words[:400].strip()
     row, value = split_label(normalise(words)) if 1 < len(words) < 200 else (None, "")
-    if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG):
+    if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG_KINDS):
         return None
     return row.name, BY_LABEL[row.column].kind
 
@@ -142,13 +142,13 @@ def _upwards(element: Element) -> Iterator[Element]:
     yield from element.iterancestors()
 
 
-def _climb(holds: dict[Element, set[str]], element: Element, name: str) -> None:
+def _add_to_ancestors(holds: dict[Element, set[str]], element: Element, name: str) -> None:
     for above in _upwards(element):
         if name in holds[above]:
             break
         holds[above].add(name)
 
 
-def _inside(element: Element) -> bool:
+def _is_in_section(element: Element) -> bool:
     """Return whether a header or footer belongs to an article rather than the whole page."""
     return any(above.tag in ("main", "article", "section") for above in element.iterancestors())

@@ -32,7 +32,7 @@ class Piece(NamedTuple):
     number: int
     first: str
 
-    def moved(self, by: int) -> Piece:
+    def shifted(self, by: int) -> Piece:
         """Return the piece shifted by a number of characters."""
         return self._replace(start=self.start + by)
 
@@ -81,9 +81,9 @@ class _Columns:
     """Finds the columns of lines in the file, each after the one before."""
 
     #: The search range for words on a line; a page may be one long line.
-    _FAR = 20_000
+    _SEARCH_RANGE = 20_000
     #: The search range if character references have to be resolved, which takes longer.
-    _NEAR = 2_000
+    _ESCAPED_SEARCH_RANGE = 2_000
 
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
@@ -93,8 +93,8 @@ class _Columns:
         """Return the place of these words, as far as it can be found."""
         number = min(number, len(self._lines))
         line, start = self._lines[number - 1], self._from.get(number, 0)
-        found = line.find(first, start, start + self._FAR) if first else -1
-        if found < 0 <= line.find("&", start, start + self._FAR):
+        found = line.find(first, start, start + self._SEARCH_RANGE) if first else -1
+        if found < 0 <= line.find("&", start, start + self._SEARCH_RANGE):
             found = self._escaped(line, first, start)
         if found < 0:
             return Place(number)
@@ -103,7 +103,7 @@ class _Columns:
 
     def _escaped(self, line: str, first: str, start: int) -> int:
         """Return the index of words with character references among them; -1 if not found."""
-        part = line[start : start + self._NEAR]
+        part = line[start : start + self._ESCAPED_SEARCH_RANGE]
         found, longer = _REFERENCE.sub(_resolved, part).find(first), 0
         for match in _REFERENCE.finditer(part) if found >= 0 else ():
             if match.start() - longer >= found:

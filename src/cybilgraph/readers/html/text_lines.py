@@ -18,9 +18,9 @@ from cybilgraph.readers.html.tree import Element, first_words, raw_to_plain_offs
 from cybilgraph.readers.text import normalise
 
 #: The longest line in which links are located.
-_LONG = 20_000
+_MAX_LINE_CHARACTERS = 20_000
 #: The number of characters by which a piece is found, and the maximum number of pieces per line.
-_FIRST, _MAX_PIECES = 24, 100
+_FIRST_CHARACTERS, _MAX_PIECES = 24, 100
 _START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = HEADINGS | set(
@@ -88,7 +88,7 @@ class _Reader:
         self._lists: list[_List] = []
         self._rows: list[bool] = []  # open table rows: true if the first cell is a label
         self._heading = self._pre = self._terms = 0
-        self._begun = self._shown = False  # whether the line has words; whether it has a visible space
+        self._has_words = self._has_visible_space = False  # whether the line has words; whether it has a visible space
         self._h1: Element | None = None
         self._paragraphs: list[tuple[int, int]] = []  # number of lines and blank lines at the start of each
 
@@ -124,7 +124,7 @@ class _Reader:
     def end(self, element: Element) -> None:
         """Handle an end tag."""
         tag = element.tag
-        shown = self._shown
+        shown = self._has_visible_space
         if tag in _BLOCKS:
             self._block()
         elif tag == "a" and self._open:
@@ -168,13 +168,13 @@ class _Reader:
                     self._push(PageLine(name, self._at, alt[:24], alt=True))
         self._words, self._length, self._links, self._label, self._pictures = [], 0, [], 0, []
         self._parts = []
-        self._begun = self._shown = False
+        self._has_words = self._has_visible_space = False
         self._open = [(0, address) for _, address in self._open]
 
     def _emit(self, raw: str, text: str) -> None:
         links = (
             []
-            if len(raw) > _LONG
+            if len(raw) > _MAX_LINE_CHARACTERS
             else [
                 PageLink(raw_to_plain_offset(raw, link.start), len(normalise(raw[: link.stop])), link.address)
                 for link in [*self._links, *(PageLink(start, self._length, address) for start, address in self._open)][
@@ -185,7 +185,7 @@ class _Reader:
         )
         parts = (
             []
-            if len(raw) > _LONG
+            if len(raw) > _MAX_LINE_CHARACTERS
             else [piece._replace(start=raw_to_plain_offset(raw, piece.start)) for piece in self._parts]
         )
         line = PageLine(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
@@ -196,7 +196,7 @@ class _Reader:
             self._push(PageLine(label, self._number, self._first, term=True))
             cut = len(text) - len(value)
             line.text = value
-            line.parts = [piece.moved(-cut) for piece in parts if piece.start >= cut]
+            line.parts = [piece.shifted(-cut) for piece in parts if piece.start >= cut]
             if line.parts and not line.parts[0].start:
                 _, line.number, line.first = line.parts.pop(0)
             line.links = [PageLink(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
@@ -206,22 +206,22 @@ class _Reader:
         for link in line.links:
             link.start, link.stop = link.start + len(self._bullet), link.stop + len(self._bullet)
         if shift := len(self._bullet):
-            line.parts = [piece.moved(shift) for piece in [Piece(0, line.number, line.first), *line.parts]]
+            line.parts = [piece.shifted(shift) for piece in [Piece(0, line.number, line.first), *line.parts]]
         line.text, self._bullet = self._bullet + line.text, ""
         line.blank, self._blank = self._blank, 0
         self.lines.append(line)
 
     def _add(self, text: str) -> None:
-        if not self._begun:
+        if not self._has_words:
             bare = text.lstrip()
-            self._shown = self._shown or "\xa0" in text
+            self._has_visible_space = self._has_visible_space or "\xa0" in text
             self._at += text.count("\n", 0, len(text) - len(bare))
-            self._number, self._first = self._at, bare[:_FIRST].split("\n", 1)[0].rstrip()
-            self._begun, text = bool(bare), bare
+            self._number, self._first = self._at, bare[:_FIRST_CHARACTERS].split("\n", 1)[0].rstrip()
+            self._has_words, text = bool(bare), bare
         for number, piece in enumerate(text.split("\n")):
             if (words := piece.strip()) and (number or self._length) and len(self._parts) < _MAX_PIECES:
                 start = self._length + len(piece) - len(piece.lstrip())
-                self._parts.append(Piece(start, self._at + number, words[:_FIRST].rstrip()))
+                self._parts.append(Piece(start, self._at + number, words[:_FIRST_CHARACTERS].rstrip()))
             self._words += ["\n", piece] if number else [piece]
             self._length += len(piece) + bool(number)
         self._at += text.count("\n")
@@ -233,10 +233,10 @@ class _Reader:
     def _break(self) -> None:
         if self._heading and not self._pre:
             self._add(" ")
-        elif self._begun:
+        elif self._has_words:
             self.flush()
         else:
-            self._shown = True  # a paragraph with only a line break is visible as an empty line
+            self._has_visible_space = True  # a paragraph with only a line break is visible as an empty line
             self._blank += 1
 
     def _item(self) -> None:

@@ -38,9 +38,9 @@ from cybilgraph.readers.text import WINDOWS, normalise, not_utf8_finding
 
 _HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
-_LESS = re.compile(r"\d{4}(?:-\d\d)?")
+_PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields that ``cyb:field`` may give where one IATI code covers several.
-_TEXTS = frozenset(row.name for row, _ in codes.fields_of("description"))
+_TEXT_FIELDS = frozenset(row.name for row, _ in codes.fields_of("description"))
 _CODE = frozenset({"code"})
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
@@ -62,7 +62,7 @@ def read_iati(input_file: Input) -> Iterator[Record]:
         activity = _Activity(element, input_file)
         if number == 1:
             if odd:
-                activity.tell(not_utf8_finding(input_file, odd))
+                activity.add_finding(not_utf8_finding(input_file, odd))
             activity.check_version()
         yield activity.record()
     if not number:
@@ -85,7 +85,7 @@ class _Activity:
         #: The evidence of derived texts, by place and text.
         self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
 
-    def tell(self, finding: Finding) -> None:
+    def add_finding(self, finding: Finding) -> None:
         """Add a finding about the whole file."""
         self._findings.append(finding)
 
@@ -103,12 +103,12 @@ class _Activity:
         if self._derived:
             record = replace(
                 record,
-                start=record.start and self._as_known(record.start),
-                end=record.end and self._as_known(record.end),
-                duration=record.duration and self._as_known(record.duration),
-                participations=tuple(map(self._as_known, record.participations)),
-                scopes=tuple(map(self._as_known, record.scopes)),
-                relations=tuple(map(self._as_known, record.relations)),
+                start=record.start and self._with_evidence(record.start),
+                end=record.end and self._with_evidence(record.end),
+                duration=record.duration and self._with_evidence(record.duration),
+                participations=tuple(map(self._with_evidence, record.participations)),
+                scopes=tuple(map(self._with_evidence, record.scopes)),
+                relations=tuple(map(self._with_evidence, record.relations)),
             )
         if blank := tuple(self._left_blank(record)):
             record = replace(record, left_blank=(*record.left_blank, *blank))
@@ -127,31 +127,31 @@ class _Activity:
             if lines := texts.text(value, element):
                 self._take(BY_NAME[name], element, lines, label)
         for child in element:
-            if (read := _ELEMENTS.get(child.tag)) and not self._sections.full and self._holds(child):
+            if (read := _ELEMENTS.get(child.tag)) and not self._sections.is_full and self._is_read(child):
                 read(self, child)
         self._dates()
         self._places("recipient-country", self._country)
         self._places("recipient-region", self._region)
-        self._stated()
+        self._fields_without_element()
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
                     self._take(Field(codes.UNSPECIFIED, FieldKind.ACTORS), child, self._organisation(child))
 
-    def _stated(self) -> None:
+    def _fields_without_element(self) -> None:
         """Read fields without an IATI element. This comes last: a duration may also imply dates."""
         for child in self._element.iterfind(codes.STATED):
-            if (name := child.get(codes.OF, "")) in codes.WITHOUT_ELEMENT and self._holds(child):
+            if (name := child.get(codes.FIELD_ATTRIBUTE, "")) in codes.WITHOUT_ELEMENT and self._is_read(child):
                 self._take(BY_NAME[name], child, self._texts.name(child))
 
     def _left_blank(self, record: Record) -> Iterator[LeftBlank]:
         """Yield the fields that were left blank and have no stated value; derived values do not count."""
         for child in self._element.iterfind(codes.LEFT_BLANK):
-            name = child.get(codes.OF, "")
+            name = child.get(codes.FIELD_ATTRIBUTE, "")
             if name in BY_NAME and all(getattr(value, "evidence", ()) for value in record.values(name)):
                 yield LeftBlank(name, child.tag, place(child))
 
-    def _holds(self, child: Element) -> bool:
+    def _is_read(self, child: Element) -> bool:
         """Return whether to read an element: a derived one without valid evidence is derived again from the
         prose.
         """
@@ -170,10 +170,10 @@ class _Activity:
         return tuple(
             Evidence(section, text.text, text.place, sure)
             for section, sure, quote in self._quotes(child)
-            for text in self._sections.kept(quote, place(child))
+            for text in self._sections.fit(quote, place(child))
         )
 
-    def _as_known(self, link: _Link) -> _Link:
+    def _with_evidence(self, link: _Link) -> _Link:
         """Return a value or link with the evidence of its element."""
         printed = link.printed if isinstance(link, Date) else _printed(link)
         evidence = self._derived.get((printed.place, printed.text), ())
@@ -184,7 +184,7 @@ class _Activity:
         return replace(link, basis=Basis.DERIVED, evidence=evidence)
 
     @staticmethod
-    def _named(child: Element, names: frozenset[str]) -> str:
+    def _field_name(child: Element, names: frozenset[str]) -> str:
         """Return the field that ``cyb:field`` names, or an empty string if it is not one of these names."""
         name = child.get(codes.FIELD) or child.findtext(codes.FIELD, "")
         return name if name in names else ""
@@ -196,17 +196,19 @@ class _Activity:
 
     def _identifier(self, child: Element) -> None:
         found = self._texts.name(child)
-        if not (found and found[0].text.startswith(codes.OURS)):  # not an identifier that we generated
+        if not (found and found[0].text.startswith(codes.GENERATED_PREFIX)):  # not an identifier that we generated
             self._take(BY_NAME["iati"], child, found)
 
     def _other_identifier(self, child: Element) -> None:
         """Read a portal code among the other identifiers. An unusual code is recognised by our own attribute."""
         code = self._texts.attribute(child, "ref")
-        if code and (CODE.fullmatch(code[0].text) or self._named(child, _CODE)):
+        if code and (CODE.fullmatch(code[0].text) or self._field_name(child, _CODE)):
             self._take(BY_NAME["code"], child, code)
 
     def _description(self, child: Element) -> None:
-        name = self._named(child, _TEXTS) or codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
+        name = self._field_name(child, _TEXT_FIELDS) or codes.DESCRIPTIONS.get(
+            child.get("type", "1"), codes.DESCRIPTION
+        )
         self._take(BY_NAME[name], child, self._texts.paragraphs(child))
 
     def _status(self, child: Element) -> None:
@@ -223,7 +225,7 @@ class _Activity:
         if name or role in BY_NAME:
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, name)
 
-    def _participant_of_ours(self, child: Element) -> None:
+    def _own_participant(self, child: Element) -> None:
         if child.get("role", "") in load_gazetteer().entries["role"]:
             role = child.get("role", "")
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, self._organisation(child))
@@ -233,7 +235,7 @@ class _Activity:
 
     def _sector(self, child: Element) -> None:
         """Read a theme from the publisher's own sector or tag; DAC sectors are skipped."""
-        if child.get("vocabulary") not in codes.OWN:
+        if child.get("vocabulary") not in codes.OWN_VOCABULARIES:
             return
         names = [*self._texts.name(child), *self._texts.attribute(child, "code")]
         if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
@@ -251,7 +253,7 @@ class _Activity:
         if names or email or notes:
             contact = Contact(names[0].text if names else "", email, ", ".join(notes), place(child))
             if contact not in self._contacts:
-                self._contacts.update((kept, child) for kept in self._sections.kept([contact], place(child)))
+                self._contacts.update((kept, child) for kept in self._sections.fit([contact], place(child)))
         for website in child.iterfind("website"):
             self._link(website)
 
@@ -263,7 +265,7 @@ class _Activity:
         self._take(BY_NAME["links"], child, line)
 
     def _relation(self, child: Element) -> None:
-        name = self._named(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
+        name = self._field_name(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
         self._take(BY_NAME[name], child, self._texts.attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
@@ -273,7 +275,7 @@ class _Activity:
         words = list(dict.fromkeys(part.text for part in parts))
         joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
         under = "Impact" if kind == codes.IMPACT else ""
-        items = [replace(part, text=joint.join([words[0], *words[1:]]), under=under) for part in parts[:1]]
+        items = [replace(part, text=joint.join([words[0], *words[1:]]), subheading=under) for part in parts[:1]]
         self._take(BY_NAME[codes.RESULTS.get(kind, codes.RESULT)], child, items)
 
     # Fields from several elements.
@@ -282,17 +284,17 @@ class _Activity:
         for name, kinds in codes.DATES.items():
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
-                if found is not None and self._holds(found) and (value := found.get("iso-date", "").strip()):
-                    said = next((text.text for text in self._texts.name(found)), "")
-                    if _LESS.fullmatch(said) and value.startswith(said):  # printed with lower precision
-                        value = said
+                if found is not None and self._is_read(found) and (value := found.get("iso-date", "").strip()):
+                    precise = next((text.text for text in self._texts.name(found)), "")
+                    if _PARTIAL_DATE.fullmatch(precise) and value.startswith(precise):  # printed with lower precision
+                        value = precise
                     self._take(BY_NAME[name], found, self._texts.text(_ZONE.sub("", value), found))
                     break
 
     def _places(self, tag: str, read: Callable[[Element], list[Text]]) -> None:
         """Read the places of the activity, or else those of its transactions, without duplicates."""
         row = BY_NAME[tag.removeprefix("recipient-")]
-        found = list(filter(self._holds, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
+        found = list(filter(self._is_read, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
         once: dict[tuple[str | None, ...], Element] = {}
         for child in found:
             once.setdefault((child.get("vocabulary"), child.get("code"), child.findtext("narrative")), child)
@@ -358,5 +360,5 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "document-link": _Activity._link,
     "related-activity": _Activity._relation,
     "result": _Activity._result,
-    codes.PARTICIPANT: _Activity._participant_of_ours,
+    codes.PARTICIPANT: _Activity._own_participant,
 }

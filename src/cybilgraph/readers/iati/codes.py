@@ -33,7 +33,7 @@ RELATIONS, RELATION = {"1": "part_of"}, "related"
 #: Code list ActivityDateType: the actual date, or else the planned one.
 DATES = {"start": ("2", "1"), "end": ("4", "3")}
 #: Vocabularies for a publisher's own sectors and tags.
-OWN = ("98", "99")
+OWN_VOCABULARIES = ("98", "99")
 #: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
 #: and for derived values each quote with its section and confidence.
 FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
@@ -42,10 +42,10 @@ PARTICIPANT = f"{{{CYB.iri}}}participant"
 #: Our elements for a field without an IATI element, for a field left blank, and for the printed form of a
 #: value.
 STATED, LEFT_BLANK, PRINTED = (f"{{{CYB.iri}}}{name}" for name in ("stated", "leftBlank", "printed"))
-OF = "field"
+FIELD_ATTRIBUTE = "field"
 WITHOUT_ELEMENT = ("slug", "duration", "address", "rights")
 #: The prefix of identifiers that we generate for projects without one.
-OURS = "cybilgraph-"
+GENERATED_PREFIX = "cybilgraph-"
 UNSPECIFIED = "unspecified"
 #: Code list ActivityStatus. In "Finalisation", the work is done but the accounts are still open.
 _FINALISATION, _CLOSED = "3", "4"

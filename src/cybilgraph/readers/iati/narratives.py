@@ -16,7 +16,7 @@ from cybilgraph.readers.text import normalise, unwrap
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: The minimum length of a line that an editor wrapped; shorter lines were ended by their author.
-_FULL = 60
+_MIN_WRAPPED_CHARACTERS = 60
 #: The maximum number of lines of a text; the rest counts as one line.
 _MAX_LINES = 20_000
 
@@ -38,7 +38,9 @@ class Narratives:
 
     def name(self, element: Element) -> list[Text]:
         """Return the text of an element on one line; an empty list if it has none."""
-        return [text for narrative in self._chosen(element)[:1] for text in self.text(_full_text(narrative), narrative)]
+        return [
+            text for narrative in self._narratives(element)[:1] for text in self.text(_full_text(narrative), narrative)
+        ]
 
     def names(self, element: Element, *tags: str) -> list[Text]:
         """Return the texts of the child elements with these tags, one line each."""
@@ -47,13 +49,15 @@ class Narratives:
     def paragraphs(self, element: Element) -> list[Text]:
         """Return the paragraphs and list items of an element."""
         texts: list[Text] = []
-        for narrative in self._chosen(element):
+        for narrative in self._narratives(element):
             texts += (
-                text for text in unwrap(_lines(_full_text(narrative), narrative.sourceline or 0), _goes_on) if text.text
+                text
+                for text in unwrap(_lines(_full_text(narrative), narrative.sourceline or 0), _is_continuation)
+                if text.text
             )
         return texts
 
-    def _chosen(self, element: Element) -> list[Element]:
+    def _narratives(self, element: Element) -> list[Element]:
         """Return the narratives in the language of the activity, or else in the language of the first."""
         texts = [found for found in element.iterfind("narrative") if _full_text(found).strip()]
         if not texts:  # text directly in the element, as before version 2 and in some elements
@@ -73,15 +77,15 @@ def _full_text(element: Element) -> str:
     return "".join(element.itertext())
 
 
-def _lines(said: str, first: int) -> Iterator[Text]:
-    for number, printed in enumerate(said.split("\n", _MAX_LINES), start=first):
+def _lines(text: str, first: int) -> Iterator[Text]:
+    for number, printed in enumerate(text.split("\n", _MAX_LINES), start=first):
         yield Text(normalise(printed), Place(number, len(printed) - len(printed.lstrip()) + 1))
 
 
-def _goes_on(line: Text, following: Text) -> bool:
+def _is_continuation(line: Text, following: Text) -> bool:
     """Return whether a line continues the one before: neither a blank line nor the author's line end separates
     them.
     """
     if not line.text or not following.text or _ENDED.search(line.text) or BULLET.match(following.text):
         return False
-    return following.text[0].islower() or len(line.text) >= _FULL
+    return following.text[0].islower() or len(line.text) >= _MIN_WRAPPED_CHARACTERS

@@ -26,7 +26,7 @@ MAX_TEXT_BYTES = 5_000_000
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
 #: Bytes used to detect UTF-16 and UTF-32.
-_LOOKED_AT = 64
+_PROBE_BYTES = 64
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _SAFE = {
     "resolve_entities": False,
@@ -41,7 +41,7 @@ Element = Any  # lxml has no type stubs
 
 
 #: Descriptions of errors by libxml2's error number (xmlerror.h).
-_FAULTS = {
+_ERRORS = {
     4: "it does not begin with an element",
     5: "there is content after the root element",
     9: "there is a character that XML does not allow",
@@ -67,15 +67,15 @@ _FAULTS = {
 
 
 #: The rest of a character or entity at the position where a text is cut.
-_BEGUN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
+_CUT_TOKEN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
 #: What is removed from a text: everything except line ends and characters that may end a text, comment or CDATA
 #: section.
-_LEFT_OUT = re.compile(rb"[^<>\"'\]?\n-]+")
+_REMOVABLE = re.compile(rb"[^<>\"'\]?\n-]+")
 
 
 #: Errors caused by the encoding, and the hint for them.
-_OF_ENCODING = {32, 81}
-_RECODE = "Save it as UTF-8, and declare UTF-8 or no encoding in its first line."
+_ENCODING_ERRORS = {32, 81}
+_ENCODING_HINT = "Save it as UTF-8, and declare UTF-8 or no encoding in its first line."
 
 
 class _Readable(Protocol):
@@ -124,10 +124,10 @@ class _TextLimited:
         end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
         text = chunk if end < 0 else chunk[:end]
         if self._run + len(text) > MAX_TEXT_BYTES:
-            begun = _BEGUN.match(text) if self._run <= MAX_TEXT_BYTES else None
+            begun = _CUT_TOKEN.match(text) if self._run <= MAX_TEXT_BYTES else None
             rest = begun.end() if begun else 0
             self.is_cut = True
-            chunk = text[:rest] + _LEFT_OUT.sub(b"", text[rest:]) + chunk[len(text) :]
+            chunk = text[:rest] + _REMOVABLE.sub(b"", text[rest:]) + chunk[len(text) :]
         self._run = self._run + len(text) if end < 0 else last
         return chunk
 
@@ -158,11 +158,11 @@ class _ElementLimited:
         self._since += len(chunk)
         return chunk
 
-    def begins(self, element: Element) -> None:
+    def begin_element(self, element: Element) -> None:
         """Note that an element begins."""
         self._open = element
 
-    def ends(self) -> bool:
+    def end_element(self) -> bool:
         """Note that an element ends, and return whether it is complete."""
         whole = not (self._is_large or self._stream.is_cut)
         if not whole:
@@ -211,7 +211,7 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
     before the damage; if an element is too large, after all others.
     """
     with input_file.open(MAX_IATI_BYTES) as stream:
-        wide = guess_wide_encoding(stream.read(_LOOKED_AT))
+        wide = guess_wide_encoding(stream.read(_PROBE_BYTES))
         stream.seek(0)
         encoding = "UTF-8" if wide else encoding
         _check_head(_transcode(stream, wide), input_file, root, hint, encoding)
@@ -225,9 +225,9 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
                 if parent is None or parent.getparent() is not None:
                     continue
                 if event == "start":
-                    source.begins(element)
+                    source.begin_element(element)
                     continue
-                if source.ends():
+                if source.end_element():
                     number += 1
                     yield element
                 element.clear()
@@ -261,11 +261,11 @@ def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, enco
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:  # possibly after the first element
-            damage, code = _parser_message(parser, error, "invalid XML"), _fault(parser, error)[0]
+            damage, code = _parser_message(parser, error, "invalid XML"), _first_error(parser, error)[0]
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": invalid XML: it has no element"
-        raise SourceError(f"{input_file.name}{what}", _RECODE if code in _OF_ENCODING else hint)
+        raise SourceError(f"{input_file.name}{what}", _ENCODING_HINT if code in _ENCODING_ERRORS else hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
         raise SourceError(f"{input_file.name}: the root element is {name}, not {root}", hint)
@@ -276,7 +276,7 @@ def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, enco
         )
 
 
-def _fault(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
+def _first_error(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
     """Return the number, line and column of the parser's first error."""
     first = next(iter(parser.error_log), None)
     return (first.type, (first.line, first.column)) if first else (error.code, error.position)
@@ -284,6 +284,6 @@ def _fault(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
 
 def _parser_message(parser: Any, error: Any, what: str) -> str:
     """Return the parser's first error as a message that begins with its place."""
-    code, (line, column) = _fault(parser, error)
+    code, (line, column) = _first_error(parser, error)
     where = f":{line}:{column}" if line else ""
-    return f"{where}: {what}: {_FAULTS.get(code, 'it ends too early' if not line else 'it is not well-formed')}"
+    return f"{where}: {what}: {_ERRORS.get(code, 'it ends too early' if not line else 'it is not well-formed')}"

@@ -12,9 +12,9 @@ from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.page.sections import Section, is_text
 
 #: The order of sections on the portal's pages; "Details" comes before the aim.
-_LOST = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
+_SECTION_ORDER = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
 #: A lost heading without a line of its own leaves one blank line more than between paragraphs.
-_ONE_HEADING = 2
+_DENSE_RUN = 2
 #: Lines of contact details above the text have fewer words.
 _MAX_CONTACT_WORDS = 16
 
@@ -34,8 +34,8 @@ def restore_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     headings = _HeadingGuesser(lost)
     section, kept = head, list[Text]()
     for line, following in zip(head.lines, [*head.lines[1:], None], strict=True):
-        begins = line is lines[0] and is_text(line.text)
-        if name := headings.passed(line, begins, following):
+        is_first = line is lines[0] and is_text(line.text)
+        if name := headings.section_of(line, is_first, following):
             assert line.place
             section = Section(BY_NAME[name], "", line.place)
             yield section
@@ -48,13 +48,13 @@ class _HeadingGuesser:
 
     def __init__(self, runs: dict[int, int]) -> None:
         self._runs, self._shortest, self._at = runs, min(runs.values()), -1
-        self._dense = self._shortest == _ONE_HEADING
-        self._order = _LOST if self._dense else tuple(name for name in _LOST if name != "description")
+        self._dense = self._shortest == _DENSE_RUN
+        self._order = _SECTION_ORDER if self._dense else tuple(name for name in _SECTION_ORDER if name != "description")
 
-    def passed(self, line: Text, begins: bool, following: Text | None) -> str:
-        """Return the section that a line opens, or an empty string. ``begins``: the page begins with this text."""
+    def section_of(self, line: Text, is_first: bool, following: Text | None) -> str:
+        """Return the section that a line opens, or an empty string. ``is_first``: the page begins with this text."""
         run, first = self._runs.get(id(line), 0), self._at < 0
-        if begins:
+        if is_first:
             self._at = 0
         elif (
             not run

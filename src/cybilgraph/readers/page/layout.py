@@ -16,7 +16,7 @@ from functools import cache
 from cybilgraph.model.fields import BY_LABEL, BY_NAME, LABEL_STEMS, Field, FieldKind
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.readers.page.headings import blank_lines, restore_headings
-from cybilgraph.readers.page.names import BULLET, SORTING
+from cybilgraph.readers.page.names import BULLET, LIST_HEADING
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section, is_text
 from cybilgraph.readers.text import unwrap
 
@@ -30,12 +30,12 @@ _DASHED = re.compile(r"(?P<label>[^:–—-]{2,40}) [–—-] (?P<value>\S.*)", 
 #: "6. Funded by:": a numbered label of a questionnaire.
 _NUMBERED = re.compile(r"[0-9]{1,2}[.)] (?=[^:?]{2,40}[:?]\Z)")
 #: "Which organisation funds the project?"
-_OF_PROJECT = re.compile(
+_PROJECT_WORDS = re.compile(
     r" (?:of |in )?(?:the|this|your) project\b|^which (?=\w+ (?:fund|implement|benefit|pay|support))"
 )
 _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 #: Text allowed between a value and the next label: "From: Apr 2018 | To: Mar 2020".
-_COLON, _WORD, _BESIDE = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
+_COLON, _WORD, _SEPARATORS = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
 #: The maximum length of a label.
 _MAX_LABEL_CHARACTERS, _MAX_LABEL_WORDS = 45, 4
 #: A form with lines such as "Country Kenya" has at least this many fields; the maximum length of their values.
@@ -59,7 +59,7 @@ _ONE_LINE = (
     FieldKind.RECORD,
 )
 #: After this many blank lines, text no longer belongs to the heading above, whose value is missing.
-_EMPTY_BELOW = 3
+_BLANK_LINES_OF_VALUE = 3
 #: "The partners are:" and "These results were:" are sentences, not labels.
 _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
@@ -70,8 +70,8 @@ _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 
 def read_page(lines: list[Text], values: RecordBuilder) -> Record:
     """Return the record of a page from its lines, none of which is blank and each of which has a place."""
-    parts = [part for line in unwrap(lines, _goes_on) for part in _labelled_apart(line)]
-    lines, rights = _split_rights(_with_forms(parts))
+    parts = [part for line in unwrap(lines, _is_continuation) for part in _split_labels(line)]
+    lines, rights = _split_rights(_mark_form_labels(parts))
     for section in _sections(lines):
         values.take(section)
     if rights:
@@ -83,7 +83,7 @@ def read_page(lines: list[Text], values: RecordBuilder) -> Record:
     return values.record()
 
 
-def _labelled_apart(line: Text) -> Iterator[Text]:
+def _split_labels(line: Text) -> Iterator[Text]:
     """Split a line with several labels: "Funded by: A. Implemented by: B."."""
     start = 0
     if line.text.count(":") > 1 and (first := _find_field(line.text.partition(":")[0])):
@@ -97,7 +97,7 @@ def _labelled_apart(line: Text) -> Iterator[Text]:
     yield line.part(start) if start else line
 
 
-def _with_forms(lines: list[Text]) -> list[Text]:
+def _mark_form_labels(lines: list[Text]) -> list[Text]:
     """Add colons after the labels of a form that was copied from a table: "Country Kenya"."""
     known = _first_words()
     short = (line for line in lines if len(line.text) <= _MAX_VALUE_CHARACTERS)
@@ -105,7 +105,7 @@ def _with_forms(lines: list[Text]) -> list[Text]:
     if len(likely) < _MIN_FORM_LINES or not _may_be_form(map(_find_unmarked_label, likely)):  # most pages
         return lines
     for blank in (0, 1):
-        lines = [line for block in _blocks(lines, blank) for line in _with_colons(block)]
+        lines = [line for block in _blocks(lines, blank) for line in _mark_block_labels(block)]
     return lines
 
 
@@ -119,7 +119,7 @@ def _blocks(lines: list[Text], blank: int) -> Iterator[list[Text]]:
             start = end
 
 
-def _with_colons(block: list[Text]) -> list[Text]:
+def _mark_block_labels(block: list[Text]) -> list[Text]:
     """Add colons to a block if it is a form: most lines fit, with several fields and without headings."""
     flat = [_find_unmarked_label(line) for line in block]
     if not _may_be_form(flat) or any(map(_is_heading, block)):
@@ -127,7 +127,7 @@ def _with_colons(block: list[Text]) -> list[Text]:
     fitting = sum(bool(found or _open_section(line, guess=False)) for found, line in zip(flat, block, strict=True))
     if fitting * 2 <= len(block):
         return block
-    return [_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
+    return [_insert_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
 
 
 def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
@@ -140,7 +140,7 @@ def _is_heading(line: Text) -> bool:
     return opened is not None and not opened.lines and opened.row.kind in _ONE_LINE
 
 
-def _colon(line: Text, end: int) -> Text:
+def _insert_colon(line: Text, end: int) -> Text:
     """Insert a colon after the label; the text after it keeps its place."""
     place = line.at(end)
     assert place
@@ -180,13 +180,13 @@ def _find_inline_values(text: str) -> Iterator[tuple[int, int]]:
         ]
         for word in words:
             row = _find_field(text[word.start() : colon.start()]) if word[0][0].isupper() else None
-            before = text[: word.start()].rstrip(_BESIDE)
+            before = text[: word.start()].rstrip(_SEPARATORS)
             if row and row.kind in _ONE_LINE and text[word.start() - 1] == " " and not before.endswith(":"):
                 yield len(before), word.start()
                 break
 
 
-def _goes_on(line: Text, following: Text) -> bool:
+def _is_continuation(line: Text, following: Text) -> bool:
     last = line.breaks[-1][1] if line.breaks else line.place
     if last is None or following.place is None or following.place.line != last.line + 1:
         return False
@@ -229,10 +229,10 @@ def _sections(lines: list[Text]) -> list[Section]:
         opened = _open_section(line, guess=titled) or _unknown_label(line, following, current)
         if opened and _is_name(line, opened, current):
             opened = None
-        if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _EMPTY_BELOW:
+        if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _BLANK_LINES_OF_VALUE:
             current = head
         before = line
-        if opened is None and current.row.kind is FieldKind.ACTORS and SORTING.fullmatch(line.text):
+        if opened is None and current.row.kind is FieldKind.ACTORS and LIST_HEADING.fullmatch(line.text):
             assert line.place
             current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
             sections.append(current)
@@ -270,7 +270,7 @@ def _unknown_label(line: Text, following: Text | None, current: Section) -> Sect
     The text below it does not belong to the list. A subheading with further items does not end a list.
     """
     assert line.place
-    if not line.text.endswith(":") or len(line.text) > _MAX_LABEL_CHARACTERS or SORTING.fullmatch(line.text):
+    if not line.text.endswith(":") or len(line.text) > _MAX_LABEL_CHARACTERS or LIST_HEADING.fullmatch(line.text):
         return None
     kind = current.row.kind
     ends = kind in (FieldKind.ACTORS, FieldKind.SCOPES) or (kind in _ONE_LINE and not current.lines)
@@ -312,13 +312,13 @@ def _find_field(label: str) -> Field | None:
     folded = label.casefold().replace("(s)", "s").replace("organiz", "organis")
     found = BY_LABEL.get(folded)
     if found is None and "project" in folded:
-        found = BY_LABEL.get(_OF_PROJECT.sub("", folded)) or BY_LABEL.get(folded.removeprefix("project "))
+        found = BY_LABEL.get(_PROJECT_WORDS.sub("", folded)) or BY_LABEL.get(folded.removeprefix("project "))
     return found
 
 
 def _guess_field(label: str) -> Field | None:
     """Return the field that the words of an unlisted label indicate, or None."""
-    folded = _OF_PROJECT.sub("", label.casefold())
+    folded = _PROJECT_WORDS.sub("", label.casefold())
     if folded.replace(" / ", "/").count(" ") > 3 or _SENTENCE.search(folded):
         return None
     return next((row for stem, row in LABEL_STEMS if stem.search(folded)), None)

@@ -13,17 +13,17 @@ from cybilgraph.model.record import Text
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
-_GOES_ON = re.compile(r"(?: \([^()]{1,40}\))? of the ")
+_OF_THE = re.compile(r"(?: \([^()]{1,40}\))? of the ")
 _OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
 #: "DAI, LLC"; "the Centre, operated by the Agency".
-_NO_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
+_NOT_A_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
 #: "A, B and the relevant institutions (C, D)": a description of the bodies in brackets.
 _GROUP = re.compile(
     r"(?:,| and|, and) (?:(?!and )[a-z]+ ){0,4}(?:institutions|agencies|bodies|organi[sz]ations|authorities|ministries"
     r"|departments|partners|donors|companies|services) ?\((?P<names>[^()]+, [^()]+)\)\.?$"
 )
 #: "In Africa:" introduces a part of a list and is not one of its values.
-SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
+LIST_HEADING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
 
 def kinds_for_field(kind: str) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -
     Development Office" remains whole. They are also separated at semicolons, unless all lines are ``whole``.
     """
     for line in lines:
-        if SORTING.fullmatch(line.text):
+        if LIST_HEADING.fullmatch(line.text):
             continue
         item = without_bullet(line)
         item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
@@ -99,7 +99,7 @@ def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
     """Return whether these are separate organisations: "Monash University, AICTO and the Arab League", but not
     "Ministry of Trade and Industry".
     """
-    if may_contain_comma(whole) or any(_NO_BODY.match(name.text) for name in names):
+    if may_contain_comma(whole) or any(_NOT_A_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
         return True  # "Free Press Unlimited and SMEX"
@@ -136,8 +136,8 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
         if country := names.find("country", bare):
             return names.government(country)
         # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
-        for mention in names.mentions(name):
-            after = mention.start == 0 and _GOES_ON.match(name, mention.end)
+        for mention in names.find_mentions(name):
+            after = mention.start == 0 and _OF_THE.match(name, mention.end)
             if (actor := mention.of("actor")) and (
                 after or (mention.end == len(bare) and _OWNER.fullmatch(name, 0, mention.start))
             ):
@@ -145,12 +145,12 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     return None
 
 
-def near(kind: str, name: str) -> GazetteerEntry | None:
+def find_near(kind: str, name: str) -> GazetteerEntry | None:
     """Return the entry that a misspelt name must mean. A country may stand for its government as an actor."""
     names = load_gazetteer()
-    if (entry := names.near(kind, name)) or kind != "actor":
+    if (entry := names.find_near(kind, name)) or kind != "actor":
         return entry
-    country = names.near("country", name)
+    country = names.find_near("country", name)
     return country and names.government(country)
 
 
@@ -168,4 +168,4 @@ def without_bullet(line: Text) -> Text:
     """Return a list item without its bullet or number and without a trailing semicolon."""
     match = BULLET.match(line.text)
     item = line.part(match.end()) if match else line
-    return Text(item.text.rstrip(" ;"), item.place, item.under, item.breaks)
+    return Text(item.text.rstrip(" ;"), item.place, item.subheading, item.breaks)

@@ -40,11 +40,11 @@ from cybilgraph.readers.contacts import find_malformed_addresses, is_email_addre
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page.names import (
     BULLET,
-    SORTING,
+    LIST_HEADING,
     find,
+    find_near,
     is_known,
     kinds_for_field,
-    near,
     split_list,
     split_parts,
     without_bullet,
@@ -53,11 +53,11 @@ from cybilgraph.readers.page.names import (
 # All repetitions are bounded, so that no line takes long to search.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
 #: A malformed address: htp://example.org, <www.example.org>.
-_NO_URL = re.compile(
+_MALFORMED_URL = re.compile(
     r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
 )
 #: Text that is not a title: the end of a sentence, a whole sentence, or a long paragraph.
-_CUT = re.compile(
+_NOT_A_TITLE = re.compile(
     r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*|(?:\S+ ){9,}\S*[.!?][”\"’]?"
     r"|(?=.* (?:is|are|was|were|will|has|have|aims|aimed) )(?:\S+ ){11,}\S*"
 )
@@ -79,19 +79,19 @@ _PLACEHOLDER = (
     r"|to be (?:confirmed|determined|announced)|-+)\.?"
 )
 #: Text under "Funders" or "Countries" that is not a name: a sentence, or words for nobody in particular.
-_NO_NAME = re.compile(
+_NOT_A_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,
 )
-_NO_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
+_NOT_A_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
 #: A sentence, if it ends with a full stop.
 _PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|program|initiative)\b", re.IGNORECASE)
 #: Words without capitals after the first are not a name: "Young people in the two provinces".
-_SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
-_SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
+_LOWER_CASE_WORDS = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
+_LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
 #: The footnote to "Kosovo*" is not part of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: The maximum length of a subheading and of a name.
@@ -141,19 +141,19 @@ class RecordBuilder:
         if section.label:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
-            if lines := self.kept(section.lines, section.place):
-                take = _TAKE[row.kind] if section.label or row.name != "title" else RecordBuilder._head
+            if lines := self.fit(section.lines, section.place):
+                take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
                 take(self, Section(row, section.label, section.place, lines, section.whole))
         elif section.label and row.name != "description":
             # "Details" comes directly above "Aim" in the page layout, and is not a blank field there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether the size limit was exceeded; all further values are left out."""
         return self._remaining_characters < 0
 
-    def kept(self, values: Iterable[_T], place: Place) -> list[_T]:
+    def fit(self, values: Iterable[_T], place: Place) -> list[_T]:
         """Return the values that fit into the record. Report the first one that does not, and leave out all
         after it.
         """
@@ -163,7 +163,7 @@ class RecordBuilder:
             if weight > self._remaining_characters:
                 if isinstance(value, Text) and self._remaining_characters > _CHARACTERS_PER_VALUE:
                     found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
-                if not self.full:
+                if not self.is_full:
                     self._report_truncation(getattr(value, "place", None) or place)
                 self._remaining_characters = -1
                 break
@@ -187,8 +187,8 @@ class RecordBuilder:
         values = self._implied | self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
-            values["slug"] = Text(made, title.place)
+        if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
+            values["slug"] = Text(derived, title.place)
         input_file: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
@@ -292,7 +292,7 @@ class RecordBuilder:
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
-            if not _NO_DATE.fullmatch(printed.text):
+            if not _NOT_A_DATE.fullmatch(printed.text):
                 self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
@@ -335,7 +335,7 @@ class RecordBuilder:
             if not bulleted:
                 under = ""
             item = without_bullet(line)
-            self._extend(section.row.name, [replace(item, under=under) if under else item])
+            self._extend(section.row.name, [replace(item, subheading=under) if under else item])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
@@ -345,15 +345,15 @@ class RecordBuilder:
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
-        for item in self._sorting(section):
+        for item in self._list_headings(section):
             for kind in ("region", "group"):
                 if entry := load_gazetteer().find(kind, item.text):
                     self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
 
-    def _sorting(self, section: Section) -> Iterator[Text]:
+    def _list_headings(self, section: Section) -> Iterator[Text]:
         """Yield the regions that introduce parts of a list: "In Africa:"."""
         for line in section.lines:
-            if match := SORTING.fullmatch(line.text):
+            if match := LIST_HEADING.fullmatch(line.text):
                 yield line.part(*match.span("name"))
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
@@ -361,24 +361,26 @@ class RecordBuilder:
 
         Items too long for a name are sentences; consecutive ones are reported once.
         """
-        small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
+        small = _LOWER_CASE_WORDS if section.row.name != "beneficiary" else _LOWER_CASE_GROUP
         named = reported = False
         for number, line in enumerate(section.lines):
             # "The project has three priority countries (…), which serve as hubs."
             is_prose = line.text.endswith(".") and bool(_PROSE.search(line.text))
             if is_prose and named and not BULLET.match(line.text):  # the text of the page continues
-                self._no_name(section.lines[number:], section, reported)
+                self._keep_as_text(section.lines[number:], section, reported)
                 return
             for item in [line] if is_prose else split_list([line], kinds, section.whole):
-                odd = len(item.text) > _MAX_NAME_CHARACTERS or _NO_NAME.search(item.text) or small.fullmatch(item.text)
+                odd = (
+                    len(item.text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(item.text) or small.fullmatch(item.text)
+                )
                 if is_prose or (odd and not is_known(item.text, kinds)):
-                    self._no_name([item], section, reported)
+                    self._keep_as_text([item], section, reported)
                     reported = True
                 else:
                     yield item
                     named, reported = True, False
 
-    def _no_name(self, lines: list[Text], section: Section, reported: bool) -> None:
+    def _keep_as_text(self, lines: list[Text], section: Section, reported: bool) -> None:
         """Keep text that is not a name in the description, and report it unless the item before it was
         ``reported``.
         """
@@ -398,7 +400,7 @@ class RecordBuilder:
                 project = Named("project", key or "unnamed", item)
                 self._extend("relations", [Relation(section.row.name, project, Basis.STATED)])
 
-    def _of_record(self, section: Section) -> None:
+    def _record_value(self, section: Section) -> None:
         """Read a value about the record itself, and report it if invalid."""
         value, name = section.lines[0], section.row.name
         if name == "updated":
@@ -427,7 +429,7 @@ class RecordBuilder:
             text = item.text
             if address and text.endswith(f"<{address[0]}>"):
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
-            elif not address and (other := _NO_URL.search(text)):
+            elif not address and (other := _MALFORMED_URL.search(text)):
                 self.find("web-link-address", item.part(other.start(), other.end()), section.label)
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
@@ -447,7 +449,7 @@ class RecordBuilder:
         """Return the entry with this name, or a new one."""
         names = load_gazetteer()
         entry = find(kind, printed.text)
-        if entry is None and (entry := near(kind, printed.text)):
+        if entry is None and (entry := find_near(kind, printed.text)):
             self.find(
                 "near-name", printed, label, values={"printed": printed.text, "name": entry.closest_name(printed.text)}
             )
@@ -462,7 +464,7 @@ class RecordBuilder:
     ) -> None:
         """Report words of the record. They count towards its size limit."""
         place = printed.place or Place(0, 0)
-        for text in self.kept([printed.text], place):
+        for text in self.fit([printed.text], place):
             self._findings.append(
                 finding(
                     rule,
@@ -479,7 +481,7 @@ class RecordBuilder:
 
 def is_text(line: str) -> bool:
     """Return whether a line is too much like a sentence to be a title."""
-    return _CUT.fullmatch(line) is not None
+    return _NOT_A_TITLE.fullmatch(line) is not None
 
 
 def _are_in_conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
@@ -505,7 +507,7 @@ def _quoted(value: Text | Named | Date) -> str:
 def _count_characters(value: Any) -> int:
     """Return the length of all texts in a value."""
     if isinstance(value, Text):
-        return len(value.text) + len(value.under)
+        return len(value.text) + len(value.subheading)
     if isinstance(value, str):
         return len(value)
     if isinstance(value, tuple):
@@ -513,7 +515,7 @@ def _count_characters(value: Any) -> int:
     return sum(_count_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
 
 
-_TAKE: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
+_READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.VALUE: RecordBuilder._value,
     FieldKind.CHOICE: RecordBuilder._choice,
     FieldKind.DATE: RecordBuilder._date,
@@ -524,5 +526,5 @@ _TAKE: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.CONTACTS: RecordBuilder._contacts,
     FieldKind.LINKS: RecordBuilder._links,
     FieldKind.PROJECTS: RecordBuilder._projects,
-    FieldKind.RECORD: RecordBuilder._of_record,
+    FieldKind.RECORD: RecordBuilder._record_value,
 }

@@ -39,7 +39,7 @@ from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, parse_own_iri, to_
 #: Properties of resources that are only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 #: The key of a page without code and title, from the checksum of the page.
-_STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
+_UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")
 
 
 def read_rdf(input_file: Input) -> Iterator[Record]:
@@ -104,7 +104,7 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
         for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # the source is this file
             view.graph.values(node, predicate)
     stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
-    view.language = (stated or _spoken(view, project)).lower()
+    view.language = (stated or _title_language(view, project)).lower()
     sections = view.sections()
     for row in FIELDS:
         printed = _text(view, project, nodes, row, bool(stated))
@@ -112,12 +112,12 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
             sections.take(Section(row, shorten(row.term), printed.place or NOWHERE, [printed]))
     read = read_links(view, project) | read_values(view, project)
     for name, value in read.items():
-        kept = sections.kept(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
+        kept = sections.fit(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
         read[name] = tuple(kept) if isinstance(value, tuple) else next(iter(kept), None)
     record = replace(sections.record(), source=source, left_blank=tuple(_left_blank(view, nodes)), **read)
     record = replace(record, labels=dict(_labels(view, project)) | record.labels)
-    record = _identified(view, record, project, nodes)
-    return replace(record, findings=tuple(view.tell()))
+    record = _with_identity(view, record, project, nodes)
+    return replace(record, findings=tuple(view.collect_findings()))
 
 
 def _text(view: ProjectView, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
@@ -130,7 +130,7 @@ def _text(view: ProjectView, project: str, nodes: list[str], row: Field, languag
         place = texts[0].place if texts else None
         return Text(view.language if language_stated or view.language != "en" else "", place)
     if row.kind is FieldKind.RECORD:
-        texts = [_of_record(view, node, row.term) for node in nodes]
+        texts = [_record_text(view, node, row.term) for node in nodes]
         return next((text for text in texts if text.text), Text(""))
     return Text("")
 
@@ -142,18 +142,18 @@ def _labels(view: ProjectView, project: str) -> Iterator[tuple[str, tuple[str, P
             yield row.name, (shorten(row.term), view.place(project, row.term, value) or NOWHERE)
 
 
-def _spoken(view: ProjectView, project: str) -> str:
+def _title_language(view: ProjectView, project: str) -> str:
     """Return the language of the title, which applies if the record gives none."""
     titles = view.graph.values(project, DCTERMS.title)
     languages = [language for title in titles if (language := getattr(title, "language", None))]
     return "en" if "en" in languages or not languages else str(languages[0])
 
 
-def _of_record(view: ProjectView, node: str, predicate: str) -> Text:
+def _record_text(view: ProjectView, node: str, predicate: str) -> Text:
     """Return a literal or an address; report further values."""
     first, *rest = view.values(node, predicate) or [""]
     for other in rest[:1]:
-        view.second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
+        view.note_second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
     return to_one_line(view.printed(node, predicate, first))
 
 
@@ -167,10 +167,10 @@ def _left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
             if isinstance(term, str) and (row := BY_TERM.get(term)):
                 yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
             else:
-                view.leave(node, CYB.leftBlank, term)
+                view.note_unread(node, CYB.leftBlank, term)
 
 
-def _identified(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
+def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
     """Return the record with the identity that its IRI gives, unless its code gives another."""
     found = parse_own_iri(project)
     if found is None or found[0] != "project":
@@ -183,8 +183,8 @@ def _identified(view: ProjectView, record: Record, project: str, nodes: list[str
     key = found[1]
     if record.key == key:
         return record
-    if (stand_in := _STAND_IN.fullmatch(key)) and record.key.startswith("untitled-"):
-        return replace(record, source=_checked(view, record.source, nodes, stand_in[1]))
+    if (untitled := _UNTITLED_KEY.fullmatch(key)) and record.key.startswith("untitled-"):
+        return replace(record, source=_with_checksum(view, record.source, nodes, untitled[1]))
     if CODE.fullmatch(key) and record.code is None:
         return replace(record, code=Text(key))
     if record.code is None and not view.graph.values(project, CYB.slug):
@@ -193,7 +193,7 @@ def _identified(view: ProjectView, record: Record, project: str, nodes: list[str
     return record
 
 
-def _checked(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
+def _with_checksum(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
     """Return the source with the checksum of the original page, the only identity of a project without code and
     title.
     """

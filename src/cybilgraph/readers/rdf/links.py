@@ -46,7 +46,7 @@ def read_links(view: ProjectView, project: str) -> dict[str, Any]:
         if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS):
             for target in view.values(project, row.term):
                 if (row.term, target) not in read:
-                    links += _linked(view, row, (project, row.term, target))
+                    links += _read_link(view, row, (project, row.term, target))
     return {
         "participations": tuple(link for link in links if isinstance(link, Participation)),
         "scopes": tuple(link for link in links if isinstance(link, Scope)),
@@ -54,7 +54,7 @@ def read_links(view: ProjectView, project: str) -> dict[str, Any]:
     }
 
 
-def _linked(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
+def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
     """Yield the links of a field to the object of a statement, by its IRI or its name.
 
     ``node`` is the node that describes how the link is known, if any.
@@ -90,7 +90,7 @@ def _participations(view: ProjectView, project: str, read: _ReadLinks) -> Iterat
         for actor in _targets(view, node, CYB.actor):
             if role in BY_NAME:
                 read.add((row.term, actor))
-            for link in _linked(view, row, (node, CYB.actor, actor), node):
+            for link in _read_link(view, row, (node, CYB.actor, actor), node):
                 yield replace(link, role=role)
 
 
@@ -102,7 +102,7 @@ def _role(view: ProjectView, node: str) -> str:
             return found[1]
         if isinstance(term, ox.Literal) and (entry := load_gazetteer().find("role", term.value)):
             return entry.key
-        view.leave(node, CYB.role, term)
+        view.note_unread(node, CYB.role, term)
     return "unspecified"
 
 
@@ -114,10 +114,10 @@ def _scopes(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Scope
             row = next((row for row in rows if row.name == kind), None)
             row = row or next((row for row in rows if concept in view.graph.values(project, row.term)), None)
             if row is None:
-                view.leave(node, CYB.concept, concept)
+                view.note_unread(node, CYB.concept, concept)
                 continue
             read.update((row.term, concept) for row in rows)
-            yield from _linked(view, row, (node, CYB.concept, concept), node)
+            yield from _read_link(view, row, (node, CYB.concept, concept), node)
 
 
 def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Relation]:
@@ -127,14 +127,14 @@ def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Re
         for target in _targets(view, node, CYB.project):
             found = row or BY_NAME["related"]
             read.add((found.term, target))
-            yield from _linked(view, found, (node, CYB.project, target), node)
+            yield from _read_link(view, found, (node, CYB.project, target), node)
 
 
 def _targets(view: ProjectView, node: str, predicate: str) -> list[Term]:
     """Return the objects of a node's property; a node without it is reported."""
     targets = view.values(node, predicate)
     if not targets:
-        view.leave("", predicate, node)
+        view.note_unread("", predicate, node)
     return targets
 
 

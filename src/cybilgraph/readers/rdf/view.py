@@ -61,7 +61,7 @@ class ProjectView:
 
     def sections(self) -> RecordBuilder:
         """Return a builder for values given as text."""
-        return RecordBuilder(Input(self._file, given=b""), self.findings)
+        return RecordBuilder(Input(self._file, data=b""), self.findings)
 
     def visit(self, node: str) -> None:
         """Mark a node as visited: its statements that are not read will be reported."""
@@ -86,7 +86,7 @@ class ProjectView:
                 self.visit(value)
                 found.append(value)
             else:
-                self.leave(node, predicate, value)
+                self.note_unread(node, predicate, value)
         return found
 
     def place(self, node: str, predicate: str, value: Term) -> Place | None:
@@ -101,8 +101,8 @@ class ProjectView:
         """Return a value as printed, with its place."""
         if isinstance(value, ox.Literal):
             text = self._places.text(value.value, self.graph.at(node, predicate, value))
-            told = resolve_entities(text.text)
-            return text if told == text.text else Text(told, text.place)
+            resolved = resolve_entities(text.text)
+            return text if resolved == text.text else Text(resolved, text.place)
         return Text(value, self.place(node, predicate, value))
 
     def texts(self, node: str, predicate: str) -> list[Text]:
@@ -114,11 +114,11 @@ class ProjectView:
             if isinstance(value, ox.Literal):
                 by_language.setdefault((value.language or "").lower(), []).append(value)
             else:
-                self.leave(node, predicate, value)
+                self.note_unread(node, predicate, value)
         taken = [language for language in by_language if language in (self.language, "")]
         taken = taken or [language for language in ("en", *by_language) if language in by_language][:1]
         for language in by_language.keys() - set(taken):
-            self.leave(node, predicate, by_language[language][0], f"@{language}")
+            self.note_unread(node, predicate, by_language[language][0], f"@{language}")
         literals = [value for language in taken for value in by_language[language] if value.value.strip()]
         return [self.printed(node, predicate, value) for value in literals]
 
@@ -126,7 +126,7 @@ class ProjectView:
         """Return a literal on one line; further ones are reported."""
         first, *rest = self.texts(node, predicate) or [Text("")]
         for other in rest[:1]:
-            self.second(predicate, first, other)
+            self.note_second(predicate, first, other)
         return to_one_line(first)
 
     def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
@@ -161,17 +161,17 @@ class ProjectView:
         if self._looked_up[row.name] > _MAX_NAME_LOOKUPS:
             self._beyond.setdefault(row.name, Text("", place))
             return None
-        text = self._called(row, target)
+        text = self._name_of(row, target)
         found: list[Finding] = []
-        sections = RecordBuilder(Input(self._file, given=b""), found)
+        sections = RecordBuilder(Input(self._file, data=b""), found)
         sections.take(Section(row, shorten(row.term), place or NOWHERE, [Text(text, place)] if text else []))
         record = sections.record()
         self.findings += found
         if not record.values(row.name) and not record.scopes:
-            self.leave(node, predicate, target)
+            self.note_unread(node, predicate, target)
         return record
 
-    def _called(self, row: Field, target: Term) -> str:
+    def _name_of(self, row: Field, target: Term) -> str:
         if isinstance(target, ox.Literal):
             return normalise(target.value)
         if (found := parse_own_iri(target)) and found[0] in load_gazetteer().entries:
@@ -188,24 +188,24 @@ class ProjectView:
         )
         return last if known else "" if target.startswith("_:") else target
 
-    def leave(self, node: str, predicate: str, value: Term, more: str = "") -> None:
+    def note_unread(self, node: str, predicate: str, value: Term, more: str = "") -> None:
         """Note a value that is not read."""
         if predicate not in self._left:
             printed = self.printed(node, predicate, value)
             self._left[predicate] = replace(printed, text=f"{printed.text}{more}")
 
-    def second(self, predicate: str, kept: Text, other: Text) -> None:
+    def note_second(self, predicate: str, kept: Text, other: Text) -> None:
         """Note a second value of a single-valued field."""
         if predicate in _TERMS:
             self._second.setdefault(predicate, (kept, other))
         else:
             self._left.setdefault(predicate, other)
 
-    def tell(self) -> list[Finding]:
+    def collect_findings(self) -> list[Finding]:
         """Return all findings, including one for each predicate that was not read."""
         for node in self._visited:
             for predicate, value in self.graph.unread_statements(node):
-                self.leave(node, predicate, value)
+                self.note_unread(node, predicate, value)
         for predicate, (kept, other) in sorted(self._second.items()):
             values = {"label": shorten(predicate), "kept": _quoted(kept), "other": _quoted(other)}
             self.find("second-value", other, values, predicate=predicate)

@@ -37,11 +37,11 @@ MAX_ROWS_ABOVE_HEADER = 20
 #: Error values of spreadsheet programs (ECMA-376 part 1, 18.17.2.3).
 _ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)", re.IGNORECASE)
 #: The number of lines below an unterminated row that are checked for being rows of their own.
-_LOOKED_AT = 50
+_MAX_LINES_BELOW = 50
 #: The maximum length of a cell, and the length kept of a longer one.
 _MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
 HINT_REDUCE_SIZE = "Clear empty formatted cells, split the table, or save the sheet as .csv."
-_TEMPLATE = "For a template, run: cybilgraph template csv"
+_TEMPLATE_HINT = "For a template, run: cybilgraph template csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
         filled += 1
         if filled > MAX_ROWS:
             raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", HINT_REDUCE_SIZE)
-        if header is None and not names_columns(row.cells, is_first=not above):
+        if header is None and not is_header(row.cells, is_first=not above):
             above.append(row)
             if len(above) == MAX_ROWS_ABOVE_HEADER:
                 break
@@ -114,10 +114,10 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
         raise SourceError(
             f"{input_file.name}:{above[0].line}: none of the first {MAX_ROWS_ABOVE_HEADER} rows "
             f"has column names with title or code; the first row contains: {names[:120]}",
-            _TEMPLATE,
+            _TEMPLATE_HINT,
         )
     if header is None:
-        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE)
+        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE_HINT)
     if not found:
         raise SourceError(f"{input_file.name}: there is no project below the column names", "Add one row per project.")
 
@@ -127,7 +127,7 @@ def known_columns(cells: Iterable[object]) -> set[str]:
     return {called.name for cell in cells if cell and (called := find_field(clean(str(cell))))}
 
 
-def names_columns(cells: list[str], is_first: bool) -> bool:
+def is_header(cells: list[str], is_first: bool) -> bool:
     """Return whether a row contains the column names of a project table.
 
     It must contain title or code, and if it is not the first row, another field as well.
@@ -141,7 +141,7 @@ def _header(input_file: Input, row: TableRow) -> list[str]:
     while names and not names[-1]:
         names.pop()
     if sum(map(bool, names)) > MAX_COLUMNS:
-        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE)
+        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE_HINT)
     return names
 
 
@@ -218,14 +218,14 @@ class _Lines:
     to the end of the file.
     """
 
-    _LONGEST = 2_000_000
+    _MAX_LINE_CHARACTERS = 2_000_000
     #: The maximum number of characters read again. Reading each of many unterminated rows to the end would take
     #: quadratic time.
-    _AGAIN = 20_000_000
+    _MAX_REREAD_CHARACTERS = 20_000_000
 
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
-        self._again: list[str] = []
+        self._pushed_back: list[str] = []
         self._returned = self._length = 0
         self.taken: list[str] = []
         self.number = 0
@@ -233,22 +233,22 @@ class _Lines:
     @property
     def has_reread_too_much(self) -> bool:
         """Whether so much was read again that each line now counts as a row."""
-        return self._returned > self._AGAIN
+        return self._returned > self._MAX_REREAD_CHARACTERS
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._next()
+        line = self._pushed_back.pop() if self._pushed_back else self._next()
         if not line:
             raise StopIteration
         self.number += 1
         line = line.replace("\x00", "")
         self._length += len(line)
-        if len(self.taken) and self._length > self._LONGEST:
-            self._again.append(line)
+        if len(self.taken) and self._length > self._MAX_LINE_CHARACTERS:
+            self._pushed_back.append(line)
             self._length, self.number = self._length - len(line), self.number - 1
-            raise csv.Error(f"it has more than {self._LONGEST:,} characters")
+            raise csv.Error(f"it has more than {self._MAX_LINE_CHARACTERS:,} characters")
         self.taken.append(line)
         return line
 
@@ -257,36 +257,38 @@ class _Lines:
 
         If the skipped rest opens or closes a quotation, a quotation mark is added.
         """
-        line = rest = self._text.readline(self._LONGEST)
+        line = rest = self._text.readline(self._MAX_LINE_CHARACTERS)
         marks = 0
-        while len(rest) == self._LONGEST and not rest.endswith("\n"):
-            rest = self._text.readline(self._LONGEST)
+        while len(rest) == self._MAX_LINE_CHARACTERS and not rest.endswith("\n"):
+            rest = self._text.readline(self._MAX_LINE_CHARACTERS)
             marks += rest.count('"')
         return f'{line}"' if marks % 2 else line
 
-    def pass_cell(self) -> str:
+    def skip_row(self) -> str:
         """Skip the row up to its last closing quotation mark, and return its first line."""
         first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
         self.taken = []
-        while marks % 2 and (line := self._again.pop() if self._again else self._text.readline(self._LONGEST)):
+        while marks % 2 and (
+            line := self._pushed_back.pop() if self._pushed_back else self._text.readline(self._MAX_LINE_CHARACTERS)
+        ):
             self.number += line.endswith("\n")
             marks += line.count('"')
-        self.done()
+        self.finish_row()
         return first
 
-    def done(self) -> None:
+    def finish_row(self) -> None:
         """Discard the lines of the row that was read."""
         self.taken = []
         self._length = 0
 
-    def give_back(self, keep_first: bool = True) -> str:
+    def push_back(self, keep_first: bool = True) -> str:
         """Push back the lines of the row: all, or all but the first, which is returned."""
         first = self.taken[0]
         back = self.taken[keep_first:]
-        self._again += reversed(back)
+        self._pushed_back += reversed(back)
         self._returned += sum(map(len, back)) if keep_first else 0
         self.number -= len(back)
-        self.done()
+        self.finish_row()
         return first
 
 
@@ -303,15 +305,15 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
 def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
     while (first := next(lines, None)) is not None:
-        if (told := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
-            separator = told[1] if told else separator
-            lines.done()
+        if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
+            separator = declared[1] if declared else separator
+            lines.finish_row()
             continue
         by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
         # Rows above the column names do not determine the separator.
         if not separator and (above == MAX_ROWS_ABOVE_HEADER or _known_columns(first, by)):
             separator = by
-        lines.give_back(keep_first=False)
+        lines.push_back(keep_first=False)
         begin = lines.number + 1
         odd: list[Finding] = []
         try:
@@ -320,7 +322,7 @@ def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
             )
         except csv.Error as error:
             cells, odd = _repair_row(input_file, begin, lines, by, width, error)
-        lines.done()
+        lines.finish_row()
         above += not separator
         width = (width or len(cells)) if separator else 0
         yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
@@ -335,17 +337,17 @@ def _repair_row(
     there.
     """
     ended = "unexpected end of data" in str(error) and not lines.has_reread_too_much
-    below = lines.taken[1:_LOOKED_AT]
+    below = lines.taken[1:_MAX_LINES_BELOW]
     rows = sum(len(_split_leniently(line, separator)) == width for line in below)
     if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         rule = "broken-off"
     elif "more than" in str(error) or "larger" in str(error):
         whole = rows * 2 < len(below) + 1  # the lines below belong to the cell
-        cells = _split_truncated(lines.pass_cell() if whole else lines.give_back(), separator)
+        cells = _split_truncated(lines.skip_row() if whole else lines.push_back(), separator)
         rule = "long-cell"
     else:
-        cells = _split_leniently(lines.give_back(), separator)
+        cells = _split_leniently(lines.push_back(), separator)
         rule = "quotation-marks"
     return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
 

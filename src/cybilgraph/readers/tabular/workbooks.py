@@ -32,8 +32,8 @@ from cybilgraph.readers.tabular.delimited import (
     MAX_ROWS,
     MAX_ROWS_ABOVE_HEADER,
     TableRow,
+    is_header,
     known_columns,
-    names_columns,
     records_of_rows,
 )
 
@@ -42,8 +42,8 @@ MAX_WORKBOOK_BYTES, MAX_UNCOMPRESSED_BYTES = 50_000_000, 100_000_000
 #: The maximum number of XML elements, enough for ten thousand projects. openpyxl takes microseconds and
 #: hundreds of bytes for each, and several times that for an element other than a row, cell or text (a format, a
 #: rule, a merged range).
-MAX_ELEMENTS, _DEARER = 1_000_000, 4
-_CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
+MAX_ELEMENTS, _OTHER_ELEMENT_COST = 1_000_000, 4
+_CHEAP_ELEMENT, _SHEET_ELEMENT = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
 #: openpyxl reads the start of a part once for each sheet that refers to it.
 _MAX_SHEETS = 10
 #: The maximum number of cells up to the last of each row, including those that the file omits.
@@ -100,9 +100,9 @@ def _check_archive(input_file: Input, file: Stream) -> None:
                 archive.open(part) as content,
             ):  # unreadable parts, which openpyxl reports if it needs them
                 while chunk := content.read(1 << 20).replace(b"\0", b""):  # UTF-16 then looks like UTF-8
-                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP.findall(chunk))
-                    elements += cheap + _DEARER * max(found - cheap, 0)
-                    sheets += len(_SHEET.findall(chunk))
+                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP_ELEMENT.findall(chunk))
+                    elements += cheap + _OTHER_ELEMENT_COST * max(found - cheap, 0)
+                    sheets += len(_SHEET_ELEMENT.findall(chunk))
                     if elements * max(1, sheets / _MAX_SHEETS) > MAX_ELEMENTS:
                         raise SourceError(
                             f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, "
@@ -127,7 +127,7 @@ def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
                 raise SourceError(
                     f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells up to this row", HINT_REDUCE_SIZE
                 )
-            yield TableRow(number, [_shown(cell) for cell in row])
+            yield TableRow(number, [_displayed(cell) for cell in row])
     # A single known name may be part of a sheet that explains the columns.
     if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
         raise SourceError(
@@ -140,14 +140,14 @@ def _columns(sheet: Any) -> set[str]:
     """Return the known column names of a sheet; empty if it has no row with column names."""
     above = 0
     for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
-        if any(cells := [_shown(cell) for cell in row]):
-            if names_columns(cells, is_first=not above):
+        if any(cells := [_displayed(cell) for cell in row]):
+            if is_header(cells, is_first=not above):
                 return known_columns(cells)
             above += 1
     return set()
 
 
-def _shown(cell: Any) -> str:
+def _displayed(cell: Any) -> str:
     """Return a cell as displayed: a date displayed as a month is a month."""
     value = cell.value
     if value is None:

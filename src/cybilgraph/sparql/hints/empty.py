@@ -226,7 +226,7 @@ def _entry(kind: str, key: str) -> GazetteerEntry | None:
     if kind == "country" and (found := names.find_country_by_code(key)):
         return found
     others = (names.find(other, name) for other in REFERENCE_FILES)
-    return next(filter(None, others), None) or names.suggested(kind, name)
+    return next(filter(None, others), None) or names.suggest(kind, name)
 
 
 def _patterns(outline: Outline, facts: Facts, reported: set[str]) -> Iterator[Note]:

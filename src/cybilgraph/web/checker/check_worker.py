@@ -103,12 +103,12 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
     """Check a record, after applying the fix that was asked for if there is one at its place."""
     given = sent.submission
     as_of = date.fromisoformat(given.as_of) if given.as_of else None
-    checked = check_input(Input(given.name, given=given.content), as_of)
+    checked = check_input(Input(given.name, data=given.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
         content = apply_fixes(given.name, given.content, chosen).content
         sent = replace(sent, submission=replace(given, content=content))
-        checked = check_input(Input(given.name, given=content), as_of)
+        checked = check_input(Input(given.name, data=content), as_of)
     report = checked.report
     report.language = given.language
     report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
@@ -309,7 +309,7 @@ def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
 
 
 def _rdf(record: Any, name: str) -> bytes:
-    checked = check_input(Input("a.json", given=WRITERS["json"]([record])))
+    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
     return _render_output(SentRecord(Submission("", b"")), checked, f"{RDF_OUTPUT}{name}")
 
 

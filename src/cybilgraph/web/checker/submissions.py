@@ -64,7 +64,7 @@ class SentRecord:
     @property
     def kind(self) -> InputKind:
         """What kind of record it is. Raises UnsupportedMediaType."""
-        given = Input(self.submission.name, given=self.submission.content)
+        given = Input(self.submission.name, data=self.submission.content)
         return next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
 
     @property
@@ -74,7 +74,7 @@ class SentRecord:
             return None
         content = self.submission.content
         try:
-            return _LINE_END.sub("\n", decode(Input(self.submission.name, given=content), content, []))
+            return _LINE_END.sub("\n", decode(Input(self.submission.name, data=content), content, []))
         except SourceError:
             return None
 
@@ -225,7 +225,7 @@ def _kind_of(given: Input) -> InputKind:
     kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
     if not kinds:
         raise UnsupportedMediaType(f"Files whose names end in {given.suffix} are read from the command line only")
-    return next((kind for kind in kinds if kind.suffix == guess_suffix(given.given or b"")), kinds[0])
+    return next((kind for kind in kinds if kind.suffix == guess_suffix(given.data or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:

@@ -34,7 +34,7 @@ _SCANNERS: dict[ox.RdfFormat, Callable[[bytes], Iterator[Spot]]] = {
 _WINDOW = 64
 _QUOTES, _NODES = (b'"', b"'"), (b"<", b"[", b"(", b"_")
 #: The number of bytes compared to tell literals apart.
-_ENOUGH = 16
+_COMPARED_BYTES = 16
 _QUOTED = re.compile(rb"\"{3}|'{3}|[\"']")
 
 
@@ -77,34 +77,34 @@ _NUMBERED, _ESCAPED = b"\\u", "\t\b\n\r\f\"'\\"
 
 def _may_match(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
     """Return whether a statement may be printed at a position. Without content, only its predicate is compared."""
-    if not quad.predicate.value.endswith(spot.says):
+    if not quad.predicate.value.endswith(spot.predicate_suffix):
         return False
-    if spot.says == RDF.rest:  # the node of a list is not printed, only its item
+    if spot.predicate_suffix == RDF.rest:  # the node of a list is not printed, only its item
         return True
     at, value = spot.object, quad.object
     first = content[at : at + 1]
     if isinstance(value, ox.Literal):
         if first not in _QUOTES:
             return first not in _NODES
-        several = content.startswith(first * 3, at)  # a long string may contain quotation marks and end later
-        at += 3 if several else 1
-        begin, ended, _ = content[at : at + _ENOUGH].partition(first)
-        said = value.value[:_ENOUGH].encode()
+        is_long = content.startswith(first * 3, at)  # a long string may contain quotation marks and end later
+        at += 3 if is_long else 1
+        begin, ended, _ = content[at : at + _COMPARED_BYTES].partition(first)
+        expected = value.value[:_COMPARED_BYTES].encode()
         if b"\\" in begin:
             plain = begin.partition(b"\\")[0]
-            return said.startswith(plain) and (
+            return expected.startswith(plain) and (
                 _NUMBERED in begin.lower() or any(mark in value.value for mark in _ESCAPED)
             )
-        return said == begin if ended and not several else said.startswith(begin)
+        return expected == begin if ended and not is_long else expected.startswith(begin)
     return first not in _QUOTES
 
 
 #: Characters are counted in steps of this many bytes; and the bytes that do not begin a UTF-8 character.
-_STEP, _INNER = 4096, bytes(range(0x80, 0xC0))
+_STEP, _CONTINUATION_BYTES = 4096, bytes(range(0x80, 0xC0))
 
 
 def _characters(part: bytes) -> int:
-    return len(part.translate(None, _INNER))
+    return len(part.translate(None, _CONTINUATION_BYTES))
 
 
 class Places:

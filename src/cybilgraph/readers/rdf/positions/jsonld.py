@@ -20,9 +20,9 @@ from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
 # The string also matches without its end: otherwise it would be searched again from each quotation mark in it.
 _TOKEN = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 #: Keys whose values are JSON-LD keywords.
-_WORDS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
+_KEYWORD_KEYS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
 #: Values that cannot carry a marker: empty ones, keywords and paths to another folder.
-_BARE = re.compile(rb"@.*|(?:[^\s]*/)?\.{0,2}", re.DOTALL)
+_UNMARKABLE = re.compile(rb"@.*|(?:[^\s]*/)?\.{0,2}", re.DOTALL)
 
 
 def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
@@ -30,15 +30,15 @@ def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
 
     Raises SyntaxError if the text is not JSON-LD.
     """
-    mark = _unused(content)
+    mark = _unused_marker(content)
     try:
-        quads = list(ox.parse(_marked(content, mark), format=ox.RdfFormat.JSON_LD, base_iri=base))
+        quads = list(ox.parse(_add_markers(content, mark), format=ox.RdfFormat.JSON_LD, base_iri=base))
     except (
         SyntaxError
     ):  # the text is invalid, which parsing it without markers reports; or a marker has made it invalid
         yield from ((quad, NOWHERE) for quad in ox.parse(content, format=ox.RdfFormat.JSON_LD, base_iri=base))
         return
-    bare = partial(_strip_mark, re.compile(rf"{mark}([0-9]+)Z"))
+    bare = partial(_strip_marker, re.compile(rf"{mark}([0-9]+)Z"))
     for quad in quads:
         graph, _ = bare(quad.graph_name)
         subject, at = bare(quad.subject)
@@ -47,19 +47,19 @@ def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
         yield ox.Quad(subject, quad.predicate, value, graph), Spot(at, place, place)
 
 
-def _unused(content: bytes) -> str:
+def _unused_marker(content: bytes) -> str:
     """Return the start of a marker that does not occur in the text; letters and digits are valid in every term."""
     return next(mark for number in count() if (mark := f"Zplace{number}Z").encode() not in content)
 
 
-def _marked(content: bytes, mark: str) -> bytes:
+def _add_markers(content: bytes, mark: str) -> bytes:
     """Return the text with a marker at the end of each possible value, containing the offset of the value."""
     terms, words = _terms(content)
     pieces: list[bytes] = []
     done = 0
     for token, keys in _values(content):
         value = token["string"][1:-1]
-        if not (_BARE.fullmatch(value) or value in terms or keys[-1] in words or b"@context" in keys):
+        if not (_UNMARKABLE.fullmatch(value) or value in terms or keys[-1] in words or b"@context" in keys):
             end = token.end("string") - 1
             pieces += [content[done:end], f"{mark}{token.start()}Z".encode()]
             done = end
@@ -69,11 +69,11 @@ def _marked(content: bytes, mark: str) -> bytes:
 def _terms(content: bytes) -> tuple[set[bytes], set[bytes]]:
     """Return the terms of all contexts, and the keys whose values are keywords."""
     terms: set[bytes] = set()
-    words = set(_WORDS)
+    words = set(_KEYWORD_KEYS)
     for token, keys in _values(content):
         if b"@context" in keys:
             terms.update(keys)
-            if token["string"][1:-1] in _WORDS:
+            if token["string"][1:-1] in _KEYWORD_KEYS:
                 words.add(keys[-1])
     return terms, words
 
@@ -93,7 +93,7 @@ def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
             keys.pop()
 
 
-def _strip_mark(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
+def _strip_marker(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
     """Return a term without its marker, and the offset in the marker."""
     text = term.value if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal) else ""
     found = marks.search(text)

@@ -11,14 +11,14 @@ UNKNOWN = -1
 class Spot(NamedTuple):
     """The start of a statement's subject, predicate and object.
 
-    ``says`` is the end of the predicate's IRI, as far as the text shows it, which distinguishes the
+    ``predicate_suffix`` is the end of the predicate's IRI, as far as the text shows it, which distinguishes the
     statement from others.
     """
 
     subject: int
     predicate: int
     object: int
-    says: str = ""
+    predicate_suffix: str = ""
 
 
 NOWHERE = Spot(UNKNOWN, UNKNOWN, UNKNOWN)

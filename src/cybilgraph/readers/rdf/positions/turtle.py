@@ -45,7 +45,7 @@ class _Scanner:
         self._tokens = ((match.lastgroup, match[0], match.start()) for match in _TOKEN.finditer(content))
         self._found: list[Spot] = []
         self._prefixes: dict[str, str] = {}
-        self._says: dict[bytes, str] = {}
+        self._suffixes: dict[bytes, str] = {}
         self._kind, self._text, self._at = "", b"", 0
         self._next()
 
@@ -102,18 +102,18 @@ class _Scanner:
         name = self._text.partition(b":")[0].decode(errors="replace")
         self._next()
         self._prefixes[name] = _iri(self._text)
-        self._says.clear()
+        self._suffixes.clear()
         self._next()
 
     def _properties(self, subject: int) -> None:
         """Read predicates and objects."""
         while self._kind in ("word", "iri"):
-            if self._text not in self._says:
-                self._says[self._text] = self._resolved(self._text)
-            says, predicate = self._says[self._text], self._next()
-            self._object(subject, predicate, says)
+            if self._text not in self._suffixes:
+                self._suffixes[self._text] = self._resolved(self._text)
+            suffix, predicate = self._suffixes[self._text], self._next()
+            self._object(subject, predicate, suffix)
             while self._take(b","):
-                self._object(subject, predicate, says)
+                self._object(subject, predicate, suffix)
             while self._take(b";"):
                 pass
 
@@ -126,14 +126,14 @@ class _Scanner:
         prefix, _, local = token.decode(errors="replace").partition(":")
         return self._prefixes.get(prefix, "") + _ESCAPE.sub(r"\1", local)
 
-    def _object(self, subject: int, predicate: int, says: str) -> None:
+    def _object(self, subject: int, predicate: int, suffix: str) -> None:
         """Read an object, with its nested statements and annotations."""
         if self._text == b"(":
             at = self._at
-            self._collection(Spot(subject, predicate, at, says))
+            self._collection(Spot(subject, predicate, at, suffix))
         else:
             at = self._term()
-            self._found.append(Spot(subject, predicate, at, says))
+            self._found.append(Spot(subject, predicate, at, suffix))
         named = False
         while self._text in (b"~", b"{|"):
             begin = self._at

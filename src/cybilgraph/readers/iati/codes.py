@@ -16,6 +16,7 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.page.names import find
 
+
 def fields_of(element: str) -> list[tuple[Field, str]]:
     """Return the fields that an IATI element carries, each with the type of the element, in page order."""
     return [(row, row.iati[1]) for row in NARRATIVE_FIELDS if row.iati and row.iati[0] == element]

@@ -91,8 +91,8 @@ def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
 
 def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
     """Return the spans of lists of places in the marked sentence."""
-    several = sentence.marked.count(PLACE) > 1
-    found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
+    has_several = sentence.marked.count(PLACE) > 1
+    found = [match.span() for match in _LIST.finditer(sentence.marked)] if has_several else []
     head = _LIST_HEAD.match(sentence.marked)
     return [*found, head.span()] if head else found
 

@@ -68,7 +68,7 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
     both are likely. Strong phrases count if no role is likely.
     """
     plain = {role for role, confidence in phrase_roles.items() if confidence >= MIN_SURE_CONFIDENCE}
-    least = {
+    thresholds = {
         role: _MIN_PROBABILITY_UNSPECIFIED if role == "unspecified" else _MIN_PROBABILITY_WITH_PHRASE
         for role in phrase_roles
         if phrase_roles[role] >= _MIN_PLAIN_CONFIDENCE
@@ -76,7 +76,7 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
     likely = {
         role: probability
         for role, probability in role_probabilities.items()
-        if probability >= least.get(role, _MIN_PROBABILITY)
+        if probability >= thresholds.get(role, _MIN_PROBABILITY)
     }
     if not likely:
         plain = plain or {
@@ -87,12 +87,12 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}
-    both = {
+    kept_together = {
         role
         for role in ("funder", "implementer")
         if role_probabilities.get(role, 0) >= _MIN_PROBABILITY_OF_BOTH and (not plain or role in phrase_roles)
     }
-    kept = best | (both if best & {"funder", "implementer"} else set())
+    kept = best | (kept_together if best & {"funder", "implementer"} else set())
     return {
         role: (role_probabilities[role] + phrase_roles[role]) / 2
         if role in plain or role_probabilities[role] < _MIN_PROBABILITY

@@ -60,8 +60,10 @@ def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> 
     known_countries = _countries(stated) | (_countries(found) - donors or _countries(found))
     _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, known_countries, donors)
     wide = not known_countries and _is_wide((*stated, *found), donors)
-    least = _MIN_FALLBACK_CONFIDENCE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _add_phrase_places(found, _in_sections(sentences, _FALLBACK_SECTIONS), names, known_countries, donors, least)
+    min_confidence = _MIN_FALLBACK_CONFIDENCE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
+    _add_phrase_places(
+        found, _in_sections(sentences, _FALLBACK_SECTIONS), names, known_countries, donors, min_confidence
+    )
     if wide:
         _add_listed_countries(found, _in_sections(sentences, _LISTING_SECTIONS), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
@@ -94,8 +96,8 @@ def _donors_in_lists(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> 
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
         for low, high in find_place_lists(sentence):
-            here = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
-            listed = {entry.key for entry in here if entry.kind == "country"}
+            entries = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
+            listed = {entry.key for entry in entries if entry.kind == "country"}
             if len(listed - donors) > max(len(listed & donors), 2):
                 among |= listed & donors
     return among
@@ -104,8 +106,8 @@ def _donors_in_lists(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> 
 def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
     """Return whether there is no beneficiary country, or only one next to a region or group."""
     places = list(places)
-    most = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
-    return len(_countries(places) - donors) <= most
+    max_countries = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
+    return len(_countries(places) - donors) <= max_countries
 
 
 def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> ScopeQuotes:
@@ -139,7 +141,7 @@ def _add_phrase_places(
     names: Gazetteer,
     known_countries: Set[str],
     donors: Set[str],
-    least: float = 0,
+    min_confidence: float = 0,
 ) -> None:
     """Add the places in sentences with at least this confidence.
 
@@ -151,20 +153,20 @@ def _add_phrase_places(
             mentioned = [
                 (name.at, entry, confidence)
                 for name, confidence in find_places(sentence)
-                if confidence >= least
+                if confidence >= min_confidence
                 for entry in place_entries(sentence, name, names)
                 if not (name.mark == DEMONYM and entry.key in donors)
             ]
             # Countries listed together with a country from the title also benefit: the title names only one of
             # them.
             known = [at for at, entry, _ in mentioned if entry.kind == "country" and entry.key in known_countries]
-            beside = [
+            lists = [
                 (low, high)
                 for low, high in (find_place_lists(sentence) if known else ())
                 if _any_within(known, low, high)
             ]
             for at, entry, confidence in mentioned:
-                listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
+                listed = entry.kind == "country" and any(low <= at < high for low, high in lists)
                 if listed or (entry.kind, entry.key) in found or _is_compatible(entry, confidence, known_countries):
                     _add(found, sentence, entry, confidence)
 

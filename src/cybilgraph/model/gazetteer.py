@@ -129,12 +129,12 @@ class Gazetteer:
         self.entries: dict[str, dict[str, GazetteerEntry]] = {
             kind: _read_entries(folder / file, kind, column) for kind, (file, column) in REFERENCE_FILES.items()
         }
-        self._sorted: dict[str, tuple[list[str], list[int]]] = {}
-        self._worded: dict[str, dict[str, list[str]]] = {}
-        self._shaped: dict[str, dict[tuple[str, int, int], list[str]]] = {}
+        self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
+        self._names_by_word: dict[str, dict[str, list[str]]] = {}
+        self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
-        self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
+        self._namesakes = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index_names(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[GazetteerEntry]:
@@ -163,7 +163,7 @@ class Gazetteer:
 
     def find_namesake(self, name: str) -> GazetteerEntry | None:
         """Return the other country that a name may mean: "Congo" names two countries."""
-        return self._also.get(fold(name))
+        return self._namesakes.get(fold(name))
 
     def find_near(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the entry that a misspelt name must mean: similar to this name, without a rival of about the
@@ -175,14 +175,18 @@ class Gazetteer:
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
             return None
-        called, alikeness = best
-        entry, least = self._names[kind][called], alikeness - _MIN_SCORE_LEAD
+        listed, alikeness = best
+        entry, min_score = self._names[kind][listed], alikeness - _MIN_SCORE_LEAD
         rivals = process.extract(
-            folded, self._of_similar_length(kind, len(folded), least), scorer=fuzz.ratio, score_cutoff=least, limit=None
+            folded,
+            self._of_similar_length(kind, len(folded), min_score),
+            scorer=fuzz.ratio,
+            score_cutoff=min_score,
+            limit=None,
         )
         if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
             return None
-        country = self.governments.get(entry.key) if kind == "actor" and called.startswith(_GOVERNMENT_OF) else None
+        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         owner = folded.partition(" of ")[2]
         return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
 
@@ -191,20 +195,20 @@ class Gazetteer:
         best = self._closest(kind, fold(name), MIN_SUGGESTION_SCORE)
         return self._names[kind][best[0]] if best else None
 
-    def _closest(self, kind: str, folded: str, least: int) -> tuple[str, float] | None:
+    def _closest(self, kind: str, folded: str, min_score: int) -> tuple[str, float] | None:
         if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
             return None
-        names = self._of_similar_length(kind, len(folded), least)
-        best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=least)
+        names = self._of_similar_length(kind, len(folded), min_score)
+        best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=min_score)
         return best[:2] if best else None
 
-    def _of_similar_length(self, kind: str, length: int, least: float) -> list[str]:
+    def _of_similar_length(self, kind: str, length: int, min_score: float) -> list[str]:
         """Return the names that can reach the minimum similarity. It is at most 200 * shorter / (shorter +
         longer), so that their lengths differ little.
         """
         names, lengths = self._by_length(kind)
-        low = bisect_left(lengths, ceil(length * least / (200 - least)))
-        high = bisect_right(lengths, floor(length * (200 - least) / least))
+        low = bisect_left(lengths, ceil(length * min_score / (200 - min_score)))
+        high = bisect_right(lengths, floor(length * (200 - min_score) / min_score))
         return names[low:high]
 
     def find_misspelt(self, kind: str, name: str) -> GazetteerEntry | None:
@@ -217,29 +221,29 @@ class Gazetteer:
         closest_match = self._by_shape(kind).get((*_shape(folded), len(folded)))
         if not closest_match or folded in self._known:
             return None
-        most = 1 if len(folded) < _MIN_CHARACTERS_FOR_TWO_TYPOS else _MAX_TYPOS
-        near = process.extract(folded, closest_match, scorer=OSA.distance, score_cutoff=most, limit=None)
-        found = {entry.key: entry for called, _, _ in near if (entry := self._with_typo(kind, folded, called))}
+        max_typos = 1 if len(folded) < _MIN_CHARACTERS_FOR_TWO_TYPOS else _MAX_TYPOS
+        near = process.extract(folded, closest_match, scorer=OSA.distance, score_cutoff=max_typos, limit=None)
+        found = {entry.key: entry for listed, _, _ in near if (entry := self._with_typo(kind, folded, listed))}
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _with_typo(self, kind: str, folded: str, called: str) -> GazetteerEntry | None:
+    def _with_typo(self, kind: str, folded: str, listed: str) -> GazetteerEntry | None:
         """Return the entry of a listed name if every differing word has a typo and is not itself a known word."""
-        differ = [(our, their) for our, their in zip(folded.split(), called.split(), strict=True) if our != their]
+        differ = [(our, their) for our, their in zip(folded.split(), listed.split(), strict=True) if our != their]
         slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
-        return self._names[kind][called] if slips else None
+        return self._names[kind][listed] if slips else None
 
     def _by_shape(self, kind: str) -> dict[tuple[str, int, int], list[str]]:
         """Return the names that are long enough to have a typo, by first letter, number of words, and each
         length that they can have with typos.
         """
-        if kind not in self._shaped:
+        if kind not in self._names_by_shape:
             by_shape: dict[tuple[str, int, int], list[str]] = {}
             for name in self._names[kind]:
                 if len(name) >= _MIN_CHARACTERS_FOR_TYPO:
                     for length in range(len(name) - _MAX_TYPOS, len(name) + _MAX_TYPOS + 1):
                         by_shape.setdefault((*_shape(name), length), []).append(name)
-            self._shaped[kind] = by_shape
-        return self._shaped[kind]
+            self._names_by_shape[kind] = by_shape
+        return self._names_by_shape[kind]
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -260,10 +264,10 @@ class Gazetteer:
         return frozenset(word for name in (*known, *map(fold, demonyms), *self._foreign) for word in name.split())
 
     def _by_length(self, kind: str) -> tuple[list[str], list[int]]:
-        if kind not in self._sorted:
+        if kind not in self._names_by_length:
             names = sorted(self._names[kind], key=len)
-            self._sorted[kind] = names, list(map(len, names))
-        return self._sorted[kind]
+            self._names_by_length[kind] = names, list(map(len, names))
+        return self._names_by_length[kind]
 
     def find_resembling(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the entry that a careful reader would ask about, or None.
@@ -280,42 +284,44 @@ class Gazetteer:
         if kind == "actor" and fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
             country = self.suggest("country", owner)
             return country and self.government(country)
-        shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
-        for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
-            if not self._are_distinct(set(folded.split()), set(called.split())):
-                return self._names[kind][called]
+        shared = {listed for word in set(folded.split()) for listed in self._by_word(kind).get(word, ())}
+        for listed in sorted(shared, key=lambda listed: (-fuzz.ratio(folded, listed), listed)):
+            if not self._are_distinct(set(folded.split()), set(listed.split())):
+                return self._names[kind][listed]
         return None
 
     def _abbreviated(self, kind: str, folded: str) -> GazetteerEntry | None:
         """Return the one entry with a one-word name that differs from this one by a single letter."""
         names = [name for name in self._of_similar_length(kind, len(folded), MIN_SUGGESTION_SCORE) if " " not in name]
         near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
-        found = {entry.key: entry for called, _, _ in near for entry in [self._names[kind][called]]}
+        found = {entry.key: entry for listed, _, _ in near for entry in [self._names[kind][listed]]}
         return next(iter(found.values())) if len(found) == 1 else None
 
     def _by_word(self, kind: str) -> dict[str, list[str]]:
         """Return the names that contain each word, except words that occur in many names."""
-        if kind not in self._worded:
+        if kind not in self._names_by_word:
             by_word: dict[str, list[str]] = {}
             for name in self._names[kind]:
                 for word in set(name.split()):
                     by_word.setdefault(word, []).append(name)
-            self._worded[kind] = {word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD}
-        return self._worded[kind]
+            self._names_by_word[kind] = {
+                word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD
+            }
+        return self._names_by_word[kind]
 
     def _are_distinct(self, one: set[str], other: set[str]) -> bool:
         """Return whether two names are clearly different: they share less than two words, or words that only
         one of them has name a place, or are several.
         """
-        lone = [
+        unmatched = [
             word
             for word, others in (*((word, other) for word in one - other), *((word, one) for word in other - one))
             if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_MIN_WORD_SCORE)
         ]
-        shared = sum(len(word) > 2 and word not in lone for word in one)
-        if shared < 2 or len(lone) > 1:
+        shared = sum(len(word) > 2 and word not in unmatched for word in one)
+        if shared < 2 or len(unmatched) > 1:
             return True
-        return any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
+        return any(self.find(place, word) for word in unmatched for place in ("country", "region", "group"))
 
     def government(self, country: GazetteerEntry) -> GazetteerEntry:
         """Return the actor that represents a country; a new entry if the list of actors has none."""
@@ -456,17 +462,17 @@ def slug(name: str) -> str:
     return slugify(name, max_length=200, word_boundary=True, backend="text-unidecode")
 
 
-def closest_match(name: str, names: Iterable[str], least: int = MIN_MATCH_SCORE) -> str:
+def closest_match(name: str, names: Iterable[str], min_score: int = MIN_MATCH_SCORE) -> str:
     """Return the most similar of the names, or an empty string if none reaches the minimum score."""
-    best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=least)
+    best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=min_score)
     return best[0] if best else ""
 
 
-def similarity(one: str, other: str, least: int) -> float:
-    """Return the similarity of two names, from 0 to 100, in any word order; 0 if below ``least``."""
+def similarity(one: str, other: str, min_score: int) -> float:
+    """Return the similarity of two names, from 0 to 100, in any word order; 0 if below ``min_score``."""
     return max(
-        fuzz.ratio(fold(one), fold(other), score_cutoff=least),
-        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=least),
+        fuzz.ratio(fold(one), fold(other), score_cutoff=min_score),
+        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=min_score),
     )
 
 

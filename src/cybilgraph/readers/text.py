@@ -52,7 +52,7 @@ def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
     mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == WINDOWS:
-        findings.append(not_utf8_finding(input_file, _first_odd_line(content)))
+        findings.append(not_utf8_finding(input_file, _first_undecodable_line(content)))
     begin = text[:4096]
     sample = begin.encode(errors="replace")
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
@@ -104,12 +104,12 @@ def guess_encoding(content: bytes) -> tuple[bytes, str]:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return mark, encoding
-    if _first_odd_line(content):
+    if _first_undecodable_line(content):
         return b"", WINDOWS
     return codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b"", "utf-8"
 
 
-def _first_odd_line(content: bytes) -> int:
+def _first_undecodable_line(content: bytes) -> int:
     """Return the first line that is not UTF-8, or 0."""
     try:
         content.decode("utf-8")

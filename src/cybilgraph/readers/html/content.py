@@ -55,12 +55,12 @@ class Page:
         for element, name, kind in found:
             if kind in _STRONG_KINDS:
                 _add_to_ancestors(self._strong, element, name)
-        holds: dict[Element, set[str]] = defaultdict(set)
+        fields_below: dict[Element, set[str]] = defaultdict(set)
         for element, name, _ in found:
             if not any(self.is_dropped(above) for above in _upwards(element)):
-                _add_to_ancestors(holds, element, name)
-        self.fields = holds[root] - {"h1"}
-        self.main = self._main(holds)
+                _add_to_ancestors(fields_below, element, name)
+        self.fields = fields_below[root] - {"h1"}
+        self.main = self._main(fields_below)
 
     def is_dropped(self, element: Element) -> bool:
         """Return whether an element is dropped with its content."""
@@ -113,14 +113,14 @@ class Page:
                     number += 1
                     yield where, row[0], row[1]
 
-    def _main(self, holds: dict[Element, set[str]]) -> Element:
+    def _main(self, fields_below: dict[Element, set[str]]) -> Element:
         """Return the innermost content element with all labels of the page."""
         chosen = self.root
         for element in self.root.iter("main", "article", "div", "section", "td"):
             named = element.tag in ("main", "article") or element.get("role") == "main"
-            if (named or _CONTENT_CLASS.search(_names(element))) and element in holds:
+            if (named or _CONTENT_CLASS.search(_names(element))) and element in fields_below:
                 wanted = self.fields - {"title"} or {"title"}
-                if wanted <= holds[element]:
+                if wanted <= fields_below[element]:
                     chosen = element
         return chosen
 
@@ -142,11 +142,11 @@ def _upwards(element: Element) -> Iterator[Element]:
     yield from element.iterancestors()
 
 
-def _add_to_ancestors(holds: dict[Element, set[str]], element: Element, name: str) -> None:
+def _add_to_ancestors(fields_below: dict[Element, set[str]], element: Element, name: str) -> None:
     for above in _upwards(element):
-        if name in holds[above]:
+        if name in fields_below[above]:
             break
-        holds[above].add(name)
+        fields_below[above].add(name)
 
 
 def _is_in_section(element: Element) -> bool:

@@ -63,9 +63,9 @@ class Narratives:
         if not texts:  # text directly in the element, as before version 2 and in some elements
             return [element] if element.find("narrative") is None else []
         wanted = self._language
-        spoken = [(found.get(LANG) or wanted).lower() for found in texts]
-        best = min(spoken, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
-        return [found for found, language in zip(texts, spoken, strict=True) if language == best]
+        languages = [(found.get(LANG) or wanted).lower() for found in texts]
+        best = min(languages, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
+        return [found for found, language in zip(texts, languages, strict=True) if language == best]
 
 
 def place(element: Element) -> Place:

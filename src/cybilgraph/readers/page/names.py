@@ -68,8 +68,8 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
         return
     # Split at commas even if one name is unknown.
     names = list(split_parts(part, r" ?, (?:and )?"))
-    least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one name
-    if sum(is_known(name.text, kinds) for name in names) < least:
+    min_known = 2 if "actor" in kinds else 1  # "DAI, LLC" is one name
+    if sum(is_known(name.text, kinds) for name in names) < min_known:
         yield part
         return
     for name in names:  # in "Bosnia and Herzegovina, Serbia and Kosovo", only the last two are separate

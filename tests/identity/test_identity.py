@@ -112,7 +112,7 @@ def test_two_captures_are_told_of_with_the_reason() -> None:
         identities.add(other)
         [finding] = identities.findings()
     assert (finding.rule.rpartition("#")[2], finding.file) == ("second-capture", other.source.name)
-    assert "of the same code" in finding.message
+    assert "with the same code" in finding.message
 
 
 def test_a_capture_is_told_of_with_the_one_that_it_shares_a_name_with() -> None:

@@ -104,8 +104,8 @@ def test_a_shape_has_its_own_severity_and_that_of_its_constraint_its_message() -
 
 def test_a_finding_fills_the_gaps_and_can_be_said_in_another_language() -> None:
     found = finding("near-name", "a.txt", {"printed": "Belise", "name": "Belize"}, line=3, column=2)
-    assert found.message == "“Belise” was taken for Belize."
-    assert translate(found, "es").message == "«Belise» se tomó por Belize."
+    assert found.message == "“Belise” was read as Belize."
+    assert translate(found, "es").message == "«Belise» se leyó como Belize."
     assert translate(translate(found, "fr")) == found
 
 

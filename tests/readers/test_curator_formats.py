@@ -285,7 +285,9 @@ def test_a_workbook_keeps_what_stands_far_to_the_right_and_far_below(tmp_path: P
     first, second = read_input(Input("a.xlsx", tmp_path / "a.xlsx"))
     assert [line.text for line in first.description] == ["More: far right"]
     [finding] = [finding for finding in first.findings if finding.rule.endswith("long-row")]
-    assert finding.message == "The row has 300 cells, and the table 1 columns: the rest was added to the description."
+    assert (
+        finding.message == "The row has 300 cells, but the table has 1 columns. The rest was added to the description."
+    )
     assert second.title == Text("B")
 
 

@@ -308,7 +308,7 @@ def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_pa
     assert {(each["text"], each["suggestion"]) for each in found if each["line"] == 6} == {
         ("sh:minCoun", "Did you mean sh:minCount?"),
         ("sh:Worning", "Did you mean sh:Warning?"),
-        ("sh:qwxz", "Write the term as the recommendation of SHACL has it, or one of another namespace."),
+        ("sh:qwxz", "Use a term of the SHACL recommendation, or one from another namespace."),
     }
     for each in found:
         excerpt = each["excerpt"]

@@ -554,7 +554,7 @@ def test_a_second_value_is_told_of_as_such() -> None:
     assert record.end.value == "2018-03"
     told = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
     assert told == [("second-value", 6, "cyb:end"), ("second-value", 8, "cyb:status"), ("not-read", 9, "cyb:unknown")]
-    assert record.findings[0].message == "“cyb:end” is told a second time, as “2019-03”: “2018-03” was kept."
+    assert record.findings[0].message == "“cyb:end” is given a second time, as “2019-03”. “2018-03” was kept."
 
 
 @pytest.mark.parametrize(

@@ -326,8 +326,8 @@ def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Pat
     done = run("forget", folder, "TEVITA.LOSA@example.org")
     assert done.returncode == 0
     [note] = done.stderr.decode().splitlines()
-    assert note.startswith("Not searched: suggested edits (give --suggestions DIR), record files, logs of servers, ")
-    assert done.stdout.count(b"was made anew without it") == 2
+    assert note.startswith("Not searched: suggested edits (give --suggestions DIR), record files, server logs, ")
+    assert done.stdout.count(b"was rebuilt without the contact") == 2
     text = everything(folder).lower()
     assert b"losa" not in text
     assert b"others@partner.example.org" in text
@@ -339,7 +339,7 @@ def test_an_address_is_forgotten_in_prose_and_a_name_there_is_told(tmp_path: Pat
     pipeline.build([source], folder)
     named = run("forget", folder, "Ana Veikune")
     assert named.returncode == 1
-    assert b"Release 0004 still has the words in what it says of project:" in named.stderr
+    assert b"Release 0004 still contains the text in statements about project:" in named.stderr
 
 
 def test_the_name_of_who_is_forgotten_by_address_is_told_where_it_is_left(tmp_path: Path) -> None:
@@ -375,7 +375,10 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
         assert NAME.encode() in gzip.decompress(send(url, "GET", dump).body)
         assert NAME.encode() in send(url, "GET", "/id/project/G0020.ttl?release=1").body
         said = run("forget", tmp_path, f" {NAME.upper()} ").stdout.decode().splitlines()
-        assert said == ["Release 0001 was made anew without it.", "Release 0003 was made anew without it."]
+        assert said == [
+            "Release 0001 was rebuilt without the contact.",
+            "Release 0003 was rebuilt without the contact.",
+        ]
         assert NAME.encode() not in gzip.decompress(send(url, "GET", dump).body)
         for _ in range(100):  # a running server follows
             if NAME.encode() not in send(url, "GET", "/id/project/G0020.ttl").body:
@@ -401,7 +404,7 @@ def test_who_is_forgotten_is_in_no_release(tmp_path: Path) -> None:
     assert Releases(tmp_path).current_number() == 3
     again, _ = pipeline.build([SEED], tmp_path)
     assert NAME.encode() not in everything(again.folder), "a record that still names it does not bring it back"
-    assert run("forget", tmp_path, NAME).stdout.startswith(b"No release has this contact")
+    assert run("forget", tmp_path, NAME).stdout.startswith(b"No release contains this contact")
 
 
 def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
@@ -411,8 +414,8 @@ def test_a_damaged_release_gets_no_sound_checksums(tmp_path: Path) -> None:
     sums = (release.folder / "SHA256SUMS").read_bytes()
     whole, _ = pipeline.build([SEED], tmp_path)
     told = run("forget", tmp_path, EMAIL)
-    assert (told.returncode, told.stdout) == (1, b"Release 0002 was made anew without it.\n")
-    assert b"Release 0001 is damaged: identities.csv is not what was built: it is left as it is" in told.stderr
+    assert (told.returncode, told.stdout) == (1, b"Release 0002 was rebuilt without the contact.\n")
+    assert b"Release 0001 is damaged: identities.csv is not what was built: left unchanged" in told.stderr
     assert f"remove {release.folder}" in told.stderr.decode()
     assert EMAIL.encode() not in graph_of(whole.folder), "the others are done"
     Releases(tmp_path).get(2).verify()

@@ -184,7 +184,7 @@ def test_pruning_keeps_the_newest_and_the_current(three: Path, tmp_path: Path) -
     assert said.startswith(b"Removed 0002: ")
     assert Releases(folder).numbers == [1, 3]
     assert not list(folder.glob(".removed*"))
-    assert run("prune", folder, "--keep", 5).stdout == b"There is nothing to remove.\n"
+    assert run("prune", folder, "--keep", 5).stdout == b"Nothing to remove.\n"
 
 
 def test_pruning_keeps_what_is_served_for_a_damaged_one(three: Path, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_where_the_current_release_is_gone_the_nearest_sound_one_stands_for_it(t
     Releases(folder).activate(1)
     shutil.rmtree(folder / "0001")
     pruned = run("prune", folder, "--keep", 1)
-    assert (pruned.returncode, pruned.stdout) == (0, b"There is nothing to remove.\n")
+    assert (pruned.returncode, pruned.stdout) == (0, b"Nothing to remove.\n")
     assert b"Release 0002 stays: it is served in the place of 0001." in pruned.stderr
     done = run("rollback", folder)
     assert (done.returncode, done.stdout) == (0, b"Release 0002 is current.\n")

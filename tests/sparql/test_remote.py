@@ -211,4 +211,4 @@ def test_only_web_addresses_are_taken_for_the_list(releases: Path) -> None:
         for flag in ("--service", "--licence"):
             result = run("serve", releases, flag, address)
             assert result.returncode == 2
-            assert b"no absolute web address" in result.stderr
+            assert b"not an absolute URL" in result.stderr

@@ -147,7 +147,7 @@ def test_standard_input_is_shown_and_not_written() -> None:
     assert b"+Cybil code: G0020" in run("check", "-", "--diff", given=text).stdout
     result = run("check", "-", "--fix", given=text)
     assert result.returncode == 2
-    assert b"Standard input cannot be mended" in result.stderr
+    assert b"Standard input cannot be fixed" in result.stderr
     assert result.stdout == b"", "nor is it told to be empty, once it was read"
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_written_is_told_of_and_the_others_are_mended(tmp_
     command = f"ulimit -f 2; exec {shlex.join(CYBILGRAPH)} check . --fix"
     result = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "locked.txt: not mended, since it is read-only" in result.stderr
+    assert "locked.txt: not fixed, because it is read-only" in result.stderr
     assert "large.txt: cannot be written: File too large" in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("+Status: Finished") == 2

@@ -74,7 +74,7 @@ def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -
         told = run("load", releases, *store.options)
         assert told.returncode == 0, told.stderr
         assert b"89 statements" not in told.stdout
-        assert b"all of it was there" in run("load", releases, *store.options).stdout
+        assert b"already up to date" in run("load", releases, *store.options).stdout
         with running_server(releases, "--endpoint", store.endpoint, "--body-seconds", 5) as site:
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
             described = [_ask(at, "DESCRIBE project:G0020").body.splitlines() for at in (site, server)]
@@ -286,7 +286,7 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
         told = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
         assert told.returncode == 2
         assert b"http://127.0.0.1:9/sparql does not answer" in told.stderr
-    assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
+    assert b"is not an absolute URL" in run("load", releases, "--endpoint", "nowhere").stderr
 
 
 def test_a_long_query_is_stopped_and_a_large_answer_refused(way: FaultyProxy) -> None:

@@ -112,7 +112,7 @@ def test_a_finding_fills_the_gaps_and_can_be_said_in_another_language() -> None:
 def test_what_cannot_be_read_is_told_in_each_language_around_the_words_of_its_reader() -> None:
     found = finding("unreadable", "a.json", {"reason": "this is no JSON", "hint": "Mend it."})
     assert found.message == "this is no JSON"
-    for language, begin in (("es", "Este archivo no se puede leer"), ("fr", "Ce fichier ne peut pas être lu")):
+    for language, begin in (("es", "No se puede leer este archivo"), ("fr", "Ce fichier ne peut pas être lu")):
         said = translate(found, language)
         assert said.message.startswith(begin)
         assert "this is no JSON" in said.message
@@ -123,7 +123,7 @@ def test_another_rule_may_suggest() -> None:
     found = finding("unknown-column", "a.csv", {"name": "funderz", "meant": "funders"}, advice="did-you-mean")
     assert found.suggestion == "Did you mean funders?"
     assert translate(found, "fr").suggestion == "Vouliez-vous dire funders ?"
-    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("See the columns")
+    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("To list the columns")
 
 
 def test_an_unknown_rule_and_an_empty_gap_are_errors() -> None:

@@ -219,7 +219,7 @@ def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
     assert run("diff", shelf, 1, 2, "-f", "rdfp").stdout.endswith(b"TC .\n")
     wrong = run("diff", shelf, 9)
     assert (wrong.returncode, wrong.stdout) == (2, b"")
-    assert b"There are: 1, 2, 3, 4, 5." in wrong.stderr
+    assert b"Available releases: 1, 2, 3, 4, 5." in wrong.stderr
 
 
 def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(

@@ -163,8 +163,8 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     ("shapes", "told"),
     [
         (f"{HEAD}ex:S a\n  sh:NodeShape ; ; sh:path [ .", b"shapes.ttl:5:30: this is no Turtle"),
-        ("", b"shapes.ttl: there is no shape in it"),
-        (DATA, b"shapes.ttl: there is no shape in it"),
+        ("", b"shapes.ttl: there are no shapes in it"),
+        (DATA, b"shapes.ttl: there are no shapes in it"),
         (f"{HEAD}ex:S sh:targetClass ex:C ; sh:property " + "[ sh:property " * 10_000, b"stand in each other"),
     ],
 )

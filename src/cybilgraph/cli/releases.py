@@ -55,7 +55,7 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
         current, no_current = 0, f"{error.what}. {error.hint}"
     refused: dict[int, str] = {}
     try:
-        served = folder_releases.select_sound(lambda _: None, refused).number
+        served = folder_releases.select_intact(lambda _: None, refused).number
     except ReleaseError:
         served = 0
     rows: list[dict[str, Any]] = []

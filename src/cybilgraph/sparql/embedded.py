@@ -51,14 +51,19 @@ class EmbeddedEngine(PooledEngine):
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
         arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
-        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(
+            short_slots=limits.workers,
+            long_slots=limits.long,
+            max_paused_bytes=limits.memory,
+            free_startup=limits.patient,
+        )
         pool = Pool(
             "cybilgraph.sparql.query_worker", arguments, pool_limits, on_process_end, environment=environment(Policy())
         )
         # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
-        few = PoolLimits(quick=_FEDERATED_WORKERS, waiting=16, patient=limits.patient)
+        few = PoolLimits(short_slots=_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.patient)
         variables = environment(Policy(endpoints=services))
         federated = (
             Pool("cybilgraph.sparql.query_worker", calling, few, on_process_end, environment=variables)

@@ -123,7 +123,7 @@ class PooledEngine:
         def once() -> Answer:
             request = _request(query, formats, graphs)
             with AnswerBody(self._limits.budget, caller.name if caller else "") as body:
-                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, part=body.add)
+                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, on_part=body.add)
                 return self._answer(pool, head, body, last)
 
         with _within(query, seconds), self._available(pool):
@@ -156,7 +156,7 @@ class PooledEngine:
             request = _request(query, formats, graphs)
             with AnswerBody(self._limits.budget, caller.name) as body:
                 head, last = await pool.ask_async(
-                    request, seconds=_seconds_left(until), caller=caller, part=body.add, threads=threads
+                    request, seconds=_seconds_left(until), caller=caller, on_part=body.add, threads=threads
                 )
                 return self._answer(pool, head, body, last)
 

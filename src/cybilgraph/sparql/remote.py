@@ -34,7 +34,12 @@ class RemoteEngine(PooledEngine):
         limits = limits or QueryLimits()
         # Names of files, and not what is in them: anybody may read what a process was started with.
         where = (url, credentials, str(store or ""), checksum)
-        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(
+            short_slots=limits.workers,
+            long_slots=limits.long,
+            max_paused_bytes=limits.memory,
+            free_startup=limits.patient,
+        )
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
         pool = Pool("cybilgraph.sparql.remote_worker", arguments, pool_limits, on_process_end, environment=variables)

@@ -87,7 +87,7 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (COUNTRY, [("limit", "1 OFFSET 3")], 400, "no number of rows"),
         (COUNTRY, [("limit", "-1")], 400, "no number of rows"),
         (COUNTRY, [("limit", "٣")], 400, "no number of rows"),
-        (COUNTRY, [("release", "99")], 404, "There are: 1"),
+        (COUNTRY, [("release", "99")], 404, "Available releases: 1"),
         (COUNTRY, [("format", "turtle")], 406, "json, xml, csv, tsv"),
         (COUNTRY, [("format", "png")], 406, "no format 'png'"),
         (WHOLE, [("limit", "1")], 400, "no parameter 'limit'"),

@@ -46,7 +46,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     settings does not hold it, SuggestionsFull where the folder of suggestions cannot be used, ServeError where the
     address is taken.
     """
-    release = Releases(folder).select_sound(announce)
+    release = Releases(folder).select_intact(announce)
     if settings.endpoint:
         require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:

@@ -154,7 +154,7 @@ def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     pipeline.build([SEED], folder)
     never = run("serve", folder, "--endpoint", way.store.endpoint)
     assert never.returncode == 2
-    assert b"has no whole release, not release 0001 of" in never.stderr
+    assert b"has no complete release, not release 0001 of" in never.stderr
     assert f"Load it: cybilgraph load {folder} --endpoint {way.store.endpoint}".encode() in never.stderr
     _load(folder, way.store)
     release = Releases(folder).current()

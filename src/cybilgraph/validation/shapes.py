@@ -110,7 +110,7 @@ class _Prefixes:
         return {prefix.value for each in declarations for prefix in self._all(each, SH.prefix)}
 
     def of_imports(self) -> Iterator[ox.Triple]:
-        """Yield the declarations of imported graphs as declarations of the importing one, for engines without imports."""
+        """Yield declarations of imported graphs as those of the importing one, because not every engine imports."""
         for subject, predicate in list(self._objects):
             if predicate == OWL.imports:
                 for declaration in self._declared(subject):

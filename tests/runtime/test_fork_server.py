@@ -120,12 +120,12 @@ def test_time_limit_includes_the_reload(release: Release) -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("patient", [True, False])
-def test_first_load_counts_only_without_patience(release: Release, patient: bool) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, patient=patient))
+@pytest.mark.parametrize("free_startup", [True, False])
+def test_first_load_counts_unless_startup_is_free(release: Release, free_startup: bool) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, free_startup=free_startup))
     os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)
     threading.Timer(3, os.kill, (engine._pool._fork_server._process.pid, signal.SIGCONT)).start()
-    if patient:
+    if free_startup:
         assert engine.answer("ASK {}", JSON, 1).content
     else:
         assert "being loaded" in engine.trouble

@@ -76,13 +76,13 @@ def test_caller_without_running_queries_gets_a_slot_soon(release: Release, hogs:
 
 
 def test_paused_query_keeps_its_deadline(release: Release) -> None:
-    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=1))) as queries:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=1))) as queries:
         heavy = [queries.ask("hog", SLOW), queries.ask("other", SLOW)]
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
 
 
 def test_query_with_too_much_memory_to_pause_is_stopped(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = QueryLimits(timeout=60, workers=1, long=1)
+    limits = QueryLimits(timeout=60, workers=1, long_workers=1)
     arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
     pool = Pool(
         "cybilgraph.sparql.query_worker", arguments, PoolLimits(short_slots=1, long_slots=1, max_paused_bytes=1)
@@ -101,7 +101,7 @@ def test_query_with_too_much_memory_to_pause_is_stopped(release: Release, monkey
 def test_long_query_frees_its_short_slot_after_it_has_begun_to_answer(release: Release) -> None:
     # The engine evaluates the last part of a UNION first.
     query = f"SELECT ?a ?s ?n {{ {{ {SLOW} }} UNION {{ ?a ?b ?c . ?s a cyb:Country }} }}"
-    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long=1))) as queries:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long_workers=1))) as queries:
         queries.ask("hog", query)
         queries.wait(long=1)
         assert queries.engine.answer("ASK {}", CSV, timeout=2).content

@@ -87,7 +87,7 @@ def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None
 
 
 def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=0))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=0))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
         time.sleep(0.3)
@@ -99,7 +99,7 @@ def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
 
 @pytest.mark.timeout(60)
 def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
         slow = [pool.submit(engine.answer, SLOW, RESULT_FORMATS) for _ in range(3)]
@@ -116,7 +116,7 @@ def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
 
 
 def test_a_long_query_is_answered_in_full(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
@@ -128,7 +128,7 @@ def test_a_long_query_is_answered_in_full(release: Release) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(2) as pool:
         callers = [Caller("one"), Caller("one")]
@@ -145,8 +145,8 @@ def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
 def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
     graph = release.folder / GRAPH
     on_disk = EmbeddedEngine(release.store, QueryLimits(workers=1, store=1_000), graph=graph)
-    in_memory = EmbeddedEngine(release.store, QueryLimits(workers=1, long=0, store=1_000_000_000), graph=graph)
-    assert on_disk.storage == "on disk: 1,000 bytes of memory are allowed for it"
+    in_memory = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=0, store=1_000_000_000), graph=graph)
+    assert on_disk.storage == "on disk: it does not fit in 1,000 bytes of memory"
     assert in_memory.storage.startswith("in memory: ")
     query = "SELECT ?s ?p ?o { ?s ?p ?o } ORDER BY ?s ?p ?o LIMIT 5000"
     assert on_disk.answer(query, RESULT_FORMATS).content == in_memory.answer(query, RESULT_FORMATS).content
@@ -220,7 +220,7 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
 )
 def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
     restarts = engine.restarts
-    with pytest.raises(QueryError, match="used up the memory or the depth"):
+    with pytest.raises(QueryError, match="exceeded the memory limit or the nesting limit"):
         engine.answer(bomb, RESULT_FORMATS, timeout=30)
     assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
@@ -288,7 +288,7 @@ def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scatt
 
 
 def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(1) as pool:
         query = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
@@ -296,7 +296,7 @@ def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Relea
             for worker in engine.processes:
                 os.kill(worker, signal.SIGKILL)
             time.sleep(0.02)
-    with pytest.raises(EngineUnavailable, match="ended by something else"):
+    with pytest.raises(EngineUnavailable, match="killed repeatedly"):
         query.result()
     engine.close()
 

@@ -185,7 +185,7 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_other_graphs_and_a_store_on_disk_are_the_workers(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
     assert beside.answer_fast(PLAIN, FORMATS)
     assert beside.answer_fast(PLAIN, FORMATS, graphs=Dataset(default=("http://x/g",))) is None
-    assert engine.place == "on disk"
+    assert engine.location == "on disk"
     assert engine.answer_fast(PLAIN, FORMATS) is None
 
 

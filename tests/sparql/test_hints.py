@@ -55,22 +55,25 @@ EMPTY = [
     ("project:g0020 dcterms:title ?t", "project:G0020"),
     ("project:G9999 dcterms:title ?t", "There is no project:G9999 in this release."),
     ("<http://w3id.org/cybilgraph/id/country/BZ> skos:prefLabel ?n", "country:BZ"),
-    ("?p a cyb:Project ; cyb:country country:FR", "No statement in this release fits { ?p cyb:country country:FR }."),
+    (
+        "?p a cyb:Project ; cyb:country country:FR",
+        "No statement in this release matches { ?p cyb:country country:FR }.",
+    ),
     ('?c skos:prefLabel "Belize"', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel "Belize"@en-GB', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER(?n = "Belize")', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER("Belize" = ?n)', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER(STR(?n) = "Belize")', ""),
     ('?c skos:prefLabel ?n FILTER(?n < "Belize")', "STR(?n)"),
-    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'Available: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "fr")', ""),
-    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "de"))', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "de"))', 'Available: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(langMatches(lang(?n), "EN"))', ""),
     ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "*"))', ""),
     ('VALUES ?n { "Belize" } ?c skos:prefLabel ?n', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel "Guin\\u00e9e"@fr', ""),
     ('?c skos:notation "bz"', 'Did you mean "BZ"?'),
-    ('?p cyb:country "Belize"', "leads to things, not to texts. Did you mean country:BZ?"),
+    ('?p cyb:country "Belize"', "are IRIs, not strings. Did you mean country:BZ?"),
     ('?p cyb:status ?s FILTER(?s = "Finished")', "Did you mean status:finished?"),
     ('?p cyb:start "2018-04"', '"2018-04"^^xsd:gYearMonth'),
     ('?p cyb:start "2018-04-01"^^xsd:date', "xsd:gYearMonth"),
@@ -78,10 +81,10 @@ EMPTY = [
     ('?p cyb:start ?d FILTER(?d >= "2018")', 'STR(?d) with "2018"'),
     ("?p cyb:start ?d FILTER(?d >= 2018)", "YEAR(?d) with 2018"),
     ("?p cyb:start ?d FILTER(YEAR(?d) >= 2018)", ""),
-    ("GRAPH ?g { ?p cyb:country country:BZ }", "The present is in the default graph."),
+    ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data is in the default graph."),
 ]
 SLOW = [
-    ("?p a cyb:Project OPTIONAL { ?p cyb:start ?s } ?p cyb:country country:BZ", "behind an OPTIONAL"),
+    ("?p a cyb:Project OPTIONAL { ?p cyb:start ?s } ?p cyb:country country:BZ", "comes after an OPTIONAL"),
     ("?p a cyb:Project ; cyb:country country:BZ OPTIONAL { ?p cyb:start ?s }", ""),
     ("?p a cyb:Project . ?c a cyb:Country", "{ ?p a cyb:Project } and { ?c a cyb:Country } share no variable"),
     ("?p cyb:country ?c . ?c skos:prefLabel ?n . ?q cyb:status ?s FILTER(?p != ?q)", "share no variable"),
@@ -90,7 +93,7 @@ SLOW = [
     ('VALUES ?w { "a" "b" } ?p dcterms:title ?t ; a cyb:Project FILTER(CONTAINS(?t, ?w))', ""),
     ("{ ?p a cyb:Project } UNION { ?c a cyb:Country }", ""),
     ("?p a cyb:Project FILTER NOT EXISTS { ?q cyb:follows ?p . ?x cyb:end ?e }", ""),
-    ('?s ?p ?o FILTER(CONTAINS(LCASE(STR(?o)), "cyber"))', "reads every value of everything"),
+    ('?s ?p ?o FILTER(CONTAINS(LCASE(STR(?o)), "cyber"))', "reads every value in the data"),
     ('?s dcterms:title ?o FILTER REGEX(?o, "cyber")', "reads every dcterms:title"),
     ('?s dcterms:title ?o ; cyb:country country:BZ FILTER REGEX(?o, "cyber")', ""),
     ('?s cyb:country country:BZ OPTIONAL { ?s dcterms:title ?o FILTER REGEX(?o, "cyber") }', ""),
@@ -123,7 +126,7 @@ def test_prefixes_of_another_meaning(facts: Facts) -> None:
     assert "The namespace of schema: is <https://schema.org/>" in told.text
     assert told.line == 2
     told = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
-    assert "Here it is <http://purl.org/dc/terms/>" in told.text
+    assert "but this data uses <http://purl.org/dc/terms/>" in told.text
     assert not find_hints(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
 
 
@@ -276,11 +279,11 @@ def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str
 
 #: A text that is no query, the place of the mistake as the character that follows the mark ▸, and words of the hint.
 MISTAKES = [
-    ("SELECT ?a { ?a ▸foo:b ?c }", "No PREFIX declares foo:"),
-    ("SELECT ?a { ?a ▸cib:country ?c }", "No PREFIX declares cib:. Did you mean cyb:?"),
-    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "No PREFIX declares dct:, ex:. Did you mean dcterms:?"),
+    ("SELECT ?a { ?a ▸foo:b ?c }", "Undeclared prefix foo:"),
+    ("SELECT ?a { ?a ▸cib:country ?c }", "Undeclared prefix cib:. Did you mean cyb:?"),
+    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "Undeclared prefixes dct:, ex:. Did you mean dcterms:?"),
     ("SELECT ?a ▸{ ?a ?b ?c", "} is missing"),
-    ("SELECT ?a { ?a ?b ?c } ▸}", "closes nothing"),
+    ("SELECT ?a { ?a ?b ?c } ▸}", "no matching opening bracket"),
     ("SELECT ?a { ?a ?b ?c ▸?a ?d ?e }", "A dot (or ; or ,) is missing before ?a."),
     ("SELECT ?a {\n\t?a\t?b ?c\n\t▸?a ?d ?e }", "A dot"),
     ('SELECT ?a {\r\n?a ?b "é😀"\r\n ▸?d ?e ?f }', "A dot"),
@@ -289,15 +292,15 @@ MISTAKES = [
     ("SELECT ?a { ?a ?b ?c FILTER ▸?c > 3 }", "FILTER(?a > 1)"),
     ("SELECT ?a { ?a ?b ?c FILTER(?c ▸== 3) }", "a single ="),
     ("SELECT ?a { ?a ?b ?c FILTER(?c > 3 ▸AND ?c < 5) }", "Write &&"),
-    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not parted by commas"),
+    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not separated by commas"),
     ("SELECT ▸COUNT(?a) AS ?n { ?a ?b ?c }", "(COUNT(?a) AS ?b)"),
     ("SELECT ▸?a (COUNT(?b) AS ?n) { ?a ?b ?c }", "add GROUP BY ?a"),
     ("SELECT ▸* { ?a ?b ?c } GROUP BY ?a", "Name the columns"),
-    ("SELECT ?a { ?a ?b ▸“x” }", "no quotation mark of SPARQL"),
+    ("SELECT ?a { ?a ?b ▸“x” }", "not a quotation mark in SPARQL"),
     ('SELECT ?a { ?a ?b ▸"x }', "not closed"),
     ("PREFIX ▸foo <http://e.org/> SELECT ?a { ?a foo:x ?c }", "PREFIX foo: <...>"),
     ("PREFIX foo: ▸https://e.org/ SELECT ?a { ?a foo:x ?c }", "angle brackets"),
-    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER belongs before LIMIT"),
+    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER must come before LIMIT"),
     ("SELECT ?a { ?a ?b▸\u00a0?c }", "U+00A0"),
 ]
 

@@ -86,7 +86,7 @@ def test_bind_by_code_name_and_several() -> None:
         ("example-projects-in-country", {"country": ["Atlantis"]}, "no country is called"),
         ("example-projects-in-country", {"country": ["Belise"]}, "Did you mean Belize"),
         ("example-projects-in-country", {"town": ["x"]}, "no parameter 'town'"),
-        ("example-active-projects-per-year", {"from": ["18"]}, "is no year"),
+        ("example-active-projects-per-year", {"from": ["18"]}, "is not a year"),
         ("example-active-projects-per-year", {"from": ["2018", "2019"]}, "More than one from"),
         ("example-nothing", {}, "There is no query"),
         ("../secrets", {}, "There is no query"),

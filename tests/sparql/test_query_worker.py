@@ -109,7 +109,7 @@ def test_what_comes_in_parts_is_read_as_one() -> None:
 
 
 @pytest.mark.parametrize(("query", "name", "says", "others"), [
-    (r'SELECT ("a\u0001" AS ?x) {}', "xml", r"written as XML: it has the character U\+0001", "json, csv, tsv"),
+    (r'SELECT ("a\u0001" AS ?x) {}', "xml", r"written as XML: it contains the character U\+0001", "json, csv, tsv"),
     ("CONSTRUCT { <a:a> <http://x/&1> 1 } {}", "rdfxml", "property <http://x/&1> does not end", "turtle, ntriples, jsonld, nquads, trig"),
     ("CONSTRUCT { <a:a> <a:b> <<( <a:a> <a:b> 1 )>> } {}", "jsonld", "JSON-LD does not", "turtle, ntriples, rdfxml, nquads, trig"),
 ])  # fmt: skip

@@ -110,7 +110,7 @@ def test_query_and_credentials_stay_with_one_origin(
     with pytest.raises(RequestFailed, match="redirects elsewhere") as error:
         Endpoint(f"{first.url}/sparql", credentials).query("ASK {} #" + "x" * length)
     assert other.url in str(error.value)
-    assert "name it in place" in error.value.hint
+    assert "use it instead" in error.value.hint
     assert [path for _, path, _ in first.requests] == ["/sparql"]
     assert other.requests == []
 
@@ -138,7 +138,7 @@ def test_graphs_and_credentials_stay_with_one_origin(
     for send in (store.put, store.add):
         with pytest.raises(LoadError, match="redirects elsewhere") as error:
             send("http://example.org/g", b"<a:b> <a:b> <a:b> .\n")
-        assert "name it in place" in error.value.hint
+        assert "use it instead" in error.value.hint
     with pytest.raises(LoadError):
         store.delete("http://example.org/g")
     assert other.requests == []

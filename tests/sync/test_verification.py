@@ -307,7 +307,7 @@ _PAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("says", _PAGES)
+@pytest.mark.parametrize("problem", _PAGES)
 def test_wrong_project_page_is_found(way: FaultyProxy, tmp_path: Path, problem: str) -> None:
     way.harmed["/id/project/G0020"] = _PAGES[problem]
     with Site(way.url, attempts=2, pause=0.001) as site:
@@ -331,7 +331,7 @@ _LINKED = {
 }
 
 
-@pytest.mark.parametrize("says", _LINKED)
+@pytest.mark.parametrize("problem", _LINKED)
 def test_wrong_list_of_projects_is_found(
     way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
 ) -> None:
@@ -408,7 +408,7 @@ _LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("says", _LISTS)
+@pytest.mark.parametrize("problem", _LISTS)
 def test_wrong_listing_is_found(way: FaultyProxy, tmp_path: Path, problem: str) -> None:
     path, harm, name = _LISTS[problem]
     way.harmed[path] = harm
@@ -417,7 +417,7 @@ def test_wrong_listing_is_found(way: FaultyProxy, tmp_path: Path, problem: str) 
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "says"),
+    ("header", "value", "problem"),
     [
         ("Content-Type", "text/plain", "is sent as text/plain instead of application/gzip"),
         ("Content-Encoding", "gzip", "is compressed again in transit (gzip)"),
@@ -505,7 +505,7 @@ _WORDS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("says", _WORDS)
+@pytest.mark.parametrize("problem", _WORDS)
 def test_wrong_description_of_changes_is_found(publisher: Publisher, tmp_path: Path, problem: str) -> None:
     path, harm = _WORDS[problem]
     with FaultyProxy(publisher.url) as way:

@@ -175,7 +175,9 @@ def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
                 assert way.store.endpoint.encode() not in reply.body, "where it is, no visitor needs to know"
                 assert b"secret" not in reply.body, "nor what the query was there"
-        [said, *_] = [line for line in server.log.splitlines() if f"{way.store.endpoint} said of a query: Oops" in line]
+        [said, *_] = [
+            line for line in server.log.splitlines() if f"Error message of {way.store.endpoint}: Oops" in line
+        ]
         assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "all of it, in one line"
         assert " to the end....." in said
         assert 4_000 < len(said) < 4_200
@@ -234,7 +236,7 @@ def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> 
     """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
-        with pytest.raises(EngineUnavailable, match="has another release now"):
+        with pytest.raises(EngineUnavailable, match="now holds a different release"):
             engine.answer("ASK {}", (BY_NAME["json"],))
     finally:
         engine.close()
@@ -290,7 +292,7 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
 
 
 def test_a_long_query_is_stopped_and_a_large_answer_refused(way: FaultyProxy) -> None:
-    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long=1, timeout=1.0, answer=2_000))
+    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long_workers=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:
         with pytest.raises(QueryError, match="larger than 2,000 bytes"):

@@ -91,7 +91,7 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (COUNTRY, [("format", "turtle")], 406, "json, xml, csv, tsv"),
         (COUNTRY, [("format", "png")], 406, "no format 'png'"),
         (WHOLE, [("limit", "1")], 400, "no parameter 'limit'"),
-        ("example-active-projects-per-year", [("from", "18")], 400, "is no year"),
+        ("example-active-projects-per-year", [("from", "18")], 400, "is not a year"),
         ("example-active-projects-per-year", [("from", "2018"), ("to", "2019")], 200, r"year,.*\r\n2018,.*\r\n2019,.*\r\n\Z"),
         ("example-search-text", [("text", '" } SELECT * { ?s ?p ?o } #')], 200, r"\A.*\r\n\Z"),
         ("example-search-text", [("text", "electronic evidence\\")], 200, r"\A.*\r\n\Z"),

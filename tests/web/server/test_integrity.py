@@ -87,7 +87,7 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[LiveReleases]:
     """What is served of a folder, from the disk, or from so many bytes of memory."""
     live = LiveReleases(
-        Releases(folder), QueryLimits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append
+        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, told.append
     )
     try:
         live.current.warm_up.stop()
@@ -135,12 +135,12 @@ def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
         hurt(copied.store)
         for worker in live.current.engine.processes:  # which has in memory what it has read
             os.kill(worker, signal.SIGKILL)
-        with pytest.raises(EngineUnavailable, match="could not be read on the disk of the server") as failed:
+        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
             answers.find(ALL)
         assert str(copied.folder) not in str(failed.value)
         assert not answers.get(ONE), "it may have been made of what is damaged"
         assert not answers.etag(ONE)
-        with pytest.raises(EngineUnavailable, match=r"looked at|is damaged"):
+        with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
             answers.find(ONE)
         until(lambda: "is damaged on the disk" in live.current.engine.trouble)
         with pytest.raises(EngineUnavailable, match="nothing is answered from it"):

@@ -174,7 +174,9 @@ class LiveReleases:
                 removed = [self._earlier.pop(one).serving for one in self._removable(number) or ()]
             for serving in removed:
                 serving.close()
-            serving = self._serving(release, self._embedded(release, replace(self._limits, workers=1, long=1, store=0)))
+            serving = self._serving(
+                release, self._embedded(release, replace(self._limits, workers=1, long_workers=1, store=0))
+            )
             with self._unused:
                 self._earlier[number] = earlier = _Earlier(serving, users=1)
             return earlier
@@ -258,7 +260,7 @@ class LiveReleases:
         )
 
     def _serving(self, release: Release, engine: PooledEngine) -> OpenRelease:
-        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
+        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.location}"
         self._on_event(f"Release {release.number:04d} is {engine.storage}")
         answers = AnswerCache(engine, tag, self._cache_bytes)
         warm_up = WarmUp(release, answers, self._on_event)

@@ -197,12 +197,12 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
     time.sleep(1.5)
     assert _ask(site, count).headers["cybilgraph-release"] == "1"
-    send_versions = graph_store._send_versions
+    send_captures = graph_store._send_captures
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
         assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
-        return send_versions(*given)
+        return send_captures(*given)
 
     def until_it_is_seen(_: float) -> None:
         for _ in range(300):
@@ -213,7 +213,7 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
             time.sleep(0.1)
         assert now.body == b"n\r\n2\r\n"
 
-    monkeypatch.setattr(graph_store, "_send_versions", between)
+    monkeypatch.setattr(graph_store, "_send_captures", between)
     _load(folder, way.store, until_it_is_seen)
     assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
     assert len(held) == 2, "nothing is left of the release before"

@@ -90,7 +90,7 @@ def test_explain_over_an_endpoint_and_a_release(server: str, releases: object) -
     assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {TOLD}\n"
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
     assert remote.stdout.decode() == f"line 2: {TOLD}\n"
-    assert b"Nothing was found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
+    assert b"No problems found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
     engine = RemoteEngine(f"{server}/sparql")
     assert engine.explain("SELECT * { ?p cyb:accountable ?a }") == ()
     engine.close()

@@ -288,7 +288,7 @@ def test_default_message_is_in_the_requested_language(tmp_path: Path) -> None:
     (tmp_path / "data.ttl").write_text(DATA, encoding="utf-8")
     shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl", "--lang", "fr").stdout.decode()
     assert "An age is a number." in shown
-    assert "http://e/name ne respecte pas sh:minCount." in shown
+    assert "http://e/name ne respectent pas sh:minCount." in shown
 
 
 def test_unknown_shacl_terms_are_reported_with_a_suggestion(tmp_path: Path) -> None:

@@ -9,21 +9,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-#: Of mallopt(3): the number of arenas, which glibc otherwise lets grow to eight for each processor.
+#: The mallopt(3) parameter for the number of arenas, and its value; the default of glibc is eight per processor.
 _M_ARENA_MAX, _ARENAS = -8, 2
 
 
 def limit_arenas() -> None:
-    """Have all threads that begin from now on share two arenas, where the C library is glibc.
+    """Make threads that start from now on share two arenas, if the C library is glibc.
 
-    In an arena of its own, each thread would keep what its largest work took.
+    With an arena of its own, each thread would keep the memory of its largest task.
     """
     with suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def release_free_memory() -> None:
-    """Give memory that is free back to the system (malloc_trim(3)), where the C library is glibc."""
+    """Return free memory to the system (malloc_trim(3)), if the C library is glibc."""
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

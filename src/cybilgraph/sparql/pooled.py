@@ -321,7 +321,7 @@ def _request(query: str, formats: tuple[Format, ...], graphs: Dataset) -> dict[s
 
 
 def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
-    return tuple(Hint(*advice) for advice in head.get("advice", ()))
+    return tuple(Hint(*hint) for hint in head.get("advice", ()))
 
 
 @contextmanager
@@ -373,17 +373,17 @@ def _within(query: str, seconds: float) -> Iterator[None]:
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
     """The error for a query that exceeded its time or memory. Takes time linear in the length of the query."""
-    advice = find_hints(query, ("slow",))
+    hints = find_hints(query, ("slow",))
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
             "Narrow it: name a country, an organisation or a project, put FILTERs near their patterns, or add a LIMIT.",
-            advice,
+            hints,
         )
     return QueryError(
         "The query exceeded the memory limit or the nesting limit",
         "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-        advice,
+        hints,
     )
 
 

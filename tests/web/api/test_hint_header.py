@@ -97,4 +97,4 @@ def test_explain_over_an_endpoint_and_a_release(server: str, releases: object) -
     empty = run("query", EMPTY, "--from", releases)
     assert TOLD in empty.stderr.decode()
     wrong = run("query", "SELECT ?a, ?b { ?a ?b ?c }", "--from", releases)
-    assert "         ^\n  The columns of a SELECT are not parted" in wrong.stderr.decode()
+    assert "         ^\n  The columns of a SELECT are not separated" in wrong.stderr.decode()

@@ -41,8 +41,8 @@ def find_hints(
         _hints(query, "partial", find_mismatched_dates(outline, facts)) if facts and "partial" in why else (),
     )
     found: dict[Hint, None] = {}
-    for advice in causes:
-        found[advice] = None
+    for hint in causes:
+        found[hint] = None
         if len(found) == _MAX_HINTS:
             break
     return tuple(found)

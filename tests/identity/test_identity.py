@@ -112,7 +112,7 @@ def test_second_capture_is_reported_with_reason() -> None:
         identities.add(other)
         [finding] = identities.findings()
     assert (finding.rule.rpartition("#")[2], finding.file) == ("second-capture", other.source.name)
-    assert "of the same code" in finding.message
+    assert "with the same code" in finding.message
 
 
 def test_capture_is_reported_with_the_one_that_shares_a_name() -> None:

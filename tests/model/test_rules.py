@@ -104,15 +104,15 @@ def test_shape_has_own_severity_and_message_of_its_constraint() -> None:
 
 def test_finding_fills_placeholders_and_can_be_translated() -> None:
     found = finding("near-name", "a.txt", {"printed": "Belise", "name": "Belize"}, line=3, column=2)
-    assert found.message == "“Belise” was taken for Belize."
-    assert translate(found, "es").message == "«Belise» se tomó por Belize."
+    assert found.message == "“Belise” was read as Belize."
+    assert translate(found, "es").message == "«Belise» se leyó como Belize."
     assert translate(translate(found, "fr")) == found
 
 
 def test_unreadable_file_is_reported_in_each_language_with_reason_unchanged() -> None:
     found = finding("unreadable", "a.json", {"reason": "invalid JSON", "hint": "Correct it."})
     assert found.message == "invalid JSON"
-    for language, begin in (("es", "Este archivo no se puede leer"), ("fr", "Ce fichier ne peut pas être lu")):
+    for language, begin in (("es", "No se puede leer este archivo"), ("fr", "Ce fichier ne peut pas être lu")):
         translated = translate(found, language)
         assert translated.message.startswith(begin)
         assert "invalid JSON" in translated.message
@@ -123,7 +123,7 @@ def test_finding_may_use_suggestion_of_another_rule() -> None:
     found = finding("unknown-column", "a.csv", {"name": "funderz", "meant": "funders"}, advice="did-you-mean")
     assert found.suggestion == "Did you mean funders?"
     assert translate(found, "fr").suggestion == "Vouliez-vous dire funders ?"
-    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("See the columns")
+    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("To list the columns")
 
 
 def test_unknown_rule_or_missing_placeholder_value_raises() -> None:

@@ -285,7 +285,9 @@ def test_workbook_keeps_distant_cells(tmp_path: Path) -> None:
     first, second = read_input(Input("a.xlsx", tmp_path / "a.xlsx"))
     assert [line.text for line in first.description] == ["More: far right"]
     [finding] = [finding for finding in first.findings if finding.rule.endswith("long-row")]
-    assert finding.message == "The row has 300 cells, and the table 1 columns: the rest was added to the description."
+    assert (
+        finding.message == "The row has 300 cells, but the table has 1 columns. The rest was added to the description."
+    )
     assert second.title == Text("B")
 
 

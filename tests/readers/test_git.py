@@ -176,7 +176,7 @@ def test_no_changes(repository: Path) -> None:
     git(repository, "commit", "-m", "third")
     result = run("check", "data", "--since", "HEAD", cwd=repository)
     assert result.returncode == 0
-    assert "No file at these places has changed since HEAD." in result.stderr.decode()
+    assert "No source has changed since HEAD." in result.stderr.decode()
     assert "0 records from 0 sources" in result.stdout.decode()
 
 

@@ -55,7 +55,7 @@ def test_people_read_it_on_the_page(server: str) -> None:
 
 def test_people_may_ask_for_it(server: str) -> None:
     page = get(server, "SELECT ?p { ?p cyb:country country:BZ }", accept="text/html", explain="yes").body.decode()
-    assert "Nothing was found to advise" in page
+    assert "No problems found" in page
     assert "Belize" not in page.partition('id="answer"')[2], "it is not run"
     endless = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?a"
     assert "share no variable" in get(server, endless, accept="text/html", explain="yes").body.decode()
@@ -90,11 +90,11 @@ def test_explain_over_an_endpoint_and_a_release(server: str, releases: object) -
     assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {TOLD}\n"
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
     assert remote.stdout.decode() == f"line 2: {TOLD}\n"
-    assert b"Nothing was found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
+    assert b"No problems found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
     engine = RemoteEngine(f"{server}/sparql")
     assert engine.explain("SELECT * { ?p cyb:accountable ?a }") == ()
     engine.close()
     empty = run("query", EMPTY, "--from", releases)
     assert TOLD in empty.stderr.decode()
     wrong = run("query", "SELECT ?a, ?b { ?a ?b ?c }", "--from", releases)
-    assert "         ^\n  The columns of a SELECT are not parted" in wrong.stderr.decode()
+    assert "         ^\n  The columns of a SELECT are not separated" in wrong.stderr.decode()

@@ -87,7 +87,7 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[LiveReleases]:
     """What is served of a folder, from the disk, or from so many bytes of memory."""
     live = LiveReleases(
-        Releases(folder), QueryLimits(timeout=10, workers=1, long=1, store=store), 10_000_000, told.append
+        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, told.append
     )
     try:
         live.current.warm_up.stop()
@@ -135,18 +135,18 @@ def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
         hurt(copied.store)
         for worker in live.current.engine.processes:  # which has in memory what it has read
             os.kill(worker, signal.SIGKILL)
-        with pytest.raises(EngineUnavailable, match="could not be read on the disk of the server") as failed:
+        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
             answers.find(ALL)
         assert str(copied.folder) not in str(failed.value)
         assert not answers.get(ONE), "it may have been made of what is damaged"
         assert not answers.etag(ONE)
-        with pytest.raises(EngineUnavailable, match=r"looked at|is damaged"):
+        with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
             answers.find(ONE)
         until(lambda: "is damaged on the disk" in live.current.engine.trouble)
         with pytest.raises(EngineUnavailable, match="nothing is answered from it"):
             answers.find(ONE)
         until(lambda: any("no query is answered until" in text for text in told))
-    assert any("store/" in text and "is not what was built" in text for text in told)
+    assert any("store/" in text and "has a wrong checksum" in text for text in told)
 
 
 def test_another_release_is_served_instead(copied: Release) -> None:
@@ -267,4 +267,4 @@ def test_who_asks_a_damaged_earlier_release_is_told_so_and_of_the_others(copied:
         hurt(copied.store)
         with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed, live.opened(1):
             pass
-        assert failed.value.hint == "There are: 2."
+        assert failed.value.hint == "Available releases: 2."

@@ -93,7 +93,7 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
         ('log-format = "xml"', "'text', 'json'"),
         ('trusted-proxy = "192.0.2.1"', "wrong type"),
         ("timeout = 0", "not in the range"),
-        ("timeout = nan", "no number"),
+        ("timeout = nan", "not a number"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_a_misspelt_name_in_the_environment_is_told() -> None:
     env = {"CYBILGRAPH_TIMOUT": "5", "CYBILGRAPH_PORT": "8000", "CYBILGRAPH_XYZ": "1"}
     told = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
     assert told[:2] == [
-        "CYBILGRAPH_TIMOUT sets nothing: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
-        "CYBILGRAPH_XYZ sets nothing: there is no such setting.",
+        "CYBILGRAPH_TIMOUT has no effect: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
+        "CYBILGRAPH_XYZ has no effect: there is no such setting.",
     ]

@@ -109,9 +109,10 @@ def _of_query(query: Query) -> Operation:
     own = [
         ApiParameter(
             given.name,
-            f"{given.description} ({_values(given.type)}). {_REPEATABLE_NOTE if given.several else _DEFAULT_NOTE}",
+            f"{given.description} ({_values(given.type)}). "
+            f"{_REPEATABLE_NOTE if given.allows_multiple else _DEFAULT_NOTE}",
             given.default,
-            several=given.several,
+            several=given.allows_multiple,
         )
         for given in query.parameters
     ]

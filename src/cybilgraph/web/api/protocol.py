@@ -183,7 +183,7 @@ def _parse(request: Request) -> QueryRequest | None:
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
     question = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
     return QueryRequest(
-        question, queries.hashed(query), formats, timeout, release, request.path, tuple(answer_parameters)
+        question, queries.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
     )
 
 

@@ -108,7 +108,9 @@ class Checker:
         self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
         # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
-        pool_limits = PoolLimits(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
+        pool_limits = PoolLimits(
+            workers, self._limits.waiting, max_per_caller=max(workers - 1, 1), max_wait_seconds=seconds
+        )
         self._pool = Pool(
             "cybilgraph.web.checker.check_worker",
             (str(self._limits.memory),),

@@ -122,7 +122,7 @@ class LiveReleases:
         self._closing: list[OpenRelease] = []
         #: What else is to be done each second.
         self.maintenance_tasks: list[Callable[[], object]] = []
-        first = releases.select_sound(on_event)
+        first = releases.select_intact(on_event)
         #: Why no release is named as the current one, if none is.
         named, self._missing_current = _current_release_number(releases)
         #: The number of a release that is current, and damaged.
@@ -174,7 +174,9 @@ class LiveReleases:
                 removed = [self._earlier.pop(one).serving for one in self._removable(number) or ()]
             for serving in removed:
                 serving.close()
-            serving = self._serving(release, self._embedded(release, replace(self._limits, workers=1, long=1, store=0)))
+            serving = self._serving(
+                release, self._embedded(release, replace(self._limits, workers=1, long_workers=1, store=0))
+            )
             with self._unused:
                 self._earlier[number] = earlier = _Earlier(serving, users=1)
             return earlier
@@ -232,7 +234,8 @@ class LiveReleases:
                 raise
             self._on_event(str(error))  # which tells of files, and is for who runs the server
             raise FileDamaged(
-                f"Release {number} is damaged, and nothing is answered from it", self.releases.list_kept(but=number)
+                f"Release {number} is damaged, and nothing is answered from it",
+                self.releases.list_available(excluded=number),
             ) from error
         return release
 
@@ -257,7 +260,7 @@ class LiveReleases:
         )
 
     def _serving(self, release: Release, engine: PooledEngine) -> OpenRelease:
-        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
+        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.location}"
         self._on_event(f"Release {release.number:04d} is {engine.storage}")
         answers = AnswerCache(engine, tag, self._cache_bytes)
         warm_up = WarmUp(release, answers, self._on_event)
@@ -332,7 +335,7 @@ class LiveReleases:
             return "all but queries that call other endpoints are answered from memory"
         with self._switch_lock:
             try:
-                release = self.releases.select_sound(self._on_event)
+                release = self.releases.select_intact(self._on_event)
             except ReleaseError:
                 release = serving.release
             if self.current is not serving or release.number == number:

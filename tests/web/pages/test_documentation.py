@@ -56,7 +56,7 @@ def test_links_of_the_readme_exist() -> None:
 def test_a_page_has_its_title_its_contents_and_all_documents(server: str) -> None:
     text = http(f"{server}/docs/guides/operators", Accept=BROWSER).body.decode()
     assert "<title>Guide for operators · cybilgraph</title>" in text
-    assert 'href="#watch-it">Watch it</a>' in text
+    assert 'href="#monitor-it">Monitor it</a>' in text
     assert '<a href="/docs/guides/operators" aria-current="page">' in text
     assert '<a href="/docs/decisions">Decisions</a>' in text
     decision = http(f"{server}/docs/decisions/01-publish-records-that-break-rules", Accept=BROWSER).body.decode()

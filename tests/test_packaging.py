@@ -78,7 +78,7 @@ def test_without_node_the_install_says_so_in_one_line(tmp_path: Path) -> None:
     result = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines() == [
-        "The scripts of the site were not bundled: there is no npm (Node.js). It works with plain forms."
+        "The site's scripts were not bundled: npm (Node.js) was not found. The site falls back to plain forms."
     ]
     assert not (web / "static").exists()
 

@@ -122,12 +122,12 @@ def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visit
     links = {
         link.text: link.get_attribute("href") or "" for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".button")
     }
-    svg = http(links["Save as SVG"])
+    svg = http(links["Download SVG"])
     assert svg.content_type.startswith("image/svg+xml")
-    rows = list(csv.DictReader(io.StringIO(http(links["Save as CSV"]).body.decode())))
+    rows = list(csv.DictReader(io.StringIO(http(links["Download CSV"]).body.decode())))
     assert rows[0].keys() >= {"year", "active"}
     assert f">{rows[-4]['active']}</text>" in svg.body.decode()
-    visitor.follow("Ask it as SPARQL")
+    visitor.follow("Open as SPARQL query")
     assert "/sparql?query=" in visitor.driver.current_url
     assert "openEnded" in visitor.one("main").text
 

@@ -212,7 +212,7 @@ def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None
     assert shown > 12
     long = http(f"{url}/id/project/G0667", Accept=BROWSER).body.decode()
     assert re.search(
-        r"<h1><bdi>A very long title &amp; [^<]{150,250}…</bdi></h1>\n<details[^>]*><summary>The whole title", long
+        r"<h1><bdi>A very long title &amp; [^<]{150,250}…</bdi></h1>\n<details[^>]*><summary>Full title", long
     )
     assert b"<dl" not in http(f"{url}/id/project/G0669", Accept=BROWSER).body, "a box with nothing in it"
     [data] = re.findall(r"ld\+json\">(.*?)</script>", http(f"{url}/id/project/G0666", Accept=BROWSER).body.decode())

@@ -159,7 +159,7 @@ DATASETS = [
     *over("FROM of nothing, which is not fetched", TITLES.replace("{", f"FROM <{NOWHERE}> {{"), "0"),
     *over("FROM NAMED alone", GRAPHS.replace("{", f"FROM NAMED <{HISTORY}> {{", 1), HISTORY),
     *[
-        Case(f"{name} is no absolute IRI: {value!r}", [("query", SELECT), (name, value)], status=400)
+        Case(f"{name} is not an absolute IRI: {value!r}", [("query", SELECT), (name, value)], status=400)
         for name in (DEFAULT, NAMED)
         for value in ("x", "", "http://a b/", "http://x/> } #")
     ],
@@ -267,8 +267,8 @@ WRONG = [
     *[Case(f"an empty query {given!r}", q(given), status=400, type=PROBLEM, has="Send it as query=") for given in ("", " \n", "\ufeff")],
     Case("an empty query, for a browser", q(""), accept=BROWSER, status=400, type=HTML, has="<textarea"),
     post("an empty query", DIRECT, "", status=400, type=PROBLEM, has="Send it as query="),
-    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
-    Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
+    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="more than one"),
+    Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="more than one"),
     Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),
     Case("no number of seconds", q(SELECT, timeout="soon"), status=400, type=PROBLEM),
     Case("no time at all", q(SELECT, timeout="-1"), status=400, type=PROBLEM),
@@ -297,8 +297,8 @@ WRONG = [
          status=415, type=PROBLEM),
     post("POST a query with a byte order mark", DIRECT, "\ufeffASK {}", accept="application/sparql-results+json"),
     Case("GET an update", [("update", "CLEAR ALL")], status=403, type=PROBLEM, has="read-only"),
-    Case("two releases", [*q(SELECT, release="1"), ("release", "2")], status=400, has="More than one release"),
-    Case("release 0", q(SELECT, release="0"), status=400, type=PROBLEM, has="no number of a release"),
+    Case("two releases", [*q(SELECT, release="1"), ("release", "2")], status=400, has="more than one release"),
+    Case("release 0", q(SELECT, release="0"), status=400, type=PROBLEM, has="is not a release number"),
     *[Case(f"Host: {host}", headers={"Host": host}, accept="text/turtle", status=400, has="no name or address")
       for host in ('a"b', "a<b", "[::1", "a\\b", "a{b}", "a%zz", "a/b?c", "x" * 5000)],
     post("POST text", "text/plain", SELECT, status=415, type=PROBLEM, has=re.escape(DIRECT)),

@@ -96,7 +96,7 @@ def test_people_are_told_in_words(site: str) -> None:
     assert "<del>Finished</del> → <ins>Ongoing</ins>" in page
     assert "<del>CMM Review - Samoa</del>" in page
     assert 'href="/id/project/cmm-review-samoa?release=2"' in page
-    assert "No record has changed" in send(site, "GET", "/changes?since=4", Accept=BROWSER).body.decode()
+    assert "No records changed" in send(site, "GET", "/changes?since=4", Accept=BROWSER).body.decode()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_who_has_it_is_told_so(site: str, target: str) -> None:
         ("/feed/1", 410, "not kept any more"),
         ("/feed/77/all", 404, "There is no release 77"),
         ("/record/G0020?release=1", 410, "not kept any more"),
-        ("/record/G0020?release=x", 400, "no number of a release"),
+        ("/record/G0020?release=x", 400, "is not a release number"),
     ],
 )
 def test_what_is_not_there_is_told(site: str, target: str, status: int, says: str) -> None:
@@ -172,7 +172,7 @@ def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
     page = send(site, "GET", "/record/G0020?release=2", Accept=BROWSER)
     assert page.headers["location"] == "/id/project/G0020?release=2"
     page = send(site, "GET", page.headers["location"], Accept=BROWSER)
-    assert "This is as of release 2" in page.body.decode()
+    assert "You are viewing release 2" in page.body.decode()
 
 
 @pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
@@ -180,9 +180,13 @@ def test_no_link_of_a_page_as_of_an_earlier_release_is_dead(site: str, path: str
     gone = send(site, "GET", path, Accept=BROWSER)
     assert gone.status == (410 if "cmm" in path else 200)
     address = f"{path}?release=3"
-    assert ("cmm" in path) == (f'<a href="{address}">Its page as of then</a>' in gone.body.decode())
+    assert ("cmm" in path) == (f'<a href="{address}">View the page of that release</a>' in gone.body.decode())
     page = send(site, "GET", address, Accept=BROWSER).body.decode()
-    assert ("cmm" in path) == ("It is in none since." in page) != ("See it as it is now" in page)
+    assert (
+        ("cmm" in path)
+        == ("The current release no longer has this page." in page)
+        != ("View the current version" in page)
+    )
     for link in dict.fromkeys(re.findall(r'href="(/(?:id|record|graph|suggest)/[^"]*)"', page)):
         there = send(site, "GET", unescape(link))
         assert there.status == 200, link

@@ -74,7 +74,7 @@ def test_columns_and_years() -> None:
 def test_the_matrix_has_a_cell_for_each_pair() -> None:
     rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
     rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
-    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme told")])
+    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
     cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
     assert cells == [[(3, 2), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 1)]]
 

@@ -544,4 +544,4 @@ def test_what_cannot_be_read_comes_back_with_its_line(portal: str) -> None:
     reply = submit(portal, "/check", text='{\n "title": \n}', format="json", lang="en")
     assert reply.status == 422
     assert b'<li id="L3" class="violation">' in reply.body
-    assert b"No record could be read" in reply.body
+    assert b"We could not read a record" in reply.body

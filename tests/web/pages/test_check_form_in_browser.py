@@ -173,7 +173,7 @@ def test_a_file_is_dropped(form: Browser) -> None:
 
 def test_what_is_typed_last_is_what_is_shown(form: Browser) -> None:
     form.paste('{"title": "A project", ')
-    form.until(lambda: "No record could be read" in form.tally)
+    form.until(lambda: "We could not read a record" in form.tally)
     assert form.marked() == {1: "violation"}
     form.one("#text").send_keys(Keys.CONTROL, Keys.END)
     for part in ('"status": "Fin', 'ished"', ', "countries": ["BZ"]', ', "summary": "It helps Belize."}'):
@@ -181,7 +181,7 @@ def test_what_is_typed_last_is_what_is_shown(form: Browser) -> None:
         time.sleep(0.2)
     form.until(lambda: "1 record: 0 violations" in form.tally)
     form.paste("")
-    form.until(lambda: form.tally == "Nothing has been checked yet.")
+    form.until(lambda: form.tally == "Nothing checked yet.")
     assert form.all(".finding") == []
 
 

@@ -270,7 +270,7 @@ def test_nothing_is_told_from_a_file_that_is_damaged_under_the_server(
         assert b"\ncybilgraph_damaged_files 1.0" in get(url, "/metrics").body
         other = get(url, "/id/project/G0020", Accept=BROWSER)
         assert other.status == 200
-        assert (b"It is not known here" in other.body) is (name == "search.sqlite")
+        assert (b"The results of the check are not available" in other.body) is (name == "search.sqlite")
         aside.unlink(missing_ok=True)
         file.write_bytes(good)
         assert get(url, target).status == 200
@@ -341,7 +341,9 @@ def test_a_release_of_an_earlier_make_has_its_pages(tmp_path: Path) -> None:
     with running_server(tmp_path) as url:
         for target in ("/", "/releases", "/release/1", "/search?q=belize", "/id/project/G0020", "/sitemap.xml"):
             assert send(url, "GET", target, Accept=BROWSER).status == 200, target
-        assert b"It is not known here" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
+        assert (
+            b"The results of the check are not available" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
+        )
         for target in ("/catalog", "/.well-known/void", "/latest/SHA256SUMS"):
             assert send(url, "GET", target).status == 404, target
         assert send(url, "GET", "/latest/report.json").status == 200

@@ -49,7 +49,7 @@ class Page(Browser):
 
     def run(self, text: str) -> None:
         self.write(text)
-        self.one("#ask button").click()
+        self.one("#query-form button").click()
         self.until(lambda: not self.all("#answer[aria-busy]"))
 
     def rows(self) -> list[str]:
@@ -79,10 +79,10 @@ def test_a_query_is_run_edited_shared_and_gone_back_to(page: Page, server: str) 
     assert parse_qs(urlparse(shared).query)["query"] == ["SELECT ?code { project:G0020 dcterms:identifier ?code }"]
     page.open(shared)
     page.until(lambda: page.rows() == ["G0020"])
-    page.until(lambda: page.all("#lasting"))
-    lasting = str(page.one("#lasting").get_attribute("href"))
-    assert parse_qs(urlparse(lasting).query)["release"] == ["1"]
-    page.open(lasting)
+    page.until(lambda: page.all("#permalink"))
+    permalink = str(page.one("#permalink").get_attribute("href"))
+    assert parse_qs(urlparse(permalink).query)["release"] == ["1"]
+    page.open(permalink)
     page.until(lambda: page.rows() == ["G0020"])
     assert page.one("#release").get_property("value") == "1"
     page.driver.back()
@@ -158,7 +158,7 @@ def test_what_no_map_has_is_told(page: Page, server: str) -> None:
     page.until(lambda: page.all("#tab-map"))
     page.one("#tab-map").click()
     page.until(lambda: page.all(".picture figcaption"))
-    assert "1 country; 1 more, of the table, not on this map" in page.one(".picture figcaption").text
+    assert "1 country; the map has no shape for 1 more in the table" in page.one(".picture figcaption").text
     assert len(page.all(".picture svg a")) == 1
 
 
@@ -190,9 +190,9 @@ def test_the_picture_and_the_rows_are_downloaded(page: Page, server: str, tmp_pa
     page.one(".picture figcaption button").click()
     page.until(lambda: (tmp_path / "cybilgraph-map.svg").is_file())
     page.one("#tab-raw").click()
-    page.one("a[download='answer.csv']").click()
-    page.until(lambda: (tmp_path / "answer.csv").is_file())
-    assert (tmp_path / "answer.csv").read_text().startswith("country,projects")
+    page.one("a[download='results.csv']").click()
+    page.until(lambda: (tmp_path / "results.csv").is_file())
+    assert (tmp_path / "results.csv").read_text().startswith("country,projects")
     picture = (tmp_path / "cybilgraph-map.svg").read_text()
     assert 'xmlns="http://www.w3.org/2000/svg"' in picture
     assert "var(" not in picture
@@ -269,7 +269,7 @@ def test_axe_finds_no_serious_fault(page: Page, server: str, scheme: str) -> Non
             page.until(lambda tab=tab: page.all(f"#tab-{tab}"))
             page.one(f"#tab-{tab}").click()
             page.until(lambda: page.all("#stage > div"))
-            page.until(lambda: page.all("#using"))
+            page.until(lambda: page.all("#usage"))
         page.driver.execute_script(AXE.read_text(encoding="utf-8"))
         found = page.driver.execute_async_script("const done = arguments[0]; axe.run().then((said) => done(said))")
         bad = [
@@ -286,10 +286,10 @@ def test_all_of_it_works_without_scripts(server: str) -> None:
         plain.driver.get(f"{server}/sparql")
         plain.one("#query").clear()
         plain.one("#query").send_keys("SELECT ?p ?code { ?p dcterms:identifier ?code }")
-        plain.one("#ask button").click()
+        plain.one("#query-form button").click()
         plain.until(lambda: "G0020" in plain.one("#answer table").text)
         assert plain.one("#answer td a").get_attribute("href").startswith(f"{server}/id/project/")
-        assert plain.all("#using pre")
+        assert plain.all("#usage pre")
         plain.driver.get(f"{server}/sparql?query={quote('SELECT ?x { FILTR }')}")
         assert "FILTR" in str(plain.one("#query").get_property("value"))
         assert "line 1" in plain.one("#answer").text.lower()

@@ -101,7 +101,7 @@ def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path)
     pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
     with running_server(tmp_path / "into") as url:
         text = page(url, q="strategies")
-        assert "the first 200 of them" in text
+        assert "lists the first 200 matching projects" in text
         [address] = re.findall(r'href="(/search/sparql[^"]*)"', text)
         assert "200 rows" in http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
 
@@ -122,14 +122,12 @@ def test_no_text_is_an_error(server: str, text: str) -> None:
 )
 def test_a_slip_finds_what_the_word_meant_finds(server: str, slip: str, meant: str) -> None:
     assert found(server, q=slip) == found(server, q=meant) != found(server)
-    assert f"Shown is what “{meant}” finds." in page(server, q=slip)
+    assert f"Showing results for “{meant}” instead." in page(server, q=slip)
 
 
 def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer_find(server: str) -> None:
     text = page(server, q="cybercrime belize")
-    relaxations = re.findall(
-        r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text
-    )
+    relaxations = re.findall(r'<li>without <bdi>“(\w+)”</bdi>: <a href="([^"]*)"[^>]*>(\d+) projects</a>', text)
     assert [(word, int(many)) for word, _, many in relaxations] == [
         ("belize", len(found(server, q="cybercrime"))),
         ("cybercrime", len(found(server, q="belize"))),
@@ -137,19 +135,19 @@ def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer
     assert (
         f"<strong>{relaxations[0][2]} projects</strong>" in http(f"{server}{unescape(relaxations[0][1])}").body.decode()
     )
-    assert "without <bdi>Country “Samoa”</bdi> there are " in page(server, q="belize", country="WS")
-    assert "with nothing but <bdi>“samoa”</bdi> there is " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
+    assert "without <bdi>Country “Samoa”</bdi>: " in page(server, q="belize", country="WS")
+    assert "only <bdi>“samoa”</bdi>: " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("country", "Atlantis", "There is no country “Atlantis”</bdi>. Give its code or its name."),
-        ("country", "Kenia", "There is no country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
-        ("theme", "<b>", "There is no theme “&lt;b&gt;”</bdi>. Give its code or its name."),
-        ("year", "20x9", "There is no year “20x9”</bdi>. Write four digits: 2018."),
-        ("sort", "evil", "There is no order “evil”</bdi>. There are: relevance, title, newest, oldest."),
-        ("page", "-1", "There is no page “-1”</bdi>. Pages have numbers from 1."),
+        ("country", "Atlantis", "Unknown country “Atlantis”</bdi>. Give its code or its name."),
+        ("country", "Kenia", "Unknown country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
+        ("theme", "<b>", "Unknown theme “&lt;b&gt;”</bdi>. Give its code or its name."),
+        ("year", "20x9", "Unknown year “20x9”</bdi>. Use four digits: 2018."),
+        ("sort", "evil", "Unknown sort order “evil”</bdi>. Use one of: relevance, title, newest, oldest."),
+        ("page", "-1", "Invalid page number “-1”</bdi>. Use a whole number from 1."),
     ],
 )
 def test_what_nobody_offers_is_told(server: str, name: str, value: str, told: str) -> None:
@@ -164,4 +162,4 @@ def test_what_nobody_offers_is_told(server: str, name: str, value: str, told: st
 def test_a_thing_without_a_project_is_no_error_and_one_may_be_called_by_name(server: str) -> None:
     assert found(server, country="France", nothing="1") == []
     assert found(server, country="Belize") == found(server, country="BZ") != []
-    assert "There is no page 999: the last that is shown is" in page(server, page="999")
+    assert "There is no page 999. The last page is" in page(server, page="999")

@@ -51,7 +51,7 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
     edited = fields["text"].replace("Mar 2020", "Apr 2020")
     reply = send(portal, fields, text=edited, comment="See page 3", sender="A Visitor", email="a@example.org")
     assert reply.status == 202
-    assert b"waits for a curator" in reply.body
+    assert b"A curator will review it" in reply.body
     found = waiting(queue)[-1]
     assert found["text"] == edited
     assert (found["project"], found["comment"], found["email"]) == ("G0020", "See page 3", "a@example.org")
@@ -69,7 +69,7 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
         ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "cannot be seen (U+0007)"),
         ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "was Text of a project page, and this is JSON"),
         ({"text": TEXT.replace("Mar 2020", "May 2020")}, 202, ""),
-        ({"text": "\0\0\0\0\0"}, 400, "is no text"),
+        ({"text": "\0\0\0\0\0"}, 400, "must be text"),
         ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
         ({"text": ""}, 400, "it is empty"),
         ({"text": TEXT + "x", "base": "another"}, 422, "has changed since you opened it"),
@@ -116,7 +116,7 @@ def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path)
             reply = http(f"{url}/suggest/G0020", "POST", body, **given)
             assert reply.status == status, headers
             assert len(waiting(tmp_path / "queue")) == before + (status == 202)
-            assert (b"was sent from another site" in reply.body) == (status == 403)
+            assert (b"was submitted from another site" in reply.body) == (status == 403)
 
 
 def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
@@ -184,5 +184,5 @@ def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
 def test_a_server_without_a_folder_says_so(server: str) -> None:
     reply = http(f"{server}/suggest/G0020", Accept=BROWSER)
     assert reply.status == 404
-    assert b"Suggestions are not taken here" in reply.body
+    assert b"Suggestions are disabled" in reply.body
     assert b"Suggest an edit" not in http(f"{server}/id/project/G0020", Accept=BROWSER).body

@@ -194,17 +194,17 @@ def rule_groups() -> Iterator[str]:
 
 
 def field_terms() -> Iterator[str]:
-    """The properties of all fields, for a shape."""
+    """Yield the properties of all fields, for a shape."""
     return (_curie(row.term) for row in FIELDS if row.term)
 
 
 def text_terms() -> Iterator[str]:
-    """The properties of the title and of all prose, for a shape."""
+    """Yield the properties of the title and of all prose fields, for a shape."""
     return (_curie(term) for term in (DCTERMS.title, *(row.term for row in NARRATIVE_FIELDS)))
 
 
 def paragraph_terms() -> Iterator[str]:
-    """The same without those that link to nodes."""
+    """Yield the same properties, without those that link to nodes."""
     prose = (row.term for row in NARRATIVE_FIELDS if row.kind is FieldKind.PROSE)
     return (_curie(term) for term in (DCTERMS.title, *prose))
 

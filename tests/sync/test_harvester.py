@@ -139,7 +139,9 @@ def test_why_a_file_cannot_be_had_is_told_as_the_site_says_it(publisher: Publish
     dump.write_bytes(good[::-1])
     with (
         Site(publisher.url, attempts=1) as site,
-        pytest.raises(FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the disk"),
+        pytest.raises(
+            FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the server's disk"
+        ),
     ):
         harvest(site, tmp_path)
     dump.write_bytes(good)

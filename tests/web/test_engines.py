@@ -162,7 +162,7 @@ def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     graph_store._GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
-        assert b"is not what its release is: it has" in _until(site, 503).body
+        assert b"The endpoint differs from its release: it has" in _until(site, 503).body
         assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body
         load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), resend=True)
         assert _until(site, 200).body == b"ready\n"

@@ -63,11 +63,11 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
 @pytest.mark.parametrize(
     ("more", "status", "reason"),
     [
-        ({}, 422, "Nothing was changed"),
+        ({}, 422, "The record is unchanged"),
         ({"text": "<<<", "format": "text"}, 422, "no longer describes the same project"),
         ({"text": TEXT.replace("G0020", "G0021")}, 422, "it was G0020, and would be G0021"),
-        ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "cannot be seen (U+0007)"),
-        ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "was Text of a project page, and this is JSON"),
+        ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "an invisible character (U+0007)"),
+        ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "changed from Text of a project page to JSON"),
         ({"text": TEXT.replace("Mar 2020", "May 2020")}, 202, ""),
         ({"text": "\0\0\0\0\0"}, 400, "must be text"),
         ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
@@ -132,7 +132,7 @@ def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: P
             queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
         refused = send(url, fields, text=edited)
         assert refused.status == 429
-        assert f"{MAX_OF_CLIENT} suggestions from your network wait for a curator" in refused.body.decode()
+        assert f"{MAX_OF_CLIENT} suggestions from your network are already waiting" in refused.body.decode()
         assert Controls(refused.body).fields["text"].rstrip() == edited.rstrip()
         assert len(list(queue.pending())) == MAX_OF_CLIENT
 

@@ -346,7 +346,7 @@ def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: run
     until(lambda: answering() and _answers(served.url), 60)
     told = [line["done"] for line in lines(served) if line.get("pid") in ends]
     assert len(told) == len(ends)
-    assert told[-1].endswith(("are begun anew in 2 s", "are begun anew in 4 s", "are begun anew in 8 s"))
+    assert told[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
 
 
 def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -> None:
@@ -357,7 +357,7 @@ def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -
     until(lambda: _answers(served.url), 60)
     [ended] = [line for line in lines(served) if line.get("pid") == inner]
     assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
-    assert any("was stopped, and is ended" in str(line.get("message")) for line in lines(served))
+    assert any("was suspended, and is killed" in str(line.get("message")) for line in lines(served))
 
 
 def _answers(url: str) -> bool:

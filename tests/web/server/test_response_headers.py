@@ -136,7 +136,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
     start, body = sent
     assert start["status"] == 500
     require_secure({name.decode().title(): value.decode() for name, value in start["headers"]})
-    assert b"fault of ours" in body["body"]
+    assert b"bug in the server" in body["body"]
     assert b"secret" not in body["body"]
 
 

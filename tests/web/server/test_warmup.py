@@ -40,15 +40,16 @@ def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) 
         asked.run(1)
         assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
         assert told == [
-            "Release 0001: 1 of 4 answers that most ask for are not there after 1 seconds, and follow (--warm-seconds)"
+            "Release 0001: cache warm-up has 1 of 4 queries left after 1 seconds (--warm-seconds); "
+            "they continue in the background"
         ]
         asked.run_in_background()
         until = time.monotonic() + 10
         while len(told) < 3 and time.monotonic() < until:
             time.sleep(0.02)
         assert asked.state == {"kept": 2, "waiting": 0, "left_out": 2}
-        assert "the answer to large is not there ahead. The answer is larger than 1,000 bytes" in told[1]
-        assert "the answer to slow is not there ahead. The query was stopped after 2 seconds" in told[2]
+        assert "the answer to large is not cached. The answer is larger than 1,000 bytes" in told[1]
+        assert "the answer to slow is not cached. The query was stopped after 2 seconds" in told[2]
 
 
 @pytest.mark.usefixtures("few")

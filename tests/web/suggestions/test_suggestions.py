@@ -103,7 +103,7 @@ def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQu
 def test_a_file_that_is_gone_or_says_so_already(queue: SuggestionQueue, records: Path) -> None:
     taken, other = queue.send(suggestion()), queue.send(suggestion())
     (records / SEED.name).unlink()
-    with pytest.raises(SuggestionError, match="no longer there"):
+    with pytest.raises(SuggestionError, match="no longer exists"):
         queue.accept(taken.id, records)
     (records / SEED.name).write_text(EDITED, encoding="utf-8")
     queue.accept(other.id, records)
@@ -117,7 +117,7 @@ def test_a_form_becomes_a_file_of_its_own(queue: SuggestionQueue, records: Path)
     taken = queue.send(given)
     assert current_file(taken, records) is None
     assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
-    with pytest.raises(SuggestionError, match="such a file already"):
+    with pytest.raises(SuggestionError, match="already exists"):
         queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
 
 
@@ -147,7 +147,7 @@ def test_nothing_is_written_outside_the_folder(
     (records / "linked").symlink_to(tmp_path / "elsewhere")
     taken = queue.send(suggestion(name))
     before = tree(tmp_path)
-    with pytest.raises(SuggestionError, match="is no record file below"):
+    with pytest.raises(SuggestionError, match="is not a record file in"):
         queue.accept(taken.id, records, force)
     assert tree(tmp_path) == before
 
@@ -178,8 +178,8 @@ def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"text": TEXT}, "Nothing was changed"),
-        ({"text": TEXT.replace("\n", "\r\n") + "\n"}, "Nothing was changed"),
+        ({"text": TEXT}, "The record is unchanged"),
+        ({"text": TEXT.replace("\n", "\r\n") + "\n"}, "The record is unchanged"),
         ({"text": "x" * 500_001}, "larger than 500,000 bytes"),
         ({"comment": "x" * 2_001}, "comment is longer"),
         ({"sender": "x" * 201}, "longer than 200"),
@@ -188,7 +188,7 @@ def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -
         ({"text": EDITED.replace("Finished", "Fini\u202eshed")}, r"U\+202E"),
         (
             {"text": "<!doctype html><title>Support to Belize</title>"},
-            "was Text of a project page, and this is Saved web",
+            "changed from Text of a project page to Saved web",
         ),
         ({"text": "{}"}, "this is JSON"),
     ],
@@ -224,9 +224,9 @@ def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name
         (EDITED.replace("G0020", "G0021"), "no longer describes the same project: it was G0020, and would be G0021"),
         ("<<<", "no longer describes the same project"),
         ("%PDF-1.7", "can no longer be read"),
-        (EDITED + "\x1b", "cannot be seen"),
+        (EDITED + "\x1b", "an invisible character"),
         ("{}", "this is JSON"),
-        (TEXT, "Nothing was changed"),
+        (TEXT, "The record is unchanged"),
     ],
 )
 def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
@@ -351,12 +351,12 @@ def test_a_folder_that_is_open_to_others_is_closed(queue: SuggestionQueue, recor
 
 
 def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = SuggestionQueue(tmp_path, max_pending=6, most_of_project=4, most_of_client=2)
+    queue = SuggestionQueue(tmp_path, max_pending=6, max_of_project=4, max_of_client=2)
     taken = [queue.send(suggestion(project=f"G002{number}"), "192.0.2.1") for number in range(2)]
     with pytest.raises(SuggestionQuota, match="2 suggestions from your network wait"):
         queue.send(suggestion(), "192.0.2.1")
     with pytest.raises(SuggestionQuota):
-        SuggestionQueue(tmp_path, most_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
+        SuggestionQueue(tmp_path, max_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
     queue.send(suggestion(), "192.0.2.2")
     assert "192.0.2.1" not in str(tree(tmp_path))
     queue.reject(taken[0].id, "No")
@@ -364,7 +364,7 @@ def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
 
 
 def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = SuggestionQueue(tmp_path, max_pending=3, most_of_project=2)
+    queue = SuggestionQueue(tmp_path, max_pending=3, max_of_project=2)
     for number in range(2):
         queue.send(suggestion(), f"192.0.2.{number}")
     with pytest.raises(SuggestionsFull, match="2 suggestions for this project"):

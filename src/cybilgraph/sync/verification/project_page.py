@@ -13,8 +13,8 @@ from cybilgraph.sync.verification.markup import Element, collapse_spaces, parse_
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")
-#: Where the role of an actor is not told, a page says so in its own words.
-_UNSPECIFIED_ROLE = {"": "Role not told", "Unspecified": "Role not told"}
+#: The heading on a page for actors without a role.
+_UNSPECIFIED_ROLE = {"": "Role not specified", "Unspecified": "Role not specified"}
 #: What is written in sections of their own, by the heading.
 _PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
 _ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
@@ -90,7 +90,7 @@ class _ExpectedValues:
         """The things that it links to as one of these."""
         return {thing for thing, word in self.links if word in words}
 
-    def times(self) -> set[str]:
+    def dates(self) -> set[str]:
         """The ways in which a page may tell its start and its end; none where there is neither."""
         starts, ends = (
             self.values[loose] or self.values[exact]
@@ -98,7 +98,10 @@ class _ExpectedValues:
         )
         either = starts or ends
         return {
-            collapse_spaces(f"{start} – {end}") for start in starts or {"?"} for end in ends or {"?", "open"} if either
+            collapse_spaces(f"{start} – {end}")
+            for start in starts or {"?"}
+            for end in ends or {"?", "ongoing"}
+            if either
         }
 
 
@@ -132,9 +135,9 @@ class ProjectPage:
             yield _value_difference("the title", title, titles)
         if status not in (expected.values[CYB.status] or {""}):
             yield _value_difference("the status", status, expected.values[CYB.status])
-        time = self._facts["Time"].all("dd")[0].text if "Time" in self._facts else ""
-        if time not in (expected.times() or {""}):
-            yield _value_difference("the time", time, expected.times())
+        dates = self._facts["Dates"].all("dd")[0].text if "Dates" in self._facts else ""
+        if dates not in (expected.dates() or {""}):
+            yield _value_difference("the period", dates, expected.dates())
         yield from self._wrong_links(expected)
         for heading, term in _TEXTS.items():
             yield from set_differences(f"the {heading.lower()}", set(self._texts(heading)), expected.texts[term])
@@ -172,11 +175,11 @@ class ProjectPage:
         )
         found = {
             f"{_iri(row.href)}: {' '.join(quote.text for quote in row.all('q'))}"
-            for section in self._sections["Found in the text"]
+            for section in self._sections["Evidence in the text"]
             for row in section.all("tr")
             if row.all("q")
         }
-        yield from set_differences("what was found in the text", found, expected.quotes)
+        yield from set_differences("evidence in the text", found, expected.quotes)
 
     def _wrong_data(self, expected: _ExpectedValues) -> Iterator[str]:
         """The same of what is there for programs."""

@@ -100,11 +100,11 @@ def test_imports_point_to_lower_layers(path: Path) -> None:
             assert here in HOMES[root], f"{root} is imported in {here or 'the package'}, not in {HOMES[root]}"
 
 
-def test_no_two_modules_have_the_same_name() -> None:
+def test_module_names_are_unique() -> None:
     assert not repeated(path.stem for path in FILES if path.stem not in ("__init__", "__main__"))
 
 
-def test_no_two_public_classes_have_the_same_name() -> None:
+def test_public_class_names_are_unique() -> None:
     assert not repeated(
         node.name
         for path in FILES

@@ -128,7 +128,7 @@ BOUNDED = {
 
 
 @pytest.mark.parametrize("found", PATTERNS, ids=[found.place for found in PATTERNS])
-def test_a_pattern_takes_linear_time(found: Found) -> None:
+def test_pattern_takes_linear_time(found: Found) -> None:
     if found.place in BOUNDED:
         pytest.skip(f"only against {BOUNDED[found.place]}")
     slow = {how: text for how in sorted(found.uses) if (text := slow_text(found.pattern, how))}
@@ -155,12 +155,12 @@ OLD_TOKEN = re.compile(
     ],
     ids=lambda given: str(getattr(given, "pattern", given))[:20],
 )
-def test_a_pattern_that_backtracks_is_found(pattern: re.Pattern[Any], how: str) -> None:
+def test_backtracking_pattern_is_detected(pattern: re.Pattern[Any], how: str) -> None:
     """The test above means something: it finds what it is for."""
     assert slow_text(pattern, how)
 
 
-def test_patterns_are_collected_from_everywhere() -> None:
+def test_patterns_are_collected_from_all_modules() -> None:
     places = {found.place for found in PATTERNS}
     assert len(places) > 200
     wanted = (

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize(
     "path", ["/", "/id/project/G0020", "/id/country/BZ", "/queries/example-who-funds-whom", "/sparql?query=ASK%7B%7D"]
 )
-def test_a_page_is_shown_without_an_error(server: str, path: str, tmp_path: Path) -> None:
+def test_page_renders_without_errors(server: str, path: str, tmp_path: Path) -> None:
     assert CHROMIUM
     picture = tmp_path / "page.png"
     command = [

@@ -68,7 +68,7 @@ PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pic
 
 @pytest.mark.timeout(300)  # a busy machine is slow
 @pytest.mark.parametrize("name", list(DIFFERENCES))
-def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -> None:
+def test_site_works_with_engine(name: str, releases: Path, server: str, tmp_path: Path) -> None:
     """One test for each engine, so that it is started once."""
     with oxigraph() if name == "oxigraph" else virtuoso(tmp_path) as store:
         told = run("load", releases, *store.options)
@@ -148,7 +148,7 @@ def bad(way: FaultyProxy, fault: str) -> Iterator[None]:
         way.fault = ""
 
 
-def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
     folder = tmp_path / "releases"
     pipeline.build([SEED], folder)
@@ -230,7 +230,7 @@ def _until(site: str, status: int) -> Reply:
     raise AssertionError(ready.body)
 
 
-def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> None:
+def test_answers_come_from_the_requested_release(way: FaultyProxy, release: Release) -> None:
     """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
@@ -240,7 +240,7 @@ def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> 
         engine.close()
 
 
-def test_the_documentation_names_every_difference() -> None:
+def test_documentation_lists_every_difference() -> None:
     text = (ROOT / "docs/reference/engines.md").read_text(encoding="utf-8")
     for name in DIFFERENCES["virtuoso"]:
         assert name.removesuffix(" is of this moment") in text
@@ -254,7 +254,7 @@ def _load(folder: Path, store: Store, wait: Callable[[float], None] = time.sleep
     load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials(), wait=wait)
 
 
-def test_what_an_endpoint_asks_for_is_in_a_file(way: FaultyProxy, tmp_path: Path) -> None:
+def test_endpoint_credentials_come_from_a_file(way: FaultyProxy, tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     json = (BY_NAME["json"],)
     way.asks_for = Credentials("me", "secret").header["Authorization"]
@@ -275,7 +275,7 @@ def test_what_an_endpoint_asks_for_is_in_a_file(way: FaultyProxy, tmp_path: Path
     assert Credentials.of(str(file)).header == {"Authorization": "Bearer token"}
 
 
-def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
+def test_missing_endpoint_is_reported(releases: Path) -> None:
     engine = RemoteEngine("http://127.0.0.1:9/sparql", QueryLimits(workers=1))
     try:
         with pytest.raises(EngineUnavailable, match="does not answer"):
@@ -289,7 +289,7 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
     assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
 
 
-def test_a_long_query_is_stopped_and_a_large_answer_refused(way: FaultyProxy) -> None:
+def test_long_query_is_stopped_and_large_answer_refused(way: FaultyProxy) -> None:
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:

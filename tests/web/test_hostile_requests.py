@@ -42,21 +42,21 @@ def not_excused(seconds: float, fault: str) -> bool:
     return bool(fault) and (fault != "late" or seconds > 15)
 
 
-def test_no_request_brings_the_server_down_or_goes_out(address: Address, trap: Trap) -> None:
+def test_hostile_requests_neither_crash_the_server_nor_send_requests(address: Address, trap: Trap) -> None:
     quick = [attack for attack in attacks.queries(address, trap) if attack.name not in attacks.HEAVY]
     found = [wrong(address, attack) for attack in (*quick, *attacks.requests(address))]
     assert not [*filter(None, found)]
     assert not trap.caught
 
 
-def test_a_trap_hears_a_request(trap: Trap) -> None:
+def test_trap_detects_a_request(trap: Trap) -> None:
     """Else no silence of it would prove anything."""
     with pytest.raises(OSError):  # noqa: PT011
         exchange(Address(trap.port, "/"), b"GET / HTTP/1.1\r\n\r\n", wait=0.2)
     assert trap.caught == 1
 
 
-def test_heavy_queries_end_in_time_and_others_do_not_wait(address: Address, trap: Trap) -> None:
+def test_expensive_queries_end_in_time_without_delaying_others(address: Address, trap: Trap) -> None:
     with Neighbour(address, [BELIZE]) as neighbour:
         found = [wrong(address, attack) for attack in attacks.queries(address, trap) if attack.name in HEAVY]
     assert not [*filter(None, found)]
@@ -68,19 +68,19 @@ def test_heavy_queries_end_in_time_and_others_do_not_wait(address: Address, trap
 @pytest.mark.parametrize(
     "name", ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients leave before"]
 )
-def test_crowds(address: Address, name: str) -> None:
+def test_crowds_get_answers_or_proper_errors(address: Address, name: str) -> None:
     came, seconds, fault = crowds.CROWDS[name](address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert exchange(address, look_up(address, BELIZE)).status == 200
 
 
-def test_one_client_with_many_queries_is_told_when_to_come_again(address: Address) -> None:
+def test_client_with_many_queries_gets_retry_after(address: Address) -> None:
     came, seconds, fault = crowds.heavy_from_500(address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert "429" in came
 
 
-def test_nobody_waits_for_texts_that_are_made_to_be_scanned(address: Address) -> None:
+def test_texts_that_are_slow_to_scan_do_not_delay_others(address: Address) -> None:
     """Small ones, and deadlines that a busy machine keeps; the benchmark has the true ones, and sizes up to 400 kB."""
     with Monitor(address) as alive, Neighbour(address, [BELIZE]) as neighbour:
         found = [wrong(address, attack) for attack in scans.scans(address, sizes=(16_000, 60_000))]
@@ -100,7 +100,7 @@ def memory(address: Address) -> int:
 
 
 @pytest.mark.parametrize("how", ["refused", "answered"])
-def test_long_queries_leave_nothing_behind(address: Address, how: str) -> None:
+def test_long_queries_do_not_accumulate_memory(address: Address, how: str) -> None:
     """Neither those that are refused, nor the texts of those whose answers are kept, of which each is short."""
     size, number = 99_000, 500
 

@@ -88,7 +88,7 @@ def visitor(request: pytest.FixtureRequest) -> Iterator[Visitor]:
     visitor.driver.quit()
 
 
-def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visitor: Visitor) -> None:
+def test_navigation_from_search_to_project_organisation_and_country(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/")
     visitor.one("#q").send_keys("strategi", Keys.ENTER)
     assert visitor.title == "Projects"
@@ -108,7 +108,7 @@ def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visi
     assert visitor.title == "Belize"
 
 
-def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Visitor) -> None:
+def test_map_countries_and_matrix_cells_link_to_pages(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/pictures/map")
     visitor.one('svg a[href="/id/country/NG"]').click()
     assert visitor.title == "Nigeria"
@@ -117,7 +117,7 @@ def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Vis
     assert "2 projects" in visitor.text(".tally")
 
 
-def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visitor) -> None:
+def test_chart_can_be_downloaded_and_its_query_opened(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/pictures/years")
     links = {
         link.text: link.get_attribute("href") or "" for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".button")
@@ -132,14 +132,14 @@ def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visit
     assert "openEnded" in visitor.one("main").text
 
 
-def test_an_edit_is_suggested(portal: str, visitor: Visitor) -> None:
+def test_suggestion_form_opens_with_the_record(portal: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{portal}/id/project/G0020")
     visitor.follow("Suggest an edit")
     assert visitor.title == "Suggest an edit"
     assert "Belize" in (visitor.one("#text").get_attribute("value") or "")
 
 
-def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visitor: Visitor) -> None:
+def test_pages_request_nothing_from_other_hosts_and_log_no_errors(server: str, visitor: Visitor) -> None:
     visitor.driver.get_log("performance")
     visitor.driver.get_log("browser")
     for path in KINDS:
@@ -157,7 +157,7 @@ def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visito
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
-def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
+def test_axe_finds_no_serious_violation(server: str, scheme: str, width: int) -> None:
     """Nor is anything wider than the screen or beside it, a word broken inside, or the head of one page another's."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver

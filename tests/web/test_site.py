@@ -75,7 +75,7 @@ def pages(server: str, release: Release) -> dict[str, Page]:
         return dict(threads.map(page, paths))
 
 
-def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -> None:
+def test_every_iri_resolves_to_statements_about_it(server: str, release: Release) -> None:
     """Each in one form in turn, and those of each kind in all forms."""
     kinds: set[str] = set()
 
@@ -102,7 +102,7 @@ def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -
     assert not found
 
 
-def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
+def test_no_link_is_broken(server: str, pages: dict[str, Page]) -> None:
     known = dict(pages)
     for path in KINDS:
         known[path] = Page(http(f"{server}{path}", Accept=BROWSER).body.decode())
@@ -130,7 +130,7 @@ def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
             assert name in known[target].names, (path, link)
 
 
-def test_pages_use_no_style_or_script_of_their_own(server: str) -> None:
+def test_pages_have_no_inline_styles_or_scripts(server: str) -> None:
     for path in KINDS:
         reply = http(f"{server}{path}", Accept=BROWSER)
         policy = reply.headers["content-security-policy"]
@@ -181,7 +181,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Rel
         yield url, pipeline.Releases(folder / "into").current()
 
 
-def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None:
+def test_hostile_text_is_escaped(hostile: tuple[str, Release]) -> None:
     """On each page kind, and each page of a thing that the records made."""
     url, release = hostile
     made = ["/" + iri.removeprefix(BASE) for iri in iris(release) if "666" in iri or "script" in iri or "alert" in iri]
@@ -235,7 +235,7 @@ def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None
         ("/sparql?format=csv&query=SELECT%20?t%20%7B%20?p%20dcterms:title%20?t%20%7D", False),
     ],
 )
-def test_a_table_for_people_has_no_formula_and_an_answer_is_exact(
+def test_spreadsheet_tables_neutralise_formulas_and_answers_are_exact(
     hostile: tuple[str, Release], path: str, guarded: bool
 ) -> None:
     cells = [cell for row in csv.reader(io.StringIO(http(f"{hostile[0]}{path}").body.decode())) for cell in row]
@@ -244,7 +244,7 @@ def test_a_table_for_people_has_no_formula_and_an_answer_is_exact(
     assert all(cell.startswith("'") == guarded for cell in formulas)
 
 
-def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
+def test_moved_and_removed_projects_are_handled(tmp_path: Path) -> None:
     """An alias leads to the present name, and what only an earlier release had is told so."""
     source = tmp_path / "records.json"
     law = {"title": "A law", "summary": "It helps Fiji."}
@@ -265,7 +265,7 @@ def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
         assert http(f"{url}/id/project/a-river", Accept=BROWSER).status == 404
 
 
-def test_a_page_asks_three_queries_at_most(server: str) -> None:
+def test_pages_run_at_most_three_queries(server: str) -> None:
     def asked() -> int:
         text = http(f"{server}/metrics").body.decode()
         return sum(
@@ -285,7 +285,7 @@ def test_a_page_asks_three_queries_at_most(server: str) -> None:
         before = after
 
 
-def test_each_cell_of_a_table_tells_its_column(server: str) -> None:
+def test_table_cells_name_their_column(server: str) -> None:
     """On a phone it stands there beside the cell."""
     tables = [
         table

@@ -347,7 +347,7 @@ def unsigned(policy: str) -> str:
 
 
 @pytest.mark.parametrize("case", TABLE, ids=[case.what for case in TABLE])
-def test_the_protocol(server: str, case: Case) -> None:
+def test_sparql_protocol_case(server: str, case: Case) -> None:
     check(server, case)
 
 
@@ -387,12 +387,12 @@ def check(server: str, case: Case, *, head: bool = True) -> None:
         }
 
 
-def test_the_whole_table_of_formats_is_asked() -> None:
+def test_cases_cover_all_formats() -> None:
     told = {case.what for case in NAMES}
     assert all(any(f"format={fmt.name}," in what for what in told) for fmt in FORMATS)
 
 
-def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
+def test_syntax_error_has_line_and_hint(server: str) -> None:
     query = "SELECT ?s\nWHERE { ?s ex:name ?o }"
     for case in (
         Case("", q(query)),
@@ -407,7 +407,7 @@ def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
         assert "ex:" in problem["hint"]
 
 
-def test_an_address_that_is_too_long_is_a_clear_4xx(server: str) -> None:
+def test_overlong_url_gets_a_clear_4xx(server: str) -> None:
     """The server reads no more than 64 kB of it, and answers by itself: the query goes into the body."""
     for size in (66_000, 100_000, 200_000):
         reply = send(server, "GET", f"/sparql?query={'x' * size}")
@@ -415,7 +415,7 @@ def test_an_address_that_is_too_long_is_a_clear_4xx(server: str) -> None:
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 
-def test_headers_that_are_too_large_are_a_clear_4xx(server: str) -> None:
+def test_oversized_headers_get_a_clear_4xx(server: str) -> None:
     place = urlsplit(server)
     with socket.create_connection((place.hostname, place.port), timeout=10) as stream:
         stream.sendall(
@@ -437,7 +437,7 @@ def many(
     return send(server, method, f"/sparql?{urlencode(pairs)}", **headers)
 
 
-def test_who_has_the_answer_is_told_so(server: str) -> None:
+def test_matching_etag_gets_304(server: str) -> None:
     first = many(server)
     for given in (first.headers["etag"], f"W/{first.headers['etag']}", f'"x", {first.headers["etag"]}'):
         for method in ("GET", "HEAD"):
@@ -468,7 +468,7 @@ def raw(server: str, request: str) -> bytes:
         return b"".join(iter(lambda: stream.recv(100_000), b""))
 
 
-def test_a_header_in_several_lines_is_one_list(server: str) -> None:
+def test_repeated_header_lines_form_one_list(server: str) -> None:
     etag = many(server).headers["etag"]
     asked = (
         f"GET /sparql?{urlencode(q(MANY))} HTTP/1.1\nHost: x\nConnection: close\nAccept: text/csv\nAccept: image/png\n"
@@ -480,7 +480,7 @@ def test_a_header_in_several_lines_is_one_list(server: str) -> None:
 
 @pytest.mark.parametrize("length", [0, 5, 60])
 @pytest.mark.parametrize("first", [True, False])
-def test_no_request_hides_in_a_body_with_two_lengths(server: str, length: int, *, first: bool) -> None:
+def test_conflicting_content_lengths_do_not_smuggle_a_request(server: str, length: int, *, first: bool) -> None:
     """The chunks count, and the connection ends (RFC 9112, section 6.3); the length never comes to us."""
     lines = [f"Content-Length: {length}", "Transfer-Encoding: chunked"][:: 1 if first else -1]
     head = "\n".join(["POST /sparql HTTP/1.1", "Host: x", f"Content-Type: {DIRECT}", *lines])
@@ -490,7 +490,7 @@ def test_no_request_hides_in_a_body_with_two_lengths(server: str, length: int, *
     assert answer.endswith(b'"boolean":true}')
 
 
-def test_codings_are_of_the_same_bytes(server: str) -> None:
+def test_content_codings_encode_the_same_bytes(server: str) -> None:
     plain = many(server)
     assert len(plain.body) > 1_000
     assert "content-encoding" not in plain.headers
@@ -511,7 +511,7 @@ def test_codings_are_of_the_same_bytes(server: str) -> None:
     assert many(server, "HEAD", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
 
 
-def test_etags_differ_where_bytes_may(server: str) -> None:
+def test_etags_differ_when_bytes_may_differ(server: str) -> None:
     replies = [
         many(server),
         many(server, name="tsv"),
@@ -529,7 +529,7 @@ def test_etags_differ_where_bytes_may(server: str) -> None:
 # Of a busy server
 
 
-def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -> None:
+def test_client_over_its_limit_gets_retry_after(server: str) -> None:
     """The queue of a client is its own: another is answered meanwhile."""
     place = urlsplit(server)
     request = f"GET /sparql?{urlencode(q(SLOW, timeout='20'))} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
@@ -554,7 +554,7 @@ def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -
             stream.close()
 
 
-def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> None:
+def test_overloaded_server_sends_retry_after(server: str) -> None:
     target = f"/sparql?{urlencode(q(SLOW, timeout='8'))}"
     with ThreadPoolExecutor(32) as pool:
         sources = [f"127.0.0.{10 + client}" for client in range(4) for _ in range(8)]
@@ -567,7 +567,7 @@ def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> N
             assert int(reply.headers["retry-after"]) > 0
 
 
-def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
+def test_missing_body_gets_408(server: str) -> None:
     place = urlsplit(server)
     head = f"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: {DIRECT}\r\nContent-Length: 50\r\n\r\nASK"
     with socket.create_connection((place.hostname, place.port), timeout=60) as stream:
@@ -577,7 +577,7 @@ def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
     assert b'"status": 408' in answer
 
 
-def test_graphs_are_the_same_in_each_format(server: str) -> None:
+def test_graph_is_the_same_in_every_format(server: str) -> None:
     parsers = {
         "turtle": "turtle",
         "ntriples": "nt",

@@ -47,7 +47,7 @@ def code(server: str, query: str) -> dict[str, str]:
         ("R", ("Rscript", "-e")),
     ],
 )
-def test_it_runs(server: str, query: str, language: str, command: tuple[str, ...]) -> None:
+def test_snippet_runs(server: str, query: str, language: str, command: tuple[str, ...]) -> None:
     needed = "curl" if language == "curl" else command[0]
     if not shutil.which(needed):
         pytest.skip(f"no {needed} on this machine")
@@ -58,13 +58,13 @@ def test_it_runs(server: str, query: str, language: str, command: tuple[str, ...
     assert counted.get(language, "G0020") in result.stdout
 
 
-def test_every_language_is_given_and_the_query_is_not_run(server: str) -> None:
+def test_usage_page_has_all_languages_without_running_the_query(server: str) -> None:
     given = code(server, "SELECT ?x { ?x ?y ?z . ?a ?b ?c . ?d ?e ?f }")
     assert given.keys() == {"citation", *snippets.LANGUAGES.values()}
     assert "release 1" in given["citation"]
 
 
-def test_no_query_and_updates_are_refused(server: str) -> None:
+def test_missing_query_and_updates_are_refused(server: str) -> None:
     assert http(f"{server}/sparql/use").status == 400
     assert http(f"{server}/sparql/use?query=CLEAR+ALL").status == 403
 
@@ -136,7 +136,7 @@ def meant(query: str) -> str:
         ("R", ("R", "--no-save", "--quiet"), "file.create('planted')"),
     ],
 )
-def test_nothing_in_a_query_runs_as_code(
+def test_query_text_cannot_inject_code(
     server: str, recorder: Recorder, tmp_path: Path, query: str, language: str, command: tuple[str, ...], plant: str
 ) -> None:
     for program in (command[0], "curl") if language == "curl" else command[:1]:
@@ -153,7 +153,7 @@ def test_nothing_in_a_query_runs_as_code(
     assert not re.search(r"[^\S \n]|[\x00-\x08\x0e-\x1f\x7f\u2028\u2029\u202e\u2066]", text)
 
 
-def test_escaped_characters_mean_the_same(server: str) -> None:
+def test_escaping_preserves_the_meaning_of_a_query(server: str) -> None:
     query = 'SELECT ("a\x07b\u2028c\u202ed\x7f" AS ?x) {}'
     found = [
         http(f"{server}/sparql?{urlencode({'query': sent, 'format': 'json'})}").body
@@ -164,7 +164,7 @@ def test_escaped_characters_mean_the_same(server: str) -> None:
 
 
 @needs_chromium
-def test_the_copy_button_copies_nothing_that_runs(server: str, recorder: Recorder, tmp_path: Path) -> None:
+def test_copied_snippet_cannot_run_commands(server: str, recorder: Recorder, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("no curl on this machine")
     hostile = HOSTILE["carriage return"].replace("PLANT", "touch planted")
@@ -185,5 +185,5 @@ def test_the_copy_button_copies_nothing_that_runs(server: str, recorder: Recorde
     assert [meant(received) for received in recorder.received] == [meant(hostile)]
 
 
-def test_raw_strings_of_r_end_at_no_text_of_a_query() -> None:
+def test_query_text_cannot_end_a_raw_string_of_r() -> None:
     assert snippets._r('a)"b)-"').startswith('r"--(')

@@ -53,7 +53,7 @@ def site(folder: Path) -> Iterator[str]:
         yield url
 
 
-def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> None:
+def test_patch_is_exact_and_has_checksums(site: str, folder: Path) -> None:
     reply = send(site, "GET", "/changes.rdfp?since=2")
     assert reply.type == "text/x-rdf-patch; charset=utf-8"
     digest = base64.b64encode(hashlib.sha256(reply.body).digest()).decode()
@@ -67,7 +67,7 @@ def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> No
         assert send(site, "GET", target, Accept=accept).body == reply.body
 
 
-def test_json_tells_records_with_what_changed(site: str) -> None:
+def test_json_lists_changed_records_with_their_fields(site: str) -> None:
     told = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
     assert (told["since"]["release"], told["until"]["release"]) == (2, 4)
     changed, removed = told["records"]
@@ -91,7 +91,7 @@ def test_atom_has_entries_and_tombstones(site: str) -> None:
     assert all(feed.find(f"{ATOM}{name}") is not None for name in ("title", "author", "link"))
 
 
-def test_people_are_told_in_words(site: str) -> None:
+def test_page_describes_changes(site: str) -> None:
     page = send(site, "GET", "/changes", Accept=BROWSER).body.decode()
     assert "<del>Finished</del> → <ins>Ongoing</ins>" in page
     assert "<del>CMM Review - Samoa</del>" in page
@@ -102,7 +102,7 @@ def test_people_are_told_in_words(site: str) -> None:
 @pytest.mark.parametrize(
     "target", ["/changes.rdfp?since=2", "/changes.json", "/changes.atom?since=3", "/feed", "/feed/4"]
 )
-def test_who_has_it_is_told_so(site: str, target: str) -> None:
+def test_matching_etag_gets_304(site: str, target: str) -> None:
     reply = send(site, "GET", target)
     etag = reply.headers["etag"]
     assert etag.startswith('"')
@@ -127,13 +127,13 @@ def test_who_has_it_is_told_so(site: str, target: str) -> None:
         ("/record/G0020?release=x", 400, "is not a release number"),
     ],
 )
-def test_what_is_not_there_is_told(site: str, target: str, status: int, says: str) -> None:
+def test_missing_release_or_format_is_reported(site: str, target: str, status: int, says: str) -> None:
     reply = send(site, "GET", target.replace("²", "%C2%B2"))
     assert (reply.status, reply.type) == (status, PROBLEM)
     assert says in f"{reply.problem['detail']} {reply.problem['hint']}"
 
 
-def test_the_event_stream_leads_to_every_version(site: str) -> None:
+def test_event_stream_links_to_every_version(site: str) -> None:
     node = rdflib.URIRef
     root = rdflib.Graph().parse(data=send(site, "GET", "/feed.nt").body, format="nt")
     stream = node(f"{BASE}feed")
@@ -162,7 +162,7 @@ def test_the_event_stream_leads_to_every_version(site: str) -> None:
     assert send(site, "GET", "/feed", Accept=BROWSER).headers["location"] == "/changes"
 
 
-def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
+def test_earlier_version_of_a_record_stays_readable(site: str) -> None:
     then, now = (send(site, "GET", f"/record/G0020.nt{pinned}") for pinned in ("?release=2", ""))
     assert then.headers["cybilgraph-release"] == "2"
     text = {status: send(site, "GET", f"/id/project/G0020.nt?release={status}").body for status in (2, 3)}
@@ -176,7 +176,7 @@ def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
-def test_no_link_of_a_page_as_of_an_earlier_release_is_dead(site: str, path: str) -> None:
+def test_links_of_pinned_pages_work(site: str, path: str) -> None:
     gone = send(site, "GET", path, Accept=BROWSER)
     assert gone.status == (410 if "cmm" in path else 200)
     address = f"{path}?release=3"

@@ -33,7 +33,7 @@ def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -
     return submit(portal, f"/suggest/{key}", **fields | {"lang": "en", "send": "yes"} | more)
 
 
-def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
+def test_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     page = http(f"{portal}/id/project/G0020", Accept=BROWSER).body.decode()
     assert '<a class="button" href="/suggest/G0020" rel="nofollow">Suggest an edit</a>' in page
     fields = opened(portal)
@@ -45,7 +45,7 @@ def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     assert http(f"{portal}/suggest/NOPE", Accept=BROWSER).status == 404
 
 
-def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue: Path) -> None:
+def test_suggestion_is_queued_without_changing_the_graph(portal: str, queue: Path) -> None:
     before = sorted(http(f"{portal}/id/project/G0020.nt").body.splitlines())
     fields = opened(portal)
     edited = fields["text"].replace("Mar 2020", "Apr 2020")
@@ -77,7 +77,7 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
         ({"text": "A project\n" * 60_000}, 422, "larger than 500,000 bytes"),
     ],
 )
-def test_what_cannot_be_taken_comes_back_with_the_reason(
+def test_invalid_suggestion_is_returned_with_the_reason(
     portal: str, queue: Path, more: dict[str, str], status: int, reason: str
 ) -> None:
     before = len(waiting(queue))
@@ -103,7 +103,7 @@ ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
 )
 
 
-def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path) -> None:
+def test_forms_of_other_sites_are_rejected(releases: Path, tmp_path: Path) -> None:
     with running_server(releases, "--suggestions", tmp_path / "queue") as url:
         page = http(f"{url}/suggest/G0020", Accept=BROWSER)
         assert page.headers["referrer-policy"] == "same-origin", "else browsers send Origin: null with our own forms"
@@ -119,7 +119,7 @@ def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path)
             assert (b"was submitted from another site" in reply.body) == (status == 403)
 
 
-def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
+def test_sender_over_quota_is_rejected_and_folder_is_private(releases: Path, tmp_path: Path) -> None:
     (tmp_path / "queue").mkdir(mode=0o755)
     queue = SuggestionQueue(tmp_path / "queue")
     with running_server(releases, "--suggestions", queue.folder) as url:
@@ -144,14 +144,14 @@ def test_only_the_sandboxed_checker_reads_records() -> None:
             assert not names & {"read_input", "records_in", "ensure_same_project", "pipeline", "check_input"}, path
 
 
-def test_names_and_paths_of_a_sender_are_not_taken(portal: str, queue: Path) -> None:
+def test_names_and_paths_in_the_form_are_ignored(portal: str, queue: Path) -> None:
     fields = opened(portal) | {"name": "../../x.txt", "id": "x", "project": "y", "file": "/etc/passwd"}
     send(portal, fields, text=fields["text"] + "\nMore\n", title="z")
     found = waiting(queue)[-1]
     assert (found["project"], found["name"], found["base"]["file"]) == ("G0020", SEED.name, SEED.name)  # type: ignore[index]
 
 
-def test_findings_mends_and_downloads_work_as_on_the_other_page(portal: str) -> None:
+def test_findings_fixes_and_downloads_work(portal: str) -> None:
     fields = opened(portal)
     bad = fields["text"].replace("Status: Finished", "Status: Finishd")
     reply = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es"})
@@ -162,7 +162,7 @@ def test_findings_mends_and_downloads_work_as_on_the_other_page(portal: str) -> 
     assert taken.headers["content-disposition"] == 'attachment; filename="belize-G0020.txt"'
 
 
-def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
+def test_record_without_its_own_file_becomes_a_form(tmp_path: Path) -> None:
     """And who sends too often is told; and a folder that takes no more says so."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "several.csv").write_text(
@@ -181,7 +181,7 @@ def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
     assert found["base"]["is_source"] is False  # type: ignore[index]
 
 
-def test_a_server_without_a_folder_says_so(server: str) -> None:
+def test_server_without_folder_disables_suggestions(server: str) -> None:
     reply = http(f"{server}/suggest/G0020", Accept=BROWSER)
     assert reply.status == 404
     assert b"Suggestions are disabled" in reply.body

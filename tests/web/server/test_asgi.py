@@ -18,7 +18,7 @@ from cybilgraph.web.server.asgi import Application, _FairLoop
 from cybilgraph.web.server.settings import Settings
 
 
-def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
+def test_single_request_does_not_wait_for_the_crowd_of_another_client() -> None:
     """A hundred pieces of work wait, and one of somebody else comes last: it is the second that is done."""
     done: list[str] = []
 
@@ -35,7 +35,7 @@ def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
     assert done == ["many", "one", *["many"] * 99, "later"]
 
 
-def test_who_has_gone_takes_no_turn_from_others() -> None:
+def test_disconnected_client_takes_no_turn() -> None:
     done: list[str] = []
 
     async def work(loop: _FairLoop, client: str) -> None:
@@ -53,7 +53,7 @@ def test_who_has_gone_takes_no_turn_from_others() -> None:
     assert done == ["a", "c"]
 
 
-def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_response_for_a_flood_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     reply = problems.error_reply
 
@@ -81,7 +81,7 @@ def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(made) == 4
 
 
-def test_what_is_long_is_read_in_a_thread() -> None:
+def test_long_request_is_parsed_in_a_thread() -> None:
     """Whatever part of a request is long: the event loop reads none of it."""
     front = Application(cast(Any, None), Flask(__name__), 10, Settings())
     ours = threading.current_thread().name

@@ -44,7 +44,7 @@ PAGES = ("/", "/id/project/G0020", "/search?q=belize", "/suggest/G0020", "/check
 
 
 @pytest.mark.parametrize("target", [*PINNED, *CURRENT, *PAGES])
-def test_every_answer_states_how_long_caches_may_keep_it(portal: str, target: str) -> None:
+def test_every_response_has_cache_control(portal: str, target: str) -> None:
     headers = {"Accept": BROWSER} if target in PAGES else {}
     reply = send(portal, "GET", target, **headers)
     assert reply.status == 200, reply.body
@@ -60,7 +60,7 @@ def test_every_answer_states_how_long_caches_may_keep_it(portal: str, target: st
         assert policy in ("no-cache", "no-store")
 
 
-def test_a_cache_that_asks_again_gets_what_is_left_of_a_forgotten_contact(tmp_path: Path) -> None:
+def test_revalidating_cache_gets_the_version_without_an_erased_contact(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     with running_server(tmp_path) as url:
         held = {target: send(url, "GET", target) for target in PINNED}

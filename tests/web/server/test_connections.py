@@ -102,7 +102,7 @@ def drained(client: socket.socket) -> bool:
     ],
     ids=["HTTP 1.1", "HTTP 1.0", "pipelined", "after HEAD", "after an error"],
 )
-def test_an_answer_that_nobody_reads_is_dropped_with_its_connection(server: running_server, sent: bytes) -> None:
+def test_unread_answer_is_dropped_with_its_connection(server: running_server, sent: bytes) -> None:
     before = open_files(server)
     with asking(server, sent) as client:
         until(lambda: answers(server))
@@ -111,7 +111,7 @@ def test_an_answer_that_nobody_reads_is_dropped_with_its_connection(server: runn
     assert send(server.url, "GET", SMALL).status == 200
 
 
-def test_a_byte_now_and_then_is_no_progress(server: running_server) -> None:
+def test_trickled_reading_does_not_count_as_progress(server: running_server) -> None:
     before = open_files(server)
     with asking(server, get(target())) as client:
         until(lambda: answers(server))
@@ -125,7 +125,7 @@ def test_a_byte_now_and_then_is_no_progress(server: running_server) -> None:
         until(trickled)
 
 
-def test_who_reads_slowly_gets_all(server: running_server) -> None:
+def test_slow_reader_gets_the_whole_answer(server: running_server) -> None:
     """Slower than any network, and faster than the least: more than ten times the seconds are taken."""
     path = f"/sparql?query={quote(LARGE.replace('90000', '9000'))}&format=json"
     whole = send(server.url, "GET", path).body
@@ -137,7 +137,7 @@ def test_who_reads_slowly_gets_all(server: running_server) -> None:
     assert came.partition(b"\r\n\r\n")[2] == whole
 
 
-def test_the_file_of_who_goes_away_is_closed(server: running_server) -> None:
+def test_file_of_a_disconnected_client_is_closed(server: running_server) -> None:
     before = open_files(server)
     for _ in range(3):
         with asking(server, get(target())) as client:
@@ -147,7 +147,7 @@ def test_the_file_of_who_goes_away_is_closed(server: running_server) -> None:
     until(lambda: open_files(server) == before)
 
 
-def test_a_client_has_few_unread_answers_and_others_have_theirs(releases: Path) -> None:
+def test_unread_answers_are_limited_per_client(releases: Path) -> None:
     server = running_server(releases, "--send-seconds", 300, *PATIENT, "--at-once", 3)
     with server, ExitStack() as stack:
         clients = [stack.enter_context(asking(server, get(target(number)))) for number in range(5)]
@@ -164,7 +164,7 @@ def test_a_client_has_few_unread_answers_and_others_have_theirs(releases: Path) 
         assert send(server.url, "GET", SMALL).status == 200
 
 
-def test_unread_answers_have_a_budget(releases: Path) -> None:
+def test_unread_answers_share_a_budget(releases: Path) -> None:
     limits = ("--answer-bytes", 60_000_000, "--unsent-bytes", 100_000_000)
     server = running_server(releases, "--send-seconds", 300, *PATIENT, *limits)
     with server, ExitStack() as stack:
@@ -186,14 +186,14 @@ def test_unread_answers_have_a_budget(releases: Path) -> None:
         assert send(server.url, "GET", target(2), source="127.0.0.3").status == 200
 
 
-def test_a_page_tells_that_an_answer_is_too_large_for_it(server: running_server) -> None:
+def test_page_reports_an_answer_too_large_to_show(server: running_server) -> None:
     page = send(server.url, "GET", target().removesuffix("&format=json"), Accept=BROWSER)
     assert page.status == 200
     assert "too many for a page" in page.body.decode()
     assert len(page.body) < 100_000
 
 
-def test_a_client_has_few_connections_and_others_have_theirs(server: running_server) -> None:
+def test_connections_are_limited_per_client(server: running_server) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(asking(server, b"GET / HT")) for _ in range(60)]
         until(lambda: count_open(clients) == 40)

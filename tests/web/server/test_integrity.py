@@ -35,7 +35,7 @@ def copied(release: Release, tmp_path: Path) -> Release:
     return found
 
 
-def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_finds_corruption_by_the_disk(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # nothing tells that anybody wrote
     copied.verify()
     told: list[str] = []
@@ -67,7 +67,7 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
     assert (len(told), len(known)) == (4, 2)
 
 
-def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_is_slow_and_ends_with_the_server(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
     class Stop(threading.Event):
@@ -122,9 +122,7 @@ def hurt(store: Path) -> Path:
     return table
 
 
-def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
-    copied: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))
     told: list[str] = []
     with lived(copied.folder.parent, told) as live:
@@ -149,7 +147,7 @@ def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
     assert any("store/" in text and "is not what was built" in text for text in told)
 
 
-def test_another_release_is_served_instead(copied: Release) -> None:
+def test_last_good_release_replaces_a_damaged_one(copied: Release) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")
@@ -166,7 +164,7 @@ def test_another_release_is_served_instead(copied: Release) -> None:
         assert live.current.release.number == 1, "the one that is named is refused"
 
 
-def test_what_is_mended_is_answered_from_again(copied: Release) -> None:
+def test_repaired_store_answers_queries_again(copied: Release) -> None:
     told: list[str] = []
     (copied.folder.parent / "current").write_text("0001\n")
     with lived(copied.folder.parent, told) as live:
@@ -179,7 +177,7 @@ def test_what_is_mended_is_answered_from_again(copied: Release) -> None:
         assert not live.current.engine.refusal_reason
 
 
-def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) -> None:
+def test_verified_store_is_trusted_for_a_while(copied: Release) -> None:
     told: list[str] = []
     with lived(copied.folder.parent, told) as live:
         looks: list[float] = []
@@ -210,7 +208,7 @@ def lost(live: LiveReleases) -> None:
 
 
 @pytest.mark.parametrize("is_rdf", [True, False])
-def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
+def test_lost_store_is_not_loaded_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")
@@ -237,7 +235,7 @@ def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copi
     ]
 
 
-def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(copied: Release) -> None:
+def test_no_queries_are_answered_until_the_only_release_is_repaired(copied: Release) -> None:
     folder = copied.folder.parent
     (folder / "current").write_text("0001\n")
     told: list[str] = []
@@ -258,7 +256,7 @@ def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(c
         assert not live.current.engine.trouble
 
 
-def test_who_asks_a_damaged_earlier_release_is_told_so_and_of_the_others(copied: Release) -> None:
+def test_damaged_earlier_release_is_reported_with_alternatives(copied: Release) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")

@@ -38,7 +38,7 @@ def ask(shelf: str, release: str = "", **headers: str) -> Reply:
     return send(shelf, "GET", f"/sparql?{urlencode(pairs)}", **headers)
 
 
-def test_each_release_answers_under_its_number(shelf: str) -> None:
+def test_every_release_answers_under_its_number(shelf: str) -> None:
     now, earlier, pinned = ask(shelf), ask(shelf, "3"), ask(shelf, "4")
     assert (now.body, earlier.body, pinned.body) == (b"n\r\n1\r\n", b"n\r\n2\r\n", b"n\r\n1\r\n")
     assert [reply.headers["cybilgraph-release"] for reply in (now, earlier, pinned)] == ["4", "3", "4"]
@@ -62,7 +62,7 @@ def test_each_release_answers_under_its_number(shelf: str) -> None:
         ("0001", 410, "not kept"),
     ],
 )
-def test_what_is_not_there_is_told(shelf: str, release: str, status: int, says: str) -> None:
+def test_missing_or_damaged_release_is_reported(shelf: str, release: str, status: int, says: str) -> None:
     for target in (
         f"/sparql?{urlencode(q(COUNT, release=release))}",
         f"/api/queries/example-who-funds-whom?release={release}",
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_told(shelf: str, release: str, status: int, says: 
         assert says in page.body.decode()
 
 
-def test_a_page_of_an_earlier_release_cites_that(shelf: str) -> None:
+def test_page_of_an_earlier_release_cites_it(shelf: str) -> None:
     target = "/api/queries/example-projects-in-country?country=BZ&release=3"
     reply = send(shelf, "GET", target, Accept=BROWSER)
     assert reply.headers["cybilgraph-release"] == "3"
@@ -102,7 +102,7 @@ def processes(server: running_server) -> int:
     return len(psutil.Process(server.process.pid).children(recursive=True))
 
 
-def test_only_few_earlier_releases_are_open_at_once(many: running_server) -> None:
+def test_number_of_open_earlier_releases_is_limited(many: running_server) -> None:
     before, most = processes(many), 0
     for number in range(20):
         target = f"/sparql?{urlencode(q(f'{COUNT} # {number}', format='csv', release=f'{number % 6 + 1}'))}"
@@ -112,7 +112,7 @@ def test_only_few_earlier_releases_are_open_at_once(many: running_server) -> Non
     assert before < most <= before + 3 * 3, "each has a process that forks workers, a worker, and one for what is long"
 
 
-def test_who_asks_an_earlier_release_is_answered_or_told_to_come_again(many: running_server) -> None:
+def test_query_on_an_earlier_release_is_answered_or_gets_503(many: running_server) -> None:
     """Six releases at once, of which three may be open: what has begun is not stopped for others."""
 
     def ask(number: int) -> Reply:

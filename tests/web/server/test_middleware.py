@@ -37,7 +37,7 @@ async def stopped() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/sparql", "/check"])
-def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> None:
+def test_failed_request_is_released_at_once(releases: Path, path: str) -> None:
     """Else the server reads on, for as long as its client sends, until the next collection of garbage."""
     headers = [(b"host", b"localhost"), (b"content-length", b"3000"), (b"content-type", b"application/sparql-query")]
     settings = Settings(body_seconds=0.1)
@@ -76,7 +76,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
     assert asyncio.run(answered()) == 408
 
 
-def test_what_stays_in_memory_is_left_out_when_garbage_is_looked_for(releases: Path) -> None:
+def test_long_lived_objects_are_frozen_for_garbage_collection(releases: Path) -> None:
     live = LiveReleases(Releases(releases), QueryLimits(), 10_000, lambda _: None)
     try:
         assert live.warmed_up.wait(60)

@@ -223,7 +223,7 @@ def queries(server: running_server) -> list[dict[str, object]]:
     return [line for line in lines(server) if line["event"] == "query"]
 
 
-def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right: set[str]) -> None:
+def test_stop_finishes_requests_in_progress(served: running_server, right: set[str]) -> None:
     family = processes(served.process.pid)
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
@@ -240,7 +240,7 @@ def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right:
     until(lambda: not any(map(lives, family)), 5)
 
 
-def test_a_stop_has_a_bound(own: Path) -> None:
+def test_stop_takes_bounded_time(own: Path) -> None:
     server = running_server(own, "--stop-seconds", 1)
     with server as url:
         family = processes(server.process.pid)
@@ -251,9 +251,7 @@ def test_a_stop_has_a_bound(own: Path) -> None:
         until(lambda: not any(map(lives, family)), 5)
 
 
-def test_a_query_whose_worker_is_killed_is_run_again_and_no_other_is_missed(
-    served: running_server, right: set[str]
-) -> None:
+def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
         _, workers = nursery_of(served.process.pid)
@@ -266,7 +264,7 @@ def test_a_query_whose_worker_is_killed_is_run_again_and_no_other_is_missed(
     assert "cybilgraph_worker_restarts_total 0.0" not in get(f"{served.url}/metrics")[1]
 
 
-def test_idle_workers_that_are_killed_are_not_missed(served: running_server, right: set[str]) -> None:
+def test_killed_idle_workers_are_replaced(served: running_server, right: set[str]) -> None:
     _, workers = nursery_of(served.process.pid)
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
@@ -275,7 +273,7 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
         assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))
 
 
-def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_server) -> None:
+def test_processes_that_end_while_idle_are_restarted_and_logged(served: running_server) -> None:
     fork_server, _ = nursery_of(served.process.pid)
     killed: list[int] = []
 
@@ -302,7 +300,7 @@ def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_serv
     assert "replaced" in str(told()[fork_server]["done"])
 
 
-def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_server, right: set[str]) -> None:
+def test_no_query_is_lost_with_the_fork_server(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
         fork_server, workers = nursery_of(served.process.pid)
@@ -315,7 +313,7 @@ def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_se
     assert slow.status == 200
 
 
-def test_the_process_that_serves_is_begun_anew(served: running_server, right: set[str]) -> None:
+def test_serving_process_is_restarted(served: running_server, right: set[str]) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]
     family = processes(inner)
@@ -331,7 +329,7 @@ def test_the_process_that_serves_is_begun_anew(served: running_server, right: se
     assert any(line.get("pid") == inner and line["how"] == "signal SIGKILL" for line in lines(served))
 
 
-def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: running_server) -> None:
+def test_serving_process_is_restarted_every_time(served: running_server) -> None:
     ends: list[int] = []
 
     def answering() -> list[int]:
@@ -349,7 +347,7 @@ def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: run
     assert told[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
 
 
-def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -> None:
+def test_suspended_serving_process_is_restarted(served: running_server) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]
     os.kill(inner, signal.SIGSTOP)
@@ -367,7 +365,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_nobody_stays_behind_the_main_process(served: running_server) -> None:
+def test_no_process_outlives_the_main_process(served: running_server) -> None:
     family = processes(served.process.pid)
     slow = [Asking(served.url, number) for number in range(4)]  # two of them are paused
     family |= processes(served.process.pid)
@@ -377,9 +375,7 @@ def test_nobody_stays_behind_the_main_process(served: running_server) -> None:
         thread.join()
 
 
-def test_a_new_release_is_taken_without_a_request_being_lost(
-    served: running_server, own: Path, right: set[str]
-) -> None:
+def test_switch_to_a_new_release_loses_no_request(served: running_server, own: Path, right: set[str]) -> None:
     after = {"n\r\n1\r\n"}
     with Clients(served.url, right | after) as clients:
         pipeline.build([SEED], own)
@@ -392,7 +388,7 @@ def test_a_new_release_is_taken_without_a_request_being_lost(
     assert {line["release"] for line in lines(served) if line["event"] == "query"} == {1, 2}
 
 
-def test_a_damaged_release_is_refused(served: running_server, own: Path, right: set[str]) -> None:
+def test_damaged_release_is_refused(served: running_server, own: Path, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         broken = own / "0002"
         shutil.copytree(own / "0001", broken)
@@ -437,7 +433,9 @@ HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/s
     ],
     ids=["nothing", "half a head", "a slow head", "half a body", "a slow body", "a slow body in chunks"],
 )
-def test_who_does_not_send_does_not_stay(patient: running_server, first: bytes, each: bytes, status: bytes) -> None:
+def test_client_that_sends_nothing_is_disconnected(
+    patient: running_server, first: bytes, each: bytes, status: bytes
+) -> None:
     seconds, answer = closed_after(patient.port, first, each)
     assert 0.5 < seconds < 4
     assert answer.split(b" ")[1:2] == ([status] if status else []), answer
@@ -457,7 +455,7 @@ ROWS = "SELECT * { ?s ?p ?o } LIMIT 3"
         (LONG, "timeout"),
     ],
 )
-def test_each_query_is_in_the_log_and_in_the_figures(patient: running_server, query: str, outcome: str) -> None:
+def test_queries_are_logged_and_counted(patient: running_server, query: str, outcome: str) -> None:
     before = len(queries(patient))
     counted = figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}')
     status, body = ask(patient.url, query, Accept="text/csv", X_Forwarded_For="2001:db8::1")
@@ -479,7 +477,7 @@ def figure(url: str, name: str) -> float:
     return float(found.get(name, 0))
 
 
-def test_what_was_answered_before_is_told_as_such(patient: running_server) -> None:
+def test_cached_answer_is_logged_as_cached(patient: running_server) -> None:
     hits = figure(patient.url, "cybilgraph_cache_hits_total")
     for _ in range(2):
         ask(patient.url, f"{ROWS} # twice", Accept="text/csv")
@@ -487,14 +485,14 @@ def test_what_was_answered_before_is_told_as_such(patient: running_server) -> No
     assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
 
 
-def test_a_client_that_goes_away_is_told_as_such(served: running_server) -> None:
+def test_disconnected_client_is_logged_as_gone(served: running_server) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(0.5)
     until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"], 5)
 
 
-def test_other_requests_are_told_too_without_what_they_ask(patient: running_server) -> None:
+def test_other_requests_are_logged_without_their_query_string(patient: running_server) -> None:
     get(f"{patient.url}/nowhere?name=somebody")
     get(f"{patient.url}/sparql?query={quote(ROWS)}", Accept="text/html")
     until(lambda: any(line.get("path") == "/nowhere" for line in lines(patient)))
@@ -506,7 +504,7 @@ def test_other_requests_are_told_too_without_what_they_ask(patient: running_serv
 
 
 @pytest.mark.timeout(60)
-def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
+def test_health_and_metrics_do_not_wait(served: running_server) -> None:
     slow = [Asking(served.url, number, seconds=4) for number in range(5)]
     assert get(f"{served.url}/healthz") == (200, "alive\n")
     assert get(f"{served.url}/readyz") == (200, "ready\n")
@@ -518,7 +516,7 @@ def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
         asking.join()
 
 
-def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_server) -> None:
+def test_server_without_answering_workers_is_not_ready(served: running_server) -> None:
     fork_server, workers = nursery_of(served.process.pid)
     for process in (fork_server, *workers):
         os.kill(process, signal.SIGSTOP)

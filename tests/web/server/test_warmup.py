@@ -31,7 +31,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) -> None:
+def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(release: Release) -> None:
     with closing(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=1, answer=1_000))) as engine:
         engine.answer("SELECT (2 AS ?two) {}", JSON, 60)  # what its worker takes to start is no part of the second
         answers, told = AnswerCache(engine, "1", 10_000), list[str]()
@@ -53,7 +53,7 @@ def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) 
 
 
 @pytest.mark.usefixtures("few")
-def test_who_stops_it_is_obeyed_at_once(release: Release) -> None:
+def test_stop_takes_effect_at_once(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long=1))
     told = list[str]()
     asked = WarmUp(release, AnswerCache(engine, "1", 10_000), told.append)

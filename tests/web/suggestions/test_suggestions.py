@@ -55,7 +55,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_what_is_sent_waits(queue: SuggestionQueue) -> None:
+def test_sent_suggestion_is_pending(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(comment="Why", sender="A", email="a@example.org"))
     assert list(queue.pending()) == [taken] == [queue.get(taken.id)]
     assert list(tree(queue.folder)) == [f"{taken.id}.json"]
@@ -77,7 +77,7 @@ def test_accepting_writes_the_record_file_and_nothing_else(queue: SuggestionQueu
         queue.accept(taken.id, records)
 
 
-def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: SuggestionQueue, records: Path) -> None:
+def test_rejecting_keeps_the_reason_and_deletes_the_sender(queue: SuggestionQueue, records: Path) -> None:
     before = tree(records)
     taken = queue.send(suggestion(sender="A Person", email="a@example.org"))
     queue.reject(taken.id, "Not so")
@@ -87,7 +87,7 @@ def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: SuggestionQueu
     assert tree(records) == before
 
 
-def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQueue, records: Path) -> None:
+def test_changed_file_is_overwritten_only_by_force(queue: SuggestionQueue, records: Path) -> None:
     taken = queue.send(suggestion())
     changed = TEXT.replace("Finished", "Ongoing")
     (records / SEED.name).write_text(changed, encoding="utf-8")
@@ -100,7 +100,7 @@ def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQu
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_file_that_is_gone_or_says_so_already(queue: SuggestionQueue, records: Path) -> None:
+def test_deleted_file_is_reported_and_equal_file_accepted(queue: SuggestionQueue, records: Path) -> None:
     taken, other = queue.send(suggestion()), queue.send(suggestion())
     (records / SEED.name).unlink()
     with pytest.raises(SuggestionError, match="no longer exists"):
@@ -110,7 +110,7 @@ def test_a_file_that_is_gone_or_says_so_already(queue: SuggestionQueue, records:
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_form_becomes_a_file_of_its_own(queue: SuggestionQueue, records: Path) -> None:
+def test_form_becomes_its_own_file(queue: SuggestionQueue, records: Path) -> None:
     given = replace(suggestion("projects.csv", is_source=False, project="some/Project x"), name="record.yaml")
     before = "projects:\n- title: A\n  code: G0101\n"
     given = replace(given, text=before.replace("A", "B"), base=replace(given.base, text=before))
@@ -121,7 +121,7 @@ def test_a_form_becomes_a_file_of_its_own(queue: SuggestionQueue, records: Path)
         queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
 
 
-def test_line_ends_and_mark_stay(queue: SuggestionQueue, records: Path) -> None:
+def test_line_ends_and_byte_order_mark_are_preserved(queue: SuggestionQueue, records: Path) -> None:
     content = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     (records / SEED.name).write_bytes(content)
     given = suggestion()
@@ -155,7 +155,7 @@ def test_nothing_is_written_outside_the_folder(
 @pytest.mark.parametrize(
     "name", ["", "x", "../queue", "20270131T120000-1f2e3d4c", "accepted/x", "*", "\0", "a" * 5_000]
 )
-def test_an_id_is_no_path(queue: SuggestionQueue, name: str) -> None:
+def test_id_cannot_be_a_path(queue: SuggestionQueue, name: str) -> None:
     queue.send(suggestion())
     with pytest.raises(SuggestionError, match="No suggestion"):
         queue.get(name)
@@ -168,7 +168,7 @@ def test_an_id_is_no_path(queue: SuggestionQueue, name: str) -> None:
         '{"base": {"file": "", "sha256": "", "text": "", "is_source": true}, "text": 1}',
     ],
 )
-def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -> None:
+def test_damaged_suggestion_is_reported(queue: SuggestionQueue, content: str) -> None:
     taken = queue.send(suggestion())
     (queue.folder / f"{taken.id}.json").write_text(content, encoding="utf-8")
     with pytest.raises(SuggestionError, match="is damaged"):
@@ -193,7 +193,7 @@ def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -
         ({"text": "{}"}, "this is JSON"),
     ],
 )
-def test_what_is_no_suggestion(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
+def test_invalid_suggestion_is_rejected(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SuggestionError, match=reason):
         queue.send(suggestion(**changes))
     assert not queue.folder.exists() or tree(queue.folder) == {}
@@ -211,7 +211,7 @@ YAML = "title: A project\nsummary: It helps.\n"
         ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code tells which it is
     ],
 )
-def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
+def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
     given = replace(suggestion(), name=name, text=after)
     (records / SEED.name).write_text(before, encoding="utf-8")
     given = replace(given, base=replace(given.base, text=before, sha256=hashlib.sha256(before.encode()).hexdigest()))
@@ -229,7 +229,7 @@ def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name
         (TEXT, "The record is unchanged"),
     ],
 )
-def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
+def test_accepting_validates_even_with_force(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
     """What waits may have been put there by anyone."""
     taken = queue.send(suggestion())
     path = queue.folder / f"{taken.id}.json"
@@ -242,7 +242,7 @@ def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records:
     assert len(list(queue.pending())) == 1
 
 
-def test_a_text_of_several_projects(queue: SuggestionQueue, records: Path) -> None:
+def test_text_with_several_projects_is_rejected(queue: SuggestionQueue, records: Path) -> None:
     before = "title,code\nA project,G0101\n"
     given = replace(suggestion(), name="a.csv", text=f"{before}B project,G0102\n")
     taken = queue.send(replace(given, base=replace(given.base, text=before)))
@@ -250,7 +250,7 @@ def test_a_text_of_several_projects(queue: SuggestionQueue, records: Path) -> No
         queue.accept(taken.id, records)
 
 
-def test_only_so_many_wait_however_many_send_at_once(queue: SuggestionQueue) -> None:
+def test_queue_is_bounded_under_concurrent_sends(queue: SuggestionQueue) -> None:
     refused: list[Exception] = []
 
     def send() -> None:
@@ -270,13 +270,13 @@ def test_only_so_many_wait_however_many_send_at_once(queue: SuggestionQueue) -> 
     queue.send(suggestion())
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(SuggestionsFull):
         SuggestionQueue(tmp_path / "file").send(suggestion())
 
 
-def test_what_a_killed_process_left_is_cleared(queue: SuggestionQueue) -> None:
+def test_leftovers_of_a_killed_process_are_removed(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion())
     (queue.folder / ".0123456789abcdef.part").write_text("half", encoding="utf-8")
     assert list(queue.pending()) == [taken]
@@ -284,11 +284,11 @@ def test_what_a_killed_process_left_is_cleared(queue: SuggestionQueue) -> None:
     assert len(tree(queue.folder)) == 2
 
 
-def test_a_difference() -> None:
+def test_unified_diff_shows_changed_lines() -> None:
     assert unified_diff("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
 
 
-def test_the_curators_commands(queue: SuggestionQueue, records: Path) -> None:
+def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, records: Path) -> None:
     first = queue.send(suggestion(comment="It ended later\x1b[31m", sender="A Visitor", email="a@example.org"))
     second = queue.send(suggestion(text=EDITED.replace("Status: Finished", "Status: Finishd")))
     listed = run("suggestions", "list", queue.folder).stdout.decode()
@@ -322,7 +322,7 @@ def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
 
 
-def test_only_the_owner_can_read_what_strangers_sent(queue: SuggestionQueue, records: Path) -> None:
+def test_only_the_owner_can_read_suggestions(queue: SuggestionQueue, records: Path) -> None:
     mask = os.umask(0)
     try:
         first, second = queue.send(suggestion(), "192.0.2.1"), queue.send(suggestion(), "192.0.2.2")
@@ -335,7 +335,7 @@ def test_only_the_owner_can_read_what_strangers_sent(queue: SuggestionQueue, rec
     assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "a record file is for everybody"
 
 
-def test_a_folder_that_is_open_to_others_is_closed(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
+def test_folder_open_to_others_is_restricted(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
     queue.accept(queue.send(suggestion()).id, records)
     queue.send(suggestion())
     outside = tmp_path / "outside"
@@ -374,7 +374,7 @@ def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
         queue.send(suggestion(project="G0022"), "192.0.2.9")
 
 
-def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: SuggestionQueue) -> None:
+def test_client_hash_is_deleted_after_review(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(), "192.0.2.1")
     assert taken.client
     queue.reject(taken.id, "No")
@@ -386,7 +386,7 @@ def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: SuggestionQ
 NAME, EMAIL = "Jane Roe", "jane.roe@example.org"
 
 
-def test_who_is_forgotten_is_in_no_suggestion(tmp_path: Path, records: Path) -> None:
+def test_erased_person_is_removed_from_suggestions(tmp_path: Path, records: Path) -> None:
     page = f"{TEXT}\nContact\n\n{NAME}\n{EMAIL}\n"
     (tmp_path / "page.txt").write_text(page)
     pipeline.build([tmp_path / "page.txt"], tmp_path / "releases", dumps=False)

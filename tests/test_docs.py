@@ -1,6 +1,6 @@
-"""The documentation is true: commands print what it shows, snippets run, links lead somewhere, nothing is out of date.
+"""The documentation is correct: commands print the documented output, snippets run, links work, nothing is out of date.
 
-docs/recipes/documentation.md describes how a code block is marked.
+docs/recipes/documentation.md describes the kinds of code blocks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RUNTIMES = {
 }
 LANGUAGES = {*RUNTIMES, "console", "sparql", "yaml", "toml", "text"}
 DOCS = ROOT / "docs"
-#: The most that the documents at the top may have, in bytes.
+#: The size limits of the top-level documents in bytes.
 SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000, "SECURITY.md": 7_000}
 
 
@@ -40,7 +40,7 @@ def named(path: Path) -> str:
 
 
 class Reader:
-    """Somebody who follows a document block by block, in a folder of their own, and keeps what went wrong."""
+    """Runs the code blocks of a document in order, in a separate folder, and collects failures."""
 
     def __init__(self, folder: Path, releases: Path, server: str) -> None:
         self.folder, self.server = folder, server
@@ -50,7 +50,7 @@ class Reader:
         self.missing: set[str] = set()
 
     def run(self, arguments: list[str]) -> tuple[int, str]:
-        """The exit code of a program, and all that it printed, with the address that documents use."""
+        """Run a program; return its exit code and output, with the server's URL replaced by the documented one."""
         result = subprocess.run(
             [argument.replace(SITE, self.server) for argument in arguments],
             cwd=self.folder,
@@ -90,12 +90,12 @@ class Reader:
         for number, row in enumerate(rows):
             program = row.text.split()[0]
             if program == "make":
-                continue  # test_documented_make_targets_exist, and test_make_demo_prints_the_output_in_the_readme
+                continue  # see test_documented_make_targets_exist and test_make_demo_prints_the_output_in_the_readme
             if shutil.which(program) is None and program != "cybilgraph":
                 self.missing.add(program)
                 continue
             code, shown = self.run(["bash", "-o", "pipefail", "-c", row.text])
-            if "| head" in row.text and code == 141:  # `head` has left the one before it alone
+            if "| head" in row.text and code == 141:  # `head` closed the pipe (SIGPIPE)
                 code = 0
             wanted = block.exit_code if number == len(rows) - 1 else 0
             if code != wanted:
@@ -207,7 +207,7 @@ def test_make_demo_prints_the_output_in_the_readme(tmp_path: Path) -> None:
 
 
 def test_demo_output_does_not_depend_on_the_date(tmp_path: Path) -> None:
-    """Some rules compare an end or a start with today; the demo builds as of a fixed day."""
+    """Some rules compare dates with today, so the demo builds as of a fixed date."""
     [day] = re.findall(r"^demo: AS_OF = --as-of (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     shown = run("build", "data/records", "--into", tmp_path / "then", "--as-of", "2024-06-01").stdout.decode()
     assert "[open-end-long-past]" not in shown

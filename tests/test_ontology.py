@@ -1,4 +1,4 @@
-"""The ontology file, the table of terms in Python, and the graph name the same things."""
+"""The ontology file, the vocabulary in Python and the graph have the same terms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import SAMPLES
 FILE = Graph().parse(ONTOLOGY)
 HEADER = URIRef(f"{BASE}ontology")
 TERMS = sorted(term for term in set(FILE.subjects()) if str(term).startswith(CYB.iri))
-#: Terms that no record of data/ uses yet, and the sample that does.
+#: Terms that no record in data/ uses yet, with the sample that does.
 PLANNED = {
     "partner": "rules/good.ttl",
     "beneficiary": "rules/good.ttl",
@@ -59,7 +59,7 @@ def test_every_term_has_label_definition_and_valid_example(term: URIRef) -> None
     example = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items()) + str(
         FILE.value(term, SKOS.example)
     )
-    assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is no Turtle"
+    assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is not valid Turtle"
 
 
 @pytest.mark.parametrize("term", sorted(CYB.terms))

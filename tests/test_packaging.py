@@ -1,4 +1,4 @@
-"""What is shipped: whole, pinned, and naming no machine."""
+"""The packages are complete, pinned by hash, and contain no local paths."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_install_without_node_prints_one_line(tmp_path: Path) -> None:
     shutil.copytree(
         ROOT / "src/cybilgraph/web/frontend", web / "frontend", ignore=shutil.ignore_patterns("node_modules")
     )
-    # A Python of which no folder has programs, so that none is found beside it.
+    # A Python without other programs in its folder, so that npm is not found there.
     alone = tmp_path / "bin" / "python"
     alone.parent.mkdir()
     script = "import runpy, sys; sys.executable = sys.argv[1]; runpy.run_path(sys.argv[2], run_name='__main__')"
@@ -116,7 +116,7 @@ def test_no_file_mentions_a_registry_or_local_paths() -> None:
 
 
 def test_only_the_seed_record_contains_personal_data() -> None:
-    """E-mail addresses stand only in the seed, in examples, and in samples made up."""
+    """E-mail addresses occur only in the seed record, in examples, and in fictitious samples."""
     address = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
     for path in tracked():
         if path.suffix == ".png":

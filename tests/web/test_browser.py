@@ -1,4 +1,4 @@
-"""Pages in a real browser: they are styled, fetch nothing from elsewhere, and report no error."""
+"""Pages in a real browser: they are styled, load nothing from other hosts, and report no errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium")
-# Without these, a browser calls home at every start.
+# Without these, a browser contacts its vendor at every start.
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),

@@ -1,4 +1,4 @@
-"""Clients of others, as their users run them: rdflib's store and Comunica."""
+"""Third-party clients, used as their users do: rdflib's store and Comunica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site over other servers: what the embedded engine answers, they answer; what they do not is in one table."""
+"""The site with other SPARQL servers: they answer like the embedded engine, except for the differences in one table."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ FORGOTTEN = {"oxigraph": False, "virtuoso": True}
 PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
 
 
-@pytest.mark.timeout(300)  # a busy machine is slow
+@pytest.mark.timeout(300)  # allow for a busy machine
 @pytest.mark.parametrize("name", list(DIFFERENCES))
 def test_site_works_with_engine(name: str, releases: Path, server: str, tmp_path: Path) -> None:
-    """One test for each engine, so that it is started once."""
+    """Run all checks of an engine in one test, so that it starts only once."""
     with oxigraph() if name == "oxigraph" else virtuoso(tmp_path) as store:
-        told = run("load", releases, *store.options)
-        assert told.returncode == 0, told.stderr
-        assert b"89 statements" not in told.stdout
+        result = run("load", releases, *store.options)
+        assert result.returncode == 0, result.stderr
+        assert b"89 statements" not in result.stdout
         assert b"all of it was there" in run("load", releases, *store.options).stdout
         with running_server(releases, "--endpoint", store.endpoint, "--body-seconds", 5) as site:
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
@@ -95,7 +95,7 @@ def test_site_works_with_engine(name: str, releases: Path, server: str, tmp_path
 
 
 def _rows_that_differ(site: str) -> Iterator[str]:
-    """Rows of the table that do not hold, without asking each as HEAD, too."""
+    """Return the cases that fail, without repeating each as HEAD."""
     for case in ROWS:
         try:
             check(site, case, head=False)
@@ -122,7 +122,7 @@ def _page(site: str, path: str) -> str:
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[FaultyProxy]:
-    """A way to an Oxigraph of its own, that can be made bad."""
+    """A proxy to a separate Oxigraph server, which can inject faults."""
     with oxigraph() as store, FaultyProxy(store) as way:
         yield way
 
@@ -149,7 +149,7 @@ def bad(way: FaultyProxy, fault: str) -> Iterator[None]:
 
 
 def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
+    """Checks faults through the site with a loaded release, and some through the engine."""
     folder = tmp_path / "releases"
     pipeline.build([SEED], folder)
     never = run("serve", folder, "--endpoint", way.store.endpoint)
@@ -173,23 +173,23 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
                     reply = _ask(site, query)
                 assert reply.type == PROBLEM, (fault, query)
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
-                assert way.store.endpoint.encode() not in reply.body, "where it is, no visitor needs to know"
-                assert b"secret" not in reply.body, "nor what the query was there"
+                assert way.store.endpoint.encode() not in reply.body, "visitors must not see its address"
+                assert b"secret" not in reply.body, "nor the query that was sent to it"
         [said, *_] = [line for line in server.log.splitlines() if f"{way.store.endpoint} said of a query: Oops" in line]
-        assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "all of it, in one line"
+        assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "complete, in one line"
         assert " to the end....." in said
         assert 4_000 < len(said) < 4_200
         with bad(way, "cut"):
             assert _ask(site, ASK).status == 502
         with bad(way, "no end"):
-            assert _ask(site, CONSTRUCT).status == 502, "nothing says whether lines are missing"
-            assert TITLE in _ask(site, SELECT).body.decode(), "a table tells by itself where it ends"
+            assert _ask(site, CONSTRUCT).status == 502, "N-Triples cannot show whether lines are missing"
+            assert TITLE in _ask(site, SELECT).body.decode(), "result tables have an explicit end"
         assert TITLE in _ask(site, SELECT).body.decode()
         _follows_releases(site, folder, way, monkeypatch)
 
 
 def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new release is served when the endpoint has it, and not before; until then the one before."""
+    """A new release is served only when the endpoint has it; until then, the previous one is."""
     count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
     assert _ask(site, count).body == b"n\r\n1\r\n"
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
@@ -199,7 +199,9 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
-        assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
+        assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, (
+            "the query may name an earlier capture"
+        )
         return send_versions(*given)
 
     def until_it_is_seen(_: float) -> None:
@@ -214,14 +216,14 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
     monkeypatch.setattr(graph_store, "_send_versions", between)
     _load(folder, way.store, until_it_is_seen)
     assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
-    assert len(held) == 2, "nothing is left of the release before"
+    assert len(held) == 2, "the previous release is gone"
     assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
-    assert earlier.body == b"n\r\n1\r\n", "from its folder"
+    assert earlier.body == b"n\r\n1\r\n", "answered from its folder"
 
 
 def _until(site: str, status: int) -> Reply:
-    """What /readyz says as soon as it has this status, and is not about being loaded."""
+    """Return the response of /readyz once it has this status and is not about loading."""
     for _ in range(200):
         ready = send(site, "GET", "/readyz")
         if ready.status == status and b"being loaded" not in ready.body:
@@ -231,7 +233,7 @@ def _until(site: str, status: int) -> Reply:
 
 
 def test_answers_come_from_the_requested_release(way: FaultyProxy, release: Release) -> None:
-    """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
+    """The endpoint has another release when the query ends."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
         with pytest.raises(EngineUnavailable, match="has another release now"):
@@ -283,9 +285,9 @@ def test_missing_endpoint_is_reported(releases: Path) -> None:
     finally:
         engine.close()
     for command in ("serve", "load"):
-        told = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
-        assert told.returncode == 2
-        assert b"http://127.0.0.1:9/sparql does not answer" in told.stderr
+        result = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
+        assert result.returncode == 2
+        assert b"http://127.0.0.1:9/sparql does not answer" in result.stderr
     assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
 
 

@@ -1,4 +1,4 @@
-"""The site in a real browser: what visitors do there, with scripts and without; no fault that axe-core finds."""
+"""The site in a real browser: typical visits, with and without scripts, and accessibility checks with axe-core."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.web.test_site import KINDS
 
 DRIVER = shutil.which("chromedriver")
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-#: Words that stand on two lines, other than at a hyphen; what is long, as an IRI, may.
+#: Finds words that wrap in the middle, except at a hyphen; long ones such as IRIs may.
 BROKEN = r"""
 const found = [];
 for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer a, .facts dt")) {
@@ -38,7 +38,7 @@ for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer 
 }
 return found;
 """
-#: Quotes that do not stand wholly on the screen when their link has the focus.
+#: Counts the quotes that are not entirely on the screen when their link has the focus.
 OUTSIDE = """
 return [...document.querySelectorAll(".how > a")].filter(link => {
   link.focus();
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Visitor:
-    """A browser, and what one sees in it."""
+    """A browser, with helpers to interact with a page."""
 
     def __init__(self, scripts: bool) -> None:
         options = webdriver.ChromeOptions()
@@ -72,7 +72,7 @@ class Visitor:
         self.driver.find_element(By.PARTIAL_LINK_TEXT, words).click()
 
     def text(self, selector: str) -> str:
-        """Of a page that is being replaced, that of the next."""
+        """Return the text; if the page is being replaced, that of the new page."""
         wait = WebDriverWait(self.driver, 10, ignored_exceptions=[StaleElementReferenceException])
         return wait.until(lambda _: self.one(selector).text)
 
@@ -144,8 +144,8 @@ def test_pages_request_nothing_from_other_hosts_and_log_no_errors(server: str, v
     visitor.driver.get_log("browser")
     for path in KINDS:
         visitor.driver.get(f"{server}{path}")
-    told = [line for line in visitor.driver.get_log("browser") if "404 (Not Found)" not in line["message"]]
-    assert not told
+    errors = [line for line in visitor.driver.get_log("browser") if "404 (Not Found)" not in line["message"]]
+    assert not errors
     asked = [
         line["message"]
         for line in visitor.driver.get_log("performance")
@@ -158,7 +158,7 @@ def test_pages_request_nothing_from_other_hosts_and_log_no_errors(server: str, v
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_axe_finds_no_serious_violation(server: str, scheme: str, width: int) -> None:
-    """Nor is anything wider than the screen or beside it, a word broken inside, or the head of one page another's."""
+    """Also check that nothing exceeds the screen, no word is broken, and all pages have the same header."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver
     driver.execute_cdp_cmd(
@@ -171,7 +171,7 @@ def test_axe_finds_no_serious_violation(server: str, scheme: str, width: int) ->
     heads = set()
     for path in KINDS:
         driver.get(f"{server}{path}")
-        # The driver comes back, at times, before the style sheet is there.
+        # The driver sometimes returns before the style sheet has loaded.
         WebDriverWait(driver, 10).until(lambda _: driver.execute_script("return document.readyState") == "complete")
         heads.add(
             driver.execute_script(

@@ -1,4 +1,4 @@
-"""Advice over HTTP: in a header for programs, in words for people, in the problem of a query that was stopped."""
+"""Query hints over HTTP: in a header, on the page, and in the problem details of a stopped query."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})*")
 
 
 def test_only_empty_answers_have_hints(server: str) -> None:
-    for _ in range(2):  # from the engine, then as it was kept
+    for _ in range(2):  # first from the engine, then from the cache
         reply = get(server, EMPTY)
         assert reply.headers["cybilgraph-advice"] == f'"{TOLD}";why=empty;line=2'
         assert "Cybilgraph-Advice" in reply.headers["access-control-expose-headers"]
@@ -56,7 +56,7 @@ def test_page_shows_hints(server: str) -> None:
 def test_explain_button_shows_hints(server: str) -> None:
     page = get(server, "SELECT ?p { ?p cyb:country country:BZ }", accept="text/html", explain="yes").body.decode()
     assert "No problems found" in page
-    assert "Belize" not in page.partition('id="answer"')[2], "it is not run"
+    assert "Belize" not in page.partition('id="answer"')[2], "the query is not run"
     endless = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?a"
     assert "share no variable" in get(server, endless, accept="text/html", explain="yes").body.decode()
 

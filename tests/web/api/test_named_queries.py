@@ -1,4 +1,4 @@
-"""Each example query is a path of the API; what is put in for its parameters are terms, and never SPARQL."""
+"""Each example query is an API endpoint; parameter values become RDF terms, never SPARQL."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_query_parameters_do_not_shadow_common_ones(query: Query) -> None:
         (COUNTRY, [("country", f"{ID}country/%42Z")], 400, "no country is called"),
         (COUNTRY, [("country", "BZ"), ("country", "Guyana")], 200, r"Belize,G0020[\s\S]*Guyana,"),
         (COUNTRY, [("country", "")], 400, "country is empty.*to use the default, BZ"),
-        (COUNTRY, [("country", ""), ("country", "BZ")], 200, "Belize,G0020"),  # a field of a form that was left empty
+        (COUNTRY, [("country", ""), ("country", "BZ")], 200, "Belize,G0020"),  # an empty form field
         (COUNTRY, [("limit", "1"), ("limit", "2")], 400, "more than one limit"),
         (COUNTRY, [("country", "BZ"), ("release", "1"), ("timeout", "5")], 200, "Belize,G0020"),
         (COUNTRY, [("limit", "1")], 200, r"\A.*\r\nBelize,,.*\r\n\Z"),
@@ -145,9 +145,9 @@ def test_browser_gets_a_page_with_links_to_the_data(server: str) -> None:
     assert "<h1>Projects in a country</h1>" in page
     assert 'name="country" value="Guyana"' in page
     links: dict[str, Format] = {f"/api/queries/{COUNTRY}.{fmt.name}?country=Guyana": fmt for fmt in FORMATS}
-    told = [link for link in links if f'href="{link}"' in page]
-    assert [links[link].name for link in told] == ["json", "xml", "csv", "tsv"]
-    for link in told:
+    listed = [link for link in links if f'href="{link}"' in page]
+    assert [links[link].name for link in listed] == ["json", "xml", "csv", "tsv"]
+    for link in listed:
         reply = send(server, "GET", link, Accept=BROWSER)
         assert (reply.status, reply.type) == (200, links[link].content_type)
     wrong = ask(server, COUNTRY, ("country", "Belise"), Accept=BROWSER)

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and true: each path that it tells of answers as it tells."""
+"""The OpenAPI document is valid and correct: each endpoint behaves as described."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_documented_media_type_is_available(portal: str, row: Operation, m
 
 def test_problems_match_their_schema(portal: str, document: dict[str, Any]) -> None:
     schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
-    told = document["paths"]["/api/check"]["post"]["responses"]
+    responses = document["paths"]["/api/check"]["post"]["responses"]
     for media_type, body, status in (
         ("image/png", b"x", 415),
         ("application/json", b'{"text":1}', 400),
@@ -80,7 +80,7 @@ def test_problems_match_their_schema(portal: str, document: dict[str, Any]) -> N
     ):
         reply = http(f"{portal}/api/check", "POST", body, Content_Type=media_type)
         assert reply.status == status
-        assert str(status) in told
+        assert str(status) in responses
         jsonschema.validate(json.loads(reply.body), schema)
 
 

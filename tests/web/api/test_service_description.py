@@ -1,4 +1,4 @@
-"""What describes the dataset to programs is well formed, leads to what there is, and counts as SPARQL counts."""
+"""The machine-readable descriptions of the dataset are valid, link to existing resources, and have correct counts."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_description_files_of_a_release_agree(server: str, release: Release) -> 
     turtle, jsonld, rdf = (rdflib.Graph().parse(public / f"dcat.{suffix}") for suffix in ("ttl", "jsonld", "rdf"))
     assert set(turtle) == set(jsonld) == set(rdf)
     here = graph(get(server, "/catalog"))
-    assert len(here) == len(turtle) + 5, "the page of the collection is of the server"
+    assert len(here) == len(turtle) + 5, "the page of the collection is under the server's URL"
     assert len(rdflib.Graph().parse(public / "void.ttl")) == len(graph(get(server, "/.well-known/void")))
 
 
@@ -186,7 +186,7 @@ def test_home_page_describes_the_dataset(server: str) -> None:
         assert (found["@type"], found["@id"], found["version"]) == ("Dataset", str(DATASET), "1")
         assert len(found["distribution"]) == 18
         assert found["distribution"][0]["contentUrl"].startswith(f"{server}/release/1/")
-        assert 50 <= len(found["description"]) <= 5000, "what search engines take"
+        assert 50 <= len(found["description"]) <= 5000, "required by search engines"
     for accept, place in ((BROWSER, "/release/1"), ("text/turtle", "/catalog")):
         reply = send(server, "GET", "/dataset", Accept=accept)
         assert (reply.status, reply.headers["location"]) == (303, place)

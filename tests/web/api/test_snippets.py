@@ -1,4 +1,4 @@
-"""The code that a page gives for a query is run, as a visitor would run it."""
+"""The code snippets of the query page, run as a visitor would run them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.web.pages.test_check_form_in_browser import Browser
 from tests.web.pages.test_check_form_in_browser import pytestmark as needs_chromium
 from tests.web.pages.test_query_page import BROWSER, http
 
-#: Whatever stands in a query, it comes whole to the endpoint.
+#: Queries that must reach the endpoint unchanged.
 QUERIES = {
     "table": "SELECT ?code { project:G0020 dcterms:identifier ?code }",
     "quotes": """SELECT (CONCAT('"', ?c, "'") AS ?code) { project:G0020 dcterms:identifier ?c } # `$HOME ${x} """
@@ -69,7 +69,7 @@ def test_missing_query_and_updates_are_refused(server: str) -> None:
     assert http(f"{server}/sparql/use?query=CLEAR+ALL").status == 403
 
 
-#: What a hostile link could hold. PLANT is a command that leaves a file, one for each language.
+#: Queries as a hostile link could contain them. PLANT is a command that creates a file, one per language.
 HOSTILE = {
     "carriage return": 'SELECT ("""\rQUERY\rPLANT\r""" AS ?x) {}',
     "both line ends": 'SELECT ("""\r\nQUERY\r\nPLANT\r\n\rQUERY_\rPLANT\r""" AS ?x) {}',
@@ -86,7 +86,7 @@ HOSTILE = {
 
 
 class Recorder(ThreadingHTTPServer):
-    """An endpoint that records the queries it receives, and finds nothing."""
+    """An endpoint that records the queries it receives and returns no results."""
 
     daemon_threads = True
 
@@ -121,7 +121,7 @@ def recorder() -> Iterator[Recorder]:
 
 
 def meant(query: str) -> str:
-    """A query without escapes, with plain line ends."""
+    """Return a query with its escapes decoded and its line ends normalised."""
     plain = re.sub(r"\r\n?", "\n", query)
     return re.sub(r"\\u([0-9A-F]{4})", lambda found: chr(int(found[1], 16)), plain).strip()
 
@@ -143,9 +143,9 @@ def test_query_text_cannot_inject_code(
         if not shutil.which(program):
             pytest.skip(f"no {program} on this machine")
     hostile = query.replace("PLANT", plant)
-    # A browser reads any line end as a line feed (HTML, section 13.2.3.5), before it copies the text.
+    # A browser normalises line ends to line feeds (HTML, section 13.2.3.5) before it copies the text.
     text = re.sub(r"\r\n?", "\n", code(server, hostile)[language]).replace(server, recorder.url)
-    # It is fed as lines, as when pasted into a terminal.
+    # Send it line by line, as if pasted into a terminal.
     done = subprocess.run(command, input=text.encode() + b"\n", cwd=tmp_path, capture_output=True, timeout=60)
     assert not list(tmp_path.iterdir())
     assert done.returncode == 0, done.stderr.decode()

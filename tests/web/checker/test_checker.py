@@ -1,4 +1,4 @@
-"""The checker: the same findings as the command line, in processes that are limited and replaced."""
+"""The checker reports the same findings as the command line, in limited, replaceable processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checker() -> Iterator[Checker]:
 
 @pytest.fixture(autouse=True)
 def nothing_was_denied(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
-    """No check tries to open what it has not read before its process was confined."""
+    """No check opens a file that its process did not load before it was sandboxed."""
     yield
     if "fails" not in request.node.name:
         assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
@@ -95,7 +95,7 @@ def test_worker_ignores_modules_in_the_working_directory(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("name", [name for number, name in enumerate(cases()) if number % 37 == 5])
 def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: str) -> None:
-    """What a worker cannot open later, it has read before: nothing is told of files that it lacks."""
+    """A worker has loaded everything it needs, so no finding is about files it cannot open."""
     content = cases()[name]()
     if len(content) > 300_000:
         pytest.skip("too slow for this test: larger files are for test_hostile.py")
@@ -111,12 +111,12 @@ def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: 
 
 
 def test_all_outputs_can_be_requested(checker: Checker) -> None:
-    wishes = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
-    wishes += ["derived", *(f"form/{name}" for name in WRITERS)]
-    answer = checker.check(Submission("page.txt", SEED.read_bytes()), wishes)
-    assert list(answer.parts) == wishes
+    outputs = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    answer = checker.check(Submission("page.txt", SEED.read_bytes()), outputs)
+    assert list(answer.parts) == outputs
     assert all(answer.parts.values())
-    for name in ("csv", "xlsx", "json", "yaml"):  # what is written can be sent again
+    for name in ("csv", "xlsx", "json", "yaml"):  # the output can be checked again
         again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["derived"])
         assert again.records == 1
     assert answer.parts["form/yaml"] == WRITERS["yaml"](pipeline.read(SEED))
@@ -205,7 +205,7 @@ def test_killed_worker_is_replaced(strict: Checker) -> None:
         checked = pool.submit(strict.check, SLOW, [JSON])
         time.sleep(0.5)
         os.kill(strict.processes[0], signal.SIGKILL)
-        with pytest.raises(CheckerBusy, match="ended by something else"):  # the record is not to blame
+        with pytest.raises(CheckerBusy, match="ended by something else"):  # not the fault of the record
             checked.result()
     assert strict.check(SMALL, [JSON]).records == 1
 
@@ -236,10 +236,10 @@ def test_checks_of_one_client_do_not_delay_another() -> None:
     checker.check(SMALL, [JSON], other)
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(checker.check, SLOW, [JSON], caller) for caller in flood]
-        wait(asked, 0.5)  # by then, all have come
+        wait(asked, 0.5)  # by then, all have arrived
         for _ in range(3):
             assert checker.check(SMALL, [JSON], other).records == 1
-        assert not any(one.done() for one in asked), "else nothing was proved"
+        assert not any(one.done() for one in asked), "otherwise the test proves nothing"
         for caller in flood:
             caller.leave()
     checker.close()
@@ -259,9 +259,9 @@ def test_worker_spills_to_memory_instead_of_disk(checker: Checker) -> None:
 )
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_worker_can_write_every_output(checker: Checker, content: bytes, language: str) -> None:
-    wishes = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
-    wishes += ["derived", *(f"form/{name}" for name in WRITERS)]
-    assert checker.check(Submission("a.csv", content, language), wishes).records == 2
+    outputs = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
+    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    assert checker.check(Submission("a.csv", content, language), outputs).records == 2
 
 
 _OPENS_A_FILE = """

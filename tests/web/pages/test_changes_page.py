@@ -1,4 +1,4 @@
-"""What has changed between releases, over HTTP: for people, as a patch, as JSON, Atom and an event stream."""
+"""Changes between releases over HTTP: as a page, a patch, JSON, Atom and an event stream."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORD = f"{BASE}record/"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four releases: the first taken away; of the seed and another; with the seed changed; without the other."""
+    """Build four releases: one that is removed; the seed and another record; the seed changed; without the other record."""
     folder, sources = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("sources")
     seed, another = sources / SEED.name, sources / "cmm-review-samoa.txt"
     shutil.copy(SEED, seed)
@@ -68,14 +68,14 @@ def test_patch_is_exact_and_has_checksums(site: str, folder: Path) -> None:
 
 
 def test_json_lists_changed_records_with_their_fields(site: str) -> None:
-    told = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
-    assert (told["since"]["release"], told["until"]["release"]) == (2, 4)
-    changed, removed = told["records"]
+    changes = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
+    assert (changes["since"]["release"], changes["until"]["release"]) == (2, 4)
+    changed, removed = changes["records"]
     assert changed["record"] == f"{RECORD}G0020"
     assert changed["fields"] == [{"name": "status", "old": ["Finished"], "new": ["Ongoing"]}]
     assert changed["words"] == "status: Finished → Ongoing."
     assert (removed["kind"], removed["title"]) == ("removed", "CMM Review - Samoa")
-    assert changed["modified"] <= removed["modified"] == told["until"]["created"]
+    assert changed["modified"] <= removed["modified"] == changes["until"]["created"]
 
 
 def test_atom_has_entries_and_tombstones(site: str) -> None:
@@ -151,7 +151,7 @@ def test_event_stream_links_to_every_version(site: str) -> None:
             dates[str(member)] = str(graph.value(member, node(DCTERMS.created)))
             assert str(member).startswith(str(graph.value(member, node(DCTERMS.isVersionOf))))
     assert members == {
-        "G0020?release=1": node(ACTIVITY.Create),  # it has not moved since, though that is not kept
+        "G0020?release=1": node(ACTIVITY.Create),  # unchanged since release 1, which is no longer kept
         "cmm-review-samoa?release=2": node(ACTIVITY.Create),
         "G0020?release=3": node(ACTIVITY.Update),
         "cmm-review-samoa?release=4": node(ACTIVITY.Delete),

@@ -1,4 +1,4 @@
-"""Where the marks of pictures stand."""
+"""The layout of charts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_map_shows_every_country_once_within_its_bounds() -> None:
     assert len(codes) == len(set(codes))
     known = load_gazetteer().entries["country"]
     assert set(codes) <= set(known)
-    # what is no land of its own on this map, or nobody lives there
+    # territories without a shape of their own, or uninhabited
     parts = {"AQ", "BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "YT", "TK", "UM", "GI"}
     assert set(known) - set(codes) <= parts
     for mark in picture.marks:

@@ -1,4 +1,4 @@
-"""Checking what is sent, over HTTP: the API, the page without scripts, limits, and uploads made to hurt."""
+"""Checking records over HTTP: the API, the page without scripts, limits, and hostile uploads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_declared_encoding_is_used(portal: str, media_type: str, text: str, char
     part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
     for reply in (whole, post(portal, part_of, FORM, path="/api/check?include=turtle")):
         if reply is not whole and b'"text"' in content.replace(b"\0", b""):
-            continue  # in a file, this is a record of another form
+            continue  # in a file, this would be a record
         assert reply.status == 200, reply.body
         assert title in json.loads(reply.body)["turtle"]
         assert "encoding" not in rules(reply)
@@ -145,8 +145,8 @@ def test_options_are_applied(portal: str) -> None:
     graph = rdflib.Graph().parse(data=report["turtle"], format="turtle")
     assert len(graph) > 30
     assert any(row["quote"] == "UNODC helped Belize." and row["line"] == 13 for row in report["derived"])
-    told = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
-    assert json.loads(told.body)["derived"] == report["derived"]
+    reply = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
+    assert json.loads(reply.body)["derived"] == report["derived"]
 
 
 def test_fix_is_applied(portal: str) -> None:
@@ -187,11 +187,11 @@ def test_cross_origin_requests_are_allowed(portal: str) -> None:
     assert "Content-Type" in reply.headers["access-control-allow-headers"]
 
 
-# ---- uploads made to hurt: a problem with a reason, or a report; and the server goes on answering
+# ---- hostile uploads: they get a problem or a report, and the server keeps answering others
 
 
 def hostile(name: str) -> Callable[[], tuple[str, bytes]]:
-    """A file of the hostile corpus, as an upload."""
+    """Return an upload of a file of the hostile corpus."""
     return lambda: (FORM, form(part("file", cases()[name](), name)))
 
 
@@ -205,7 +205,7 @@ def named(file: str, content: bytes = PAGE) -> Callable[[], tuple[str, bytes]]:
 
 UNREAD, BAD_REQUEST, TOO_LARGE, READ = 422, 400, 413, 200
 UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
-    # what is no record
+    # not a record
     "entity bomb": (hostile("bomb.xml"), UNREAD),
     "entity bomb in an activity": (hostile("own-bomb-inside.xml"), UNREAD),
     "entity bomb in RDF/XML": (hostile("own-bomb-inside.rdf"), UNREAD),
@@ -244,7 +244,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "text over its limit": (sent("text/plain", b"A project\n" * 60_000), UNREAD),
     "UTF-16 without its mark": (hostile("utf16-no-mark.txt"), UNREAD),
     "RDF without a project": (sent("text/turtle", "<x:s> <x:p> <x:o> ."), UNREAD),
-    # what is no request
+    # not a valid request
     "nothing": (sent("text/plain", b""), BAD_REQUEST),
     "blank": (sent("text/plain", b" \r\n\t"), BAD_REQUEST),
     "empty form": (sent(FORM, form()), BAD_REQUEST),
@@ -272,7 +272,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD_BYTES), TOO_LARGE),
     "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD_BYTES + 1)))), TOO_LARGE),
     "huge by far": (sent("text/plain", b"x" * 15_000_000), TOO_LARGE),
-    # what is odd, and a record
+    # unusual, but a record
     "path as a name": (named("../../../etc/passwd"), READ),
     "path of another system": (named("C:\\Windows\\win.ini"), READ),
     "name of many letters": (named("a" * 50_000 + ".txt"), READ),
@@ -301,7 +301,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
 
 @pytest.fixture(scope="module")
 def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
-    """A second client, that asks all the while: status and seconds of each of its answers."""
+    """Run a second client in the background; yield the status and seconds of its responses."""
     answers: list[tuple[int, float]] = []
     stop = threading.Event()
 
@@ -380,7 +380,7 @@ def test_chunked_body_is_accepted(portal: str) -> None:
 
 
 def test_endless_bodies_do_not_delay_others(portal: str) -> None:
-    """They are waited for without a thread, and for no longer than some seconds."""
+    """The server waits for them without a thread, and only for some seconds."""
     with ExitStack() as held:
         for number in range(8):
             endless = number % 2
@@ -396,7 +396,7 @@ def test_endless_bodies_do_not_delay_others(portal: str) -> None:
 
 
 def test_bodies_of_one_client_leave_capacity_for_others(portal: str) -> None:
-    """Twenty that are nearly whole: those that are too many are refused."""
+    """Of twenty nearly complete bodies, those over the limit are rejected."""
     head = b"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2000000\r\n\r\n"
     with ExitStack() as held:
         clients = []
@@ -410,7 +410,7 @@ def test_bodies_of_one_client_leave_capacity_for_others(portal: str) -> None:
 
 
 def test_checks_of_one_client_do_not_delay_another(portal: str) -> None:
-    """Four large tables of one client, which it leaves when another has been answered."""
+    """One client sends four large tables, and disconnects when the other has been answered."""
     table = b"title,summary\n" + b"".join(b"Project %d,It helps Belize and UNODC.\n" % n for n in range(20_000))
     head = f"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}"
     with ExitStack() as held:
@@ -428,7 +428,7 @@ def test_client_over_its_rate_gets_retry_after(server: str) -> None:
     while (reply := post(server, b"", "text/plain")).status == 400:
         let_in += 1
     assert reply.status == 429
-    assert let_in >= 60, "somebody who types is let type"
+    assert let_in >= 60, "typing users stay within the limit"
     assert reply.headers["retry-after"] == "1"
     time.sleep(1)
     assert post(server, PAGE, "text/plain").status == 200
@@ -440,7 +440,7 @@ def test_client_over_its_rate_gets_retry_after(server: str) -> None:
 
 
 class Controls(HTMLParser):
-    """The controls of a form, as a browser without scripts would send them; and the findings."""
+    """The fields of a form as a browser without scripts would send them, with ids and links of the page."""
 
     def __init__(self, page: bytes) -> None:
         super().__init__()
@@ -501,7 +501,7 @@ def test_page_shows_findings_and_marks_lines(portal: str) -> None:
     assert "a cyb:Project" in page or "cyb:Project" in page
     assert "<q>UNODC helped Belize.</q>" in page
     inside = [link[1:] for link in controls.links if link.startswith("#")]
-    assert set(inside) <= set(controls.ids), "each finding leads to its line, and back"
+    assert set(inside) <= set(controls.ids), "findings and lines link to each other"
     to_rules = [link for link in controls.links if link.startswith("/rules/") and not link.startswith("/rules/?")]
     assert len(to_rules) >= 2
     for link in to_rules:

@@ -1,4 +1,4 @@
-"""The form in a real browser: paste, see the marked line, mend it, see it pass; also without scripts."""
+"""The check form in a real browser: paste a record, see marked lines, fix them; also without scripts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Browser:
-    """A browser with the form open, and what a visitor does there."""
+    """A browser with helpers for the check form."""
 
     def __init__(self, scripts: bool = True) -> None:
         options = webdriver.ChromeOptions()
@@ -52,18 +52,18 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def until(self, what: Callable[[], object]) -> None:
-        # A page that is being replaced is asked again.
+        # Retry while the page is being replaced.
         wait = WebDriverWait(self.driver, 20, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException])
         wait.until(lambda _: what())
 
     def marked(self) -> dict[int, str]:
-        """The marked lines: number and severity."""
+        """Return number and severity of the marked lines."""
         script = """return [...document.querySelectorAll(".marks > div")].map((row) => row.className)"""
         rows: list[str] = self.driver.execute_script(script)
         return {number: name for number, name in enumerate(rows, start=1) if name}
 
     def paste(self, text: str) -> None:
-        """As from the clipboard: at once, in place of what is there."""
+        """Replace the text at once, as pasting from the clipboard does."""
         self.one("#text").click()
         script = """document.execCommand("selectAll"); document.execCommand("insertText", false, arguments[0])"""
         self.driver.execute_script(script, text)
@@ -73,7 +73,7 @@ class Browser:
         return self.one("#tally").text
 
     def errors(self) -> list[str]:
-        """What the browser complains of; that a record could not be read is no error of the page."""
+        """Return the browser's errors, except responses with status 422, which are expected."""
         log = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in log if " 422 " not in entry["message"]]
 
@@ -97,7 +97,7 @@ def test_pasted_record_is_checked_live(form: Browser) -> None:
     assert form.marked()[5] == "info"
     assert form.one(".marks > div.violation mark").get_attribute("textContent") == "Mar 2017"
     assert "1 violation" in form.tally
-    assert "violation" in str(form.one(".finding").get_attribute("class")), "the worst comes first"
+    assert "violation" in str(form.one(".finding").get_attribute("class")), "the most severe comes first"
     [found] = [item for item in form.all(".finding.violation") if "line 9" in item.text]
     assert "violation" in found.text
     assert (
@@ -126,7 +126,7 @@ def test_fix_is_applied_by_click_and_can_be_undone(form: Browser) -> None:
 
 
 def test_marks_align_with_their_lines(form: Browser) -> None:
-    """The lines behind the text break where the text breaks, so that they are as high."""
+    """The marked lines wrap where the text wraps, so that they have the same height."""
     form.paste("A title\n\nTo: Mar 2017\n\n" + "A long word or two of prose, again and again. " * 60 + "\n\n\tx\n" * 3)
     height = """const t = document.getElementById("text"); t.style.height = "0"; const own = t.scrollHeight;
         t.style.height = ""; return [own, document.querySelector(".marks").offsetHeight]"""

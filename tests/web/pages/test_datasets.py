@@ -1,4 +1,4 @@
-"""Files of releases over HTTP: which there are, by what name, conditional, in parts, whole or not at all."""
+"""Release files over HTTP: listing, names, conditional requests, ranges, and damage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DUMP = "cybilgraph.nq.gz"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four releases: the first is taken away, a dump of the second damaged; the last is current."""
+    """Build four releases: the first removed, the second with a damaged dump, the last current."""
     folder = tmp_path_factory.mktemp("shelf")
     for sources in ([SEED], [SEED], [SEED, RECORDS / "cmm-review-samoa.txt"], [SEED]):
         pipeline.build(sources, folder)
@@ -47,7 +47,7 @@ def shelf(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A server over one release that takes suggestions, and the folder of that."""
+    """Start a server with one release that accepts suggestions; yield its URL and the release folder."""
     into = tmp_path_factory.mktemp("own")
     pipeline.build([SEED], into)
     with running_server(into, "--suggestions", tmp_path_factory.mktemp("suggestions")) as url:
@@ -317,7 +317,7 @@ def test_releases_are_listed_and_have_pages(shelf: str) -> None:
 def test_slow_readers_do_not_delay_others(shelf: str) -> None:
     place = urlsplit(shelf)
     with contextlib.ExitStack() as stack:
-        for _ in range(60):  # more than there are threads
+        for _ in range(60):  # more than the number of threads
             slow = stack.enter_context(socket.create_connection((place.hostname, place.port)))
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             slow.sendall(f"GET /latest/{DUMP} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -327,7 +327,7 @@ def test_slow_readers_do_not_delay_others(shelf: str) -> None:
 
 
 def test_release_of_an_older_version_has_pages(tmp_path: Path) -> None:
-    """Without files to take away, checksums of them, descriptions and search."""
+    """A release without downloads, checksums, descriptions and search index."""
     release, _ = pipeline.build([SEED], tmp_path, dumps=False)
     shutil.rmtree(release.folder / "public")
     for name in ("SHA256SUMS", "search.sqlite"):

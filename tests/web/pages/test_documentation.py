@@ -1,4 +1,4 @@
-"""The documents as pages of the site."""
+"""The documentation pages of the site."""
 
 from __future__ import annotations
 

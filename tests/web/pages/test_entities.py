@@ -1,4 +1,4 @@
-"""Pages: each resource at its own path, for people and for programs."""
+"""Entity pages: each resource at its own path, as a page and as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The start page."""
+"""The home page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoint for people and for real clients; the protocol itself is in test_protocol.py."""
+"""The query page and real clients; test_protocol.py covers the protocol itself."""
 
 from __future__ import annotations
 

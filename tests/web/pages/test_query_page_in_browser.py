@@ -1,4 +1,4 @@
-"""The page to ask on, in a real browser: write, run, mend, look, share; also without scripts."""
+"""The query page in a real browser: write, run, correct, view and share queries; also without scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Page(Browser):
-    """A browser with the page open, that notes which hosts it asks."""
+    """A browser with helpers for the query page."""
 
     def open(self, address: str) -> None:
         self.driver.get(address)
@@ -33,11 +33,11 @@ class Page(Browser):
 
     @property
     def text(self) -> str:
-        """What the form would send."""
+        """The text that the form would send."""
         return str(self.one("#query").get_property("value"))
 
     def write(self, text: str) -> None:
-        """As pasted, in place of what is there."""
+        """Replace the text by pasting."""
         self.one(".cm-content").click()
         self.one(".cm-content").send_keys(Keys.CONTROL, "a")
         self.driver.execute_script(
@@ -56,7 +56,7 @@ class Page(Browser):
         return [row.text for row in self.all(".answer-table tbody tr")]
 
     def complaints(self) -> list[str]:
-        """What the browser complains of; that a query was wrong (400) is no error of the page."""
+        """Return the browser's errors, except responses with status 400, which are expected."""
         return [message for message in self.errors() if " 400 " not in message]
 
 

@@ -1,4 +1,4 @@
-"""The page of rules: every rule with its words and examples, in the reader's language."""
+"""The rules page: every rule with its message and examples, in the reader's language."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def test_commands_on_the_page_find_the_failing_line(server: str, name: str, tmp_
     commands = unescape(re.findall(r'<pre tabindex="0">(curl .*?)</pre>', page, re.DOTALL)[0])
     assert catalogue()[name].bad.command in commands
     path = f"{Path(CYBILGRAPH[0]).parent}:{os.environ['PATH']}"
-    told = subprocess.run(
+    result = subprocess.run(
         ["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PATH": path}
     )
-    assert f"[{name}]" in told.stdout
-    [line] = [line for line in told.stdout.splitlines() if line.endswith(f"[{name}]") and "×" not in line]
+    assert f"[{name}]" in result.stdout
+    [line] = [line for line in result.stdout.splitlines() if line.endswith(f"[{name}]") and "×" not in line]
     assert line.split()[0].split(":")[0] == str(catalogue()[name].bad.line)
 
 

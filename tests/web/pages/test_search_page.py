@@ -1,4 +1,4 @@
-"""The search: words with slips, choices with counts, addresses that can be shared, and the same as SPARQL."""
+"""The search: misspellings, facets with counts, shareable URLs, and the equivalent SPARQL query."""
 
 from __future__ import annotations
 
@@ -84,16 +84,16 @@ def test_results_are_sorted_and_paged(server: str) -> None:
     ],
 )
 def test_sparql_query_finds_the_same_projects(server: str, wish: dict[str, str]) -> None:
-    """Also where stems and slips were taken for words."""
+    """Also for stems and misspellings."""
     [address] = re.findall(r'href="(/search/sparql[^"]*)"', page(server, **wish))
-    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows
+    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows redirects
     [query] = re.findall(r"<textarea[^>]*>(.*?)</textarea>", reply.body.decode(), re.DOTALL)
     rows = csv.DictReader(io.StringIO(get(server, unescape(query), "text/csv").body.decode()))
     assert {row["title"] for row in rows} == {row["title"] for row in found(server, **wish)} != set()
 
 
 def test_sparql_query_lists_no_more_projects_than_fit_into_a_url(tmp_path: Path) -> None:
-    """Of many that words find, the first; and it is said so."""
+    """If there are too many, it lists the first ones, and the page says so."""
     records = [
         {"title": f"Strategy {'of a long name ' * 12}{number}", "summary": "It helps Fiji."} for number in range(230)
     ]
@@ -140,7 +140,7 @@ def test_empty_result_offers_broader_searches(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("country", "Atlantis", "Unknown country “Atlantis”</bdi>. Give its code or its name."),
         ("country", "Kenia", "Unknown country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
@@ -150,9 +150,9 @@ def test_empty_result_offers_broader_searches(server: str) -> None:
         ("page", "-1", "Invalid page number “-1”</bdi>. Use a whole number from 1."),
     ],
 )
-def test_unknown_values_are_reported(server: str, name: str, value: str, told: str) -> None:
+def test_unknown_values_are_reported(server: str, name: str, value: str, expected: str) -> None:
     text = page(server, **{name: value})
-    assert told in text
+    assert expected in text
     assert f"<strong>{14 if name in ('sort', 'page') else 0} projects" in text
     reply = http(f"{server}/search.csv?{urlencode({name: value})}")
     assert reply.status == 400

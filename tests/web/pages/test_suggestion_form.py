@@ -1,4 +1,4 @@
-"""Suggesting an edit over HTTP, without scripts."""
+"""Suggesting edits over HTTP, without scripts."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def test_invalid_suggestion_is_returned_with_the_reason(
         assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
 
 
-#: Headers of a form that is sent, OWN being the origin of the server, and the status of the reply.
+#: Headers of a submitted form (OWN is the server's origin), and the expected status.
 ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
-    ({}, 202),  # a program
+    ({}, 202),  # not a browser
     ({"Sec_Fetch_Site": "same-origin", "Origin": "null"}, 202),
     ({"Sec_Fetch_Site": "cross-site"}, 403),
     ({"Sec_Fetch_Site": "same-site"}, 403),
@@ -106,7 +106,9 @@ ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
 def test_forms_of_other_sites_are_rejected(releases: Path, tmp_path: Path) -> None:
     with running_server(releases, "--suggestions", tmp_path / "queue") as url:
         page = http(f"{url}/suggest/G0020", Accept=BROWSER)
-        assert page.headers["referrer-policy"] == "same-origin", "else browsers send Origin: null with our own forms"
+        assert page.headers["referrer-policy"] == "same-origin", (
+            "otherwise browsers send Origin: null with our own forms"
+        )
         fields = Controls(page.body).fields | {"send": "yes", "text": TEXT.replace("Mar 2020", "Apr 2020")}
         body = urlencode(fields).encode()
         for headers, status in ORIGINS:
@@ -163,7 +165,7 @@ def test_findings_fixes_and_downloads_work(portal: str) -> None:
 
 
 def test_record_without_its_own_file_becomes_a_form(tmp_path: Path) -> None:
-    """And who sends too often is told; and a folder that takes no more says so."""
+    """A sender over the rate limit is rejected."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "several.csv").write_text(
         "title,code,funders,countries,summary\nA project,G0101,UNODC,Belize,It helps.\nB,G0102,,,\n", encoding="utf-8"

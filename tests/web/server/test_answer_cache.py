@@ -1,4 +1,4 @@
-"""Answers that are kept: the same question once, in each coding, within a bound, and never what changes."""
+"""The answer cache: one answer per query and coding, within a size limit, and no volatile answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_fast_path_answers_are_cached(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     assert engine._fast_path
     engine._fast_path.loading.join()
-    engine._pool.close()  # no worker is asked
+    engine._pool.close()  # no worker is used
     answers = AnswerCache(engine, "1/abc", 1_000_000)
     question = CacheKey.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
     found = answers.find_fast(question)
@@ -102,7 +102,7 @@ def test_etag_depends_on_every_input(engine: EmbeddedEngine) -> None:
 )
 def test_volatile_answers_are_not_cached(answers: AnswerCache, query: str) -> None:
     assert answers.etag(CacheKey.of(query, (CSV,))) == ""
-    if "u0061" not in query:  # which the engine does not take, but another may
+    if "u0061" not in query:  # this engine rejects it, but others may not
         assert answers.find(CacheKey.of(query, (CSV,))) is not answers.find(CacheKey.of(query, (CSV,)))
     assert answers.size == 0
 
@@ -119,7 +119,7 @@ def test_cache_stays_within_its_size(engine: EmbeddedEngine) -> None:
 
 
 def test_codings_count_towards_the_cache_size(engine: EmbeddedEngine) -> None:
-    """Texts of queries are not kept, and codings count when they are made, also of what cannot be compressed well."""
+    """The cache keeps no query texts, and codings count when they are computed, even if they compress badly."""
     answers = AnswerCache(engine, "1", 60_000)
     for number in range(20):
         text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY ?o LIMIT {number + 40} # {100_000 * 'x'}"
@@ -139,7 +139,7 @@ def test_no_request_waits_for_an_uncacheable_answer(
     engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, question = AnswerCache(engine, "1", 50_000), CacheKey.of(query, (CSV,))
-    answers.find(question)  # by which it is seen whether it is too large
+    answers.find(question)  # reveals whether it is too large
     answers._answers.clear()
     in_work: list[int] = [0]
     ask = engine.answer_async
@@ -163,7 +163,9 @@ def test_no_request_waits_for_an_uncacheable_answer(
 def test_large_answer_is_cached_compressed(engine: EmbeddedEngine) -> None:
     question = CacheKey.of("SELECT ?s ?p { ?s ?p ?o } LIMIT 3000", (CSV,))
     plain = engine.answer(question.query, (CSV,)).content
-    room = len(plain)  # of which an eighth is too little for it, and a quarter is enough for it packed
+    room = len(
+        plain
+    )  # an eighth of it is too small for the answer, a quarter is large enough for the compressed answer
     answers = AnswerCache(engine, "1/abc", room)
 
     async def asked(threads: ThreadPoolExecutor) -> CachedAnswer | Answer:

@@ -1,4 +1,4 @@
-"""What caches may keep, and for how long: nothing that `forget` changes stays longer than a day."""
+"""Cache-Control: nothing that `forget` changes may be cached longer than a day."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_revalidating_cache_gets_the_version_without_an_erased_contact(tmp_path:
     with running_server(tmp_path) as url:
         held = {target: send(url, "GET", target) for target in PINNED}
         assert EMAIL.encode() in held[PINNED[0]].body
-        time.sleep(1.1)  # dates of HTTP have no fractions of a second
+        time.sleep(1.1)  # HTTP dates have a resolution of one second
         Releases(tmp_path).erase(EMAIL)
         until(lambda: EMAIL.encode() not in send(url, "GET", PINNED[0]).body)
         until(lambda: all(send(url, "GET", target).status == 200 for target in PINNED))

@@ -1,4 +1,4 @@
-"""Clients that do not read what they asked for hold files, memory and connections for a while, and few of them."""
+"""Clients that do not read their answers occupy few files, connections and little memory, and only for a while."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.conftest import running_server
 from tests.web.api import test_protocol
 from tests.web.api.test_protocol import BROWSER
 
-#: Some 40 MB as JSON.
+#: About 40 MB as JSON.
 LARGE = f"SELECT ('{400 * 'a'}' AS ?text) {{ ?a ?b ?c . ?d ?e ?f }} LIMIT 90000"
-#: Answers are not kept; nothing ends because this machine is slow.
+#: Answers are not cached, and no time limit depends on the speed of this machine.
 PATIENT = ("--cache-bytes", 0, "--timeout", 300, "--header-seconds", 300)
 SMALL = f"/sparql?query={quote('ASK {}')}"
 
@@ -30,7 +30,7 @@ send = partial(test_protocol.send, timeout=300)
 
 
 def target(number: int = 0) -> str:
-    """A query with a large answer, which is another one for each number."""
+    """Return a query with a large answer, a different one for each number."""
     return f"/sparql?query={quote(f'{LARGE} # {number}')}&format=json"
 
 
@@ -40,7 +40,7 @@ def get(path: str, method: str = "GET", version: str = "1.1") -> bytes:
 
 @contextmanager
 def asking(server: running_server, sent: bytes, source: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """A client that has sent something, and has room for little of the answer."""
+    """Connect a client that has sent a request and has a small receive buffer."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.bind((source, 0))
@@ -57,7 +57,7 @@ def until(what: Callable[[], object], seconds: float = 250) -> None:
 
 
 def open_files(server: running_server) -> list[str]:
-    """The answers on disk, files of releases and connections that the processes of a server have open."""
+    """Return the stored answers, release files and connections that the processes of a server have open."""
     log = str(Path(f"/proc/self/fd/{server.output.fileno()}").readlink())
     found: list[str] = []
     for child in psutil.Process(server.process.pid).children(recursive=True):
@@ -82,7 +82,7 @@ def server(releases: Path) -> Iterator[running_server]:
 
 
 def drained(client: socket.socket) -> bool:
-    """Read until the server closes or resets the connection; whether that came to less than the whole answer."""
+    """Read until the server closes or resets the connection; return whether the answer is incomplete."""
     client.settimeout(250)
     taken = 0
     with suppress(ConnectionError):
@@ -126,7 +126,7 @@ def test_trickled_reading_does_not_count_as_progress(server: running_server) -> 
 
 
 def test_slow_reader_gets_the_whole_answer(server: running_server) -> None:
-    """Slower than any network, and faster than the least: more than ten times the seconds are taken."""
+    """Reading is slower than any network but above the minimum rate; it takes more than ten times the limit in seconds."""
     path = f"/sparql?query={quote(LARGE.replace('90000', '9000'))}&format=json"
     whole = send(server.url, "GET", path).body
     with asking(server, get(path, version="1.0")) as client:
@@ -143,7 +143,7 @@ def test_file_of_a_disconnected_client_is_closed(server: running_server) -> None
         with asking(server, get(target())) as client:
             assert client.recv(1_000).startswith(b"HTTP/1.1 200")
     with asking(server, get(target())) as client:
-        client.shutdown(socket.SHUT_WR)  # it sends no more, and may be gone
+        client.shutdown(socket.SHUT_WR)  # half-closed: it sends no more, and may have left
     until(lambda: open_files(server) == before)
 
 
@@ -169,9 +169,9 @@ def test_unread_answers_share_a_budget(releases: Path) -> None:
     server = running_server(releases, "--send-seconds", 300, *PATIENT, *limits)
     with server, ExitStack() as stack:
         size = len(send(server.url, "GET", target()).body)
-        assert 34_000_000 < size < 50_000_000, "else the limits of this test mean nothing"
+        assert 34_000_000 < size < 50_000_000, "otherwise the limits of this test are meaningless"
         first = stack.enter_context(asking(server, get(target())))
-        assert first.recv(100).startswith(b"HTTP/1.1 200"), "it is complete, and being sent"
+        assert first.recv(100).startswith(b"HTTP/1.1 200"), "the answer is complete and being sent"
         own = send(server.url, "GET", target(1))
         assert (own.status, own.headers["retry-after"]) == (503, "5")
         assert "your other answers" in own.problem["detail"]

@@ -1,4 +1,4 @@
-"""Answers that are pinned to a release: it is named, asked by its number, and told of when it is gone."""
+"""Requests that are pinned to a release by its number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server over four releases: the first taken away, the second damaged, the third of one project more."""
+    """Start a server with four releases: the first removed, the second damaged, the third with one more project."""
     folder = tmp_path_factory.mktemp("shelf")
     another = RECORDS / "cmm-review-samoa.txt"
     for sources in ([SEED], [SEED], [SEED, another], [SEED]):
@@ -50,7 +50,7 @@ def test_every_release_answers_under_its_number(shelf: str) -> None:
     assert "release=3>" in earlier.headers["link"]
     assert ask(shelf, "3", If_None_Match=earlier.headers["etag"]).status == 304
     assert ask(shelf, "3", If_None_Match=now.headers["etag"]).body == earlier.body
-    assert ask(shelf).body == now.body, "who asks without a number has the newest again"
+    assert ask(shelf).body == now.body, "without a number, the current release answers"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_missing_or_damaged_release_is_reported(shelf: str, release: str, status
         assert (reply.status, reply.type) == (status, PROBLEM)
         assert says in reply.problem["detail"]
         assert reply.problem["hint"] == ("There are: 3, 4." if release == "2" else "There are: 2, 3, 4.")
-        assert "/" not in reply.problem["detail"], "no path of the server"
+        assert "/" not in reply.problem["detail"], "no path on the server"
         page = send(shelf, "GET", target, Accept=BROWSER)
         assert (page.status, page.type) == (status, "text/html; charset=utf-8")
         assert says in page.body.decode()
@@ -87,7 +87,7 @@ def test_page_of_an_earlier_release_cites_it(shelf: str) -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
-    """A server over seven releases."""
+    """Start a server with seven releases."""
     folder = tmp_path_factory.mktemp("many")
     pipeline.build([SEED], folder)
     for number in range(2, 8):
@@ -109,11 +109,11 @@ def test_number_of_open_earlier_releases_is_limited(many: running_server) -> Non
         reply = send(many.url, "GET", target, **({"Accept": BROWSER} if number % 3 == 0 else {}))
         assert (reply.status, reply.headers["cybilgraph-release"]) == (200, f"{number % 6 + 1}")
         most = max(most, processes(many))
-    assert before < most <= before + 3 * 3, "each has a process that forks workers, a worker, and one for what is long"
+    assert before < most <= before + 3 * 3, "each has a fork server, a worker, and one for long queries"
 
 
 def test_query_on_an_earlier_release_is_answered_or_gets_503(many: running_server) -> None:
-    """Six releases at once, of which three may be open: what has begun is not stopped for others."""
+    """Query six releases at once, of which three may be open; running queries are not stopped for others."""
 
     def ask(number: int) -> Reply:
         return send(many.url, "GET", f"/sparql?{urlencode(q(f'{SLOW} # {number}', release=f'{number}'))}")

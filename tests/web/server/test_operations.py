@@ -1,4 +1,4 @@
-"""A server in use, as who runs it knows it: told to stop, killed in parts, given new releases, and watched."""
+"""A server in operation: stopping, killed processes, new releases, and monitoring."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import SEED, running_server
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
-#: Takes some seconds, and ends.
+#: Takes some seconds.
 LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
 
 
@@ -51,14 +51,14 @@ def until(what: Callable[[], object], seconds: float = 20) -> None:
 
 
 class Asking(threading.Thread):
-    """Somebody who waits for the answer to a query that takes some seconds: ``status`` is 0 if none came."""
+    """A client that waits for a query of some seconds; ``status`` is 0 if there was no response."""
 
     def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
         super().__init__()
         self.status = 0
         self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"
         self.start()
-        time.sleep(0.5)  # it is in work now
+        time.sleep(0.5)  # the query is running now
 
     def run(self) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -96,7 +96,7 @@ class Clients:
         turn = 0
         while not self._stop.is_set():
             turn += 1
-            path = f"/sparql?format=csv&query={quote(f'{COUNT} # {number} {turn}')}"  # no answer is kept
+            path = f"/sparql?format=csv&query={quote(f'{COUNT} # {number} {turn}')}"  # no answer is cached
             if connection:
                 try:
                     self.seen[self._answer(connection, path)] += 1
@@ -138,7 +138,7 @@ class Clients:
 
 
 def processes(root: int) -> dict[int, list[int]]:
-    """Processes below one, each with its children."""
+    """Return the descendants of a process."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -167,13 +167,13 @@ def command(number: int) -> str:
 
 
 def niceness(number: int) -> int:
-    """How much a process lets others go first: one that does long work does."""
+    """Return the niceness of a process; long queries have a higher one."""
     stat = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return int(stat[16])
 
 
-def nursery_of(root: int) -> tuple[int, list[int]]:
-    """The process that forks query workers, and these."""
+def fork_server_of(root: int) -> tuple[int, list[int]]:
+    """Return the fork server and the query workers."""
     found = processes(root)
     nurseries = [
         number
@@ -186,13 +186,13 @@ def nursery_of(root: int) -> tuple[int, list[int]]:
 
 @pytest.fixture
 def own(releases: Path, tmp_path: Path) -> Path:
-    """A folder of releases that a test may change."""
+    """Return a releases folder that the test may change."""
     return Path(shutil.copytree(releases, tmp_path / "releases"))
 
 
 @pytest.fixture
 def served(own: Path) -> Iterator[running_server]:
-    """A server of its own."""
+    """Start a separate server."""
     server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
     with server as url:
         until(lambda: get(f"{url}/readyz")[0] == 200)
@@ -201,7 +201,7 @@ def served(own: Path) -> Iterator[running_server]:
 
 @pytest.fixture(scope="module")
 def patient(releases: Path) -> Iterator[running_server]:
-    """A server that waits a second, behind a proxy, with a log that holds no query."""
+    """Start a server behind a proxy that waits a second and logs no queries."""
     options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
     server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
     with server as url:
@@ -215,7 +215,7 @@ def right(server: str) -> set[str]:
 
 
 def lines(server: running_server) -> list[dict[str, object]]:
-    written = server.log.rpartition("\n")[0]  # the last line may be half written
+    written = server.log.rpartition("\n")[0]  # the last line may be incomplete
     return [json.loads(line) for line in written.splitlines() if line.startswith("{")]
 
 
@@ -254,7 +254,7 @@ def test_stop_takes_bounded_time(own: Path) -> None:
 def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
-        _, workers = nursery_of(served.process.pid)
+        _, workers = fork_server_of(served.process.pid)
         os.kill(max(workers, key=niceness), signal.SIGKILL)
         slow.join()
         before = clients.seen["right"]
@@ -265,7 +265,7 @@ def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set
 
 
 def test_killed_idle_workers_are_replaced(served: running_server, right: set[str]) -> None:
-    _, workers = nursery_of(served.process.pid)
+    _, workers = fork_server_of(served.process.pid)
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     until(lambda: not any(map(lives, workers)))
@@ -274,36 +274,36 @@ def test_killed_idle_workers_are_replaced(served: running_server, right: set[str
 
 
 def test_processes_that_end_while_idle_are_restarted_and_logged(served: running_server) -> None:
-    fork_server, _ = nursery_of(served.process.pid)
+    fork_server, _ = fork_server_of(served.process.pid)
     killed: list[int] = []
 
-    def told() -> dict[object, dict[str, object]]:
+    def logged() -> dict[object, dict[str, object]]:
         return {line["pid"]: line for line in lines(served) if "pid" in line}
 
-    def one_is_told() -> bool:
-        """That one ends anyhow, after long work that the server asks itself at first, is no news: then the next is."""
-        killed.append(nursery_of(served.process.pid)[1][-1])
+    def one_is_logged() -> bool:
+        """A worker may end anyway after long queries of the warm-up; in that case, kill the next one."""
+        killed.append(fork_server_of(served.process.pid)[1][-1])
         os.kill(killed[-1], signal.SIGKILL)
         end = time.monotonic() + 3
-        while killed[-1] not in told() and time.monotonic() < end:
+        while killed[-1] not in logged() and time.monotonic() < end:
             time.sleep(0.1)
-        return killed[-1] in told()
+        return killed[-1] in logged()
 
-    until(one_is_told, 60)
-    until(lambda: set(nursery_of(served.process.pid)[1]) - set(killed))
-    os.kill(fork_server, signal.SIGTERM)  # which it does not hear
+    until(one_is_logged, 60)
+    until(lambda: set(fork_server_of(served.process.pid)[1]) - set(killed))
+    os.kill(fork_server, signal.SIGTERM)  # which it ignores
     os.kill(fork_server, signal.SIGKILL)
-    until(lambda: fork_server in told())
-    until(lambda: nursery_of(served.process.pid)[0] != fork_server)
-    assert told()[killed[-1]]["how"] == told()[fork_server]["how"] == "signal SIGKILL"
-    assert "worker" in str(told()[killed[-1]]["process"])
-    assert "replaced" in str(told()[fork_server]["done"])
+    until(lambda: fork_server in logged())
+    until(lambda: fork_server_of(served.process.pid)[0] != fork_server)
+    assert logged()[killed[-1]]["how"] == logged()[fork_server]["how"] == "signal SIGKILL"
+    assert "worker" in str(logged()[killed[-1]]["process"])
+    assert "replaced" in str(logged()[fork_server]["done"])
 
 
 def test_no_query_is_lost_with_the_fork_server(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
-        fork_server, workers = nursery_of(served.process.pid)
+        fork_server, workers = fork_server_of(served.process.pid)
         os.kill(fork_server, signal.SIGKILL)
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
@@ -324,7 +324,7 @@ def test_serving_process_is_restarted(served: running_server, right: set[str]) -
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
     assert not [what for what in clients.seen if what.startswith(("wrong", "4", "5"))]
-    # Those that it had in work, or had not read yet: a client may have lost one, and have sent it again at once.
+    # Requests in progress or not yet read: a client may have lost one and repeated it at once.
     assert clients.seen.total() - clients.seen["right"] - clients.seen["refused"] <= 12
     assert any(line.get("pid") == inner and line["how"] == "signal SIGKILL" for line in lines(served))
 
@@ -342,9 +342,9 @@ def test_serving_process_is_restarted_every_time(served: running_server) -> None
         os.kill(ends[-1], signal.SIGKILL)
         until(lambda: not lives(ends[-1]), 5)
     until(lambda: answering() and _answers(served.url), 60)
-    told = [line["done"] for line in lines(served) if line.get("pid") in ends]
-    assert len(told) == len(ends)
-    assert told[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
+    actions = [line["done"] for line in lines(served) if line.get("pid") in ends]
+    assert len(actions) == len(ends)
+    assert actions[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
 
 
 def test_suspended_serving_process_is_restarted(served: running_server) -> None:
@@ -367,7 +367,7 @@ def _answers(url: str) -> bool:
 
 def test_no_process_outlives_the_main_process(served: running_server) -> None:
     family = processes(served.process.pid)
-    slow = [Asking(served.url, number) for number in range(4)]  # two of them are paused
+    slow = [Asking(served.url, number) for number in range(4)]  # two queries are paused
     family |= processes(served.process.pid)
     served.process.kill()
     until(lambda: not any(map(lives, family)), 10)
@@ -517,7 +517,7 @@ def test_health_and_metrics_do_not_wait(served: running_server) -> None:
 
 
 def test_server_without_answering_workers_is_not_ready(served: running_server) -> None:
-    fork_server, workers = nursery_of(served.process.pid)
+    fork_server, workers = fork_server_of(served.process.pid)
     for process in (fork_server, *workers):
         os.kill(process, signal.SIGSTOP)
     until(lambda: "does not answer" in get(f"{served.url}/readyz")[1])

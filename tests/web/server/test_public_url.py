@@ -1,4 +1,4 @@
-"""Absolute links: with ``--public-url`` they begin with it, without it only with a host that is one."""
+"""Absolute links begin with ``--public-url`` or, without it, with a valid host of the request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.web.api.test_protocol import BROWSER, send
 
 PUBLIC = "https://data.example.org"
 OTHER = "attacker.example:8080"
-#: Every kind of answer that has absolute links.
+#: Every kind of response with absolute links.
 WITH_LINKS = (
     "/sparql?format=turtle",
     "/catalog.ttl",

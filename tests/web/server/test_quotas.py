@@ -1,4 +1,4 @@
-"""How often one client may ask: by a clock that the test turns."""
+"""Client quotas, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clock:
 
 
 def ask(limited: ClientQuotas, address: str = "192.0.2.1") -> int:
-    """Seconds to wait; 0 where the request is let in."""
+    """Return the seconds to wait; 0 if the request is admitted."""
     try:
         with limited.admit(address):
             return 0
@@ -34,7 +34,7 @@ def test_bucket_empties_and_refills() -> None:
     clock.now += 2
     assert [ask(limited) for _ in range(2)] == [0, 2]
     clock.now += 1_000
-    assert [ask(limited) for _ in range(4)] == [0, 0, 0, 2], "it never holds more than the burst"
+    assert [ask(limited) for _ in range(4)] == [0, 0, 0, 2], "the bucket never exceeds the burst"
 
 
 def test_each_client_has_its_own_bucket() -> None:
@@ -64,7 +64,7 @@ def test_number_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     limited = ClientQuotas(burst=1, per_second=0.1, at_once=1, clock=Clock())
     for number in range(500):
         assert ask(limited, f"192.0.2.{number}") == 0
-        assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "who asks often is not forgotten"
+        assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "frequent clients are not dropped"
     assert len(limited) == 50
 
 

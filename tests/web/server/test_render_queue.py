@@ -1,4 +1,4 @@
-"""Pages are made one at a time; who waits for others, or is slow to fetch, holds nobody up."""
+"""Pages are rendered one at a time; waiting pages and slow clients do not block others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = 10.0
 
 
 class Site:
-    """Pages that tell when they are being made, and end when they are told to."""
+    """Pages that signal when they are being rendered, and end when the test allows."""
 
     def __init__(self, wait: bool) -> None:
         self.begun = {name: threading.Event() for name in "ab"}
@@ -76,9 +76,9 @@ def test_page_without_a_turn_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
-    with pytest.raises(ServiceUnavailable) as told:
+    with pytest.raises(ServiceUnavailable) as failure:
         site.ask("b").result(LONG)
-    assert told.value.retry_after
+    assert failure.value.retry_after
     site.go_on["a"].set()
     assert list(first.result(LONG)) == [b"a"]
     site.go_on["b"].set()

@@ -1,4 +1,4 @@
-"""Every response tells browsers what not to do with it, and no address leads to a file that is not public."""
+"""Every response has security headers, and no URL path reaches a non-public file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ RESPONSES = [
 
 
 def ask(server: str, method: str, path: str, accept: str = "*/*", host: str = "localhost") -> tuple[int, Any, bytes]:
-    """The response to this very path, which no client has tidied up."""
+    """Return the response to this exact path, without normalisation by a client."""
     place = urlsplit(server)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
     try:

@@ -1,4 +1,4 @@
-"""A listening socket that takes no more connections, and loses none that it has taken."""
+"""Graceful shutdown: a listening socket ignores new connections and loses none that it has accepted."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_port_has_no_connections_once_clients_disconnect() -> None:
 
 def test_signal_during_another_event_stops_the_server() -> None:
     server: Any = GracefulServer.__new__(GracefulServer)
-    server.main_loop_interrupt = told = threading.Event()
+    server.main_loop_interrupt = interrupted_event = threading.Event()
     server._stopping = threading.Event()
 
     def interrupted() -> None:
-        with told._cond:
+        with interrupted_event._cond:
             server.signal_handler_interrupt()
 
     main = threading.Thread(target=interrupted, daemon=True)
     main.start()
     main.join(timeout=10)
     assert not main.is_alive()
-    assert told.wait(10)
+    assert interrupted_event.wait(10)
     assert server.interrupt_signal
 
 

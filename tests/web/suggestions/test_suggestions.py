@@ -1,4 +1,4 @@
-"""Suggestions: whole or absent, bounded, and never written anywhere but into the folder of records."""
+"""Suggestions: complete or absent, bounded, and written only into the folder of records."""
 
 from __future__ import annotations
 
@@ -205,10 +205,10 @@ YAML = "title: A project\nsummary: It helps.\n"
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
-        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still tells which it is
-        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # whose first lines look like text
+        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still identifies the project
+        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # YAML whose first lines look like text
         ("a.txt", "A project\n\nSummary\n\nIt\a helps.\n", "A project\n\nSummary\n\nIt\a helps Belize.\n"),
-        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code tells which it is
+        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code identifies the project
     ],
 )
 def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
@@ -230,7 +230,7 @@ def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name:
     ],
 )
 def test_accepting_validates_even_with_force(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
-    """What waits may have been put there by anyone."""
+    """Pending files are untrusted."""
     taken = queue.send(suggestion())
     path = queue.folder / f"{taken.id}.json"
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"text": text}), encoding="utf-8")
@@ -315,7 +315,7 @@ def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, re
     assert (missing.returncode, missing.stdout) == (2, b"")
 
 
-# Who may read what waits, and who may have how much of it
+# Permissions and quotas
 
 
 def modes(folder: Path) -> set[int]:
@@ -332,7 +332,7 @@ def test_only_the_owner_can_read_suggestions(queue: SuggestionQueue, records: Pa
     finally:
         os.umask(mask)
     assert modes(queue.folder) == {0o700, 0o600}
-    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "a record file is for everybody"
+    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "record files are readable by everyone"
 
 
 def test_folder_open_to_others_is_restricted(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_client_hash_is_deleted_after_review(queue: SuggestionQueue) -> None:
     assert json.loads((queue.folder / "rejected" / f"{taken.id}.json").read_text())["client"] == ""
 
 
-# Who is to be forgotten
+# Erasure of people
 
 NAME, EMAIL = "Jane Roe", "jane.roe@example.org"
 

@@ -343,7 +343,8 @@ def build_reply(query_request: QueryRequest, request: Request, found: CachedAnsw
     if isinstance(found, CachedAnswer):
         content, coding = found.encoded_as(choose_coding(request.headers.get("accept-encoding", "")))
     size = answer.body.size if content is None else len(content)
-    blocks = answer.body.blocks() if content is None else None  # large: streamed from disk or from memory without compressing it
+    # A large answer is on disk, or compressed in memory: stream it block by block.
+    blocks = answer.body.blocks() if content is None else None
     headers = _headers(query_request, f"{etag}-{coding}" if etag and coding else etag)
     if request.method != "POST" and request.headers.get("if-none-match", "").strip() == "*":
         return Reply(304, headers)

@@ -299,7 +299,7 @@ WRONG = [
     Case("GET an update", [("update", "CLEAR ALL")], status=403, type=PROBLEM, has="read-only"),
     Case("two releases", [*q(SELECT, release="1"), ("release", "2")], status=400, has="more than one release"),
     Case("release 0", q(SELECT, release="0"), status=400, type=PROBLEM, has="is not a release number"),
-    *[Case(f"Host: {host}", headers={"Host": host}, accept="text/turtle", status=400, has="no name or address")
+    *[Case(f"Host: {host}", headers={"Host": host}, accept="text/turtle", status=400, has="is not the name or address")
       for host in ('a"b', "a<b", "[::1", "a\\b", "a{b}", "a%zz", "a/b?c", "x" * 5000)],
     post("POST text", "text/plain", SELECT, status=415, type=PROBLEM, has=re.escape(DIRECT)),
     post("POST of no type, a form", None, urlencode(q(SELECT)), status=415, type=PROBLEM),

@@ -40,7 +40,7 @@ return found;
 """
 #: Counts the quotes that are not entirely on the screen when their link has the focus.
 OUTSIDE = """
-return [...document.querySelectorAll(".how > a")].filter(link => {
+return [...document.querySelectorAll(".evidence > a")].filter(link => {
   link.focus();
   const tip = link.parentElement.querySelector(".tip")?.getBoundingClientRect();
   return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
@@ -98,7 +98,7 @@ def test_navigation_from_search_to_project_organisation_and_country(server: str,
     assert visitor.title == "Support to Belize National Cyber Security Strategy"
     tip = visitor.one(".tip")
     assert not tip.is_displayed()
-    ActionChains(visitor.driver).move_to_element(visitor.one(".how")).perform()
+    ActionChains(visitor.driver).move_to_element(visitor.one(".evidence")).perform()
     assert tip.is_displayed()
     assert "GPD supported the process" in tip.text
     ActionChains(visitor.driver).move_by_offset(0, 300).perform()

@@ -60,7 +60,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["titled"] = shorten_title
+    app.jinja_env.filters["shorten"] = shorten_title
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),

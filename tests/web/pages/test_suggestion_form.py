@@ -71,7 +71,7 @@ def test_suggestion_is_queued_without_changing_the_graph(portal: str, queue: Pat
         ({"text": TEXT.replace("Mar 2020", "May 2020")}, 202, ""),
         ({"text": "\0\0\0\0\0"}, 400, "must be text"),
         ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
-        ({"text": ""}, 400, "it is empty"),
+        ({"text": ""}, 400, "file is empty"),
         ({"text": TEXT + "x", "base": "another"}, 422, "has changed since you opened it"),
         ({"text": TEXT + "x", "comment": "x" * 3_000}, 422, "comment is longer"),
         ({"text": "A project\n" * 60_000}, 422, "larger than 500,000 bytes"),

@@ -36,9 +36,9 @@ _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
 _HOW_TO_SEND = "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query."
 #: The most parameters of a request, and the most bytes in addition to the query.
 MAX_PARAMETERS, _MAX_OTHER_BYTES = 1_000, 10_000
-#: Bytes of a form: the query with each byte written as %41, and what is beside it.
+#: The most bytes of a form: the query with every byte percent-encoded, and the other parameters.
 MAX_BODY_BYTES = 3 * (queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES)
-#: Where a query may be the body of a request.
+#: Paths that accept a query as the body of a request.
 QUERY_PATHS = ("/sparql", "/sparql/use")
 QUERY_TYPE = "application/sparql-query"
 _UPDATE = "application/sparql-update"
@@ -71,20 +71,20 @@ class Request:
 
     @property
     def is_short(self) -> bool:
-        """Whether the event loop may parse it."""
+        """Return whether the request is short enough to parse in the event loop."""
         accepted = len(self.headers.get("accept", "")) + len(self.headers.get("accept-encoding", ""))
         return len(self.path) + len(self.arguments) + len(self.body) + 3 * accepted <= MAX_SHORT_CHARS
 
     @cached_property
     def parameters(self) -> dict[str, list[str]]:
-        """The parameters of the address and of the body, decoded once.
+        """Return the parameters of the URL and the body, decoded once.
 
         Raises QuerySyntaxError, QueryRefused, UnsupportedMediaType.
         """
         return _parameters(self)
 
     def shown(self, name: str) -> str | None:
-        """A parameter for a page to show; None where it is not sent, too long, or cannot be decoded."""
+        """Return a parameter to show on a page; None if it is missing, too long or cannot be decoded."""
         for request in (self, replace(self, method="GET", body=b"")):
             with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
                 first = request.parameters.get(name, [])[:1]
@@ -110,7 +110,7 @@ class QueryRequest:
 
     @property
     def query(self) -> str:
-        """The text of the query."""
+        """Return the text of the query."""
         return self.cache_key.query
 
     def permalink(self, release: int) -> str:
@@ -251,7 +251,8 @@ def _parameters(request: Request) -> dict[str, list[str]]:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    # Decoding takes a moment for each escape, which is at least a byte of the result, as is what is no escape.
+    # Decoding slows down with the number of escapes. Each escape, and each other character, is at least one byte of
+    # the result.
     escapes, most = text.count("%"), queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES
     if escapes > most or len(text) - 2 * escapes > most:
         raise queries.too_long()

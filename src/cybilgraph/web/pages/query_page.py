@@ -173,7 +173,7 @@ def _parse_request(path: str) -> QueryRequest | None:
 
 
 def sent_request(path: str) -> Request:
-    """The request as the SPARQL Protocol sees it, as if sent to ``path``; without its body on pages of no query."""
+    """Return this request for ``web.api.protocol``, as if sent to ``path``. Pages without queries skip its body."""
     if "sent_request" not in g:
         headers = {name.lower(): value for name, value in request.headers.items()}
         is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
@@ -184,7 +184,7 @@ def sent_request(path: str) -> Request:
 
 
 def set_request(given: Request) -> None:
-    """Let this be what ``sent_request`` returns, if it is for a page of queries; of others, no body is decoded."""
+    """Store the request that ``sent_request`` returns, unless the page has no queries and needs no body."""
     is_query = given.path.rstrip("/") in protocol.QUERY_PATHS
     g.sent_request = given if is_query else replace(given, method="GET", body=b"")
 

@@ -139,7 +139,7 @@ def on_last_answers(last: Callable[[], None]) -> None:
 
 
 def _is_suspended(process: int) -> bool:
-    """Return whether a process is suspended (proc(5): state T); False if the system does not tell."""
+    """Return whether a process is suspended (proc(5): state T); False if that is unknown."""
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] == "T"
     except OSError:
@@ -147,7 +147,7 @@ def _is_suspended(process: int) -> bool:
 
 
 def _has_connections(port: int) -> bool:
-    """Return whether a local port has connections, accepted or not; True if the system does not tell."""
+    """Return whether a local port has connections, accepted or not; True if that is unknown."""
     tables = [path for path in map(Path, _CONNECTION_TABLES) if path.exists()]
     lines = [line.split() for path in tables for line in path.read_text("ascii").splitlines()[1:]]
     return not tables or any(int(line[1].rpartition(":")[2], 16) == port and line[3] == _ESTABLISHED for line in lines)

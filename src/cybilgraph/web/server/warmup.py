@@ -73,7 +73,7 @@ class WarmUp:
         self._failures: dict[_WarmUpQuery, str] = {}
 
     def run(self, seconds: float) -> None:
-        """Run the queries for at most so many seconds.
+        """Run the queries for at most ``seconds``.
 
         In the first round, all queries together may take half of the time; in each further round, the time limit of
         those left grows.

@@ -184,13 +184,13 @@ def test_damaged_suggestion_is_reported(queue: SuggestionQueue, content: str) ->
         ({"comment": "x" * 2_001}, "comment is longer"),
         ({"sender": "x" * 201}, "longer than 200"),
         ({"email": "x" * 201}, "longer than 200"),
-        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 holds .* \(U\+001B\)"),
+        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 has .* \(U\+001B\)"),
         ({"text": EDITED.replace("Finished", "Fini\u202eshed")}, r"U\+202E"),
         (
             {"text": "<!doctype html><title>Support to Belize</title>"},
             "changed from Text of a project page to Saved web",
         ),
-        ({"text": "{}"}, "this is JSON"),
+        ({"text": "{}"}, "to JSON"),
     ],
 )
 def test_invalid_suggestion_is_rejected(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
@@ -225,7 +225,7 @@ def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name:
         ("<<<", "no longer describes the same project"),
         ("%PDF-1.7", "can no longer be read"),
         (EDITED + "\x1b", "an invisible character"),
-        ("{}", "this is JSON"),
+        ("{}", "to JSON"),
         (TEXT, "The record is unchanged"),
     ],
 )
@@ -353,7 +353,7 @@ def test_folder_open_to_others_is_restricted(queue: SuggestionQueue, records: Pa
 def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
     queue = SuggestionQueue(tmp_path, max_pending=6, max_of_project=4, max_of_client=2)
     taken = [queue.send(suggestion(project=f"G002{number}"), "192.0.2.1") for number in range(2)]
-    with pytest.raises(SuggestionQuota, match="2 suggestions from your network wait"):
+    with pytest.raises(SuggestionQuota, match="2 suggestions from your network are already waiting"):
         queue.send(suggestion(), "192.0.2.1")
     with pytest.raises(SuggestionQuota):
         SuggestionQueue(tmp_path, max_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart

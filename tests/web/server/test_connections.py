@@ -205,13 +205,13 @@ def test_connections_are_limited_per_client(server: running_server) -> None:
 
 
 def holding(stack: ExitStack, server: running_server, source: str, number: int) -> list[socket.socket]:
-    """Connections of one client; each second one sends half of a request line."""
+    """Open connections of one client; every other one sends half of a request line."""
     sent = (b"", b"GET / HT")
     return [stack.enter_context(asking(server, sent[one % 2], source)) for one in range(number)]
 
 
 def is_open(client: socket.socket) -> bool:
-    """Whether the server has neither closed a connection nor sent anything."""
+    """Return whether the server has neither closed a connection nor sent anything."""
     client.settimeout(0)
     try:
         client.recv(1)
@@ -227,7 +227,7 @@ def count_open(clients: list[socket.socket]) -> int:
 
 
 def answered(server: running_server, source: str, number: int = 20) -> int:
-    """How many of so many requests, each over a new connection, are answered."""
+    """Return how many of ``number`` requests, each over a new connection, are answered."""
     return sum(send(server.url, "GET", SMALL, source=source).status == 200 for _ in range(number))
 
 
@@ -245,7 +245,7 @@ def test_one_client_cannot_fill_the_server(small_server: running_server) -> None
         until(lambda: count_open(clients) == 16)
 
 
-def test_many_clients_cannot_fill_the_server_and_the_largest_lose_first(small_server: running_server) -> None:
+def test_many_clients_cannot_fill_the_server_and_largest_lose_first(small_server: running_server) -> None:
     with ExitStack() as stack:
         modest = holding(stack, small_server, "127.0.0.4", 2)
         greedy = [holding(stack, small_server, f"127.0.1.{number}", 16) for number in range(10)]
@@ -262,7 +262,7 @@ def test_more_clients_than_connections_cannot_fill_the_server(small_server: runn
         until(lambda: count_open(clients) <= 32)
 
 
-def test_requests_in_work_are_kept_before_idle_connections(small_server: running_server) -> None:
+def test_idle_connections_are_closed_before_requests_in_progress(small_server: running_server) -> None:
     with ExitStack() as stack:
         idle = holding(stack, small_server, "127.0.0.2", 15)
         newest = stack.enter_context(asking(small_server, get(target(), version="1.0"), "127.0.0.2"))
@@ -270,10 +270,10 @@ def test_requests_in_work_are_kept_before_idle_connections(small_server: running
         for number in range(4):
             holding(stack, small_server, f"127.0.1.{number}", 16)
         until(lambda: count_open(idle) < 10)
-        assert not drained(newest), "its answer comes whole"
+        assert not drained(newest), "the answer must be complete"
 
 
-def test_idle_connections_end_after_the_time_for_a_head(releases: Path) -> None:
+def test_idle_connections_are_closed_after_header_seconds(releases: Path) -> None:
     server = running_server(releases, "--header-seconds", 1)
     with server, ExitStack() as stack:
         silent, half = holding(stack, server, "127.0.0.2", 2)

@@ -118,18 +118,18 @@ class Application:
         self._loop = _FairLoop()
         self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_MAX_CACHED_REFUSALS)
         self._bodies: Counter[str] = Counter()
-        self._in_work = 0
+        self._in_progress = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection scope (ASGI 3.0)."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            self._in_work += 1
+            self._in_progress += 1
             try:
                 await self._http(scope, receive, _in_blocks(send))
             finally:
-                self._in_work -= 1
+                self._in_progress -= 1
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Handle startup and shutdown.
@@ -140,7 +140,7 @@ class Application:
         with suppress(KeyError):
             while (message := await receive())["type"] != "lifespan.shutdown":
                 await send({"type": f"{message['type']}.complete"})
-            while self._in_work:
+            while self._in_progress:
                 await asyncio.sleep(0.01)
             self._flask.extensions["cybilgraph"]["changes"].close()
             await send({"type": "lifespan.shutdown.complete"})

@@ -35,7 +35,7 @@ from cybilgraph.web.suggestions import SuggestionQueue
 
 #: The largest request head, in bytes.
 _MAX_HEAD_BYTES = 131_072
-#: Connections that wait to be accepted; by default, Linux allows no more (listen(2)).
+#: The most connections waiting to be accepted, which is the default limit of Linux (listen(2)).
 _MAX_BACKLOG = 4096
 
 

@@ -121,16 +121,18 @@ class Checker:
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
+    def check(
+        self, submission: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None
+    ) -> CheckAnswer:
         """Return the requested outputs of a submission. Callers get a fair share of the workers.
 
         Raises CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy, and HTTPException if an upload is refused.
         """
-        how = asdict(given)
-        content = how.pop("content")
+        fields = asdict(submission)
+        content = fields.pop("content")
         limits = self._limits
         try:
-            request = {"upload" if isinstance(given, Upload) else "submission": how, "outputs": outputs}
+            request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
             head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
         except (Busy, WorkerStartFailed):
             raise CheckerBusy(

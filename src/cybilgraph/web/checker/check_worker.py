@@ -101,16 +101,16 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
 
 def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
     """Check a record, after applying the requested fix if there is one at that position."""
-    given = sent.submission
-    as_of = date.fromisoformat(given.as_of) if given.as_of else None
-    checked = check_input(Input(given.name, given=given.content), as_of)
+    submission = sent.submission
+    as_of = date.fromisoformat(submission.as_of) if submission.as_of else None
+    checked = check_input(Input(submission.name, given=submission.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
-        content = apply_fixes(given.name, given.content, chosen).content
-        sent = replace(sent, submission=replace(given, content=content))
-        checked = check_input(Input(given.name, given=content), as_of)
+        content = apply_fixes(submission.name, submission.content, chosen).content
+        sent = replace(sent, submission=replace(submission, content=content))
+        checked = check_input(Input(submission.name, given=content), as_of)
     report = checked.report
-    report.language = given.language
+    report.language = submission.language
     report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
     report.findings = [translate(found, report.language) for found in report.findings]
     return sent, checked
@@ -238,20 +238,20 @@ def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
 
     Raises BadRequest if the record is not text.
     """
-    given, fields = sent.submission, sent.fields
+    submission, fields = sent.submission, sent.fields
     if fields and "send" not in fields:
         return b""
     text = sent.text
     if text is None:
         raise BadRequest("The record must be text, not a binary file")
-    if fields and fields.get("base") != hashlib.sha256(given.base.encode()).hexdigest():
+    if fields and fields.get("base") != hashlib.sha256(submission.base.encode()).hexdigest():
         what = "The record has changed since you opened it"
         return json.dumps([what, "Copy your text, open the form again, and paste it there."]).encode()
     sender = {key: fields.get(key, "").strip() for key in ("comment", "sender", "email")}
-    base = EditBase("", "", given.base, is_source=False)
+    base = EditBase("", "", submission.base, is_source=False)
     try:
-        ensure_valid(Suggestion(project="", title="", name=given.name, base=base, text=text, **sender))
-        ensure_same_project(given.name, given.base, checked.records)
+        ensure_valid(Suggestion(project="", title="", name=submission.name, base=base, text=text, **sender))
+        ensure_same_project(submission.name, submission.base, checked.records)
     except SuggestionError as error:
         return json.dumps([error.what, error.hint]).encode()
     return b""

@@ -64,8 +64,8 @@ class SentRecord:
     @property
     def kind(self) -> InputKind:
         """The kind of record. Raises UnsupportedMediaType."""
-        given = Input(self.submission.name, given=self.submission.content)
-        return next((kind for kind in KINDS if kind.suffix == given.suffix), None) or _kind_of(given)
+        source = Input(self.submission.name, given=self.submission.content)
+        return next((kind for kind in KINDS if kind.suffix == source.suffix), None) or _kind_of(source)
 
     @property
     def text(self) -> str | None:
@@ -115,8 +115,8 @@ def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, s
             raise BadRequest("No record was sent. The form needs a file in 'file' or a text in 'text'")
         return _sent(_text(options), options, "")
     content = _in_utf8(upload.content, parameters)
-    if media_type == "application/json" and (asked := _envelope(content)) is not None:
-        return _sent(_text(asked), options | asked, "")
+    if media_type == "application/json" and (envelope := _envelope(content)) is not None:
+        return _sent(_text(envelope), options | envelope, "")
     if media_type not in _ANY and not any(media_type in kind.media_types for kind in KINDS):
         known = ", ".join(dict.fromkeys(kind.media_types[0] for kind in KINDS))
         raise UnsupportedMediaType(
@@ -204,9 +204,9 @@ def _text(options: dict[str, Any]) -> bytes:
 def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecord:
     if not content.strip():
         raise BadRequest("No record was sent: the text or file is empty")
-    name, asked = _option(options, "name"), _option(options, "format")
-    if asked and asked not in BY_NAME:
-        raise BadRequest(f"There is no record format {asked!r}. Use one of: {', '.join(BY_NAME)}")
+    name, format_name = _option(options, "name"), _option(options, "format")
+    if format_name and format_name not in BY_NAME:
+        raise BadRequest(f"There is no record format {format_name!r}. Use one of: {', '.join(BY_NAME)}")
     language = _option(options, "lang") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise BadRequest(f"lang must be one of {', '.join(LANGUAGES)}, not {language!r}")
@@ -215,19 +215,19 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecor
         as_of = as_of and date.fromisoformat(as_of).isoformat()
     except ValueError:
         raise BadRequest(f"as_of must be a date such as 2026-12-31, not {as_of!r}") from None
-    name = input_name(name, asked, media_type, content, _SUFFIXES)
+    name = input_name(name, format_name, media_type, content, _SUFFIXES)
     sent = SentRecord(Submission(name, content, language, as_of), _extras(options), _option(options, "fix"))
     _ = sent.kind  # raises if the server does not read such files
     return sent
 
 
-def _kind_of(given: Input) -> InputKind:
+def _kind_of(source: Input) -> InputKind:
     """Return the kind of a file with an alternative suffix (.htm, .yml)."""
-    reader = READERS[given.suffix]
+    reader = READERS[source.suffix]
     kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
     if not kinds:
-        raise UnsupportedMediaType(f"{given.suffix} files can only be checked on the command line")
-    return next((kind for kind in kinds if kind.suffix == guess_suffix(given.given or b"")), kinds[0])
+        raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
+    return next((kind for kind in kinds if kind.suffix == guess_suffix(source.given or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:
@@ -238,8 +238,8 @@ def _option(options: dict[str, Any], name: str) -> str:
 
 
 def _extras(options: dict[str, Any]) -> tuple[str, ...]:
-    asked = options.get("include") or []
-    asked = asked.split(",") if isinstance(asked, str) else asked
-    if not isinstance(asked, list) or not all(name in EXTRA_OUTPUTS for name in asked):
+    include = options.get("include") or []
+    include = include.split(",") if isinstance(include, str) else include
+    if not isinstance(include, list) or not all(name in EXTRA_OUTPUTS for name in include):
         raise BadRequest(f"'include' must be a list of: {', '.join(EXTRA_OUTPUTS)}")
-    return tuple(dict.fromkeys(asked))
+    return tuple(dict.fromkeys(include))

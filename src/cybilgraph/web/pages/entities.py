@@ -170,8 +170,8 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     known = read_rows(answer_query(text, _CSV))
     with_projects = [row for row in known if row["projects"] != "0"]
     pages = max(-(-len(with_projects) // _PAGE_ROWS), 1)
-    given = request.args.get("page", "")
-    page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    number = request.args.get("page", "")
+    page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
     return render_template(
         "entity-list.html", entity_kind=entity_kind, path=page_path, total=len(known), active=len(with_projects),
         page=page, pages=pages,

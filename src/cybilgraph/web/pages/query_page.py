@@ -183,10 +183,10 @@ def sent_request(path: str) -> Request:
     return found
 
 
-def set_request(given: Request) -> None:
-    """Store the request that ``sent_request`` returns, unless the page has no queries and needs no body."""
-    is_query = given.path.rstrip("/") in protocol.QUERY_PATHS
-    g.sent_request = given if is_query else replace(given, method="GET", body=b"")
+def set_request(sent: Request) -> None:
+    """Store the request that ``sent_request`` returns; without its body unless the page takes queries."""
+    is_query = sent.path.rstrip("/") in protocol.QUERY_PATHS
+    g.sent_request = sent if is_query else replace(sent, method="GET", body=b"")
 
 
 @blueprint.get("/api/queries")

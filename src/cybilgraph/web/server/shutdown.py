@@ -56,8 +56,8 @@ _REJECT_SYN_FILTER = (
 class GracefulServer(MPServer):
     """The HTTP server; it answers connected clients before it stops, and always restarts its serving process."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        cast("Any", super()).__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cast("Any", super()).__init__(*args, **kwargs)
         self._stopping = threading.Event()
         self._ends, self._last_end = 0, -math.inf
 
@@ -67,9 +67,9 @@ class GracefulServer(MPServer):
         cast("Any", super()).startup(*arguments)
         threading.Thread(target=self._end_stopped, daemon=True).start()
 
-    def _spawn_worker(self, *given: Any, **named: Any) -> WorkerProcess:
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> WorkerProcess:
         """Start a serving process, and log if it ends unexpectedly."""
-        worker: Any = cast("Any", super())._spawn_worker(*given, **named)
+        worker: Any = cast("Any", super())._spawn_worker(*args, **kwargs)
         usual = worker._watcher
 
         def watcher() -> None:

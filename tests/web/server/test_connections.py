@@ -189,7 +189,7 @@ def test_unread_answers_share_a_budget(releases: Path) -> None:
 def test_page_reports_an_answer_too_large_to_show(server: running_server) -> None:
     page = send(server.url, "GET", target().removesuffix("&format=json"), Accept=BROWSER)
     assert page.status == 200
-    assert "too many for a page" in page.body.decode()
+    assert "too large to show on a page" in page.body.decode()
     assert len(page.body) < 100_000
 
 
